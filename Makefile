@@ -1,0 +1,67 @@
+# The README's commands. PYTHON may name any Python from 3.11 on.
+PYTHON ?= python3
+ENV := .venv
+DEMO_ENV := .venv-demo
+SOURCES := beetsplug resonance_engine training demo benchmarks
+CORPUS ?= $(HOME)/.cache/resonance-corpus
+
+.PHONY: demo test test-slow test-runtime lint format quality bench corpus model clean
+
+demo: $(DEMO_ENV)/ready  ## make a small library, import it, find neighbours, make a playlist
+	$(DEMO_ENV)/bin/python -m demo.run $(if $(MUSIC),--music "$(MUSIC)")
+
+test: $(ENV)/ready  ## run the tests
+	$(ENV)/bin/python -m pytest -n 2 --dist loadfile
+
+test-slow: $(ENV)/ready  ## run what takes minutes, too
+	$(ENV)/bin/python -m pytest -m slow
+
+test-runtime: $(ENV)-runtime/ready  ## run the tests that need no training extra (any supported Python)
+	$(ENV)-runtime/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not torch"
+
+lint: $(ENV)/ready
+	$(ENV)/bin/ruff check .
+	$(ENV)/bin/ruff format --check .
+	$(ENV)/bin/mypy
+
+format: $(ENV)/ready
+	$(ENV)/bin/ruff check --fix .
+	$(ENV)/bin/ruff format .
+
+quality: $(ENV)/ready  ## sizes, complexity, dead code, duplicates
+	@echo "files and lines:"; git ls-files '*.py' | xargs cat | wc -l; git ls-files '*.py' | wc -l
+	@echo "files over 500 lines:"; git ls-files '*.py' | xargs wc -l | awk '$$2 != "total" && $$1 > 500'
+	@echo "functions with a complexity over 10:"; $(ENV)/bin/radon cc -n C -s $(SOURCES)
+	@echo "dead code:"; $(ENV)/bin/vulture
+	@echo "duplicates:"; $(ENV)/bin/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 $(SOURCES)
+
+bench: $(ENV)/ready  ## time the front end, the index, content keys and the start of beet
+	$(ENV)/bin/python -m benchmarks.features
+	$(ENV)/bin/python -m benchmarks.index
+	$(ENV)/bin/python -m benchmarks.content_key
+	$(ENV)/bin/python -m benchmarks.startup
+
+corpus: $(ENV)/ready  ## fetch the soundtracks that the shipped model learns from (Debian; 3.7 GB)
+	$(ENV)/bin/python -m training.corpus $(CORPUS)
+
+model: corpus  ## make the shipped model and its numbers again
+	$(ENV)/bin/python -m training.shipped_model $(CORPUS)
+
+clean:
+	rm -rf $(ENV) $(ENV)-runtime $(DEMO_ENV) .demo build dist
+
+$(DEMO_ENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(DEMO_ENV)
+	$(DEMO_ENV)/bin/python -m pip install --quiet -e .
+	touch $@
+
+$(ENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(ENV)
+	$(ENV)/bin/python -m pip install --quiet -c constraints.txt torch
+	$(ENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[train,dev]'
+	touch $@
+
+$(ENV)-runtime/ready: pyproject.toml
+	$(PYTHON) -m venv $(ENV)-runtime
+	$(ENV)-runtime/bin/python -m pip install --quiet -e '.[test]'
+	touch $@

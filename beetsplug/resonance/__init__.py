@@ -1,0 +1,97 @@
+"""Find and play music that sounds alike: `beet similar`, `beet playlist`, `beet resonance`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from beets.plugins import BeetsPlugin
+
+from beetsplug.resonance.changes import Changes
+from beetsplug.resonance.guard import Guard
+from beetsplug.resonance.settings import Settings
+
+if TYPE_CHECKING:
+    from beets.importer import ImportSession, ImportTask
+    from beets.library import Album, Item, Library
+    from beets.ui import Subcommand
+
+    from beetsplug.resonance.importing import Importing
+
+
+class ResonancePlugin(BeetsPlugin):
+    """Wires beets' events and commands to the modules that do the work."""
+
+    def __init__(self) -> None:
+        super().__init__("resonance")
+        self.config.add(Settings.defaults())
+        self.guard = Guard(self._log)
+        self.changes = Changes()
+        self.importing: Importing | None = None
+        self.starting = Lock()
+        # A mistake in the configuration must not keep beets from starting: `auto` is read when files are imported.
+        self.import_stages = [self.import_stage]
+        self.register_listener("album_imported", self.album_imported)
+        self.register_listener("item_imported", self.item_imported)
+        self.register_listener("item_removed", self.changes.remove)
+        self.register_listener("write", self.write)
+        self.register_listener("after_write", self.after_write)
+        self.register_listener("before_item_moved", self.before_item_moved)
+        self.register_listener("item_moved", self.item_moved)
+        self.register_listener("cli_exit", self.cli_exit)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.from_config(self.config)
+
+    def commands(self) -> list[Subcommand]:
+        from beetsplug.resonance.commands import subcommands
+
+        return subcommands(lambda: self.settings, self._log)
+
+    def import_stage(self, session: ImportSession, task: ImportTask) -> None:
+        with self.guard:
+            if self.settings.auto == "import":
+                self.started(session.lib).listen(task)
+
+    def album_imported(self, lib: Library, album: Album) -> None:  # noqa: ARG002 - beets' signature
+        if self.importing is not None:
+            with self.guard:
+                self.importing.settle(album.items())
+
+    def item_imported(self, lib: Library, item: Item) -> None:  # noqa: ARG002 - beets' signature
+        if self.importing is not None:
+            with self.guard:
+                self.importing.settle([item])
+
+    def write(self, item: Item, path: bytes) -> None:
+        if path == item.path:
+            self.changes.begin(item, path)
+
+    def after_write(self, item: Item, path: bytes) -> None:
+        if path == item.path:
+            self.changes.complete(item, path)
+
+    def before_item_moved(self, item: Item, source: bytes) -> None:
+        self.changes.begin(item, source)
+
+    def item_moved(self, item: Item, destination: bytes) -> None:
+        self.changes.complete(item, destination)
+
+    def cli_exit(self, lib: Library) -> None:
+        if self.importing is not None:
+            with self.guard:
+                self.importing.finish()
+        if self.changes:
+            with self.guard:
+                self.changes.apply(lib)
+
+    def started(self, library: Library) -> Importing:
+        """The follower of this run's import; import stages and events come from several threads."""
+        with self.starting:
+            if self.importing is None:
+                from beetsplug.resonance.importing import Importing
+
+                self.importing = Importing(library, self.settings, self._log)
+            return self.importing

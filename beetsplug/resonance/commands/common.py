@@ -1,0 +1,90 @@
+"""What the commands share: their errors, their view of the library, and how a track is printed."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from beets.exceptions import UserError
+from beets.util.color import colorize
+
+from beetsplug.resonance.sidecar import Sidecar
+from resonance_engine.errors import ResonanceError
+
+if TYPE_CHECKING:
+    from beets.library import Library
+    from beets.logging import BeetsLogger
+    from beets.util.color import ColorName
+
+    from beetsplug.resonance.settings import Settings
+    from beetsplug.resonance.sidecar import Coverage
+
+Command = Callable[["Library", Any, list[str]], None]
+USUAL_SECONDS = 0.5  # for one track, before anything was measured
+
+
+def spoken(command: Command) -> Command:
+    """The command with the engine's errors as beets prints them: one sentence, exit status 1."""
+
+    @functools.wraps(command)
+    def wrapped(lib: Library, opts: Any, args: list[str]) -> None:
+        try:
+            command(lib, opts, args)
+        except ResonanceError as error:
+            raise UserError(str(error)) from error
+
+    return wrapped
+
+
+@contextmanager
+def opened(lib: Library, settings: Settings) -> Iterator[Sidecar]:
+    sidecar = Sidecar(lib, settings)
+    try:
+        yield sidecar
+    finally:
+        sidecar.close()
+
+
+def announce_coverage(sidecar: Sidecar, log: BeetsLogger) -> Coverage:
+    """Say in one line what is not analysed yet, if anything; raises UserError when there is nothing to search."""
+    coverage = sidecar.coverage()
+    if not coverage.total:
+        raise UserError("the library has no tracks; import some with `beet import PATH`")
+    if not coverage.embedded:
+        raise UserError(f"{remaining(sidecar, coverage)}")
+    if coverage.missing:
+        log.info("{}", remaining(sidecar, coverage))
+    return coverage
+
+
+def remaining(sidecar: Sidecar, coverage: Coverage) -> str:
+    """How much is analysed, how long the rest takes about, and what to run."""
+    if not coverage.missing:
+        return f"none of {coverage.total:,} tracks could be analysed; see `beet resonance status`"
+    seconds = coverage.missing * seconds_per_track(sidecar) / sidecar.settings.workers()
+    return (
+        f"{coverage.embedded:,} of {coverage.total:,} tracks analysed; run `beet resonance analyze` for the other "
+        f"{coverage.missing:,} (about {duration(seconds)})"
+    )
+
+
+def seconds_per_track(sidecar: Sidecar) -> float:
+    from resonance_engine.ingest import SPEED_KEY
+
+    return float(sidecar.store.state(SPEED_KEY) or USUAL_SECONDS)
+
+
+def duration(seconds: float) -> str:
+    """A span of time as people say it: 40 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def coloured(name: ColorName, text: str) -> str:
+    """Coloured for a terminal, plain for a pipe."""
+    return colorize(name, text) if sys.stdout.isatty() else text

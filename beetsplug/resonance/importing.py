@@ -1,0 +1,107 @@
+"""What happens while beets imports: each track's sound is embedded, and linked to its item once the file is in place.
+
+Nothing here writes to the library. Whatever is left undone, `beet resonance analyze` makes good later.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beetsplug.resonance.changes import file_state
+from beetsplug.resonance.sidecar import Sidecar, item_row
+from resonance_engine.errors import ModelError
+
+if TYPE_CHECKING:
+    from beets.importer import ImportTask
+    from beets.library import Item, Library
+    from beets.logging import BeetsLogger
+
+    from beetsplug.resonance.settings import Settings
+    from beetsplug.resonance.sidecar import ItemRow
+    from resonance_engine.ingest import Ingest, Outcome
+    from resonance_engine.worker import WorkerPool
+
+
+class Importing:
+    """Follows one run of beets. Workers start with the first imported track and live until `finish`."""
+
+    def __init__(self, library: Library, settings: Settings, log: BeetsLogger) -> None:
+        self.sidecar = Sidecar(library)
+        self.settings = settings
+        self.log = log
+        self.pool: WorkerPool | None = None
+        self.ingest: Ingest | None = None
+        self.keys: dict[int, bytes] = {}
+        self.reasons: dict[int, str] = {}
+
+    def listen(self, task: ImportTask) -> None:
+        """Embed the tracks of an import task; their rows exist, their files are still where they came from."""
+        from resonance_engine.ingest import Job
+
+        rows = [item_row(item) for item in task.imported_items()]
+        if not rows:
+            return
+        jobs = [Job(row.id, row.added, Path(os.fsdecode(row.path))) for row in rows]
+        # The files are not in their final place: failures are noted by `settle`, under the path that will last.
+        for outcome in self.started().run(jobs, record_failures=False):
+            self.note(outcome)
+            # beets marks the threads of its pipeline when the user interrupts it; the rest can wait.
+            if getattr(threading.current_thread(), "abort_flag", False):
+                return
+
+    def note(self, outcome: Outcome) -> None:
+        # In the course of one import, an id may stand for one item after another.
+        self.keys.pop(outcome.job.item_id, None)
+        self.reasons.pop(outcome.job.item_id, None)
+        if outcome.error is not None:
+            self.reasons[outcome.job.item_id] = outcome.error.reason
+            self.log.warning("not analysed: {}", outcome.error)
+        elif outcome.key is not None:
+            self.keys[outcome.job.item_id] = outcome.key
+
+    def started(self) -> Ingest:
+        if self.ingest is None:
+            from resonance_engine.ingest import Ingest
+            from resonance_engine.worker import WorkerPool
+
+            if self.pool is not None:
+                raise ModelError("the model cannot be used")
+            store, library = self.sidecar.store, self.sidecar.id
+            self.pool = WorkerPool(self.settings.model_path, self.settings.workers(), self.settings.timeout)
+            self.ingest = Ingest(store, library, self.pool)
+        return self.ingest
+
+    def settle(self, items: Iterable[Item]) -> None:
+        """Imported items have their final paths, tags and dates."""
+        self.keep([item_row(item) for item in items])
+
+    def keep(self, rows: list[ItemRow]) -> None:
+        """Link the rows' items to what was heard of them, and note the failures, in one transaction."""
+        from resonance_engine.store import TrackRow
+
+        store, library = self.sidecar.store, self.sidecar.id
+        with store.write():
+            for row in rows:
+                state = file_state(row.path)
+                if state is None:
+                    continue
+                if row.id in self.keys:
+                    store.link(library, TrackRow(row.id, row.added, *state, self.keys[row.id]))
+                    store.clear_failure(library, row.path)
+                elif row.id in self.reasons:
+                    store.fail(library, row.path, *state, self.reasons.pop(row.id))
+
+    def finish(self) -> None:
+        """Put right what other plugins changed after us, such as dates, and end the workers."""
+        try:
+            if self.keys:
+                self.keep([row for row in self.sidecar.rows() if row.id in self.keys])
+        finally:
+            self.keys, self.reasons = {}, {}
+            if self.pool is not None:
+                self.pool.close()
+            self.sidecar.close()

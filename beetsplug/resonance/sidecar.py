@@ -1,0 +1,109 @@
+"""The store beside a beets library, opened when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from beets.dbcore.pathutils import expand_path_from_db
+from beets.exceptions import UserError
+
+if TYPE_CHECKING:
+    from beets.library import Item, Library
+
+    from beetsplug.resonance.settings import Settings
+    from resonance_engine.ingest import Ingest
+    from resonance_engine.store import Model, Store
+
+FILE_NAME = "resonance.db"
+
+
+class ItemRow(NamedTuple):
+    """What the sidecar needs of a library item: `path` is absolute."""
+
+    id: int
+    added: float
+    path: bytes
+
+
+class Coverage(NamedTuple):
+    """How much of a library can be searched: tracks in it, embedded ones, and ones that failed."""
+
+    total: int
+    embedded: int
+    failed: int
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.total - self.embedded - self.failed)
+
+
+class Sidecar:
+    """A beets library's store: which of its items hold which sound. Nothing is ever written to the library itself."""
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self.library = library
+        self.settings = settings
+
+    @property
+    def path(self) -> Path:
+        database = Path(self.library.path)
+        if not database.parent.is_dir() or str(self.library.path) == ":memory:":
+            raise UserError("resonance keeps its data beside the library file, and this library has no file")
+        return database.with_name(FILE_NAME)
+
+    @cached_property
+    def store(self) -> Store:
+        from resonance_engine.store import Store
+
+        return Store(self.path)
+
+    @cached_property
+    def id(self) -> int:
+        """The number of this library in the store, which several libraries of one folder share."""
+        return self.store.library(Path(self.library.path).name)
+
+    @property
+    def model(self) -> Model | None:
+        """The model whose vectors are searched; None before anything was analysed."""
+        return self.store.active_model()
+
+    @contextmanager
+    def ingest(self, threads: int | None = None) -> Iterator[Ingest]:
+        """Worker processes that listen to files, for the time of a `with`."""
+        from resonance_engine.ingest import Ingest
+        from resonance_engine.worker import WorkerPool
+
+        count = self.settings.workers(threads)
+        with WorkerPool(self.settings.model_path, count, self.settings.timeout) as pool:
+            yield Ingest(self.store, self.id, pool)
+
+    def coverage(self) -> Coverage:
+        """Cheap: two counts, no file is looked at."""
+        with self.library.transaction() as transaction:
+            total = transaction.query("SELECT COUNT(*) FROM items")[0][0]
+        model = self.model
+        if model is None:
+            return Coverage(total, 0, len(self.store.failures(self.id)))
+        counts = self.store.counts(self.id, model.id)
+        return Coverage(total, counts.embedded, counts.failed)
+
+    def rows(self, query: list[str] | None = None) -> list[ItemRow]:
+        """The items that match a query, or all, in order of id."""
+        if query:
+            return sorted(item_row(item) for item in self.library.items(query))
+        with self.library.transaction() as transaction:
+            found = transaction.query("SELECT id, added, path FROM items ORDER BY id")
+        return [ItemRow(row["id"], row["added"] or 0.0, expand_path_from_db(bytes(row["path"]))) for row in found]
+
+    def close(self) -> None:
+        if "store" in self.__dict__:
+            self.store.close()
+
+
+def item_row(item: Item) -> ItemRow:
+    assert item.id is not None, "an item of a library has an id"
+    return ItemRow(item.id, item.added or 0.0, item.path)

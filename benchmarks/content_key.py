@@ -1,0 +1,71 @@
+"""What a content key costs: time of one core, bytes read, and the wait for them on a fast and on a slow disk.
+
+python -m benchmarks.content_key            a song and a two-hour mix, made in a temporary folder
+python -m benchmarks.content_key FILE...    your own files
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from resonance_engine.audio import content_key
+from tests.audio_files import FORMATS, tune, write_audio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DISKS = {"SSD": None, "100 MB/s": 100e6, "10 MB/s": 10e6}
+"""Bytes per second; None where reading costs nothing next to computing."""
+
+REPEATS = 3
+
+
+class Cost(NamedTuple):
+    seconds: float
+    read: int
+
+
+def made_files(folder: Path) -> Iterator[Path]:
+    minute = tune(60.0)
+    for kind in ("mp3", "flac", "wav"):
+        for name, minutes in (("song", 4), ("mix of two hours", 120)):
+            yield write_audio(folder / f"{name}{FORMATS[kind].suffix}", minute, 44100, kind, repeats=minutes)
+
+
+def bytes_read() -> int:
+    """What this process has read so far, by Linux's count."""
+    counters = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(counters["rchar"])
+
+
+def cost(path: Path) -> Cost:
+    """The cheapest of a few runs, so that the file is in memory and only the work counts."""
+    runs = []
+    for _ in range(REPEATS):
+        read, began = bytes_read(), time.process_time()
+        content_key(path)
+        runs.append(Cost(time.process_time() - began, bytes_read() - read))
+    return min(runs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what content keys cost.")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    files = parser.parse_args().files
+    print(f"{'file':28} {'MB':>8} {'MB read':>8} " + " ".join(f"{disk:>12}" for disk in DISKS))
+    with tempfile.TemporaryDirectory() as folder:
+        for path in files or made_files(Path(folder)):
+            seconds, read = cost(path)
+            waits = [1e3 * (seconds + (read / speed if speed else 0.0)) for speed in DISKS.values()]
+            print(
+                f"{path.name:28.28} {path.stat().st_size / 1e6:8.1f} {read / 1e6:8.1f} "
+                + " ".join(f"{wait:9.0f} ms" for wait in waits)
+            )
+
+
+if __name__ == "__main__":
+    main()

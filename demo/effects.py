@@ -1,0 +1,103 @@
+"""What happens to a whole part or mix: stereo (2, n) in, stereo out, of the same length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
+from demo.instruments import RATE, Signal, samples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Effect: TypeAlias = Callable[[Signal], Signal]
+
+
+def filtered(sound: Signal, gain: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Signal:
+    """The sound with each frequency (Hz) multiplied by its gain, without a change of phase."""
+    length = next_fast_len(sound.shape[-1], real=True)
+    response = gain(rfftfreq(length, 1.0 / RATE)).astype(np.float32)
+    shaped = irfft(rfft(sound, length, axis=-1) * response, length, axis=-1)
+    return np.ascontiguousarray(shaped[..., : sound.shape[-1]], dtype=np.float32)
+
+
+def band(low: float, high: float) -> Effect:
+    """Keeps what lies between two frequencies, with slopes of 12 dB per octave."""
+
+    def gain(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 1.0 / ((1.0 + (hz / high) ** 2) * (1.0 + (low / np.maximum(hz, 1.0)) ** 2))
+
+    return lambda sound: filtered(sound, gain)
+
+
+def echo(seconds: float, feedback: float) -> Effect:
+    """Repeats that grow softer and change sides."""
+
+    def effect(sound: Signal) -> Signal:
+        echoed = sound.copy()
+        for repeat in range(1, 6):
+            delay = samples(repeat * seconds)
+            source = sound if repeat % 2 == 0 else sound[::-1]
+            echoed[:, delay:] += np.float32(feedback**repeat) * source[:, : max(0, sound.shape[1] - delay)]
+        return echoed
+
+    return effect
+
+
+def pump(beat_seconds: float, depth: float) -> Effect:
+    """Ducks under each beat and comes back, as a compressor does that listens to the kick."""
+
+    def effect(sound: Signal) -> Signal:
+        phase = np.arange(sound.shape[1]) / (beat_seconds * RATE) % 1.0
+        return sound * (1.0 - depth * np.exp(-5.0 * phase)).astype(np.float32)
+
+    return effect
+
+
+def overdrive(gain: float, cabinet: float) -> Effect:
+    """A guitar amplifier: clips softly, then a loudspeaker that carries 80 Hz to `cabinet` Hz."""
+    speaker = band(80.0, cabinet)
+
+    def effect(sound: Signal) -> Signal:
+        level = np.float32(gain / (np.sqrt(np.mean(sound**2)) + 1e-9))
+        return speaker(np.tanh(level * sound) + np.float32(0.1) * np.tanh(level * sound) ** 2)
+
+    return effect
+
+
+def chain(*effects: Effect) -> Effect:
+    """One effect after another."""
+
+    def effect(sound: Signal) -> Signal:
+        for each in effects:
+            sound = each(sound)
+        return sound
+
+    return effect
+
+
+def reverberation(send: Signal, seconds: float, brightness: float, rng: np.random.Generator) -> Signal:
+    """A room's answer to a mono signal: stereo noise that falls by 60 dB in `seconds`, the highs sooner."""
+    impulse_length = samples(seconds)
+    length = next_fast_len(len(send) + impulse_length, real=True)
+    time = np.arange(impulse_length) / RATE
+    decay = 6.9 / seconds
+    noise = rng.standard_normal((2, impulse_length))
+    dull = uniform_filter1d(noise, round(4 + 24 * (1.0 - brightness)), axis=1)
+    impulse = (dull + brightness * noise * np.exp(-2.0 * decay * time)) * np.exp(-decay * time)
+    impulse /= np.sqrt((impulse**2).sum(axis=1, keepdims=True))
+    answer = irfft(rfft(impulse.astype(np.float32), length) * rfft(send, length), length)
+    return np.asarray(answer[:, : len(send)], dtype=np.float32)
+
+
+def limited(sound: Signal, ceiling: float = 0.89) -> Signal:
+    """The sound turned down around its peaks, 5 ms ahead, so that nothing passes the ceiling."""
+    reach = samples(0.005)
+    peaks = maximum_filter1d(np.abs(sound).max(axis=0), 2 * reach + 1)
+    gain = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-9)).astype(np.float32)
+    # An average over the reach of the peak filter never exceeds the gain that the peak itself needs.
+    return np.asarray(sound * uniform_filter1d(gain, 2 * reach + 1), dtype=np.float32)

@@ -1,0 +1,153 @@
+"""Notes, keys, chords and rhythms: what the styles compose with. Time is counted in beats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+
+MODES = {
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 10),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "lydian": (0, 2, 4, 6, 7, 9, 11),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+}
+
+# Degrees count from zero: 0 is the tonic, 4 the dominant.
+PROGRESSIONS = (
+    (0, 4, 5, 3),
+    (0, 5, 3, 4),
+    (0, 3, 4, 3),
+    (5, 3, 0, 4),
+    (0, 6, 5, 6),
+    (0, 3, 0, 4),
+    (0, 2, 3, 4),
+    (0, 5, 1, 4),
+)
+
+Option = TypeVar("Option")
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sound to play: where and how long in beats, how high as a MIDI pitch, how hard from 0 to 1."""
+
+    start: float
+    length: float
+    pitch: float = 60.0
+    velocity: float = 0.8
+
+
+@dataclass(frozen=True)
+class Key:
+    """A tonic (MIDI pitch) and a mode; turns scale degrees into pitches."""
+
+    tonic: int
+    mode: str
+
+    def pitch(self, degree: int) -> int:
+        """The pitch of a scale degree, counted from zero; seven more is an octave higher."""
+        octave, step = divmod(degree, 7)
+        return self.tonic + 12 * octave + MODES[self.mode][step]
+
+    def chord(self, degree: int, size: int = 3) -> tuple[int, ...]:
+        """Thirds piled on a degree: three make a triad, four a seventh chord."""
+        return tuple(self.pitch(degree + 2 * third) for third in range(size))
+
+    def __str__(self) -> str:
+        return f"{PITCH_NAMES[self.tonic % 12]} {self.mode}"
+
+
+def choice(rng: np.random.Generator, options: Sequence[Option]) -> Option:
+    """One of the options, each as likely as the next."""
+    return options[int(rng.integers(len(options)))]
+
+
+def random_key(rng: np.random.Generator, modes: Sequence[str], lowest: int = 48) -> Key:
+    """A key on any of the twelve tonics from `lowest` upwards."""
+    return Key(lowest + int(rng.integers(12)), choice(rng, modes))
+
+
+def hertz(pitch: float) -> float:
+    """The frequency of a MIDI pitch in equal temperament, A4 = 69 = 440 Hz."""
+    return float(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
+
+
+def nearest_octave(pitch: int, target: float) -> int:
+    """The pitch of the same name that lies closest to `target`."""
+    return pitch + 12 * round((target - pitch) / 12)
+
+
+def euclidean(hits: int, steps: int, rotation: int = 0) -> tuple[int, ...]:
+    """The steps of a rhythm that spreads its hits as evenly as it can (Toussaint 2005)."""
+    return tuple(sorted((step * steps // hits + rotation) % steps for step in range(hits)))
+
+
+def pattern(
+    bar: int, steps: Sequence[int], pitch: float = 60.0, velocity: float = 0.8, length: float = 0.25
+) -> list[Note]:
+    """The notes of one bar of four beats, given as sixteenths."""
+    return [Note(4.0 * bar + step / 4.0, length, pitch, velocity) for step in steps]
+
+
+def layers_by_bar(bars: int, plan: Sequence[tuple[float, str]]) -> list[frozenset[str]]:
+    """Which layers sound in each bar, from sections given as (share of the song, names of the layers)."""
+    total = sum(share for share, _ in plan)
+    arrangement: list[frozenset[str]] = []
+    passed = 0.0
+    for share, layers in plan:
+        passed += share / total
+        arrangement += [frozenset(layers.split())] * (round(passed * bars) - len(arrangement))
+    return arrangement
+
+
+def arranged(notes: Sequence[Note], layer: str, arrangement: Sequence[frozenset[str]]) -> list[Note]:
+    """Those of a layer's notes that start in a bar of four beats where the layer sounds."""
+    last = len(arrangement) - 1
+    return [note for note in notes if layer in arrangement[min(int(note.start / 4.0), last)]]
+
+
+def melody(
+    rng: np.random.Generator,
+    key: Key,
+    progression: Sequence[int],
+    bars: int,
+    cells: Sequence[Sequence[float]],
+    octave: int = 1,
+) -> list[Note]:
+    """A tune over a chord a bar, in four-bar phrases A A' B A.
+
+    A phrase is rhythm cells (lengths in beats that fill a bar; negative ones are rests) and a walk on the
+    scale that lands on a chord tone at the start of each bar.
+    """
+    phrases = {name: [_figure(rng, choice(rng, cells)) for _ in range(4)] for name in "AB"}
+    notes: list[Note] = []
+    for bar in range(bars):
+        figure = phrases["AABA"[bar // 4 % 4]][bar % 4]
+        root = progression[bar % len(progression)]
+        start = float(bar) * sum(abs(length) for length, _ in figure)
+        for length, step in figure:
+            if length > 0:
+                accent = 0.85 if start == int(start) else 0.65
+                notes.append(Note(start, length, key.pitch(7 * octave + root % 7 + step), accent))
+            start += abs(length)
+    return notes
+
+
+def _figure(rng: np.random.Generator, cell: Sequence[float]) -> list[tuple[float, int]]:
+    """Lengths with scale steps relative to the chord's root: a chord tone first, then mostly neighbours."""
+    step = choice(rng, (0, 2, 4, 2))
+    figure = []
+    for length in cell:
+        figure.append((length, step))
+        step += choice(rng, (-2, -1, -1, 1, 1, 2))
+        step = max(-3, min(8, step))
+    return figure

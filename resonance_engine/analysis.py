@@ -1,0 +1,126 @@
+"""What a person would say of a track: its tempo, key, loudness and brightness."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resonance_engine.features.filters import hann
+from resonance_engine.features.mel import band_edges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from resonance_engine.features.filters import Array
+    from resonance_engine.features.spec import FeatureSpec, HarmonySpec, RhythmSpec, TimbreSpec
+
+# Rises whenever the same windows give other attributes; part of the key of an analysis row.
+EXTRACTOR_VERSION = 1
+
+# Loudness of digital silence, in dBFS.
+SILENCE_DB = -100.0
+
+# Tempi considered, and the log-normal prior over them: centre in BPM, deviation in octaves (Ellis 2007).
+SLOWEST, FASTEST, STEPS = 40.0, 240.0, 1000
+USUAL, SPREAD = 120.0, 1.0
+# A score below this is no pulse; white noise has 0.00.
+PULSE = 0.02
+
+# The twelve tonics from C upwards, by the more usual of their names.
+MAJOR_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+MINOR_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
+# How well each pitch class fits a key on C (Krumhansl & Kessler 1982).
+MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+# A chroma whose weakest note has this share of the strongest has no key; white noise has 0.88.
+FLAT = 0.85
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What is heard in a track; None where there is nothing to hear it from.
+
+    Tempo in BPM (possibly half or twice of what one would tap), key such as "A minor", energy as RMS in dBFS
+    (a full-scale square wave is 0, silence -100), brightness as spectral centroid in Hz.
+    """
+
+    tempo: float | None
+    key: str | None
+    energy: float
+    brightness: float | None
+
+    def to_dict(self) -> dict[str, float | str | None]:
+        """The attributes by name, ready for JSON."""
+        return asdict(self)
+
+
+def analysis(spec: FeatureSpec, windows: Array, features: Mapping[str, Array]) -> Attributes:
+    """Attributes of windows (n, samples) and of what a FrontEnd with `spec` measured of them.
+
+    There must be a window, and `spec` must measure timbre, harmony and rhythm.
+    """
+    if spec.timbre is None or spec.harmony is None or spec.rhythm is None:
+        raise ValueError("an analysis needs a spec with timbre, harmony and rhythm")
+    if not len(windows):
+        raise ValueError("an analysis needs at least one window")
+    return Attributes(
+        tempo=tempo(features["rhythm"].mean(axis=0), spec.rhythm),
+        key=key(features["harmony"].mean(axis=(0, 2)), spec.harmony),
+        energy=energy(windows),
+        brightness=brightness(features["timbre"], spec.timbre),
+    )
+
+
+def tempo(envelope: Array, spec: RhythmSpec) -> float | None:
+    """The tempo in BPM whose beats fall on the peaks of a tempo envelope (lags,); None without any pulse.
+
+    A candidate's score is what the envelope holds at all multiples of its period, relative to what the
+    tempogram's Hann window lets through there and above the envelope's mean, times the prior.
+    """
+    lags = np.arange(spec.lags)
+    window = hann(spec.lags)
+    taper = np.correlate(window, window, "full")[spec.lags - 1 :] / np.square(window).sum()
+    bpm = np.geomspace(SLOWEST, FASTEST, STEPS)
+    period = 60 * spec.framing.rate / (spec.framing.hop * bpm)
+    multiples = period * np.arange(1, spec.lags)[:, np.newaxis]
+    within = multiples <= spec.lags - 1
+    found = (np.interp(multiples, lags, envelope) * within).sum(axis=0)
+    possible = (np.interp(multiples, lags, taper) * within).sum(axis=0)
+    chance = envelope[1:].sum() / taper[1:].sum()
+    score = found / np.maximum(possible, 1e-3) - chance
+    prior = np.exp(-0.5 * (np.log2(bpm / USUAL) / SPREAD) ** 2)
+    best = int(np.argmax(score * prior))
+    return float(bpm[best]) if score[best] > PULSE else None
+
+
+def key(chroma: Array, spec: HarmonySpec) -> str | None:
+    """The major or minor key whose profile a mean chroma (bins,) correlates with best; None if it is flat."""
+    semitone = np.arange(spec.bins) * 12 / spec.bins
+    distance = (semitone[:, np.newaxis] - np.arange(12) + 6) % 12 - 6
+    notes = chroma @ np.maximum(1 - np.abs(distance), 0)
+    if notes.min() >= FLAT * notes.max():
+        return None
+    profiles = {
+        f"{tonic} {mode}": np.roll(profile, place)
+        for mode, tonics, profile in (("major", MAJOR_TONICS, MAJOR), ("minor", MINOR_TONICS, MINOR))
+        for place, tonic in enumerate(tonics)
+    }
+    return max(profiles, key=lambda name: float(np.corrcoef(notes, profiles[name])[0, 1]))
+
+
+def energy(windows: Array) -> float:
+    """RMS of the samples in dBFS, at least -100."""
+    mean_square = np.square(windows, dtype=np.float64).mean()
+    return float(10 * np.log10(max(mean_square, 10 ** (SILENCE_DB / 10))))
+
+
+def brightness(log_mel: Array, spec: TimbreSpec) -> float | None:
+    """Spectral centroid in Hz, by magnitude, of log-mel spectrograms (n, bands, frames); None in silence."""
+    edges = band_edges(spec.framing.rate, spec.framing.n_mels)
+    audible = np.where(log_mel > SILENCE_DB + 1, 10 ** (log_mel / 20), 0)
+    # Mel filters have equal area: times its width, a band's magnitude is that of all its frequencies.
+    magnitude = audible.sum(axis=(0, 2), dtype=np.float64) * (edges[2:] - edges[:-2])
+    total = magnitude.sum()
+    return float(edges[1:-1] @ magnitude / total) if total > 0 else None

@@ -1,0 +1,198 @@
+"""A folder of music without beets: listened to like a library, and exported as a catalog that can be queried.
+
+A catalog is a folder with `index.faiss` (FAISS, by track id), `meta.json` (ids, paths, names, the model) and
+`embeddings.npy` (rows in the order of meta.json, used where the index cannot be read). Its store, `resonance.db`, makes
+the next run do only what is new.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from resonance_engine.atomic import write_bytes
+from resonance_engine.audio import tags
+from resonance_engine.errors import AudioError, CatalogError, printable
+from resonance_engine.index import VectorIndex, read_catalog_index, write_catalog_index
+from resonance_engine.ingest import Ingest, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.ingest import Outcome
+    from resonance_engine.store import Store
+
+FORMAT = 1
+STORE, INDEX, META, EMBEDDINGS = "resonance.db", "index.faiss", "meta.json", "embeddings.npy"
+LIBRARY = "catalog"
+SUFFIXES = frozenset(
+    ".aac .aif .aiff .alac .ape .flac .m4a .m4b .mp3 .mpc .oga .ogg .opus .tta .wav .wma .wv".split()
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A track of a catalog: its id in the index, the path of its file and what to call it."""
+
+    id: int
+    path: str
+    artist: str
+    title: str
+
+    @property
+    def shown(self) -> str:
+        """Artist and title, or the file's name where it has no title."""
+        if not self.title:
+            return printable(Path(self.path).stem)
+        return f"{self.artist} - {self.title}" if self.artist else self.title
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A catalog that was read: its tracks by id, the index over them and the id of the model that made it."""
+
+    entries: dict[int, Entry]
+    index: VectorIndex
+    model_id: str
+
+
+def music_files(folder: Path) -> list[Path]:
+    """Every audio file below a folder, told by its name, in a stable order."""
+    if not folder.is_dir():
+        raise CatalogError(f"{printable(folder)} is not a folder; give the folder that holds your music.")
+    return sorted(
+        Path(root, name).absolute()
+        for root, _, names in os.walk(folder)
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES
+    )
+
+
+def jobs_for(files: Iterable[Path], known: dict[str, int], store: Store, library: int, model_id: str) -> list[Job]:
+    """What has to be listened to: files that are new, changed or not embedded; the ids of known paths stay."""
+    tracks = store.tracks(library)
+    embedded = store.has({track.content_key for track in tracks.values()}, model_id)
+    failures = store.failures(library)
+    following = max([0, *known.values(), *tracks]) + 1
+    jobs = []
+    for path in files:
+        item_id = known.get(str(path))
+        if item_id is None:
+            item_id, following = following, following + 1
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        track, failure = tracks.get(item_id), failures.get(os.fsencode(path))
+        state = (stat.st_size, stat.st_mtime_ns)
+        if track is not None and (track.size, track.mtime_ns) == state and track.content_key in embedded:
+            continue
+        if failure is None or (failure.size, failure.mtime_ns) != state:
+            jobs.append(Job(item_id, 0.0, path))
+    return jobs
+
+
+class Update:
+    """Brings a catalog up to a music folder: listen to what is new, forget what is gone, write the files."""
+
+    def __init__(self, folder: Path, files: list[Path], ingest: Ingest) -> None:
+        self.folder = folder
+        self.ingest = ingest
+        self.store = ingest.store
+        known = {entry.path: entry.id for entry in read_entries(folder)[0]} if (folder / META).exists() else {}
+        self.jobs = jobs_for(files, known, self.store, ingest.library, ingest.model.id)
+        present = {str(path) for path in files}
+        self.ids = {path: item_id for path, item_id in known.items() if path in present}
+        self.ids |= {str(job.path): job.item_id for job in self.jobs}
+        self.gone = [item_id for path, item_id in known.items() if path not in present]
+
+    def listen(self) -> Iterator[Outcome]:
+        self.store.unlink(self.ingest.library, self.gone)
+        yield from self.ingest.run(self.jobs)
+        self.store.activate(self.ingest.model.id)
+
+    def export(self) -> int:
+        """Write the catalog's files and say how many tracks it has."""
+        tracks = self.store.tracks(self.ingest.library)
+        vectors = self.store.vectors({track.content_key for track in tracks.values()}, self.ingest.model.id)
+        entries, rows = [], []
+        for path, item_id in sorted(self.ids.items(), key=lambda item: item[1]):
+            if item_id in tracks and tracks[item_id].content_key in vectors:
+                entries.append(entry_for(item_id, path))
+                rows.append(vectors[tracks[item_id].content_key])
+        width = self.ingest.model.dimensions
+        matrix = np.stack(rows) if rows else np.empty((0, width), np.float32)
+        write_catalog(self.folder, entries, matrix, asdict(self.ingest.model))
+        return len(entries)
+
+
+def entry_for(item_id: int, path: str) -> Entry:
+    try:
+        found = tags(Path(path))
+    except AudioError:
+        return Entry(item_id, path, "", "")
+    return Entry(item_id, path, found.artist, found.title)
+
+
+def write_catalog(folder: Path, entries: list[Entry], matrix: NDArray[np.float32], model: dict[str, Any]) -> None:
+    """Write the three files of a catalog; meta.json comes last and names the model that the others belong to."""
+    buffer = io.BytesIO()
+    np.save(buffer, matrix, allow_pickle=False)
+    meta = {"format": FORMAT, "model": model, "tracks": [asdict(entry) for entry in entries]}
+    try:
+        write_bytes(folder / EMBEDDINGS, buffer.getvalue())
+        ids = np.array([entry.id for entry in entries], np.int64)
+        write_catalog_index(folder / INDEX, VectorIndex(ids, matrix))
+        write_bytes(folder / META, json.dumps(meta, indent=1).encode())
+    except OSError as error:
+        raise CatalogError(f"{printable(folder)} cannot be written to: {error.strerror}.") from error
+
+
+def read_entries(folder: Path) -> tuple[list[Entry], str]:
+    """The tracks that a catalog's meta.json lists, and the id of its model."""
+    path = folder / META
+    again = "run `resonance index` again"
+    try:
+        meta = json.loads(path.read_bytes())
+        if meta["format"] != FORMAT:
+            raise CatalogError(f"{printable(path)} has format {meta['format']}, this program reads {FORMAT}; {again}.")
+        return [Entry(**track) for track in meta["tracks"]], str(meta["model"]["id"])
+    except FileNotFoundError as error:
+        raise CatalogError(
+            f"{printable(folder)} is no catalog: it has no {META}; make one with `resonance index MUSIC --out CATALOG`."
+        ) from error
+    except OSError as error:
+        raise CatalogError(f"{printable(path)} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CatalogError(f"{printable(path)} is damaged ({error}); {again}.") from error
+
+
+def read_catalog(folder: Path) -> Catalog:
+    """A catalog ready to be queried; where FAISS's file cannot be read, the embeddings serve."""
+    entries, model_id = read_entries(folder)
+    ids = np.array([entry.id for entry in entries], np.int64)
+    try:
+        index = read_catalog_index(folder / INDEX)
+    except CatalogError:
+        index = VectorIndex(ids, read_embeddings(folder / EMBEDDINGS, len(ids)))
+    if not np.array_equal(index.ids, np.sort(ids)):
+        raise CatalogError(f"The files of {printable(folder)} do not belong together; run `resonance index` again.")
+    return Catalog({entry.id: entry for entry in entries}, index, model_id)
+
+
+def read_embeddings(path: Path, count: int) -> NDArray[np.float32]:
+    try:
+        matrix = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CatalogError(f"{printable(path)} cannot be read either; run `resonance index` again.") from error
+    if matrix.ndim != 2 or len(matrix) != count or matrix.dtype != np.float32:
+        raise CatalogError(f"{printable(path)} does not hold {count} embeddings; run `resonance index` again.")
+    return np.asarray(matrix, np.float32)

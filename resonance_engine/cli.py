@@ -1,0 +1,182 @@
+"""`resonance`: index a folder of music, query it, embed files. The same engine as the plugin, without beets."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resonance_engine import __version__
+from resonance_engine.errors import AudioError, CatalogError, ResonanceError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; long options may be written with dashes or underscores."""
+    made = argparse.ArgumentParser(prog="resonance", description="Find music that sounds alike, offline.")
+    made.add_argument("--version", action="version", version=f"resonance {__version__}")
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    index = verbs.add_parser(
+        "index", help="listen to a folder of music and make a catalog of it", epilog="resonance index ~/Music --out cat"
+    )
+    index.add_argument("folder", type=Path, metavar="DIR", help="folder with music")
+    index.add_argument("--out", type=Path, required=True, metavar="CATALOG", help="folder for the catalog's files")
+    index.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 4), metavar="N")
+    index.set_defaults(run=run_index)
+
+    query = verbs.add_parser(
+        "query", help="find what sounds like a file", epilog="resonance query --audio song.mp3 --index-dir cat"
+    )
+    query.add_argument("--audio", type=Path, required=True, metavar="FILE", help="what to start from")
+    query.add_argument("--index-dir", "--index_dir", type=Path, required=True, metavar="CATALOG")
+    query.add_argument("--topk", type=positive, default=20, metavar="K", help="how many tracks (20)")
+    query.add_argument("--prf", type=int, default=0, metavar="N", help="let the first N hits sharpen the query (0)")
+    query.add_argument("--rerank", choices=("none", "mmr"), default="none", help="mmr: fewer tracks that are all alike")
+    query.add_argument(
+        "--lambda-div", "--lambda_div", type=float, default=0.3, metavar="X",
+        help="weight of diversity with mmr: 0 is similarity alone, 1 is diversity alone (0.3)",
+    )  # fmt: skip
+    query.set_defaults(run=run_query)
+
+    embed = verbs.add_parser(
+        "embed", help="write the embeddings of files to a numpy archive", epilog="resonance embed *.mp3 --out e.npz"
+    )
+    embed.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    embed.set_defaults(run=run_embed)
+    for verb in (index, query, embed):
+        verb.add_argument("--load", type=Path, metavar="MODEL", help="model file or folder (the shipped model)")
+        verb.add_argument("--backend", choices=("auto", "onnx", "torch"), default="auto", help="what runs the model")
+    return made
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def model_of(options: argparse.Namespace) -> Path:
+    from resonance_engine.encoder import SHIPPED, model_file
+
+    return model_file(options.load or SHIPPED, options.backend)
+
+
+def run_index(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from resonance_engine.catalog import LIBRARY, STORE, Update, music_files
+    from resonance_engine.ingest import Ingest
+    from resonance_engine.store import Store
+    from resonance_engine.worker import WorkerPool
+
+    files = music_files(options.folder)
+    if not files:
+        raise CatalogError(f"{printable(options.folder)} holds no audio files.")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogError(f"{printable(options.out)} cannot be made: {error.strerror}.") from error
+    with WorkerPool(model_of(options), options.threads) as pool, Store(options.out / STORE) as store:
+        update = Update(options.out, files, Ingest(store, store.library(LIBRARY), pool))
+        failed = 0
+        with tqdm(total=len(update.jobs), unit="track", disable=None) as bar:
+            for outcome in update.listen():
+                bar.update(1)
+                if outcome.error is not None:
+                    failed += 1
+                    complain(outcome.error)
+        count = update.export()
+    print_line(f"{count:,} tracks in {printable(options.out)}, {len(update.jobs) - failed:,} of them new, {failed:,} failed")
+    if not count:
+        raise CatalogError("Nothing could be analysed; see the lines above.")
+
+
+def run_query(options: argparse.Namespace) -> None:
+    from resonance_engine.catalog import read_catalog
+    from resonance_engine.errors import ModelError
+    from resonance_engine.search.ranking import Ranking, neighbours
+    from resonance_engine.worker import Worker
+
+    try:
+        ranking = Ranking(options.topk, options.prf, options.rerank, options.lambda_div)
+    except ValueError as error:
+        raise ResonanceError(f"query: {error}.") from error
+    catalog = read_catalog(options.index_dir)
+    with Worker(model_of(options)) as worker:
+        if worker.description().id != catalog.model_id:
+            raise ModelError(
+                f"{printable(options.index_dir)} was made with another model; name it with --load, or run "
+                "`resonance index` again."
+            )
+        heard = worker.listen(options.audio.absolute(), lambda _: True)
+    assert heard.embedding is not None
+    hits = neighbours(catalog.index, heard.embedding.embedding[None, :], ranking)
+    print_line("Top results:")
+    for place, hit in enumerate(hits, start=1):
+        print_line(f"{place}. {catalog.entries[hit.id].shown}  score={hit.score:.3f}")
+
+
+def run_embed(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from resonance_engine.atomic import write_bytes
+    from resonance_engine.worker import Worker
+
+    paths, vectors = [], []
+    with Worker(model_of(options)) as worker:
+        for path in options.paths:
+            try:
+                heard = worker.listen(path.absolute(), lambda _: True)
+            except AudioError as error:
+                complain(error)
+                continue
+            assert heard.embedding is not None
+            paths.append(str(path))
+            vectors.append(heard.embedding.embedding)
+        width = worker.description().dimensions
+    matrix = np.stack(vectors) if vectors else np.empty((0, width), np.float32)
+    buffer = io.BytesIO()
+    np.savez(buffer, paths=np.array(paths, dtype=np.str_), embeddings=matrix)
+    try:
+        write_bytes(options.out, buffer.getvalue())
+    except OSError as error:
+        raise ResonanceError(f"{printable(options.out)} cannot be written: {error.strerror}.") from error
+    print_line(f"{len(paths):,} embeddings in {printable(options.out)}, {len(options.paths) - len(paths):,} failed")
+    if not paths:
+        raise ResonanceError("Nothing could be embedded; see the lines above.")
+
+
+def print_line(text: str) -> None:
+    """Print to standard output whatever its encoding is."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def complain(error: ResonanceError) -> None:
+    sys.stderr.write(f"resonance: {error}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except ResonanceError as error:
+        complain(error)
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("resonance: stopped; what was done is kept, run the command again to go on\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

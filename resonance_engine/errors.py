@@ -1,0 +1,43 @@
+"""What can go wrong, as sentences a person can act on.
+
+* ResonanceError
+  x AudioError      a file that cannot be listened to; names the file and the reason
+  x ModelError      a model that cannot be used
+  x StoreError      the sidecar database cannot be used
+  x CatalogError    a catalog folder cannot be read or written
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ResonanceError(Exception):
+    """Something a user can mend; `str()` is a whole sentence."""
+
+
+class AudioError(ResonanceError):
+    """`path` cannot be listened to, because of `reason` (a clause such as "it holds no audio")."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{printable(path)}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class ModelError(ResonanceError):
+    """A model file is missing, damaged or not understood."""
+
+
+class StoreError(ResonanceError):
+    """The sidecar database cannot be opened or is newer than this program."""
+
+
+class CatalogError(ResonanceError):
+    """A catalog folder cannot be read or written."""
+
+
+def printable(path: Path | bytes | str) -> str:
+    """The path as text that any terminal takes: bytes that are not UTF-8 become `\\xNN`."""
+    raw = path if isinstance(path, bytes) else str(path).encode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", "backslashreplace")

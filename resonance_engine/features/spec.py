@@ -1,0 +1,230 @@
+"""What is heard and how it is measured: the numbers that travel with a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+from resonance_engine.errors import ModelError
+from resonance_engine.features.mel import band_edges
+
+
+def _require(possible: bool, sentence: str) -> None:
+    if not possible:
+        raise ValueError(sentence)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Which parts of a recording are listened to: `windows` windows of `seconds`, mono, at `rate` Hz.
+
+    `hop_seconds` is the step between windows where a whole recording is covered densely.
+    """
+
+    rate: int = 44100
+    seconds: float = 18.0
+    hop_seconds: float = 4.0
+    windows: int = 4
+
+    def __post_init__(self) -> None:
+        _require(8000 <= self.rate <= 192000, f"rate must be 8000 to 192000 Hz, not {self.rate}")
+        _require(0 < self.seconds <= 600, f"seconds must be above 0, at most 600, not {self.seconds}")
+        _require(0 < self.hop_seconds <= 600, f"hop_seconds must be above 0, at most 600, not {self.hop_seconds}")
+        _require(1 <= self.windows <= 1000, f"windows must be 1 to 1000, not {self.windows}")
+        # 18 and 18.0 are equal, and must be the same text in JSON too.
+        object.__setattr__(self, "seconds", float(self.seconds))
+        object.__setattr__(self, "hop_seconds", float(self.hop_seconds))
+
+    @property
+    def samples(self) -> int:
+        """Samples of one window."""
+        return round(self.rate * self.seconds)
+
+
+@dataclass(frozen=True)
+class Framing:
+    """The spectrogram that a modality starts from: `n_fft` samples every `hop`, in `n_mels` mel bands."""
+
+    rate: int = 44100
+    n_fft: int = 4096
+    hop: int = 882
+    n_mels: int = 160
+
+    def __post_init__(self) -> None:
+        _require(8000 <= self.rate <= 192000, f"rate must be 8000 to 192000 Hz, not {self.rate}")
+        _require(
+            64 <= self.n_fft <= 65536 and self.n_fft % 2 == 0,
+            f"n_fft must be even and 64 to 65536, not {self.n_fft}",
+        )
+        _require(1 <= self.hop <= self.n_fft, f"hop must be 1 to n_fft ({self.n_fft}), not {self.hop}")
+        _require(2 <= self.n_mels <= self.n_fft // 2, f"n_mels must be 2 to n_fft / 2, not {self.n_mels}")
+        low, _, high = band_edges(self.rate, self.n_mels)[:3]
+        _require(
+            high - low > self.rate / self.n_fft,
+            f"n_mels = {self.n_mels} leaves bands without a single frequency; take fewer or a longer n_fft",
+        )
+
+    def frames(self, decoding: Decoding) -> int:
+        """Frames of one window: centred on the samples 0, hop, 2 hop, ... that lie before its end."""
+        return decoding.samples // self.hop
+
+
+@dataclass(frozen=True)
+class ModalitySpec:
+    """One view of the music; each kind adds its own numbers."""
+
+    framing: Framing = Framing()
+
+    def shape(self, decoding: Decoding) -> tuple[int, ...]:
+        """Shape of what is measured of one window."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class TimbreSpec(ModalitySpec):
+    """How it sounds: the log-mel spectrogram."""
+
+    def shape(self, decoding: Decoding) -> tuple[int, ...]:
+        """(mel bands, frames)."""
+        return self.framing.n_mels, self.framing.frames(decoding)
+
+
+@dataclass(frozen=True)
+class HarmonySpec(ModalitySpec):
+    """Which notes sound: `bins` pitch classes an octave, from C upwards."""
+
+    bins: int = 24
+
+    def __post_init__(self) -> None:
+        _require(self.bins in range(12, 121, 12), f"bins must be a multiple of 12 up to 120, not {self.bins}")
+
+    def shape(self, decoding: Decoding) -> tuple[int, ...]:
+        """(pitch classes, frames)."""
+        return self.bins, self.framing.frames(decoding)
+
+
+@dataclass(frozen=True)
+class RhythmSpec(ModalitySpec):
+    """When things happen: how well the onsets match themselves 0 to `lags` - 1 hops later."""
+
+    lags: int = 320
+
+    def __post_init__(self) -> None:
+        _require(16 <= self.lags <= 4096, f"lags must be 16 to 4096, not {self.lags}")
+
+    def shape(self, decoding: Decoding) -> tuple[int, ...]:  # noqa: ARG002 - the same for windows of any length
+        """(lags,)."""
+        return (self.lags,)
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """All numbers between a file and the encoder; a modality that is None is not measured.
+
+    With `hpss`, harmony listens to the sustained part of the sound alone and rhythm to the percussive part.
+    """
+
+    decoding: Decoding = Decoding()
+    hpss: bool = True
+    timbre: TimbreSpec | None = TimbreSpec()
+    harmony: HarmonySpec | None = HarmonySpec()
+    rhythm: RhythmSpec | None = RhythmSpec()
+
+    def __post_init__(self) -> None:
+        _require(bool(self.modalities), "at least one modality is needed")
+        for name, spec in self.modalities.items():
+            _require(
+                spec.framing.rate == self.decoding.rate,
+                f"{name}: framing.rate must be the decoding's, {self.decoding.rate}, not {spec.framing.rate}",
+            )
+            _require(min(spec.shape(self.decoding)) >= 1, f"{name}: hop is longer than a window")
+
+    @property
+    def modalities(self) -> dict[str, ModalitySpec]:
+        """What is measured, by name, in a fixed order."""
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: value for name, value in values if isinstance(value, ModalitySpec)}
+
+    def to_json(self) -> str:
+        """Canonical JSON: the same text for equal specs; modalities that are not measured do not appear."""
+        document = {
+            "decoding": asdict(self.decoding),
+            "hpss": self.hpss,
+            "modalities": {name: asdict(spec) for name, spec in self.modalities.items()},
+        }
+        return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> FeatureSpec:
+        """The spec that `to_json` wrote; raises ModelError if this program cannot compute it."""
+        try:
+            document = _exactly({"decoding", "hpss", "modalities"}, json.loads(text), "the spec")
+            return cls(
+                decoding=_parsed(Decoding, document["decoding"], "decoding"),
+                hpss=_parsed(bool, document["hpss"], "hpss"),
+                **_modalities(cls, document["modalities"]),
+            )
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise ModelError(
+                f"The model's feature spec cannot be used: {error}. "
+                "Update Resonance if the model is newer than it, or install the model again."
+            ) from error
+
+    def digest(self) -> str:
+        """Hash of the canonical JSON: 32 hexadecimal digits."""
+        return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
+
+
+def _modalities(spec: type[FeatureSpec], value: object) -> dict[str, Any]:
+    """Every modality that `spec` has a field for, None where the document lacks it."""
+    known = {
+        name: kind
+        for name, hint in get_type_hints(spec).items()
+        for kind in get_args(hint)
+        if isinstance(kind, type) and issubclass(kind, ModalitySpec)
+    }
+    given = _object(value, "modalities")
+    unknown = sorted(set(given) - set(known))
+    _require(not unknown, f"unknown modality {', '.join(unknown)} (known: {', '.join(known)})")
+    return {
+        name: _parsed(kind, given[name], f"modalities.{name}") if name in given else None
+        for name, kind in known.items()
+    }
+
+
+def _parsed(kind: Any, value: object, where: str) -> Any:
+    """`value` as a dataclass or number of the type `kind`; ValueError says where it is not one."""
+    if not is_dataclass(kind):
+        return _number(kind, value, where)
+    hints: dict[str, Any] = {each.name: get_type_hints(kind)[each.name] for each in fields(kind)}
+    given = _exactly(set(hints), value, where)
+    parts = {name: _parsed(hint, given[name], f"{where}.{name}") for name, hint in hints.items()}
+    try:
+        return kind(**parts)  # type: ignore[operator]  # is_dataclass narrows a class to its instance
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _number(kind: Any, value: object, where: str) -> object:
+    if kind is float and type(value) is int:
+        return float(value)
+    expected = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+    # `type`, since true is an int to isinstance.
+    _require(type(value) is kind, f"{where} must be {expected}, not {json.dumps(value)[:40]}")
+    return value
+
+
+def _exactly(names: set[str], value: object, where: str) -> dict[str, Any]:
+    """`value` as an object with these keys, no more and no fewer."""
+    given = _object(value, where)
+    for problem, keys in (("lacks", names - set(given)), ("has the unknown key", set(given) - names)):
+        _require(not keys, f"{where} {problem} {', '.join(sorted(keys))}")
+    return given
+
+
+def _object(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must be an object, not {json.dumps(value)[:40]}")
+    return value

@@ -1,0 +1,140 @@
+"""Listen to the files of a library and keep what was heard, a small batch at a time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from resonance_engine.errors import AudioError
+from resonance_engine.store import Embedding, Model, Store, TrackRow, Windows
+from resonance_engine.worker import Listened, WorkerPool
+
+BATCH_SECONDS = 2.0  # a kill loses at most what was heard in this time
+BATCH_FILES = 32
+SPEED_KEY = "seconds_per_track"
+SPEED_MEMORY = 0.9  # share of the known speed that a new measurement leaves
+
+
+@dataclass(frozen=True)
+class Job:
+    """A library item whose file is to be listened to; `added` tells two generations of one item id apart."""
+
+    item_id: int
+    added: float
+    path: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job: the content key of its sound, or the error; `embedded` if the model had to run."""
+
+    job: Job
+    key: bytes | None = None
+    embedded: bool = False
+    error: AudioError | None = None
+
+
+class Ingest:
+    """Keeps what a pool of workers hears in a store, for one library of it.
+
+    The model is registered with the store; it is taken into use at once where none is.
+    """
+
+    def __init__(self, store: Store, library: int, pool: WorkerPool) -> None:
+        self.store = store
+        self.library = library
+        self.pool = pool
+        described = pool.description()
+        self.model = Model(
+            described.id,
+            described.name,
+            described.version,
+            described.dimensions,
+            dict.fromkeys(described.modalities, described.dimensions),
+        )
+        if all(model.id != self.model.id for model in store.models()):
+            store.register(self.model)
+        if store.active_model() is None:
+            store.activate(self.model.id)
+
+    def run(
+        self, jobs: Iterable[Job], record_failures: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> Iterator[Outcome]:
+        """Listen to every job's file, link its item to the sound, and say what came of it once that is on disk.
+
+        Failures become rows too, unless the caller keeps them itself (the path of a file is not final yet).
+        """
+        by_path: dict[Path, list[Job]] = {}
+        stats: dict[Path, os.stat_result] = {}
+        for job in jobs:
+            by_path.setdefault(job.path, []).append(job)
+        for path in by_path:
+            # Before listening: a file that changes meanwhile is noticed the next time.
+            try:
+                stats[path] = path.stat()
+            except OSError:
+                stats[path] = os.stat_result((0,) * 10)
+        batch: list[tuple[Listened | AudioError, list[Job]]] = []
+        since = clock()
+        for path, result in self.pool.listen(list(by_path), self.unknown):
+            batch.append((result, by_path[path]))
+            if len(batch) >= BATCH_FILES or clock() - since >= BATCH_SECONDS:
+                yield from self.commit(batch, stats, record_failures)
+                batch, since = [], clock()
+        yield from self.commit(batch, stats, record_failures)
+
+    def unknown(self, key: bytes) -> bool:
+        return not self.store.has([key], self.model.id)
+
+    def commit(
+        self,
+        batch: list[tuple[Listened | AudioError, list[Job]]],
+        stats: dict[Path, os.stat_result],
+        record_failures: bool,
+    ) -> list[Outcome]:
+        """Write a batch in one transaction."""
+        if not batch:
+            return []
+        outcomes = []
+        with self.store.write():
+            for result, jobs in batch:
+                path, stat = result.path, stats[result.path]
+                if isinstance(result, AudioError):
+                    if record_failures:
+                        self.store.fail(
+                            self.library, os.fsencode(path), stat.st_size, stat.st_mtime_ns, result.reason
+                        )
+                    outcomes += [Outcome(job, error=result) for job in jobs]
+                    continue
+                self.keep(result)
+                rows = [TrackRow(job.item_id, job.added, stat.st_size, stat.st_mtime_ns, result.key) for job in jobs]
+                self.store.link_many(self.library, rows)
+                self.store.clear_failure(self.library, os.fsencode(path))
+                embedded = result.embedding is not None
+                outcomes += [Outcome(job, key=result.key, embedded=embedded) for job in jobs]
+        return outcomes
+
+    def keep(self, heard: Listened) -> None:
+        """Store the vectors and attributes of one recording, and the time that they took."""
+        if heard.embedding is None:
+            return
+        self.store.put(heard.key, self.model.id, stored(heard))
+        self.store.put_analysis(heard.key, heard.extractor, heard.attributes or {})
+        known = self.store.state(SPEED_KEY)
+        speed = heard.seconds if known is None else SPEED_MEMORY * known + (1 - SPEED_MEMORY) * heard.seconds
+        self.store.set_state(SPEED_KEY, speed)
+
+
+def stored(heard: Listened) -> Embedding:
+    """What was heard in the form that the store keeps."""
+    embedding = heard.embedding
+    assert embedding is not None
+    return Embedding(
+        vector=embedding.embedding,
+        facets=embedding.facets,
+        gates=embedding.gates,
+        windows=Windows(heard.starts, embedding.windows),
+    )

@@ -1,0 +1,91 @@
+"""The child's side of `worker`: decodes, measures and embeds one file after another.
+
+    python -m resonance_engine.listener MODEL     (speaks `wire` on its standard streams)
+
+It first sends a description of its model. To every request it answers twice: that it has begun, and what came of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from resonance_engine.errors import AudioError, ModelError
+from resonance_engine.wire import Message, receive, send
+
+
+def serve(model: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Load the model, then answer until nobody asks any more; raises BrokenPipeError when nobody listens."""
+    try:
+        verbs = prepared(model, answers)
+    except ModelError as error:
+        send(answers, Message({"model_error": str(error)}))
+        return
+    except ImportError as error:
+        send(answers, Message({"model_error": f"A library does not load ({error}); install beets-resonance again."}))
+        return
+    while True:
+        try:
+            request = receive(requests)
+        except EOFError:
+            return
+        send(answers, Message({"begun": True}))
+        path = Path(os.fsdecode(bytes.fromhex(request.header["path"])))
+        try:
+            send(answers, verbs[request.header["verb"]](path))
+        except BrokenPipeError:
+            raise
+        except AudioError as error:
+            send(answers, Message({"reason": error.reason}))
+        except MemoryError:
+            send(answers, Message({"reason": "it needs more memory than there is"}))
+        except Exception as error:  # a file must never end the run, whatever it provokes
+            detail = " ".join(f"{type(error).__name__}: {error}".split())
+            send(answers, Message({"reason": f"it could not be analysed ({detail})"}))
+
+
+def prepared(model: Path, answers: IO[bytes]) -> dict[str, Callable[[Path], Message]]:
+    """What can be asked of a file, once the model is loaded and described."""
+    from resonance_engine.analysis import EXTRACTOR_VERSION, analysis
+    from resonance_engine.audio import content_key, read_windows
+    from resonance_engine.encoder import Encoder
+    from resonance_engine.features import FrontEnd
+
+    encoder = Encoder(model)
+    manifest = encoder.manifest
+    front_end = FrontEnd(manifest.spec)
+    described = {"id": manifest.id, "name": manifest.name, "version": manifest.version}
+    send(answers, Message({**described, "dimensions": manifest.dimensions, "modalities": manifest.modalities}))
+
+    def identify(path: Path) -> Message:
+        return Message({"key": content_key(path).hex()})
+
+    def embed(path: Path) -> Message:
+        recording = read_windows(path, manifest.spec.decoding)
+        features = front_end(recording.windows)
+        heard = encoder.embed(features)
+        arrays = {"embedding": heard.embedding, "windows": heard.windows}
+        arrays |= {f"facet:{name}": vector for name, vector in heard.facets.items()}
+        measured = analysis(manifest.spec, recording.windows, features).to_dict()
+        attributes = {**measured, "duration": recording.duration, "short": recording.short}
+        header = {"starts": recording.starts, "gates": heard.gates, "attributes": attributes}
+        return Message({**header, "extractor": str(EXTRACTOR_VERSION)}, arrays)
+
+    return {"identify": identify, "embed": embed}
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # nothing else may write between the messages
+    with suppress(BrokenPipeError):  # the parent is gone
+        serve(Path(sys.argv[1]), sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()

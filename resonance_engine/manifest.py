@@ -1,0 +1,133 @@
+"""What a model file says of itself, so that it can be used, or refused, without guessing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from resonance_engine.errors import ModelError
+from resonance_engine.features.spec import FeatureSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FORMAT = 1
+METADATA_KEY = "resonance"  # of the ONNX metadata and of the safetensors header
+FUSION_MODES = ("gated_add", "gated_concat")
+WIDEST = 4096
+
+KIND_NAMES = {str: "a text", int: "a whole number", list: "a list"}
+KINDS: dict[str, type] = {
+    "name": str,
+    "version": str,
+    "licence": str,
+    "front_end": int,
+    "fusion": str,
+    "dimensions": int,
+    "tags": list,
+    "precision": str,
+    "id": str,
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The name, rights, input and output of a model.
+
+    `spec` is the front end that the network was trained behind, `front_end` the version of its code, `precision` the
+    number format of the file. `id` is a hash of the weights and of all that, so two models share an id only if they
+    give the same numbers; it is empty until the weights are sealed.
+    """
+
+    name: str
+    version: str
+    licence: str
+    spec: FeatureSpec
+    front_end: int
+    fusion: str = "gated_add"
+    dimensions: int = 512
+    tags: tuple[str, ...] = ()
+    precision: str = "float32"
+    id: str = ""
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the network's inputs and of its facets, in order."""
+        return tuple(self.spec.modalities)
+
+    def sealed(self, weights: Iterable[bytes]) -> Manifest:
+        """The same manifest with the id of a model made of these weights (in a stable order)."""
+        digest = hashlib.blake2b(digest_size=8)
+        digest.update(self.identity().encode())
+        for block in weights:
+            digest.update(block)
+        return replace(self, id=digest.hexdigest())
+
+    def identity(self) -> str:
+        """All of the manifest that changes what the weights compute, as one text."""
+        parts = [self.spec.to_json(), self.front_end, self.fusion, self.dimensions, list(self.tags), self.precision]
+        return json.dumps(parts)
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, **asdict(self), "spec": json.loads(self.spec.to_json())}, sort_keys=True)
+
+
+def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> Manifest:
+    """The manifest in a model file's metadata; `source` names the file in the errors.
+
+    Raises ModelError when there is none, when it is of a newer format, or when it was made for another version of the
+    front end than `front_end`, the one at hand.
+    """
+    if METADATA_KEY not in metadata:
+        raise ModelError(
+            f"{source} carries no Resonance manifest, so its input is unknown; "
+            "use a model that Resonance exported, or remove the model option to use the shipped one"
+        )
+    try:
+        document = json.loads(metadata[METADATA_KEY])
+        if not isinstance(document, dict):
+            raise ValueError("it is no JSON object")
+        if document.get("format") != FORMAT:
+            raise ModelError(
+                f"{source} has model format {document.get('format')}, this version of Resonance reads format {FORMAT}; "
+                "update Resonance, or export the model again with this version"
+            )
+        manifest = parsed(document)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{source} has a damaged manifest ({error}); export or install the model again") from error
+    if manifest.fusion not in FUSION_MODES:
+        raise ModelError(
+            f"{source} uses the fusion {manifest.fusion!r}, this version of Resonance knows {', '.join(FUSION_MODES)}; "
+            "update Resonance"
+        )
+    if manifest.front_end != front_end:
+        raise ModelError(
+            f"{source} was made for version {manifest.front_end} of the feature front end, this program has version "
+            f"{front_end}; install the matching version of Resonance or export the model again"
+        )
+    return manifest
+
+
+def parsed(document: Mapping[str, Any]) -> Manifest:
+    """The manifest that `to_json` wrote; ValueError says what is wrong with it. Keys that are not known are ignored."""
+    values = {}
+    for name, kind in KINDS.items():
+        value = document.get(name)
+        # `type`, since true is an int to isinstance.
+        if type(value) is not kind:
+            raise ValueError(f"its {name} should be {KIND_NAMES[kind]}, not {json.dumps(value)[:40]}")
+        values[name] = value
+    if not all(isinstance(tag, str) for tag in values["tags"]):
+        raise ValueError("its tags should be texts")
+    if not re.fullmatch("[0-9a-f]{16}", values["id"]):
+        raise ValueError(f"its id should be 16 hexadecimal digits, not {values['id'][:40]!r}")
+    if not 1 <= values["dimensions"] <= WIDEST:
+        raise ValueError(f"its dimensions should be 1 to {WIDEST}, not {values['dimensions']}")
+    try:
+        spec = FeatureSpec.from_json(json.dumps(document.get("spec")))
+    except ModelError as error:
+        raise ValueError(str(error)) from error
+    return Manifest(spec=spec, **{**values, "tags": tuple(values["tags"])})

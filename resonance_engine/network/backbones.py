@@ -1,0 +1,125 @@
+"""One backbone per modality: features of a window -> a unit vector.
+
+A backbone is registered under the name of its modality; it takes that modality's feature array and gives
+(windows, width) vectors of length one, so that the gates of the fusion weigh directions and not magnitudes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+DYNAMIC_RANGE_DB = 80.0
+
+
+class Standardize(nn.Module):
+    """Subtract a mean and divide by a deviation per feature band; both are measured on the training set.
+
+    Input and output: (windows, bands, ...).
+    """
+
+    def __init__(self, bands: int, mean: float = 0.0, deviation: float = 1.0) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", torch.full((bands,), mean))
+        self.register_buffer("deviation", torch.full((bands,), deviation))
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape = (1, -1) + (1,) * (x.dim() - 2)
+        return (x - self.mean.view(shape)) / self.deviation.view(shape)
+
+
+def moments(x: Tensor) -> Tensor:
+    """Mean and standard deviation over time, side by side: (windows, channels, time) -> (windows, 2 * channels)."""
+    mean = x.mean(dim=-1)
+    variance = (x - mean.unsqueeze(-1)).square().mean(dim=-1)
+    return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+def convolution(inputs: int, outputs: int, stride: int | tuple[int, int]) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
+
+
+class TimbreBackbone(nn.Module):
+    """How it sounds: a CNN over log-mel, beside the spectral envelope's own moments.
+
+    Input (windows, mels, frames) in dB. Level does not count: the loudest cell of a window is its 0 dB, and what lies
+    80 dB below is silence.
+    """
+
+    def __init__(self, width: int, bands: int = 160, channels: tuple[int, ...] = (16, 32, 64, 128)) -> None:
+        super().__init__()
+        self.standardize = Standardize(bands, mean=-50.0, deviation=15.0)
+        pairs = zip((1, *channels), channels, strict=False)
+        self.layers = nn.Sequential(*(convolution(inputs, outputs, 2) for inputs, outputs in pairs))
+        self.frequencies = 5
+        rows = bands // 2 ** len(channels)
+        self.pool = nn.AvgPool2d((rows // self.frequencies, 1))
+        self.project = nn.Linear(2 * channels[-1] * self.frequencies + 2 * bands, width)
+
+    @staticmethod
+    def prepare(x: Tensor) -> Tensor:
+        """Decibels below the loudest cell of each window, down to silence."""
+        return (x - x.amax(dim=(1, 2), keepdim=True)).clamp(min=-DYNAMIC_RANGE_DB)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.standardize(self.prepare(x))
+        patterns = self.pool(self.layers(x.unsqueeze(1))).flatten(1, 2)
+        return functional.normalize(self.project(torch.cat([moments(patterns), moments(x)], dim=1)), dim=1)
+
+
+class HarmonyBackbone(nn.Module):
+    """Which notes sound together, in any key: a CNN that wraps around the octave and forgets where it started.
+
+    Input (windows, bins of an octave, frames). Patterns are pooled over all rotations (a transposed song keeps its
+    facet), beside a part that keeps the key.
+    """
+
+    def __init__(self, width: int, bins: int = 24, channels: tuple[int, ...] = (16, 32, 64)) -> None:
+        super().__init__()
+        self.standardize = Standardize(bins, mean=0.3, deviation=0.3)
+        strides = ((1, 2), (1, 3), (1, 3))
+        pairs = zip((1, *channels), channels, strides, strict=False)
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(inputs, outputs, (5, 5), stride=stride, padding=(0, 2), bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+            )
+            for inputs, outputs, stride in pairs
+        )
+        self.project = nn.Linear(4 * channels[-1] + 2 * bins, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.standardize(x)
+        patterns = x.unsqueeze(1)
+        for layer in self.layers:
+            patterns = layer(torch.cat([patterns[:, :, -2:], patterns, patterns[:, :, :2]], dim=2))
+        pooled = torch.cat([moments(patterns.mean(dim=2)), moments(patterns.amax(dim=2))], dim=1)
+        return functional.normalize(self.project(torch.cat([pooled, moments(x)], dim=1)), dim=1)
+
+
+class RhythmBackbone(nn.Module):
+    """How it moves: fully connected layers over the tempo envelope, (windows, lags)."""
+
+    def __init__(self, width: int, lags: int = 320, hidden: int = 256) -> None:
+        super().__init__()
+        self.standardize = Standardize(lags, mean=0.3, deviation=0.2)
+        self.layers = nn.Sequential(nn.Linear(lags, hidden), nn.BatchNorm1d(hidden), nn.ReLU())
+        self.project = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.normalize(self.project(self.layers(self.standardize(x))), dim=1)
+
+
+BACKBONES: dict[str, Callable[[int], nn.Module]] = {
+    "timbre": TimbreBackbone,
+    "harmony": HarmonyBackbone,
+    "rhythm": RhythmBackbone,
+}

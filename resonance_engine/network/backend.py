@@ -1,0 +1,27 @@
+"""Runs weights with PyTorch itself, for models that were trained and not yet exported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from resonance_engine.network.files import load_network
+
+
+class TorchBackend:
+    """The torch side of `encoder.Backend`."""
+
+    def __init__(self, path: Path) -> None:
+        self.network, self.manifest = load_network(path)
+
+    def run(
+        self, features: Mapping[str, NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        inputs = [torch.from_numpy(np.ascontiguousarray(features[name])) for name in self.manifest.modalities]
+        with torch.inference_mode():
+            embedding, facets, gates = self.network(*inputs)
+        return embedding.numpy(), facets.numpy(), gates.numpy()

@@ -1,0 +1,45 @@
+"""A model's weights on disk: float32 safetensors with the manifest in the header. No pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from resonance_engine.atomic import write_bytes
+from resonance_engine.errors import ModelError
+from resonance_engine.features import FRONT_END_VERSION
+from resonance_engine.manifest import METADATA_KEY, Manifest, read_manifest
+from resonance_engine.network.model import ResonanceNetwork
+
+
+def weight_blocks(network: ResonanceNetwork) -> Iterable[bytes]:
+    """All parameters and buffers as bytes, by name, for the model's id."""
+    for name, tensor in sorted(network.state_dict().items()):
+        yield name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes()
+
+
+def save_network(network: ResonanceNetwork, manifest: Manifest, path: Path) -> Manifest:
+    """Write weights and manifest; returns the manifest with the id that belongs to these weights."""
+    sealed = manifest.sealed(weight_blocks(network))
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    write_bytes(path, save(tensors, metadata={METADATA_KEY: sealed.to_json()}))
+    return sealed
+
+
+def load_network(path: Path) -> tuple[ResonanceNetwork, Manifest]:
+    """The network of a weights file, in evaluation mode; raises ModelError for anything else."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            manifest = read_manifest(file.metadata() or {}, str(path), FRONT_END_VERSION)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} is not a readable weights file ({error}); train or install the model again.") from error
+    network = ResonanceNetwork.from_manifest(manifest)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ModelError(f"{path} holds the weights of another network; train or install the model again.") from error
+    return network.eval(), manifest

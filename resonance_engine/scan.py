@@ -1,0 +1,164 @@
+"""Exhaustive search over unit vectors: FAISS where it loads, numpy elsewhere, the same neighbours from both.
+
+Vectors are held as float16, as they are stored, so nothing is lost; see `store.codec`. An approximate index
+would not be faster at the size of a private library and would have to be tuned to it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from resonance_engine.store.records import Ids, Matrix
+
+log = logging.getLogger(__name__)
+
+QUERIES_PER_THREAD = 16
+
+
+class Scan(Protocol):
+    """Vectors by id, of values that float16 can hold.
+
+    Callers pass ids that are unique, and known or unknown as the verb needs them.
+    """
+
+    dimensions: int
+
+    def ids(self) -> Ids: ...
+
+    def add(self, ids: Ids, vectors: Matrix) -> None: ...
+
+    def remove(self, ids: Ids) -> None: ...
+
+    def vectors(self, ids: Ids) -> Matrix: ...
+
+    def best(self, queries: Matrix, count: int, allowed: Ids | None, excluded: Ids | None) -> tuple[Matrix, Ids]:
+        """Scores, to float32 rounding, and ids of the `count` best, best first, both of shape (q, count).
+
+        At most one of `allowed` and `excluded` is given, and at least `count` vectors are left by it.
+        """
+        ...
+
+
+class FaissScan:
+    """A FAISS flat index of float16 codes."""
+
+    def __init__(self, dimensions: int, index: Any = None) -> None:
+        faiss = self._faiss = load_faiss()
+        self.dimensions = dimensions
+        self.index = index or faiss.IndexIDMap2(
+            faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        )
+
+    @classmethod
+    def from_bytes(cls, data: memoryview | bytes) -> Self:
+        """The scan that `to_bytes` wrote; ValueError for anything else that FAISS can or can't read."""
+        faiss = load_faiss()
+        try:
+            index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
+        except RuntimeError as error:
+            raise ValueError("not a FAISS index") from error
+        if not isinstance(index, faiss.IndexIDMap2) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise ValueError("a FAISS index without ids or of another metric than the inner product")
+        return cls(index.d, index)
+
+    def to_bytes(self) -> bytes:
+        """The index in FAISS's file format."""
+        content: bytes = self._faiss.serialize_index(self.index).tobytes()
+        return content
+
+    def ids(self) -> Ids:
+        ids: Ids = self._faiss.vector_to_array(self.index.id_map)
+        return ids
+
+    def add(self, ids: Ids, vectors: Matrix) -> None:
+        self.index.add_with_ids(vectors, ids)
+
+    def remove(self, ids: Ids) -> None:
+        self.index.remove_ids(ids)
+
+    def vectors(self, ids: Ids) -> Matrix:
+        found: Matrix = self.index.reconstruct_batch(ids)
+        return found
+
+    def best(self, queries: Matrix, count: int, allowed: Ids | None, excluded: Ids | None) -> tuple[Matrix, Ids]:
+        faiss, parameters = self._faiss, None
+        if allowed is not None:
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))
+        elif excluded is not None:
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorNot(faiss.IDSelectorBatch(excluded)))
+        threads = faiss.omp_get_max_threads()
+        # FAISS shares out queries, not vectors: for a few, waiting for idle threads costs more than it
+        # brings, thirty times the search itself on a busy machine. The setting is one of the calling thread.
+        faiss.omp_set_num_threads(min(threads, 1 + len(queries) // QUERIES_PER_THREAD))
+        try:
+            scores, ids = self.index.search(queries, count, params=parameters)
+        finally:
+            faiss.omp_set_num_threads(threads)
+        return scores, ids
+
+
+class NumpyScan:
+    """A matrix with rows in order of id."""
+
+    def __init__(self, dimensions: int) -> None:
+        self.dimensions = dimensions
+        self._ids: Ids = np.empty(0, np.int64)
+        self._vectors: Matrix = np.empty((0, dimensions), np.float32)
+
+    def ids(self) -> Ids:
+        return self._ids.copy()
+
+    def add(self, ids: Ids, vectors: Matrix) -> None:
+        every = np.concatenate([self._ids, ids])
+        order = np.argsort(every)
+        self._ids, self._vectors = every[order], np.concatenate([self._vectors, vectors])[order]
+
+    def remove(self, ids: Ids) -> None:
+        self._vectors = np.delete(self._vectors, self._rows(ids), axis=0)
+        self._ids = np.delete(self._ids, self._rows(ids))
+
+    def vectors(self, ids: Ids) -> Matrix:
+        found: Matrix = self._vectors[self._rows(ids)]
+        return found
+
+    def best(self, queries: Matrix, count: int, allowed: Ids | None, excluded: Ids | None) -> tuple[Matrix, Ids]:
+        if allowed is not None:
+            rows = self._rows(allowed)
+            ids, scores = self._ids[rows], queries @ self._vectors[rows].T
+        else:
+            ids, scores = self._ids, queries @ self._vectors.T
+        if excluded is not None:
+            scores[:, self._rows(excluded)] = -np.inf
+        if count < len(ids):
+            columns = np.argpartition(scores, -count, axis=1)[:, -count:]
+        else:
+            columns = np.broadcast_to(np.arange(len(ids)), scores.shape)
+        scores = np.take_along_axis(scores, columns, axis=1)
+        order = np.argsort(-scores, axis=1)
+        return np.take_along_axis(scores, order, axis=1), ids[np.take_along_axis(columns, order, axis=1)]
+
+    def _rows(self, ids: Ids) -> Ids:
+        rows: Ids = np.searchsorted(self._ids, ids)
+        return rows
+
+
+def load_faiss() -> Any:
+    """The FAISS module; ImportError, with the reason, where it is missing or doesn't run."""
+    try:
+        import faiss
+    except Exception as error:  # A native library fails to load in many ways.
+        raise ImportError(f"FAISS can't be loaded ({error}), install faiss-cpu") from error
+    return faiss
+
+
+def new_scan(dimensions: int) -> Scan:
+    """An empty scan of the best kind that this machine can run."""
+    try:
+        return FaissScan(dimensions)
+    except ImportError as error:
+        log.debug("numpy searches the index: %s", error)
+        return NumpyScan(dimensions)

@@ -1,0 +1,1 @@
+"""Seeds -> ranked neighbours: what sounds most like this, and which of it to show."""

@@ -1,0 +1,79 @@
+"""Vectors as little-endian float16 bytes, and the rules that a vector has to keep.
+
+Values are stored rounded and are read back as stored, not normalised again: an index over float16 then holds
+them without loss and every reader computes the same score. Rounding moves the length of a 512-wide vector by
+about 1e-4, so that its product with itself still reads 1.000.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from resonance_engine.store.records import Embedding, Matrix, Model, Vector
+
+LENGTH_TOLERANCE = 1e-3
+# A vector just inside the tolerance may leave it when it is rounded: half a unit in the last of float16's 11
+# bits.
+STORED_TOLERANCE = LENGTH_TOLERANCE + 2.0**-11
+
+_FLOAT16 = np.dtype("<f2")
+
+
+def encode(vector: Vector) -> bytes:
+    """The bytes that are stored for a vector."""
+    return vector.astype(_FLOAT16).tobytes()
+
+
+def decode(data: bytes) -> Vector:
+    """The vector that was stored, shape (width,)."""
+    return np.frombuffer(data, _FLOAT16).astype(np.float32)
+
+
+def decode_rows(rows: Sequence[bytes], out: Matrix) -> None:
+    """Fill `out`, shape (len(rows), width), with stored vectors; ValueError for a row of another width."""
+    size = out.shape[1] * _FLOAT16.itemsize
+    if set(map(len, rows)) - {size}:
+        raise ValueError(f"expected {out.shape[1]} numbers in each stored vector")
+    out[:] = np.frombuffer(b"".join(rows), _FLOAT16).reshape(out.shape)
+
+
+def flaw(vector: Vector, width: int, tolerance: float = LENGTH_TOLERANCE) -> str | None:
+    """What is wrong with a vector, as the end of a sentence; None when it can be stored."""
+    if not isinstance(vector, np.ndarray) or vector.dtype != np.float32 or vector.shape != (width,):
+        found = f"{vector.dtype} {vector.shape}" if isinstance(vector, np.ndarray) else type(vector).__name__
+        return f"should be float32 ({width},) and is {found}"
+    if not np.isfinite(vector).all():
+        return "holds values that are not finite"
+    length = float(np.linalg.norm(vector))
+    if abs(length - 1.0) > tolerance:
+        return f"should have length 1 and has {length:.4f}"
+    return None
+
+
+def verify(embedding: Embedding, model: Model) -> None:
+    """Raise a ValueError that says what in `embedding` the model can't have made, and why."""
+    widths = model.widths()
+    unknown = sorted((set(embedding.facets) | set(embedding.gates)) - set(model.modalities))
+    if unknown:
+        known = ", ".join(model.modalities) or "none"
+        raise ValueError(f"The model {model.name} has no facet {unknown[0]!r}; its facets: {known}.")
+    named = [("embedding", embedding.vector, model.dimensions)]
+    named += [(f"{kind} facet", facet, widths[kind]) for kind, facet in embedding.facets.items()]
+    if embedding.windows:
+        starts, vectors = embedding.windows.starts, embedding.windows.vectors
+        if len(starts) != len(vectors):
+            raise ValueError(f"There are {len(vectors)} windows and {len(starts)} starting times; give one to each.")
+        named += [(f"window at {start:g} s", row, model.dimensions) for start, row in zip(starts, vectors, strict=True)]
+    for name, vector, width in named:
+        reason = flaw(vector, width)
+        if reason:
+            raise ValueError(f"The {name} {reason}.")
+    for kind, gate in embedding.gates.items():
+        if not math.isfinite(gate):
+            raise ValueError(f"The gate of the {kind} facet should be a finite number and is {gate}.")

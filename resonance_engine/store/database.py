@@ -1,0 +1,193 @@
+"""The sidecar file as a place for transactions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DBAPIError
+
+from resonance_engine.errors import StoreError
+from resonance_engine.store.engine import sentence, sqlite_engine, use_write_ahead_log
+from resonance_engine.store.migrations import MIGRATIONS, Migration, migrate, schema_version
+from resonance_engine.store.models import StateTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+T = TypeVar("T")
+
+# SQLite takes 32,766 parameters in a statement, older builds fewer.
+CHUNK = 10_000
+
+
+@dataclass
+class Transaction:
+    """An open transaction; `generation` is that of the vector rows as this transaction sees them."""
+
+    connection: Connection
+    writes: bool
+    generation: int
+    changed: bool = False
+
+    def next_generation(self) -> int:
+        """The generation of vector rows that this transaction is about to change.
+
+        It is a time in nanoseconds rather than a count, so that a file restored from a backup doesn't come by
+        a number again that an index beside it already carries.
+        """
+        return self.generation if self.changed else max(self.generation + 1, time.time_ns())
+
+    def advance(self, generation: int, rows: int) -> None:
+        """Take note that `rows` vector rows were changed and carry `generation` now."""
+        if rows:
+            self.generation, self.changed = generation, True
+
+
+class Database:
+    """A sidecar file, opened (and made) at first use; safe to share between threads and processes.
+
+    Each thread works in its own transaction. Writers take turns, readers see the last committed state and
+    wait for nobody.
+    """
+
+    def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+        self.path = path
+        self._migrations = migrations
+        self._engine: Engine | None = None
+        self._opening = threading.Lock()
+        self._writing = threading.Lock()
+        self._local = threading.local()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; using the store again opens it again."""
+        with self._opening:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+    @contextmanager
+    def write(self) -> Iterator[None]:
+        """Make one transaction of all that this thread does inside: on an error nothing of it is kept."""
+        with self._transaction(writes=True):
+            yield
+
+    @contextmanager
+    def read(self) -> Iterator[None]:
+        """Let everything that this thread reads inside come from one state of the store."""
+        with self._transaction():
+            yield
+
+    @property
+    def generation(self) -> int:
+        """A number that rises exactly with each transaction that changes vectors; 0 before the first."""
+        with self._transaction() as transaction:
+            return transaction.generation
+
+    @contextmanager
+    def _transaction(self, writes: bool = False) -> Iterator[Transaction]:
+        current: Transaction | None = getattr(self._local, "transaction", None)
+        if current is not None and (current.writes or not writes):
+            yield current
+            return
+        if current is not None:
+            raise RuntimeError("Write before or after `with store.read()`, not inside: what was read may have changed.")
+        engine = self._opened()
+        with self._sentences():
+            if writes:
+                with self._writing, self._begun(engine, writes=True) as transaction:
+                    yield transaction
+            else:
+                with self._begun(engine, writes=False) as transaction:
+                    yield transaction
+
+    def _rows(self, query: Select[*tuple[Any, ...]], column: Any, values: Iterable[Any]) -> list[Any]:
+        """The rows of a query whose `column` is one of any number of values."""
+        with self._transaction() as transaction:
+            return [
+                row
+                for chunk in chunks(values)
+                for row in transaction.connection.execute(query.where(column.in_(chunk)))
+            ]
+
+    @contextmanager
+    def _begun(self, engine: Engine, writes: bool) -> Iterator[Transaction]:
+        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+            before = recalled(connection, "generation") or 0
+            transaction = Transaction(connection, writes, before)
+            self._local.transaction = transaction
+            try:
+                yield transaction
+                if transaction.changed:
+                    remember(connection, "generation", transaction.generation)
+            finally:
+                self._local.transaction = None
+
+    def _opened(self) -> Engine:
+        with self._opening:
+            if self._engine is None:
+                engine = sqlite_engine(self.path)
+                try:
+                    with self._sentences():
+                        self._prepare(engine)
+                except BaseException as error:
+                    engine.dispose()
+                    if isinstance(error, sqlite3.Error):
+                        raise StoreError(sentence(self.path, error)) from error
+                    raise
+                self._engine = engine
+            return self._engine
+
+    def _prepare(self, engine: Engine) -> None:
+        newest = 1 + len(self._migrations)
+        with engine.connect() as connection, connection.begin():
+            version = schema_version(connection, self.path, newest)
+        # Only now, for it changes the file; and outside a transaction, as it must be.
+        use_write_ahead_log(engine)
+        if version != newest:
+            with engine.connect().execution_options(writes=True) as connection, connection.begin():
+                migrate(connection, self.path, self._migrations)
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise StoreError(sentence(self.path, error.orig)) from error
+
+
+def recalled(connection: Connection, key: str) -> Any:
+    """The value of a state row, None when there is no such row."""
+    value = connection.scalar(select(StateTable.value).where(StateTable.key == key))
+    return None if value is None else json.loads(value)
+
+
+def remember(connection: Connection, key: str, value: Any) -> None:
+    """Set a state row."""
+    row = insert(StateTable).values(key=key, value=json.dumps(value))
+    connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": row.excluded.value}))
+
+
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The values in lists that fit into one statement."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk

@@ -1,0 +1,89 @@
+"""Connections to the SQLite file, and what its errors mean to a person."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+
+from resonance_engine.errors import printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BUSY_TIMEOUT_MS = 10_000
+
+# The page size must come before the first table is made.
+PRAGMAS = (
+    f"busy_timeout = {BUSY_TIMEOUT_MS}",
+    "page_size = 16384",
+    "synchronous = NORMAL",
+    "foreign_keys = ON",
+)
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """Connections to the file, kept open between transactions: closing the last writes back the log."""
+    engine = create_engine(
+        "sqlite://",
+        # Not in the URL, where some characters of a path have a meaning. SQLAlchemy gives a connection to one
+        # thread at a time, and transactions are begun below.
+        creator=lambda: sqlite3.connect(path, check_same_thread=False, isolation_level=None),
+        poolclass=QueuePool,
+        max_overflow=-1,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _: object) -> None:
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and asks for the write lock later fails at once when another one
+        # wrote in between, whatever the time-out: ask at the start.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def use_write_ahead_log(engine: Engine) -> None:
+    """Switch the file to write-ahead logging; file systems without shared memory keep their journal."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    connection = engine.raw_connection()
+    try:
+        while True:
+            try:
+                connection.cursor().execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                # SQLite doesn't wait here by itself when another process is making the same file.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+    finally:
+        connection.close()
+
+
+def sentence(path: Path, error: BaseException | None) -> str:
+    """What an SQLite error means for the user, and what to do."""
+    name = printable(path)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return (
+            f"{name} is damaged or not a Resonance database ({error}). Restore it from a backup, or move it "
+            "away: a new one is made by analysing the library again."
+        )
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return (
+            f"{name} can't be opened for writing ({error}). Make sure that its folder exists and that you "
+            "may write to the folder and the file."
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"{name} is being written by another program; try again when that is done."
+    if code == sqlite3.SQLITE_FULL:
+        return f"No room is left to write {name}; free some space and run the command again."
+    return f"{name} can't be used ({error})."

@@ -1,0 +1,111 @@
+"""What goes into the store and comes out of it: plain values, no database objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Vector = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
+
+EMBEDDING = "embedding"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model whose vectors the store holds.
+
+    `dimensions` is the width of its embeddings, `modalities` the width of each facet by its name.
+    """
+
+    id: str
+    name: str
+    version: str
+    dimensions: int
+    modalities: Mapping[str, int] = field(default_factory=dict)
+    active: bool = False
+
+    def widths(self) -> dict[str, int]:
+        """The width of each kind of vector: the embedding's and the facets'."""
+        return {EMBEDDING: self.dimensions, **self.modalities}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Embeddings of stretches of a recording, shape (n, dimensions), and where each starts, in seconds."""
+
+    starts: tuple[float, ...]
+    vectors: Matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """All that one model says of one recording; every vector is float32 of unit length.
+
+    `gates` are the weights of the facets in the embedding, by modality.
+    """
+
+    vector: Vector
+    facets: Mapping[str, Vector] = field(default_factory=dict)
+    gates: Mapping[str, float] = field(default_factory=dict)
+    windows: Windows | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRow:
+    """An item of a library, the state of its file when it was last looked at, and the music in it."""
+
+    item_id: int
+    added: float
+    size: int
+    mtime_ns: int
+    content_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be analysed; `last_tried` in seconds since the epoch."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    reason: str
+    tries: int
+    last_tried: float
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What can be said of a recording in words and numbers, and the code version that says so."""
+
+    extractor_version: str
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """How a model's vectors differ from those at an earlier generation; added ids may replace known ones."""
+
+    generation: int
+    added_ids: Ids
+    added_vectors: Matrix
+    removed_ids: Ids
+
+    def __len__(self) -> int:
+        return len(self.added_ids) + len(self.removed_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How far the analysis of a library has come, in tracks and files."""
+
+    linked: int
+    embedded: int
+    failed: int

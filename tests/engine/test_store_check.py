@@ -1,0 +1,105 @@
+"""Damage is found and said, and mended by dropping what can be made again."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from resonance_engine.store import Embedding, Store, Windows
+from resonance_engine.store.codec import LENGTH_TOLERANCE
+from tests.embeddings import MODEL, key, track, unit_vectors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VECTORS = unit_vectors(8)
+NAN = np.full(8, np.nan, np.float16).tobytes()
+LONG = (VECTORS[0] * 2).astype(np.float16).tobytes()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "resonance.db"
+    with Store(path) as store:
+        store.register(MODEL)
+        home = store.library("home")
+        for content in range(3):
+            windows = Windows((0.0, 4.0), VECTORS[2:4])
+            embedding = Embedding(VECTORS[content], {"timbre": VECTORS[5]}, windows=windows)
+            store.put(key(content), MODEL.id, embedding)
+            store.link(home, track(content, content))
+    return path
+
+
+def test_a_sound_store_has_no_problems(path: Path) -> None:
+    with Store(path) as store:
+        before = store.generation
+        assert store.check(MODEL.id) == []
+        assert store.repair(MODEL.id) == []
+        assert store.generation == before
+
+
+def test_vectors_at_the_edge_of_the_tolerance_are_sound(path: Path) -> None:
+    with Store(path) as store:
+        for content, length in enumerate((1 - LENGTH_TOLERANCE * 0.99, 1 + LENGTH_TOLERANCE * 0.99)):
+            for width in range(8):
+                vector = np.eye(8, dtype=np.float32)[width] * np.float32(length)
+                store.put(key(100 + 10 * content + width), MODEL.id, Embedding(vector))
+        assert store.check(MODEL.id) == []
+
+
+DATA = "UPDATE vector SET data = :value WHERE content_key = :key AND kind = :kind"
+KIND = "UPDATE vector SET kind = :value WHERE content_key = :key AND kind = :kind"
+WINDOW = "UPDATE window SET data = :value WHERE content_key = :key AND position = 1"
+DELETE = "DELETE FROM vector WHERE content_key = :key AND kind = :kind"
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "value", "problem"),
+    [
+        pytest.param(DATA, "embedding", NAN, "embedding", id="nan"),
+        pytest.param(DATA, "timbre", LONG, "length 1 and has", id="length"),
+        pytest.param(DATA, "timbre", b"12", "16 bytes and takes 2", id="width"),
+        pytest.param(KIND, "timbre", "mood", "doesn't make", id="kind"),
+        pytest.param(WINDOW, None, NAN, "window 1", id="window"),
+        pytest.param(DELETE, "embedding", None, "no embedding beside it", id="alone"),
+    ],
+)
+def test_damage_is_named_and_repaired(
+    path: Path, statement: str, kind: str | None, value: object, problem: str
+) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement, {"key": key(1), "kind": kind, "value": value})
+        connection.commit()
+    with Store(path) as store:
+        problems = store.check(MODEL.id)
+        assert any(key(1).hex() in sentence and problem in sentence for sentence in problems)
+        assert not any(key(other).hex() in sentence for sentence in problems for other in (0, 2))
+        before = store.generation
+
+        assert len(store.repair(MODEL.id)) == 1
+        assert store.generation > before
+        assert store.has(map(key, range(3)), MODEL.id) == {key(0), key(2)}
+        assert store.windows(map(key, range(3)), MODEL.id).keys() == {key(0), key(2)}
+        assert store.check(MODEL.id) == ["1 linked tracks have no embedding by the model small yet."]
+
+        store.put(key(1), MODEL.id, Embedding(VECTORS[1]))
+        assert store.check(MODEL.id) == []
+
+
+def test_a_damaged_index_of_the_file_is_made_anew(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, '(content_key)', '(content_key DESC)') "
+            "WHERE name = 'ix_track_content_key'"
+        )
+        connection.commit()
+    with Store(path) as store:
+        assert any("resonance.db: " in problem for problem in store.check(MODEL.id))
+        assert "were made anew" in store.repair(MODEL.id)[0]
+        assert store.check(MODEL.id) == []

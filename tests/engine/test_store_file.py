@@ -1,0 +1,244 @@
+"""The file of a store: making it, sharing it, refusing it, and what is left after accidents."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from resonance_engine.errors import StoreError
+from resonance_engine.store import Embedding, Store
+from resonance_engine.store import engine as store_engine
+from resonance_engine.store.models import Base
+from tests.embeddings import MODEL, key, unit_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+VECTORS = unit_vectors(8)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "resonance.db"
+
+
+def filled(path: Path) -> None:
+    with Store(path) as store:
+        store.register(MODEL)
+        store.put(key(1), MODEL.id, Embedding(VECTORS[0]))
+
+
+def pragmas(path: Path, *names: str) -> list[object]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+
+def test_nothing_is_made_before_first_use(path: Path) -> None:
+    with Store(path) as store:
+        assert not path.exists()
+        assert store.generation == 0
+    assert pragmas(path, "user_version", "journal_mode", "page_size") == [1, "wal", 16384]
+
+
+def test_every_connection_is_set_up(path: Path) -> None:
+    with Store(path) as store, store._transaction() as transaction:
+        found = [
+            transaction.connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("busy_timeout", "synchronous", "foreign_keys")
+        ]
+    assert found == [10_000, 1, 1]
+
+
+def test_a_closed_store_opens_again(path: Path) -> None:
+    filled(path)
+    assert [p.name for p in path.parent.iterdir()] == ["resonance.db"]
+    with Store(path) as store:
+        assert store.has([key(1)], MODEL.id)
+        store.close()
+        assert store.has([key(1)], MODEL.id)
+
+
+def test_a_path_of_any_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9 100% ?a=b#c")
+    folder.mkdir()
+    filled(folder / "resonance.db")
+    assert (folder / "resonance.db").stat().st_size > 0
+    broken = folder / "broken.db"
+    broken.write_bytes(b"not a database " * 100)
+    with Store(broken) as store, pytest.raises(StoreError) as caught:
+        store.models()
+    assert str(caught.value).isascii()
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"not a database at all, but long enough to be looked at" * 40, "damaged or not a Resonance"),
+            (b"SQLite format 3\x00" + b"\xff" * 4000, "damaged or not a Resonance"),
+        ],
+    )
+    def test_garbage(self, path: Path, content: bytes, reason: str) -> None:
+        path.write_bytes(content)
+        with Store(path) as store, pytest.raises(StoreError, match=reason) as caught:
+            store.models()
+        assert str(path) in str(caught.value)
+        assert path.read_bytes() == content
+
+    def test_a_truncated_file(self, path: Path) -> None:
+        filled(path)
+        path.write_bytes(path.read_bytes()[: 16384 * 3])
+        with Store(path) as store, pytest.raises(StoreError, match="damaged or not a Resonance"):
+            store.matrix(MODEL.id)
+
+    @pytest.mark.parametrize(
+        ("statements", "reason"),
+        [
+            (["CREATE TABLE items (id INTEGER)"], "another program"),
+            (["PRAGMA user_version = 1"], "another program"),
+            (["PRAGMA application_id = 42"], "another program"),
+        ],
+    )
+    def test_the_database_of_another_program(self, path: Path, statements: list[str], reason: str) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+        self.assert_refused_untouched(path, reason)
+
+    def test_a_newer_schema(self, path: Path) -> None:
+        filled(path)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 7")
+        self.assert_refused_untouched(path, r"newer Resonance \(schema 7, this one knows up to 1\)")
+
+    def assert_refused_untouched(self, path: Path, reason: str) -> None:
+        before = path.read_bytes()
+        with Store(path) as store:
+            for act in (store.models, lambda: store.library("home")):
+                with pytest.raises(StoreError, match=reason):
+                    act()
+        assert path.read_bytes() == before
+        assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+    def test_a_missing_folder(self, tmp_path: Path) -> None:
+        store = Store(tmp_path / "nowhere" / "resonance.db")
+        with pytest.raises(StoreError, match=r"can't be opened for writing.*folder exists"):
+            store.library("home")
+
+    @pytest.mark.parametrize("existing", [False, True])
+    def test_a_read_only_folder(self, existing: bool) -> None:
+        with (
+            read_only_folder(existing) as folder,
+            Store(folder / "resonance.db") as store,
+            pytest.raises(StoreError, match="can't be opened for writing"),
+        ):
+            store.library("home")
+
+    def test_a_full_disk(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        filled(path)
+        monkeypatch.setattr(store_engine, "PRAGMAS", (*store_engine.PRAGMAS, "max_page_count = 22"))
+        with Store(path) as store, pytest.raises(StoreError, match="No room is left"):
+            store.put_analysis(key(1), "1", {"text": "x" * 200_000})
+
+    def test_a_writer_that_never_ends(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(store_engine, "PRAGMAS", (*store_engine.PRAGMAS, "busy_timeout = 1"))
+        with Store(path) as one, Store(path) as other, one.write():
+            one.library("home")
+            with pytest.raises(StoreError, match="being written by another program"):
+                other.library("home")
+
+    def test_writing_inside_a_reading(self, path: Path) -> None:
+        with Store(path) as store, store.read(), pytest.raises(RuntimeError, match="before or after"):
+            store.library("home")
+
+
+@contextmanager
+def read_only_folder(existing: bool) -> Iterator[Path]:
+    """A folder in which nobody can make a file, seen as a user who isn't root; maybe with a store in it."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        if existing:
+            filled(folder / "resonance.db")
+        folder.chmod(0o555)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+class TestMigration:
+    @staticmethod
+    def add_mood(connection: Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE analysis ADD COLUMN mood VARCHAR")
+
+    @staticmethod
+    def fail(connection: Connection) -> None:
+        connection.exec_driver_sql("DROP TABLE vector")
+        raise KeyboardInterrupt
+
+    def test_an_older_file_is_copied_and_brought_up_to_date(self, path: Path) -> None:
+        filled(path)
+        backup = path.with_name("resonance.db.v1.bak")
+        with Store(path, (self.add_mood,)) as store:
+            assert store.has([key(1)], MODEL.id)
+            store.put_analysis(key(1), "1", {})
+        assert pragmas(path, "user_version") == [2]
+        with Store(backup) as store:
+            assert store.has([key(1)], MODEL.id)
+        with Store(path) as store, pytest.raises(StoreError, match="schema 2, this one knows up to 1"):
+            store.models()
+
+    def test_only_the_missing_steps_are_taken(self, path: Path) -> None:
+        filled(path)
+        steps = []
+        migrations = [lambda _, step=step: steps.append(step) for step in range(3)]
+        with Store(path, migrations[:1]) as store:
+            store.models()
+        with Store(path, migrations) as store:
+            store.models()
+            store.models()
+        assert steps == [0, 1, 2]
+        assert {p.name for p in path.parent.glob("*.bak")} == {"resonance.db.v1.bak", "resonance.db.v2.bak"}
+
+    def test_an_interrupted_migration_leaves_the_file_as_it_was(self, path: Path) -> None:
+        filled(path)
+        with Store(path, (self.fail,)) as store, pytest.raises(KeyboardInterrupt):
+            store.models()
+        with Store(path) as store:
+            assert store.has([key(1)], MODEL.id)
+
+    def test_version_1_is_what_was_released(self, path: Path) -> None:
+        filled(path)
+        with closing(sqlite3.connect(path)) as connection:
+            columns = {
+                table: [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+                for table in Base.metadata.tables
+            }
+        assert columns == {
+            "library": ["id", "uuid", "name"],
+            "model": ["id", "name", "version", "dimensions", "modalities", "active"],
+            "track": ["library_id", "item_id", "added", "size", "mtime_ns", "content_key"],
+            "vector": ["id", "content_key", "model_id", "kind", "generation", "gate", "data"],
+            "window": ["content_key", "model_id", "position", "start", "data"],
+            "removed": ["vector_id", "model_id", "generation"],
+            "analysis": ["content_key", "extractor_version", "attributes"],
+            "failure": ["library_id", "path", "size", "mtime_ns", "reason", "tries", "last_tried"],
+            "state": ["key", "value"],
+        }

@@ -1,0 +1,135 @@
+"""Threads and processes that share a store, and one that is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from resonance_engine.store import Embedding, Store
+from tests.embeddings import MODEL, key, track, unit_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VECTORS = unit_vectors(8)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "resonance.db"
+    with Store(path) as store:
+        store.register(MODEL)
+        store.put(key(1), MODEL.id, Embedding(VECTORS[0]))
+    return path
+
+
+def test_readers_see_the_last_committed_state(path: Path) -> None:
+    with Store(path) as writer, Store(path) as reader:
+        with writer.write():
+            writer.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+            assert reader.has([key(2)], MODEL.id) == set()
+        assert reader.has([key(2)], MODEL.id) == {key(2)}
+
+
+def test_a_reading_stays_at_one_state(path: Path) -> None:
+    with Store(path) as writer, Store(path) as reader, reader.read():
+        generation = reader.generation
+        writer.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        assert reader.generation == generation
+        assert len(reader.matrix(MODEL.id)[0]) == 1
+
+
+def test_many_threads_make_and_fill_one_file(path: Path) -> None:
+    shared = Store(path)
+    stores = [shared, shared, Store(path), Store(path)]
+    start = threading.Barrier(len(stores))
+    errors = []
+
+    def work(number: int, store: Store) -> None:
+        try:
+            start.wait()
+            store.register(MODEL)
+            library = store.library("home")
+            for content in range(number * 100, number * 100 + 20):
+                with store.write():
+                    store.put(key(content), MODEL.id, Embedding(VECTORS[content % 8]))
+                    store.link(library, track(content, content))
+                assert store.has([key(content)], MODEL.id)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=item) for item in enumerate(stores)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    counts = shared.counts(shared.library("home"), MODEL.id)
+    for store in stores:
+        store.close()
+    assert (counts.linked, counts.embedded) == (80, 80)
+
+
+def test_two_processes_write_at_once(path: Path) -> None:
+    with writing_process(path, first=1000) as process, Store(path) as store:
+        for content in range(100, 140):
+            put_and_link(store, content)
+        process.stdin.close()
+        assert process.wait() == 0
+        found = store.tracks(store.library("home")).keys()
+        assert set(range(100, 140)) < found
+        assert {1000, 1001} < found
+        assert store.check(MODEL.id) == []
+
+
+def test_a_killed_writer_loses_nothing_that_it_reported(path: Path) -> None:
+    with writing_process(path, first=1000) as process:
+        reported = [int(process.stdout.readline()) for _ in range(30)]
+        process.kill()
+        process.wait()
+    with Store(path) as store:
+        assert store.has(map(key, reported), MODEL.id) == set(map(key, reported))
+        counts = store.counts(store.library("home"), MODEL.id)
+        assert counts.linked == counts.embedded
+        assert store.check(MODEL.id) == []
+
+
+def put_and_link(store: Store, content: int) -> None:
+    """Keep one imagined recording, the way an import does."""
+    with store.write():
+        store.put(key(content), MODEL.id, Embedding(VECTORS[content % 8]))
+        store.link(store.library("home"), track(content, content))
+
+
+WRITER = """
+import select, sys
+from pathlib import Path
+from resonance_engine.store import Store
+from tests.engine.test_store_sharing import put_and_link
+with Store(Path(sys.argv[1])) as store:
+    content = int(sys.argv[2])
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        put_and_link(store, content)
+        print(content, flush=True)
+        content += 1
+"""
+
+
+@contextmanager
+def writing_process(path: Path, first: int) -> Iterator[subprocess.Popen[str]]:
+    """A process that puts one recording after another, reports each, and ends when its input does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), str(first)],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert int(process.stdout.readline()) == first
+        yield process

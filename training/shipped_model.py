@@ -1,0 +1,232 @@
+"""Make the model that Resonance ships, and the numbers on its card, from the soundtrack corpus.
+
+    python -m training.corpus DIRECTORY
+    python -m training.shipped_model DIRECTORY
+
+Five folds by soundtrack measure what the recipe gives on soundtracks that it never heard, against the same networks
+untrained; then the model is trained on all of them and exported. Every step that is already done is not done again:
+features, folds and weights lie in DIRECTORY. About an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from resonance_engine.atomic import write_bytes
+from resonance_engine.encoder import normalised
+from resonance_engine.errors import AudioError
+from resonance_engine.evaluation.retrieval import (
+    average_precision,
+    bootstrap_interval,
+    hub_skewness,
+    precision_at,
+    ranked_relevance,
+    recall_at,
+    same_label,
+)
+from resonance_engine.features import FRONT_END_VERSION
+from resonance_engine.features.spec import Decoding, FeatureSpec
+from resonance_engine.manifest import Manifest
+from resonance_engine.network.export import export_onnx
+from resonance_engine.network.files import load_network, save_network
+from resonance_engine.network.model import ResonanceNetwork
+from resonance_engine.training.dataset import WindowSet
+from resonance_engine.training.features import cached_all
+from resonance_engine.training.loop import Epoch, Recipe, train
+from training.corpus import CorpusTrack, read_manifest
+
+FOLDS = 5
+MODALITIES = ("timbre", "harmony", "rhythm")
+NAME, VERSION, LICENCE = "soundtrack", "1", "MIT"
+MODEL_FOLDER = Path(__file__).parent.parent / "resonance_engine" / "models" / "default"
+TRAINING_WINDOWS = 8  # more than the four that are listened to later: other cuts of the same songs
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The tracks that could be read, with the windows that are trained on and the four that are tested with."""
+
+    tracks: list[CorpusTrack]
+    training: WindowSet
+    testing: WindowSet
+
+    @property
+    def soundtracks(self) -> list[str]:
+        return [track.soundtrack for track in self.tracks]
+
+
+def load_corpus(directory: Path) -> Corpus:
+    """The corpus with its features, computed where they are not cached yet."""
+    tracks = read_manifest(directory / "manifest.tsv")
+    spec = FeatureSpec()
+    dense = replace(spec, decoding=replace(spec.decoding, windows=TRAINING_WINDOWS))
+    paths = [directory / track.path for track in tracks]
+    sets = [list(cached_all(paths, directory / "features", each)) for each in (dense, spec)]
+    good = [i for i in range(len(tracks)) if not any(isinstance(each[i], AudioError) for each in sets)]
+    for i in sorted(set(range(len(tracks))) - set(good)):
+        print(f"left out: {sets[0][i]}")
+    kept = [tracks[i] for i in good]
+    groups = [track.soundtrack for track in kept]
+    training, testing = (
+        WindowSet([each[i] for i in good if not isinstance(each[i], AudioError)], groups)  # type: ignore[misc]
+        for each in sets
+    )
+    return Corpus(kept, training, testing)
+
+
+def fold_of(soundtracks: list[str]) -> NDArray[np.intp]:
+    """The fold of each track: whole soundtracks, the largest first into the fold with the fewest tracks."""
+    totals = [0] * FOLDS
+    fold = {}
+    for name, count in sorted(Counter(soundtracks).items(), key=lambda item: (-item[1], item[0])):
+        fold[name] = totals.index(min(totals))
+        totals[fold[name]] += count
+    return np.array([fold[name] for name in soundtracks])
+
+
+def embeddings(network: ResonanceNetwork, windows: WindowSet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Track embeddings (tracks, dimensions) and facets (tracks, modalities, dimensions): means over the windows."""
+    parts = []
+    with torch.inference_mode():
+        for at in range(0, len(windows.song), 32):
+            inputs = (windows.features[name][at : at + 32].astype(np.float32) for name in network.modalities)
+            embedding, facets, _ = network(*map(torch.from_numpy, inputs))
+            parts.append(torch.cat([embedding[:, None], facets], dim=1).numpy())
+    rows = np.concatenate(parts)
+    tracks = np.stack([rows[start:end].mean(axis=0) for start, end in zip(windows.first, windows.first[1:], strict=False)])
+    tracks /= np.linalg.norm(tracks, axis=2, keepdims=True)
+    return tracks[:, 0], tracks[:, 1:]
+
+
+def scores(vectors: NDArray[np.float32], soundtracks: list[str]) -> dict[str, NDArray[np.float64]]:
+    """Same-soundtrack R@1, P@10 and AP of every track against the other tracks of the pool."""
+    similarity = (vectors @ vectors.T).astype(np.float64)
+    hits, _ = ranked_relevance(similarity, same_label(soundtracks))
+    return {"R@1": recall_at(hits, 1), "P@10": precision_at(hits, 10), "mAP": average_precision(hits)}
+
+
+def cross_validate(corpus: Corpus, recipe: Recipe) -> list[dict[str, object]]:
+    """For every fold: each track's scores by the untrained network and by the one trained on the other folds."""
+    fold = fold_of(corpus.soundtracks)
+    results: list[dict[str, object]] = []
+    for number in range(FOLDS):
+        held_out = np.flatnonzero(fold == number)
+        testing = corpus.testing.subset(held_out)
+        names = [corpus.soundtracks[i] for i in held_out]
+        torch.manual_seed(recipe.seed)
+        network = ResonanceNetwork(MODALITIES).eval()
+        untrained = scores(embeddings(network, testing)[0], names)
+        train(network, corpus.training.subset(np.flatnonzero(fold != number)), recipe, reporter(f"fold {number + 1}"))
+        vectors, facets = embeddings(network, testing)
+        results.append(
+            {
+                "soundtracks": names,
+                "untrained": {name: values.tolist() for name, values in untrained.items()},
+                "trained": {name: values.tolist() for name, values in scores(vectors, names).items()},
+                "facets": {
+                    name: {key: float(np.nanmean(v)) for key, v in scores(facets[:, i], names).items()}
+                    for i, name in enumerate(MODALITIES)
+                },
+                "hub skewness": hub_skewness((vectors @ vectors.T).astype(np.float64)),
+            }
+        )
+        print(fold_line(number, results[-1]), flush=True)
+    return results
+
+
+def reporter(title: str):  # type: ignore[no-untyped-def]
+    def report(epoch: Epoch) -> None:
+        print(
+            f"{title} epoch {epoch.number}: loss {epoch.loss:.3f}, gate entropy {epoch.gate_entropy:.3f}", flush=True
+        )
+
+    return report
+
+
+def fold_line(number: int, result: dict[str, object]) -> str:
+    parts = []
+    for kind in ("untrained", "trained"):
+        values = result[kind]
+        assert isinstance(values, dict)
+        parts.append(f"{kind} " + ", ".join(f"{name} {np.nanmean(each):.3f}" for name, each in values.items()))
+    return f"fold {number + 1}: {'; '.join(parts)}"
+
+
+def summary(results: list[dict[str, object]], rng: np.random.Generator) -> dict[str, dict[str, object]]:
+    """Per metric: means over all folds' queries, folds won, and the paired difference with its 95 % interval.
+
+    The interval is a bootstrap over soundtracks.
+    """
+    table: dict[str, dict[str, object]] = {}
+    groups = [name for result in results for name in result["soundtracks"]]  # type: ignore[attr-defined]
+    for metric in ("R@1", "P@10", "mAP"):
+        pairs = [(np.array(r["untrained"][metric]), np.array(r["trained"][metric])) for r in results]  # type: ignore[index]
+        before, after = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        table[metric] = {
+            "untrained": float(np.nanmean(before)),
+            "trained": float(np.nanmean(after)),
+            "queries": int(np.sum(~np.isnan(after))),
+            "folds won": sum(bool(np.nanmean(b) > np.nanmean(a)) for a, b in pairs),
+            "difference": float(np.nanmean(after - before)),
+            "interval": bootstrap_interval(after - before, groups, rng),
+        }
+    return table
+
+
+def final_model(corpus: Corpus, recipe: Recipe, folder: Path) -> None:
+    """Train on the whole corpus; write weights and ONNX file, checked against each other."""
+    torch.manual_seed(recipe.seed)
+    network = train(ResonanceNetwork(MODALITIES), corpus.training, recipe, reporter("final"))
+    manifest = Manifest(NAME, VERSION, LICENCE, FeatureSpec(), FRONT_END_VERSION)
+    folder.mkdir(parents=True, exist_ok=True)
+    sealed = save_network(network, manifest, folder / "model.safetensors")
+    network, sealed = load_network(folder / "model.safetensors")
+    print(f"model {sealed.id}: {export_onnx(network, sealed, folder / 'model.onnx')}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the shipped model and the numbers on its card.")
+    parser.add_argument("corpus", type=Path, help="folder that training.corpus filled")
+    parser.add_argument("--out", type=Path, default=MODEL_FOLDER, help="folder for the model (the package's own)")
+    parser.add_argument("--epochs", type=int, default=Recipe.epochs)
+    parser.add_argument("--skip-folds", action="store_true", help="only train the final model")
+    options = parser.parse_args()
+    recipe = replace(Recipe(), epochs=options.epochs)
+    corpus = load_corpus(options.corpus)
+    print(f"{len(corpus.tracks)} tracks of {len(set(corpus.soundtracks))} soundtracks", flush=True)
+    if not options.skip_folds:
+        results = cross_validate(corpus, recipe)
+        table = summary(results, np.random.default_rng(0))
+        report = {"recipe": asdict(recipe), "summary": table, "folds": [fold_summary(each) for each in results]}
+        write_bytes(options.corpus / "folds.json", json.dumps(report, indent=1).encode())
+        print(json.dumps(table, indent=1), flush=True)
+    final_model(corpus, recipe, options.out)
+
+
+def fold_summary(result: dict[str, object]) -> dict[str, object]:
+    """A fold's means, without the single queries."""
+    means = {
+        kind: {name: float(np.nanmean(values)) for name, values in result[kind].items()}  # type: ignore[attr-defined]
+        for kind in ("untrained", "trained")
+    }
+    soundtracks = result["soundtracks"]
+    assert isinstance(soundtracks, list)
+    return {
+        "tracks": len(soundtracks),
+        "soundtracks": sorted(set(soundtracks)),
+        **means,
+        "facets": result["facets"],
+        "hub skewness": result["hub skewness"],
+    }
+
+
+if __name__ == "__main__":
+    main()
