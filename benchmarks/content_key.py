@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from resonance_engine.audio import content_key
-from tests.audio_files import FORMATS, tune, write_audio
+from tests.audio_files import tune, write_audio, write_looped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,12 @@ class Cost(NamedTuple):
 
 def made_files(folder: Path) -> Iterator[Path]:
     minute = tune(60.0)
-    for kind in ("mp3", "flac", "wav"):
+    song = write_audio(folder / "song.mp3", minute, 44100, repeats=4)
+    yield song
+    yield write_looped(folder / "mix of two hours.mp3", song, 30)
+    for suffix in (".flac", ".wav"):
         for name, minutes in (("song", 4), ("mix of two hours", 120)):
-            yield write_audio(folder / f"{name}{FORMATS[kind].suffix}", minute, 44100, kind, repeats=minutes)
+            yield write_audio(folder / f"{name}{suffix}", minute, 44100, repeats=minutes)
 
 
 def bytes_read() -> int:

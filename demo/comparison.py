@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from demo.baselines import mfcc_statistics, standardised
-from demo.evaluate import EncoderFile, chance_share, described, style_share
+from demo.evaluate import chance_share, described, style_share
+from demo.untrained import UntrainedNetwork
 from resonance_engine.audio import content_key
 from resonance_engine.encoder import SHIPPED, Encoder
 from resonance_engine.errors import AudioError
-from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.store import Store
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from demo.evaluate import Describe, Vectors
     from demo.workplace import Track
 
-UNTRAINED = SHIPPED.parent.parent / "untrained.onnx"
 FIRST = 5
 # A large library is judged by a sample of it, since the baselines must decode every track again.
 SAMPLE = 400
@@ -45,14 +44,14 @@ def labelled(tracks: Sequence[Track]) -> list[Track]:
     return [known[index] for index in sorted(chosen)]
 
 
-def compared(tracks: Sequence[Track], sidecar: Path, untrained: Path = UNTRAINED, processes: int = 2) -> list[Row]:
+def compared(tracks: Sequence[Track], sidecar: Path, processes: int = 2) -> list[Row]:
     """Each way's share over the same tracks: those that the sidecar has an embedding of; none if too few."""
     embedded = _from_sidecar(tracks, sidecar)
-    describers: dict[str, Describe] = {"MFCC statistics": mfcc_statistics}
-    spec = FeatureSpec()
-    if untrained.exists():
-        describers["The network, untrained"] = EncoderFile(untrained)
-        spec = Encoder(untrained).manifest.spec
+    describers: dict[str, Describe] = {
+        "MFCC statistics": mfcc_statistics,
+        "The network, untrained": UntrainedNetwork(SHIPPED.parent),
+    }
+    spec = Encoder(SHIPPED).manifest.spec
     readable, vectors = described([track.path for track, _ in embedded], describers, spec, processes)
     genres = [embedded[index][0].genre for index in readable]
     if len(genres) <= FIRST:

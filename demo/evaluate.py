@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resonance_engine.audio import read_windows
-from resonance_engine.encoder import Encoder
 from resonance_engine.errors import AudioError
 from resonance_engine.features import FrontEnd
 
@@ -24,16 +23,6 @@ if TYPE_CHECKING:
 Vectors: TypeAlias = NDArray[np.float32]
 # The front end's features of a track's windows -> one vector.
 Describe: TypeAlias = Callable[[Mapping[str, NDArray[np.float32]]], Vectors]
-
-
-@dataclass(frozen=True)
-class EncoderFile:
-    """Describes tracks by their embedding; each process loads the model file once."""
-
-    path: Path
-
-    def __call__(self, features: Mapping[str, NDArray[np.float32]]) -> Vectors:
-        return _encoder(self.path).embed(features).embedding
 
 
 def style_share(vectors: Vectors, labels: Sequence[str], k: int = 5) -> float:
@@ -71,6 +60,8 @@ def described(
     if processes == 1:
         heard = [listen(path) for path in paths]
     else:
+        # Matrix products on threads of their own, in processes side by side, take twice the time.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
         with multiprocessing.get_context("spawn").Pool(processes) as pool:
             heard = list(pool.imap(listen, paths))
     readable = [index for index, vectors in enumerate(heard) if vectors]
@@ -87,8 +78,3 @@ def _heard(path: Path, describers: Sequence[Describe], spec: FeatureSpec) -> lis
         return []
     features = FrontEnd(spec)(recording.windows)
     return [describe(features) for describe in describers]
-
-
-@cache
-def _encoder(path: Path) -> Encoder:
-    return Encoder(path)

@@ -70,9 +70,10 @@ def read_windows(path: Path, decoding: Decoding) -> Recording:
 
 
 def tags(path: Path) -> Tags:
-    """Artist, title and album as the file states them, in whatever kind of tag it carries.
+    """Artist, title and album as the file states them.
 
-    Raises AudioError for a file that is not audio; never for odd tags.
+    In any kind of tag that FFmpeg reads: all that are usual, but not APEv2 in MP3. Raises AudioError for a file
+    that is not audio; never for odd tags.
     """
     with open_audio(path) as source:
         found: dict[str, str] = {}

@@ -34,7 +34,25 @@ FORMAT = 1
 STORE, INDEX, META, EMBEDDINGS = "resonance.db", "index.faiss", "meta.json", "embeddings.npy"
 LIBRARY = "catalog"
 SUFFIXES = frozenset(
-    ".aac .aif .aiff .alac .ape .flac .m4a .m4b .mp3 .mpc .oga .ogg .opus .tta .wav .wma .wv".split()
+    [
+        ".aac",
+        ".aif",
+        ".aiff",
+        ".alac",
+        ".ape",
+        ".flac",
+        ".m4a",
+        ".m4b",
+        ".mp3",
+        ".mpc",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".tta",
+        ".wav",
+        ".wma",
+        ".wv",
+    ]
 )
 
 

@@ -7,10 +7,13 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from resonance_engine.wire import Message, receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 EXIT_SECONDS = 1.0  # that a process which closed its streams gets to say how it ended
 KILL_SECONDS = 5.0  # one that reads from a dead network disk outlives even SIGKILL, and is left behind
@@ -39,7 +42,7 @@ class Child:
         try:
             send(self.process.stdin, message)
         except OSError as error:
-            raise ChildDied(self.end(EXIT_SECONDS)) from error
+            raise self.death() from error
 
     def receive(self, seconds: float) -> Message:
         """The next message; raises ChildDied, or TimeoutError when it is not complete after so many seconds.
@@ -49,17 +52,18 @@ class Child:
         assert self.process.stdout is not None
         try:
             return receive(TimedPipe(self.process.stdout.fileno(), seconds))
-        except (EOFError, ValueError) as error:
-            raise ChildDied(self.end(EXIT_SECONDS)) from error
+        except EOFError as error:
+            raise self.death() from error
+        except ValueError as error:
+            self.end()
+            raise ChildDied("made the decoder say what is no answer") from error
 
     def kill(self) -> None:
         """Stop the process; the thread that waits for its answer learns that it died."""
         self.process.kill()
 
-    def end(self, patience: float = 0.0) -> str:
-        """Stop the process, if it does not stop by itself in `patience` seconds, and say how it ended."""
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(patience)
+    def end(self) -> None:
+        """Stop the process and release it."""
         self.process.kill()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(KILL_SECONDS)
@@ -67,7 +71,14 @@ class Child:
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
-        return exit_clause(self.process.returncode)
+
+    def death(self) -> ChildDied:
+        """How a process ended that closed its streams."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(EXIT_SECONDS)
+        code = self.process.returncode
+        self.end()
+        return ChildDied(exit_clause(code))
 
 
 class TimedPipe:
@@ -97,7 +108,7 @@ class TimedPipe:
 
 def exit_clause(code: int | None) -> str:
     if code is None:
-        return "hung the decoder, and it could not be stopped"
+        return "left the decoder without an answer"
     if code >= 0:
         return f"ended the decoder with exit status {code}"
     try:

@@ -94,7 +94,9 @@ def run_index(options: argparse.Namespace) -> None:
                     failed += 1
                     complain(outcome.error)
         count = update.export()
-    print_line(f"{count:,} tracks in {printable(options.out)}, {len(update.jobs) - failed:,} of them new, {failed:,} failed")
+    print_line(
+        f"{count:,} tracks in {printable(options.out)}, {len(update.jobs) - failed:,} of them new, {failed:,} failed"
+    )
     if not count:
         raise CatalogError("Nothing could be analysed; see the lines above.")
 

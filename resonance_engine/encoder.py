@@ -1,24 +1,27 @@
 """Features of a track's windows -> its embedding, through a model file.
 
-Two backends give the same numbers: `onnx` runs an exported model with onnxruntime, `torch` runs a training checkpoint.
+Two backends give the same numbers: `onnx` runs an exported model with onnxruntime, `torch` the weights of a training.
 Only the second loads PyTorch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from resonance_engine.errors import ModelError
+from resonance_engine.errors import ModelError, printable
 from resonance_engine.features import FRONT_END_VERSION
-from resonance_engine.manifest import Manifest, read_manifest
+from resonance_engine.manifest import read_manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+
+    from resonance_engine.manifest import Manifest
 
     Features = Mapping[str, NDArray[np.float32]]
     Outputs = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).with_name("models") / "default" / "model.onnx"
 BACKENDS = ("auto", "onnx", "torch")
 BATCH = 8  # windows at a time: larger batches do not make onnxruntime faster, only larger
-PARTS = {".onnx": "onnx", ".safetensors": "torch"}
+SUFFIXES = {".onnx": "onnx", ".safetensors": "torch"}
+LENGTH_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -63,27 +67,28 @@ class OnnxBackend:
         options.log_severity_level = 4
         try:
             # Bytes, not a path: a model from elsewhere cannot make the runtime read further files beside it.
-            self.session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            content = path.read_bytes()
+            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except OSError as error:
-            raise ModelError(f"The model {path} cannot be read: {error.strerror}.") from error
+            raise ModelError(f"The model {printable(path)} cannot be read: {error.strerror}.") from error
         except Exception as error:  # onnxruntime raises many kinds, all meaning that the file is not a usable model
             raise ModelError(
-                f"{path} is not a model that onnxruntime can run; export it again or remove the model option "
-                "to use the shipped one"
+                f"{printable(path)} is not a model that onnxruntime can run; export it again or remove the model "
+                "option to use the shipped one"
             ) from error
         metadata = self.session.get_modelmeta().custom_metadata_map
-        self.manifest = read_manifest(metadata, str(path), FRONT_END_VERSION)
-        inputs = {node.name for node in self.session.get_inputs()}
-        outputs = {node.name for node in self.session.get_outputs()}
-        if inputs != set(self.manifest.modalities) or not {"embedding", "facets", "gates"} <= outputs:
-            raise ModelError(
-                f"{path} should take {', '.join(self.manifest.modalities)} and give embedding, facets and gates; "
-                f"it takes {', '.join(sorted(inputs))} and gives {', '.join(sorted(outputs))}. Export it again."
-            )
-        first = self.session.get_inputs()[0].shape[0]
-        self.batch = first if isinstance(first, int) else None
+        self.manifest = read_manifest(metadata, printable(path), FRONT_END_VERSION)
+        inputs, outputs = (
+            {node.name: list(node.shape) for node in nodes}
+            for nodes in (self.session.get_inputs(), self.session.get_outputs())
+        )
+        expected_inputs, expected_outputs = signature(self.manifest)
+        outputs = {name: shape for name, shape in outputs.items() if name in expected_outputs}
+        wrong = mismatch(inputs, expected_inputs) or mismatch(outputs, expected_outputs)
+        if wrong:
+            raise ModelError(f"{printable(path)} is not what its manifest says: {wrong}. Export it again.")
+        batch = next(iter(inputs.values()))[0]
+        self.batch = batch if isinstance(batch, int) else None
 
     def run(self, features: Features) -> Outputs:
         if self.batch is None:
@@ -103,59 +108,105 @@ class OnnxBackend:
         return embedding, facets, gates
 
 
-def backend_of(path: Path, backend: str = "auto") -> str:
-    """Which backend a model path needs, `onnx` or `torch`, told from what the path holds.
+def signature(manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Names and shapes of a model's inputs and outputs, the windows' axis left out."""
+    specs = manifest.spec.modalities
+    count, width = len(specs), manifest.dimensions
+    inputs = {name: spec.shape(manifest.spec.decoding) for name, spec in specs.items()}
+    return inputs, {"embedding": (width,), "facets": (count, width), "gates": (count,)}
 
-    A directory holds a model under a known suffix (.onnx, .safetensors); where it has both, the exported one is used.
-    Raises ModelError where that cannot be told.
+
+def mismatch(found: Mapping[str, list[int | str]], expected: Mapping[str, tuple[int, ...]]) -> str:
+    """The first difference between a model's arrays and the expected ones, as a clause; empty when there is none."""
+    if set(found) != set(expected):
+        return f"it should have {', '.join(expected)} and has {', '.join(sorted(found))}"
+    for name, shape in expected.items():
+        # An exporter may leave a length open.
+        pairs = zip(found[name][1:], shape, strict=False)
+        if len(found[name]) != len(shape) + 1 or any(isinstance(a, int) and a != b for a, b in pairs):
+            return f"{name} should have the shape (windows, {', '.join(map(str, shape))}) and has {found[name]}"
+    return ""
+
+
+def located(path: Path, backend: str = "auto") -> tuple[str, Path]:
+    """Which backend a model path needs, `onnx` or `torch`, and the file that it shall run.
+
+    A directory holds one model under a known suffix (.onnx, .safetensors); where it has one of each, `auto` takes the
+    exported one. A file of another suffix is taken for what `backend` says. Raises ModelError where that is not clear.
     """
     if backend not in BACKENDS:
         raise ModelError(f"The backend must be one of {', '.join(BACKENDS)}, not {backend!r}.")
-    if not path.exists():
-        raise ModelError(f"There is no model at {path}; give the path of a model file or of its directory.")
-    found = {PARTS[file.suffix] for file in files_of(path)}
-    if backend != "auto":
-        if backend not in found:
-            raise ModelError(f"{path} holds no model for the {backend} backend; give another path or backend.")
-        return backend
-    if not found:
+    shown = printable(path)
+    files = candidates(path)
+    if not files and path.is_file():
+        if backend == "auto":
+            raise ModelError(
+                f"{shown} ends neither in .onnx nor in .safetensors, so its backend cannot be told; "
+                "name it with --backend onnx or --backend torch."
+            )
+        return backend, path
+    if not files:
         raise ModelError(
-            f"{path} holds neither an exported model (.onnx) nor weights (.safetensors), so the backend cannot be "
-            "told; give the path of a model, or name it with --backend onnx or --backend torch."
+            f"{shown} holds neither an exported model (.onnx) nor weights (.safetensors); give the path of a model."
         )
-    return "onnx" if "onnx" in found else "torch"
-
-
-def files_of(path: Path) -> list[Path]:
-    candidates = sorted(path.iterdir()) if path.is_dir() else [path]
-    return [file for file in candidates if file.is_file() and file.suffix in PARTS]
+    kinds = {SUFFIXES[file.suffix.lower()] for file in files}
+    kind = ("onnx" if "onnx" in kinds else "torch") if backend == "auto" else backend
+    chosen = [file for file in files if kind_of(file) == kind]
+    if not chosen:
+        other = ", ".join(sorted(kinds))
+        raise ModelError(f"{shown} holds no model for the {backend} backend; give another path, or --backend {other}.")
+    if len(chosen) > 1:
+        names = ", ".join(file.name for file in chosen)
+        raise ModelError(f"{shown} holds {len(chosen)} models ({names}); give the path of one of them.")
+    return kind, chosen[0]
 
 
 def model_file(path: Path, backend: str = "auto") -> Path:
-    """The one file of a model path that a backend runs; raises ModelError where there is none, or more than one."""
-    kind = backend_of(path, backend)
-    files = [file for file in files_of(path) if PARTS[file.suffix] == kind]
-    if len(files) > 1:
-        raise ModelError(f"{path} holds {len(files)} models; give the path of one of them.")
-    return files[0]
+    """The file that a model path stands for; raises ModelError where that is not clear."""
+    return located(path, backend)[1]
+
+
+def candidates(path: Path) -> list[Path]:
+    """The model files at a path, known by their suffixes."""
+    try:
+        if not path.exists():
+            raise ModelError(
+                f"There is no model at {printable(path)}; give the path of a model file or of its directory."
+            )
+        entries = sorted(path.iterdir()) if path.is_dir() else [path]
+    except OSError as error:
+        raise ModelError(f"The model {printable(path)} cannot be read: {error.strerror}.") from error
+    return [file for file in entries if file.is_file() and kind_of(file) and not file.name.startswith(".")]
+
+
+def kind_of(file: Path) -> str | None:
+    return SUFFIXES.get(file.suffix.lower())
 
 
 class Encoder:
     """A model, ready to embed tracks. `path` is a model file or its directory; the shipped model by default."""
 
     def __init__(self, path: Path = SHIPPED, backend: str = "auto") -> None:
-        file = model_file(path, backend)
+        kind, file = located(path, backend)
         self.backend: Backend
-        if PARTS[file.suffix] == "onnx":
+        if kind == "onnx":
             self.backend = OnnxBackend(file)
         else:
-            from resonance_engine.network.backend import TorchBackend
-
+            try:
+                from resonance_engine.network.backend import TorchBackend
+            except ImportError as error:
+                raise ModelError(
+                    f"Running {printable(file)} needs PyTorch ({error}); install beets-resonance[train], "
+                    "or export the model and use the .onnx file."
+                ) from error
             self.backend = TorchBackend(file)
         self.manifest = self.backend.manifest
 
     def embed(self, features: Features) -> TrackEmbedding:
-        """What the model hears in a track, from the front end's features of its windows, (n, ...) each, n >= 1."""
+        """What the model hears in a track, from the front end's features of its windows, (n, ...) each, n >= 1.
+
+        Raises ModelError when the model gives anything but unit vectors.
+        """
         count = len(next(iter(features.values())))
         parts = [
             self.backend.run({name: features[name][at : at + BATCH] for name in self.manifest.modalities})
@@ -163,12 +214,16 @@ class Encoder:
         ]
         windows, facets, gates = (np.concatenate(part) for part in zip(*parts, strict=True))
         names = self.manifest.modalities
-        return TrackEmbedding(
+        heard = TrackEmbedding(
             embedding=normalised(windows.mean(axis=0)),
             facets={name: normalised(facets[:, i].mean(axis=0)) for i, name in enumerate(names)},
             gates={name: float(gates[:, i].mean()) for i, name in enumerate(names)},
             windows=windows,
         )
+        lengths = np.linalg.norm([heard.embedding, *heard.facets.values(), *windows], axis=1)
+        if not (np.abs(lengths - 1) < LENGTH_TOLERANCE).all() or not np.isfinite(gates).all():
+            raise ModelError(f"The model {self.manifest.name} gives no unit vectors; export or install it again.")
+        return heard
 
 
 def normalised(vector: NDArray[np.float32]) -> NDArray[np.float32]:

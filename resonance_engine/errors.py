@@ -9,7 +9,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ResonanceError(Exception):
@@ -20,9 +23,12 @@ class AudioError(ResonanceError):
     """`path` cannot be listened to, because of `reason` (a clause such as "it holds no audio")."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{printable(path)}: {reason}")
+        super().__init__(path, reason)  # what it takes to be made again on the other side of a process boundary
         self.path = path
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{printable(self.path)}: {self.reason}"
 
 
 class ModelError(ResonanceError):

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from resonance_engine.errors import AudioError
-from resonance_engine.store import Embedding, Model, Store, TrackRow, Windows
-from resonance_engine.worker import Listened, WorkerPool
+from resonance_engine.store import Embedding, Model, TrackRow, Windows
 
-BATCH_SECONDS = 2.0  # a kill loses at most what was heard in this time
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from resonance_engine.store import Store
+    from resonance_engine.worker import Listened, ModelDescription
+
+# A batch is written with the first result that finds it this old or this large; a kill loses at most one.
+BATCH_SECONDS = 2.0
 BATCH_FILES = 32
 SPEED_KEY = "seconds_per_track"
 SPEED_MEMORY = 0.9  # share of the known speed that a new measurement leaves
+
+
+class Pool(Protocol):
+    """Listens to files: `worker.WorkerPool`."""
+
+    def description(self) -> ModelDescription: ...
+
+    def listen(
+        self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
+    ) -> Iterator[tuple[Path, Listened | AudioError]]: ...
 
 
 @dataclass(frozen=True)
@@ -37,13 +53,29 @@ class Outcome:
     error: AudioError | None = None
 
 
+class FileState(NamedTuple):
+    """By what a changed file is known; zeros for one that is not there."""
+
+    size: int
+    mtime_ns: int
+
+
+class Heard(NamedTuple):
+    """A file with its jobs, its state before it was listened to, and what came of that."""
+
+    path: Path
+    state: FileState
+    jobs: list[Job]
+    result: Listened | AudioError
+
+
 class Ingest:
     """Keeps what a pool of workers hears in a store, for one library of it.
 
     The model is registered with the store; it is taken into use at once where none is.
     """
 
-    def __init__(self, store: Store, library: int, pool: WorkerPool) -> None:
+    def __init__(self, store: Store, library: int, pool: Pool) -> None:
         self.store = store
         self.library = library
         self.pool = pool
@@ -55,8 +87,7 @@ class Ingest:
             described.dimensions,
             dict.fromkeys(described.modalities, described.dimensions),
         )
-        if all(model.id != self.model.id for model in store.models()):
-            store.register(self.model)
+        store.register(self.model)
         if store.active_model() is None:
             store.activate(self.model.id)
 
@@ -65,52 +96,45 @@ class Ingest:
     ) -> Iterator[Outcome]:
         """Listen to every job's file, link its item to the sound, and say what came of it once that is on disk.
 
-        Failures become rows too, unless the caller keeps them itself (the path of a file is not final yet).
+        Failures become rows too, unless the caller keeps them itself (the path of a file is not final yet). Raises
+        ModelError or StoreError when going on makes no sense; what was heard until then is kept where possible.
         """
         by_path: dict[Path, list[Job]] = {}
-        stats: dict[Path, os.stat_result] = {}
         for job in jobs:
             by_path.setdefault(job.path, []).append(job)
-        for path in by_path:
-            # Before listening: a file that changes meanwhile is noticed the next time.
-            try:
-                stats[path] = path.stat()
-            except OSError:
-                stats[path] = os.stat_result((0,) * 10)
-        batch: list[tuple[Listened | AudioError, list[Job]]] = []
+        # Before listening: a file that changes meanwhile is noticed the next time.
+        states = {path: file_state(path) for path in by_path}
+        batch: list[Heard] = []
         since = clock()
-        for path, result in self.pool.listen(list(by_path), self.unknown):
-            batch.append((result, by_path[path]))
-            if len(batch) >= BATCH_FILES or clock() - since >= BATCH_SECONDS:
-                yield from self.commit(batch, stats, record_failures)
-                batch, since = [], clock()
-        yield from self.commit(batch, stats, record_failures)
+        try:
+            for path, result in self.pool.listen(by_path, self.unknown):
+                batch.append(Heard(path, states[path], by_path[path], result))
+                if len(batch) >= BATCH_FILES or clock() - since >= BATCH_SECONDS:
+                    whole, batch, since = batch, [], clock()
+                    yield from self.commit(whole, record_failures)
+        except BaseException:
+            # Stopped by the user, or by a model that broke: what was heard until then is kept.
+            self.commit(batch, record_failures)
+            raise
+        yield from self.commit(batch, record_failures)
 
     def unknown(self, key: bytes) -> bool:
         return not self.store.has([key], self.model.id)
 
-    def commit(
-        self,
-        batch: list[tuple[Listened | AudioError, list[Job]]],
-        stats: dict[Path, os.stat_result],
-        record_failures: bool,
-    ) -> list[Outcome]:
+    def commit(self, batch: list[Heard], record_failures: bool) -> list[Outcome]:
         """Write a batch in one transaction."""
         if not batch:
             return []
         outcomes = []
         with self.store.write():
-            for result, jobs in batch:
-                path, stat = result.path, stats[result.path]
+            for path, state, jobs, result in batch:
                 if isinstance(result, AudioError):
                     if record_failures:
-                        self.store.fail(
-                            self.library, os.fsencode(path), stat.st_size, stat.st_mtime_ns, result.reason
-                        )
+                        self.store.fail(self.library, os.fsencode(path), state.size, state.mtime_ns, result.reason)
                     outcomes += [Outcome(job, error=result) for job in jobs]
                     continue
                 self.keep(result)
-                rows = [TrackRow(job.item_id, job.added, stat.st_size, stat.st_mtime_ns, result.key) for job in jobs]
+                rows = [TrackRow(job.item_id, job.added, state.size, state.mtime_ns, result.key) for job in jobs]
                 self.store.link_many(self.library, rows)
                 self.store.clear_failure(self.library, os.fsencode(path))
                 embedded = result.embedding is not None
@@ -126,6 +150,14 @@ class Ingest:
         known = self.store.state(SPEED_KEY)
         speed = heard.seconds if known is None else SPEED_MEMORY * known + (1 - SPEED_MEMORY) * heard.seconds
         self.store.set_state(SPEED_KEY, speed)
+
+
+def file_state(path: Path) -> FileState:
+    try:
+        stat = path.stat()
+    except OSError:
+        return FileState(0, 0)
+    return FileState(stat.st_size, stat.st_mtime_ns)
 
 
 def stored(heard: Listened) -> Embedding:

@@ -1,6 +1,6 @@
 """The child's side of `worker`: decodes, measures and embeds one file after another.
 
-    python -m resonance_engine.listener MODEL     (speaks `wire` on its standard streams)
+    python -m resonance_engine.listener MODEL BACKEND     (speaks `wire` on its standard streams)
 
 It first sends a description of its model. To every request it answers twice: that it has begun, and what came of it.
 """
@@ -10,19 +10,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from resonance_engine.errors import AudioError, ModelError
 from resonance_engine.wire import Message, receive, send
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def serve(model: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
+
+def serve(model: Path, backend: str, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Load the model, then answer until nobody asks any more; raises BrokenPipeError when nobody listens."""
     try:
-        verbs = prepared(model, answers)
+        verbs = prepared(model, backend, answers)
     except ModelError as error:
         send(answers, Message({"model_error": str(error)}))
         return
@@ -49,14 +51,14 @@ def serve(model: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
             send(answers, Message({"reason": f"it could not be analysed ({detail})"}))
 
 
-def prepared(model: Path, answers: IO[bytes]) -> dict[str, Callable[[Path], Message]]:
+def prepared(model: Path, backend: str, answers: IO[bytes]) -> dict[str, Callable[[Path], Message]]:
     """What can be asked of a file, once the model is loaded and described."""
     from resonance_engine.analysis import EXTRACTOR_VERSION, analysis
     from resonance_engine.audio import content_key, read_windows
     from resonance_engine.encoder import Encoder
     from resonance_engine.features import FrontEnd
 
-    encoder = Encoder(model)
+    encoder = Encoder(model, backend)
     manifest = encoder.manifest
     front_end = FrontEnd(manifest.spec)
     described = {"id": manifest.id, "name": manifest.name, "version": manifest.version}
@@ -84,7 +86,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else may write between the messages
     with suppress(BrokenPipeError):  # the parent is gone
-        serve(Path(sys.argv[1]), sys.stdin.buffer, answers)
+        serve(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":

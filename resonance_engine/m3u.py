@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resonance_engine.atomic import write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+UNKNOWN = -1  # the format's length of a track whose length is not known
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One track of a playlist: the absolute path of its file as bytes, its length in seconds and what to show."""
+    """One track of a playlist: absolute path of its file, length in seconds (0 where it is not known), what to show."""
 
     path: bytes
     seconds: float
@@ -24,8 +30,9 @@ def content(entries: Sequence[Entry], folder: bytes) -> bytes:
     """The playlist as a file in `folder` would hold it: UTF-8 titles, paths relative to the folder, byte for byte."""
     lines = [b"#EXTM3U"]
     for entry in entries:
-        shown = " ".join(f"{entry.artist} - {entry.title}".split())
-        lines.append(f"#EXTINF:{round(entry.seconds)},{shown}".encode("utf-8", "replace"))
+        shown = " ".join(" - ".join(filter(None, (entry.artist, entry.title))).split())
+        seconds = round(entry.seconds) if entry.seconds > 0 else UNKNOWN
+        lines.append(f"#EXTINF:{seconds},{shown}".encode("utf-8", "replace"))
         relative = os.path.relpath(entry.path, folder)
         # A name that begins with # would read as a comment.
         lines.append(b"./" + relative if relative.startswith(b"#") else relative)
@@ -37,7 +44,13 @@ def expressible(entry: Entry) -> bool:
     return not set(entry.path) & set(b"\r\n")
 
 
-def write(path: Path, entries: Sequence[Entry]) -> None:
-    """Write or replace the playlist at `path` in one step; raises OSError where that is impossible."""
-    folder = os.fsencode(os.path.abspath(path.parent))  # noqa: PTH100 - bytes, and links are left as they are
-    write_bytes(path, content([entry for entry in entries if expressible(entry)], folder))
+def write(path: Path, entries: Sequence[Entry]) -> int:
+    """Write or replace the playlist at `path` in one step, and say how many of the entries it holds.
+
+    Those that are not `expressible` are left out. Raises OSError where the file cannot be written.
+    """
+    # Where a folder is a link, `..` leads out of what it points to: only its real path can be left by that way.
+    folder = os.fsencode(os.path.realpath(path.parent))
+    kept = [entry for entry in entries if expressible(entry)]
+    write_bytes(path, content(kept, folder))
+    return len(kept)

@@ -92,10 +92,12 @@ def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> M
             raise ValueError("it is no JSON object")
         if document.get("format") != FORMAT:
             raise ModelError(
-                f"{source} has model format {document.get('format')}, this version of Resonance reads format {FORMAT}; "
+                f"its model format is {document.get('format')}, this version of Resonance reads format {FORMAT}; "
                 "update Resonance, or export the model again with this version"
             )
         manifest = parsed(document)
+    except ModelError as error:
+        raise ModelError(f"{source}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{source} has a damaged manifest ({error}); export or install the model again") from error
     if manifest.fusion not in FUSION_MODES:
@@ -112,8 +114,11 @@ def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> M
 
 
 def parsed(document: Mapping[str, Any]) -> Manifest:
-    """The manifest that `to_json` wrote; ValueError says what is wrong with it. Keys that are not known are ignored."""
-    values = {}
+    """The manifest that `to_json` wrote; unknown keys are ignored.
+
+    ValueError says what is damaged, ModelError what is beyond this program.
+    """
+    values: dict[str, Any] = {}
     for name, kind in KINDS.items():
         value = document.get(name)
         # `type`, since true is an int to isinstance.
@@ -126,8 +131,5 @@ def parsed(document: Mapping[str, Any]) -> Manifest:
         raise ValueError(f"its id should be 16 hexadecimal digits, not {values['id'][:40]!r}")
     if not 1 <= values["dimensions"] <= WIDEST:
         raise ValueError(f"its dimensions should be 1 to {WIDEST}, not {values['dimensions']}")
-    try:
-        spec = FeatureSpec.from_json(json.dumps(document.get("spec")))
-    except ModelError as error:
-        raise ValueError(str(error)) from error
+    spec = FeatureSpec.from_json(json.dumps(document.get("spec")))
     return Manifest(spec=spec, **{**values, "tags": tuple(values["tags"])})

@@ -55,15 +55,25 @@ class FaissScan:
 
     @classmethod
     def from_bytes(cls, data: memoryview | bytes) -> Self:
-        """The scan that `to_bytes` wrote; ValueError for anything else that FAISS can or can't read."""
+        """The scan that `to_bytes` wrote; ValueError, saying what it is, for anything else."""
         faiss = load_faiss()
         try:
             index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise ValueError("not a FAISS index") from error
-        if not isinstance(index, faiss.IndexIDMap2) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise ValueError("a FAISS index without ids or of another metric than the inner product")
-        return cls(index.d, index)
+        if not isinstance(index, faiss.IndexIDMap2):
+            raise ValueError("a FAISS index of another kind than Resonance writes")
+        codes = faiss.downcast_index(index.index)
+        if not isinstance(codes, faiss.IndexScalarQuantizer) or codes.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
+            raise ValueError("a FAISS index of another kind than Resonance writes")
+        # FAISS takes these from the file and would read beyond its memory if they didn't fit together.
+        rows, width = index.ntotal, index.d
+        sizes = (codes.ntotal, index.id_map.size(), codes.d, codes.sq.d, codes.code_size, codes.sq.code_size)
+        if sizes != (rows, rows, width, width, 2 * width, 2 * width) or codes.codes.size() != 2 * width * rows:
+            raise ValueError("a damaged FAISS index")
+        if {index.metric_type, codes.metric_type} != {faiss.METRIC_INNER_PRODUCT}:
+            raise ValueError("a FAISS index of another metric than the inner product")
+        return cls(width, index)
 
     def to_bytes(self) -> bytes:
         """The index in FAISS's file format."""

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from resonance_engine.errors import AudioError, ModelError, ResonanceError, prin
 from resonance_engine.wire import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     from resonance_engine.encoder import TrackEmbedding
@@ -65,8 +65,9 @@ class Worker:
     of its steps (identifying, embedding) takes longer than `timeout` seconds, and ResonanceError once it is closed.
     """
 
-    def __init__(self, model: Path, timeout: float = TIMEOUT) -> None:
+    def __init__(self, model: Path, timeout: float = TIMEOUT, backend: str = "auto") -> None:
         self.model = model
+        self.backend = backend
         self.timeout = timeout
         self.described: ModelDescription | None = None
         self.child: Child | None = None
@@ -173,7 +174,7 @@ class Worker:
 
     def command(self) -> list[str]:
         """How the child is started: this interpreter, with `listener`."""
-        return [sys.executable, "-P", "-m", "resonance_engine.listener", os.fspath(self.model)]
+        return [sys.executable, "-P", "-m", "resonance_engine.listener", os.fspath(self.model), self.backend]
 
     def end(self) -> None:
         """End the child, if there is one; the next question starts another."""
@@ -206,8 +207,8 @@ class Worker:
 class WorkerPool:
     """`count` workers side by side."""
 
-    def __init__(self, model: Path, count: int = 1, timeout: float = TIMEOUT) -> None:
-        self.workers = [Worker(model, timeout) for _ in range(count)]
+    def __init__(self, model: Path, count: int = 1, timeout: float = TIMEOUT, backend: str = "auto") -> None:
+        self.workers = [Worker(model, timeout, backend) for _ in range(count)]
         self.idle: LifoQueue[Worker] = LifoQueue()  # the last one used is the one surely started
         for worker in reversed(self.workers):
             self.idle.put(worker)

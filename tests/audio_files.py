@@ -76,7 +76,7 @@ def write_audio(
         container.metadata.update(metadata or {})
         options = {"strict": "experimental"}
         if quality is not None:
-            options["q"] = str(quality)
+            options |= {"flags": "+qscale", "global_quality": str(round(118 * quality))}  # FF_QP2LAMBDA
         stream = container.add_stream(form.encoder, rate=rate, options=options)
         assert isinstance(stream, av.AudioStream)
         context = stream.codec_context
@@ -85,9 +85,6 @@ def write_audio(
         context.time_base = Fraction(1, rate)
         if bit_rate is not None or form.encoder == "wmav2":
             context.bit_rate = bit_rate or 128_000  # wmav2 has no default of its own
-        if quality is not None:
-            context.qscale = True
-            context.global_quality = int(quality * 118)
         length = planes.shape[1]
         for repeat in range(repeats):
             for start in range(0, length, FRAME):
@@ -98,6 +95,14 @@ def write_audio(
                 frame.time_base = Fraction(1, rate)
                 container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return path
+
+
+def write_looped(path: Path, source: Path, times: int) -> Path:
+    """Write the packets of `source`, an MP3 or ADTS file, `times` over, without encoding anything; return the path."""
+    with av.open(os.fspath(source)) as container:
+        packets = b"".join(bytes(packet) for packet in container.demux(audio=0))
+    path.write_bytes(packets * times)
     return path
 
 
@@ -124,4 +129,5 @@ def tune(seconds: float, rate: int = 44100, *, channels: int = 2, seed: int = 0)
     decay = np.exp(-6.0 * (time * 4 - beat) / 4)
     melody = 0.5 * decay * np.sin(2 * np.pi * pitch * (time - beat / 4))
     noise = 0.05 * random.standard_normal((channels, count))
-    return np.clip(melody + noise, -0.8, 0.8).astype(np.float32)
+    music: NDArray[np.float32] = np.clip(melody + noise, -0.8, 0.8).astype(np.float32)
+    return music

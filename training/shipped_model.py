@@ -15,13 +15,12 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from resonance_engine.atomic import write_bytes
-from resonance_engine.encoder import normalised
 from resonance_engine.errors import AudioError
 from resonance_engine.evaluation.retrieval import (
     average_precision,
@@ -33,7 +32,7 @@ from resonance_engine.evaluation.retrieval import (
     same_label,
 )
 from resonance_engine.features import FRONT_END_VERSION
-from resonance_engine.features.spec import Decoding, FeatureSpec
+from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.manifest import Manifest
 from resonance_engine.network.export import export_onnx
 from resonance_engine.network.files import load_network, save_network
@@ -42,6 +41,9 @@ from resonance_engine.training.dataset import WindowSet
 from resonance_engine.training.features import cached_all
 from resonance_engine.training.loop import Epoch, Recipe, train
 from training.corpus import CorpusTrack, read_manifest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FOLDS = 5
 MODALITIES = ("timbre", "harmony", "rhythm")
@@ -101,7 +103,8 @@ def embeddings(network: ResonanceNetwork, windows: WindowSet) -> tuple[NDArray[n
             embedding, facets, _ = network(*map(torch.from_numpy, inputs))
             parts.append(torch.cat([embedding[:, None], facets], dim=1).numpy())
     rows = np.concatenate(parts)
-    tracks = np.stack([rows[start:end].mean(axis=0) for start, end in zip(windows.first, windows.first[1:], strict=False)])
+    spans = zip(windows.first, windows.first[1:], strict=False)
+    tracks = np.stack([rows[start:end].mean(axis=0) for start, end in spans])
     tracks /= np.linalg.norm(tracks, axis=2, keepdims=True)
     return tracks[:, 0], tracks[:, 1:]
 
@@ -144,9 +147,7 @@ def cross_validate(corpus: Corpus, recipe: Recipe) -> list[dict[str, object]]:
 
 def reporter(title: str):  # type: ignore[no-untyped-def]
     def report(epoch: Epoch) -> None:
-        print(
-            f"{title} epoch {epoch.number}: loss {epoch.loss:.3f}, gate entropy {epoch.gate_entropy:.3f}", flush=True
-        )
+        print(f"{title} epoch {epoch.number}: loss {epoch.loss:.3f}, gate entropy {epoch.gate_entropy:.3f}", flush=True)
 
     return report
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from beets.plugins import BeetsPlugin
 
@@ -65,7 +65,7 @@ class ResonancePlugin(BeetsPlugin):
             with self.guard:
                 self.importing.settle([item])
 
-    def write(self, item: Item, path: bytes) -> None:
+    def write(self, item: Item, path: bytes, tags: dict[str, Any]) -> None:  # noqa: ARG002 - beets' signature
         if path == item.path:
             self.changes.begin(item, path)
 
@@ -73,11 +73,13 @@ class ResonancePlugin(BeetsPlugin):
         if path == item.path:
             self.changes.complete(item, path)
 
-    def before_item_moved(self, item: Item, source: bytes) -> None:
-        self.changes.begin(item, source)
+    def before_item_moved(self, item: Item, source: bytes, destination: bytes) -> None:
+        if source != destination:
+            self.changes.begin(item, source)
 
-    def item_moved(self, item: Item, destination: bytes) -> None:
-        self.changes.complete(item, destination)
+    def item_moved(self, item: Item, source: bytes, destination: bytes) -> None:
+        if source != destination:
+            self.changes.complete(item, destination)
 
     def cli_exit(self, lib: Library) -> None:
         if self.importing is not None:

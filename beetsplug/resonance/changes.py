@@ -65,10 +65,15 @@ class Changes:
 
         sidecar = Sidecar(library)
         if sidecar.exists:
-            present = {row.id for row in sidecar.rows()} if self.removed else set()
-            # An import gives the id of a row that it replaces to another.
-            gone = {item_id: path for item_id, path in self.removed.items() if item_id not in present}
+            present = {row.id: row.added for row in sidecar.rows()} if self.removed else {}
             with sidecar.store as store, store.write():
+                known = store.tracks_of(sidecar.id, self.removed)
+                # An import gives the id of a row that it replaces to another.
+                gone = {
+                    item_id: path
+                    for item_id, path in self.removed.items()
+                    if item_id not in present or (item_id in known and known[item_id].added != present[item_id])
+                }
                 store.unlink(sidecar.id, gone)
                 store.clear_failure(sidecar.id, *gone.values())
                 follow(store, sidecar.id, self.alterations)

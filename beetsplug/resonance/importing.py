@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.changes import file_state
 from beetsplug.resonance.sidecar import Sidecar, item_row
-from resonance_engine.errors import ModelError
+from resonance_engine.errors import ResonanceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from beets.importer import ImportTask
     from beets.library import Item, Library
     from beets.logging import BeetsLogger
@@ -30,9 +31,9 @@ class Importing:
     """Follows one run of beets. Workers start with the first imported track and live until `finish`."""
 
     def __init__(self, library: Library, settings: Settings, log: BeetsLogger) -> None:
-        self.sidecar = Sidecar(library)
-        self.settings = settings
+        self.sidecar = Sidecar(library, settings)
         self.log = log
+        self.refusal: ResonanceError | None = None
         self.pool: WorkerPool | None = None
         self.ingest: Ingest | None = None
         self.keys: dict[int, bytes] = {}
@@ -68,21 +69,28 @@ class Importing:
             from resonance_engine.ingest import Ingest
             from resonance_engine.worker import WorkerPool
 
-            if self.pool is not None:
-                raise ModelError("the model cannot be used")
-            store, library = self.sidecar.store, self.sidecar.id
-            self.pool = WorkerPool(self.settings.model_path, self.settings.workers(), self.settings.timeout)
-            self.ingest = Ingest(store, library, self.pool)
+            if self.refusal is not None:  # a broken model is loaded once, not once an album
+                raise self.refusal
+            settings, store, library = self.sidecar.settings, self.sidecar.store, self.sidecar.id
+            self.pool = WorkerPool(settings.model_path, settings.workers(), settings.timeout)
+            try:
+                self.ingest = Ingest(store, library, self.pool)
+            except ResonanceError as error:
+                self.refusal = error
+                raise
         return self.ingest
 
     def settle(self, items: Iterable[Item]) -> None:
         """Imported items have their final paths, tags and dates."""
-        self.keep([item_row(item) for item in items])
+        rows = [item_row(item) for item in items]
+        self.keep([row for row in rows if row.id in self.keys or row.id in self.reasons])
 
     def keep(self, rows: list[ItemRow]) -> None:
         """Link the rows' items to what was heard of them, and note the failures, in one transaction."""
         from resonance_engine.store import TrackRow
 
+        if not rows:
+            return
         store, library = self.sidecar.store, self.sidecar.id
         with store.write():
             for row in rows:
@@ -93,6 +101,7 @@ class Importing:
                     store.link(library, TrackRow(row.id, row.added, *state, self.keys[row.id]))
                     store.clear_failure(library, row.path)
                 elif row.id in self.reasons:
+                    store.unlink(library, [row.id])
                     store.fail(library, row.path, *state, self.reasons.pop(row.id))
 
     def finish(self) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from beets.dbcore.query import InQuery
 from beets.exceptions import UserError
 
-from beetsplug.resonance.sync import file_state
+from beetsplug.resonance.changes import file_state
+from resonance_engine.errors import ModelError, StoreError
 from resonance_engine.index import open_index
 from resonance_engine.search.ranking import Ranking, neighbours
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
     from beets.library import Item
     from numpy.typing import NDArray
 
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from resonance_engine.index import VectorIndex
     from resonance_engine.search.ranking import Neighbour
     from resonance_engine.store import Model
+
+
+IDS_AT_A_TIME = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,10 @@ class Search:
 
     def vectors_of(self, items: list[Item]) -> dict[int, int]:
         """Vector ids of items, by item id; items that are not analysed are left out."""
-        ids = [item.id for item in items if item.id is not None]
-        return self.sidecar.store.vector_ids(self.sidecar.id, ids, self.model.id)
+        found = self.sidecar.store.vector_ids(self.sidecar.id, self.current(items), self.model.id)
+        if not np.isfinite(self.index.vectors(sorted(set(found.values())))).all():
+            raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
+        return found
 
     def nearest(self, seeds: NDArray[np.float32], ranking: Ranking, exclude: set[int]) -> list[Hit]:
         """The tracks nearest to the seed vectors, best first; `exclude` are vector ids that may not come up.
@@ -64,45 +73,54 @@ class Search:
     def items_of(self, vector_ids: list[int]) -> dict[int, Item]:
         """The library's items behind vectors, by vector id, without those whose row means another item."""
         ids = self.sidecar.store.items_of(self.sidecar.id, vector_ids)
-        wanted = {item_id for items in ids.values() for item_id in items}
-        if not wanted:
-            return {}
-        items = {item.id: item for item in self.sidecar.library.items(InQuery("id", sorted(wanted)))}
-        tracks = self.sidecar.store.tracks_of(self.sidecar.id, wanted)
-        current = {
-            item_id
-            for item_id, item in items.items()
-            if item_id is not None
-            and (
-                tracks[item_id].added == item.added
-                # Another plugin rewrote the date: the same file is the same item all the same.
-                or file_state(item.path) == (tracks[item_id].size, tracks[item_id].mtime_ns)
-            )
-        }
+        items = {item.id: item for item in self.items({item_id for found in ids.values() for item_id in found})}
+        current = self.current(items.values())
         return {
             vector_id: items[next(item_id for item_id in item_ids if item_id in current)]
             for vector_id, item_ids in ids.items()
             if current.intersection(item_ids)
         }
 
+    def items(self, ids: set[int]) -> Iterator[Item]:
+        """The library's items with these ids."""
+        ordered = sorted(ids)
+        for start in range(0, len(ordered), IDS_AT_A_TIME):
+            yield from self.sidecar.library.items(InQuery("id", ordered[start : start + IDS_AT_A_TIME]))
+
+    def current(self, items: Iterable[Item]) -> set[int]:
+        """The ids of those items that the store knows and means; beets gives an id again when its item is gone."""
+        by_id = {item.id: item for item in items if item.id is not None}
+        return {
+            item_id
+            for item_id, track in self.sidecar.store.tracks_of(self.sidecar.id, by_id).items()
+            if track.added == by_id[item_id].added
+            # Another plugin rewrote the date: the same file is the same item all the same.
+            or file_state(by_id[item_id].path) == (track.size, track.mtime_ns)
+        }
+
 
 def seeds_of(search: Search, query: list[str], command: str) -> tuple[list[Item], list[int]]:
     """The items that a query matches and that are analysed, with their vector ids; UserError where there are none."""
     items = list(search.sidecar.library.items(query))
+    words = shlex.join(query)
     if not items:
-        raise UserError(f"{command}: no track matches {' '.join(query)!r}; try `beet ls {' '.join(query)}`")
+        raise UserError(f"{command}: no track matches {words}; try `beet ls {words}`")
     vector_ids = search.vectors_of(items)
     known = [item for item in items if item.id in vector_ids]
     if not known:
-        what = "the track that matches is" if len(items) == 1 else f"none of the {len(items)} tracks that match is"
-        negated = " not" if len(items) == 1 else ""
-        raise UserError(f"{command}: {what}{negated} analysed; run `beet resonance analyze {' '.join(query)}`")
+        one = len(items) == 1
+        which = "the track that matches" if one else f"none of the {len(items):,} tracks that match"
+        failures = search.sidecar.store.failures(search.sidecar.id)
+        if all(item.path in failures for item in items):
+            reason = f": {failures[items[0].path].reason}" if one else ", see `beet resonance status`"
+            raise UserError(f"{command}: {which} could{' not' if one else ''} be analysed{reason}")
+        state = "is not" if one else "is"
+        raise UserError(f"{command}: {which} {state} analysed yet; run `beet resonance analyze {words}`")
     return known, [vector_ids[item.id] for item in known if item.id is not None]
 
 
 def file_vector(search: Search, path: Path) -> NDArray[np.float32]:
     """The embedding of a file that need not be in the library, by the model that the library is searched with."""
-    from resonance_engine.errors import ModelError
     from resonance_engine.worker import Worker
 
     settings = search.sidecar.settings
@@ -113,6 +131,6 @@ def file_vector(search: Search, path: Path) -> NDArray[np.float32]:
                 f"The library is analysed with the model {search.model.name} {search.model.version}, the "
                 f"configuration names {described.name} {described.version}; run `beet resonance analyze` to switch."
             )
-        heard = worker.listen(path, lambda key: True)
+        heard = worker.listen(path, wanted=lambda _: True)
     assert heard.embedding is not None
     return heard.embedding.embedding

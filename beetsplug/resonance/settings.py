@@ -51,7 +51,7 @@ class Settings:
         settings = cls(
             # YAML reads a bare `no` as false.
             auto=AUTO[not auto] if isinstance(auto, bool) else section["auto"].as_choice(AUTO),
-            # Relative to the configuration file, not to wherever beet is started.
+            # Relative to the configuration's folder, not to wherever beet is started.
             model=SHIPPED if model == SHIPPED else section["model"].as_filename(),
             threads=section["threads"].get(int),
             timeout=section["timeout"].as_number(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets.dbcore.pathutils import expand_path_from_db
 from beets.exceptions import UserError
 
+from beetsplug.resonance.settings import Settings
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from beets.library import Item, Library
 
-    from beetsplug.resonance.settings import Settings
     from resonance_engine.ingest import Ingest
     from resonance_engine.store import Model, Store
 
@@ -30,7 +33,10 @@ class ItemRow(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """How much of a library can be searched: tracks in it, embedded ones, and ones that failed."""
+    """How much of a library can be searched: tracks in it, embedded ones, and ones that failed.
+
+    Events keep the last two; what changed while the plugin was off is counted after the next analysis only.
+    """
 
     total: int
     embedded: int
@@ -44,16 +50,21 @@ class Coverage(NamedTuple):
 class Sidecar:
     """A beets library's store: which of its items hold which sound. Nothing is ever written to the library itself."""
 
-    def __init__(self, library: Library, settings: Settings) -> None:
+    def __init__(self, library: Library, settings: Settings | None = None) -> None:
         self.library = library
-        self.settings = settings
+        self.settings = settings or Settings()
 
     @property
     def path(self) -> Path:
         database = Path(self.library.path)
-        if not database.parent.is_dir() or str(self.library.path) == ":memory:":
-            raise UserError("resonance keeps its data beside the library file, and this library has no file")
+        if str(database) == ":memory:":
+            raise UserError("resonance keeps its data beside the library's file, and this library has no file")
         return database.with_name(FILE_NAME)
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever stored; False for a library without a file."""
+        return str(self.library.path) != ":memory:" and self.path.exists()
 
     @cached_property
     def store(self) -> Store:
@@ -64,12 +75,14 @@ class Sidecar:
     @cached_property
     def id(self) -> int:
         """The number of this library in the store, which several libraries of one folder share."""
-        return self.store.library(Path(self.library.path).name)
+        from resonance_engine.errors import printable
+
+        return self.store.library(printable(os.fsencode(Path(self.library.path).name)))
 
     @property
     def model(self) -> Model | None:
         """The model whose vectors are searched; None before anything was analysed."""
-        return self.store.active_model()
+        return self.store.active_model() if self.exists else None
 
     @contextmanager
     def ingest(self, threads: int | None = None) -> Iterator[Ingest]:
@@ -82,14 +95,14 @@ class Sidecar:
             yield Ingest(self.store, self.id, pool)
 
     def coverage(self) -> Coverage:
-        """Cheap: two counts, no file is looked at."""
+        """Cheap: counts, no file is looked at and none is made."""
         with self.library.transaction() as transaction:
             total = transaction.query("SELECT COUNT(*) FROM items")[0][0]
         model = self.model
         if model is None:
-            return Coverage(total, 0, len(self.store.failures(self.id)))
+            return Coverage(total, 0, len(self.store.failures(self.id)) if self.exists else 0)
         counts = self.store.counts(self.id, model.id)
-        return Coverage(total, counts.embedded, counts.failed)
+        return Coverage(total, min(counts.embedded, total), counts.failed)
 
     def rows(self, query: list[str] | None = None) -> list[ItemRow]:
         """The items that match a query, or all, in order of id."""

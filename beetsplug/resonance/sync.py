@@ -8,31 +8,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beetsplug.resonance.changes import file_state
 from resonance_engine.ingest import Job
 
 if TYPE_CHECKING:
+    from beetsplug.resonance.changes import State
     from beetsplug.resonance.sidecar import ItemRow, Sidecar
     from resonance_engine.store import Failure, TrackRow
 
-Stat = Callable[[bytes], tuple[int, int] | None]
+Stat = Callable[[bytes], "State | None"]
 MASS_REMOVAL = 20  # up to this many vanished tracks are believed whatever their share
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What has to be done: `jobs` to listen to, items `gone` from the library; `failed` and `missing` are skipped.
+    """What has to be done about `total` items: `jobs` to listen to, ids `gone` from the library.
 
-    `failed` counts files that failed before and have not changed, `missing` the items whose file is not there.
+    Skipped are files that `failed` before and have not changed, and the `missing` ones, which are not there. `stale`
+    are the paths of failures that no item has any more.
     """
 
+    total: int
     jobs: list[Job]
     gone: list[int]
-    failed: int
+    failed: list[Failure]
     missing: int
+    stale: list[bytes]
+
+    @property
+    def analysed(self) -> int:
+        """Items that nothing has to be done about."""
+        return self.total - len(self.jobs) - len(self.failed) - self.missing
 
 
 def plan(
@@ -48,10 +58,11 @@ def plan(
     files that could not be analysed by path, `stat` gives a file's size and mtime in ns, or None where it is missing.
     An item is listened to again when its id stands for another addition, its file changed or its sound has no vector.
     """
-    jobs, failed, missing = [], 0, 0
-    seen = set()
+    jobs, failed, missing = [], [], 0
+    ids, paths = set(), set()
     for item in items:
-        seen.add(item.id)
+        ids.add(item.id)
+        paths.add(item.path)
         state = stat(item.path)
         if state is None:
             missing += 1
@@ -62,29 +73,20 @@ def plan(
             continue
         failure = failures.get(item.path)
         if failure is not None and (failure.size, failure.mtime_ns) == state:
-            failed += 1
+            failed.append(failure)
             continue
         jobs.append(Job(item.id, item.added, Path(os.fsdecode(item.path))))
-    return Plan(jobs, sorted(tracks.keys() - seen), failed, missing)
-
-
-def file_state(path: bytes) -> tuple[int, int] | None:
-    """Size and modification time in ns of a file, None where there is none."""
-    try:
-        stat = os.stat(path)  # noqa: PTH116 - bytes, which may not be text
-    except OSError:
-        return None
-    return stat.st_size, stat.st_mtime_ns
+    return Plan(len(ids), jobs, sorted(tracks.keys() - ids), failed, missing, sorted(failures.keys() - paths))
 
 
 def library_plan(sidecar: Sidecar, model_id: str, query: list[str] | None = None) -> Plan:
-    """The plan for a library, or for the items of it that match a query; a query finds nothing gone."""
-    store = sidecar.store
+    """The plan for a library; for the items that match a query, what failed before is tried again, nothing is gone."""
+    store, items = sidecar.store, sidecar.rows(query)
     tracks = store.tracks(sidecar.id)
-    keys = {track.content_key for track in tracks.values()}
-    items = sidecar.rows(query)
-    made = plan(items, tracks, store.has(keys, model_id), store.failures(sidecar.id), file_state)
-    return made if not query else Plan(made.jobs, [], made.failed, made.missing)
+    embedded = store.has({track.content_key for track in tracks.values()}, model_id)
+    if query:
+        return replace(plan(items, tracks, embedded, {}, file_state), gone=[])
+    return plan(items, tracks, embedded, store.failures(sidecar.id), file_state)
 
 
 def believable(gone: int, known: int, missing: int, total: int, music_present: bool) -> bool:
@@ -94,11 +96,16 @@ def believable(gone: int, known: int, missing: int, total: int, music_present: b
     return gone <= MASS_REMOVAL or gone <= known / 2
 
 
-def forget(sidecar: Sidecar, made: Plan, total: int) -> bool:
+def forget(sidecar: Sidecar, made: Plan) -> bool:
     """Forget the items that left the library, if that is believable; their sounds' vectors stay until pruned."""
     known = len(sidecar.store.tracks(sidecar.id))
-    music_present = Path(os.fsdecode(sidecar.library.directory)).is_dir()
-    if not believable(len(made.gone), known, made.missing, total, music_present):
+    if not believable(len(made.gone), known, made.missing, made.total, music_folder(sidecar).is_dir()):
         return False
-    sidecar.store.unlink(sidecar.id, made.gone)
+    with sidecar.store.write():
+        sidecar.store.unlink(sidecar.id, made.gone)
+        sidecar.store.clear_failure(sidecar.id, *made.stale)
     return True
+
+
+def music_folder(sidecar: Sidecar) -> Path:
+    return Path(os.fsdecode(sidecar.library.directory))

@@ -7,6 +7,7 @@ differences and bootstrap intervals can be taken afterwards.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,7 @@ def ranked_relevance(similarity: Array, relevance: Relevance) -> tuple[NDArray[n
 
 def recall_at(hits: NDArray[np.bool_], k: int) -> Array:
     """R@k: 1 where at least one of the first k is relevant."""
-    return answered(hits, hits[:, :k].any(axis=1).astype(np.float64))
+    return answered(hits, np.asarray(hits[:, :k].any(axis=1), np.float64))
 
 
 def precision_at(hits: NDArray[np.bool_], k: int) -> Array:
@@ -70,17 +71,20 @@ def average_precision(hits: NDArray[np.bool_]) -> Array:
     """AP: the mean, over the relevant tracks, of the precision at their places."""
     places = np.arange(1, hits.shape[1] + 1)
     precisions = np.cumsum(hits, axis=1) / places
-    return answered(hits, (precisions * hits).sum(axis=1) / np.maximum(hits.sum(axis=1), 1))
+    means: Array = (precisions * hits).sum(axis=1) / np.maximum(hits.sum(axis=1), 1)
+    return answered(hits, means)
 
 
 def answered(hits: NDArray[np.bool_], values: Array) -> Array:
+    """The values of the queries that something relevant exists for, NaN for the others."""
     return np.where(hits.any(axis=1), values, np.nan)
 
 
 def hub_skewness(similarity: Array, k: int = 10) -> float:
     """Skewness of the k-occurrence: how unevenly tracks appear among others' first k (Radovanović et al. 2010)."""
     scores = np.where(np.eye(len(similarity), dtype=bool), -np.inf, similarity)
-    nearest = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    # The last place is the track's own.
+    nearest = np.argsort(-scores, axis=1, kind="stable")[:, : min(k, len(similarity) - 1)]
     counts = np.bincount(nearest.ravel(), minlength=len(similarity)).astype(np.float64)
     deviation = counts.std()
     return float(((counts - counts.mean()) ** 3).mean() / deviation**3) if deviation > 0 else 0.0
@@ -91,9 +95,11 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Interval of the mean of `values` when whole groups (soundtracks, albums) are drawn with replacement.
 
-    NaN values do not take part.
+    NaN values do not take part; without any other, the interval is NaN.
     """
     known = ~np.isnan(values)
+    if not known.any():
+        return math.nan, math.nan
     _, member = np.unique(np.array(groups)[known], return_inverse=True)
     sums = np.bincount(member, weights=values[known])
     sizes = np.bincount(member)

@@ -1,1 +1,1 @@
-"""The network in PyTorch: backbones, fusion, the whole model, its files. Only training and the torch backend load it."""
+"""The network in PyTorch: backbones, fusion, model, files. Only training and the torch backend load it."""

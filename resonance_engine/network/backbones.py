@@ -6,13 +6,17 @@ A backbone is registered under the name of its modality; it takes that modality'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DYNAMIC_RANGE_DB = 80.0
+FREQUENCIES = 5  # parts of the spectrum whose patterns are kept apart
 
 
 class Standardize(nn.Module):
@@ -53,15 +57,15 @@ class TimbreBackbone(nn.Module):
     80 dB below is silence.
     """
 
-    def __init__(self, width: int, bands: int = 160, channels: tuple[int, ...] = (16, 32, 64, 128)) -> None:
+    def __init__(self, width: int, bands: int, channels: tuple[int, ...] = (16, 32, 64, 128)) -> None:
         super().__init__()
         self.standardize = Standardize(bands, mean=-50.0, deviation=15.0)
         pairs = zip((1, *channels), channels, strict=False)
         self.layers = nn.Sequential(*(convolution(inputs, outputs, 2) for inputs, outputs in pairs))
-        self.frequencies = 5
-        rows = bands // 2 ** len(channels)
-        self.pool = nn.AvgPool2d((rows // self.frequencies, 1))
-        self.project = nn.Linear(2 * channels[-1] * self.frequencies + 2 * bands, width)
+        rows = -(-bands // 2 ** len(channels))
+        pooled = max(1, rows // FREQUENCIES)
+        self.pool = nn.AvgPool2d((pooled, 1))
+        self.project = nn.Linear(2 * channels[-1] * (rows // pooled) + 2 * bands, width)
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
@@ -81,7 +85,7 @@ class HarmonyBackbone(nn.Module):
     facet), beside a part that keeps the key.
     """
 
-    def __init__(self, width: int, bins: int = 24, channels: tuple[int, ...] = (16, 32, 64)) -> None:
+    def __init__(self, width: int, bins: int, channels: tuple[int, ...] = (16, 32, 64)) -> None:
         super().__init__()
         self.standardize = Standardize(bins, mean=0.3, deviation=0.3)
         strides = ((1, 2), (1, 3), (1, 3))
@@ -108,7 +112,7 @@ class HarmonyBackbone(nn.Module):
 class RhythmBackbone(nn.Module):
     """How it moves: fully connected layers over the tempo envelope, (windows, lags)."""
 
-    def __init__(self, width: int, lags: int = 320, hidden: int = 256) -> None:
+    def __init__(self, width: int, lags: int, hidden: int = 256) -> None:
         super().__init__()
         self.standardize = Standardize(lags, mean=0.3, deviation=0.2)
         self.layers = nn.Sequential(nn.Linear(lags, hidden), nn.BatchNorm1d(hidden), nn.ReLU())
@@ -118,7 +122,8 @@ class RhythmBackbone(nn.Module):
         return functional.normalize(self.project(self.layers(self.standardize(x))), dim=1)
 
 
-BACKBONES: dict[str, Callable[[int], nn.Module]] = {
+# Width of the facet, and the feature's length along its first axis.
+BACKBONES: dict[str, Callable[[int, int], nn.Module]] = {
     "timbre": TimbreBackbone,
     "harmony": HarmonyBackbone,
     "rhythm": RhythmBackbone,

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from resonance_engine.atomic import write_bytes
 from resonance_engine.errors import ModelError
 from resonance_engine.manifest import METADATA_KEY, Manifest
-from resonance_engine.network.model import ResonanceNetwork
+from resonance_engine.network.files import weight_blocks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.network.model import ResonanceNetwork
 
 OPSET = 18  # what the exporter writes natively and onnxruntime 1.20 still reads
 OUTPUTS = ["embedding", "facets", "gates"]
@@ -55,25 +62,30 @@ def example_inputs(manifest: Manifest, windows: int, seed: int = 0) -> tuple[Ten
 def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch: int | None = None) -> Parity:
     """Write the network as an ONNX file with its manifest, for any batch of windows or for `batch` of them only.
 
-    Raises ModelError, and writes nothing, when onnxruntime's numbers are not PyTorch's.
+    The file gets the id that belongs to the network's weights, as `save_network` gives it. Raises ModelError, and
+    writes nothing, when onnxruntime's numbers are not PyTorch's.
     """
     network = network.eval()
     inputs = example_inputs(manifest, batch or 2)
     dynamic = None if batch else tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in inputs)
-    program = torch.onnx.export(
-        network,
-        inputs,
-        input_names=list(manifest.modalities),
-        output_names=OUTPUTS,
-        opset_version=OPSET,
-        dynamo=True,
-        external_data=False,
-        dynamic_shapes=(dynamic,) if dynamic else None,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        # One batch axis for all inputs is what is meant; and PyTorch complains of itself.
+        warnings.filterwarnings("ignore", "# The axis name", UserWarning)
+        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
+        program = torch.onnx.export(
+            network,
+            inputs,
+            input_names=list(manifest.modalities),
+            output_names=OUTPUTS,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            dynamic_shapes=(dynamic,) if dynamic else None,
+            verbose=False,
+        )
     assert program is not None
     model = program.model_proto
-    onnx.helper.set_model_props(model, {METADATA_KEY: manifest.to_json()})
+    onnx.helper.set_model_props(model, {METADATA_KEY: manifest.sealed(weight_blocks(network)).to_json()})
     for node in model.graph.node:
         del node.metadata_props[:]  # stack traces with the paths of the exporting machine
         node.doc_string = ""

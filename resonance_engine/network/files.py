@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from resonance_engine.atomic import write_bytes
-from resonance_engine.errors import ModelError
+from resonance_engine.errors import ModelError, printable
 from resonance_engine.features import FRONT_END_VERSION
 from resonance_engine.manifest import METADATA_KEY, Manifest, read_manifest
 from resonance_engine.network.model import ResonanceNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 
 def weight_blocks(network: ResonanceNetwork) -> Iterable[bytes]:
@@ -33,13 +36,17 @@ def load_network(path: Path) -> tuple[ResonanceNetwork, Manifest]:
     """The network of a weights file, in evaluation mode; raises ModelError for anything else."""
     try:
         with safe_open(str(path), framework="pt") as file:
-            manifest = read_manifest(file.metadata() or {}, str(path), FRONT_END_VERSION)
+            manifest = read_manifest(file.metadata() or {}, printable(path), FRONT_END_VERSION)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} is not a readable weights file ({error}); train or install the model again.") from error
-    network = ResonanceNetwork.from_manifest(manifest)
+        raise ModelError(
+            f"{printable(path)} is not a readable weights file ({error}); train or install the model again."
+        ) from error
     try:
+        network = ResonanceNetwork.from_manifest(manifest)
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise ModelError(f"{path} holds the weights of another network; train or install the model again.") from error
+        raise ModelError(
+            f"{printable(path)} holds the weights of another network; train or install the model again."
+        ) from error
     return network.eval(), manifest

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
-def mmr_order(
-    relevance: NDArray[np.float32], vectors: NDArray[np.float32], count: int, lambda_div: float
-) -> list[int]:
+def mmr_order(relevance: NDArray[np.float32], vectors: NDArray[np.float32], count: int, lambda_div: float) -> list[int]:
     """Positions of `count` candidates, best first (Carbonell & Goldstein 1998).
 
     Greedy choice of the candidate d with the largest (1 - lambda_div) * relevance(d) - lambda_div * max sim(d, chosen);

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from resonance_engine.search.diversity import mmr_order
 from resonance_engine.search.feedback import centroid, expanded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from numpy.typing import NDArray
 
 POOL = 5  # candidates per wanted track that diversity chooses among
 RERANKS = ("none", "mmr")
@@ -52,7 +55,9 @@ class Ranking:
         if self.rerank not in RERANKS:
             raise ValueError(f"rerank must be one of {', '.join(RERANKS)}, not {self.rerank!r}")
         if not 0.0 <= self.lambda_div <= 1.0:
-            raise ValueError(f"lambda_div must lie between 0 (similarity alone) and 1 (diversity alone), not {self.lambda_div}")
+            raise ValueError(
+                f"lambda_div must lie between 0 (similarity alone) and 1 (diversity alone), not {self.lambda_div}"
+            )
 
 
 def neighbours(
@@ -90,11 +95,13 @@ def accepted(
     accept: Callable[[list[int]], set[int]],
 ) -> list[Neighbour]:
     """The nearest `count` that `accept` lets through."""
-    fetched = 2 * count + 20
+    kept: list[Neighbour] = []
+    seen, fetched = 0, 2 * count + 20
     while True:
         scores, ids = index.nearest(query[None, :], fetched, exclude=exclude)
-        good = accept(ids[0].tolist())
-        kept = [Neighbour(int(i), float(s)) for i, s in zip(ids[0], scores[0], strict=True) if int(i) in good]
+        found = [Neighbour(int(i), float(s)) for i, s in zip(ids[0, seen:], scores[0, seen:], strict=True)]
+        good = accept([each.id for each in found])
+        kept += [each for each in found if each.id in good]
         if len(kept) >= count or len(ids[0]) < fetched:
             return kept[:count]
-        fetched *= 4
+        seen, fetched = fetched, 4 * fetched

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from resonance_engine.training.augment import Augmentation, augmented
-from resonance_engine.training.features import CachedFeatures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.training.features import CachedFeatures
 
 TIMED = ("timbre", "harmony")  # modalities whose last axis is time, cut together
 
@@ -32,6 +37,8 @@ class WindowSet:
     """
 
     def __init__(self, recordings: Sequence[CachedFeatures], groups: Sequence[str]) -> None:
+        if not recordings:
+            raise ValueError("a training set needs at least one recording")
         contents = [recording.read() for recording in recordings]
         self.features = {name: np.concatenate([each[name] for each in contents]) for name in contents[0]}
         counts = [len(next(iter(each.values()))) for each in contents]
@@ -57,9 +64,12 @@ class WindowSet:
     def epoch(
         self, songs: int, views: int, frames: int, augmentation: Augmentation, rng: np.random.Generator
     ) -> Iterator[Batch]:
-        """Every recording once, in batches of `songs` with `views` augmented cuts of `frames` each."""
+        """The recordings in random order, in batches of `songs` with `views` augmented cuts of `frames` each.
+
+        What is left over at the end becomes a batch if it is at least half of one, or all there is.
+        """
         order = rng.permutation(len(self))
-        for at in range(0, len(order) - songs // 2, songs):
+        for at in range(0, max(1, len(order) - (songs - 1) // 2), songs):
             chosen = np.repeat(order[at : at + songs], views)
             rows = rng.integers(self.first[chosen], self.first[chosen + 1])
             yield Batch(
@@ -71,8 +81,12 @@ class WindowSet:
     def views(
         self, rows: NDArray[np.intp], frames: int, augmentation: Augmentation, rng: np.random.Generator
     ) -> dict[str, NDArray[np.float32]]:
-        """Augmented cuts of these windows; the modalities of a window are cut at the same time."""
-        length = self.features[TIMED[0]].shape[-1]
+        """Augmented cuts of these windows, at most as long as they are; modalities are cut at the same time."""
+        lengths = {values.shape[-1] for name, values in self.features.items() if name in TIMED}
+        if len(lengths) > 1:
+            raise ValueError(f"{' and '.join(TIMED)} have different framings, so they cannot be cut at the same time")
+        length = lengths.pop() if lengths else frames
+        frames = min(frames, length)
         starts = rng.integers(0, length - frames + 1, len(rows))
         cut: dict[str, NDArray[np.float32]] = {}
         for name, values in self.features.items():

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from resonance_engine.atomic import write_bytes
 from resonance_engine.audio import content_key, read_windows
 from resonance_engine.errors import AudioError
 from resonance_engine.features import FRONT_END_VERSION, FrontEnd
-from resonance_engine.features.spec import FeatureSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.features.spec import FeatureSpec
 
 
 @dataclass(frozen=True)

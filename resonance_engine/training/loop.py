@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from resonance_engine.network.backbones import Standardize
-from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.augment import Augmentation
-from resonance_engine.training.dataset import Batch, WindowSet
 from resonance_engine.training.losses import supervised_contrastive
+from resonance_engine.training.start import standardize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from resonance_engine.network.model import ResonanceNetwork
+    from resonance_engine.training.dataset import Batch, WindowSet
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,11 @@ class Recipe:
     """How a network is trained; a view is a cut of `frames` frames (20 ms each) from one of a song's windows.
 
     The loss is SupCon over the windows of a song plus `group_weight` times SupCon over the songs of a group (album,
-    soundtrack), of the embedding, plus `facet_weight` times the same of each facet alone. Gates learn `gate_speed` times
-    as fast as the rest: they are few, and a few hundred steps would leave them where they began.
+    soundtrack), of the embedding, plus `facet_weight` times the same of each facet alone. Gates learn `gate_speed`
+    times as fast as the rest: they are few, and a few hundred steps would leave them where they began.
     """
 
-    epochs: int = 40
+    epochs: int = 30
     warmup_epochs: int = 3
     songs: int = 64
     views: int = 2
@@ -57,13 +61,13 @@ def train(
     rng = np.random.default_rng(recipe.seed)
     torch.manual_seed(recipe.seed)
     standardize(network, windows)
-    gates = [value for name, value in network.named_parameters() if ".gates." in name]
+    gate_weights = [value for name, value in network.named_parameters() if ".gates." in name]
     others = [value for name, value in network.named_parameters() if ".gates." not in name]
-    optimizer = torch.optim.AdamW(
-        [{"params": others}, {"params": gates, "lr": recipe.lr * recipe.gate_speed}],
-        lr=recipe.lr,
-        weight_decay=recipe.weight_decay,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": others},
+        {"params": gate_weights, "lr": recipe.lr * recipe.gate_speed},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: rate(epoch, recipe))
     for number in range(recipe.epochs):
         network.train()
@@ -105,22 +109,8 @@ def rate(epoch: int, recipe: Recipe) -> float:
 
 
 def gate_entropy(gates: Tensor) -> float:
-    """Entropy of mean gates (windows, modalities) over that of equal gates, 0 to 1."""
+    """Mean entropy of gates (windows, modalities) over that of equal gates, 0 to 1; 1 for a single one."""
+    if gates.shape[1] == 1:
+        return 1.0
     entropy = -(gates * gates.clamp(min=1e-12).log()).sum(dim=1).mean()
     return float(entropy / math.log(gates.shape[1]))
-
-
-def standardize(network: ResonanceNetwork, windows: WindowSet, sample: int = 500) -> None:
-    """Set the networks' input standardisation to the means and deviations of (a sample of) the training windows."""
-    rows = np.linspace(0, len(windows.song) - 1, min(sample, len(windows.song))).astype(int)
-    for name in network.modalities:
-        backbone = network.backbones[name]
-        layer = backbone.standardize
-        assert isinstance(layer, Standardize)
-        values = torch.from_numpy(windows.features[name][rows].astype(np.float32))
-        prepare = getattr(backbone, "prepare", None)
-        if prepare is not None:
-            values = prepare(values)
-        bands = values.transpose(0, 1).flatten(1)
-        layer.mean.copy_(bands.mean(dim=1))
-        layer.deviation.copy_(bands.std(dim=1).clamp(min=1e-3))

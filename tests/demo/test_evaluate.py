@@ -118,16 +118,16 @@ def test_the_table_compares_the_sidecar_with_the_baselines_on_the_same_tracks(
         for track in tracks[:8]:
             vector = np.eye(2, dtype=np.float32)["ab".index(track.genre)]
             store.put(content_key(track.path), "m", Embedding(vector))
-    rows = compared(tracks, sidecar, untrained=tmp_path / "missing.onnx", processes=1)
+    rows = compared(tracks, sidecar, processes=1)
     shares = {row.name: row.share for row in rows}
     assert shares["Resonance"] == pytest.approx(3 / 5)
     assert shares["By lot, on average"] == pytest.approx(3 / 7)
     assert shares["MFCC statistics"] < 3 / 5
-    assert len(table(rows).splitlines()) == len(rows) == 4
+    assert len(table(rows).splitlines()) == len(rows) == 5
 
 
 def test_too_few_analysed_tracks_make_no_table(tracks: list[Track], tmp_path: Path) -> None:
-    assert compared(tracks[:2], tmp_path / "empty.db", tmp_path / "missing.onnx", processes=1) == []
+    assert compared(tracks[:2], tmp_path / "empty.db", processes=1) == []
 
 
 def test_bars_are_as_long_as_the_shares() -> None:

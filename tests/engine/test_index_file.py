@@ -200,6 +200,22 @@ class TestCatalog:
         assert list(found.ids) == [3, 5, 7]
         assert found.nearest(VECTORS[:1], 1)[1].tolist() == [[7]]
 
+    def test_damage_is_refused_or_harmless(self, tmp_path: Path) -> None:
+        path = tmp_path / "index.faiss"
+        write_catalog_index(path, VectorIndex(np.arange(20), VECTORS[:20]))
+        sound = path.read_bytes()
+        cut = [sound[:length] for length in range(0, len(sound), 40)]
+        flipped = [sound[:at] + bytes([sound[at] ^ 0x55]) + sound[at + 1 :] for at in range(100)]
+        refused = 0
+        for content in cut + flipped:
+            path.write_bytes(content)
+            try:
+                scores, _ = read_catalog_index(path).nearest(VECTORS[:1], 3)
+                assert scores.shape == (1, 3)
+            except CatalogError:
+                refused += 1
+        assert refused >= len(cut) + 40
+
     def test_what_cannot_be_read_or_written_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         index = VectorIndex(np.array([7]), VECTORS[:1])
         with pytest.raises(CatalogError, match="can't be written: No such file"):
@@ -210,7 +226,7 @@ class TestCatalog:
         with pytest.raises(CatalogError, match="is not a FAISS index; export"):
             read_catalog_index(tmp_path / "index.faiss")
         faiss.write_index(faiss.IndexFlatIP(4), str(tmp_path / "bare.faiss"))
-        with pytest.raises(CatalogError, match="without ids"):
+        with pytest.raises(CatalogError, match="another kind"):
             read_catalog_index(tmp_path / "bare.faiss")
         monkeypatch.setitem(sys.modules, "faiss", None)
         with pytest.raises(CatalogError, match="install faiss-cpu"):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from beets.logging import BeetsLogger
     from beets.ui import Subcommand
 
     from beetsplug.resonance.settings import Settings
 
 
-def subcommands(settings: Settings, log: BeetsLogger) -> list[Subcommand]:
-    """`similar`, `playlist` and `resonance`."""
-    from beetsplug.resonance.commands import maintain, playlist, similar
+def subcommands(settings: Callable[[], Settings], log: BeetsLogger) -> list[Subcommand]:
+    """`similar`, `playlist` and `resonance`; `settings` is called when one of them runs."""
+    from beetsplug.resonance.commands import playlist, resonance, similar
 
-    return [similar.command(settings, log), playlist.command(settings, log), maintain.command(settings, log)]
+    return [similar.command(settings, log), playlist.command(settings, log), resonance.command(settings, log)]

@@ -1,4 +1,4 @@
-"""What the commands share: their errors, their view of the library, and how a track is printed."""
+"""What the commands share: their errors, their view of the library, and how things are said."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 from beets.exceptions import UserError
 from beets.util.color import colorize
 
-from beetsplug.resonance.sidecar import Sidecar
-from resonance_engine.errors import ResonanceError
-
 if TYPE_CHECKING:
     from beets.library import Library
     from beets.logging import BeetsLogger
     from beets.util.color import ColorName
 
     from beetsplug.resonance.settings import Settings
-    from beetsplug.resonance.sidecar import Coverage
+    from beetsplug.resonance.sidecar import Coverage, Sidecar
 
 Command = Callable[["Library", Any, list[str]], None]
 USUAL_SECONDS = 0.5  # for one track, before anything was measured
+NO_TRACKS = "the library has no tracks; import some with `beet import PATH`"
 
 
 def spoken(command: Command) -> Command:
@@ -31,6 +29,8 @@ def spoken(command: Command) -> Command:
 
     @functools.wraps(command)
     def wrapped(lib: Library, opts: Any, args: list[str]) -> None:
+        from resonance_engine.errors import ResonanceError
+
         try:
             command(lib, opts, args)
         except ResonanceError as error:
@@ -41,6 +41,8 @@ def spoken(command: Command) -> Command:
 
 @contextmanager
 def opened(lib: Library, settings: Settings) -> Iterator[Sidecar]:
+    from beetsplug.resonance.sidecar import Sidecar
+
     sidecar = Sidecar(lib, settings)
     try:
         yield sidecar
@@ -52,29 +54,28 @@ def announce_coverage(sidecar: Sidecar, log: BeetsLogger) -> Coverage:
     """Say in one line what is not analysed yet, if anything; raises UserError when there is nothing to search."""
     coverage = sidecar.coverage()
     if not coverage.total:
-        raise UserError("the library has no tracks; import some with `beet import PATH`")
+        raise UserError(NO_TRACKS)
     if not coverage.embedded:
-        raise UserError(f"{remaining(sidecar, coverage)}")
+        raise UserError(remaining(sidecar, coverage.total, 0, coverage.missing))
     if coverage.missing:
-        log.info("{}", remaining(sidecar, coverage))
+        log.info("{}", remaining(sidecar, coverage.total, coverage.embedded, coverage.missing))
     return coverage
 
 
-def remaining(sidecar: Sidecar, coverage: Coverage) -> str:
+def remaining(sidecar: Sidecar, total: int, analysed: int, missing: int) -> str:
     """How much is analysed, how long the rest takes about, and what to run."""
-    if not coverage.missing:
-        return f"none of {coverage.total:,} tracks could be analysed; see `beet resonance status`"
-    seconds = coverage.missing * seconds_per_track(sidecar) / sidecar.settings.workers()
-    return (
-        f"{coverage.embedded:,} of {coverage.total:,} tracks analysed; run `beet resonance analyze` for the other "
-        f"{coverage.missing:,} (about {duration(seconds)})"
-    )
+    if not missing:
+        return "no track could be analysed; see `beet resonance status`"
+    time = duration(missing * seconds_per_track(sidecar) / sidecar.settings.workers())
+    if not analysed:
+        return f"no track is analysed yet; run `beet resonance analyze` (about {time})"
+    return f"{analysed:,} of {tracks(total)} analysed; run `beet resonance analyze` for {missing:,} more (about {time})"
 
 
 def seconds_per_track(sidecar: Sidecar) -> float:
     from resonance_engine.ingest import SPEED_KEY
 
-    return float(sidecar.store.state(SPEED_KEY) or USUAL_SECONDS)
+    return float((sidecar.exists and sidecar.store.state(SPEED_KEY)) or USUAL_SECONDS)
 
 
 def duration(seconds: float) -> str:
@@ -85,6 +86,21 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def tracks(count: int) -> str:
+    return "1 track" if count == 1 else f"{count:,} tracks"
+
+
 def coloured(name: ColorName, text: str) -> str:
     """Coloured for a terminal, plain for a pipe."""
     return colorize(name, text) if sys.stdout.isatty() else text
+
+
+def wanted_count(command: str, given: int | None, settings: Settings) -> int:
+    """How many tracks to list: what the user gave, or the setting."""
+    from beetsplug.resonance.settings import LIMITS
+
+    count = settings.count if given is None else given
+    least, most = LIMITS["count"]
+    if not least <= count <= most:
+        raise UserError(f"{command}: the number of tracks must be {least} to {most:,}, not {count}")
+    return count

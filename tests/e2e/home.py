@@ -1,0 +1,153 @@
+"""A beets of a test's own: the real `beet` in a process of its own, with a library in a temporary folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resonance_engine.store import Store
+from tests.audio_files import tune, write_audio
+
+if TYPE_CHECKING:
+    from resonance_engine.store import TrackRow
+
+ROOT = Path(__file__).parents[2]
+MUSIC_FORMATS = (".flac", ".mp3", ".ogg")
+
+
+@dataclass(frozen=True)
+class Home:
+    """`path` holds config.yaml, library.db, resonance.db and, unless configured otherwise, the music."""
+
+    path: Path
+
+    @property
+    def sidecar(self) -> Path:
+        return self.path / "resonance.db"
+
+    @property
+    def library(self) -> Path:
+        return self.path / "library.db"
+
+    @property
+    def music(self) -> Path:
+        return self.path / "music"
+
+    def configure(self, **settings: Any) -> None:
+        """Write the configuration; strings are quoted as JSON, which is YAML too."""
+        every = {
+            "plugins": ["resonance"],
+            "directory": str(self.music),
+            "library": str(self.library),
+            "create_backup_before_migrations": False,
+            "import": {"copy": True, "write": False, "resume": False, "autotag": False, "quiet": True},
+            "resonance": {"threads": 1},
+            **settings,
+        }
+        text = "".join(f"{name}: {json.dumps(value)}\n" for name, value in every.items())
+        (self.path / "config.yaml").write_text(text, encoding="utf-8")
+
+    def process(self, *arguments: str) -> subprocess.Popen[str]:
+        """A `beet` that runs beside the test."""
+        environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        environment |= {"BEETSDIR": str(self.path), "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "beets", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=self.path,
+        )
+
+    def fails(self, *arguments: str) -> str:
+        """What a command says on its way to exit status 1, having printed nothing else."""
+        status, out, err = self.run(*arguments)
+        assert (status, out) == (1, ""), err
+        return err
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit status, standard output and error output of a command."""
+        with self.process(*arguments) as process:
+            out, err = process.communicate(timeout=100)
+        assert "Traceback" not in err, err
+        return process.returncode, out, err
+
+    def beet(self, *arguments: str) -> list[str]:
+        """The lines that a command prints; it has to succeed."""
+        status, out, err = self.run(*arguments)
+        assert status == 0, err
+        return out.splitlines()
+
+    def titles(self) -> dict[int, str]:
+        """The titles in the library, by item id."""
+        with closing(sqlite3.connect(self.library)) as connection:
+            return dict(connection.execute("SELECT id, title FROM items"))
+
+    def tracks(self) -> dict[int, TrackRow]:
+        with Store(self.sidecar) as store:
+            return store.tracks(store.library(self.library.name))
+
+    def reasons(self) -> dict[str, str]:
+        """Why files failed, by name."""
+        with Store(self.sidecar) as store:
+            failures = store.failures(store.library(self.library.name))
+        return {Path(os.fsdecode(path)).name: failure.reason for path, failure in failures.items()}
+
+    def recordings(self) -> int:
+        """How many the model has embedded in all."""
+        with Store(self.sidecar) as store:
+            model = store.active_model()
+            return store.vector_count(model.id) if model else 0
+
+    def assert_known(self, count: int) -> None:
+        """Every one of `count` tracks is linked as it is now, so that there is nothing to do."""
+        lines = self.beet("resonance", "status")
+        assert lines[:4] == [
+            f"tracks:         {count}",
+            f"analysed:       {count}",
+            "not yet:        0",
+            "failed:         0",
+        ]
+        assert len(self.tracks()) == count
+
+    def clone(self, path: Path) -> Home:
+        """Another beets with a copy of this one's databases, and the same music."""
+        path.mkdir()
+        for file in (self.library, self.sidecar):
+            shutil.copy(file, path / file.name)
+        made = Home(path)
+        made.configure(directory=str(self.music))
+        return made
+
+
+def new_home(path: Path, **settings: Any) -> Home:
+    path.mkdir()
+    made = Home(path)
+    made.configure(**settings)
+    return made
+
+
+def song(path: Path, title: str, seed: int, artist: str = "Somebody", album: str = "Album") -> Path:
+    """A few seconds of music of its own, tagged."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tags = {"title": title, "artist": artist, "album": album, "track": str(seed + 1)}
+    rate, channels = (22050, 2) if path.suffix == ".ogg" else (22050, 1)
+    return write_audio(path, tune(4, rate, channels=channels, seed=seed), rate, metadata=tags)
+
+
+def album(folder: Path, count: int, first: int = 0, name: str = "Album") -> Path:
+    """A folder with songs called Song N, in several formats."""
+    for number in range(first, first + count):
+        suffix = MUSIC_FORMATS[number % len(MUSIC_FORMATS)]
+        song(folder / f"{number} song{suffix}", f"Song {number}", number, f"Artist {number % 2}", name)
+    return folder

@@ -1,0 +1,168 @@
+"""Retrieval metrics against their definitions in the literature, by hand and by brute force."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from resonance_engine.evaluation.retrieval import (
+    average_precision,
+    bootstrap_interval,
+    hub_skewness,
+    precision_at,
+    ranked_relevance,
+    recall_at,
+    same_label,
+)
+
+LABELS = st.lists(st.sampled_from(["", "a", "b", "c"]), min_size=1, max_size=12)
+METRICS = {
+    "R@1": lambda hits: recall_at(hits, 1),
+    "R@5": lambda hits: recall_at(hits, 5),
+    "P@3": lambda hits: precision_at(hits, 3),
+    "AP": average_precision,
+}
+
+
+def ranking(*relevant: int) -> NDArray[np.bool_]:
+    return np.array([relevant], bool)
+
+
+def similarities(count: int, seed: int = 0) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).random((count, count))
+
+
+@pytest.mark.parametrize(
+    ("hits", "recall_1", "recall_3", "precision_3", "average"),
+    [
+        (ranking(1, 1, 0, 0), 1, 1, 2 / 3, 1),
+        (ranking(0, 0, 1, 0), 0, 1, 1 / 3, 1 / 3),
+        # Manning, Raghavan & Schütze, section 8.4: precision at each relevant place, averaged.
+        (ranking(1, 0, 1, 0, 0, 1), 1, 1, 2 / 3, (1 / 1 + 2 / 3 + 3 / 6) / 3),
+        (ranking(0, 0, 0, 1), 0, 0, 0, 1 / 4),
+        # Fewer candidates than k: the missing ones are not relevant.
+        (ranking(1), 1, 1, 1 / 3, 1),
+    ],
+)
+def test_by_hand(hits: NDArray[np.bool_], recall_1: float, recall_3: float, precision_3: float, average: float) -> None:
+    assert recall_at(hits, 1) == [recall_1]
+    assert recall_at(hits, 3) == [recall_3]
+    assert precision_at(hits, 3) == pytest.approx([precision_3])
+    assert average_precision(hits) == pytest.approx([average])
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_query_that_nothing_answers_has_no_value(name: str) -> None:
+    values = METRICS[name](np.array([[True, False], [False, False]]))
+    assert np.isnan(values).tolist() == [False, True]
+
+
+class TestRelevance:
+    ARTISTS = ("x", "x", "y", "", "")
+    ALBUMS = ("a", "a", "a", "a", "b")
+
+    def test_a_track_is_no_neighbour_of_its_own(self) -> None:
+        assert not same_label(list(self.ALBUMS)).allowed.diagonal().any()
+
+    def test_under_an_artist_filter_the_artist_is_out_and_the_nameless_stay(self) -> None:
+        relevance = same_label(list(self.ALBUMS), filtered=list(self.ARTISTS))
+        assert relevance.allowed[0].tolist() == [False, False, True, True, True]
+        assert relevance.relevant[0].tolist() == [False, False, True, True, False]
+        assert relevance.allowed[3].tolist() == [True, True, True, False, True]
+
+    def test_an_empty_label_matches_nothing(self) -> None:
+        relevance = same_label(list(self.ARTISTS))
+        assert not relevance.relevant[3:].any()
+        assert relevance.allowed[3, 4]
+
+    @given(LABELS, LABELS)
+    def test_what_is_left_out_takes_no_place(self, labels: list[str], filtered: list[str]) -> None:
+        count = min(len(labels), len(filtered))
+        labels, filtered = labels[:count], filtered[:count]
+        scores = similarities(count)
+        hits, candidates = ranked_relevance(scores, same_label(labels, filtered))
+        for query in range(count):
+            order = sorted(range(count), key=lambda other: -scores[query, other])
+            kept = [i for i in order if i != query and not (filtered[i] == filtered[query] != "")]
+            expected = [labels[i] == labels[query] != "" for i in kept]
+            assert candidates[query] == len(kept)
+            assert hits[query].tolist() == expected + [False] * (count - len(kept))
+
+
+@given(LABELS)
+def test_a_perfect_ranking_gives_one(labels: list[str]) -> None:
+    relevance = same_label(labels)
+    hits, _ = ranked_relevance(relevance.relevant.astype(np.float64), relevance)
+    answerable = relevance.relevant.any(axis=1)
+    for values in (recall_at(hits, 1), average_precision(hits)):
+        assert values[answerable].tolist() == [1.0] * int(answerable.sum())
+
+
+@given(LABELS, st.randoms(use_true_random=False))
+def test_the_order_of_the_tracks_does_not_matter(labels: list[str], random: object) -> None:
+    count = len(labels)
+    order = list(range(count))
+    random.shuffle(order)  # type: ignore[attr-defined]  # it is a Random
+    scores = similarities(count)
+    hits, _ = ranked_relevance(scores, same_label(labels))
+    shuffled, _ = ranked_relevance(scores[np.ix_(order, order)], same_label([labels[i] for i in order]))
+    for metric in METRICS.values():
+        np.testing.assert_allclose(metric(shuffled), metric(hits)[order])
+
+
+@given(LABELS)
+def test_against_loops(labels: list[str]) -> None:
+    hits, _ = ranked_relevance(similarities(len(labels), seed=1), same_label(labels))
+    for row, value in zip(hits.tolist(), average_precision(hits), strict=True):
+        places = [place for place, hit in enumerate(row, start=1) if hit]
+        expected = [sum(row[:place]) / place for place in places]
+        assert value == pytest.approx(sum(expected) / len(expected)) if places else math.isnan(value)
+
+
+class TestHubs:
+    def test_by_hand(self) -> None:
+        # Everybody's nearest is track 0, whose own is track 1: occurrences 3, 1, 0, 0.
+        scores = np.array([[9, 3, 2, 1], [8, 9, 2, 1], [8, 2, 9, 1], [8, 2, 1, 9]], float)
+        counts = np.array([3, 1, 0, 0])
+        expected = np.mean((counts - 1.0) ** 3) / np.std(counts) ** 3
+        assert hub_skewness(scores, k=1) == pytest.approx(expected)
+
+    def test_a_ring_has_no_hubs(self) -> None:
+        angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+        assert abs(hub_skewness(np.cos(angle[:, None] - angle[None, :]), k=2)) < 1e-6
+
+    def test_more_neighbours_than_tracks(self) -> None:
+        assert hub_skewness(similarities(5), k=10) == 0.0
+
+
+class TestBootstrap:
+    def test_it_brackets_the_mean_and_narrows_with_more_groups(self) -> None:
+        rng = np.random.default_rng(0)
+        values = rng.random(400)
+        groups = [str(number) for number in range(400)]
+        low, high = bootstrap_interval(values, groups, np.random.default_rng(1))
+        assert low < values.mean() < high
+        # 1.96 standard errors on either side.
+        assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(400), rel=0.1)
+        few = bootstrap_interval(values, [str(number // 100) for number in range(400)], np.random.default_rng(1))
+        assert few[0] <= values.mean() <= few[1]
+
+    def test_a_group_is_drawn_as_a_whole(self) -> None:
+        values = np.array([0.0, 0.0, 1.0, 1.0])
+        low, high = bootstrap_interval(values, ["a", "a", "b", "b"], np.random.default_rng(0))
+        assert (low, high) == (0.0, 1.0)
+        assert bootstrap_interval(values, ["a"] * 4, np.random.default_rng(0)) == (0.5, 0.5)
+
+    def test_queries_without_a_value_take_no_part(self) -> None:
+        values = np.array([0.25, np.nan, np.nan])
+        assert bootstrap_interval(values, ["a", "b", "c"], np.random.default_rng(0)) == (0.25, 0.25)
+
+    def test_nothing_has_no_interval(self) -> None:
+        low, high = bootstrap_interval(np.array([np.nan]), ["a"], np.random.default_rng(0))
+        assert math.isnan(low)
+        assert math.isnan(high)

@@ -1,0 +1,56 @@
+"""What the shipped model gave for fixed features, so that a change of its numbers cannot go unnoticed.
+
+python -m tests.golden      (writes tests/data/encoder_golden.npz anew, after a new model was shipped on purpose)
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resonance_engine.atomic import write_bytes
+from resonance_engine.encoder import Encoder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from resonance_engine.features.spec import FeatureSpec
+
+PATH = Path(__file__).with_name("data") / "encoder_golden.npz"
+WINDOWS = 3
+
+
+def inputs(spec: FeatureSpec) -> dict[str, NDArray[np.float32]]:
+    """Smooth random features, 0 to 1, timbre from -90 to -10 dB; the stream of RandomState is frozen for good."""
+    random = np.random.RandomState(0)
+    made = {}
+    for name, each in spec.modalities.items():
+        values = random.random_sample((WINDOWS, *each.shape(spec.decoding)))
+        smooth = (values + np.roll(values, 1, axis=-1) + np.roll(values, 2, axis=-1)) / 3
+        made[name] = (80 * smooth - 90 if name == "timbre" else smooth).astype(np.float32)
+    return made
+
+
+def outputs(encoder: Encoder) -> dict[str, NDArray[np.generic]]:
+    """What is compared: the model's id, and all that it hears."""
+    heard = encoder.embed(inputs(encoder.manifest.spec))
+    return {
+        "id": np.array(encoder.manifest.id),
+        "embedding": heard.embedding,
+        "facets": np.stack(list(heard.facets.values())),
+        "gates": np.array(list(heard.gates.values()), np.float32),
+        "windows": heard.windows,
+    }
+
+
+def main() -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **outputs(Encoder()))  # type: ignore[arg-type]  # its stub's kwargs
+    write_bytes(PATH, buffer.getvalue())
+
+
+if __name__ == "__main__":
+    main()

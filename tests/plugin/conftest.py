@@ -1,0 +1,63 @@
+"""What beets' own test suite keeps in its conftest, and a pool of workers that needs no model."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from beets.test._common import DummyIO
+from beets.test.helper import PathsMixin
+from beets.util import cached_classproperty
+
+from tests.audio_files import tune, write_audio
+from tests.plugin.fake_pool import FakePool, FakeWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _clear_cached_classproperty() -> None:
+    """Item's queries and types are cached per class: forget the plugins that earlier tests loaded."""
+    cached_classproperty.cache.clear()
+
+
+@pytest.fixture
+def io(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capteesys: pytest.CaptureFixture[str]
+) -> DummyIO:
+    made = DummyIO(monkeypatch, capteesys)
+    if request.instance:
+        request.instance.io = made
+    return made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _song(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The file that beets' import helpers copy; the wheel of beets has none."""
+    path = tmp_path_factory.mktemp("audio") / "song.mp3"
+    PathsMixin.resource_path = write_audio(path, tune(1, 22050, channels=1), 22050)
+
+
+class CurrentStderr(logging.StreamHandler):  # type: ignore[type-arg]  # generic in the stubs alone
+    """beets binds its log handler once per process, and pytest swaps the stream per test."""
+
+    stream = property(lambda _: sys.stderr, lambda *_: None)  # type: ignore[assignment]  # as above
+
+
+@pytest.fixture(autouse=True)
+def _log_to_current_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("beets.ui._get_logging_handler", CurrentStderr)
+    monkeypatch.setattr("beets.config.log_sources", lambda _: None)
+
+
+@pytest.fixture(autouse=True)
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakePool]]:
+    """No test of this folder starts a worker."""
+    monkeypatch.setattr("resonance_engine.worker.WorkerPool", FakePool)
+    monkeypatch.setattr("resonance_engine.worker.Worker", FakeWorker)
+    FakePool.reset()
+    yield FakePool
+    assert not FakePool.open, "a command or an import left workers running"

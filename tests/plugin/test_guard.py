@@ -1,0 +1,54 @@
+"""Nothing that goes wrong behind an event reaches beets."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+from beets.exceptions import UserError
+from beets.logging import getLogger
+from confuse import ConfigError
+
+from beetsplug.resonance.guard import Guard
+from resonance_engine.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    made: list[str] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.WARNING:
+                made.append(record.getMessage())
+
+    log, handler = getLogger("guarded"), Lines()
+    log.addHandler(handler)
+    yield made
+    log.removeHandler(handler)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (StoreError("The disk is full."), "The disk is full"),
+        (UserError("no file"), "no file"),
+        (ConfigError("resonance.auto: must be one of"), "configuration error: resonance.auto: must be one of"),
+        (KeyError("x"), "unexpected KeyError: 'x'"),
+    ],
+)
+def test_an_error_becomes_one_line(lines: list[str], error: Exception, said: str) -> None:
+    guard = Guard(getLogger("guarded"))
+    for _ in range(3):
+        with guard:
+            raise error
+    assert lines == [f"{said}; tracks are left out until `beet resonance analyze`"]
+
+
+def test_an_interrupt_passes() -> None:
+    with pytest.raises(KeyboardInterrupt), Guard(getLogger("guarded")):
+        raise KeyboardInterrupt

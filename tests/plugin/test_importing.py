@@ -1,0 +1,260 @@
+"""Imports by beets' own importer, with a model that makes vectors up."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+from beets import plugins
+from beets.importer import Action
+from beets.test.helper import AutotagImportHelper, ImportHelper, PluginMixin
+
+from beetsplug.resonance.changes import file_state
+from beetsplug.resonance.sidecar import Sidecar
+from resonance_engine.errors import ModelError
+from tests.audio_files import tune, write_audio
+from tests.plugin.fake_pool import FakePool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from resonance_engine.store import TrackRow
+
+
+class Imports(PluginMixin, ImportHelper):
+    """Albums whose tracks hold different music, imported as they are."""
+
+    plugin: ClassVar[str] = "resonance"
+    db_on_disk: ClassVar[bool] = True
+
+    def songs(self, *names: str, seed: int = 0) -> list[Path]:
+        """An album to import; each song has a sound of its own."""
+        paths = self.prepare_album_for_import(len(names))
+        made = []
+        for number, (path, name) in enumerate(zip(paths, names, strict=True)):
+            samples = tune(1, 22050, channels=1, seed=seed + number)
+            tags = {"title": name, "artist": "Tag Artist", "album": "Tag Album", "track": str(number + 1)}
+            made.append(write_audio(path.with_name(f"{name}.mp3"), samples, 22050, metadata=tags))
+            path.unlink()
+        return made
+
+    def run_import(self, **options: object) -> None:
+        self.setup_importer(**{"autotag": False, **options}).run()
+        self.end()
+
+    def end(self) -> None:
+        """What `beet` does when a command is done."""
+        plugins.send("cli_exit", lib=self.lib)
+
+    def tracks(self) -> dict[int, TrackRow]:
+        sidecar = Sidecar(self.lib)
+        with sidecar.store as store:
+            return store.tracks(sidecar.id)
+
+    def failures(self) -> dict[bytes, str]:
+        sidecar = Sidecar(self.lib)
+        with sidecar.store as store:
+            return {path: failure.reason for path, failure in store.failures(sidecar.id).items()}
+
+    def assert_linked(self) -> None:
+        """The store says of every item of the library what holds now."""
+        tracks = self.tracks()
+        items = list(self.lib.items())
+        assert tracks.keys() == {item.id for item in items}
+        for item in items:
+            track = tracks[item.id]
+            assert (track.added, (track.size, track.mtime_ns)) == (item.added, file_state(item.path))
+
+
+class TestImport(Imports):
+    """Both ways in which beets runs an import."""
+
+    @pytest.fixture(params=[False, True], ids=["sequential", "threaded"], autouse=True)
+    def _threaded(self, setup: None, request: pytest.FixtureRequest) -> None:  # noqa: ARG002 - after beets is set up
+        self.config["threaded"] = request.param
+
+    @pytest.mark.parametrize("operation", ["copy", "move", "link", "hardlink", "in place"])
+    def test_an_album(self, operation: str) -> None:
+        self.songs("one", "two")
+        self.run_import(**{"copy": False, **({} if operation == "in place" else {operation: True})})
+        assert len(FakePool.embedded) == 2
+        self.assert_linked()
+
+    def test_singletons(self) -> None:
+        self.songs("one", "two")
+        self.run_import(singletons=True)
+        assert len(FakePool.embedded) == 2
+        self.assert_linked()
+
+    def test_a_second_import_of_the_library_does_not_run_the_model(self) -> None:
+        self.songs("one", "two")
+        self.run_import()
+        self.run_import(import_dir=self.lib_path)
+        assert len(FakePool.embedded) == 2
+        self.assert_linked()
+
+    def test_the_same_recording_twice_is_heard_once(self) -> None:
+        self.songs("one", "two")
+        self.run_import()
+        self.run_import()
+        assert len(self.lib.items()) == 4
+        assert len(FakePool.embedded) == 2
+        self.assert_linked()
+
+    @pytest.mark.parametrize(("action", "count", "heard"), [("remove", 2, 4), ("keep", 4, 4), ("skip", 2, 2)])
+    def test_duplicates(self, action: str, count: int, heard: int) -> None:
+        self.songs("one", "two")
+        self.run_import()
+        self.config["import"]["duplicate_action"] = action
+        self.songs("one", "two", seed=7)
+        self.run_import()
+        assert len(self.lib.items()) == count
+        assert len(FakePool.embedded) == heard
+        self.assert_linked()
+
+    def test_a_broken_file_is_a_line_and_a_failure_of_the_file_in_its_final_place(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self.songs("one", "broken", "two")
+        self.run_import()
+        broken = self.lib.items("title:broken")[0]
+        assert self.failures() == {broken.path: "it is broken"}
+        assert self.tracks().keys() == {item.id for item in self.lib.items()} - {broken.id}
+        said = [record.getMessage() for record in caplog.records if "not analysed" in record.getMessage()]
+        assert len(said) == 1
+
+    def test_a_missing_model_does_not_stop_the_import(self, caplog: pytest.LogCaptureFixture) -> None:
+        FakePool.defect = ModelError("There is no model at /models/mine.")
+        self.config["import"]["duplicate_action"] = "keep"
+        for name in ("one", "two"):
+            self.songs(name)
+            self.run_import(move=True)
+        assert len(self.lib.items()) == 2
+        assert FakePool.starts == 1
+        said = [record.getMessage() for record in caplog.records if "There is no model" in record.getMessage()]
+        assert said == ["There is no model at /models/mine; tracks are left out until `beet resonance analyze`"]
+
+    def test_whatever_goes_wrong_the_import_goes_on(self, caplog: pytest.LogCaptureFixture) -> None:
+        FakePool.surprise = ZeroDivisionError("by nobody")
+        self.songs("one", "two")
+        self.run_import()
+        assert len(self.lib.items()) == 2
+        assert all(str(self.lib_path) in str(item.filepath) for item in self.lib.items()), "files were not copied"
+        assert "unexpected ZeroDivisionError: by nobody" in caplog.text
+
+    def test_auto_no_leaves_everything_to_analyze(self) -> None:
+        self.config["resonance"]["auto"] = False
+        self.songs("one")
+        self.run_import()
+        assert not FakePool.starts
+        assert not Sidecar(self.lib).exists
+
+    def test_a_mistake_in_the_configuration_is_said_and_the_import_goes_on(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self.config["resonance"]["auto"] = "maybe"
+        self.songs("one")
+        self.run_import()
+        assert len(self.lib.items()) == 1
+        assert "configuration error: resonance.auto: must be one of" in caplog.text
+
+    def test_pretending_makes_no_store(self) -> None:
+        self.songs("one")
+        self.run_import(pretend=True)
+        assert not Sidecar(self.lib).exists
+
+    def test_dates_that_another_plugin_changes_afterwards_are_followed(self) -> None:
+        def older(lib: object, album: object) -> None:  # noqa: ARG001 - beets' signature
+            for item in album.items():  # type: ignore[attr-defined]  # an Album
+                item.added -= 1e6
+                item.store()
+
+        plugins.BeetsPlugin("importadded").register_listener("album_imported", older)
+        self.songs("one", "two")
+        self.run_import()
+        self.assert_linked()
+
+
+class TestIds(Imports):
+    """beets gives the highest id again when its item is gone."""
+
+    def test_an_id_that_comes_back_within_one_run_means_the_new_item(self) -> None:
+        self.songs("one")
+        self.setup_importer(autotag=False, move=True).run()
+        self.lib.items()[0].remove()
+        self.songs("broken", seed=5)
+        self.setup_importer(autotag=False, move=True).run()
+        self.end()
+        assert [(item.id, item.title) for item in self.lib.items()] == [(1, "broken")]
+        assert self.tracks() == {}, "the sound of the first item stands for the second"
+
+
+class TestInMemory(PluginMixin, ImportHelper):
+    plugin: ClassVar[str] = "resonance"
+
+    def test_a_library_without_a_file_is_imported_all_the_same(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.prepare_album_for_import(1)
+        self.setup_importer(autotag=False).run()
+        plugins.send("cli_exit", lib=self.lib)
+        assert len(self.lib.items()) == 1
+        assert "this library has no file" in caplog.text
+
+
+class TestAutotagged(Imports, AutotagImportHelper):
+    @pytest.mark.parametrize("threaded", [False, True])
+    @pytest.mark.parametrize("write", [False, True])
+    def test_tags_that_are_written_after_listening_change_nothing(self, threaded: bool, write: bool) -> None:
+        self.config["threaded"] = threaded
+        self.songs("one", "two")
+        self.setup_importer(write=write)
+        self.importer.default_choice = Action.APPLY
+        self.importer.run()
+        self.end()
+        assert {item.title for item in self.lib.items()} == {"Applied Track 1", "Applied Track 2"}
+        assert len(FakePool.embedded) == 2
+        self.assert_linked()
+
+    def test_a_skipped_album_is_not_listened_to(self) -> None:
+        self.songs("one")
+        self.setup_importer()
+        self.importer.default_choice = Action.SKIP
+        self.importer.run()
+        self.end()
+        assert not FakePool.embedded
+
+
+class TestRun(Imports):
+    """Commands of beets, and what is left of them in the store."""
+
+    @pytest.fixture(autouse=True)
+    def _imported(self, setup: None) -> None:  # noqa: ARG002 - after beets is set up
+        self.songs("one", "two", "broken")
+        self.run_import()
+
+    def test_retagging_and_moving_keep_everything(self) -> None:
+        self.run_command("modify", "-y", "-w", "title:one", "title=other")
+        self.run_command("modify", "-y", "-w", "title:broken", "title=still broken")
+        other = self.lib.items("title:other")[0]
+        assert other.filepath.name.startswith("other")
+        assert list(self.failures()) == [self.lib.items("title:still")[0].path]
+        assert other.id in self.tracks()
+        track = self.tracks()[other.id]
+        assert (track.size, track.mtime_ns) == file_state(other.path)
+
+    def test_removing_forgets_the_track_and_not_the_sound(self) -> None:
+        self.run_command("remove", "-f", "title:one")
+        self.run_command("remove", "-f", "-d", "title:broken")
+        assert self.tracks().keys() == {item.id for item in self.lib.items()}
+        assert self.failures() == {}
+        sidecar = Sidecar(self.lib)
+        with sidecar.store as store:
+            assert store.vector_count("fake") == 2
+
+    def test_a_listing_does_not_touch_the_store(self) -> None:
+        sidecar = Sidecar(self.lib)
+        before = os.stat(sidecar.path)  # noqa: PTH116 - atime and all
+        self.run_command("ls")
+        after = os.stat(sidecar.path)  # noqa: PTH116 - atime and all
+        assert before == after
+        assert not sidecar.path.with_name("resonance.db-wal").exists()

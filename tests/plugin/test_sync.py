@@ -1,0 +1,111 @@
+"""What has to be done, from what the library holds and what the store knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beetsplug.resonance.sidecar import ItemRow
+from beetsplug.resonance.sync import believable, plan
+from resonance_engine.ingest import Job
+from resonance_engine.store import Failure, TrackRow
+
+SOUND, OTHER = b"s" * 16, b"o" * 16
+STATE = (1000, 5)
+ITEM = ItemRow(1, 2.5, b"/music/a.mp3")
+TRACK = TrackRow(1, 2.5, *STATE, SOUND)
+JOB = Job(1, 2.5, Path("/music/a.mp3"))
+FAILED = Failure(b"/music/a.mp3", *STATE, "it holds no audio", 1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("track", "failure", "state", "listened", "analysed"),
+    [
+        pytest.param(None, None, STATE, True, 0, id="new"),
+        pytest.param(TRACK, None, STATE, False, 1, id="known"),
+        pytest.param(TrackRow(1, 9.0, *STATE, SOUND), None, STATE, True, 0, id="id given again"),
+        pytest.param(TRACK, None, (1001, 5), True, 0, id="size changed"),
+        pytest.param(TRACK, None, (1000, 6), True, 0, id="time changed"),
+        pytest.param(TrackRow(1, 2.5, *STATE, OTHER), None, STATE, True, 0, id="no vector by this model"),
+        pytest.param(None, FAILED, STATE, False, 0, id="failed before"),
+        pytest.param(None, FAILED, (1001, 5), True, 0, id="failed before and changed"),
+        pytest.param(TRACK, FAILED, STATE, False, 1, id="failed once, analysed since"),
+        pytest.param(TRACK, None, None, False, 0, id="file missing"),
+        pytest.param(None, None, None, False, 0, id="new and missing"),
+    ],
+)
+def test_one_track(
+    track: TrackRow | None, failure: Failure | None, state: tuple[int, int] | None, listened: bool, analysed: int
+) -> None:
+    tracks = {} if track is None else {1: track}
+    failures = {} if failure is None else {failure.path: failure}
+    made = plan([ITEM], tracks, {SOUND}, failures, lambda _: state)
+    assert made.jobs == ([JOB] if listened else [])
+    assert made.analysed == analysed
+    assert made.missing == (state is None)
+    assert made.gone == []
+
+
+def test_what_left_the_library() -> None:
+    tracks = {item_id: TrackRow(item_id, 2.5, *STATE, SOUND) for item_id in (7, 1, 3)}
+    failures = {path: Failure(path, *STATE, "", 1, 0.0) for path in (b"/music/z.mp3", b"/music/a.mp3")}
+    made = plan([ITEM], tracks, {SOUND}, failures, lambda _: STATE)
+    assert made.gone == [3, 7]
+    assert made.stale == [b"/music/z.mp3"]
+
+
+def test_a_path_that_is_not_text_comes_back_from_the_job() -> None:
+    made = plan([ITEM._replace(path=b"/caf\xe9 \xff.flac")], {}, set(), {}, lambda _: STATE)
+    assert bytes(made.jobs[0].path) == b"/caf\xe9 \xff.flac"
+
+
+IDS = st.integers(1, 6)
+TIMES = st.sampled_from([1.0, 2.0])
+STATES = st.tuples(st.integers(1, 2), st.integers(1, 2))
+TRACKS = st.dictionaries(IDS, st.tuples(TIMES, STATES, st.sampled_from([SOUND, OTHER])))
+
+
+@given(items=st.dictionaries(IDS, TIMES), tracks=TRACKS, files=st.dictionaries(IDS, STATES))
+def test_doing_what_is_planned_leaves_nothing_to_do(
+    items: dict[int, float],
+    tracks: dict[int, tuple[float, tuple[int, int], bytes]],
+    files: dict[int, tuple[int, int]],
+) -> None:
+    rows = [ItemRow(item_id, added, str(item_id).encode()) for item_id, added in items.items()]
+    known = {item_id: TrackRow(item_id, added, *state, key) for item_id, (added, state, key) in tracks.items()}
+
+    def stat(path: bytes) -> tuple[int, int] | None:
+        return files.get(int(path))
+
+    made = plan(rows, known, {SOUND}, {}, stat)
+    assert made.analysed + len(made.jobs) + made.missing == made.total == len(items)
+    for job in made.jobs:
+        known[job.item_id] = TrackRow(job.item_id, job.added, *files[job.item_id], SOUND)
+    for item_id in made.gone:
+        del known[item_id]
+    again = plan(rows, known, {SOUND}, {}, stat)
+    assert not again.jobs
+    assert not again.gone
+
+
+@pytest.mark.parametrize(
+    ("gone", "known", "missing", "total", "music_present", "expected"),
+    [
+        pytest.param(0, 10, 0, 10, True, True, id="nothing gone"),
+        pytest.param(10, 10, 0, 0, True, True, id="a small library emptied"),
+        pytest.param(20, 20, 0, 5, True, True, id="twenty, all there were"),
+        pytest.param(21, 30, 0, 9, True, False, id="more than twenty and than half"),
+        pytest.param(500, 1000, 0, 500, True, True, id="half of many"),
+        pytest.param(501, 1000, 0, 499, True, False, id="more than half of many"),
+        pytest.param(1, 10, 0, 9, False, False, id="the music folder is away"),
+        pytest.param(1, 10, 9, 9, True, False, id="every file is missing"),
+        pytest.param(1, 10, 8, 9, True, True, id="most files are missing"),
+    ],
+)
+def test_when_removals_are_believed(
+    gone: int, known: int, missing: int, total: int, music_present: bool, expected: bool
+) -> None:
+    assert believable(gone, known, missing, total, music_present) is expected

@@ -1,0 +1,45 @@
+"""PyTorch networks for the front end of `tiny_models`, and their files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from resonance_engine.network.export import Parity, export_onnx
+from resonance_engine.network.files import save_network
+from resonance_engine.network.model import ResonanceNetwork
+from tests.tiny_models import MANIFEST
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from resonance_engine.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network's files and manifest, and how far the exported one is from the original."""
+
+    weights: Path
+    onnx: Path
+    manifest: Manifest
+    parity: Parity
+
+
+def tiny_network(fusion: str = "gated_add", seed: int = 0) -> ResonanceNetwork:
+    """Random weights, and statistics of batch normalisation that differ from those at birth."""
+    torch.manual_seed(seed)
+    network = ResonanceNetwork.from_manifest(replace(MANIFEST, fusion=fusion))
+    for name, buffer in network.named_buffers():
+        if name.endswith(("running_mean", "running_var")):
+            buffer.copy_(torch.rand_like(buffer) + 0.5)
+    return network.eval()
+
+
+def export(folder: Path, fusion: str, batch: int | None) -> Exported:
+    network = tiny_network(fusion)
+    weights, onnx = folder / f"{fusion}.safetensors", folder / f"{fusion}.onnx"
+    manifest = save_network(network, replace(MANIFEST, fusion=fusion), weights)
+    return Exported(weights, onnx, manifest, export_onnx(network, manifest, onnx, batch))

@@ -1,0 +1,174 @@
+"""The exported model is the trained one: the same numbers, the same id, for any number of windows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+pytest.importorskip("torch")
+
+import onnx
+import torch
+
+from resonance_engine.encoder import Encoder
+from resonance_engine.errors import ModelError
+from resonance_engine.features.spec import FeatureSpec
+from resonance_engine.manifest import METADATA_KEY
+from resonance_engine.network import export as export_module
+from resonance_engine.network.export import Parity, compare, example_inputs, export_onnx
+from resonance_engine.network.files import load_network, save_network
+from tests.tiny_models import MANIFEST, features
+from tests.tiny_networks import Exported, tiny_network
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FUSIONS = ("gated_add", "gated_concat")
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_both_backends_hear_the_same(exported: dict[str, Exported], fusion: str, count: int) -> None:
+    files, inputs = exported[fusion], features(count, seed=count)
+    original, copy = Encoder(files.weights), Encoder(files.onnx)
+    first, second = original.embed(inputs), copy.embed(inputs)
+    assert original.manifest == copy.manifest == files.manifest
+    pairs = [(first.windows, second.windows), (first.embedding[None], second.embedding[None])]
+    pairs += [(first.facets[name][None], second.facets[name][None]) for name in first.facets]
+    for expected, found in pairs:
+        errors = np.abs(expected - found)
+        assert errors.mean() < 1e-5
+        assert errors.max() < 1e-4
+        assert (expected * found).sum(axis=1).min() > 0.9999
+    assert second.gates == pytest.approx(first.gates, abs=1e-5)
+    # Or the comparison would say nothing.
+    assert len({round(gate, 4) for gate in first.gates.values()}) == 3
+    assert count == 1 or np.abs(first.windows[0] - first.windows[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_the_export_was_compared(exported: dict[str, Exported], fusion: str) -> None:
+    parity = exported[fusion].parity
+    assert parity.holds
+    assert 0 <= parity.mae <= parity.maximum < 1e-4
+
+
+def test_one_export_takes_any_batch_and_one_only_its_own(exported: dict[str, Exported]) -> None:
+    batches = [onnx.load(exported[fusion].onnx).graph.input[0].type.tensor_type.shape.dim[0] for fusion in FUSIONS]
+    assert (batches[0].dim_param, batches[1].dim_value) == ("batch", 3)
+
+
+def test_the_file_says_nothing_of_the_machine_that_made_it(exported: dict[str, Exported]) -> None:
+    content = exported["gated_add"].onnx.read_bytes()
+    assert b"resonance_engine/" not in content
+    assert b".py" not in content
+
+
+def test_the_file_has_the_id_of_the_weights(tmp_path: Path, exported: dict[str, Exported]) -> None:
+    unsealed = replace(MANIFEST, fusion="gated_add")
+    assert onnx.load(exported["gated_add"].onnx).metadata_props[0].key == METADATA_KEY
+    assert Encoder(exported["gated_add"].onnx).manifest == save_network(tiny_network(), unsealed, tmp_path / "again")
+
+
+def test_an_export_that_differs_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exported: dict[str, Exported]
+) -> None:
+    model = onnx.load(exported["gated_add"].onnx)
+
+    class Program:
+        model_proto = model
+
+    monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: Program())
+    path = tmp_path / "other.onnx"
+    with pytest.raises(ModelError, match="does not give PyTorch's numbers"):
+        export_onnx(tiny_network(seed=1), MANIFEST, path)
+    assert not path.exists()
+    assert export_onnx(tiny_network(seed=0), MANIFEST, path).holds
+
+
+def test_parity_sees_a_difference(exported: dict[str, Exported]) -> None:
+    content = exported["gated_add"].onnx.read_bytes()
+    inputs = example_inputs(MANIFEST, 5)
+    assert compare(content, tiny_network(), inputs).holds
+    other = compare(content, tiny_network(seed=1), inputs)
+    assert not other.holds
+    assert other.maximum > other.mae > 1e-3
+    assert other.cosine < 0.99
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"mae": 2e-5}, {"maximum": 2e-4}, {"mse": 2e-5}, {"cosine": 0.999}, {"mae": float("nan")}],
+    ids=str,
+)
+def test_each_tolerance_counts(wrong: dict[str, float]) -> None:
+    good = Parity(1e-6, 1e-5, 1e-12, 1.0)
+    assert good.holds
+    assert not replace(good, **wrong).holds
+
+
+def test_example_inputs_are_in_the_ranges_of_the_front_end() -> None:
+    timbre, harmony, rhythm = example_inputs(replace(MANIFEST, spec=FeatureSpec()), 2)
+    assert (timbre.shape, harmony.shape, rhythm.shape) == ((2, 160, 900), (2, 24, 900), (2, 320))
+    assert (timbre.min() < -80, timbre.max() > -20) == (True, True)
+    assert (harmony.min() >= 0, rhythm.max() <= 1) == (True, True)
+
+
+class TestWeights:
+    def test_they_are_read_as_they_were_written(self, exported: dict[str, Exported]) -> None:
+        network, manifest = load_network(exported["gated_concat"].weights)
+        assert manifest == exported["gated_concat"].manifest
+        assert not network.training
+        original = tiny_network("gated_concat").state_dict()
+        assert network.state_dict().keys() == original.keys()
+        assert all(torch.equal(tensor, original[name]) for name, tensor in network.state_dict().items())
+
+    def test_the_id_changes_with_a_weight_and_with_a_buffer_and_not_with_the_name(self, tmp_path: Path) -> None:
+        network = tiny_network()
+        ids = [save_network(network, MANIFEST, tmp_path / "a.safetensors").id]
+        ids.append(save_network(network, replace(MANIFEST, name="mine"), tmp_path / "b.safetensors").id)
+        with torch.no_grad():
+            network.fusion.gates.bias[0] += 1e-3
+        ids.append(save_network(network, MANIFEST, tmp_path / "c.safetensors").id)
+        network.backbones["timbre"].standardize.mean[3] += 1.0
+        ids.append(save_network(network, MANIFEST, tmp_path / "d.safetensors").id)
+        assert ids[0] == ids[1]
+        assert len(set(ids)) == 3
+
+    @pytest.mark.parametrize("content", [b"", b"weights\n" * 100, None], ids=["empty", "text", "truncated"])
+    def test_what_are_none_is_refused(
+        self, tmp_path: Path, exported: dict[str, Exported], content: bytes | None
+    ) -> None:
+        path = tmp_path / "bad.safetensors"
+        path.write_bytes(exported["gated_add"].weights.read_bytes()[:-100] if content is None else content)
+        with pytest.raises(ModelError, match=r"bad\.safetensors is not a readable weights file"):
+            Encoder(path)
+
+    def test_those_of_another_network_are_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "odd.safetensors"
+        save_network(tiny_network("gated_concat"), MANIFEST, path)
+        with pytest.raises(ModelError, match="holds the weights of another network"):
+            Encoder(path)
+
+    def test_those_of_another_front_end_are_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "old.safetensors"
+        save_network(tiny_network(), replace(MANIFEST, front_end=99), path)
+        with pytest.raises(ModelError, match=r"old\.safetensors was made for version 99"):
+            Encoder(path)
+
+
+def test_a_broken_pytorch_is_a_sentence(
+    exported: dict[str, Exported], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "resonance_engine.network.backend", None)
+    with pytest.raises(ModelError, match=r"needs PyTorch .*install beets-resonance\[train\]"):
+        Encoder(exported["gated_add"].weights)
+
+
+def test_the_opset_is_the_one_asked_for(exported: dict[str, Exported]) -> None:
+    (main,) = (each for each in onnx.load(exported["gated_add"].onnx).opset_import if not each.domain)
+    assert main.version == export_module.OPSET

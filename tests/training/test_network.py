@@ -1,0 +1,153 @@
+"""The network: facets and embedding of unit length, gates that sum to one, nothing that depends on the batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+pytest.importorskip("torch")
+
+import torch
+
+from resonance_engine.features.spec import FeatureSpec, Framing, TimbreSpec
+from resonance_engine.manifest import FUSION_MODES
+from resonance_engine.network.backbones import (
+    BACKBONES,
+    HarmonyBackbone,
+    RhythmBackbone,
+    Standardize,
+    TimbreBackbone,
+    moments,
+)
+from resonance_engine.network.fusion import FUSIONS, GatedAdd, Gates
+from resonance_engine.network.model import ResonanceNetwork
+from tests.tiny_models import MANIFEST, features
+from tests.tiny_networks import tiny_network
+
+
+def inputs(count: int, seed: int = 0) -> list[torch.Tensor]:
+    return [torch.from_numpy(values) for values in features(count, seed).values()]
+
+
+@pytest.mark.parametrize("fusion", FUSION_MODES)
+class TestWhole:
+    def test_lengths_and_sums(self, fusion: str) -> None:
+        with torch.inference_mode():
+            embedding, facets, gates = tiny_network(fusion)(*inputs(5))
+        assert (embedding.shape, facets.shape, gates.shape) == ((5, 16), (5, 3, 16), (5, 3))
+        torch.testing.assert_close(embedding.norm(dim=1), torch.ones(5))
+        torch.testing.assert_close(facets.norm(dim=2), torch.ones(5, 3))
+        torch.testing.assert_close(gates.sum(dim=1), torch.ones(5))
+        assert (gates > 0).all()
+
+    def test_a_window_alone_and_among_others(self, fusion: str) -> None:
+        network, together = tiny_network(fusion), inputs(5)
+        with torch.inference_mode():
+            whole = network(*together)
+            alone = network(*(values[3:4] for values in together))
+        for found, expected in zip(alone, whole, strict=True):
+            torch.testing.assert_close(found[0], expected[3], atol=1e-6, rtol=0)
+
+    def test_every_parameter_learns(self, fusion: str) -> None:
+        network = tiny_network(fusion).train()
+        embedding, facets, _ = network(*inputs(6))
+        torch.autograd.backward((embedding[:3] * embedding[3:]).sum() + (facets[:3] * facets[3:]).sum())
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_each_fusion_of_a_manifest_exists() -> None:
+    assert tuple(FUSIONS) == FUSION_MODES
+
+
+def test_each_modality_has_a_backbone() -> None:
+    assert tuple(BACKBONES) == tuple(FeatureSpec().modalities)
+
+
+def test_the_manifest_decides_the_shapes() -> None:
+    framing = Framing(n_mels=128)
+    spec = FeatureSpec(timbre=TimbreSpec(framing), harmony=None, rhythm=None)
+    network = ResonanceNetwork.from_manifest(replace(MANIFEST, spec=spec, dimensions=24)).eval()
+    with torch.inference_mode():
+        embedding, facets, gates = network(torch.rand(2, 128, 60))
+    assert (embedding.shape, facets.shape) == ((2, 24), (2, 1, 24))
+    assert gates.tolist() == [[1.0], [1.0]]
+
+
+class TestTimbre:
+    @pytest.mark.parametrize("bands", [20, 64, 128, 160])
+    def test_any_number_of_bands(self, bands: int) -> None:
+        assert TimbreBackbone(8, bands).eval()(torch.rand(2, bands, 50)).shape == (2, 8)
+
+    def test_level_does_not_count(self) -> None:
+        backbone, (timbre, *_) = TimbreBackbone(8, 20).eval(), inputs(2)
+        with torch.inference_mode():
+            torch.testing.assert_close(backbone(timbre), backbone(timbre - 12.0), atol=1e-5, rtol=0)
+
+    def test_what_is_80_db_below_the_loudest_is_silence(self) -> None:
+        levels = torch.tensor([[[0.0, -60.0, -100.0]], [[-20.0, -90.0, -110.0]]])
+        assert TimbreBackbone.prepare(levels).tolist() == [[[0.0, -60.0, -80.0]], [[0.0, -70.0, -80.0]]]
+
+
+class TestHarmony:
+    def test_patterns_do_not_depend_on_the_key(self) -> None:
+        """With the part that keeps the key switched off, a transposed window has the same facet."""
+        torch.manual_seed(0)
+        backbone = HarmonyBackbone(8, 12).eval()
+        chroma = torch.rand(2, 12, 50)
+        with torch.no_grad():
+            backbone.project.weight[:, -2 * 12 :] = 0.0
+            for steps in (1, 5, 11):
+                torch.testing.assert_close(backbone(chroma.roll(steps, dims=1)), backbone(chroma), atol=1e-5, rtol=0)
+            assert (backbone(chroma.flip(1)) - backbone(chroma)).abs().max() > 1e-4
+
+    def test_the_key_is_heard_too(self) -> None:
+        torch.manual_seed(0)
+        backbone, chroma = HarmonyBackbone(8, 12).eval(), torch.rand(1, 12, 50)
+        chroma[:, :3] += 1.0
+        with torch.inference_mode():
+            assert (backbone(chroma.roll(5, dims=1)) - backbone(chroma)).abs().max() > 1e-3
+
+
+def test_rhythm_takes_any_number_of_lags() -> None:
+    assert RhythmBackbone(8, 100).eval()(torch.rand(3, 100)).shape == (3, 8)
+
+
+class TestParts:
+    def test_standardize_by_hand(self) -> None:
+        layer = Standardize(2)
+        layer.mean.copy_(torch.tensor([1.0, 10.0]))
+        layer.deviation.copy_(torch.tensor([2.0, 5.0]))
+        expected = [[[0.0, 1.0], [0.0, -2.0]]]
+        assert layer(torch.tensor([[[1.0, 3.0], [10.0, 0.0]]])).tolist() == expected
+        assert layer(torch.tensor([[3.0, 0.0]])).tolist() == [[1.0, -2.0]]
+
+    def test_moments_are_mean_and_deviation_over_time(self) -> None:
+        values = np.random.default_rng(0).random((2, 3, 50)).astype(np.float32)
+        expected = np.concatenate([values.mean(axis=2), np.sqrt(values.var(axis=2) + 1e-5)], axis=1)
+        np.testing.assert_allclose(moments(torch.from_numpy(values)), expected, atol=1e-6)
+
+    def test_gates_by_hand(self) -> None:
+        gates = Gates(2, 2)
+        with torch.no_grad():
+            gates.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+            gates.bias.copy_(torch.tensor([0.0, -1.0]))
+        facets = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+        # sigmoid(1) is the gate of both before they are made to sum to one.
+        assert gates(facets).tolist() == [[0.5, 0.5]]
+        with torch.no_grad():
+            gates.bias.copy_(torch.tensor([-1.0, -2.0 - np.log(3.0)]))
+        # sigmoid(0) = 1/2 and sigmoid(-log 3) = 1/4.
+        torch.testing.assert_close(gates(facets), torch.tensor([[2 / 3, 1 / 3]]))
+
+    def test_gated_add_by_hand(self) -> None:
+        fusion = GatedAdd(2, 2)
+        with torch.no_grad():
+            fusion.gates.weight.zero_()
+        embedding, gates = fusion(torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]))
+        assert gates.tolist() == [[0.5, 0.5]]
+        torch.testing.assert_close(embedding, torch.tensor([[0.5**0.5, 0.5**0.5]]))
