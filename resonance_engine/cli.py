@@ -84,7 +84,7 @@ def run_index(options: argparse.Namespace) -> None:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CatalogError(f"{printable(options.out)} cannot be made: {error.strerror}.") from error
-    with WorkerPool(model_of(options), options.threads) as pool, Store(options.out / STORE) as store:
+    with WorkerPool(model_of(options), options.threads, backend=options.backend) as pool, Store(options.out / STORE) as store:
         update = Update(options.out, files, Ingest(store, store.library(LIBRARY), pool))
         failed = 0
         with tqdm(total=len(update.jobs), unit="track", disable=None) as bar:
@@ -112,7 +112,7 @@ def run_query(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise ResonanceError(f"query: {error}.") from error
     catalog = read_catalog(options.index_dir)
-    with Worker(model_of(options)) as worker:
+    with Worker(model_of(options), backend=options.backend) as worker:
         if worker.description().id != catalog.model_id:
             raise ModelError(
                 f"{printable(options.index_dir)} was made with another model; name it with --load, or run "
@@ -133,7 +133,7 @@ def run_embed(options: argparse.Namespace) -> None:
     from resonance_engine.worker import Worker
 
     paths, vectors = [], []
-    with Worker(model_of(options)) as worker:
+    with Worker(model_of(options), backend=options.backend) as worker:
         for path in options.paths:
             try:
                 heard = worker.listen(path.absolute(), lambda _: True)

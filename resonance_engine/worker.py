@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import LifoQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from resonance_engine.child import Child, ChildDied
 from resonance_engine.errors import AudioError, ModelError, ResonanceError, printable
@@ -195,7 +195,7 @@ class Worker:
             finally:
                 self.asking.release()
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -257,7 +257,7 @@ class WorkerPool:
         for worker in self.workers:
             worker.close()
 
-    def __enter__(self) -> WorkerPool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -83,8 +83,7 @@ def answered(hits: NDArray[np.bool_], values: Array) -> Array:
 def hub_skewness(similarity: Array, k: int = 10) -> float:
     """Skewness of the k-occurrence: how unevenly tracks appear among others' first k (Radovanović et al. 2010)."""
     scores = np.where(np.eye(len(similarity), dtype=bool), -np.inf, similarity)
-    # The last place is the track's own.
-    nearest = np.argsort(-scores, axis=1, kind="stable")[:, : min(k, len(similarity) - 1)]
+    nearest = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     counts = np.bincount(nearest.ravel(), minlength=len(similarity)).astype(np.float64)
     deviation = counts.std()
     return float(((counts - counts.mean()) ** 3).mean() / deviation**3) if deviation > 0 else 0.0

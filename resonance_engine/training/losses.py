@@ -20,7 +20,7 @@ def supervised_contrastive(
     positive = (labels[:, None] == labels[None, :]) & ~itself
     left_out = itself
     if neutral is not None:
-        left_out = itself | ((neutral[:, None] == neutral[None, :]) & ~positive)
+        left_out = (neutral[:, None] == neutral[None, :]) & ~positive
     logits = (embeddings @ embeddings.T / temperature).masked_fill(left_out, -torch.inf)
     counts = positive.sum(dim=1)
     anchors = counts > 0

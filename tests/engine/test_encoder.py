@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +15,9 @@ from resonance_engine.features import FRONT_END_VERSION
 from resonance_engine.manifest import METADATA_KEY
 from tests import golden
 from tests.tiny_models import MANIFEST, SPEC, features, onnx_model, other_decoding
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ONNX = onnx_model()
 

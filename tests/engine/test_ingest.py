@@ -200,6 +200,16 @@ class TestBatches:
         assert store.tracks(1).keys() == {101}
         assert [failure.tries for failure in store.failures(1).values()] == [1]
 
+    def test_one_is_kept_as_a_whole_or_not_at_all(
+        self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scale = np.where(np.arange(50) == 2, 3, 1).astype(np.float32)
+        monkeypatch.setitem(globals(), "VECTORS", VECTORS * scale[:, None])
+        with pytest.raises(ValueError, match="should have length 1"):
+            list(ingest(store).run(jobs(tmp_path, range(4))))
+        assert store.tracks(1) == {}
+        assert store.counts(1, MODEL.id) == Counts(0, 0, 0)
+
     def test_a_kill_loses_the_batch_and_nothing_else(self, store: Store, tmp_path: Path) -> None:
         jobs(tmp_path, range(8))
         script = """

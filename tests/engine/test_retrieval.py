@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from resonance_engine.evaluation.retrieval import (
     average_precision,
@@ -19,6 +19,9 @@ from resonance_engine.evaluation.retrieval import (
     recall_at,
     same_label,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LABELS = st.lists(st.sampled_from(["", "a", "b", "c"]), min_size=1, max_size=12)
 METRICS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from resonance_engine.search.diversity import mmr_order
 from resonance_engine.search.feedback import centroid, expanded
-from resonance_engine.search.ranking import Neighbour, Ranking, neighbours
+from resonance_engine.search.ranking import Ranking, neighbours
 from resonance_engine.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
 
@@ -66,7 +66,8 @@ def test_an_empty_index_has_no_neighbours() -> None:
 
 def test_the_score_is_the_cosine() -> None:
     (best,) = neighbours(INDEX, VECTORS[4:5], Ranking(1))
-    assert best == Neighbour(int(IDS[4]), pytest.approx(1.0, abs=1e-3))
+    assert best.id == IDS[4]
+    assert best.score == pytest.approx(1.0, abs=1e-3)
 
 
 class TestFeedback:
@@ -152,7 +153,7 @@ class TestDiversity:
         ({"lambda_div": float("nan")}, "between 0"),
     ],
 )
-def test_a_ranking_that_cannot_be_is_refused(wrong: dict[str, int], sentence: str) -> None:
+def test_a_ranking_that_cannot_be_is_refused(wrong: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Ranking(**wrong)
 

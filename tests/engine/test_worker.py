@@ -134,7 +134,12 @@ class TestRealChild:
 
     def test_a_known_sound_is_only_identified(self, real: Worker, music: Path) -> None:
         asked: list[bytes] = []
-        heard = real.listen(music, lambda key: bool(asked.append(key)))
+
+        def known(key: bytes) -> bool:
+            asked.append(key)
+            return False
+
+        heard = real.listen(music, known)
         assert asked == [content_key(music)]
         assert (heard.key, heard.embedding, heard.attributes) == (asked[0], None, None)
 
@@ -367,11 +372,18 @@ class TestPool:
         assert taken <= 2 * worker_module.AHEAD + 3
 
     def test_a_run_that_is_given_up_does_not_disturb_the_next(self, pool: WorkerPool) -> None:
-        given_up = pool.listen([Path("a.wav"), *(Path(f"{i}/slow.wav") for i in range(9))], unwanted)
+        heard = []
+
+        def noted(key: bytes) -> bool:
+            heard.append(key)
+            return False
+
+        given_up = pool.listen([Path("a.wav"), *(Path(f"{i}/slow.wav") for i in range(9))], noted)
         next(given_up)
         del given_up
         paths = [Path(f"{number}.wav") for number in range(5)]
         assert [path for path, _ in pool.listen(paths, unwanted)] == paths
+        assert len(heard) <= 3, "what was not begun was given up"
 
     def test_closing_a_busy_pool_leaves_no_process(self, pool: WorkerPool, tmp_path: Path) -> None:
         hanging = [tmp_path / number / "hang.wav" for number in "12"]

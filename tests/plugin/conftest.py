@@ -44,7 +44,7 @@ def _song(tmp_path_factory: pytest.TempPathFactory) -> None:
 class CurrentStderr(logging.StreamHandler):  # type: ignore[type-arg]  # generic in the stubs alone
     """beets binds its log handler once per process, and pytest swaps the stream per test."""
 
-    stream = property(lambda _: sys.stderr, lambda *_: None)  # type: ignore[assignment]  # as above
+    stream = property(lambda _: sys.stderr, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from beets import plugins
 from beets.importer import Action
-from beets.test.helper import AutotagImportHelper, ImportHelper, PluginMixin
+from beets.test.helper import AutotagImportHelper, ImportHelper, ImportSessionFixture, PluginMixin
 
 from beetsplug.resonance.changes import file_state
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.sidecar import Sidecar, item_row
 from resonance_engine.errors import ModelError
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool
@@ -39,7 +39,7 @@ class Imports(PluginMixin, ImportHelper):
             path.unlink()
         return made
 
-    def run_import(self, **options: object) -> None:
+    def run_import(self, **options: Any) -> None:
         self.setup_importer(**{"autotag": False, **options}).run()
         self.end()
 
@@ -62,9 +62,9 @@ class Imports(PluginMixin, ImportHelper):
         tracks = self.tracks()
         items = list(self.lib.items())
         assert tracks.keys() == {item.id for item in items}
-        for item in items:
-            track = tracks[item.id]
-            assert (track.added, (track.size, track.mtime_ns)) == (item.added, file_state(item.path))
+        for row in map(item_row, items):
+            track = tracks[row.id]
+            assert (track.added, (track.size, track.mtime_ns)) == (row.added, file_state(row.path))
 
 
 class TestImport(Imports):
@@ -189,6 +189,17 @@ class TestIds(Imports):
         assert [(item.id, item.title) for item in self.lib.items()] == [(1, "broken")]
         assert self.tracks() == {}, "the sound of the first item stands for the second"
 
+    def test_an_id_that_comes_back_after_a_removal_without_the_plugin_means_the_new_item(self) -> None:
+        self.songs("one")
+        self.run_import(move=True)
+        self.unload_plugins()
+        self.lib.items()[0].remove()
+        self.load_plugins()
+        self.songs("broken", seed=5)
+        self.run_import(move=True)
+        assert [(item.id, item.title) for item in self.lib.items()] == [(1, "broken")]
+        assert self.tracks() == {}, "the sound of the first item stands for the second"
+
 
 class TestInMemory(PluginMixin, ImportHelper):
     plugin: ClassVar[str] = "resonance"
@@ -207,19 +218,17 @@ class TestAutotagged(Imports, AutotagImportHelper):
     def test_tags_that_are_written_after_listening_change_nothing(self, threaded: bool, write: bool) -> None:
         self.config["threaded"] = threaded
         self.songs("one", "two")
-        self.setup_importer(write=write)
-        self.importer.default_choice = Action.APPLY
-        self.importer.run()
-        self.end()
+        self.run_import(autotag=True, write=write)
         assert {item.title for item in self.lib.items()} == {"Applied Track 1", "Applied Track 2"}
         assert len(FakePool.embedded) == 2
         self.assert_linked()
 
     def test_a_skipped_album_is_not_listened_to(self) -> None:
         self.songs("one")
-        self.setup_importer()
-        self.importer.default_choice = Action.SKIP
-        self.importer.run()
+        session = self.setup_importer()
+        assert isinstance(session, ImportSessionFixture)
+        session.add_choice(Action.SKIP)
+        session.run()
         self.end()
         assert not FakePool.embedded
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from resonance_engine.training.augment import Augmentation, augmented, equalised, masked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 OFF = Augmentation(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,11 @@ def windows(tmp_path: Path) -> WindowSet:
     for song, count in enumerate(COUNTS):
         base = 100.0 * song + 10.0 * np.arange(count)
         timed = np.broadcast_to(base[:, None, None] + np.arange(8), (count, 4, 8))
-        arrays = {"timbre": timed, "harmony": timed + 0.5, "rhythm": np.repeat(base[:, None], 3, axis=1)}
+        arrays: dict[str, Any] = {
+            "timbre": timed,
+            "harmony": timed + 0.5,
+            "rhythm": np.repeat(base[:, None], 3, axis=1),
+        }
         path = tmp_path / f"{song}.npz"
         np.savez(path, **{name: values.astype(np.float16) for name, values in arrays.items()})
         recordings.append(CachedFeatures(path))
@@ -77,8 +82,7 @@ class TestEpoch:
         for batch in windows.epoch(2, 3, 5, OFF, rng()):
             assert (batch.features["rhythm"][:, 0] // 100).tolist() == batch.songs.tolist()
             assert batch.groups.tolist() == windows.group[batch.songs.numpy()].tolist()
-            counts = torch.unique(batch.songs, return_counts=True)[1]
-            assert set(counts.tolist()) == {3}
+            assert set(Counter(batch.songs.tolist()).values()) == {3}
 
     def test_views_are_cut_at_the_same_time_in_one_window(self, windows: WindowSet) -> None:
         (batch,) = windows.epoch(5, 8, 3, OFF, rng())
@@ -97,7 +101,7 @@ class TestEpoch:
     def test_what_is_left_over_is_a_batch_if_it_is_half_of_one(
         self, windows: WindowSet, songs: int, sizes: list[int]
     ) -> None:
-        batches = [batch.songs.unique().tolist() for batch in windows.epoch(songs, 2, 4, OFF, rng())]
+        batches = [sorted(set(batch.songs.tolist())) for batch in windows.epoch(songs, 2, 4, OFF, rng())]
         assert [len(batch) for batch in batches] == sizes
         drawn = [song for batch in batches for song in batch]
         assert len(set(drawn)) == len(drawn)

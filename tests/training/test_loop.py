@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,9 @@ from resonance_engine.training.start import standardize
 from tests.tiny_models import SPEC
 from tests.tiny_networks import tiny_network
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SONGS, WINDOWS = 12, 3
 RECIPE = Recipe(epochs=6, warmup_epochs=1, songs=6, frames=30, lr=3e-3, augmentation=Augmentation(curve_db=1.0))
 
@@ -28,7 +32,7 @@ RECIPE = Recipe(epochs=6, warmup_epochs=1, songs=6, frames=30, lr=3e-3, augmenta
 class Song(CachedFeatures):
     """Windows around a sound of the song's own."""
 
-    def read(self) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    def read(self) -> dict[str, NDArray[np.float16]]:
         random = np.random.default_rng(int(self.path.name))
         made = {}
         for name, each in SPEC.modalities.items():
@@ -76,14 +80,15 @@ class TestLoss:
     def losses(self, windows: WindowSet) -> dict[str, float]:
         network = tiny_network()
         (batch,) = windows.epoch(SONGS, 2, 30, RECIPE.augmentation, np.random.default_rng(0))
-        kinds = {
+        kinds: dict[str, dict[str, Any]] = {
             "songs": {"group_weight": 0.0, "facet_weight": 0.0},
             "groups": {"group_weight": 1.0, "facet_weight": 0.0},
             "half": {"group_weight": 0.5, "facet_weight": 0.0},
             "facets": {"group_weight": 0.0, "facet_weight": 1.0},
             "all": {"group_weight": 0.5, "facet_weight": 0.2},
         }
-        return {name: float(loss_of(network, batch, replace(RECIPE, **kind))[0].detach()) for name, kind in kinds.items()}
+        with torch.no_grad():
+            return {name: float(loss_of(network, batch, replace(RECIPE, **kind))[0]) for name, kind in kinds.items()}
 
     def test_its_parts_are_weighed_as_the_recipe_says(self, losses: dict[str, float]) -> None:
         group = losses["groups"] - losses["songs"]
@@ -97,7 +102,7 @@ def test_standardised_features_have_mean_zero_and_deviation_one(windows: WindowS
     network = tiny_network()
     standardize(network, windows)
     for name in network.modalities:
-        backbone = network.backbones[name]
+        backbone: Any = network.backbones[name]
         values = torch.from_numpy(windows.features[name].astype(np.float32))
         if name == "timbre":
             values = backbone.prepare(values)
@@ -112,7 +117,8 @@ def test_a_band_that_never_changes_is_not_blown_up(windows: WindowSet) -> None:
     part.song, part.first = part.song[:1], np.array([0, 1])
     network = tiny_network()
     standardize(network, part)
-    deviation = network.backbones["rhythm"].standardize.deviation
+    backbone: Any = network.backbones["rhythm"]
+    deviation = backbone.standardize.deviation
     assert torch.isfinite(deviation).all()
     assert deviation.min() >= 1e-3
 

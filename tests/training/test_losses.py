@@ -10,11 +10,16 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
+from typing import TYPE_CHECKING
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.training.losses import supervised_contrastive
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def circle(*degrees: float) -> torch.Tensor:
@@ -26,7 +31,7 @@ def labels(*values: int) -> torch.Tensor:
     return torch.tensor(values)
 
 
-def slow(vectors: np.ndarray, label: list[int], temperature: float, neutral: list[int] | None) -> float:  # type: ignore[type-arg]
+def slow(vectors: NDArray[np.float64], label: list[int], temperature: float, neutral: list[int] | None) -> float:
     """Khosla et al. 2020, equation 2, with neutral pairs left out of the denominator."""
     terms = []
     for i, anchor in enumerate(vectors):
@@ -34,9 +39,7 @@ def slow(vectors: np.ndarray, label: list[int], temperature: float, neutral: lis
         if not positive:
             continue
         counted = [
-            a
-            for a in range(len(label))
-            if a != i and (a in positive or neutral is None or neutral[a] != neutral[i])
+            a for a in range(len(label)) if a != i and (a in positive or neutral is None or neutral[a] != neutral[i])
         ]
         denominator = sum(math.exp(anchor @ vectors[a] / temperature) for a in counted)
         shares = [math.exp(anchor @ vectors[p] / temperature) / denominator for p in positive]

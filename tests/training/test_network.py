@@ -22,7 +22,7 @@ from resonance_engine.network.backbones import (
     TimbreBackbone,
     moments,
 )
-from resonance_engine.network.fusion import FUSIONS, GatedAdd, Gates
+from resonance_engine.network.fusion import FUSIONS, GatedAdd, GatedConcat, Gates
 from resonance_engine.network.model import ResonanceNetwork
 from tests.tiny_models import MANIFEST, features
 from tests.tiny_networks import tiny_network
@@ -58,6 +58,7 @@ class TestWhole:
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
             assert torch.isfinite(parameter.grad).all(), name
+            assert parameter.grad.abs().max() > 0, name
 
 
 def test_each_fusion_of_a_manifest_exists() -> None:
@@ -151,3 +152,15 @@ class TestParts:
         embedding, gates = fusion(torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]))
         assert gates.tolist() == [[0.5, 0.5]]
         torch.testing.assert_close(embedding, torch.tensor([[0.5**0.5, 0.5**0.5]]))
+
+    def test_gated_concat_by_hand(self) -> None:
+        fusion = GatedConcat(2, 2)
+        with torch.no_grad():
+            fusion.gates.weight.zero_()
+            fusion.gates.bias.copy_(torch.tensor([0.0, -np.log(2.0)]))
+            fusion.project.weight.copy_(torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]))
+            fusion.project.bias.zero_()
+        embedding, gates = fusion(torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]))
+        # sigmoid(0) = 1/2 and sigmoid(-log 2) = 1/3.
+        torch.testing.assert_close(gates, torch.tensor([[0.6, 0.4]]))
+        torch.testing.assert_close(embedding, torch.tensor([[3.0, 2.0]]) / 13**0.5)

@@ -56,8 +56,7 @@ def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretended: 
         try:
             listen(sidecar, ingest, made, tally, log)
         except KeyboardInterrupt:
-            done = tracks(tally.embedded + tally.known)
-            log.warning("stopped; {} done and kept, run it again to go on", done)
+            log.warning("stopped; what was analysed is kept, run it again to go on")
             raise
         # A model that could not embed anything does not replace one that did.
         if not query and not (made.jobs and tally.failed == len(made.jobs)):

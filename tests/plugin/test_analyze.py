@@ -1,0 +1,109 @@
+"""What `beet resonance` finds out about a library that was analysed before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from beets.exceptions import UserError
+
+from beetsplug.resonance.sidecar import Sidecar
+from tests.plugin.fake_pool import FakePool
+from tests.plugin.shelf import Analysed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TestAnalyze(Analysed):
+    """Five tracks, all analysed."""
+
+    def test_what_left_the_library_while_the_plugin_was_off(self) -> None:
+        self.unload_plugins()
+        self.run_command("remove", "-f", "title:song 4")
+        self.load_plugins()
+        with pytest.raises(UserError, match="a problem found; run `beet resonance check --repair`"):
+            self.run_command("resonance", "check")
+        assert self.io.getoutput().splitlines()[-1] == "1 track in the data, no longer in the library."
+        assert self.beet("resonance", "check", "--repair")[-1] == "1 track forgotten that left the library."
+        assert self.beet("resonance", "check") == ["no problems"]
+        sidecar = Sidecar(self.lib)
+        with sidecar.store as store:
+            assert sorted(store.tracks(sidecar.id)) == [1, 2, 3, 4]
+
+    def test_analyze_has_nothing_to_do(self) -> None:
+        assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
+        assert len(FakePool.embedded) == 5
+
+    def test_analyze_pretends(self) -> None:
+        item = self.song("new")
+        database = Sidecar(self.lib).path.read_bytes()
+        FakePool.model_id = "newer"
+        lines = self.beet("resonance", "analyze", "--pretend", "title:new")
+        assert lines == [str(item.filepath), "would analyse 1 track in about 1 s and forget 0"]
+        assert len(FakePool.embedded) == 5
+        assert Sidecar(self.lib).path.read_bytes() == database
+
+    def test_analyze_switches_the_model_when_all_is_done(self) -> None:
+        FakePool.model_id = "newer"
+        self.beet("resonance", "analyze", "title:song 1")
+        assert Sidecar(self.lib).model.id == "fake"  # type: ignore[union-attr]  # something is analysed
+        self.beet("resonance", "analyze")
+        assert Sidecar(self.lib).model.id == "newer"  # type: ignore[union-attr]  # something is analysed
+        assert len(FakePool.embedded) == 10
+
+    def test_a_model_that_embeds_nothing_is_not_taken_into_use(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        FakePool.model_id = "newer"
+        monkeypatch.setattr("tests.plugin.fake_pool.content_key", _unreadable)
+        with pytest.raises(UserError, match="nothing could be analysed"):
+            self.run_command("resonance", "analyze")
+        assert Sidecar(self.lib).model.id == "fake"  # type: ignore[union-attr]  # something is analysed
+
+    def test_a_failed_file_is_tried_again_when_it_is_named(self) -> None:
+        self.song("new", name="broken.flac")
+        with pytest.raises(UserError):
+            self.run_command("resonance", "analyze")
+        self.io.getoutput()
+        assert self.beet("resonance", "analyze") == ["nothing new to analyse, 1 left out that failed before"]
+        with pytest.raises(UserError):
+            self.run_command("resonance", "analyze", "title:new")
+
+    def test_a_music_folder_that_is_away(self) -> None:
+        self.lib_path.rename(self.lib_path.with_name("elsewhere"))
+        assert self.refused("resonance", "analyze") == (
+            f"resonance: no track has its file; is {self.lib_path} there? Nothing was changed."
+        )
+        lines = self.beet("resonance", "status")
+        assert "without a file: 5" in lines
+        assert f"no file is there; is {self.lib_path} mounted?" in lines
+        self.lib_path.with_name("elsewhere").rename(self.lib_path)
+        assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
+
+    def test_an_interrupt_says_what_is_kept(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.song("new")
+        FakePool.surprise = KeyboardInterrupt()
+        with pytest.raises(KeyboardInterrupt):
+            self.run_command("resonance", "analyze")
+        assert "stopped; what was analysed is kept, run it again to go on" in caplog.text
+
+    def test_a_file_that_changed_into_a_broken_one_is_no_longer_found(self) -> None:
+        self.lib.items("title:song 1")[0].filepath.write_bytes(b"no music at all")
+        with pytest.raises(UserError, match="nothing could be analysed"):
+            self.run_command("resonance", "analyze")
+        self.io.getoutput()
+        assert len(self.beet("similar", "title:song 0")) == 3
+        lines = self.beet("resonance", "status")
+        assert ("analysed:       4" in lines, "failed:         1" in lines) == (True, True)
+
+    def test_a_library_of_another_name_in_the_same_folder_is_apart(self) -> None:
+        sidecar = Sidecar(self.lib)
+        with sidecar.store as store:
+            other = store.library("other.db")
+            assert other != sidecar.id
+            assert store.tracks(other) == {}
+
+
+def _unreadable(path: Path) -> bytes:
+    from resonance_engine.errors import AudioError
+
+    raise AudioError(path, "it cannot be read")
