@@ -76,10 +76,7 @@ def tags(path: Path) -> Tags:
     that is not audio; never for odd tags.
     """
     with open_audio(path) as source:
-        found: dict[str, str] = {}
-        # Ogg keeps its comments on the stream, all others on the container.
-        for metadata in (source.stream.metadata, source.container.metadata):
-            found.update({key.lower(): value.replace("\0", " ").strip() for key, value in metadata.items()})
+        found = {name: text.replace("\0", " ").strip() for name, text in source.metadata.items()}
     return Tags(found.get("artist", ""), found.get("title", ""), found.get("album", ""))
 
 

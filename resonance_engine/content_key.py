@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 from hashlib import blake2b
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -77,7 +78,9 @@ def _extent(file: BinaryIO, form: str, stream: AudioStream, size: int) -> bytes:
     codec = stream.codec_context
     # Only FLAC's: the extradata of Vorbis contain its comments.
     checksum = (codec.extradata or b"")[18:34] if codec.codec.canonical_name == "flac" else b""
-    return f"{stream.duration} {stream.time_base}".encode() + checksum
+    unit = stream.time_base or Fraction(0)
+    # Written out, because the types in which versions of PyAV give it print whole numbers differently.
+    return f"{stream.duration} {unit.numerator}/{unit.denominator}".encode() + checksum
 
 
 def _asf_extent(file: BinaryIO) -> bytes:

@@ -8,11 +8,12 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median_low
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
 import numpy as np
+from av.container import Container
 
 from resonance_engine.errors import AudioError
 from resonance_engine.seeking import seek
@@ -48,6 +49,8 @@ RATES = range(1_000, 3_000_001)
 PLAYLISTS = {"concat", "dash", "hls"}
 """FFmpeg's names for text files that make it open other files."""
 
+TEXT_OPTIONS: dict[str, Any] = {"metadata_errors": "surrogateescape"} if hasattr(Container, "metadata_errors") else {}
+"""Arguments with which PyAV keeps the bytes of tags that are not UTF-8; from version 19 on it always does."""
 
 UNREADABLE = "it is not audio in a format that can be read, or it is damaged"
 
@@ -82,6 +85,16 @@ class AudioSource:
         else:
             seconds = (self.container.duration or 0) / 1e6
         return seconds if seconds > 0.0 else None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the file says of itself, by names in small letters; bytes that are not UTF-8 become U+FFFD."""
+        found: dict[str, str] = {}
+        # Ogg keeps its comments on the stream, all others on the container.
+        for metadata in (self.stream.metadata, self.container.metadata):
+            for name, text in metadata.items():
+                found[name.lower()] = text.encode(errors="surrogateescape").decode(errors="replace")
+        return found
 
     def packets(self) -> Iterator[Packet[AudioStream]]:
         """The stream's packets from here to the end; reading goes on behind damage."""
@@ -174,8 +187,8 @@ def open_audio(path: Path) -> Iterator[AudioSource]:
         with av.open(
             os.fsdecode(path.absolute()),
             mode="r",
-            metadata_errors="replace",
             container_options={"protocol_whitelist": "file"},
+            **TEXT_OPTIONS,
         ) as container:
             yield AudioSource(container, _audio_stream(path, container))
     except AudioError:

@@ -64,7 +64,7 @@ def test_auto_no_imports_without_listening(tmp_path: Path) -> None:
     home.beet("import", str(inbox))
     assert not home.sidecar.exists()
     said = home.fails("similar", "title:song 0")
-    assert said.startswith("error: no track is analysed yet; run `beet resonance analyze` (about ")
+    assert said.startswith("error: none of 2 tracks is analysed yet; run `beet resonance analyze` (about ")
     [line] = home.beet("resonance", "analyze")
     assert line.startswith("2 tracks analysed in ")
     assert len(home.beet("similar", "title:song 0")) == 1

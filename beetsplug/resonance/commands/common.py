@@ -68,7 +68,8 @@ def remaining(sidecar: Sidecar, total: int, analysed: int, missing: int) -> str:
         return "no track could be analysed; see `beet resonance status`"
     time = duration(missing * seconds_per_track(sidecar) / sidecar.settings.workers())
     if not analysed:
-        return f"no track is analysed yet; run `beet resonance analyze` (about {time})"
+        none = "no track is" if total == 1 else f"none of {total:,} tracks is"
+        return f"{none} analysed yet; run `beet resonance analyze` (about {time})"
     return f"{analysed:,} of {tracks(total)} analysed; run `beet resonance analyze` for {missing:,} more (about {time})"
 
 
