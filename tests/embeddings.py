@@ -18,7 +18,8 @@ MODEL = Model("a1b2", "small", "1.0", WIDTH, {"timbre": WIDTH, "rhythm": 4})
 def unit_vectors(count: int, width: int = WIDTH, seed: int = 0) -> Matrix:
     """Random directions, shape (count, width)."""
     vectors = np.random.default_rng(seed).standard_normal((count, width)).astype(np.float32)
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
 
 
 def stored(vectors: Matrix) -> Matrix:

@@ -146,7 +146,7 @@ class Vectors(Database):
                 decode_rows(data, vectors[part])
             except ValueError as error:
                 raise StoreError(
-                    f"{printable(self.path)} holds damaged vectors ({error}); check and repair it."
+                    f"{printable(self.path)} holds damaged vectors ({error}); run the check with --repair."
                 ) from error
             filled = part.stop
         if (ids[1:] < ids[:-1]).any():

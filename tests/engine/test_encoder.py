@@ -17,15 +17,14 @@ from tests import golden
 from tests.tiny_models import MANIFEST, SPEC, features, onnx_model, other_decoding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-ONNX = onnx_model()
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.onnx"
-    path.write_bytes(ONNX)
+    path.write_bytes(onnx_model())
     return path
 
 
@@ -92,6 +91,11 @@ class TestDetection:
         assert Encoder(model.parent).manifest == Encoder(model).manifest == MANIFEST.sealed([b"0"])
 
 
+def truncated() -> bytes:
+    whole = onnx_model()
+    return whole[: len(whole) // 2]
+
+
 def with_manifest(**changes: object) -> bytes:
     document = {**json.loads(MANIFEST.sealed([b"0"]).to_json()), **changes}
     return onnx_model(metadata={METADATA_KEY: json.dumps(document)})
@@ -100,25 +104,31 @@ def with_manifest(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        pytest.param(b"", "not a model that onnxruntime can run", id="empty"),
-        pytest.param(b"weights\n", "not a model that onnxruntime can run", id="text"),
-        pytest.param(ONNX[: len(ONNX) // 2], "not a model that onnxruntime can run", id="truncated"),
-        pytest.param(onnx_model(metadata={}), "carries no Resonance manifest", id="of another program"),
-        pytest.param(onnx_model(metadata={METADATA_KEY: "{"}), "damaged manifest", id="damaged manifest"),
-        pytest.param(with_manifest(format=2), "update Resonance", id="newer format"),
-        pytest.param(with_manifest(front_end=FRONT_END_VERSION + 1), "feature front end", id="other front end"),
+        pytest.param(bytes, "not a model that onnxruntime can run", id="empty"),
+        pytest.param(lambda: b"weights\n", "not a model that onnxruntime can run", id="text"),
+        pytest.param(truncated, "not a model that onnxruntime can run", id="truncated"),
+        pytest.param(lambda: onnx_model(metadata={}), "carries no Resonance manifest", id="of another program"),
+        pytest.param(lambda: onnx_model(metadata={METADATA_KEY: "{"}), "damaged manifest", id="damaged manifest"),
+        pytest.param(lambda: with_manifest(format=2), "update Resonance", id="newer format"),
+        pytest.param(lambda: with_manifest(front_end=FRONT_END_VERSION + 1), "feature front end", id="other front end"),
         pytest.param(
-            with_manifest(spec=json.loads(other_decoding().spec.to_json())),
+            lambda: with_manifest(spec=json.loads(other_decoding().spec.to_json())),
             "timbre should have the shape (windows, 20, 100)",
             id="other input",
         ),
-        pytest.param(with_manifest(dimensions=8), "embedding should have the shape (windows, 8)", id="other output"),
-        pytest.param(onnx_model(outputs=("embedding", "gates")), "it should have embedding, facets", id="no facets"),
+        pytest.param(
+            lambda: with_manifest(dimensions=8), "embedding should have the shape (windows, 8)", id="other output"
+        ),
+        pytest.param(
+            lambda: onnx_model(outputs=("embedding", "gates")), "it should have embedding, facets", id="no facets"
+        ),
     ],
 )
-def test_a_file_that_is_no_usable_model_is_refused_by_name(tmp_path: Path, content: bytes, sentence: str) -> None:
+def test_a_file_that_is_no_usable_model_is_refused_by_name(
+    tmp_path: Path, content: Callable[[], bytes], sentence: str
+) -> None:
     path = tmp_path / "bad.onnx"
-    path.write_bytes(content)
+    path.write_bytes(content())
     with pytest.raises(ModelError) as caught:
         Encoder(path)
     assert str(path) in str(caught.value)
