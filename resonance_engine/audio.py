@@ -113,7 +113,7 @@ def _opening(path: Path, decoding: Decoding) -> Recording:
     with open_audio(path) as source:
         length, promised = source.length(most), source.duration or 0.0
     # FFmpeg cuts the filling off from version 9 on; short files are to be repeated alike with any.
-    if 0.0 < length - promised < PADDING:
+    if 0.0 <= round(length - promised, 6) < PADDING:
         length = promised
     duration = length if length < most else max(length, promised)
     if length == 0.0:

@@ -84,7 +84,10 @@ def run_index(options: argparse.Namespace) -> None:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CatalogError(f"{printable(options.out)} cannot be made: {error.strerror}.") from error
-    with WorkerPool(model_of(options), options.threads, backend=options.backend) as pool, Store(options.out / STORE) as store:
+    with (
+        WorkerPool(model_of(options), options.threads, backend=options.backend) as pool,
+        Store(options.out / STORE) as store,
+    ):
         update = Update(options.out, files, Ingest(store, store.library(LIBRARY), pool))
         failed = 0
         with tqdm(total=len(update.jobs), unit="track", disable=None) as bar:

@@ -130,7 +130,8 @@ class AudioSource:
 
     def sought_span(self, start: float, seconds: float) -> Span | None:
         """`seconds` of sound from second `start`, reached by seeking; None where seeking leads elsewhere."""
-        if not seek(self.container, self.stream, max(0.0, start - PREROLL), self.duration or 0.0):
+        # Before the beginning where need be: behind second 0 itself, FFmpeg 9 leaves the first frame of an m4a out.
+        if not seek(self.container, self.stream, start - PREROLL, self.duration or 0.0):
             return None
         return _span(self._timed_frames(start), start, seconds, LANDING)
 

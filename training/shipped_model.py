@@ -4,8 +4,8 @@
     python -m training.shipped_model DIRECTORY
 
 Five folds by soundtrack measure what the recipe gives on soundtracks that it never heard, against the same networks
-untrained; then the model is trained on all of them and exported. Features are computed once and kept in DIRECTORY, where
-the folds' numbers go too (folds.json). About 40 minutes on two cores.
+untrained; then the model is trained on all of them and exported. Features are computed once and kept in DIRECTORY,
+where the folds' numbers go too (folds.json). About 40 minutes on two cores.
 """
 
 from __future__ import annotations
