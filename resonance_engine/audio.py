@@ -27,9 +27,6 @@ SHORTEST = 3.0
 OPENING = 180.0
 """Seconds from the beginning that are decoded where seeking fails."""
 
-PADDING = 0.25
-"""Seconds by which the sound may outlast the header's length and be taken for the filling of the last AAC frames."""
-
 WHOLE = 0.95
 """Share of a window that the file must supply for the window to count."""
 
@@ -111,11 +108,8 @@ def _opening(path: Path, decoding: Decoding) -> Recording:
     """Windows from the first minutes, by decoding from the start; a short file repeated to fill one."""
     most = max(OPENING, decoding.seconds)
     with open_audio(path) as source:
-        length, promised = source.length(most), source.duration or 0.0
-    # FFmpeg cuts the filling off from version 9 on; short files are to be repeated alike with any.
-    if 0.0 <= round(length - promised, 6) < PADDING:
-        length = promised
-    duration = length if length < most else max(length, promised)
+        length = source.length(most)
+        duration = length if length < most else max(length, source.duration or 0.0)
     if length == 0.0:
         raise AudioError(path, "none of its audio can be decoded")
     if length < SHORTEST:

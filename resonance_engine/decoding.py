@@ -7,6 +7,7 @@ import stat
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
@@ -141,12 +142,13 @@ class AudioSource:
 
     def length(self, most: float) -> float:
         """Seconds of sound between the present position and the end, counted by decoding, up to `most`."""
-        seconds = 0.0
+        seconds, last = 0.0, None
         for frame in self.frames():
             seconds += frame.samples / frame.sample_rate
             if seconds >= most:
                 return most
-        return seconds
+            last = frame
+        return seconds - (_filling(last) if last else 0.0)
 
     def _timed_frames(self, start: float) -> Iterator[tuple[int, AudioFrame]]:
         """Frames, each with the index of its first sample by the file's timestamps.
@@ -230,6 +232,17 @@ def _audio_stream(path: Path, container: InputContainer) -> AudioStream:
     if stream.rate not in RATES:
         raise AudioError(path, f"it is damaged: its header says {stream.rate} samples per second")
     return stream
+
+
+def _filling(frame: AudioFrame) -> float:
+    """Seconds at the end of a file's last frame that only fill it up, where the file states its music exactly.
+
+    In an m4a FFmpeg cuts them off from version 9 on. PyAV before version 15 says nothing of durations.
+    """
+    stated: int | None = getattr(frame, "duration", None)
+    if not stated or frame.time_base != Fraction(1, frame.sample_rate):
+        return 0.0
+    return max(0, frame.samples - stated) / frame.sample_rate
 
 
 def _span(

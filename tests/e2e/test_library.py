@@ -58,6 +58,7 @@ def test_ways_to_import(tmp_path: Path, operation: str, arguments: list[str]) ->
     home.assert_known(2)
 
 
+@pytest.mark.slow
 def test_auto_no_imports_without_listening(tmp_path: Path) -> None:
     home = new_home(tmp_path / "home", resonance={"auto": False, "threads": 1})
     inbox = album(tmp_path / "inbox", 2)

@@ -58,6 +58,7 @@ def test_broken_files_cost_a_line_each_and_nothing_more(tmp_path: Path) -> None:
     assert not broken & set(found)
 
 
+@pytest.mark.slow
 def test_damage_is_found_and_mended(songs: Home, tmp_path: Path) -> None:
     home = songs.clone(tmp_path / "home")
     with closing(sqlite3.connect(home.sidecar)) as connection, connection:
@@ -90,6 +91,7 @@ def test_an_id_that_was_given_again_while_the_plugin_was_off(songs: Home, tmp_pa
     assert home.beet("similar", "title:newcomer", "-n", "1") != []
 
 
+@pytest.mark.slow
 def test_what_changes_behind_beets_back_is_noticed(tmp_path: Path) -> None:
     home = new_home(tmp_path / "home")
     home.beet("import", str(album(tmp_path / "inbox", 2)))
@@ -99,6 +101,7 @@ def test_what_changes_behind_beets_back_is_noticed(tmp_path: Path) -> None:
     assert line.startswith("1 track analysed in ")
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_away_is_not_an_empty_library(songs: Home, tmp_path: Path) -> None:
     home = songs.clone(tmp_path / "home")
     home.configure(directory=str(tmp_path / "unmounted"))

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.audio import Recording, read_windows, window_starts
+from resonance_engine.decoding import PREROLL
 from resonance_engine.features.spec import Decoding
 from resonance_engine.seeking import wavpack_block
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio, write_looped
@@ -117,6 +118,15 @@ def test_seeking_gives_what_decoding_from_the_start_gives(tracks: dict[str, Trac
         np.testing.assert_allclose(window, whole[begin : begin + len(window)], rtol=0, atol=2e-7)
 
 
+@pytest.mark.parametrize("kind", [*SOUGHT_EXACTLY, "aac"])
+def test_a_window_at_the_very_beginning_is_whole(tracks: dict[str, Track], kind: str) -> None:
+    track = tracks[kind]
+    recording = read_windows(track.path, Decoding(rate=track.rate, seconds=13.9, windows=1))
+
+    assert recording.starts == pytest.approx(((recording.duration - 13.9) / 2,), abs=1 / track.rate)
+    assert recording.starts[0] < PREROLL
+
+
 @pytest.mark.parametrize("kind", ["aac", "wma"])
 def test_reading_twice_gives_the_same(tracks: dict[str, Track], kind: str) -> None:
     """These two decode differently after a seek (noise substitution, a lag), yet always in the same way."""
@@ -203,6 +213,17 @@ def test_a_short_file_at_another_rate_is_repeated_without_gaps(tmp_path: Path) -
     window = read_windows(path, Decoding()).windows[0]
 
     np.testing.assert_allclose(window, 0.5 * np.cos(2 * np.pi * 7.0 * np.arange(len(window)) / 44100), atol=0.05)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac", "opus", "aac", "alac", "wav", "wavpack"])
+def test_a_short_file_is_repeated_without_what_fills_its_last_frame(tmp_path: Path, kind: str) -> None:
+    count = 160_001
+    path = write_audio(tmp_path / "short", tune(4.0, 48_000)[:, :count], 48_000, kind)
+
+    recording = read_windows(path, Decoding(rate=48_000))
+
+    assert recording.duration == pytest.approx(count / 48_000)
+    np.testing.assert_array_equal(recording.windows[0, count:], recording.windows[0, :-count])
 
 
 def test_silent_windows_are_left_out(tmp_path: Path) -> None:

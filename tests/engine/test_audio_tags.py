@@ -66,6 +66,7 @@ def test_id3v1_alone_is_read(path: Path) -> None:
     ("raw", "read"),
     [
         (b"Caf\xe9 Tacvba", "Caf\ufffd Tacvba"),
+        (b"cut off \xe2\x80", "cut off \ufffd"),
         (b"  spaced \t", "spaced"),
         (b"x" * 70_000, "x" * 70_000),
         (b"", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -233,6 +234,17 @@ def test_a_flac_that_differs_only_behind_what_is_hashed_has_another_key(tmp_path
     music[:, -RATE:] *= -1
 
     assert content_key(write_audio(tmp_path / "second.flac", music, RATE), head=START) != first
+
+
+@pytest.mark.parametrize(("head", "behind"), [(WHOLE, b""), (START, b"\n240000 1/48000")])
+def test_a_key_is_the_same_with_every_version_of_the_decoder(
+    originals: dict[str, Path], head: int, behind: bytes
+) -> None:
+    """Or an update would have every recording analysed again."""
+    samples = originals["wav"].read_bytes()[-5 * RATE * 4 :]
+
+    expected = blake2b(b"pcm_s16le 48000 2\n" + samples[:head] + behind, digest_size=16).digest()
+    assert content_key(originals["wav"], head=head) == expected
 
 
 @pytest.mark.parametrize("change", [{"rate": 24_000}, {"channels": 1}])
