@@ -90,7 +90,7 @@ def run_index(options: argparse.Namespace) -> None:
     ):
         update = Update(options.out, files, Ingest(store, store.library(LIBRARY), pool))
         failed = 0
-        with tqdm(total=len(update.jobs), unit="track", disable=None) as bar:
+        with tqdm(total=len(update.jobs), unit=" tracks", disable=None) as bar:
             for outcome in update.listen():
                 bar.update(1)
                 if outcome.error is not None:

@@ -114,4 +114,4 @@ def progress(total: int) -> Any:
     """A bar with rate and time left on the terminal's error stream, and nothing where that is no terminal."""
     from tqdm import tqdm
 
-    return tqdm(total=total, unit="track", disable=None, dynamic_ncols=True, smoothing=0.1)
+    return tqdm(total=total, unit=" tracks", disable=None, dynamic_ncols=True, smoothing=0.1)
