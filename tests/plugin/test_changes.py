@@ -144,5 +144,7 @@ def test_without_a_store_none_is_made(library: Library, item: Item, tmp_path: Pa
 def test_a_library_in_memory_has_nothing_to_tell(item: Item) -> None:
     changes = Changes()
     changes.remove(item)
-    changes.apply(Library(":memory:", "/music"))
+    library = Library(":memory:", "/music")
+    changes.apply(library)
+    library._close()
     assert not changes
