@@ -237,9 +237,9 @@ def _audio_stream(path: Path, container: InputContainer) -> AudioStream:
 def _filling(frame: AudioFrame) -> float:
     """Seconds at the end of a file's last frame that only fill it up, where the file states its music exactly.
 
-    In an m4a FFmpeg cuts them off from version 9 on. PyAV before version 15 says nothing of durations.
+    In an m4a FFmpeg cuts them off from version 9 on.
     """
-    stated: int | None = getattr(frame, "duration", None)
+    stated = frame.duration
     if not stated or frame.time_base != Fraction(1, frame.sample_rate):
         return 0.0
     return max(0, frame.samples - stated) / frame.sample_rate

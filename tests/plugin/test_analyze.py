@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 class TestAnalyze(Analysed):
     """Five tracks, all analysed."""
 
+    def active_model(self) -> str:
+        with closing(Sidecar(self.lib)) as sidecar:
+            assert sidecar.model is not None, "something is analysed"
+            return sidecar.model.id
+
     def test_what_left_the_library_while_the_plugin_was_off(self) -> None:
         self.unload_plugins()
         self.run_command("remove", "-f", "title:song 4")
@@ -44,11 +49,6 @@ class TestAnalyze(Analysed):
         assert lines == [str(item.filepath), "would analyse 1 track in about 1 s and forget 0"]
         assert len(FakePool.embedded) == 5
         assert Sidecar(self.lib).path.read_bytes() == database
-
-    def active_model(self) -> str:
-        with closing(Sidecar(self.lib)) as sidecar:
-            assert sidecar.model is not None, "something is analysed"
-            return sidecar.model.id
 
     def test_analyze_switches_the_model_when_all_is_done(self) -> None:
         FakePool.model_id = "newer"
