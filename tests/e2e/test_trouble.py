@@ -121,6 +121,7 @@ def test_a_deleted_database_is_made_again(songs: Home, tmp_path: Path) -> None:
     assert len(home.tracks()) == home.recordings() == 6
 
 
+@pytest.mark.slow
 def test_a_killed_analysis_goes_on_where_it_was(tmp_path: Path) -> None:
     home = new_home(tmp_path / "home", resonance={"auto": "no", "threads": 1})
     total, random = 8, np.random.default_rng(0)
