@@ -66,7 +66,7 @@ def positive(text: str) -> int:
 def model_of(options: argparse.Namespace) -> Path:
     from resonance_engine.encoder import SHIPPED, model_file
 
-    return model_file(options.load or SHIPPED, options.backend)
+    return model_file(options.load or SHIPPED.parent, options.backend)
 
 
 def run_index(options: argparse.Namespace) -> None:

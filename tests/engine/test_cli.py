@@ -76,6 +76,18 @@ def test_a_query_takes_feedback_and_diversity(music: Path, catalog: Path, capsys
     assert len(capsys.readouterr().out.splitlines()) == 5
 
 
+@pytest.mark.torch
+def test_the_shipped_weights_answer_like_the_exported_model(
+    music: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    answers = []
+    for backend in ("onnx", "torch"):
+        assert main(["query", "--audio", str(music / "1.flac"), "--index-dir", str(catalog), "--backend", backend]) == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1]
+
+
 def test_embeddings_come_in_the_order_of_the_files_that_could_be_read(
     music: Path, catalog: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

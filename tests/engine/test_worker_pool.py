@@ -1,0 +1,103 @@
+"""Several workers side by side; the children are stand-ins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from resonance_engine import worker as worker_module
+from resonance_engine.errors import AudioError, ResonanceError
+from resonance_engine.worker import Listened, Worker, WorkerPool
+from tests.stand_in_workers import TIMEOUT, StandIn, alive, eventually, key, pid, unwanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerPool]:
+    """Two stand-ins."""
+    monkeypatch.setattr(Worker, "command", StandIn.command)
+    monkeypatch.setattr(Worker, "beginning", "", raising=False)
+    with WorkerPool(Path("model.onnx"), 2, TIMEOUT) as pool:
+        yield pool
+
+
+class TestPool:
+    NAMES = ("slow", "a", "crash", "b", "bad", "c", "d")
+
+    def test_results_come_in_the_order_of_the_paths(self, pool: WorkerPool) -> None:
+        paths = [Path(f"{name}.wav") for name in self.NAMES]
+        results = list(pool.listen(iter(paths), unwanted))
+        assert [path for path, _ in results] == paths
+        for path, result in results:
+            if path.stem in ("crash", "bad"):
+                assert isinstance(result, AudioError)
+            else:
+                assert isinstance(result, Listened)
+                assert result.key == key(path.name)
+            assert result.path == path
+
+    def test_both_workers_work(self, pool: WorkerPool) -> None:
+        assert len(list(pool.listen([Path("1/slow.wav"), Path("2/slow.wav")], unwanted))) == 2
+        assert all(worker.child for worker in pool.workers)
+
+    def test_paths_are_taken_as_results_are(self, pool: WorkerPool) -> None:
+        taken = 0
+
+        def endless() -> Iterator[Path]:
+            nonlocal taken
+            while True:
+                taken += 1
+                yield Path(f"{taken}.wav")
+
+        results = pool.listen(endless(), unwanted)
+        first = [next(results)[0].name for _ in range(3)]
+        results.close()  # type: ignore[attr-defined]  # it is a generator
+        assert first == ["1.wav", "2.wav", "3.wav"]
+        assert taken <= 2 * worker_module.AHEAD + 3
+
+    def test_a_run_that_is_given_up_does_not_disturb_the_next(self, pool: WorkerPool) -> None:
+        heard = []
+
+        def noted(key: bytes) -> bool:
+            heard.append(key)
+            return False
+
+        given_up = pool.listen([Path("a.wav"), *(Path(f"{i}/slow.wav") for i in range(9))], noted)
+        next(given_up)
+        del given_up
+        paths = [Path(f"{number}.wav") for number in range(5)]
+        assert [path for path, _ in pool.listen(paths, unwanted)] == paths
+        assert len(heard) <= 3, "what was not begun was given up"
+
+    def test_closing_a_busy_pool_leaves_no_process(self, pool: WorkerPool, tmp_path: Path) -> None:
+        hanging = [tmp_path / number / "hang.wav" for number in "12"]
+        for path in hanging:
+            path.parent.mkdir()
+        results = pool.listen([Path("a.wav"), *hanging, Path("b.wav")], unwanted)
+        next(results)
+        eventually(lambda: all(path.exists() for path in hanging))
+        children = [pid(worker) for worker in pool.workers]
+        pool.close()
+        assert not any(map(alive, children))
+        with pytest.raises(ResonanceError, match="stopped"):
+            next(results)
+
+    def test_a_single_file_does_not_start_a_second_child(self, pool: WorkerPool) -> None:
+        list(pool.listen([Path("a.wav")], unwanted))
+        list(pool.listen([Path("b.wav")], unwanted))
+        assert [worker.child is not None for worker in pool.workers] == [True, False]
+
+    def test_what_the_store_raises_ends_the_run(self, pool: WorkerPool) -> None:
+        def broken(_: bytes) -> bool:
+            raise LookupError("the store is gone")
+
+        with pytest.raises(LookupError):
+            list(pool.listen([Path("a.wav"), Path("b.wav")], broken))
+
+    def test_all_workers_run_one_model(self, pool: WorkerPool) -> None:
+        described = pool.description()
+        assert [worker.described for worker in pool.workers] == [described, described]
