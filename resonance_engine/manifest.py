@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.errors import ModelError
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 METADATA_KEY = "resonance"  # of the ONNX metadata and of the safetensors header
-FUSION_MODES = ("gated_add", "gated_concat")
+FUSION_MODES = ("gated_add", "gated_concat", "cross_attention")
+BACKBONE_KINDS = ("plain", "residual")
 WIDEST = 4096
 
 KIND_NAMES = {str: "a text", int: "a whole number", list: "a list"}
@@ -38,8 +39,9 @@ class Manifest:
     """The name, rights, input and output of a model.
 
     `spec` is the front end that the network was trained behind, `front_end` the version of its code, `precision` the
-    number format of the file. `id` is a hash of the weights and of all that, so two models share an id only if they
-    give the same numbers; it is empty until the weights are sealed.
+    number format of the file. `backbones` names the modalities whose network is not the plain one, with its kind,
+    `metric` says whether a linear map follows the fusion. `id` is a hash of the weights and of all that, so two models
+    share an id only if they give the same numbers; it is empty until the weights are sealed.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Manifest:
     tags: tuple[str, ...] = ()
     precision: str = "float32"
     id: str = ""
+    backbones: Mapping[str, str] = field(default_factory=dict)
+    metric: bool = False
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -69,10 +73,18 @@ class Manifest:
     def identity(self) -> str:
         """All of the manifest that changes what the weights compute, as one text."""
         parts = [self.spec.to_json(), self.front_end, self.fusion, self.dimensions, list(self.tags), self.precision]
-        return json.dumps(parts)
+        return json.dumps([*parts, self.later()] if self.later() else parts)
+
+    def later(self) -> dict[str, Any]:
+        """What models can have since the first ones, whose ids and files must stay as they are."""
+        found = {"backbones": dict(self.backbones), "metric": self.metric}
+        return {name: value for name, value in found.items() if value}
 
     def to_json(self) -> str:
-        return json.dumps({"format": FORMAT, **asdict(self), "spec": json.loads(self.spec.to_json())}, sort_keys=True)
+        document = {"format": FORMAT, **asdict(self), "spec": json.loads(self.spec.to_json())}
+        for name in {"backbones", "metric"} - self.later().keys():
+            del document[name]
+        return json.dumps(document, sort_keys=True)
 
 
 def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> Manifest:
@@ -105,6 +117,12 @@ def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> M
             f"{source} uses the fusion {manifest.fusion!r}, this version of Resonance knows {', '.join(FUSION_MODES)}; "
             "update Resonance"
         )
+    odd = sorted({*manifest.backbones.values()} - {*BACKBONE_KINDS})
+    if odd:
+        raise ModelError(
+            f"{source} has a backbone of the kind {odd[0]!r}, this version of Resonance knows "
+            f"{', '.join(BACKBONE_KINDS)}; update Resonance"
+        )
     if manifest.front_end != front_end:
         raise ModelError(
             f"{source} was made for version {manifest.front_end} of the feature front end, this program has version "
@@ -131,5 +149,11 @@ def parsed(document: Mapping[str, Any]) -> Manifest:
         raise ValueError(f"its id should be 16 hexadecimal digits, not {values['id'][:40]!r}")
     if not 1 <= values["dimensions"] <= WIDEST:
         raise ValueError(f"its dimensions should be 1 to {WIDEST}, not {values['dimensions']}")
+    backbones = document.get("backbones", {})
+    if not isinstance(backbones, dict) or not all(isinstance(kind, str) for kind in backbones.values()):
+        raise ValueError("its backbones should be an object of texts")
+    metric = document.get("metric", False)
+    if type(metric) is not bool:
+        raise ValueError(f"its metric should be true or false, not {json.dumps(metric)[:40]}")
     spec = FeatureSpec.from_json(json.dumps(document.get("spec")))
-    return Manifest(spec=spec, **{**values, "tags": tuple(values["tags"])})
+    return Manifest(spec=spec, backbones=backbones, metric=metric, **{**values, "tags": tuple(values["tags"])})

@@ -12,8 +12,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
-    """A tiny network of each fusion with its weights file and its export, the second one for batches of three."""
+    """A tiny network of each fusion with its weights file and its export.
+
+    The second is for batches of three only, the third has residual backbones.
+    """
     from tests.tiny_networks import export
 
     folder = tmp_path_factory.mktemp("exported")
-    return {fusion: export(folder, fusion, batch) for fusion, batch in (("gated_add", None), ("gated_concat", 3))}
+    return {
+        "gated_add": export(folder, "gated_add", None),
+        "gated_concat": export(folder, "gated_concat", 3),
+        "cross_attention": export(folder, "cross_attention", None, "residual"),
+    }

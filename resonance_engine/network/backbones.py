@@ -44,10 +44,64 @@ def moments(x: Tensor) -> Tensor:
     return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
 
 
-def convolution(inputs: int, outputs: int, stride: int | tuple[int, int]) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )
+Stride = tuple[int, int]
+
+
+class Spectral(nn.Sequential):
+    """Convolution over bands and frames, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, stride: Stride) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+        )
+
+
+class Circular(nn.Sequential):
+    """The same over pitch classes and frames, where the octave is a circle."""
+
+    def __init__(self, inputs: int, outputs: int, stride: Stride) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 5, stride=stride, padding=(0, 2), bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.cat([x[:, :, -2:], x, x[:, :, :2]], dim=2)
+        for layer in self:
+            x = layer(x)
+        return x
+
+
+class Residual(nn.Module):
+    """Two layers of a kind, and a shortcut past them (He et al. 2016); the first takes the strides."""
+
+    def __init__(self, layer: type[Spectral | Circular], inputs: int, outputs: int, stride: Stride) -> None:
+        super().__init__()
+        self.first = layer(inputs, outputs, stride)
+        self.second = layer(outputs, outputs, (1, 1))
+        del self.second[2]  # the ReLU comes after the sum
+        self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.second(self.first(x)) + self.shortcut(x))
+
+
+class ResidualLinear(nn.Module):
+    """The same for fully connected layers, of one width throughout."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU())
+        self.second = nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.second(self.first(x)) + x)
+
+
+def stage(kind: str, layer: type[Spectral | Circular], inputs: int, outputs: int, stride: Stride) -> nn.Module:
+    """One step of a CNN: a layer (`plain`), or two with a shortcut (`residual`)."""
+    return Residual(layer, inputs, outputs, stride) if kind == "residual" else layer(inputs, outputs, stride)
 
 
 class TimbreBackbone(nn.Module):
@@ -57,11 +111,13 @@ class TimbreBackbone(nn.Module):
     80 dB below is silence.
     """
 
-    def __init__(self, width: int, bands: int, channels: tuple[int, ...] = (16, 32, 64, 128)) -> None:
+    def __init__(
+        self, width: int, bands: int, kind: str = "plain", channels: tuple[int, ...] = (16, 32, 64, 128)
+    ) -> None:
         super().__init__()
         self.standardize = Standardize(bands, mean=-50.0, deviation=15.0)
         pairs = zip((1, *channels), channels, strict=False)
-        self.layers = nn.Sequential(*(convolution(inputs, outputs, 2) for inputs, outputs in pairs))
+        self.layers = nn.Sequential(*(stage(kind, Spectral, inputs, outputs, (2, 2)) for inputs, outputs in pairs))
         rows = -(-bands // 2 ** len(channels))
         pooled = max(1, rows // FREQUENCIES)
         self.pool = nn.AvgPool2d((pooled, 1))
@@ -85,26 +141,19 @@ class HarmonyBackbone(nn.Module):
     facet), beside a part that keeps the key.
     """
 
-    def __init__(self, width: int, bins: int, channels: tuple[int, ...] = (16, 32, 64)) -> None:
+    def __init__(self, width: int, bins: int, kind: str = "plain", channels: tuple[int, ...] = (16, 32, 64)) -> None:
         super().__init__()
         self.standardize = Standardize(bins, mean=0.3, deviation=0.3)
         strides = ((1, 2), (1, 3), (1, 3))
         pairs = zip((1, *channels), channels, strides, strict=False)
-        self.layers = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(inputs, outputs, (5, 5), stride=stride, padding=(0, 2), bias=False),
-                nn.BatchNorm2d(outputs),
-                nn.ReLU(),
-            )
-            for inputs, outputs, stride in pairs
+        self.layers = nn.Sequential(
+            *(stage(kind, Circular, inputs, outputs, stride) for inputs, outputs, stride in pairs)
         )
         self.project = nn.Linear(4 * channels[-1] + 2 * bins, width)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.standardize(x)
-        patterns = x.unsqueeze(1)
-        for layer in self.layers:
-            patterns = layer(torch.cat([patterns[:, :, -2:], patterns, patterns[:, :, :2]], dim=2))
+        patterns = self.layers(x.unsqueeze(1))
         pooled = torch.cat([moments(patterns.mean(dim=2)), moments(patterns.amax(dim=2))], dim=1)
         return functional.normalize(self.project(torch.cat([pooled, moments(x)], dim=1)), dim=1)
 
@@ -112,18 +161,20 @@ class HarmonyBackbone(nn.Module):
 class RhythmBackbone(nn.Module):
     """How it moves: fully connected layers over the tempo envelope, (windows, lags)."""
 
-    def __init__(self, width: int, lags: int, hidden: int = 256) -> None:
+    def __init__(self, width: int, lags: int, kind: str = "plain", hidden: int = 256) -> None:
         super().__init__()
         self.standardize = Standardize(lags, mean=0.3, deviation=0.2)
         self.layers = nn.Sequential(nn.Linear(lags, hidden), nn.BatchNorm1d(hidden), nn.ReLU())
+        if kind == "residual":
+            self.layers.append(ResidualLinear(hidden))
         self.project = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.normalize(self.project(self.layers(self.standardize(x))), dim=1)
 
 
-# Width of the facet, and the feature's length along its first axis.
-BACKBONES: dict[str, Callable[[int, int], nn.Module]] = {
+# Width of the facet, the feature's length along its first axis, and the kind: plain or residual.
+BACKBONES: dict[str, Callable[[int, int, str], nn.Module]] = {
     "timbre": TimbreBackbone,
     "harmony": HarmonyBackbone,
     "rhythm": RhythmBackbone,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
+import re
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ from resonance_engine.manifest import METADATA_KEY, Manifest
 from resonance_engine.network.files import weight_blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -48,6 +52,15 @@ class Parity:
             and self.cosine > COSINE_TOLERANCE
         )
 
+    def against_tolerances(self) -> list[tuple[str, float, str]]:
+        """Each number with its name and what it must be."""
+        return [
+            ("mean error", self.mae, f"below {MEAN_TOLERANCE:g}"),
+            ("largest error", self.maximum, f"below {MAXIMUM_TOLERANCE:g}"),
+            ("mean squared error", self.mse, f"below {MEAN_TOLERANCE:g}"),
+            ("lowest cosine", self.cosine, f"above {COSINE_TOLERANCE:g}"),
+        ]
+
 
 def example_inputs(manifest: Manifest, windows: int, seed: int = 0) -> tuple[Tensor, ...]:
     """Random features in the ranges that the front end gives: decibels for timbre, 0 to 1 for the others."""
@@ -63,26 +76,29 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
     """Write the network as an ONNX file with its manifest, for any batch of windows or for `batch` of them only.
 
     The file gets the id that belongs to the network's weights, as `save_network` gives it. Raises ModelError, and
-    writes nothing, when onnxruntime's numbers are not PyTorch's.
+    writes nothing, when onnxruntime's numbers are not PyTorch's or ONNX lacks an operator for what the network does.
     """
     network = network.eval()
     inputs = example_inputs(manifest, batch or 2)
     dynamic = None if batch else tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in inputs)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), fewer_words():
         # One batch axis for all inputs is what is meant; and PyTorch complains of itself.
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
-        program = torch.onnx.export(
-            network,
-            inputs,
-            input_names=list(manifest.modalities),
-            output_names=OUTPUTS,
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            dynamic_shapes=(dynamic,) if dynamic else None,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                network,
+                inputs,
+                input_names=list(manifest.modalities),
+                output_names=OUTPUTS,
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+                dynamic_shapes=(dynamic,) if dynamic else None,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise ModelError(inexpressible(error, batch)) from error
     assert program is not None
     model = program.model_proto
     onnx.helper.set_model_props(model, {METADATA_KEY: manifest.sealed(weight_blocks(network)).to_json()})
@@ -93,14 +109,39 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
     buffer = io.BytesIO()
     onnx.save(model, buffer)
     content = buffer.getvalue()
-    parity = compare(content, network, example_inputs(manifest, batch or 5, seed=1))
-    if not parity.holds:
+    found = compare(content, network, example_inputs(manifest, batch or 5, seed=1))
+    if not found.holds:
         raise ModelError(
-            f"The exported model does not give PyTorch's numbers ({parity}); nothing was written. "
+            f"The exported model does not give PyTorch's numbers ({found}); nothing was written. "
             "Try a fixed batch, or another version of torch."
         )
     write_bytes(path, content)
-    return parity
+    return found
+
+
+@contextmanager
+def fewer_words() -> Iterator[None]:
+    """Keep the exporter from telling users that torchvision, which nothing here needs, is not installed."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def inexpressible(error: BaseException, batch: int | None) -> str:
+    """What of a network ONNX has no words for, by the exporter's error, as a sentence with the remedy."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    operator = re.search(r"op='([\w.]+)'|torch\.ops\.([\w.]+)", str(error))
+    what = f"the operator {operator[1] or operator[2]}" if operator else str(error).partition("\n")[0].rstrip(".")
+    remedy = "export it for a fixed batch (--batch 1), or " if batch is None else ""
+    return (
+        f"The network cannot be expressed in ONNX: {what}. Nothing was written; {remedy}use a backbone and a fusion "
+        "that do without it, or run the weights themselves with --backend torch."
+    )
 
 
 def compare(content: bytes, network: ResonanceNetwork, inputs: tuple[Tensor, ...]) -> Parity:
@@ -110,6 +151,11 @@ def compare(content: bytes, network: ResonanceNetwork, inputs: tuple[Tensor, ...
     exported: list[NDArray[np.float32]] = session.run(OUTPUTS, feed)
     with torch.inference_mode():
         expected = [output.numpy() for output in network(*inputs)]
+    return parity(exported, expected)
+
+
+def parity(exported: Sequence[NDArray[np.float32]], expected: Sequence[NDArray[np.float32]]) -> Parity:
+    """How far embeddings, facets and gates, in this order, are from those expected."""
     errors = np.concatenate([(a - b).ravel() for a, b in zip(exported, expected, strict=True)])
     return Parity(
         mae=float(np.abs(errors).mean()),

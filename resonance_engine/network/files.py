@@ -39,6 +39,12 @@ def load_network(path: Path) -> tuple[ResonanceNetwork, Manifest]:
             manifest = read_manifest(file.metadata() or {}, printable(path), FRONT_END_VERSION)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
+        if is_pickle(path):
+            raise ModelError(
+                f"{printable(path)} is a pickle, as torch.save writes it; reading one can run any code, so Resonance "
+                "reads weights from safetensors files alone: train the model again, or save its weights with "
+                "resonance_engine.network.files.save_network."
+            ) from error
         raise ModelError(
             f"{printable(path)} is not a readable weights file ({error}); train or install the model again."
         ) from error
@@ -50,3 +56,12 @@ def load_network(path: Path) -> tuple[ResonanceNetwork, Manifest]:
             f"{printable(path)} holds the weights of another network; train or install the model again."
         ) from error
     return network.eval(), manifest
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file begins like one of torch.save: a zip archive, or a pickle of protocol 2 and later."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x04", b"\x80\x05"))
+    except OSError:
+        return False

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from resonance_engine.errors import ModelError
 from resonance_engine.features.spec import Decoding, FeatureSpec
-from resonance_engine.manifest import FORMAT, FUSION_MODES, METADATA_KEY, Manifest, read_manifest
+from resonance_engine.manifest import BACKBONE_KINDS, FORMAT, FUSION_MODES, METADATA_KEY, Manifest, read_manifest
 
 MANIFEST = Manifest("soundtrack", "1", "MIT", FeatureSpec(), 1, tags=("calm", "loud")).sealed([b"weights"])
 
@@ -31,10 +31,33 @@ def changed(**values: Any) -> str:
     dimensions=st.integers(1, 4096),
     tags=st.lists(st.text()),
     fusion=st.sampled_from(FUSION_MODES),
+    backbones=st.dictionaries(st.sampled_from(MANIFEST.modalities), st.sampled_from(BACKBONE_KINDS)),
+    metric=st.booleans(),
 )
-def test_what_is_written_is_read(name: str, version: str, dimensions: int, tags: list[str], fusion: str) -> None:
-    made = replace(MANIFEST, name=name, version=version, dimensions=dimensions, tags=tuple(tags), fusion=fusion)
+def test_what_is_written_is_read(
+    name: str, version: str, dimensions: int, tags: list[str], fusion: str, backbones: dict[str, str], metric: bool
+) -> None:
+    made = replace(
+        MANIFEST,
+        name=name,
+        version=version,
+        dimensions=dimensions,
+        tags=tuple(tags),
+        fusion=fusion,
+        backbones=backbones,
+        metric=metric,
+    )
     assert read(made.to_json()) == made
+
+
+def test_other_parts_make_another_model() -> None:
+    residual, mapped = replace(MANIFEST, backbones={"timbre": "residual"}), replace(MANIFEST, metric=True)
+    assert len({made.sealed([b"weights"]).id for made in (MANIFEST, residual, mapped)}) == 3
+    assert replace(residual, backbones={}).sealed([b"weights"]).id == MANIFEST.id
+
+
+def test_what_the_first_models_had_is_written_as_then() -> None:
+    assert not {"backbones", "metric"} & json.loads(MANIFEST.to_json()).keys()
 
 
 def test_a_later_field_is_ignored() -> None:
@@ -56,6 +79,10 @@ def test_modalities_are_in_the_order_of_the_network() -> None:
         (changed(front_end=True), "its front_end should be a whole number, not true"),
         (changed(tags="calm"), "its tags should be a list"),
         (changed(tags=[1]), "its tags should be texts"),
+        (changed(backbones=["residual"]), "its backbones should be an object of texts"),
+        (changed(metric=1), "its metric should be true or false, not 1"),
+        (changed(backbones={"timbre": 1}), "its backbones should be an object of texts"),
+        (changed(backbones={"timbre": "transformer"}), "a backbone of the kind 'transformer'"),
         (changed(id=""), "its id should be 16 hexadecimal digits"),
         (changed(id="../../../../etc/x"), "its id should be 16 hexadecimal digits"),
         (changed(dimensions=0), "its dimensions should be 1 to 4096, not 0"),

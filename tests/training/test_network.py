@@ -13,16 +13,19 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.features.spec import FeatureSpec, Framing, TimbreSpec
-from resonance_engine.manifest import FUSION_MODES
+from resonance_engine.manifest import BACKBONE_KINDS, FUSION_MODES
 from resonance_engine.network.backbones import (
     BACKBONES,
     HarmonyBackbone,
+    Residual,
+    ResidualLinear,
     RhythmBackbone,
+    Spectral,
     Standardize,
     TimbreBackbone,
     moments,
 )
-from resonance_engine.network.fusion import FUSIONS, GatedAdd, GatedConcat, Gates
+from resonance_engine.network.fusion import FUSIONS, CrossAttention, GatedAdd, GatedConcat, Gates
 from resonance_engine.network.model import ResonanceNetwork
 from tests.tiny_models import MANIFEST, features
 from tests.tiny_networks import tiny_network
@@ -32,33 +35,57 @@ def inputs(count: int, seed: int = 0) -> list[torch.Tensor]:
     return [torch.from_numpy(values) for values in features(count, seed).values()]
 
 
+@pytest.mark.parametrize("backbone", BACKBONE_KINDS)
 @pytest.mark.parametrize("fusion", FUSION_MODES)
 class TestWhole:
-    def test_lengths_and_sums(self, fusion: str) -> None:
+    def test_lengths_and_sums(self, fusion: str, backbone: str) -> None:
         with torch.inference_mode():
-            embedding, facets, gates = tiny_network(fusion)(*inputs(5))
+            embedding, facets, gates = tiny_network(fusion, backbone=backbone)(*inputs(5))
         assert (embedding.shape, facets.shape, gates.shape) == ((5, 16), (5, 3, 16), (5, 3))
         torch.testing.assert_close(embedding.norm(dim=1), torch.ones(5))
         torch.testing.assert_close(facets.norm(dim=2), torch.ones(5, 3))
         torch.testing.assert_close(gates.sum(dim=1), torch.ones(5))
         assert (gates > 0).all()
 
-    def test_a_window_alone_and_among_others(self, fusion: str) -> None:
-        network, together = tiny_network(fusion), inputs(5)
+    def test_a_window_alone_and_among_others(self, fusion: str, backbone: str) -> None:
+        network, together = tiny_network(fusion, backbone=backbone), inputs(5)
         with torch.inference_mode():
             whole = network(*together)
             alone = network(*(values[3:4] for values in together))
         for found, expected in zip(alone, whole, strict=True):
             torch.testing.assert_close(found[0], expected[3], atol=1e-6, rtol=0)
 
-    def test_every_parameter_learns(self, fusion: str) -> None:
-        network = tiny_network(fusion).train()
+    def test_every_parameter_learns(self, fusion: str, backbone: str) -> None:
+        network = tiny_network(fusion, backbone=backbone).train()
         embedding, facets, _ = network(*inputs(6))
         torch.autograd.backward((embedding[:3] * embedding[3:]).sum() + (facets[:3] * facets[3:]).sum())
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
             assert torch.isfinite(parameter.grad).all(), name
             assert parameter.grad.abs().max() > 0, name
+
+
+def test_a_linear_map_follows_the_fusion() -> None:
+    network, mapped = tiny_network(), tiny_network()
+    first, second = torch.randn(16, 16), torch.randn(16, 16)
+    with torch.inference_mode():
+        embedding, facets, gates = network(*inputs(5))
+        mapped.transform(first)
+        mapped.transform(second)
+        found = mapped(*inputs(5))
+    expected = torch.nn.functional.normalize(embedding @ (second @ first).T, dim=1)
+    torch.testing.assert_close(found[0], expected)
+    torch.testing.assert_close(found[1:], (facets, gates))
+
+
+def test_a_fresh_linear_map_changes_nothing() -> None:
+    torch.manual_seed(0)
+    network = ResonanceNetwork.from_manifest(replace(MANIFEST, metric=True)).eval()
+    assert network.metric is not None
+    with torch.inference_mode():
+        mapped = network(*inputs(3))[0]
+        network.metric = None
+        torch.testing.assert_close(network(*inputs(3))[0], mapped)
 
 
 def test_each_fusion_of_a_manifest_exists() -> None:
@@ -164,3 +191,44 @@ class TestParts:
         # sigmoid(0) = 1/2 and sigmoid(-log 2) = 1/3.
         torch.testing.assert_close(gates, torch.tensor([[0.6, 0.4]]))
         torch.testing.assert_close(embedding, torch.tensor([[3.0, 2.0]]) / 13**0.5)
+
+    def test_cross_attention_against_pytorch(self) -> None:
+        """torch.nn.MultiheadAttention with the same weights answers the same."""
+        torch.manual_seed(0)
+        width, inner = 6, 8
+        fusion = CrossAttention(3, width, inner, heads=2)
+        reference = torch.nn.MultiheadAttention(inner, 2, batch_first=True)
+        with torch.no_grad():
+            reference.in_proj_weight.copy_(torch.eye(inner).repeat(3, 1))
+            reference.in_proj_bias.zero_()
+            reference.out_proj.weight.copy_(torch.eye(inner))
+            reference.out_proj.bias.zero_()
+            facets = torch.nn.functional.normalize(torch.randn(4, 3, width), dim=2)
+            named = facets + fusion.names
+            heard, _ = reference(fusion.ask(named), fusion.offer(named), fusion.tell(facets))
+            changed = torch.nn.functional.normalize(facets + fusion.answer(heard), dim=2)
+            gates = fusion.gates(changed)
+            expected = torch.nn.functional.normalize((gates[:, :, None] * changed).sum(dim=1), dim=1)
+            embedding, found = fusion(facets)
+        torch.testing.assert_close(embedding, expected)
+        torch.testing.assert_close(found, gates)
+
+    def test_cross_attention_without_an_answer_is_gated_add(self) -> None:
+        attention, plain = CrossAttention(3, 6), GatedAdd(3, 6)
+        plain.gates.load_state_dict(attention.gates.state_dict())
+        with torch.no_grad():
+            attention.answer.weight.zero_()
+            facets = torch.nn.functional.normalize(torch.randn(4, 3, 6), dim=2)
+            for found, expected in zip(attention(facets), plain(facets), strict=True):
+                torch.testing.assert_close(found, expected)
+
+    def test_residual_layers_can_pass_their_input_on(self) -> None:
+        """With the second layer silent, what is left is the shortcut."""
+        image, stage = torch.randn(2, 3, 8, 10), Residual(Spectral, 3, 4, (2, 2)).eval()
+        flat, layer = torch.randn(2, 5), ResidualLinear(5).eval()
+        with torch.no_grad():
+            for norm in (stage.second[1], layer.second[1]):
+                norm.weight.zero_()
+            torch.testing.assert_close(stage(image), stage.shortcut(image).relu())
+            torch.testing.assert_close(layer(flat), flat.relu())
+        assert stage(image).shape == Spectral(3, 4, (2, 2))(image).shape
