@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Array = NDArray[np.float64]
 
@@ -27,21 +31,24 @@ class Relevance:
     relevant: NDArray[np.bool_]
     allowed: NDArray[np.bool_]
 
+    def without(self, labels: Sequence[str]) -> Relevance:
+        """The same, with the candidates that share the query's label taken out; an empty label takes none out."""
+        allowed = self.allowed & ~matches(labels)
+        return Relevance(self.relevant & allowed, allowed)
 
-def same_label(labels: list[str], filtered: list[str] | None = None) -> Relevance:
+
+def same_label(labels: Sequence[str], filtered: Sequence[str] | None = None) -> Relevance:
     """Tracks of one label belong together; candidates that share the query's `filtered` label do not take part.
 
     An empty label matches nothing: tracks without an artist stay in under an artist filter.
     """
-    relevant = matches(labels)
-    allowed = ~np.eye(len(labels), dtype=bool)
-    if filtered is not None:
-        allowed &= ~matches(filtered)
-    return Relevance(relevant & allowed, allowed)
+    others = ~np.eye(len(labels), dtype=bool)
+    unfiltered = Relevance(matches(labels) & others, others)
+    return unfiltered if filtered is None else unfiltered.without(filtered)
 
 
-def matches(labels: list[str]) -> NDArray[np.bool_]:
-    values = np.array(labels)
+def matches(labels: Sequence[str]) -> NDArray[np.bool_]:
+    values = np.array(labels, np.str_)
     equal: NDArray[np.bool_] = (values[:, None] == values[None, :]) & (values != "")[:, None]
     return equal
 
@@ -75,6 +82,11 @@ def average_precision(hits: NDArray[np.bool_]) -> Array:
     return answered(hits, means)
 
 
+def reciprocal_rank(hits: NDArray[np.bool_]) -> Array:
+    """RR: one over the place of the first relevant track."""
+    return answered(hits, 1.0 / (hits.argmax(axis=1) + 1.0) if hits.shape[1] else np.zeros(len(hits)))
+
+
 def answered(hits: NDArray[np.bool_], values: Array) -> Array:
     """The values of the queries that something relevant exists for, NaN for the others."""
     return np.where(hits.any(axis=1), values, np.nan)
@@ -90,7 +102,7 @@ def hub_skewness(similarity: Array, k: int = 10) -> float:
 
 
 def bootstrap_interval(
-    values: Array, groups: list[str], rng: np.random.Generator, draws: int = 2000, level: float = 0.95
+    values: Array, groups: Sequence[str], rng: np.random.Generator, draws: int = 2000, level: float = 0.95
 ) -> tuple[float, float]:
     """Interval of the mean of `values` when whole groups (soundtracks, albums) are drawn with replacement.
 

@@ -1,12 +1,13 @@
-"""Artist, title and album are read from whatever kind of tag the file carries."""
+"""Names and genre are read from whatever kind of tag the file carries."""
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import mutagen
 import pytest
-from mutagen.id3 import ID3, TALB, TIT2, TPE1
+from mutagen.id3 import ID3, TALB, TCON, TIT2, TPE1, TPE2
 
 from resonance_engine.audio import Tags, tags
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio
@@ -14,13 +15,15 @@ from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio
 if TYPE_CHECKING:
     from pathlib import Path
 
-ARTIST, TITLE, ALBUM = "Sigur Rós", "Ára bátur", "Með suð…"
+TAGS = Tags(artist="Sigur Rós", title="Ára bátur", album="Með suð…", albumartist="Þeir", genre="Post-Rock")
 
+FRAMES = (TPE1, TIT2, TALB, TPE2, TCON)
+MP4 = ("\xa9ART", "\xa9nam", "\xa9alb", "aART", "\xa9gen")
 NAMES = {
-    "aac": ("\xa9ART", "\xa9nam", "\xa9alb"),
-    "alac": ("\xa9ART", "\xa9nam", "\xa9alb"),
-    "wma": ("Author", "Title", "WM/AlbumTitle"),
-    "wavpack": ("Artist", "Title", "Album"),
+    "aac": MP4,
+    "alac": MP4,
+    "wma": ("Author", "Title", "WM/AlbumTitle", "WM/AlbumArtist", "WM/Genre"),
+    "wavpack": ("Artist", "Title", "Album", "Album Artist", "Genre"),
 }
 """How mutagen names them; elsewhere they are Vorbis comments or ID3 frames."""
 
@@ -36,15 +39,15 @@ def test_tags_of_every_format(path: Path, kind: str) -> None:
     if kind in ("mp3", "wav", "aiff"):
         if file.tags is None:
             file.add_tags()
-        for frame, text in ((TPE1, ARTIST), (TIT2, TITLE), (TALB, ALBUM)):
+        for frame, text in zip(FRAMES, astuple(TAGS), strict=True):
             file.tags.add(frame(encoding=1, text=text))
     else:
-        names = NAMES.get(kind, ("ARTIST", "TITLE", "ALBUM"))
-        for name, text in zip(names, (ARTIST, TITLE, ALBUM), strict=True):
+        names = NAMES.get(kind, ("ARTIST", "TITLE", "ALBUM", "ALBUMARTIST", "GENRE"))
+        for name, text in zip(names, astuple(TAGS), strict=True):
             file[name] = text
     file.save()
 
-    assert tags(path) == Tags(artist=ARTIST, title=TITLE, album=ALBUM)
+    assert tags(path) == TAGS
 
 
 @pytest.mark.parametrize("kind", MUSIC_FORMATS)
@@ -56,7 +59,7 @@ def test_a_file_without_tags_has_empty_ones(path: Path) -> None:
 def test_id3v1_alone_is_read(path: Path) -> None:
     ID3().save(path)
     with path.open("ab") as file:
-        file.write(b"TAG" + b"Old title".ljust(30, b"\0") + b"Old artist".ljust(30, b"\0") + bytes(65))
+        file.write(b"TAG" + b"Old title".ljust(30, b"\0") + b"Old artist".ljust(30, b"\0") + bytes(64) + b"\xff")
 
     assert tags(path) == Tags(artist="Old artist", title="Old title")
 

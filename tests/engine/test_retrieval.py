@@ -17,6 +17,7 @@ from resonance_engine.evaluation.retrieval import (
     precision_at,
     ranked_relevance,
     recall_at,
+    reciprocal_rank,
     same_label,
 )
 
@@ -29,6 +30,7 @@ METRICS = {
     "R@5": lambda hits: recall_at(hits, 5),
     "P@3": lambda hits: precision_at(hits, 3),
     "AP": average_precision,
+    "RR": reciprocal_rank,
 }
 
 
@@ -65,6 +67,18 @@ def test_a_query_that_nothing_answers_has_no_value(name: str) -> None:
     assert np.isnan(values).tolist() == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("hits", "expected"),
+    [(ranking(1, 0, 1), 1.0), (ranking(0, 1, 1), 1 / 2), (ranking(0, 0, 0, 1), 1 / 4), (ranking(1), 1.0)],
+)
+def test_the_reciprocal_rank_is_that_of_the_first_that_is_relevant(hits: NDArray[np.bool_], expected: float) -> None:
+    assert reciprocal_rank(hits) == [expected]
+
+
+def test_nothing_to_rank_has_no_reciprocal_rank() -> None:
+    assert np.isnan(reciprocal_rank(np.zeros((2, 0), bool))).all()
+
+
 class TestRelevance:
     ARTISTS = ("x", "x", "y", "", "")
     ALBUMS = ("a", "a", "a", "a", "b")
@@ -82,6 +96,12 @@ class TestRelevance:
         relevance = same_label(list(self.ARTISTS))
         assert not relevance.relevant[3:].any()
         assert relevance.allowed[3, 4]
+
+    def test_several_filters_leave_out_what_any_of_them_does(self) -> None:
+        genre = same_label(["g"] * 5).without(self.ARTISTS).without(self.ALBUMS)
+        assert genre.allowed[2].tolist() == [False, False, False, False, True]
+        assert genre.relevant[4].tolist() == [True, True, True, True, False]
+        assert not (genre.relevant & ~genre.allowed).any()
 
     @given(LABELS, LABELS)
     def test_what_is_left_out_takes_no_place(self, labels: list[str], filtered: list[str]) -> None:
@@ -102,7 +122,7 @@ def test_a_perfect_ranking_gives_one(labels: list[str]) -> None:
     relevance = same_label(labels)
     hits, _ = ranked_relevance(relevance.relevant.astype(np.float64), relevance)
     answerable = relevance.relevant.any(axis=1)
-    for values in (recall_at(hits, 1), average_precision(hits)):
+    for values in (recall_at(hits, 1), average_precision(hits), reciprocal_rank(hits)):
         assert values[answerable].tolist() == [1.0] * int(answerable.sum())
 
 

@@ -1,0 +1,68 @@
+"""Does feedback or diversity find more? The search itself, with each song as a query, option by option."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resonance_engine.search.ranking import Ranking, neighbours
+from resonance_engine.vector_index import VectorIndex
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from resonance_engine.evaluation.retrieval import Array, Relevance
+
+SHOWN = 20  # tracks in a list, as a query shows by default
+FIRST = 5
+MOST_QUERIES = 1000  # asked of the search one by one, a few milliseconds each
+PLAIN = "plain"
+VARIANTS = {
+    PLAIN: Ranking(SHOWN),
+    "PRF 5": Ranking(SHOWN, prf=5),
+    "MMR 0.3": Ranking(SHOWN, rerank="mmr", lambda_div=0.3),
+    "PRF 5 + MMR 0.3": Ranking(SHOWN, prf=5, rerank="mmr", lambda_div=0.3),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Lists:
+    """What the lists of all queries were like, one value per query, NaN where nothing is relevant.
+
+    `recall` is recall@5; `reciprocal_rank` is that of the first relevant track of the list, 0 where the list has none;
+    `alike` is the mean cosine of the list's tracks with one another: diversity shall lower it.
+    """
+
+    recall: Array
+    reciprocal_rank: Array
+    alike: Array
+
+
+def lists(vectors: NDArray[np.float32], relevance: Relevance, ranking: Ranking) -> Lists:
+    """Ask an exact index of the vectors (n, d) of unit length for what is near each of them, with this ranking.
+
+    Of very many queries 1000 are asked, always the same ones.
+    """
+    index = VectorIndex(np.arange(len(vectors)), vectors)
+    values = np.full((3, len(vectors)), np.nan)
+    answerable = np.flatnonzero(relevance.relevant.any(axis=1))
+    if len(answerable) > MOST_QUERIES:
+        answerable = np.random.default_rng(0).choice(answerable, MOST_QUERIES, replace=False)
+    for query in answerable:
+        left_out = np.flatnonzero(~relevance.allowed[query])
+        found = neighbours(index, vectors[query, None], ranking, exclude=left_out)
+        ids = np.array([each.id for each in found])
+        hits = relevance.relevant[query, ids]
+        first = 1.0 / (hits.argmax() + 1.0) if hits.any() else 0.0
+        values[:, query] = hits[:FIRST].any(), first, mean_cosine(vectors[ids])
+    return Lists(*values)
+
+
+def mean_cosine(vectors: NDArray[np.float32]) -> float:
+    """Mean over all pairs of unit vectors (n, d); NaN for fewer than two."""
+    count = len(vectors)
+    if count < 2:
+        return float("nan")
+    return float((np.square(vectors.sum(axis=0)).sum() - count) / (count * (count - 1)))
