@@ -30,6 +30,9 @@ OPENING = 180.0
 WHOLE = 0.95
 """Share of a window that the file must supply for the window to count."""
 
+ALBUM_ARTIST = ("album_artist", "albumartist", "album artist")
+"""How FFmpeg calls the album artist; it translates only some kinds of tag."""
+
 SILENCE = 1e-4
 """Peak at or below which a window is silent: -80 dB, three steps of 16 bits."""
 
@@ -56,6 +59,8 @@ class Tags:
     artist: str = ""
     title: str = ""
     album: str = ""
+    albumartist: str = ""
+    genre: str = ""
 
 
 def read_windows(path: Path, decoding: Decoding) -> Recording:
@@ -70,14 +75,16 @@ def read_windows(path: Path, decoding: Decoding) -> Recording:
 
 
 def tags(path: Path) -> Tags:
-    """Artist, title and album as the file states them.
+    """Artist, title, album, album artist and genre as the file states them.
 
     In any kind of tag that FFmpeg reads: all that are usual, but not APEv2 in MP3. Raises AudioError for a file
     that is not audio; never for odd tags.
     """
     with open_audio(path) as source:
         found = {name: text.replace("\0", " ").strip() for name, text in source.metadata.items()}
-    return Tags(found.get("artist", ""), found.get("title", ""), found.get("album", ""))
+    albumartist = next((found[name] for name in ALBUM_ARTIST if found.get(name)), "")
+    artist, title, album, genre = (found.get(name, "") for name in ("artist", "title", "album", "genre"))
+    return Tags(artist, title, album, albumartist, genre)
 
 
 def window_starts(duration: float, decoding: Decoding) -> tuple[float, ...]:
