@@ -5,6 +5,9 @@
   x ModelError      a model that cannot be used
   x StoreError      the sidecar database cannot be used
   x CatalogError    a catalog folder cannot be read or written
+  x ConfigError     what training is told to do is not understood or impossible
+  x CacheError      a feature cache cannot be used or trusted
+  x TrainingError   training cannot begin or go on
 """
 
 from __future__ import annotations
@@ -41,6 +44,18 @@ class StoreError(ResonanceError):
 
 class CatalogError(ResonanceError):
     """A catalog folder cannot be read or written."""
+
+
+class ConfigError(ResonanceError):
+    """A setting, or a file or library that settings name, is not understood or cannot be."""
+
+
+class CacheError(ResonanceError):
+    """A feature cache cannot be read or written, or holds what its front end cannot have made."""
+
+
+class TrainingError(ResonanceError):
+    """Training cannot begin or go on."""
 
 
 def printable(path: Path | bytes | str) -> str:

@@ -14,23 +14,26 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from resonance_engine.errors import AudioError, ModelError
+from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.wire import Message, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Verbs = dict[str, Callable[[Path], Message]]
 
-def serve(model: Path, backend: str, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Load the model, then answer until nobody asks any more; raises BrokenPipeError when nobody listens."""
+
+def serve(prepared: Callable[[], tuple[Message, Verbs]], requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Make ready and say for what, then answer until nobody asks; raises BrokenPipeError when nobody listens."""
     try:
-        verbs = prepared(model, backend, answers)
-    except ModelError as error:
-        send(answers, Message({"model_error": str(error)}))
+        introduction, verbs = prepared()
+    except ResonanceError as error:
+        send(answers, Message({"unusable": str(error)}))
         return
     except ImportError as error:
-        send(answers, Message({"model_error": f"A library does not load ({error}); install beets-resonance again."}))
+        send(answers, Message({"unusable": f"A library does not load ({error}); install beets-resonance again."}))
         return
+    send(answers, introduction)
     while True:
         try:
             request = receive(requests)
@@ -51,10 +54,16 @@ def serve(model: Path, backend: str, requests: IO[bytes], answers: IO[bytes]) ->
             send(answers, Message({"reason": f"it could not be analysed ({detail})"}))
 
 
-def prepared(model: Path, backend: str, answers: IO[bytes]) -> dict[str, Callable[[Path], Message]]:
-    """What can be asked of a file, once the model is loaded and described."""
+def identify(path: Path) -> Message:
+    from resonance_engine.audio import content_key
+
+    return Message({"key": content_key(path).hex()})
+
+
+def embedding(model: Path, backend: str) -> tuple[Message, Verbs]:
+    """A description of the model, once it is loaded, and what can be asked of a file."""
     from resonance_engine.analysis import EXTRACTOR_VERSION, analysis
-    from resonance_engine.audio import content_key, read_windows
+    from resonance_engine.audio import read_windows
     from resonance_engine.encoder import Encoder
     from resonance_engine.features import FrontEnd
 
@@ -62,10 +71,7 @@ def prepared(model: Path, backend: str, answers: IO[bytes]) -> dict[str, Callabl
     manifest = encoder.manifest
     front_end = FrontEnd(manifest.spec)
     described = {"id": manifest.id, "name": manifest.name, "version": manifest.version}
-    send(answers, Message({**described, "dimensions": manifest.dimensions, "modalities": manifest.modalities}))
-
-    def identify(path: Path) -> Message:
-        return Message({"key": content_key(path).hex()})
+    introduction = Message({**described, "dimensions": manifest.dimensions, "modalities": manifest.modalities})
 
     def embed(path: Path) -> Message:
         recording = read_windows(path, manifest.spec.decoding)
@@ -78,15 +84,20 @@ def prepared(model: Path, backend: str, answers: IO[bytes]) -> dict[str, Callabl
         header = {"starts": recording.starts, "gates": heard.gates, "attributes": attributes}
         return Message({**header, "extractor": str(EXTRACTOR_VERSION)}, arrays)
 
-    return {"identify": identify, "embed": embed}
+    return introduction, {"identify": identify, "embed": embed}
 
 
-def main() -> None:
+def answer(prepared: Callable[[], tuple[Message, Verbs]]) -> None:
+    """Serve on the standard streams, as a child of `worker`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else may write between the messages
     with suppress(BrokenPipeError):  # the parent is gone
-        serve(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer, answers)
+        serve(prepared, sys.stdin.buffer, answers)
+
+
+def main() -> None:
+    answer(lambda: embedding(Path(sys.argv[1]), sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -6,15 +6,13 @@ import os
 import sys
 import threading
 import time
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, Self
 
 from resonance_engine.child import Child, ChildDied
 from resonance_engine.errors import AudioError, ModelError, ResonanceError, printable
+from resonance_engine.pool import Pool
 from resonance_engine.wire import Message
 
 if TYPE_CHECKING:
@@ -58,56 +56,34 @@ class ModelDescription:
     modalities: tuple[str, ...]
 
 
-class Worker:
-    """One child process that listens to one file at a time; it is started when first needed and replaced when it dies.
+class FileProcess:
+    """One child process that is asked about one file at a time; started when first needed, replaced when it dies.
 
-    Raises ModelError when the model cannot be used, AudioError for anything that goes wrong with a file, also when one
-    of its steps (identifying, embedding) takes longer than `timeout` seconds, and ResonanceError once it is closed.
+    A subclass says what is started and what it is for. Raises `unusable` when the child does not start, AudioError for
+    anything that goes wrong with a file, also when a question takes longer than `timeout` seconds, and ResonanceError
+    once it is closed.
     """
 
-    def __init__(self, model: Path, timeout: float = TIMEOUT, backend: str = "auto") -> None:
-        self.model = model
-        self.backend = backend
+    purpose = "listens"
+    unusable: type[ResonanceError] = ResonanceError
+
+    def __init__(self, timeout: float = TIMEOUT) -> None:
         self.timeout = timeout
-        self.described: ModelDescription | None = None
         self.child: Child | None = None
         self.closed = False
         self.asking = threading.Lock()  # one question at a time
         self.starting = threading.Lock()  # no child starts once `closed`
 
-    def listen(self, path: Path, wanted: Callable[[bytes], bool]) -> Listened:
-        """Identify the sound in a file and, if its content key is `wanted`, embed it."""
-        self.description()  # the time that a start takes is not the file's
-        started = time.monotonic()
-        key = bytes.fromhex(self.ask("identify", path).header["key"])
-        if not wanted(key):
-            return Listened(path, key, time.monotonic() - started)
-        from resonance_engine.encoder import TrackEmbedding
+    def command(self) -> list[str]:
+        """How the child is started."""
+        raise NotImplementedError
 
-        answer = self.ask("embed", path)
-        names = list(answer.header["gates"])
-        return Listened(
-            path=path,
-            key=key,
-            seconds=time.monotonic() - started,
-            embedding=TrackEmbedding(
-                embedding=answer.arrays["embedding"],
-                facets={name: answer.arrays[f"facet:{name}"] for name in names},
-                gates=answer.header["gates"],
-                windows=answer.arrays["windows"],
-            ),
-            starts=tuple(answer.header["starts"]),
-            attributes=answer.header["attributes"],
-            extractor=answer.header["extractor"],
-        )
+    def introduced(self, header: dict[str, Any]) -> None:
+        """Take note of what a new child says of itself."""
 
-    def description(self) -> ModelDescription:
-        """The model that this worker runs; starts the child if need be."""
-        if self.described is None:
-            with self.asking:
-                self.running()
-        assert self.described is not None
-        return self.described
+    def identify(self, path: Path) -> bytes:
+        """The content key of the sound in a file."""
+        return bytes.fromhex(self.ask("identify", path).header["key"])
 
     def ask(self, verb: str, path: Path) -> Message:
         """The child's answer to a question about a file."""
@@ -143,7 +119,7 @@ class Worker:
         return child
 
     def running(self) -> Child:
-        """The child, started with its model loaded."""
+        """The child, started and introduced."""
         if self.child is not None:
             return self.child
         with self.starting:
@@ -152,29 +128,22 @@ class Worker:
             try:
                 child = self.child = Child(self.command(), environment())
             except OSError as error:
-                raise ModelError(f"A process for {printable(self.model)} does not start: {error.strerror}.") from error
+                raise self.unusable(f"A process that {self.purpose} does not start: {error.strerror}.") from error
         try:
             header = child.receive(STARTUP_TIMEOUT).header
-            if "model_error" in header:
-                raise ModelError(header["model_error"])
-            described = ModelDescription(**{**header, "modalities": tuple(header["modalities"])})
-            if self.described not in (None, described):
-                raise ModelError(f"The model {printable(self.model)} was changed meanwhile; start again.")
+            if "unusable" in header:
+                raise self.unusable(header["unusable"])
+            self.introduced(header)
         except (ChildDied, TimeoutError) as error:
             self.end()
             if self.closed:
                 raise stopped() from error
             how = f"starting it {error}" if isinstance(error, ChildDied) else f"not within {STARTUP_TIMEOUT:g} s"
-            raise ModelError(f"The process that runs {printable(self.model)} does not start: {how}.") from error
+            raise self.unusable(f"The process that {self.purpose} does not start: {how}.") from error
         except BaseException:
             self.end()
             raise
-        self.described = described
         return child
-
-    def command(self) -> list[str]:
-        """How the child is started: this interpreter, with `listener`."""
-        return [sys.executable, "-P", "-m", "resonance_engine.listener", os.fspath(self.model), self.backend]
 
     def end(self) -> None:
         """End the child, if there is one; the next question starts another."""
@@ -204,14 +173,72 @@ class Worker:
         self.close()
 
 
-class WorkerPool:
-    """`count` workers side by side."""
+class Worker(FileProcess):
+    """A child process that embeds files with a model.
+
+    Raises ModelError when the model cannot be used, AudioError for anything that goes wrong with a file, also when one
+    of its steps (identifying, embedding) takes longer than `timeout` seconds, and ResonanceError once it is closed.
+    """
+
+    unusable = ModelError
+
+    def __init__(self, model: Path, timeout: float = TIMEOUT, backend: str = "auto") -> None:
+        super().__init__(timeout)
+        self.model = model
+        self.backend = backend
+        self.purpose = f"runs {printable(model)}"
+        self.described: ModelDescription | None = None
+
+    def listen(self, path: Path, wanted: Callable[[bytes], bool]) -> Listened:
+        """Identify the sound in a file and, if its content key is `wanted`, embed it."""
+        self.description()  # the time that a start takes is not the file's
+        started = time.monotonic()
+        key = self.identify(path)
+        if not wanted(key):
+            return Listened(path, key, time.monotonic() - started)
+        from resonance_engine.encoder import TrackEmbedding
+
+        answer = self.ask("embed", path)
+        names = list(answer.header["gates"])
+        return Listened(
+            path=path,
+            key=key,
+            seconds=time.monotonic() - started,
+            embedding=TrackEmbedding(
+                embedding=answer.arrays["embedding"],
+                facets={name: answer.arrays[f"facet:{name}"] for name in names},
+                gates=answer.header["gates"],
+                windows=answer.arrays["windows"],
+            ),
+            starts=tuple(answer.header["starts"]),
+            attributes=answer.header["attributes"],
+            extractor=answer.header["extractor"],
+        )
+
+    def description(self) -> ModelDescription:
+        """The model that this worker runs; starts the child if need be."""
+        if self.described is None:
+            with self.asking:
+                self.running()
+        assert self.described is not None
+        return self.described
+
+    def introduced(self, header: dict[str, Any]) -> None:
+        described = ModelDescription(**{**header, "modalities": tuple(header["modalities"])})
+        if self.described not in (None, described):
+            raise ModelError(f"The model {printable(self.model)} was changed meanwhile; start again.")
+        self.described = described
+
+    def command(self) -> list[str]:
+        """How the child is started: this interpreter, with `listener`."""
+        return [sys.executable, "-P", "-m", "resonance_engine.listener", os.fspath(self.model), self.backend]
+
+
+class WorkerPool(Pool[Worker]):
+    """`count` workers with one model side by side."""
 
     def __init__(self, model: Path, count: int = 1, timeout: float = TIMEOUT, backend: str = "auto") -> None:
-        self.workers = [Worker(model, timeout, backend) for _ in range(count)]
-        self.idle: LifoQueue[Worker] = LifoQueue()  # the last one used is the one surely started
-        for worker in reversed(self.workers):
-            self.idle.put(worker)
+        super().__init__([Worker(model, timeout, backend) for _ in range(count)])
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
@@ -221,29 +248,7 @@ class WorkerPool:
         Ending the iteration early gives up what was not begun; what was begun ends by itself or with `close`.
         """
         self.description()
-
-        def one(path: Path) -> Listened | AudioError:
-            worker = self.idle.get()
-            try:
-                return worker.listen(path, wanted)
-            except AudioError as error:
-                return error
-            finally:
-                self.idle.put(worker)
-
-        executor = ThreadPoolExecutor(len(self.workers))
-        pending: deque[tuple[Path, Future[Listened | AudioError]]] = deque()
-        try:
-            for path in paths:
-                pending.append((path, executor.submit(one, path)))
-                if len(pending) >= AHEAD * len(self.workers):
-                    first, future = pending.popleft()
-                    yield first, future.result()
-            while pending:
-                first, future = pending.popleft()
-                yield first, future.result()
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+        yield from self.each(paths, lambda worker, path: worker.listen(path, wanted), AHEAD)
 
     def description(self) -> ModelDescription:
         """The model that the workers run, all of them the same."""
@@ -251,19 +256,6 @@ class WorkerPool:
         for worker in self.workers:
             worker.described = described
         return described
-
-    def close(self) -> None:
-        """End all children, whatever they are doing."""
-        for worker in self.workers:
-            worker.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def environment() -> dict[str, str]:

@@ -18,12 +18,13 @@ SAMPLE = 500  # windows that means and deviations are measured on
 
 def standardize(network: ResonanceNetwork, windows: WindowSet) -> None:
     """Set the networks' input standardisation to the means and deviations of (a sample of) the training windows."""
-    rows = np.linspace(0, len(windows.song) - 1, min(SAMPLE, len(windows.song))).astype(int)
+    rows = np.linspace(0, len(windows.song) - 1, min(SAMPLE, len(windows.song))).astype(np.intp)
+    features = windows.rows(rows)
     for name in network.modalities:
         backbone = network.backbones[name]
         layer = backbone.standardize
         assert isinstance(layer, Standardize)
-        values = torch.from_numpy(windows.features[name][rows].astype(np.float32))
+        values = torch.from_numpy(features[name])
         prepare = getattr(backbone, "prepare", None)
         if prepare is not None:
             values = prepare(values)

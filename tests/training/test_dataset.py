@@ -1,8 +1,11 @@
-"""Windows of recordings, from a cache on disk to batches of views."""
+"""Windows of songs, from a feature cache to batches of views."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,87 +16,137 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.audio import read_windows
-from resonance_engine.errors import AudioError
-from resonance_engine.features import FrontEnd
-from resonance_engine.training import features as features_module
-from resonance_engine.training.augment import Augmentation
-from resonance_engine.training.dataset import WindowSet
-from resonance_engine.training.features import CachedFeatures, cached, cached_all
-from tests.audio_files import tune, write_audio
+from resonance_engine.errors import CacheError
+from resonance_engine.features.spec import FeatureSpec, Framing
+from resonance_engine.training import dataset as dataset_module
+from resonance_engine.training import extractor
+from resonance_engine.training.cache import FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.config import AudioAugment, Augment
+from resonance_engine.training.dataset import Batch, WindowSet
+from resonance_engine.training.extractor import view_key
 from tests.tiny_models import SPEC
+from tests.training.windows import synthetic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-OFF = Augmentation(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
+    from numpy.typing import NDArray
+
+OFF = Augment(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
 COUNTS = (2, 1, 3, 2, 2)
+KEYS = tuple(bytes([song]) * 16 for song in range(5))
+SONGS = ("0", "1", "2", "3", "4")
 GROUPS = ("b", "a", "b", "c", "a")
+FRAMES = 50
+MAKER = "a stand-in 1"
+
+
+def telling(song: int, windows: int, spec: FeatureSpec = SPEC, view: int = 0) -> dict[str, NDArray[Any]]:
+    """Features that say their song (hundreds), window (tens), audio view (thousands) and, where timed, frame."""
+    base = 100.0 * song + 10.0 * np.arange(windows) + 1000 * view
+    shapes = {name: each.shape(spec.decoding) for name, each in spec.modalities.items()}
+    made = {
+        name: np.broadcast_to(base.reshape(-1, *(1 for _ in shape)), (windows, *shape))
+        for name, shape in shapes.items()
+    }
+    return {name: values if name == "rhythm" else values + np.arange(values.shape[-1]) for name, values in made.items()}
+
+
+def filled(cache: FeatureCache) -> FeatureCache:
+    for song, count in enumerate(COUNTS):
+        cache.put(KEYS[song], telling(song, count, cache.spec))
+    return cache
 
 
 @pytest.fixture
-def windows(tmp_path: Path) -> WindowSet:
-    """Five recordings; a feature's values say its recording (hundreds), window (tens) and, where timed, frame."""
-    recordings = []
-    for song, count in enumerate(COUNTS):
-        base = 100.0 * song + 10.0 * np.arange(count)
-        timed = np.broadcast_to(base[:, None, None] + np.arange(8), (count, 4, 8))
-        arrays: dict[str, Any] = {
-            "timbre": timed,
-            "harmony": timed + 0.5,
-            "rhythm": np.repeat(base[:, None], 3, axis=1),
-        }
-        path = tmp_path / f"{song}.npz"
-        np.savez(path, **{name: values.astype(np.float16) for name, values in arrays.items()})
-        recordings.append(CachedFeatures(path))
-    return WindowSet(recordings, GROUPS)
+def cache() -> FeatureCache:
+    return filled(RamCache(SPEC))
 
 
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
+@pytest.fixture
+def windows(cache: FeatureCache) -> WindowSet:
+    return WindowSet(cache, KEYS, SONGS, GROUPS)
+
+
+def songs_heard(batch: Batch) -> list[int]:
+    return [int(value) // 100 % 10 for value in batch.features["rhythm"][:, 0]]
+
+
+def same_batches(first: Sequence[Batch], second: Sequence[Batch]) -> None:
+    assert [batch.songs.tolist() for batch in first] == [batch.songs.tolist() for batch in second]
+    assert [batch.groups.tolist() for batch in first] == [batch.groups.tolist() for batch in second]
+    for one, other in zip(first, second, strict=True):
+        assert one.features.keys() == other.features.keys()
+        for name, values in one.features.items():
+            assert torch.equal(values, other.features[name])
 
 
 class TestWindowSet:
-    def test_each_window_knows_its_recording(self, windows: WindowSet) -> None:
+    def test_each_window_knows_its_song(self, windows: WindowSet) -> None:
         assert len(windows) == 5
         assert windows.song.tolist() == [0, 0, 1, 2, 2, 2, 3, 3, 4, 4]
         assert windows.first.tolist() == [0, 2, 3, 6, 8, 10]
-        assert (windows.features["rhythm"][:, 0] // 100).tolist() == windows.song.tolist()
+        rows = windows.rows(range(10))
+        assert (rows["rhythm"][:, 0] // 100).tolist() == windows.song.tolist()
+        assert {name: (x.shape, x.dtype) for name, x in rows.items()} == {
+            name: ((10, *each.shape(SPEC.decoding)), np.dtype(np.float32)) for name, each in SPEC.modalities.items()
+        }
 
-    def test_groups_are_those_of_the_recordings(self, windows: WindowSet) -> None:
-        same = windows.group[:, None] == windows.group[None, :]
+    def test_rows_come_as_they_are_asked_for(self, windows: WindowSet) -> None:
+        assert windows.rows([9, 2, 2])["timbre"][:, 0, 7].tolist() == [417, 107, 107]
+
+    def test_groups_and_identities_are_those_of_the_songs(self, cache: FeatureCache) -> None:
+        windows = WindowSet(cache, KEYS, GROUPS, SONGS)
+        same = windows.identity[:, None] == windows.identity[None, :]
         assert same.tolist() == [[a == b for b in GROUPS] for a in GROUPS]
+        assert windows.group.tolist() == [0, 1, 2, 3, 4]
 
-    def test_a_part_is_the_set_of_some_recordings(self, windows: WindowSet) -> None:
-        part = windows.subset(np.array([3, 1]))
+    def test_a_part_is_the_set_of_some_songs(self, windows: WindowSet) -> None:
+        part = windows.subset([3, 1]).subset(np.array([1, 0])).subset([1, 0])
         assert len(part) == 2
-        assert part.features["rhythm"][:, 0].tolist() == [300, 310, 100]
+        assert part.rows([0, 1, 2])["rhythm"][:, 0].tolist() == [300, 310, 100]
         assert part.song.tolist() == [0, 0, 1]
         assert part.first.tolist() == [0, 2, 3]
         assert part.group.tolist() == windows.group[[3, 1]].tolist()
+        assert part.identity.tolist() == windows.identity[[3, 1]].tolist()
+        assert part.source is windows.source, "features are not copied"
+        heard = [song for batch in part.epoch(2, 4, 5, OFF, 0, 0) for song in songs_heard(batch)]
+        assert set(heard) == {1, 3}
 
-    def test_nothing_is_no_training_set(self) -> None:
-        with pytest.raises(ValueError, match="at least one recording"):
-            WindowSet([], [])
+    def test_nothing_is_no_training_set(self, cache: FeatureCache) -> None:
+        with pytest.raises(ValueError, match="at least one song"):
+            WindowSet(cache, [], [], [])
+
+    def test_more_than_the_memory_is_not_preloaded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        with closing(SqliteCache(tmp_path, SPEC)) as cache:
+            filled(cache)
+            monkeypatch.setattr(os, "sysconf", lambda name: 100 if name == "SC_PAGE_SIZE" else 200)
+            with pytest.raises(CacheError, match=r"features take .* GB of memory; set cache.preload_ram to false"):
+                WindowSet(cache, KEYS, SONGS, GROUPS)
+            assert len(WindowSet(cache, KEYS, SONGS, GROUPS, preload=False)) == 5
+
+    def test_what_is_in_memory_is_not_copied_there(self, windows: WindowSet) -> None:
+        assert windows.source.kept is None
 
 
 class TestEpoch:
     def test_views_belong_to_their_song_and_group(self, windows: WindowSet) -> None:
-        for batch in windows.epoch(2, 3, 5, OFF, rng()):
-            assert (batch.features["rhythm"][:, 0] // 100).tolist() == batch.songs.tolist()
+        for batch in windows.epoch(2, 3, 5, OFF, 0, 0):
+            assert songs_heard(batch) == batch.songs.tolist()
             assert batch.groups.tolist() == windows.group[batch.songs.numpy()].tolist()
             assert set(Counter(batch.songs.tolist()).values()) == {3}
 
     def test_views_are_cut_at_the_same_time_in_one_window(self, windows: WindowSet) -> None:
-        (batch,) = windows.epoch(5, 8, 3, OFF, rng())
-        timbre, harmony = batch.features["timbre"], batch.features["harmony"]
-        assert (timbre.shape, harmony.shape, timbre.dtype) == ((40, 4, 3), (40, 4, 3), torch.float32)
-        torch.testing.assert_close(harmony, timbre + 0.5)
-        torch.testing.assert_close(timbre[:, 0, 1:] - timbre[:, 0, :-1], torch.ones(40, 2))
-        starts = timbre[:, 0, 0] - batch.features["rhythm"][:, 0]
+        batches = [batch for epoch in range(6) for batch in windows.epoch(5, 20, 45, OFF, 0, epoch)]
+        timbre, harmony, rhythm = (torch.cat([x.features[name] for x in batches]) for name in SPEC.modalities)
+        songs = torch.cat([batch.songs for batch in batches])
+        assert (timbre.shape, harmony.shape, timbre.dtype) == ((600, 20, 45), (600, 12, 45), torch.float32)
+        assert torch.equal(harmony, timbre[:, :12])
+        torch.testing.assert_close(timbre[:, 0, 1:] - timbre[:, 0, :-1], torch.ones(600, 44))
+        starts = timbre[:, 0, 0] - rhythm[:, 0]
         assert set(starts.tolist()) == set(range(6))
-        used = batch.features["rhythm"][batch.songs == 2, 0]
-        assert set(used.tolist()) == {200, 210, 220}
+        assert set(rhythm[songs == 2, 0].tolist()) == {200, 210, 220}
 
     @pytest.mark.parametrize(
         ("songs", "sizes"), [(5, [5]), (3, [3, 2]), (2, [2, 2, 1]), (4, [4]), (64, [5]), (1, [1] * 5)]
@@ -101,53 +154,173 @@ class TestEpoch:
     def test_what_is_left_over_is_a_batch_if_it_is_half_of_one(
         self, windows: WindowSet, songs: int, sizes: list[int]
     ) -> None:
-        batches = [sorted(set(batch.songs.tolist())) for batch in windows.epoch(songs, 2, 4, OFF, rng())]
+        batches = [sorted(set(batch.songs.tolist())) for batch in windows.epoch(songs, 2, 4, OFF, 0, 0)]
         assert [len(batch) for batch in batches] == sizes
         drawn = [song for batch in batches for song in batch]
         assert len(set(drawn)) == len(drawn)
 
-    def test_the_same_seed_gives_the_same(self, windows: WindowSet) -> None:
-        first, again = (next(iter(windows.epoch(5, 2, 4, Augmentation(), rng()))) for _ in range(2))
-        assert first.songs.tolist() == again.songs.tolist()
-        for name, values in first.features.items():
-            assert torch.equal(values, again.features[name])
-
     def test_a_cut_is_at_most_the_window(self, windows: WindowSet) -> None:
-        (batch,) = windows.epoch(5, 2, 300, OFF, rng())
-        assert batch.features["timbre"].shape[-1] == 8
+        (batch,) = windows.epoch(5, 2, 300, OFF, 0, 0)
+        assert batch.features["timbre"].shape[-1] == FRAMES
 
-    def test_modalities_of_different_framings_are_refused(self, windows: WindowSet) -> None:
-        windows.features["harmony"] = windows.features["harmony"][..., :4]
+    def test_modalities_of_different_framings_are_refused(self) -> None:
+        assert SPEC.harmony is not None
+        other = replace(SPEC, harmony=replace(SPEC.harmony, framing=Framing(rate=8000, n_fft=512, hop=320, n_mels=20)))
+        windows = WindowSet(filled(RamCache(other)), KEYS, SONGS, GROUPS)
         with pytest.raises(ValueError, match="different framings"):
-            next(iter(windows.epoch(5, 2, 3, OFF, rng())))
+            next(windows.epoch(5, 2, 3, OFF, 0, 0))
 
-    def test_a_set_without_timed_features(self, windows: WindowSet) -> None:
-        windows.features = {"rhythm": windows.features["rhythm"]}
-        (batch,) = windows.epoch(5, 2, 3, OFF, rng())
-        assert batch.features["rhythm"].shape == (10, 3)
+    def test_a_set_without_timed_features(self) -> None:
+        windows = WindowSet(filled(RamCache(replace(SPEC, timbre=None, harmony=None))), KEYS, SONGS, GROUPS)
+        (batch,) = windows.epoch(5, 2, 3, OFF, 0, 0)
+        assert batch.features["rhythm"].shape == (10, 32)
+        assert list(batch.features) == ["rhythm"]
 
 
-class TestCache:
-    def test_features_are_computed_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        audio = write_audio(tmp_path / "tune.wav", tune(4.0, 8000), 8000)
-        first = cached(audio, tmp_path / "cache", SPEC)
-        assert isinstance(first, CachedFeatures)
-        expected = FrontEnd(SPEC)(read_windows(audio, SPEC.decoding).windows)
-        found = first.read()
-        assert found.keys() == expected.keys()
-        for name, values in expected.items():
-            assert found[name].dtype == np.float16
-            np.testing.assert_array_equal(found[name], values.astype(np.float16))
-        monkeypatch.setattr(features_module, "read_windows", None)
-        renamed = audio.rename(tmp_path / "renamed.wav")
-        assert cached(renamed, tmp_path / "cache", SPEC) == first
+class TestRandomness:
+    def test_an_epoch_hangs_on_its_number_alone(self, windows: WindowSet, cache: FeatureCache) -> None:
+        every = [list(windows.epoch(2, 2, 20, Augment(), 7, epoch)) for epoch in range(3)]
+        resumed = WindowSet(cache, KEYS, SONGS, GROUPS)
+        same_batches(list(resumed.epoch(2, 2, 20, Augment(), 7, 2)), every[2])
+        orders = {tuple(song for batch in epoch for song in batch.songs.tolist()) for epoch in every}
+        assert len(orders) == 3
 
-    def test_files_come_in_their_order_with_what_is_wrong_with_them(self, tmp_path: Path) -> None:
-        good = [write_audio(tmp_path / f"{i}.wav", tune(4.0, 8000, seed=i), 8000) for i in range(2)]
-        bad = tmp_path / "bad.wav"
-        bad.write_bytes(b"no music")
-        first, error, second = cached_all([good[0], bad, good[1]], tmp_path / "cache", SPEC, processes=1)
-        assert isinstance(error, AudioError)
-        assert error.path == bad
-        assert [first, second] == [cached(path, tmp_path / "cache", SPEC) for path in good]
-        assert first != second
+    def test_other_seeds_and_epochs_give_other_views(self, windows: WindowSet) -> None:
+        def first_frames(seed: int, epoch: int) -> dict[int, list[float]]:
+            (batch,) = windows.epoch(5, 4, 20, OFF, seed, epoch)
+            return {song: batch.features["timbre"][batch.songs == song, 0, 0].tolist() for song in range(5)}
+
+        drawn = [first_frames(*numbers) for numbers in ((0, 0), (0, 1), (1, 0), (1, 1))]
+        for one in range(4):
+            for other in range(one):
+                assert all(drawn[one][song] != drawn[other][song] for song in range(5))
+        assert len({tuple(frames) for frames in drawn[0].values()}) == 5
+
+    def test_the_size_of_batches_changes_no_view(self, windows: WindowSet) -> None:
+        def views(songs: int) -> dict[int, list[list[float]]]:
+            batches = list(windows.epoch(songs, 2, 20, Augment(), 0, 0))
+            return {int(s): b.features["timbre"][b.songs == s].flatten(1).tolist() for b in batches for s in b.songs}
+
+        assert views(5) == views(1)
+
+    @pytest.mark.parametrize("preload", [True, False])
+    def test_any_cache_gives_the_same_batches(self, windows: WindowSet, tmp_path: Path, preload: bool) -> None:
+        expected = list(windows.epoch(3, 2, 20, Augment(), 0, 0))
+        with closing(SqliteCache(tmp_path, SPEC)) as disk:
+            from_disk = WindowSet(filled(disk), KEYS, SONGS, GROUPS, preload)
+            same_batches(list(from_disk.epoch(3, 2, 20, Augment(), 0, 0)), expected)
+        in_memory = WindowSet(windows.source.cache, KEYS, SONGS, GROUPS, preload)
+        same_batches(list(in_memory.epoch(3, 2, 20, Augment(), 0, 0)), expected)
+
+    @pytest.mark.parametrize("world", [1, 2, 3, 4])
+    def test_the_parts_of_all_ranks_are_the_batch(self, world: int) -> None:
+        windows = synthetic(5)
+        whole = list(windows.epoch(4, 2, 20, Augment(mix=0.3), 3, 1))
+        parts = [list(windows.epoch(4, 2, 20, Augment(mix=0.3), 3, 1, part=(rank, world))) for rank in range(world)]
+        joined = [
+            Batch(
+                {name: torch.cat([part.features[name] for part in ranks]) for name in SPEC.modalities},
+                torch.cat([part.songs for part in ranks]),
+                torch.cat([part.groups for part in ranks]),
+            )
+            for ranks in zip(*parts, strict=True)
+        ]
+        same_batches(joined, whole)
+        sizes = [len(part[0].songs) for part in parts]
+        assert max(sizes) - min(sizes) <= 2, "a song of two views at most"
+
+
+class TestIdentities:
+    def test_songs_that_are_one_piece_are_heard_as_one(self, cache: FeatureCache) -> None:
+        windows = WindowSet(cache, KEYS, ("a", "b", "a", "c", "a"), SONGS)
+        (batch,) = windows.epoch(5, 6, 10, OFF, 0, 0)
+        assert len(batch.songs) == 3 * 6
+        heard = songs_heard(batch)
+        labels = windows.identity.tolist()
+        assert [labels[song] for song in heard] == batch.songs.tolist()
+        assert Counter(heard) == {0: 2, 2: 2, 4: 2, 1: 6, 3: 6}, "the views of a piece go round its recordings"
+        assert batch.groups.tolist() == windows.group[heard].tolist()
+
+    def test_with_few_views_all_recordings_have_their_turn(self, cache: FeatureCache) -> None:
+        windows = WindowSet(cache, KEYS, ("a", "b", "a", "c", "a"), SONGS)
+        heard: Counter[int] = Counter()
+        for epoch in range(30):
+            (batch,) = windows.epoch(5, 2, 10, OFF, 0, epoch)
+            of_a = [song for song in songs_heard(batch) if song in (0, 2, 4)]
+            assert len(set(of_a)) == 2
+            heard.update(of_a)
+        assert min(heard[song] for song in (0, 2, 4)) >= 10
+
+
+class TestMixing:
+    def test_every_view_gets_a_window_of_another_song(
+        self, windows: WindowSet, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[tuple[list[int], list[int]]] = []
+
+        def spy(features: Any, augment: Augment, rngs: Any, others: Any, rate: int) -> Any:  # noqa: ARG001 - the contract
+            assert rate == SPEC.decoding.rate
+            assert {name: x.shape for name, x in others.items()} == {name: x.shape for name, x in features.items()}
+            seen.append(tuple((x["rhythm"][:, 0] // 100).astype(int).tolist() for x in (features, others)))  # type: ignore[arg-type]
+            return features
+
+        monkeypatch.setattr(dataset_module, "augmented", spy)
+        for epoch in range(5):
+            list(windows.epoch(5, 4, 10, replace(OFF, mix=0.3), 0, epoch))
+        pairs = {pair for songs, others in seen for pair in zip(songs, others, strict=True)}
+        assert pairs == {(a, b) for a in range(5) for b in range(5) if a != b}
+
+    def test_without_mixing_nothing_is_read_for_it(self, windows: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
+        def spy(features: Any, augment: Augment, rngs: Any, others: Any, rate: int) -> Any:  # noqa: ARG001 - the contract
+            assert others is None
+            return features
+
+        monkeypatch.setattr(dataset_module, "augmented", spy)
+        assert len(list(windows.epoch(5, 2, 10, OFF, 0, 0))) == 1
+
+    def test_a_single_song_is_mixed_with_itself(self, windows: WindowSet) -> None:
+        assert windows.subset([2]).other(0, np.random.default_rng(0)) == 0
+
+
+class TestAudioViews:
+    @pytest.fixture(autouse=True)
+    def _maker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(extractor, "views_maker", lambda _: MAKER)
+
+    @pytest.fixture
+    def cache(self, tmp_path: Path) -> Iterator[FeatureCache]:
+        with closing(SqliteCache(tmp_path, SPEC)) as cache:
+            yield filled(cache)
+
+    @pytest.fixture(params=[True, False], ids=["preloaded", "read"])
+    def viewed(self, request: pytest.FixtureRequest, cache: FeatureCache) -> WindowSet:
+        for song, count in enumerate(COUNTS):
+            cache.put(view_key(KEYS[song], 1), telling(song, count, view=1), MAKER)
+        return WindowSet(cache, KEYS, SONGS, GROUPS, preload=request.param).subset([4, 2, 0])
+
+    def test_they_are_further_windows_of_the_song(self, viewed: WindowSet) -> None:
+        augment = replace(OFF, audio=AudioAugment(views=1))
+        rhythm = [x.features["rhythm"][:, 0] for epoch in range(8) for x in viewed.epoch(3, 12, 10, augment, 0, epoch)]
+        drawn = Counter(torch.cat(rhythm).int().tolist())
+        assert set(drawn) == {1000 * view + x for view in (0, 1) for x in (0, 10, 200, 210, 220, 400, 410)}
+        changed = sum(count for value, count in drawn.items() if value >= 1000)
+        assert 100 < changed < 188, "half of 288, give or take three deviations"
+
+    def test_nobody_else_sees_them(self, viewed: WindowSet) -> None:
+        assert viewed.rows(range(7))["rhythm"].max() < 1000
+        (batch,) = viewed.epoch(3, 12, 10, OFF, 0, 0)
+        assert batch.features["rhythm"].max() < 1000
+
+    def test_missing_ones_are_a_sentence(self, viewed: WindowSet) -> None:
+        with pytest.raises(CacheError, match="lacks audio view 2 of 3 songs; run precompute"):
+            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugment(views=2)), 0, 0))
+
+    def test_those_of_another_maker_are_missing(self, viewed: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(extractor, "views_maker", lambda _: "a stand-in 2")
+        with pytest.raises(CacheError, match="lacks audio view 1"):
+            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugment(views=1)), 0, 0))
+
+    def test_those_of_other_windows_are_refused(self, viewed: WindowSet, cache: FeatureCache) -> None:
+        cache.put(view_key(KEYS[2], 1), telling(2, 5, view=1), MAKER)
+        with pytest.raises(CacheError, match="other windows in audio view 1"):
+            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugment(views=1)), 0, 0))

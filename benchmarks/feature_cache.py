@@ -1,0 +1,143 @@
+"""What cached features are worth: the time to get those of a song, and an epoch of training, with and without a cache.
+
+python -m benchmarks.feature_cache            some songs made in a temporary folder
+python -m benchmarks.feature_cache FILE...    your own files
+
+Wall-clock medians; for times of one core set OMP_NUM_THREADS=1. "audio" measures every window anew whenever it is
+drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from resonance_engine.audio import content_key, read_windows
+from resonance_engine.features import FrontEnd
+from resonance_engine.features.spec import FeatureSpec
+from resonance_engine.network.model import ResonanceNetwork
+from resonance_engine.training.cache import MEASURED, FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.config import Augment, Train
+from resonance_engine.training.dataset import WindowSet
+from resonance_engine.training.loop import train
+from tests.audio_files import tune, write_audio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.training.ram_cache import Features, Measured
+
+SPEC = FeatureSpec()
+SONGS = 12
+FRAMES = 300
+RECIPE = Train(use_amp=False, epochs=1, warmup_epochs=0, batch_identities=64, views_per_song=2)
+
+
+class Audio:
+    """A cache that keeps nothing: what is read is measured."""
+
+    def __init__(self, files: Sequence[Path], spec: FeatureSpec) -> None:
+        self.spec = spec
+        self.front_end = FrontEnd(spec)
+        self.files = {content_key(path): path for path in files}
+        self.counts = {key: len(read_windows(path, spec.decoding).windows) for key, path in self.files.items()}
+
+    def keys(self, maker: str = MEASURED) -> set[bytes]:
+        return set() if maker else set(self.files)
+
+    def put(self, key: bytes, features: Measured, maker: str = MEASURED) -> None:
+        raise NotImplementedError
+
+    def windows(self, key: bytes) -> int:
+        return self.counts[key]
+
+    def read(self, key: bytes, rows: Sequence[int] | None = None) -> Features:
+        windows = read_windows(self.files[key], self.spec.decoding).windows
+        chosen = windows if rows is None else windows[list(rows)]
+        return {name: values.astype(np.float16) for name, values in self.front_end(chosen).items()}
+
+    def close(self) -> None:
+        self.files.clear()
+
+
+def songs(folder: Path) -> Iterator[Path]:
+    for song in range(SONGS):
+        yield write_audio(folder / f"{song}.mp3", tune(60.0, seed=song), 44100, repeats=3)
+
+
+def median(runs: int, work: Callable[[], object]) -> float:
+    """Seconds; the first run, which warms caches up, does not count."""
+    times = []
+    for _ in range(1 + runs):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[1:])
+
+
+def table(title: str, seconds: dict[str, float]) -> None:
+    print(f"{title:<44} {'ms':>10} {'times':>8}")
+    for name, value in seconds.items():
+        print(f"  {name:<42} {1e3 * value:10.1f} {seconds['audio'] / value:8.1f}")
+
+
+def compare(sources: dict[str, tuple[FeatureCache, bool]], runs: int) -> None:
+    audio = sources["audio"][0]
+    keys = sorted(audio.keys())
+    labels = [key.hex() for key in keys]
+    sets = {name: WindowSet(cache, keys, labels, labels, preload) for name, (cache, preload) in sources.items()}
+
+    def features(cache: FeatureCache, key: bytes) -> list[NDArray[np.float32]]:
+        return [values.astype(np.float32) for values in cache.read(key).values()]
+
+    def song(cache: FeatureCache) -> float:
+        return median(1, lambda: [features(cache, key) for key in keys]) / len(keys)
+
+    def epoch(windows: WindowSet) -> float:
+        return median(runs, lambda: list(windows.epoch(64, 2, FRAMES, Augment(), 0, 0)))
+
+    def training(windows: WindowSet) -> float:
+        torch.manual_seed(0)
+        network = ResonanceNetwork(("timbre", "harmony", "rhythm"))
+        return median(runs, lambda: train(network, windows, RECIPE, Augment(), device="cpu", standardized=True))
+
+    print(f"{len(keys)} songs of {SPEC.decoding.windows} windows")
+    table("features of a song", {name: song(cache) for name, (cache, preload) in sources.items() if not preload})
+    table("batches of an epoch, 2 views a song", {name: epoch(windows) for name, windows in sets.items()})
+    table("an epoch of training", {name: training(windows) for name, windows in sets.items()})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what cached features are worth.")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument("--runs", type=int, default=3, help="runs, of which the median counts")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        audio = Audio(options.files or list(songs(Path(folder))), SPEC)
+        with closing(SqliteCache(Path(folder), SPEC)) as disk:
+            memory = RamCache(SPEC)
+            for key in audio.keys():  # noqa: SIM118 - a cache is no dictionary
+                features = audio.read(key)
+                disk.put(key, features)
+                memory.put(key, features)
+            sources: dict[str, tuple[FeatureCache, bool]] = {
+                "audio": (audio, False),
+                "SQLite": (disk, False),
+                "SQLite, preloaded": (disk, True),
+                "RAM": (memory, False),
+            }
+            compare(sources, options.runs)
+
+
+if __name__ == "__main__":
+    main()

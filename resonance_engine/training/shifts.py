@@ -1,0 +1,82 @@
+"""What features become when the sound is a little higher or faster: their axes, read at other places.
+
+Ratios are of frequency or of tempo: 2 is an octave higher, twice as fast. Features are those of one window.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonance_engine.features.mel import band_edges
+
+Array = NDArray[np.float32]
+
+
+def mel_shifted(mel: Array, pitch: float, rate: int) -> Array:
+    """Log-mel (bands, frames) of a sound at `rate` Hz, transposed.
+
+    Every band takes the level that its frequency had before, interpolated between bands in dB; what would come from
+    beyond the highest band repeats it.
+    """
+    if pitch == 1:
+        return mel
+    edges = _edges(rate, len(mel))
+    places = np.interp(edges[1:-1] / pitch, edges, np.arange(-1, len(mel) + 1))
+    low, weight = _between(places, len(mel))
+    shifted = mel[low]
+    shifted += weight[:, np.newaxis] * (mel[low + 1] - shifted)
+    return shifted
+
+
+def chroma_shifted(chroma: Array, pitch: float) -> Array:
+    """Chroma (bins of an octave, frames) transposed; every frame's maximum is 1 again, unless it is silent."""
+    if pitch == 1:
+        return chroma
+    bins = len(chroma)
+    places = np.arange(bins) - bins * np.log2(pitch)
+    low = np.floor(places)
+    weight = (places - low).astype(np.float32)[:, np.newaxis]
+    rows = low.astype(np.intp)
+    shifted: Array = (1 - weight) * chroma[rows % bins] + weight * chroma[(rows + 1) % bins]
+    peaks = shifted.max(axis=0)
+    shifted /= np.where(peaks > 0, peaks, 1)
+    return shifted
+
+
+def time_scaled(features: Array, tempo: float) -> Array:
+    """Features (bands, frames) of the sound played faster, from the same beginning.
+
+    Where the window's end comes too early, the end is mirrored.
+    """
+    if tempo == 1:
+        return features
+    last = features.shape[-1] - 1
+    places = np.arange(last + 1) * tempo
+    places = np.where(places > last, np.maximum(2 * last - places, 0), places)
+    low, weight = _between(places, last + 1)
+    scaled = features[:, low]
+    scaled += weight * (features[:, low + 1] - scaled)
+    return scaled
+
+
+def lags_scaled(envelope: Array, tempo: float) -> Array:
+    """Tempo envelope (lags,) of the sound played faster: what was at a lag is at a shorter one."""
+    if tempo == 1:
+        return envelope
+    lags = np.arange(len(envelope))
+    scaled: Array = np.interp(lags * tempo, lags, envelope).astype(np.float32)
+    return scaled
+
+
+def _between(places: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp], Array]:
+    """The lower neighbour of each place on an axis, and the weight of the upper one."""
+    low = np.clip(places, 0, size - 2).astype(np.intp)
+    return low, np.clip(places - low, 0, 1).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _edges(rate: int, bands: int) -> NDArray[np.float64]:
+    return band_edges(rate, bands)

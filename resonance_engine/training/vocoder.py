@@ -1,0 +1,86 @@
+"""A phase vocoder in numpy and scipy: the sound's spectrum filtered, its time stretched.
+
+The same steps as torchaudio's Spectrogram, TimeStretch and InverseSpectrogram, which `vocoder_torchaudio` calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.fft
+import soxr
+from numpy.typing import NDArray
+
+from resonance_engine.features.filters import hann
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+Array = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
+
+OVERLAP = 4
+
+
+def stretched(samples: Array, gains: Array, speed: float) -> Array:
+    """Samples (n,) whose frequencies are weighted by `gains` (bins,), `speed` times as fast at the same pitch.
+
+    Gives round(n / speed) samples. Each spectrum spans 2 (bins - 1) samples.
+    """
+    spectrum = transformed(samples, 2 * (len(gains) - 1))
+    spectrum *= gains
+    return inverse(spectrum if speed == 1 else vocoded(spectrum, speed), round(len(samples) / speed))
+
+
+def resampled(samples: Array, ratio: Fraction) -> Array:
+    """Samples read `ratio` times as fast: shorter and higher."""
+    shorter: Array = soxr.resample(samples, ratio.numerator, ratio.denominator)
+    return shorter
+
+
+def transformed(samples: Array, n_fft: int) -> Spectrum:
+    """(frames, n_fft / 2 + 1): STFT with a Hann window, frames centred, the sound mirrored beyond its ends."""
+    padded = np.pad(samples, n_fft // 2, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[:: n_fft // OVERLAP]
+    spectrum: Spectrum = scipy.fft.rfft(frames * hann(n_fft))
+    return spectrum
+
+
+def vocoded(spectrum: Spectrum, speed: float) -> Spectrum:
+    """Fewer or more frames of the same sound (Laroche & Dolson 1999).
+
+    A frame's magnitudes are interpolated between those around its place, and every bin turns on from frame to frame as
+    it turned there. Multiplied as unit vectors, turns need no angles.
+    """
+    places = np.arange(0, len(spectrum), speed)
+    first = places.astype(np.intp)
+    weight = (places - first).astype(np.float32)[:, np.newaxis]
+    padded = np.concatenate([spectrum, np.zeros((2, spectrum.shape[1]), np.complex64)])
+    magnitude = np.abs(padded)
+    unit = np.divide(padded, magnitude, out=np.ones_like(padded), where=magnitude > 0)
+    turns = unit[first + 1] * unit[first].conj()
+    phases = np.cumprod(np.concatenate([unit[:1], turns[:-1]]), axis=0)
+    phases *= magnitude[first] + weight * (magnitude[first + 1] - magnitude[first])
+    result: Spectrum = phases
+    return result
+
+
+def inverse(spectrum: Spectrum, length: int) -> Array:
+    """`length` samples whose `transformed` is nearest to a spectrum (Griffin & Lim 1984)."""
+    n_fft = 2 * (spectrum.shape[1] - 1)
+    hop = n_fft // OVERLAP
+    window = hann(n_fft)
+    frames = scipy.fft.irfft(spectrum, n_fft) * window
+    count = len(frames)
+    total = np.zeros((count + OVERLAP - 1, hop), np.float32)
+    weight = np.zeros_like(total)
+    for part in range(OVERLAP):
+        columns = slice(part * hop, (part + 1) * hop)
+        total[part : part + count] += frames[:, columns]
+        weight[part : part + count] += np.square(window[columns])
+    inner = slice(n_fft // 2, n_fft // 2 + length)
+    samples = np.zeros(length, np.float32)
+    sound = total.ravel()[inner] / weight.ravel()[inner]
+    samples[: len(sound)] = sound
+    return samples
