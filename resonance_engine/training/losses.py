@@ -1,9 +1,16 @@
-"""Losses over unit vectors whose labels say what belongs together."""
+"""Losses over unit vectors whose labels say what belongs together.
+
+All take `embeddings` (n, d) of length one and `labels` (n,): vectors of one label are positives of each other, all
+others negatives. `neutral` labels (n,), where given, take pairs that share them and are no positives out of the loss:
+songs of one album, say, are neither drawn together nor driven apart.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+MARGIN = 0.2
 
 
 def supervised_contrastive(
@@ -11,17 +18,12 @@ def supervised_contrastive(
 ) -> Tensor:
     """SupCon (Khosla et al. 2020, L_out): every vector is drawn to those of its label and away from all others.
 
-    `embeddings` (n, d) of length one, `labels` (n,). For each anchor i with positives P(i), the mean over p in P(i) of
+    For each anchor i with positives P(i), the mean over p in P(i) of
     -log(exp(e_i·e_p / τ) / sum over a ≠ i of exp(e_i·e_a / τ)); anchors without a positive do not count, and without
-    any positive the loss is zero. `neutral` labels (n,), coarser than `labels`, leave pairs that share them, and are
-    not positives, out of the sum: songs of one album are neither drawn together nor driven apart.
+    any positive the loss is zero.
     """
-    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    positive = (labels[:, None] == labels[None, :]) & ~itself
-    left_out = itself
-    if neutral is not None:
-        left_out = (neutral[:, None] == neutral[None, :]) & ~positive
-    logits = (embeddings @ embeddings.T / temperature).masked_fill(left_out, -torch.inf)
+    positive, negative = relations(labels, neutral)
+    logits = (embeddings @ embeddings.T / temperature).masked_fill(~(positive | negative), -torch.inf)
     counts = positive.sum(dim=1)
     anchors = counts > 0
     if not bool(anchors.any()):
@@ -29,3 +31,59 @@ def supervised_contrastive(
     log_share = logits[anchors] - logits[anchors].logsumexp(dim=1, keepdim=True)
     per_anchor = -log_share.masked_fill(~positive[anchors], 0.0).sum(dim=1) / counts[anchors]
     return per_anchor.mean()
+
+
+def triplet(embeddings: Tensor, labels: Tensor, margin: float = MARGIN, neutral: Tensor | None = None) -> Tensor:
+    """Triplets with semi-hard mining (Schroff et al. 2015): max(0, |a - p|² - |a - n|² + margin).
+
+    Each anchor and positive get one negative: the nearest of those that are farther from the anchor than the positive
+    is (semi-hard; one beyond the margin costs nothing). Where no negative is farther, the farthest there is stands in,
+    since the nearest ones pull a network into one point. The loss is the mean over the triplets that cost something,
+    and zero where none does.
+    """
+    squared = squared_distances(embeddings)
+    positive, negative = relations(labels, neutral)
+    anchors, positives = (positive & negative.any(dim=1, keepdim=True)).nonzero(as_tuple=True)
+    if not len(anchors):
+        return embeddings.sum() * 0.0
+    with torch.no_grad():
+        ascending, order = squared.masked_fill(~negative, torch.inf).sort(dim=1)
+        farther = torch.searchsorted(ascending, squared, right=True)
+        farthest = negative.sum(dim=1, keepdim=True) - 1
+        negatives = order.gather(1, torch.minimum(farther, farthest).clamp(min=0))
+    costs = squared[anchors, positives] - squared[anchors, negatives[anchors, positives]] + margin
+    return mean_of_active(costs.clamp(min=0))
+
+
+def contrastive(embeddings: Tensor, labels: Tensor, margin: float = MARGIN, neutral: Tensor | None = None) -> Tensor:
+    """Contrastive loss (Hadsell et al. 2006) on distances D: ½ D² for positives, ½ max(0, margin - D)² for negatives.
+
+    The two kinds are averaged by themselves, since a batch has many times more negatives: the mean over all positive
+    pairs plus the mean over the negative pairs nearer than the margin.
+    """
+    squared = squared_distances(embeddings)
+    positive, negative = relations(labels, neutral)
+    drawn = 0.5 * squared[positive]
+    # The root's slope is infinite at zero.
+    driven = 0.5 * (margin - squared[negative].clamp(min=1e-12).sqrt()).clamp(min=0).square()
+    return (drawn.sum() / max(1, len(drawn))) + mean_of_active(driven)
+
+
+def relations(labels: Tensor, neutral: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Which pairs (n, n) are positives and which negatives of each other."""
+    same = labels[:, None] == labels[None, :]
+    positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    negative = ~same
+    if neutral is not None:
+        negative &= neutral[:, None] != neutral[None, :]
+    return positive, negative
+
+
+def squared_distances(embeddings: Tensor) -> Tensor:
+    """|e_i - e_j|² of unit vectors, (n, n)."""
+    return (2 - 2 * embeddings @ embeddings.T).clamp(min=0)
+
+
+def mean_of_active(costs: Tensor) -> Tensor:
+    """The mean of what is above zero; zero where nothing is."""
+    return costs.sum() / (costs > 0).sum().clamp(min=1)

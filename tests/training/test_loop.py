@@ -1,12 +1,12 @@
-"""A few seconds of training: it learns, it can be repeated, and its input is standardised by what it was shown."""
+"""A few seconds of training: it learns, it can be repeated, it stops when it should, and it says what is wrong."""
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-import numpy as np
 import pytest
 
 pytestmark = pytest.mark.torch
@@ -14,134 +14,166 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.training.augment import Augmentation
-from resonance_engine.training.dataset import WindowSet
-from resonance_engine.training.features import CachedFeatures
-from resonance_engine.training.loop import Epoch, Recipe, gate_entropy, loss_of, rate, train
-from resonance_engine.training.start import standardize
+from resonance_engine.errors import TrainingError
+from resonance_engine.training.config import Augment, EarlyStopping, Train
+from resonance_engine.training.loop import Trained, frames_of, train
 from tests.tiny_models import SPEC
 from tests.tiny_networks import tiny_network
+from tests.training.windows import synthetic
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from resonance_engine.network.model import ResonanceNetwork
+    from resonance_engine.training.logs import Epoch
 
-SONGS, WINDOWS = 12, 3
-RECIPE = Recipe(epochs=6, warmup_epochs=1, songs=6, frames=30, lr=3e-3, augmentation=Augmentation(curve_db=1.0))
-
-
-class Song(CachedFeatures):
-    """Windows around a sound of the song's own."""
-
-    def read(self) -> dict[str, NDArray[np.float16]]:
-        random = np.random.default_rng(int(self.path.name))
-        made = {}
-        for name, each in SPEC.modalities.items():
-            shape = each.shape(SPEC.decoding)
-            own = random.random((1, *shape[:1], *(1 for _ in shape[1:])))
-            values = 0.7 * own + 0.3 * random.random((WINDOWS, *shape))
-            made[name] = (80 * values - 90 if name == "timbre" else values).astype(np.float16)
-        return made
-
-
-@pytest.fixture(scope="module")
-def windows(tmp_path_factory: pytest.TempPathFactory) -> WindowSet:
-    folder = tmp_path_factory.mktemp("songs")
-    return WindowSet([Song(folder / str(i)) for i in range(SONGS)], [str(i // 3) for i in range(SONGS)])
-
-
-def trained(windows: WindowSet, recipe: Recipe) -> tuple[dict[str, torch.Tensor], list[Epoch]]:
-    epochs: list[Epoch] = []
-    network = train(tiny_network(), windows, recipe, epochs.append)
-    assert not network.training
-    return network.state_dict(), epochs
-
-
-def test_it_learns_and_can_be_repeated(windows: WindowSet) -> None:
-    first, epochs = trained(windows, RECIPE)
-    assert [epoch.number for epoch in epochs] == [1, 2, 3, 4, 5, 6]
-    assert epochs[-1].loss < 0.8 * epochs[0].loss
-    assert all(0 <= epoch.gate_entropy <= 1 for epoch in epochs)
-    again, repeated = trained(windows, RECIPE)
-    assert repeated == epochs
-    assert all(torch.equal(values, again[name]) for name, values in first.items())
-    other, _ = trained(windows, replace(RECIPE, seed=1, epochs=1))
-    assert any(not torch.equal(values, other[name]) for name, values in first.items())
-
-
-def test_a_batch_larger_than_the_set_still_trains(windows: WindowSet) -> None:
-    before = tiny_network().state_dict()
-    after, (epoch,) = trained(windows.subset(np.array([0, 1])), replace(RECIPE, songs=64, epochs=1))
-    assert math.isfinite(epoch.loss)
-    assert any(not torch.equal(values, after[name]) for name, values in before.items())
-
-
-class TestLoss:
-    @pytest.fixture
-    def losses(self, windows: WindowSet) -> dict[str, float]:
-        network = tiny_network()
-        (batch,) = windows.epoch(SONGS, 2, 30, RECIPE.augmentation, np.random.default_rng(0))
-        kinds: dict[str, dict[str, Any]] = {
-            "songs": {"group_weight": 0.0, "facet_weight": 0.0},
-            "groups": {"group_weight": 1.0, "facet_weight": 0.0},
-            "half": {"group_weight": 0.5, "facet_weight": 0.0},
-            "facets": {"group_weight": 0.0, "facet_weight": 1.0},
-            "all": {"group_weight": 0.5, "facet_weight": 0.2},
-        }
-        with torch.no_grad():
-            return {name: float(loss_of(network, batch, replace(RECIPE, **kind))[0]) for name, kind in kinds.items()}
-
-    def test_its_parts_are_weighed_as_the_recipe_says(self, losses: dict[str, float]) -> None:
-        group = losses["groups"] - losses["songs"]
-        assert group > 0
-        assert losses["half"] == pytest.approx(losses["songs"] + 0.5 * group, rel=1e-5)
-        assert losses["facets"] > losses["songs"]
-        assert losses["all"] > losses["half"]
-
-
-def test_standardised_features_have_mean_zero_and_deviation_one(windows: WindowSet) -> None:
-    network = tiny_network()
-    standardize(network, windows)
-    for name in network.modalities:
-        backbone: Any = network.backbones[name]
-        values = torch.from_numpy(windows.features[name].astype(np.float32))
-        if name == "timbre":
-            values = backbone.prepare(values)
-        bands = backbone.standardize(values).transpose(0, 1).flatten(1)
-        torch.testing.assert_close(bands.mean(dim=1), torch.zeros(len(bands)), atol=1e-3, rtol=0)
-        torch.testing.assert_close(bands.std(dim=1, correction=0), torch.ones(len(bands)), atol=1e-3, rtol=0)
-
-
-def test_a_band_that_never_changes_is_not_blown_up(windows: WindowSet) -> None:
-    part = windows.subset(np.array([0]))
-    part.features = {name: values[:1] for name, values in part.features.items()}
-    part.song, part.first = part.song[:1], np.array([0, 1])
-    network = tiny_network()
-    standardize(network, part)
-    backbone: Any = network.backbones["rhythm"]
-    deviation = backbone.standardize.deviation
-    assert torch.isfinite(deviation).all()
-    assert deviation.min() >= 1e-3
-
-
-def test_the_rate_warms_up_and_cools_down() -> None:
-    recipe = Recipe(epochs=13, warmup_epochs=3)
-    rates = [rate(epoch, recipe) for epoch in range(14)]
-    assert rates[:4] == pytest.approx([1 / 3, 2 / 3, 1.0, 1.0])
-    assert rates[8] == pytest.approx(0.01 + 0.99 / 2)
-    assert rates[13] == pytest.approx(0.01)
-    assert rates[3:] == sorted(rates[3:], reverse=True)
-    assert rate(0, Recipe(epochs=1, warmup_epochs=0)) == 1.0
-
-
-@pytest.mark.parametrize(
-    ("gates", "entropy"),
-    [
-        ([[1 / 3, 1 / 3, 1 / 3]], 1.0),
-        ([[1.0, 0.0, 0.0]], 0.0),
-        ([[0.5, 0.5, 0.0]], math.log(2) / math.log(3)),
-        ([[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]], 0.5),
-        ([[1.0]], 1.0),
-    ],
+STOPPING = EarlyStopping(monitor="map", patience=2, min_delta=0.0)
+TRAIN = Train(
+    epochs=6,
+    warmup_epochs=1,
+    batch_identities=6,
+    views_per_song=2,
+    crop_seconds=0.6,
+    lr=3e-3,
+    temperature=0.1,
+    early_stopping=STOPPING,
 )
-def test_entropy_of_gates(gates: list[list[float]], entropy: float) -> None:
-    assert gate_entropy(torch.tensor(gates)) == pytest.approx(entropy, abs=1e-5)
+AUGMENT = Augment(curve_db=1.0)
+WINDOWS = synthetic()
+
+
+def trained(config: Train = TRAIN, **options: Any) -> Trained:
+    windows, augment = options.pop("windows", WINDOWS), options.pop("augment", AUGMENT)
+    return train(options.pop("network", tiny_network()), windows, config, augment, device="cpu", **options)
+
+
+def same(first: ResonanceNetwork, second: ResonanceNetwork) -> bool:
+    others = second.state_dict()
+    return all(torch.equal(values, others[name]) for name, values in first.state_dict().items())
+
+
+def test_it_learns_and_can_be_repeated() -> None:
+    reported: list[Epoch] = []
+    first = trained(report=reported.append)
+    assert not first.network.training
+    assert reported == first.epochs
+    assert [epoch.number for epoch in reported] == [1, 2, 3, 4, 5, 6]
+    assert reported[-1].loss < 0.8 * reported[0].loss
+    assert [epoch.lr for epoch in reported[:2]] == [3e-3, 3e-3]
+    assert reported[-1].lr < 1e-3
+    assert all(0 <= epoch.gate_entropy <= 1 for epoch in reported)
+    assert all(sum(epoch.gates.values()) == pytest.approx(1.0, abs=1e-5) for epoch in reported)
+    assert (first.ended, first.best) == ("complete", None)
+    again = trained()
+    assert again.epochs == first.epochs
+    assert same(again.network, first.network)
+    assert not same(trained(replace(TRAIN, seed=1)).network, first.network)
+
+
+@pytest.mark.parametrize("loss", get_args(get_type_hints(Train)["loss"]))
+def test_every_loss_draws_songs_together(loss: str) -> None:
+    """Windows of a song come closer to each other, measured by how far songs of other groups are."""
+    group = torch.from_numpy(WINDOWS.group[WINDOWS.song])
+    song = torch.from_numpy(WINDOWS.song)
+
+    def spread(network: ResonanceNetwork) -> float:
+        features = WINDOWS.rows(range(len(song)))
+        with torch.no_grad():
+            vectors = network(*(torch.from_numpy(features[name]) for name in network.modalities))[0]
+        squared = 2 - 2 * vectors @ vectors.T
+        return float(squared[song[:, None] == song].mean() / squared[group[:, None] != group].mean())
+
+    start = trained(replace(TRAIN, epochs=1, lr=1e-9))
+    margin = 1.0 if loss == "contrastive" else 0.2
+    found = trained(replace(TRAIN, loss=loss, margin=margin))
+    assert spread(found.network) < 0.7 * spread(start.network)
+
+
+def test_a_batch_larger_than_the_set_still_trains() -> None:
+    found = trained(replace(TRAIN, batch_identities=64, epochs=1), windows=WINDOWS.subset([0, 1]))
+    assert math.isfinite(found.epochs[0].loss)
+    assert not same(found.network, tiny_network())
+
+
+def test_inputs_are_standardised_unless_they_are_already() -> None:
+    for standardized in (False, True):
+        network = trained(replace(TRAIN, epochs=1), standardized=standardized).network
+        before, after = (each.get_buffer("backbones.rhythm.standardize.mean") for each in (tiny_network(), network))
+        assert torch.equal(before, after) == standardized
+
+
+@pytest.mark.parametrize(("seconds", "frames"), [(0.6, 30), (1.0, 50), (0.001, 1)])
+def test_a_crop_in_frames(seconds: float, frames: int) -> None:
+    assert frames_of(seconds, SPEC) == frames
+
+
+class TestEarlyStopping:
+    """Validation that says 1, 3, 2, 1, ...: the second epoch is the best, the fourth the last."""
+
+    class Judge:
+        def __init__(self) -> None:
+            self.seen: list[dict[str, torch.Tensor]] = []
+
+        def __call__(self, network: ResonanceNetwork) -> dict[str, float]:
+            assert not network.training
+            self.seen.append({name: values.clone() for name, values in network.state_dict().items()})
+            return {"map": {1: 1.0, 2: 3.0, 3: 2.0}.get(len(self.seen), 1.0)}
+
+    def run(self, **rule: Any) -> tuple[Trained, int]:
+        """The run, and the epoch whose weights it ends with."""
+        judge = self.Judge()
+        found = trained(replace(TRAIN, early_stopping=replace(STOPPING, **rule)), validate=judge)
+        weights = found.network.state_dict()
+        kept = [all(torch.equal(weights[name], values) for name, values in seen.items()) for seen in judge.seen]
+        assert [epoch.validation["map"] for epoch in found.epochs] == [1.0, 3.0, 2.0, 1.0, 1.0, 1.0][: len(judge.seen)]
+        return found, 1 + kept.index(True)
+
+    def test_it_stops_and_restores_the_best(self) -> None:
+        found, kept = self.run()
+        assert (found.ended, len(found.epochs), kept) == ("early stopping", 4, 2)
+        assert found.best == found.epochs[1]
+
+    def test_it_can_keep_the_last(self) -> None:
+        found, kept = self.run(restore_best=False)
+        assert (found.ended, kept, found.best) == ("early stopping", 4, found.epochs[1])
+
+    def test_the_best_is_restored_at_the_end_too(self) -> None:
+        found, kept = self.run(patience=9)
+        assert (found.ended, kept) == ("complete", 2)
+
+    def test_switched_off_it_only_tells(self) -> None:
+        found, kept = self.run(enabled=False)
+        assert (found.ended, kept, found.best) == ("complete", 6, found.epochs[1])
+
+
+def test_time_ends_with_the_epoch_that_passes_it() -> None:
+    found = trained(minutes=1e-9)
+    assert (found.ended, len(found.epochs)) == ("time", 1)
+    assert trained(replace(TRAIN, epochs=2), minutes=60.0).ended == "complete"
+
+
+def test_a_loss_that_is_no_number_is_one_sentence() -> None:
+    with pytest.raises(TrainingError, match=r"In epoch 1 the loss is no longer a number; try a lower train\.lr \(now"):
+        trained(replace(TRAIN, lr=1e30, warmup_epochs=0))
+
+
+def test_collapsed_gates_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    network = tiny_network()
+    with torch.no_grad():
+        network.get_parameter("fusion.gates.bias").copy_(torch.tensor([9.0, -9.0, -9.0]))
+    with caplog.at_level(logging.INFO, "resonance_engine.training"):
+        found = trained(replace(TRAIN, epochs=2), network=network)
+    assert found.epochs[1].gate_entropy < 0.1
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+    assert caplog.messages[0] == "Training on cpu, in float32."
+    assert "listens to timbre almost alone" in caplog.messages[1]
+
+
+def test_gradient_checkpointing_changes_nothing() -> None:
+    plain, again = (trained(replace(TRAIN, epochs=2, gradient_checkpointing=each)) for each in (False, True))
+    assert same(plain.network, again.network)
+
+
+def test_an_absent_device_is_one_sentence() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has an NVIDIA GPU")
+    with pytest.raises(TrainingError, match="no NVIDIA GPU"):
+        train(tiny_network(), WINDOWS, TRAIN, AUGMENT, device="cuda")

@@ -1,0 +1,86 @@
+"""What computes: the processor, an NVIDIA GPU or an Apple one; and how precisely."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from resonance_engine.errors import TrainingError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Present:
+    """What this machine has."""
+
+    cuda: bool
+    mps: bool
+
+
+def present() -> Present:
+    return Present(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
+
+
+def chosen(name: str, machine: Present) -> str:
+    """The device that a name stands for: "auto" is cuda, mps or cpu, the first that is there.
+
+    Raises TrainingError for a name that is none of DEVICES and for a device that the machine lacks.
+    """
+    if name not in DEVICES:
+        raise TrainingError(f"The device is {name!r}; expected one of {', '.join(DEVICES)}.")
+    if name == "auto":
+        return "cuda" if machine.cuda else "mps" if machine.mps else "cpu"
+    if name == "cuda" and not machine.cuda:
+        raise TrainingError(
+            "The device cuda was asked for, but PyTorch finds no NVIDIA GPU; install a CUDA build of torch and the "
+            "driver, or use --device auto."
+        )
+    if name == "mps" and not machine.mps:
+        raise TrainingError("The device mps was asked for, but PyTorch finds no Apple GPU; use --device auto.")
+    return name
+
+
+def device(name: str = "auto", local_rank: int = 0) -> torch.device:
+    """The device of that name here; of several NVIDIA GPUs, the one for the process `local_rank` of this machine."""
+    kind = chosen(name, present())
+    return torch.device("cuda", local_rank) if kind == "cuda" else torch.device(kind)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How the network computes on a device: in float32, or where `dtype` is given in that where it is safe (AMP).
+
+    float16 reaches so low that gradients would vanish; with it, the loss is scaled.
+    """
+
+    device: str
+    dtype: torch.dtype | None = None
+
+    def __str__(self) -> str:
+        return "float32" if self.dtype is None else f"mixed precision with {str(self.dtype).removeprefix('torch.')}"
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.dtype is None else torch.autocast(self.device, self.dtype)
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """What scales the loss; does nothing where that is not needed."""
+        return torch.amp.GradScaler(self.device, enabled=self.dtype == torch.float16)
+
+
+def precision(kind: str, use_amp: bool, bfloat16: bool) -> Precision:
+    """Mixed precision on NVIDIA GPUs, float32 elsewhere; in bfloat16 where the GPU has it, else in float16."""
+    if not use_amp or kind != "cuda":
+        return Precision(kind)
+    return Precision(kind, torch.bfloat16 if bfloat16 else torch.float16)
+
+
+def has_bfloat16(kind: str) -> bool:
+    """Whether the device computes in bfloat16 itself; PyTorch would imitate it, slowly, on older GPUs."""
+    return kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

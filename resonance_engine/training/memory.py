@@ -1,0 +1,39 @@
+"""Running out of memory, as a sentence that says what takes less."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+from resonance_engine.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from resonance_engine.training.config import Train
+
+# What PyTorch's allocators for processors (Linux, Windows) and Apple GPUs say in a plain RuntimeError.
+EXHAUSTED = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+@contextmanager
+def memory_told(train: Train, kind: str) -> Iterator[None]:
+    """Turn running out of memory on a device of that kind into a TrainingError that names the settings to change."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_exhaustion(error):
+            raise
+        raise TrainingError(
+            f"Training ran out of memory ({kind}); try a smaller train.batch_identities (now {train.batch_identities}) "
+            f"or train.views_per_song (now {train.views_per_song}) with more train.accumulate_steps "
+            f"(now {train.accumulate_steps}), train.gradient_checkpointing=true, or cache.preload_ram=false."
+        ) from error
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(sign in str(error) for sign in EXHAUSTED)

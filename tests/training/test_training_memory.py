@@ -1,0 +1,17 @@
+"""Hundreds of training steps leave nothing behind."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.torch
+pytest.importorskip("torch")
+
+from tests.growth import MEGABYTE, growth
+
+
+@pytest.mark.slow
+def test_memory_stays_flat() -> None:
+    forgotten, kept = growth("training", 200)
+    assert forgotten < 1.5 * MEGABYTE
+    assert kept > 2 * MEGABYTE  # 47 KB each: the check sees what is kept
