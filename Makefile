@@ -5,10 +5,23 @@ DEMO_ENV := .venv-demo
 SOURCES := beetsplug resonance_engine training demo benchmarks
 CORPUS ?= $(HOME)/.cache/resonance-corpus
 
+# Of training on your own music: `make chain MUSIC=~/Music`, or each step by itself.
+CONFIG ?= config/base.yaml
+OPTIONS ?=
+SEARCH ?=
+SETTINGS = --config $(CONFIG) $(if $(MUSIC),--set "data.root=$(MUSIC)") $(OPTIONS)
+AUDIO ?= $(shell find "$(MUSIC)" -name "*.flac" -o -name "*.mp3" -o -name "*.ogg" -o -name "*.opus" 2>/dev/null | sort | head -1)
+
 # Cached bytecode halves the start of every `beet` that the tests and the demo run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow test-runtime lint format quality bench corpus model clean
+# The allocator is told to keep large blocks: batches come and go, and giving their pages back each time takes two
+# thirds of the training time.
+ALLOCATOR := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184
+
+.PHONY: demo test test-slow test-runtime lint format quality bench
+.PHONY: chain precompute search_proxy refine evaluate export onnx_eval index query
+.PHONY: corpus model learning_curve clean
 
 demo: $(DEMO_ENV)/ready  ## make a small library, import it, find neighbours, make a playlist
 	$(DEMO_ENV)/bin/python -m demo.run $(if $(MUSIC),--music "$(MUSIC)")
@@ -43,15 +56,43 @@ bench: $(ENV)/ready  ## time the front end, the index, content keys and the star
 	$(ENV)/bin/python -m benchmarks.index
 	$(ENV)/bin/python -m benchmarks.content_key
 	$(ENV)/bin/python -m benchmarks.startup
+	$(ENV)/bin/python -m benchmarks.feature_cache
+
+chain: precompute search_proxy refine evaluate onnx_eval index query  ## train on your own music: MUSIC=~/Music
+
+precompute: $(ENV)/ready  ## listen to all songs, keep their features
+	$(ENV)/bin/python -m training.precompute $(SETTINGS)
+
+search_proxy: $(ENV)/ready  ## try settings in short trainings; SEARCH="--trials 10" and the like
+	$(ALLOCATOR) $(ENV)/bin/python -m training.search $(SETTINGS) $(SEARCH)
+
+refine: $(ENV)/ready  ## train the best of them in full
+	$(ALLOCATOR) $(ENV)/bin/python -m training.refine $(SETTINGS) --topn $(or $(TOPN),5)
+
+evaluate: $(ENV)/ready  ## how good the winner is on songs that it was not trained on
+	$(ENV)/bin/python -m training.evaluate $(SETTINGS)
+
+export: $(ENV)/ready  ## write it as ONNX
+	$(ENV)/bin/python -m training.export --formats onnx
+
+onnx_eval: export  ## compare that with PyTorch, in numbers and speed
+	$(ENV)/bin/python -m training.onnx_eval --timeit --runs 50 --batch 1
+
+index: $(ENV)/ready  ## make a catalog of the music
+	$(ENV)/bin/python -m training.index_build $(SETTINGS) --load export
+
+query: $(ENV)/ready  ## what sounds like AUDIO=song.mp3 in it
+	$(ENV)/bin/python -m training.query --audio "$(AUDIO)" --load export --topk 5
 
 corpus: $(ENV)/ready  ## fetch the soundtracks that the shipped model learns from (Debian; 3.7 GB)
 	$(ENV)/bin/python -m training.corpus $(CORPUS)
 
-# One thread, so that sums come in the same order everywhere. The allocator is told to keep large blocks: batches come
-# and go, and giving their pages back each time took two thirds of the training time.
+# One thread, so that sums come in the same order everywhere.
 model: corpus  ## make the shipped model and its numbers again
-	OMP_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184 \
-	$(ENV)/bin/python -m training.shipped_model $(CORPUS)
+	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m training.shipped_model $(CORPUS)
+
+learning_curve: corpus  ## what training and fine-tuning bring on the soundtracks
+	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m training.learning_curve $(CORPUS)
 
 clean:
 	rm -rf $(ENV) $(ENV)-runtime $(DEMO_ENV) .demo build dist

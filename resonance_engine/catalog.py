@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from resonance_engine.index import VectorIndex, read_catalog_index, write_catalo
 from resonance_engine.ingest import Ingest, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -58,12 +58,16 @@ SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Entry:
-    """A track of a catalog: its id in the index, the path of its file and what to call it."""
+    """A track of a catalog: its id in the index, the path of its file and what to call it.
+
+    `attributes` are what was measured of it (tempo, key, energy, brightness); older catalogs have none.
+    """
 
     id: int
     path: str
     artist: str
     title: str
+    attributes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -140,24 +144,27 @@ class Update:
     def export(self) -> int:
         """Write the catalog's files and say how many tracks it has."""
         tracks = self.store.tracks(self.ingest.library)
-        vectors = self.store.vectors({track.content_key for track in tracks.values()}, self.ingest.model.id)
+        keys = {track.content_key for track in tracks.values()}
+        vectors, analyses = self.store.vectors(keys, self.ingest.model.id), self.store.analyses(keys)
         entries, rows = [], []
         for path, item_id in sorted(self.ids.items(), key=lambda item: item[1]):
-            if item_id in tracks and tracks[item_id].content_key in vectors:
-                entries.append(entry_for(item_id, path))
-                rows.append(vectors[tracks[item_id].content_key])
+            key = tracks[item_id].content_key if item_id in tracks else None
+            if key is not None and key in vectors:
+                attributes = analyses[key].attributes if key in analyses else {}
+                entries.append(entry_for(item_id, path, attributes))
+                rows.append(vectors[key])
         width = self.ingest.model.dimensions
         matrix = np.stack(rows) if rows else np.empty((0, width), np.float32)
         write_catalog(self.folder, entries, matrix, asdict(self.ingest.model))
         return len(entries)
 
 
-def entry_for(item_id: int, path: str) -> Entry:
+def entry_for(item_id: int, path: str, attributes: Mapping[str, Any]) -> Entry:
     try:
         found = tags(Path(path))
     except AudioError:
-        return Entry(item_id, path, "", "")
-    return Entry(item_id, path, found.artist, found.title)
+        return Entry(item_id, path, "", "", dict(attributes))
+    return Entry(item_id, path, found.artist, found.title, dict(attributes))
 
 
 def write_catalog(folder: Path, entries: list[Entry], matrix: NDArray[np.float32], model: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`resonance`: index a folder of music, query it, embed files. The same engine as the plugin, without beets."""
+"""`resonance`: index a folder of music, query it, embed files, train on it. The plugin's engine, without beets."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ import argparse
 import io
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonance_engine import __version__
+from resonance_engine.console import attempted, complain, positive, print_line
 from resonance_engine.errors import AudioError, CatalogError, ResonanceError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
+
+
+TRAINING_VERBS = ("precompute", "search", "refine", "evaluate", "export", "onnx_eval")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; long options may be written with dashes or underscores."""
+    """The command line; verbs and long options may be written with dashes or underscores."""
+    from resonance_engine.training.commands import train
+    from resonance_engine.training.commands.common import needing_extra
+
     made = argparse.ArgumentParser(prog="resonance", description="Find music that sounds alike, offline.")
     made.add_argument("--version", action="version", version=f"resonance {__version__}")
     verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -27,21 +36,13 @@ def parser() -> argparse.ArgumentParser:
     )
     index.add_argument("folder", type=Path, metavar="DIR", help="folder with music")
     index.add_argument("--out", type=Path, required=True, metavar="CATALOG", help="folder for the catalog's files")
-    index.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 4), metavar="N")
+    configure_index(index)
     index.set_defaults(run=run_index)
 
     query = verbs.add_parser(
         "query", help="find what sounds like a file", epilog="resonance query --audio song.mp3 --index-dir cat"
     )
-    query.add_argument("--audio", type=Path, required=True, metavar="FILE", help="what to start from")
-    query.add_argument("--index-dir", "--index_dir", type=Path, required=True, metavar="CATALOG")
-    query.add_argument("--topk", type=positive, default=20, metavar="K", help="how many tracks (20)")
-    query.add_argument("--prf", type=int, default=0, metavar="N", help="let the first N hits sharpen the query (0)")
-    query.add_argument("--rerank", choices=("none", "mmr"), default="none", help="mmr: fewer tracks that are all alike")
-    query.add_argument(
-        "--lambda-div", "--lambda_div", type=float, default=0.3, metavar="X",
-        help="weight of diversity with mmr: 0 is similarity alone, 1 is diversity alone (0.3)",
-    )  # fmt: skip
+    configure_query(query)
     query.set_defaults(run=run_query)
 
     embed = verbs.add_parser(
@@ -49,18 +50,53 @@ def parser() -> argparse.ArgumentParser:
     )
     embed.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    configure_model(embed)
     embed.set_defaults(run=run_embed)
-    for verb in (index, query, embed):
-        verb.add_argument("--load", type=Path, metavar="MODEL", help="model file or folder (the shipped model)")
-        verb.add_argument("--backend", choices=("auto", "onnx", "torch"), default="auto", help="what runs the model")
+
+    for name in TRAINING_VERBS:
+        module = import_module(f"resonance_engine.training.commands.{name}")
+        spelled = name.replace("_", "-")
+        aliases = [name] if name != spelled else []
+        verb = verbs.add_parser(spelled, aliases=aliases, help=summary(module), description=module.__doc__)
+        module.configure(verb)
+        verb.set_defaults(run=needing_extra(module.run))
+    train.configure(verbs.add_parser("train", help="search or refine, by --mode", description=train.__doc__))
     return made
 
 
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
-    return number
+def summary(module: ModuleType) -> str:
+    """The first line of a module's docstring, as the help of a verb."""
+    line = (module.__doc__ or "").partition("\n")[0].rstrip(".")
+    return line[:1].lower() + line[1:]
+
+
+def configure_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--load", type=Path, metavar="MODEL", help="model file or folder (the shipped model)")
+    parser.add_argument("--backend", choices=("auto", "onnx", "torch"), default="auto", help="what runs the model")
+
+
+def configure_index(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 4), metavar="N")
+    configure_model(parser)
+
+
+def configure_query(parser: argparse.ArgumentParser, catalog: Path | None = None) -> None:
+    """Add the options of a query; `catalog` is where there is one unless --index-dir says otherwise."""
+    parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help="what to start from")
+    parser.add_argument(
+        "--index-dir", "--index_dir", type=Path, required=catalog is None, default=catalog, metavar="CATALOG",
+        help="folder of the catalog" + (f" ({catalog})" if catalog else ""),
+    )  # fmt: skip
+    parser.add_argument("--topk", type=positive, default=20, metavar="K", help="how many tracks (20)")
+    parser.add_argument("--prf", type=int, default=0, metavar="N", help="let the first N hits sharpen the query (0)")
+    parser.add_argument(
+        "--rerank", choices=("none", "mmr"), default="none", help="mmr: fewer tracks that are all alike"
+    )
+    parser.add_argument(
+        "--lambda-div", "--lambda_div", type=float, default=0.3, metavar="X",
+        help="weight of diversity with mmr: 0 is similarity alone, 1 is diversity alone (0.3)",
+    )  # fmt: skip
+    configure_model(parser)
 
 
 def model_of(options: argparse.Namespace) -> Path:
@@ -107,6 +143,7 @@ def run_index(options: argparse.Namespace) -> None:
 def run_query(options: argparse.Namespace) -> None:
     from resonance_engine.catalog import read_catalog
     from resonance_engine.errors import ModelError
+    from resonance_engine.likeness import in_common
     from resonance_engine.search.ranking import Ranking, neighbours
     from resonance_engine.worker import Worker
 
@@ -126,7 +163,10 @@ def run_query(options: argparse.Namespace) -> None:
     hits = neighbours(catalog.index, heard.embedding.embedding[None, :], ranking)
     print_line("Top results:")
     for place, hit in enumerate(hits, start=1):
-        print_line(f"{place}. {catalog.entries[hit.id].shown}  score={hit.score:.3f}")
+        entry = catalog.entries[hit.id]
+        print_line(f"{place}. {entry.shown}  score={hit.score:.3f}")
+        if words := in_common(heard.attributes or {}, entry.attributes):
+            print_line(f"   [Similar: {', '.join(words)}]")
 
 
 def run_embed(options: argparse.Namespace) -> None:
@@ -159,28 +199,12 @@ def run_embed(options: argparse.Namespace) -> None:
         raise ResonanceError("Nothing could be embedded; see the lines above.")
 
 
-def print_line(text: str) -> None:
-    """Print to standard output whatever its encoding is."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-
-
-def complain(error: ResonanceError) -> None:
-    sys.stderr.write(f"resonance: {error}\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except ResonanceError as error:
-        complain(error)
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("resonance: stopped; what was done is kept, run the command again to go on\n")
-        return 130
-    return 0
+    from resonance_engine.training.commands.train import by_mode
+
+    options = parser().parse_args(by_mode(sys.argv[1:] if arguments is None else arguments))
+    return attempted(options.run, options)
 
 
 if __name__ == "__main__":

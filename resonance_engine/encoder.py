@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).with_name("models") / "default" / "model.onnx"
 BACKENDS = ("auto", "onnx", "torch")
 BATCH = 8  # windows at a time: larger batches do not make onnxruntime faster, only larger
-SUFFIXES = {".onnx": "onnx", ".safetensors": "torch"}
+SUFFIXES = {".onnx": "onnx", ".safetensors": "torch", ".pt": "torch"}
+CHECKPOINT = "ckpt.pt"  # of a training run: safetensors under the name that it always had
+RUN_STATE = "state.safetensors"  # of a run that can be taken up again: no model
 LENGTH_TOLERANCE = 1e-3
 
 
@@ -131,8 +133,9 @@ def mismatch(found: Mapping[str, list[int | str]], expected: Mapping[str, tuple[
 def located(path: Path, backend: str = "auto") -> tuple[str, Path]:
     """Which backend a model path needs, `onnx` or `torch`, and the file that it shall run.
 
-    A directory holds one model under a known suffix (.onnx, .safetensors); where it has one of each, `auto` takes the
-    exported one. A file of another suffix is taken for what `backend` says. Raises ModelError where that is not clear.
+    A directory holds one model under a known suffix (.onnx, .safetensors, .pt); where it has one of each, `auto` takes
+    the exported one. In a training run's folder, `ckpt.pt` holds the weights. A file of another suffix is taken for
+    what `backend` says. Raises ModelError where that is not clear.
     """
     if backend not in BACKENDS:
         raise ModelError(f"The backend must be one of {', '.join(BACKENDS)}, not {backend!r}.")
@@ -141,13 +144,14 @@ def located(path: Path, backend: str = "auto") -> tuple[str, Path]:
     if not files and path.is_file():
         if backend == "auto":
             raise ModelError(
-                f"{shown} ends neither in .onnx nor in .safetensors, so its backend cannot be told; "
+                f"{shown} ends neither in .onnx nor in .safetensors or .pt, so its backend cannot be told; "
                 "name it with --backend onnx or --backend torch."
             )
         return backend, path
     if not files:
         raise ModelError(
-            f"{shown} holds neither an exported model (.onnx) nor weights (.safetensors); give the path of a model."
+            f"{shown} holds neither an exported model (.onnx) nor weights (.safetensors, .pt); "
+            "give the path of a model."
         )
     kinds = {SUFFIXES[file.suffix.lower()] for file in files}
     kind = ("onnx" if "onnx" in kinds else "torch") if backend == "auto" else backend
@@ -176,7 +180,10 @@ def candidates(path: Path) -> list[Path]:
         entries = sorted(path.iterdir()) if path.is_dir() else [path]
     except OSError as error:
         raise ModelError(f"The model {printable(path)} cannot be read: {error.strerror}.") from error
-    return [file for file in entries if file.is_file() and kind_of(file) and not file.name.startswith(".")]
+    files = [file for file in entries if file.is_file() and kind_of(file) and not file.name.startswith(".")]
+    if path.is_dir() and any(file.name == CHECKPOINT for file in files):
+        return [file for file in files if file.name == CHECKPOINT or kind_of(file) == "onnx"]
+    return [file for file in files if file == path or file.name != RUN_STATE]
 
 
 def kind_of(file: Path) -> str | None:

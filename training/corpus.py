@@ -3,14 +3,16 @@
     python -m training.corpus DIRECTORY
 
 Debian packages are downloaded (no installation, no root), their music is unpacked to DIRECTORY/music/PACKAGE/, and
-DIRECTORY/manifest.tsv lists every distinct recording of 40 s and more: soundtrack, artist, path. Nothing that is
-already there is done again. About 3.7 GB of packages.
+DIRECTORY/manifest.tsv lists every distinct recording of 40 s and more: soundtrack, artist, path. DIRECTORY/tracks/ has
+a link to each of them, a folder for each soundtrack, as a library to try things on. Nothing that is already there is
+done again. About 3.7 GB of packages.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import os
 import shutil
 import subprocess
 import tarfile
@@ -128,6 +130,17 @@ def write_manifest(tracks: list[CorpusTrack], path: Path) -> None:
         writer.writerows((track.soundtrack, track.artist, track.path) for track in tracks)
 
 
+def link(tracks: list[CorpusTrack], corpus: Path) -> None:
+    """Fill the folder `tracks` with a numbered link to every track; names without a suffix get one."""
+    shutil.rmtree(corpus / "tracks", ignore_errors=True)
+    for number, track in enumerate(tracks, start=1):
+        path = corpus / track.path
+        folder = corpus / "tracks" / track.soundtrack
+        folder.mkdir(parents=True, exist_ok=True)
+        place = folder / f"{number:03} {path.name}{'' if path.suffix else '.ogg'}"
+        place.symlink_to(os.path.relpath(path, folder))
+
+
 def read_manifest(path: Path) -> list[CorpusTrack]:
     """The tracks of a corpus manifest; a missing file is a sentence that says how to make it."""
     if not path.is_file():
@@ -144,6 +157,7 @@ def main() -> None:
         unpack(download(package, directory / "debs"), directory / "music" / package)
     tracks = distinct_tracks(directory)
     write_manifest(tracks, directory / "manifest.tsv")
+    link(tracks, directory)
     print(f"{len(tracks)} tracks of {len({track.soundtrack for track in tracks})} soundtracks")
 
 

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from resonance_engine.atomic import write_bytes
-from resonance_engine.errors import AudioError
 from resonance_engine.evaluation.retrieval import (
     average_precision,
     bootstrap_interval,
@@ -37,19 +36,40 @@ from resonance_engine.manifest import Manifest
 from resonance_engine.network.export import export_onnx
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
+from resonance_engine.training.cache import SqliteCache
+from resonance_engine.training.config import Config, Data, EarlyStopping, Segment, Train
 from resonance_engine.training.dataset import WindowSet
-from resonance_engine.training.features import CachedFeatures, cached_all
-from resonance_engine.training.loop import Epoch, Recipe, train
+from resonance_engine.training.embed import embeddings
+from resonance_engine.training.loop import train
+from resonance_engine.training.precompute import precompute
 from training.corpus import CorpusTrack, read_manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from resonance_engine.training.logs import Epoch
+
 FOLDS = 5
+PROCESSES = 2
 MODALITIES = ("timbre", "harmony", "rhythm")
 NAME, VERSION, LICENCE = "soundtrack", "1", "MIT"
 MODEL_FOLDER = Path(__file__).parent.parent / "resonance_engine" / "models" / "default"
-TRAINING_WINDOWS = 8  # more than the four that are listened to later: other cuts of the same songs
+RECIPE = Config(
+    # Twice the windows that are listened to later: other cuts of the same songs.
+    data=Data(segment=Segment(segments_per_song=8)),
+    train=Train(
+        use_amp=False,
+        lr=1e-3,
+        epochs=30,
+        warmup_epochs=3,
+        batch_identities=64,
+        views_per_song=2,
+        temperature=0.1,
+        early_stopping=EarlyStopping(enabled=False),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -68,22 +88,21 @@ class Corpus:
 def load_corpus(directory: Path) -> Corpus:
     """The corpus with its features, computed where they are not cached yet."""
     tracks = read_manifest(directory / "manifest.tsv")
-    spec = FeatureSpec()
-    dense = replace(spec, decoding=replace(spec.decoding, windows=TRAINING_WINDOWS))
+    caches = [SqliteCache(directory / "features", spec) for spec in (RECIPE.spec, FeatureSpec())]
     paths = [directory / track.path for track in tracks]
-    found = (list(cached_all(paths, directory / "features", each)) for each in (dense, spec))
+    found = [list(precompute(paths, cache, cache.spec, PROCESSES)) for cache in caches]
     kept: list[CorpusTrack] = []
-    training: list[CachedFeatures] = []
-    testing: list[CachedFeatures] = []
-    for track, eight, four in zip(tracks, *found, strict=True):
-        if isinstance(eight, AudioError) or isinstance(four, AudioError):
-            print(f"left out: {track.path}")
+    keys: list[bytes] = []
+    for track, *made in zip(tracks, *found, strict=True):
+        errors = [each.error for each in made if each.error]
+        if errors:
+            print(f"left out: {errors[0]}")
             continue
         kept.append(track)
-        training.append(eight)
-        testing.append(four)
+        keys.append(made[0].key)
+    identities = [track.path for track in kept]
     groups = [track.soundtrack for track in kept]
-    return Corpus(kept, WindowSet(training, groups), WindowSet(testing, groups))
+    return Corpus(kept, *(WindowSet(cache, keys, identities, groups) for cache in caches))
 
 
 def fold_of(soundtracks: list[str]) -> NDArray[np.intp]:
@@ -96,21 +115,6 @@ def fold_of(soundtracks: list[str]) -> NDArray[np.intp]:
     return np.array([fold[name] for name in soundtracks])
 
 
-def embeddings(network: ResonanceNetwork, windows: WindowSet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Track embeddings (tracks, dimensions) and facets (tracks, modalities, dimensions): means over the windows."""
-    parts = []
-    with torch.inference_mode():
-        for at in range(0, len(windows.song), 32):
-            inputs = (windows.features[name][at : at + 32].astype(np.float32) for name in network.modalities)
-            embedding, facets, _ = network(*map(torch.from_numpy, inputs))
-            parts.append(torch.cat([embedding[:, None], facets], dim=1).numpy())
-    rows = np.concatenate(parts)
-    spans = zip(windows.first, windows.first[1:], strict=False)
-    tracks = np.stack([rows[start:end].mean(axis=0) for start, end in spans])
-    tracks /= np.linalg.norm(tracks, axis=2, keepdims=True)
-    return tracks[:, 0], tracks[:, 1:]
-
-
 def scores(vectors: NDArray[np.float32], soundtracks: list[str]) -> dict[str, NDArray[np.float64]]:
     """Same-soundtrack R@1, P@10 and AP of every track against the other tracks of the pool."""
     similarity = (vectors @ vectors.T).astype(np.float64)
@@ -118,7 +122,7 @@ def scores(vectors: NDArray[np.float32], soundtracks: list[str]) -> dict[str, ND
     return {"R@1": recall_at(hits, 1), "P@10": precision_at(hits, 10), "mAP": average_precision(hits)}
 
 
-def cross_validate(corpus: Corpus, recipe: Recipe) -> list[dict[str, object]]:
+def cross_validate(corpus: Corpus, recipe: Config) -> list[dict[str, object]]:
     """For every fold: each track's scores by the untrained network and by the one trained on the other folds."""
     fold = fold_of(corpus.soundtracks)
     results: list[dict[str, object]] = []
@@ -126,11 +130,11 @@ def cross_validate(corpus: Corpus, recipe: Recipe) -> list[dict[str, object]]:
         held_out = np.flatnonzero(fold == number)
         testing = corpus.testing.subset(held_out)
         names = [corpus.soundtracks[i] for i in held_out]
-        torch.manual_seed(recipe.seed)
+        torch.manual_seed(recipe.train.seed)
         network = ResonanceNetwork(MODALITIES).eval()
-        untrained = scores(embeddings(network, testing)[0], names)
-        train(network, corpus.training.subset(np.flatnonzero(fold != number)), recipe, reporter(f"fold {number + 1}"))
-        vectors, facets = embeddings(network, testing)
+        untrained = scores(embeddings(network, testing).tracks, names)
+        trained(network, corpus.training.subset(np.flatnonzero(fold != number)), recipe, f"fold {number + 1}")
+        vectors, facets, *_ = embeddings(network, testing)
         results.append(
             {
                 "soundtracks": names,
@@ -147,7 +151,12 @@ def cross_validate(corpus: Corpus, recipe: Recipe) -> list[dict[str, object]]:
     return results
 
 
-def reporter(title: str):  # type: ignore[no-untyped-def]
+def trained(network: ResonanceNetwork, windows: WindowSet, recipe: Config, title: str) -> ResonanceNetwork:
+    """The network after training on these windows."""
+    return train(network, windows, recipe.train, recipe.augment, device="cpu", report=reporter(title)).network
+
+
+def reporter(title: str) -> Callable[[Epoch], None]:
     def report(epoch: Epoch) -> None:
         print(f"{title} epoch {epoch.number}: loss {epoch.loss:.3f}, gate entropy {epoch.gate_entropy:.3f}", flush=True)
 
@@ -184,10 +193,10 @@ def summary(results: list[dict[str, object]], rng: np.random.Generator) -> dict[
     return table
 
 
-def final_model(corpus: Corpus, recipe: Recipe, folder: Path) -> None:
+def final_model(corpus: Corpus, recipe: Config, folder: Path) -> None:
     """Train on the whole corpus; write weights and ONNX file, checked against each other."""
-    torch.manual_seed(recipe.seed)
-    network = train(ResonanceNetwork(MODALITIES), corpus.training, recipe, reporter("final"))
+    torch.manual_seed(recipe.train.seed)
+    network = trained(ResonanceNetwork(MODALITIES), corpus.training, recipe, "final")
     manifest = Manifest(NAME, VERSION, LICENCE, FeatureSpec(), FRONT_END_VERSION)
     folder.mkdir(parents=True, exist_ok=True)
     sealed = save_network(network, manifest, folder / "model.safetensors")
@@ -199,10 +208,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the shipped model and the numbers on its card.")
     parser.add_argument("corpus", type=Path, help="folder that training.corpus filled")
     parser.add_argument("--out", type=Path, default=MODEL_FOLDER, help="folder for the model (the package's own)")
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs)
+    parser.add_argument("--epochs", type=int, default=RECIPE.train.epochs)
     parser.add_argument("--skip-folds", action="store_true", help="only train the final model")
     options = parser.parse_args()
-    recipe = replace(Recipe(), epochs=options.epochs)
+    recipe = replace(RECIPE, train=replace(RECIPE.train, epochs=options.epochs))
     corpus = load_corpus(options.corpus)
     print(f"{len(corpus.tracks)} tracks of {len(set(corpus.soundtracks))} soundtracks", flush=True)
     if not options.skip_folds:

@@ -24,8 +24,11 @@ SOUND = "ok"
 class Check(Database):
     """Verbs that examine the whole store."""
 
-    def check(self, model_id: str) -> list[str]:
-        """What is wrong with the file and with a model's vectors, a sentence each; empty when nothing is."""
+    def check(self, model_id: str, partial: bool = False) -> list[str]:
+        """What is wrong with the file and with a model's vectors, a sentence each; empty when nothing is.
+
+        `partial`: the model need not have heard every track, as long as another one is in use.
+        """
         with self._transaction() as transaction:
             model = known_model(transaction, model_id)
             problems = [f"{printable(self.path)}: {line}." for line in _unsound(transaction)]
@@ -33,7 +36,7 @@ class Check(Database):
                 f"The {kind} of recording {key.hex()} {reason}." for key, kind, reason in _flaws(transaction, model)
             ]
             pending = transaction.connection.scalars(_pending(model_id)).one()
-            if pending:
+            if pending and not partial:
                 problems.append(f"{pending} linked tracks have no embedding by the model {model.name} yet.")
             return problems
 

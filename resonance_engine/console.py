@@ -1,0 +1,43 @@
+"""Words on a terminal: lines that any encoding takes, errors as one sentence, exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from resonance_engine.errors import ResonanceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def print_line(text: str) -> None:
+    """Print to standard output whatever its encoding is."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def complain(error: ResonanceError) -> None:
+    sys.stderr.write(f"resonance: {error}\n")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def attempted(run: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
+    """Run a command and return its exit status; what a user can mend becomes one line on standard error."""
+    try:
+        run(options)
+    except ResonanceError as error:
+        complain(error)
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("resonance: stopped; what was done is kept, run the command again to go on\n")
+        return 130
+    return 0

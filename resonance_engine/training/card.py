@@ -1,0 +1,69 @@
+"""The card that goes with an exported model: what it hears, how good it was found to be, how it may be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from resonance_engine.manifest import Manifest
+    from resonance_engine.network.export import Parity
+
+UNKNOWN = "-"
+
+
+def card(manifest: Manifest, parity: Parity, evaluation: Mapping[str, Any] | None = None) -> str:
+    """The card in Markdown; `evaluation` is the content of `evaluate`'s JSON file about this model."""
+    decoding = manifest.spec.decoding
+    lines = [
+        f"# Model card: {manifest.name} {manifest.version}",
+        "",
+        f"Model id `{manifest.id}`. Licence: {manifest.licence}.",
+        "",
+        f"It hears {decoding.windows} windows of {decoding.seconds:g} s of a track at {decoding.rate} Hz, by "
+        f"{', '.join(manifest.modalities)}, and gives {manifest.dimensions} numbers (fusion {manifest.fusion}), so "
+        "that tracks that sound alike have a high cosine. `model.onnx` runs; further training starts from "
+        "`model.safetensors`, which holds the same weights.",
+        "",
+        f"The exported file gives PyTorch's numbers: mean error {parity.mae:.1e}, largest {parity.maximum:.1e}, mean "
+        f"squared {parity.mse:.1e}, lowest cosine {parity.cosine:.7f}.",
+        "",
+        "## How good it is",
+        "",
+        *(
+            measured(evaluation)
+            if evaluation
+            else ["It was not evaluated; `evaluate`, then `export`, adds numbers here."]
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def measured(evaluation: Mapping[str, Any]) -> Iterator[str]:
+    """A table of the tasks that had queries, and the numbers beside them."""
+    yield (
+        f"On {evaluation['songs']} held-out songs of {evaluation['albums']} albums; 95 % intervals over albums, and "
+        "what a random ranking gives."
+    )
+    yield ""
+    tasks = [task for task in evaluation["tasks"] if task["queries"]]
+    if tasks:
+        names = list(tasks[0]["metrics"])
+        yield f"| task | queries | {' | '.join(names)} |"
+        yield "|---|---|" + "---|" * len(names)
+        for task in tasks:
+            cells = " | ".join(estimate(task["metrics"][name]) for name in names)
+            yield f"| {task['name']} | {task['queries']} | {cells} |"
+        yield ""
+    yield f"Segment recall@1: {estimate(evaluation['segment_recall'])}."
+    yield f"Hub skewness at 10 of raw similarity: {number(evaluation['hub_skewness'])}."
+
+
+def estimate(value: Mapping[str, Any]) -> str:
+    text = f"{number(value['value'])} ({number(value['low'])} to {number(value['high'])})"
+    return text if value.get("chance") is None else f"{text}, chance {number(value['chance'])}"
+
+
+def number(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.3f}"

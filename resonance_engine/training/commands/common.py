@@ -1,0 +1,130 @@
+"""What the training commands share: options, the settings and the music that they name, and how they are run.
+
+Nothing here, nor in a command's `configure`, loads more than the standard library; `run` imports what it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resonance_engine.console import attempted, positive
+from resonance_engine.errors import ModelError, ResonanceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+
+    from resonance_engine.training.config import Config
+    from resonance_engine.training.songs import Source
+
+CONFIG = Path("config") / "base.yaml"
+CACHE = Path("cache") / "features"
+BEST = Path("runs") / "best"
+EXTRA = ("matplotlib", "onnx", "onnxscript", "optuna", "safetensors", "torch", "yaml")
+
+COMMON: dict[str, tuple[str, dict[str, Any]]] = {
+    "config": ("--config", {"type": Path, "default": CONFIG, "metavar": "FILE", "help": f"settings ({CONFIG})"}),
+    "set": (
+        "--set",
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "KEY=VALUE",
+            "help": "another value for one setting, such as train.lr=1e-4; may be repeated",
+        },
+    ),
+    "cache_dir": (
+        "--cache-dir",
+        {"type": Path, "default": CACHE, "metavar": "DIR", "help": f"where features are kept ({CACHE})"},
+    ),
+    "load": (
+        "--load",
+        {"type": Path, "default": BEST, "metavar": "MODEL", "help": f"folder of a run, or a model file ({BEST})"},
+    ),
+    "device": (
+        "--device",
+        {"choices": ("auto", "cpu", "cuda", "mps"), "default": "auto", "help": "what computes (auto)"},
+    ),
+    "beets": (
+        "--beets",
+        {"nargs": "+", "metavar": ("LIBRARY", "QUERY"), "help": "take the songs of a beets library that match"},
+    ),
+    "processes": (
+        "--processes",
+        {"type": positive, "metavar": "N", "help": "processes that compute features (one per core, at most 4)"},
+    ),
+}
+
+
+def add_option(parser: argparse.ArgumentParser, name: str, **settings: Any) -> None:
+    """Add an option such as `--cache-dir`, which may also be written `--cache_dir`."""
+    spellings = dict.fromkeys((name, "--" + name[2:].replace("-", "_")))
+    parser.add_argument(*spellings, **settings)
+
+
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add options that several commands have: config, set, cache_dir, load, device, beets, processes."""
+    for name in names:
+        spelling, settings = COMMON[name]
+        add_option(parser, spelling, **settings)
+
+
+def config_of(options: argparse.Namespace) -> Config:
+    """The settings that --config and --set name."""
+    from resonance_engine.training.config_file import read_config
+
+    return read_config(options.config, options.set)
+
+
+def library_of(options: argparse.Namespace) -> Source | None:
+    """The beets library that --beets names, or None without it."""
+    if not options.beets:
+        return None
+    from resonance_engine.training.songs import open_library
+
+    location, *query = options.beets
+    return open_library("beets", Path(location), query)
+
+
+def trained(load: Path, weights: bool = False) -> Path:
+    """The model file that --load names; of a folder with weights and their export the weights, which all else is from.
+
+    With `weights` nothing else will do. Raises ModelError where there is none.
+    """
+    from resonance_engine.encoder import model_file
+
+    if load == BEST and not load.exists():
+        raise ModelError(f"There is no model in {load} yet; make one with `refine`, or name another with --load.")
+    if weights or not load.is_dir():
+        return model_file(load, "torch" if weights else "auto")
+    try:
+        return model_file(load, "torch")
+    except ModelError:
+        return model_file(load)
+
+
+def needing_extra(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
+    """The same command, which says what to install where a package of the training extra is missing."""
+
+    def command(options: argparse.Namespace) -> None:
+        try:
+            run(options)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in EXTRA:
+                raise
+            raise ResonanceError(
+                f"This needs the package {error.name}, which is not installed: pip install 'beets-resonance[train]'."
+            ) from error
+
+    return command
+
+
+def alone(module: ModuleType, arguments: Sequence[str] | None = None) -> int:
+    """Run a command by itself, as `python -m training.NAME` does; returns the exit status."""
+    name = module.__name__.rpartition(".")[2]
+    parser = argparse.ArgumentParser(prog=f"python -m training.{name}", description=module.__doc__)
+    module.configure(parser)
+    return attempted(needing_extra(module.run), parser.parse_args(sys.argv[1:] if arguments is None else arguments))

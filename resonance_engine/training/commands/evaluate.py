@@ -1,0 +1,99 @@
+"""How good a model is on the held-out songs: a table, evaluation.json and pictures, beside the model or in --out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resonance_engine.console import print_line
+from resonance_engine.errors import ModelError, ResonanceError, printable
+from resonance_engine.training.commands.common import add_option, add_options, config_of, trained
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from resonance_engine.manifest import Manifest
+    from resonance_engine.training.config import Config
+    from resonance_engine.training.dataset import WindowSet
+    from resonance_engine.training.embed import Embeddings
+    from resonance_engine.training.songs import Song
+
+NUMBERS, TABLE, LOG = "evaluation.json", "evaluation.txt", "log.csv"
+FEWEST = 2  # held-out songs: a query and something to find
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, "config", "set", "cache_dir", "load", "device", "beets", "processes")
+    add_option(parser, "--out", type=Path, metavar="DIR", help="where the results go (the model's folder)")
+
+
+def run(options: argparse.Namespace) -> None:
+    from resonance_engine.evaluation.measure import Heard, measured
+    from resonance_engine.evaluation.report import table
+    from resonance_engine.training.commands.listening import heard
+    from resonance_engine.training.runs import write
+    from resonance_engine.training.validation import asked
+
+    config = config_of(options)
+    model = trained(options.load)
+    manifest, embed = opened(model, options.device)
+    check_spec(manifest, config, model)
+    with heard(config, options) as material:
+        if len(material.held_out) < FEWEST:
+            raise ResonanceError(
+                f"Only {len(material.held_out)} of {len(material.songs)} songs are held out, too few to ask anything; "
+                "name more music, or hold out a larger share with --set data.held_out=0.3."
+            )
+        songs = [material.songs[each] for each in material.held_out]
+        chosen = asked(songs)
+        windows, songs = material.held_out_windows().subset(chosen), [songs[place] for place in chosen]
+        found = embed(windows)
+    report = measured(
+        (manifest.name, manifest.id),
+        manifest.modalities,
+        songs,
+        Heard(found.tracks, found.windows, windows.song, found.gates),
+    )
+    folder = options.out or model.parent
+    write(folder / NUMBERS, report.to_json().encode())
+    write(folder / TABLE, table(report).encode())
+    draw(folder, model.parent / LOG, report.model, manifest, songs, found)
+    print_line(table(report) + f"\nNumbers and pictures: {printable(folder)}")
+
+
+def opened(model: Path, device: str) -> tuple[Manifest, Callable[[WindowSet], Embeddings]]:
+    """The manifest of a model file and what embeds windows with it."""
+    from resonance_engine.encoder import OnnxBackend, kind_of
+    from resonance_engine.training.embed import embedded, embeddings
+
+    if kind_of(model) == "onnx":
+        backend = OnnxBackend(model)
+        return backend.manifest, lambda windows: embedded(backend.run, windows)
+    from resonance_engine.network.files import load_network
+    from resonance_engine.training.device import device as device_of
+
+    network, manifest = load_network(model)
+    place = device_of(device)
+    return manifest, lambda windows: embeddings(network, windows, place)
+
+
+def check_spec(manifest: Manifest, config: Config, model: Path) -> None:
+    """A model can be asked only about features that are measured as it learned them."""
+    if manifest.spec != config.spec:
+        raise ModelError(
+            f"{printable(model)} listens to other features than the settings describe; give --config the settings that "
+            "it was trained with, such as the config.yaml in its folder."
+        )
+
+
+def draw(folder: Path, log: Path, name: str, manifest: Manifest, songs: Sequence[Song], found: Embeddings) -> None:
+    """Write the pictures; the training curve only where the run's log is there."""
+    from resonance_engine.training.plots import gates_figure, projection, read_log, save, training_curve
+
+    columns = read_log(log) if log.exists() else None
+    if columns:
+        save(training_curve(columns), folder / "training.png")
+    save(gates_figure(found.gates, manifest.modalities, columns), folder / "gates.png")
+    title = f"{len(songs):,} held-out songs, model {name}"
+    save(projection(found.tracks, [song.album for song in songs], title), folder / "projection.png")

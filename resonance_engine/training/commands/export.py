@@ -1,0 +1,60 @@
+"""Write a trained model as ONNX, checked against PyTorch, with its weights and a card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resonance_engine.console import positive, print_line
+from resonance_engine.errors import ResonanceError, printable
+from resonance_engine.training.commands.common import add_option, add_options, trained
+
+if TYPE_CHECKING:
+    import argparse
+
+EXPORT = Path("export")
+MODEL, WEIGHTS, CARD = "model.onnx", "model.safetensors", "CARD.md"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, "load", "config", "set")
+    add_option(parser, "--outdir", type=Path, default=EXPORT, metavar="DIR", help=f"folder for the model ({EXPORT})")
+    add_option(parser, "--formats", nargs="+", default=["onnx"], metavar="FORMAT", help="onnx, the only one")
+    add_option(parser, "--batch", type=positive, metavar="N", help="fixed number of windows at a time (any number)")
+    parser.epilog = "The model file says how it was made; --config and --set are accepted and not needed."
+
+
+def run(options: argparse.Namespace) -> None:
+    unknown = [name for given in options.formats for name in given.split(",") if name != "onnx"]
+    if unknown:
+        raise ResonanceError(f"The format {unknown[0]!r} cannot be written; onnx can: --formats onnx.")
+    weights = trained(options.load, weights=True)
+
+    from resonance_engine.network.export import export_onnx
+    from resonance_engine.network.files import load_network, save_network
+    from resonance_engine.training.card import card
+    from resonance_engine.training.commands.evaluate import NUMBERS
+    from resonance_engine.training.runs import made, write
+
+    network, manifest = load_network(weights)
+    folder = made(options.outdir)
+    try:
+        parity = export_onnx(network, manifest, folder / MODEL, options.batch)
+        save_network(network, manifest, folder / WEIGHTS)
+    except OSError as error:
+        raise ResonanceError(f"{printable(folder)} cannot be written to: {error.strerror}.") from error
+    write(folder / CARD, card(manifest, parity, evaluation(weights.with_name(NUMBERS), manifest.id)).encode())
+    print_line(
+        f"{printable(folder / MODEL)}: {manifest.name} {manifest.version} ({manifest.id}); against PyTorch mean error "
+        f"{parity.mae:.1e}, largest {parity.maximum:.1e}, lowest cosine {parity.cosine:.7f}"
+    )
+
+
+def evaluation(path: Path, model_id: str) -> dict[str, object] | None:
+    """What `evaluate` wrote about this very model, if it did."""
+    try:
+        document = json.loads(path.read_bytes())
+        return document if document["model_id"] == model_id else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

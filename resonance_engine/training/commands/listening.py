@@ -1,0 +1,61 @@
+"""The music that a command's options name, listened to with a progress bar; a line for every file that fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from resonance_engine.console import complain, print_line
+from resonance_engine.training.commands.common import library_of
+
+if TYPE_CHECKING:
+    import argparse
+
+    from resonance_engine.training.config import Config
+    from resonance_engine.training.material import Material
+    from resonance_engine.training.precompute import Precomputed
+
+MOST_PROCESSES = 4  # more than the disk feeds
+
+
+def heard(config: Config, options: argparse.Namespace) -> Material:
+    """The songs of --beets or of the settings, their features in the cache of --cache-dir."""
+    from resonance_engine.training.material import material
+
+    with Listening() as progress:
+        return material(config, options.cache_dir, library_of(options), processes_of(options), progress)
+
+
+def processes_of(options: argparse.Namespace) -> int:
+    return int(options.processes or min(os.cpu_count() or 1, MOST_PROCESSES))
+
+
+def tell(text: str) -> None:
+    """Print a line at once, for whoever follows a long training in a file."""
+    print_line(text)
+    sys.stdout.flush()
+
+
+class Listening:
+    """A progress bar that is told of files, and counts those that failed."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self.bar = tqdm(unit=" songs", disable=None, leave=False)
+        self.failed = 0
+
+    def __call__(self, made: Precomputed, total: int) -> None:
+        self.bar.total = total
+        self.bar.update(1)
+        if made.error is not None:
+            self.failed += 1
+            self.bar.clear()
+            complain(made.error)
+
+    def __enter__(self) -> Listening:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()

@@ -1,0 +1,42 @@
+"""Listen to all songs and keep their features in the cache, so that training need not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from resonance_engine.console import print_line
+from resonance_engine.errors import ConfigError, printable
+from resonance_engine.training.commands.common import add_options, config_of, library_of
+from resonance_engine.training.commands.listening import Listening, processes_of
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, "config", "set", "cache_dir", "beets", "processes")
+
+
+def run(options: argparse.Namespace) -> None:
+    from resonance_engine.training.known_files import KnownFiles
+    from resonance_engine.training.material import cache_of, measured
+    from resonance_engine.training.songs import songs_of
+
+    config = config_of(options)
+    if config.cache.backend == "ram":
+        raise ConfigError("With cache.backend ram nothing would be kept; set it to sqlite, or train right away.")
+    songs = songs_of(config.data, library_of(options))
+    cache = cache_of(config, options.cache_dir)
+    try:
+        before = len(cache.keys())
+        with Listening() as progress:
+            found = measured(songs, cache, KnownFiles(options.cache_dir), config, processes_of(options), progress)
+        new = len(cache.keys()) - before
+    finally:
+        cache.close()
+    same = len(songs) - progress.failed - len(found)
+    print_line(
+        f"{len(found):,} songs in {printable(options.cache_dir)}, {new:,} of them new"
+        + (f", {same:,} files were the same sound as another" if same else "")
+        + (f", {progress.failed:,} failed" if progress.failed else "")
+    )

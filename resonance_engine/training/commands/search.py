@@ -1,0 +1,68 @@
+"""Try settings in short trainings on a part of the songs, and keep the best in runs/best/hpo.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resonance_engine.console import positive, print_line
+from resonance_engine.errors import printable
+from resonance_engine.training.commands.common import add_option, add_options, config_of
+from resonance_engine.training.commands.listening import heard, tell
+
+if TYPE_CHECKING:
+    import argparse
+
+RUNS = Path("runs")
+SPACE = Path("config") / "search_space.yaml"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, "config", "set", "cache_dir", "beets", "processes", "device")
+    add_option(parser, "--space", type=Path, metavar="FILE", help=f"what may be tried ({SPACE})")
+    add_option(parser, "--trials", type=positive, default=30, metavar="N", help="how many, all processes together (30)")
+    add_option(parser, "--proxy-songs", type=positive, default=400, metavar="N", help="songs of a trial (400)")
+    add_option(parser, "--proxy-epochs", type=positive, default=12, metavar="N", help="epochs of a trial (12)")
+    add_option(parser, "--minutes", type=float, metavar="M", help="begin no trial after so many minutes")
+    add_option(
+        parser,
+        "--storage",
+        metavar="URL",
+        help="where processes and machines meet: a file, or a database such as sqlite:///study.db (runs/study.journal)",
+    )
+    add_runs_option(parser)
+
+
+def add_runs_option(parser: argparse.ArgumentParser) -> None:
+    add_option(parser, "--runs-dir", type=Path, default=RUNS, metavar="DIR", help=f"where runs are kept ({RUNS})")
+
+
+def run(options: argparse.Namespace) -> None:
+    from resonance_engine.training.proxy import check_comparable, measured_on
+    from resonance_engine.training.runs import Runs
+    from resonance_engine.training.search import Effort, search
+    from resonance_engine.training.space import read_space
+
+    config = config_of(options)
+    check_comparable(config)
+    space = read_space(options.space)
+    effort = Effort(options.trials, options.proxy_songs, options.proxy_epochs, options.minutes)
+    storage = options.storage
+    runs = Runs(options.runs_dir)
+    with heard(config, options) as material:
+        findings = search(
+            config,
+            space,
+            effort,
+            runs,
+            measured_on(material, effort.songs, options.device),
+            material.digest,
+            storage if storage is None or "://" in storage else Path(storage),
+            tell,
+        )
+    if findings.trials:
+        best = findings.trials[0]
+        print_line(f"{len(findings.trials)} trials, best: trial {best.number} with {findings.metric} {best.value:.4f}")
+    else:
+        print_line("No trial was finished.")
+    print_line(f"{printable(runs.hpo)}; go on with: refine")

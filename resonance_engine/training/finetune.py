@@ -1,0 +1,117 @@
+"""A trained model -> one that has also learned from somebody's own music, within minutes, and whether that helped."""
+
+from __future__ import annotations
+
+import time
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from resonance_engine.errors import TrainingError
+from resonance_engine.evaluation.tasks import album_groups
+from resonance_engine.network.files import load_network
+from resonance_engine.training.cache import SqliteCache
+from resonance_engine.training.dataset import WindowSet
+from resonance_engine.training.embed import embeddings
+from resonance_engine.training.judgement import Judgement, judged, measured
+from resonance_engine.training.metric import whitened
+from resonance_engine.training.precompute import precompute
+from resonance_engine.training.songs import labels
+from resonance_engine.training.splits import held_out, together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from resonance_engine.features.spec import FeatureSpec
+    from resonance_engine.manifest import Manifest
+    from resonance_engine.network.model import ResonanceNetwork
+    from resonance_engine.training.cache import FeatureCache
+    from resonance_engine.training.songs import Song
+
+    Report = Callable[[str], None]
+
+HELD_OUT = 0.25
+LISTENING = 0.8  # share of the time that measuring features may take; the rest is for embedding them
+IN_MEMORY = 2e9  # bytes of features that are read into memory as a whole
+SEED = 0
+SAY_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A fine-tuned network with its manifest, whose id its file will give it, and what the held-out songs say of it."""
+
+    network: ResonanceNetwork
+    manifest: Manifest
+    judgement: Judgement
+
+
+def fine_tune(
+    model: Path, songs: Sequence[Song], cache_folder: Path, minutes: float, processes: int, report: Report
+) -> Tuned:
+    """Train a model on songs within about so many minutes, and judge it on songs that were held out.
+
+    `model` is a weights file; features are kept in the folder `cache_folder`, so that the next time goes faster.
+    Measuring them takes nearly all of the time: of a large library, a random part is used, whole artists and albums of
+    it. Raises TrainingError where no song can be listened to, ConfigError where nothing can be held out.
+    """
+    until = time.monotonic() + 60 * minutes * LISTENING
+    network, manifest = load_network(model)
+    cache = SqliteCache(cache_folder, manifest.spec)
+    try:
+        known, keys = heard(songs, cache, manifest.spec, processes, until, report)
+        training, apart = held_out(known, HELD_OUT, SEED)
+        windows = {
+            name: window_set(cache, [known[i] for i in part], [keys[i] for i in part])
+            for name, part in (("training", training), ("held out", apart))
+        }
+        songs_apart = [known[i] for i in apart]
+        report(f"{len(training):,} tracks to learn from, {len(apart):,} to judge by")
+        before = measured(network, windows["held out"], songs_apart)
+        tuned = adapted(network, windows["training"])
+        after = measured(tuned, windows["held out"], songs_apart)
+    finally:
+        cache.close()
+    return Tuned(tuned, replace(manifest, id="", metric=True), judged(before, after, songs_apart))
+
+
+def heard(
+    songs: Sequence[Song], cache: FeatureCache, spec: FeatureSpec, processes: int, until: float, report: Report
+) -> tuple[list[Song], list[bytes]]:
+    """The songs whose features were measured before the clock shows `until`, each sound once, and their keys."""
+    ordered = [songs[i] for group in together(songs, HELD_OUT, SEED) for i in group]
+    found: dict[bytes, Song] = {}
+    said = time.monotonic()
+    results = precompute([song.path for song in ordered], cache, spec, processes)
+    for place, (song, made) in enumerate(zip(ordered, results, strict=False), start=1):
+        if made.error is None:
+            found.setdefault(made.key, song)
+        if time.monotonic() > until and place < len(ordered):
+            report(f"no time to listen to all: {place:,} of {len(ordered):,} tracks are used")
+            break
+        if time.monotonic() - said > SAY_SECONDS:
+            said = time.monotonic()
+            report(f"listened to {place:,} of {len(ordered):,} tracks")
+    if not found:
+        raise TrainingError(f"None of {len(songs):,} tracks can be listened to, so there is nothing to learn from.")
+    return list(found.values()), list(found)
+
+
+def window_set(cache: FeatureCache, songs: Sequence[Song], keys: Sequence[bytes]) -> WindowSet:
+    """Windows of songs grouped by album, in memory if they are not too many."""
+    spec = cache.spec
+    size = sum(2 * int(np.prod(each.shape(spec.decoding))) for each in spec.modalities.values())
+    whole = len(keys) * spec.decoding.windows * size < IN_MEMORY
+    return WindowSet(cache, keys, labels(songs)[0], album_groups(songs), preload=whole)
+
+
+def adapted(network: ResonanceNetwork, windows: WindowSet) -> ResonanceNetwork:
+    """A copy of a network that makes less of what varies within the albums of these windows."""
+    heard = embeddings(network, windows).windows
+    tuned = deepcopy(network)
+    tuned.transform(torch.from_numpy(whitened(heard, windows.group[windows.song], len(windows))))
+    return tuned

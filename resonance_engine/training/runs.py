@@ -1,0 +1,133 @@
+"""Where training keeps what it found: one folder, by default `runs`.
+
+    runs/study.journal            all trials of the search, as they happened (and, beside it, files to lock)
+    runs/best/hpo.json            the finished trials, best first
+    runs/best/ckpt.pt             the winner's weights (safetensors under the old name), config.yaml, log.csv,
+                                  metrics.json
+    runs/trials/NAME/             a training run that can be taken up again: state, log, settings
+
+Every file is replaced in one step, so that whatever is there is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from resonance_engine.atomic import write_bytes
+from resonance_engine.errors import ResonanceError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMAT = 1
+WEIGHTS, CONFIG, METRICS = "ckpt.pt", "config.yaml", "metrics.json"
+Setting = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The places in a folder of runs."""
+
+    folder: Path
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "study.journal"
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best"
+
+    @property
+    def hpo(self) -> Path:
+        return self.best / "hpo.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.best / WEIGHTS
+
+    def trial(self, name: str) -> Path:
+        return self.folder / "trials" / name
+
+
+@dataclass(frozen=True)
+class FinishedTrial:
+    """A trial of a search: its number, the best value that its metric reached and the settings that it tried."""
+
+    number: int
+    value: float
+    parameters: dict[str, Setting]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a search found: `metric` is compared so that "max" or "min" (`mode`) is better; `trials` best first.
+
+    `proxy` says what it was measured on: how many `songs` were trained on, for how many `epochs`.
+    """
+
+    metric: str
+    mode: str
+    proxy: dict[str, int]
+    trials: list[FinishedTrial]
+
+
+def write_hpo(findings: Findings, path: Path) -> None:
+    write_json({"format": FORMAT, **asdict(findings)}, path)
+
+
+def read_hpo(path: Path) -> Findings | None:
+    """What a search found, or None where there was none; ResonanceError where the file is not to be understood."""
+    again = "remove it and run `search` again"
+    try:
+        document = json.loads(path.read_bytes())
+        if document["format"] != FORMAT:
+            raise ResonanceError(
+                f"{printable(path)} has format {document['format']}, this program reads {FORMAT}; {again}."
+            )
+        return Findings(
+            metric=str(document["metric"]),
+            mode=str(document["mode"]),
+            proxy={name: int(count) for name, count in document["proxy"].items()},
+            trials=[finished_trial(each) for each in document["trials"]],
+        )
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ResonanceError(f"{printable(path)} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ResonanceError(f"{printable(path)} is damaged ({error}); {again}.") from error
+
+
+def finished_trial(document: Mapping[str, Any]) -> FinishedTrial:
+    value = float(document["value"])
+    if not math.isfinite(value):
+        raise ValueError(f"the value of trial {document['number']} is {value}")
+    return FinishedTrial(int(document["number"]), value, dict(document["parameters"]))
+
+
+def write_json(document: object, path: Path) -> None:
+    """Write a document in one step, and make its folder if need be; ResonanceError where that is impossible."""
+    write(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """`atomic.write_bytes`, with the folder made and a sentence where that is impossible."""
+    made(path.parent)
+    try:
+        write_bytes(path, content)
+    except OSError as error:
+        raise ResonanceError(f"{printable(path)} cannot be written: {error.strerror}.") from error
+
+
+def made(folder: Path) -> Path:
+    """The folder, made where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResonanceError(f"{printable(folder)} cannot be made: {error.strerror}.") from error
+    return folder

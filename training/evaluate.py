@@ -1,0 +1,9 @@
+"""`python -m training.evaluate`; see `--help`."""
+
+import sys
+
+from resonance_engine.training.commands import evaluate
+from resonance_engine.training.commands.common import alone
+
+if __name__ == "__main__":
+    sys.exit(alone(evaluate))

@@ -1,0 +1,9 @@
+"""`python -m training.query`; see `--help`."""
+
+import sys
+
+from resonance_engine.training.commands import query
+from resonance_engine.training.commands.common import alone
+
+if __name__ == "__main__":
+    sys.exit(alone(query))
