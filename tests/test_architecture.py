@@ -52,6 +52,11 @@ def engine_modules() -> list[str]:
     ("modules", "unwanted"),
     [
         pytest.param(["beetsplug.resonance"], HEAVY, id="the plugin, at every start of beets"),
+        pytest.param(
+            ["beetsplug.resonance.commands.train", "beetsplug.resonance.commands.models"],
+            (*TRAINING, "onnxruntime", "faiss"),
+            id="the plugin's commands, before they know what to do",
+        ),
         pytest.param(engine_modules(), ("beets", "beetsplug", *TRAINING), id="the engine"),
         pytest.param(["resonance_engine.cli"], HEAVY, id="the command line, before it knows the command"),
         pytest.param(["resonance_engine.encoder"], ("onnxruntime", "resonance_engine.network"), id="encoder"),
@@ -62,7 +67,17 @@ def engine_modules() -> list[str]:
             id="search",
         ),
         pytest.param(["resonance_engine.store"], ("scipy", "av", "onnxruntime", "faiss"), id="store"),
-        pytest.param(["resonance_engine.training.features"], ("torch",), id="processes that compute features"),
+        pytest.param(
+            ["resonance_engine.training.extractor"],
+            ("torch", "torchaudio", "sqlalchemy", "onnxruntime"),
+            id="processes that compute features",
+        ),
+        pytest.param(
+            [f"resonance_engine.training.{name}" for name in ("config_file", "space", "songs", "splits")],
+            ("torch", "yaml", "optuna", "av", "beets"),
+            id="settings and songs, before any is read",
+        ),
+        pytest.param(["resonance_engine.training.precompute"], ("torch", "torchaudio", "scipy", "av"), id="precompute"),
     ],
 )
 def test_a_fresh_interpreter_loads_only_what_it_needs(modules: list[str], unwanted: tuple[str, ...]) -> None:
@@ -120,13 +135,16 @@ def test_only_network_and_training_import_pytorch() -> None:
     assert "resonance_engine.network.model" in found
 
 
-def test_only_the_encoder_reaches_for_the_network() -> None:
+def test_only_the_encoder_and_what_trains_reach_for_the_network() -> None:
     outside = {
         name
         for name in importers("resonance_engine.network", "resonance_engine.training")
         if name.split(".")[1] not in ("network", "training")
     }
-    assert outside <= {"resonance_engine.encoder"}
+    training = {"resonance_engine.cli"} | {
+        f"beetsplug.resonance.{name}" for name in ("songs", "trained", "commands.train")
+    }
+    assert outside <= {"resonance_engine.encoder", *training}
 
 
 def test_neither_librosa_nor_scipy_signal_is_used() -> None:

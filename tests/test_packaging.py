@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+CONFIGURATION = ("base.yaml", "example-beets.yaml", "quick.yaml", "search_space.yaml")
 
 pytest.importorskip("hatchling")
 
@@ -30,12 +31,20 @@ def test_the_wheel_holds_the_two_packages_with_model_and_configuration(built: Pa
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"beetsplug", "resonance_engine"}
     assert "beetsplug/__init__.py" not in names
     assert "resonance_engine/models/default/model.onnx" in names
-    assert "resonance_engine/config/example-beets.yaml" in names
+    assert {f"resonance_engine/config/{name}" for name in CONFIGURATION} <= set(names)
+
+
+def test_the_wheel_offers_beets_libraries_to_training(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
+        assert b"[resonance.libraries]\nbeets = beetsplug.resonance.songs:songs\n" in archive.read(name)
 
 
 def test_the_sdist_can_build_the_same_wheel(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    assert {"pyproject.toml", "README.md", "LICENSE", "config/example-beets.yaml", "training/corpus.py"} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE", "training/corpus.py"} <= names
+    assert {f"config/{name}" for name in CONFIGURATION} <= names
     assert "resonance_engine/models/default/model.onnx" in names

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from beetsplug.resonance.changes import file_state
 from beetsplug.resonance.sidecar import Sidecar, item_row
-from resonance_engine.errors import ResonanceError
+from resonance_engine.errors import ModelError, ResonanceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +34,8 @@ class Importing:
         self.sidecar = Sidecar(library, settings)
         self.log = log
         self.refusal: ResonanceError | None = None
-        self.pool: WorkerPool | None = None
-        self.ingest: Ingest | None = None
+        self.pools: list[WorkerPool] = []
+        self.ingests: list[Ingest] = []
         self.keys: dict[int, bytes] = {}
         self.reasons: dict[int, str] = {}
 
@@ -47,12 +47,17 @@ class Importing:
         if not rows:
             return
         jobs = [Job(row.id, row.added, Path(os.fsdecode(row.path))) for row in rows]
+        first, *others = self.started()
         # The files are not in their final place: failures are noted by `settle`, under the path that will last.
-        for outcome in self.started().run(jobs, record_failures=False):
+        for outcome in first.run(jobs, record_failures=False):
             self.note(outcome)
-            # beets marks the threads of its pipeline when the user interrupts it; the rest can wait.
-            if getattr(threading.current_thread(), "abort_flag", False):
+            if interrupted():
                 return
+        for ingest in others:
+            heard = [job for job in jobs if job.item_id in self.keys]
+            for _ in ingest.run(heard, record_failures=False):
+                if interrupted():
+                    return
 
     def note(self, outcome: Outcome) -> None:
         # In the course of one import, an id may stand for one item after another.
@@ -64,21 +69,42 @@ class Importing:
         elif outcome.key is not None:
             self.keys[outcome.job.item_id] = outcome.key
 
-    def started(self) -> Ingest:
-        if self.ingest is None:
-            from resonance_engine.ingest import Ingest
-            from resonance_engine.worker import WorkerPool
-
+    def started(self) -> list[Ingest]:
+        """What listens with the model in use and, while another one is being prepared, with that one too."""
+        if not self.ingests:
             if self.refusal is not None:  # a broken model is loaded once, not once an album
                 raise self.refusal
-            settings, store, library = self.sidecar.settings, self.sidecar.store, self.sidecar.id
-            self.pool = WorkerPool(settings.model_path, settings.workers(), settings.timeout)
             try:
-                self.ingest = Ingest(store, library, self.pool)
+                self.ingests = self.prepared()
             except ResonanceError as error:
                 self.refusal = error
                 raise
-        return self.ingest
+        return self.ingests
+
+    def prepared(self) -> list[Ingest]:
+        active, models = self.sidecar.model, self.sidecar.models
+        used = models.name_of(active.id) if active else None
+        if active is None or used is None or used == models.wanted:
+            return [self.begun(models.wanted)]
+        made = []
+        for name in (used, models.wanted):
+            try:
+                made.append(self.begun(name))
+            except ResonanceError as error:
+                self.log.warning("{}", error)
+        if not made:
+            raise ModelError("Neither the model in use nor the wanted one can be loaded.")
+        return made
+
+    def begun(self, name: str) -> Ingest:
+        from resonance_engine.ingest import Ingest
+        from resonance_engine.worker import WorkerPool
+
+        settings, models = self.sidecar.settings, self.sidecar.models
+        self.pools.append(WorkerPool(models.path(name), settings.workers(), settings.timeout))
+        ingest = Ingest(self.sidecar.store, self.sidecar.id, self.pools[-1])
+        models.note(name, ingest.model.id)
+        return ingest
 
     def settle(self, items: Iterable[Item]) -> None:
         """Imported items have their final paths, tags and dates."""
@@ -111,6 +137,11 @@ class Importing:
                 self.keep([row for row in self.sidecar.rows() if row.id in self.keys])
         finally:
             self.keys, self.reasons = {}, {}
-            if self.pool is not None:
-                self.pool.close()
+            for pool in self.pools:
+                pool.close()
             self.sidecar.close()
+
+
+def interrupted() -> bool:
+    """Whether the user interrupted beets, which marks the threads of its pipeline then; the rest can wait."""
+    return bool(getattr(threading.current_thread(), "abort_flag", False))

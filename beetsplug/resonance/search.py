@@ -123,8 +123,9 @@ def file_vector(search: Search, path: Path) -> NDArray[np.float32]:
     """The embedding of a file that need not be in the library, by the model that the library is searched with."""
     from resonance_engine.worker import Worker
 
-    settings = search.sidecar.settings
-    with Worker(settings.model_path, settings.timeout) as worker:
+    models = search.sidecar.models
+    name = models.name_of(search.model.id) or models.wanted
+    with Worker(models.path(name), search.sidecar.settings.timeout) as worker:
         described = worker.description()
         if described.id != search.model.id:
             raise ModelError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
@@ -22,8 +21,9 @@ LIMITS = {"threads": (0, 64), "timeout": (1, 86_400), "count": (1, 100_000)}
 class Settings:
     """What a user may choose; these defaults are the only ones.
 
-    `auto`: embed during `import`, or `no`. `model`: `default` for the shipped one, or the path of another. `threads`:
-    worker processes, 0 for one per core up to four. `timeout`: seconds for one file. `count`: tracks in a list.
+    `auto`: embed during `import`, or `no`. `model`: the path of a model, or `default` for the one that was chosen with
+    `beet resonance model use`, at first the shipped one. `threads`: worker processes, 0 for one per core up to four.
+    `timeout`: seconds for one file. `count`: tracks in a list.
     """
 
     auto: str = "import"
@@ -62,13 +62,6 @@ class Settings:
             if not least <= value <= most:
                 raise UserError(f"resonance.{name} in the configuration must be {least} to {most}, not {value}")
         return settings
-
-    @property
-    def model_path(self) -> Path:
-        """The model file or directory to embed with."""
-        from resonance_engine.encoder import SHIPPED as SHIPPED_MODEL
-
-        return SHIPPED_MODEL if self.model == SHIPPED else Path(self.model)
 
     def workers(self, threads: int | None = None) -> int:
         """How many worker processes to run; `threads` is what the user asked of one command."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets.dbcore.pathutils import expand_path_from_db
 from beets.exceptions import UserError
 
+from beetsplug.resonance.models import Models
 from beetsplug.resonance.settings import Settings
 
 if TYPE_CHECKING:
@@ -84,15 +85,22 @@ class Sidecar:
         """The model whose vectors are searched; None before anything was analysed."""
         return self.store.active_model() if self.exists else None
 
+    @cached_property
+    def models(self) -> Models:
+        """The models that there are to search with."""
+        return Models(self)
+
     @contextmanager
-    def ingest(self, threads: int | None = None) -> Iterator[Ingest]:
-        """Worker processes that listen to files, for the time of a `with`."""
+    def ingest(self, name: str, threads: int | None = None) -> Iterator[Ingest]:
+        """Worker processes that listen to files with the model of a name, for the time of a `with`."""
         from resonance_engine.ingest import Ingest
         from resonance_engine.worker import WorkerPool
 
         count = self.settings.workers(threads)
-        with WorkerPool(self.settings.model_path, count, self.settings.timeout) as pool:
-            yield Ingest(self.store, self.id, pool)
+        with WorkerPool(self.models.path(name), count, self.settings.timeout) as pool:
+            made = Ingest(self.store, self.id, pool)
+            self.models.note(name, made.model.id)
+            yield made
 
     def coverage(self) -> Coverage:
         """Cheap: counts, no file is looked at and none is made."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from beetsplug.resonance.models import FOLDER
 from resonance_engine.audio import content_key
 from resonance_engine.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError, ModelError
@@ -18,11 +20,11 @@ MODALITIES = ("timbre", "rhythm")
 
 
 class FakePool:
-    """Stands for `WorkerPool`; content keys are the real ones.
+    """Stands for `WorkerPool`; content keys are the real ones. A trained model's id and name are those of its folder.
 
-    `embedded` are the files that the model ran for, `starts` how often the model was loaded, `open` the pools that
-    were not closed. Files whose name holds "broken" cannot be listened to. `defect` is raised instead of loading the
-    model, `surprise` in the middle of the work.
+    `embedded` are the files that a model ran for, `starts` how often one was loaded, `open` the pools that were not
+    closed. Files whose name holds "broken" cannot be listened to, nor those that hold `deaf` by a trained model.
+    `defect` is raised instead of loading the model, `surprise` in the middle of the work, `patience` files later.
     """
 
     embedded: ClassVar[list[Path]] = []
@@ -30,6 +32,8 @@ class FakePool:
     starts: ClassVar[int] = 0
     defect: ClassVar[ModelError | None] = None
     surprise: ClassVar[BaseException | None] = None
+    patience: ClassVar[int] = 0
+    deaf: ClassVar[str] = "never"
     model_id: ClassVar[str] = "fake"
 
     def __init__(self, model: Path, count: int = 1, timeout: float = 1.0) -> None:
@@ -38,22 +42,28 @@ class FakePool:
     @classmethod
     def reset(cls) -> None:
         cls.embedded, cls.open, cls.starts, cls.defect, cls.surprise = [], set(), 0, None, None
-        cls.model_id = "fake"
+        cls.model_id, cls.patience, cls.deaf = "fake", 0, "never"
+
+    @property
+    def trained(self) -> str:
+        """The name of a trained model, empty for another."""
+        folder = self.model.parent
+        return folder.name if folder.parent.name == FOLDER else ""
 
     def description(self) -> ModelDescription:
         type(self).starts += 1
         if self.defect is not None:
             raise self.defect
         self.open.add(id(self))
-        return ModelDescription(self.model_id, "fake", "1", WIDTH, MODALITIES)
+        return ModelDescription(self.trained or self.model_id, self.trained or "fake", "1", WIDTH, MODALITIES)
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
     ) -> Iterator[tuple[Path, Listened | AudioError]]:
         for path in paths:
-            if self.surprise is not None:
+            if self.surprise is not None and len(self.embedded) >= self.patience:
                 raise self.surprise
-            if "broken" in path.name:
+            if "broken" in path.name or (self.trained and self.deaf in path.name):
                 yield path, AudioError(path, "it is broken")
                 continue
             try:
@@ -65,7 +75,7 @@ class FakePool:
                 yield path, Listened(path, key, 0.01)
                 continue
             self.embedded.append(path)
-            yield path, Listened(path, key, 0.01, embedding(key), (0.0,), {"tempo": 120}, "1")
+            yield path, Listened(path, key, 0.01, embedding(key, self.trained), (0.0,), {"tempo": 120}, "1")
 
     def close(self) -> None:
         self.open.discard(id(self))
@@ -87,6 +97,7 @@ class FakeWorker(FakePool):
         return heard
 
 
-def embedding(key: bytes) -> TrackEmbedding:
-    vectors = unit_vectors(4, seed=int.from_bytes(key[:4], "big"))
+def embedding(key: bytes, trained: str = "") -> TrackEmbedding:
+    """What a model makes of a sound, each something else."""
+    vectors = unit_vectors(4, seed=int.from_bytes(key[:4], "big") ^ zlib.crc32(trained.encode()))
     return TrackEmbedding(vectors[0], dict(zip(MODALITIES, vectors[1:], strict=False)), {"timbre": 1.0}, vectors[3:])

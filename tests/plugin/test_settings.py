@@ -70,7 +70,7 @@ def test_a_relative_model_lies_in_the_configuration_folder(tmp_path: Path, monke
     configuration = confuse.Configuration("beets", read=False)
     configuration.set_file(configuration.user_config_path())
     configuration["resonance"].add(Settings.defaults())
-    assert Settings.from_config(configuration["resonance"]).model_path == tmp_path / "models" / "mine"
+    assert Settings.from_config(configuration["resonance"]).model == str(tmp_path / "models" / "mine")
 
 
 def test_workers_are_what_was_asked_for_last() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from contextlib import closing
@@ -11,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.exceptions import UserError
 
+from beetsplug.resonance.changes import file_state
 from beetsplug.resonance.commands.common import NO_TRACKS, duration, seconds_per_track, tracks
-from beetsplug.resonance.sync import forget, library_plan, music_folder
+from beetsplug.resonance.sync import MASS_REMOVAL, forget, library_plan, music_folder
+from resonance_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.sidecar import Sidecar
     from beetsplug.resonance.sync import Plan
-    from resonance_engine.ingest import Ingest
+    from resonance_engine.ingest import Ingest, Job
+    from resonance_engine.store import Model, TrackRow
 
 LAST_RUN_KEY = "last_analysis"
 
@@ -41,48 +45,108 @@ def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretended: 
     if pretended:
         pretend(sidecar, query, threads)
         return
-    with sidecar.ingest(threads) as ingest:
-        made = library_plan(sidecar, ingest.model.id, query)
-        if made.missing == made.total:
-            raise UserError(f"resonance: no track has its file; is {music_folder(sidecar)} there? Nothing was changed.")
-        if (made.gone or made.stale) and not forget(sidecar, made):
-            log.warning(
-                "{} that were analysed are no longer in the library, too many to believe; they are kept. If they are "
-                "gone for good, run `beet resonance check --repair`.",
-                tracks(len(made.gone)),
-            )
-        tally = Tally()
-        started = time.monotonic()
-        try:
-            listen(sidecar, ingest, made, tally, log)
-        except KeyboardInterrupt:
-            log.warning("stopped; what was analysed is kept, run it again to go on")
-            raise
-        # A model that could not embed anything does not replace one that did.
-        if not query and not (made.jobs and tally.failed == len(made.jobs)):
-            sidecar.store.activate(ingest.model.id)
-        sidecar.store.set_state(LAST_RUN_KEY, time.time())
-    ui.print_(summary(made, tally, time.monotonic() - started))
+    with sidecar.ingest(sidecar.models.wanted, threads) as ingest:
+        update(sidecar, ingest, query, threads, log)
+
+
+def update(sidecar: Sidecar, wanted: Ingest, query: list[str], threads: int | None, log: BeetsLogger) -> None:
+    """Listen with the wanted model to what it has not heard; after all of a library, take it into use."""
+    made = library_plan(sidecar, wanted.model.id, query)
+    if made.total and made.missing == made.total:
+        raise UserError(f"resonance: no track has its file; is {music_folder(sidecar)} there? Nothing was changed.")
+    if (made.gone or made.stale) and not forget(sidecar, made):
+        log.warning(
+            "{} that were analysed are no longer in the library, too many to believe; they are kept. If they are "
+            "gone for good, run `beet resonance check --repair`.",
+            tracks(len(made.gone)),
+        )
+    tally = Tally()
+    started = time.monotonic()
+    try:
+        failed = keep_up(sidecar, wanted.model.id, query, threads, log)
+        tally.failed = len(failed)
+        listen(sidecar, wanted, [job for job in made.jobs if job not in failed], tally, log)
+    except KeyboardInterrupt:
+        log.warning("stopped; what was analysed is kept, run it again to go on")
+        raise
+    sidecar.store.set_state(LAST_RUN_KEY, time.time())
+    if made.total:
+        ui.print_(summary(made, tally, time.monotonic() - started))
+    if not query:
+        take_into_use(sidecar, wanted.model, made.missing)
     if made.jobs and tally.failed == len(made.jobs):
         raise UserError("resonance: nothing could be analysed; see the lines above")
 
 
-def listen(sidecar: Sidecar, ingest: Ingest, made: Plan, tally: Tally, log: BeetsLogger) -> None:
-    """Do the plan's jobs and keep the tally; one line for each file that fails."""
-    known = sidecar.store.tracks(sidecar.id)
-    with progress(len(made.jobs)) as bar:
-        for outcome in ingest.run(made.jobs):
+def keep_up(sidecar: Sidecar, wanted: str, query: list[str], threads: int | None, log: BeetsLogger) -> set[Job]:
+    """While another model is in use, let it hear what is new: its vectors serve until the wanted one is complete.
+
+    Returns what cannot be listened to.
+    """
+    active = sidecar.model
+    name = sidecar.models.name_of(active.id) if active else None
+    if active is None or active.id == wanted or name is None:
+        return set()
+    jobs = library_plan(sidecar, active.id, query).jobs
+    if not jobs:
+        return set()
+    try:
+        with sidecar.ingest(name, threads) as ingest:
+            return listen(sidecar, ingest, jobs, Tally(), log)
+    except ModelError as error:
+        log.warning("{}", error)
+        return set()
+
+
+def take_into_use(sidecar: Sidecar, model: Model, missing: int) -> None:
+    """Search with a model from now on, unless many tracks that can be found now would not be found any more."""
+    active = sidecar.model
+    if active is not None and active.id == model.id:
+        return
+    store, known = sidecar.store, sidecar.store.tracks(sidecar.id)
+    keys = {track.content_key for track in known.values()}
+    heard, found = store.has(keys, model.id), store.has(keys, active.id) if active else set()
+    unheard = [item_id for item_id, track in known.items() if track.content_key not in heard]
+    lost = [item_id for item_id in unheard if known[item_id].content_key in found]
+    if lost and (len(lost) > max(MASS_REMOVAL, len(known) / 100) or not heard):
+        where = "; mount the disk that they are on, or run `beet update` if they are gone for good" if missing else ""
+        ui.print_(f"{model.name} {model.version} is not taken into use: it has not heard {tracks(len(lost))}{where}")
+        return
+    with store.write():
+        # What is linked can be found: the wanted model could not hear these.
+        store.unlink(sidecar.id, unheard)
+        store.activate(model.id)
+    if active is not None:
+        ui.print_(f"{model.name} {model.version} is in use now")
+
+
+def listen(sidecar: Sidecar, ingest: Ingest, jobs: list[Job], tally: Tally, log: BeetsLogger) -> set[Job]:
+    """Do the jobs and keep the tally; one line for each file that fails, and their jobs returned."""
+    known, failed = sidecar.store.tracks(sidecar.id), set()
+    with progress(len(jobs)) as bar:
+        for outcome in ingest.run(jobs):
             bar.update(1)
             if outcome.error is not None:
                 tally.failed += 1
-                if outcome.job.item_id in known:  # what it was before is not what it is now
-                    sidecar.store.unlink(sidecar.id, [outcome.job.item_id])
+                failed.add(outcome.job)
+                track = known.get(outcome.job.item_id)
+                if track is not None and not serves(sidecar, outcome.job, track):
+                    sidecar.store.unlink(sidecar.id, [track.item_id])
                 bar.clear()
                 log.warning("not analysed: {}", outcome.error)
             elif outcome.embedded:
                 tally.embedded += 1
             else:
                 tally.known += 1
+    return failed
+
+
+def serves(sidecar: Sidecar, job: Job, track: TrackRow) -> bool:
+    """Whether the model in use knows an item as it is, though another one failed with its file."""
+    state = file_state(os.fsencode(job.path))
+    active = sidecar.model
+    unchanged = (track.added, (track.size, track.mtime_ns)) == (job.added, state)
+    return unchanged and active is not None and bool(sidecar.store.has([track.content_key], active.id))
 
 
 def summary(made: Plan, tally: Tally, seconds: float) -> str:
@@ -101,7 +165,8 @@ def pretend(sidecar: Sidecar, query: list[str], threads: int | None) -> None:
     """Print what an analysis would do, and leave everything as it is."""
     from resonance_engine.worker import Worker
 
-    with closing(Worker(sidecar.settings.model_path, sidecar.settings.timeout)) as worker:
+    model = sidecar.models.path(sidecar.models.wanted)
+    with closing(Worker(model, sidecar.settings.timeout)) as worker:
         made = library_plan(sidecar, worker.description().id, query)
     for job in made.jobs:
         ui.print_(str(job.path))

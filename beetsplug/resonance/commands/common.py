@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from beets import ui
 from beets.exceptions import UserError
 from beets.util.color import colorize
 
@@ -77,6 +78,16 @@ def seconds_per_track(sidecar: Sidecar) -> float:
     from resonance_engine.ingest import SPEED_KEY
 
     return float((sidecar.exists and sidecar.store.state(SPEED_KEY)) or USUAL_SECONDS)
+
+
+def interactive() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
+def confirmed(question: str) -> bool:
+    """What the user answers; no, where nothing is typed. Raises UserError where there is nobody to ask."""
+    return ui.input_options(("yes", "no"), prompt=f"{question} (y/N)", default="n") == "y"
 
 
 def duration(seconds: float) -> str:

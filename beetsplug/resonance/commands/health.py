@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.analyze import LAST_RUN_KEY
 from beetsplug.resonance.commands.common import remaining, tracks
 from beetsplug.resonance.sync import Plan, library_plan, music_folder
-from resonance_engine.errors import printable
+from resonance_engine.errors import ModelError, printable
 from resonance_engine.ingest import SPEED_KEY
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def status(sidecar: Sidecar) -> None:
     lines += [("failed", f"{len(made.failed):,}")]
     lines += [("without a file", f"{made.missing:,}")] if made.missing else []
     lines += [("model", f"{model.name} {model.version} ({model.id})" if model else "none used yet")]
+    lines += [("preparing", being_prepared(sidecar))] if being_prepared(sidecar) else []
     lines += [("database", f"{sidecar.path} ({size(sidecar.path.stat().st_size)})")]
     last, speed = store.state(LAST_RUN_KEY), store.state(SPEED_KEY)
     lines += [("last analysis", f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}")] if last else []
@@ -44,20 +45,38 @@ def status(sidecar: Sidecar) -> None:
         ui.print_(remaining(sidecar, made.total, made.analysed, len(made.jobs)))
 
 
+def being_prepared(sidecar: Sidecar) -> str:
+    """How far the wanted model is while another one is in use, empty where that is not so."""
+    model, models = sidecar.models.preparing, sidecar.models
+    if model is None:
+        return ""
+    heard = sidecar.store.counts(sidecar.id, model.id).embedded
+    try:
+        models.path(models.wanted)
+    except ModelError as error:
+        return str(error)
+    return (
+        f"{model.name} {model.version} ({model.id}), {tracks(heard)} embedded; "
+        "`beet resonance analyze` goes on, the model above serves until then"
+    )
+
+
 def check(sidecar: Sidecar, repair: bool) -> None:
     """Print what is wrong with the collected data; raises UserError when something is, and is not mended."""
-    model = sidecar.model
+    model, wanted = sidecar.model, sidecar.models.preparing
     if model is None:
         ui.print_("nothing is analysed yet, so there is nothing to check")
         return
-    made = library_plan(sidecar, model.id)
-    problems = sidecar.store.check(model.id)
+    model_ids = [model.id, *([wanted.id] if wanted else [])]
+    made = library_plan(sidecar, model_ids[-1])
+    problems = [line for each in model_ids for line in sidecar.store.check(each, partial=wanted is not None)]
+    problems = list(dict.fromkeys(problems))  # damage of the file itself comes up twice
     if made.gone:
         problems.append(f"{tracks(len(made.gone))} in the data, no longer in the library.")
     for problem in problems:
         ui.print_(problem)
     if problems and repair:
-        mend(sidecar, model.id, made)
+        mend(sidecar, model_ids, made)
     elif problems:
         found = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError(f"resonance: {found} found; run `beet resonance check --repair`")
@@ -66,8 +85,9 @@ def check(sidecar: Sidecar, repair: bool) -> None:
         ui.print_(f"no problems{waiting}")
 
 
-def mend(sidecar: Sidecar, model_id: str, made: Plan) -> None:
-    done = sidecar.store.repair(model_id)
+def mend(sidecar: Sidecar, model_ids: list[str], made: Plan) -> None:
+    """Repair what the models made; the last one is that which the library shall be analysed with."""
+    done = [line for model_id in model_ids for line in sidecar.store.repair(model_id)]
     if made.gone:
         with sidecar.store.write():
             sidecar.store.unlink(sidecar.id, made.gone)
@@ -75,7 +95,7 @@ def mend(sidecar: Sidecar, model_id: str, made: Plan) -> None:
         done.append(f"{tracks(len(made.gone))} forgotten that left the library.")
     for line in done:
         ui.print_(line)
-    left = library_plan(sidecar, model_id).jobs
+    left = library_plan(sidecar, model_ids[-1]).jobs
     if left:
         ui.print_(f"Run `beet resonance analyze` for {tracks(len(left))}.")
 

@@ -1,4 +1,4 @@
-"""beet resonance analyze | status | check: keep the library's sounds known, and see how that stands."""
+"""beet resonance VERB: keep the library's sounds known, see how that stands, choose or train the model."""
 
 from __future__ import annotations
 
@@ -16,14 +16,31 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.settings import Settings
+    from beetsplug.resonance.sidecar import Sidecar
 
-OPTIONS = {"analyze": ("threads", "pretend"), "status": (), "check": ("repair",)}
+# Verbs, and the options that belong to each.
+OPTIONS = {
+    "analyze": ("threads", "pretend"),
+    "status": (),
+    "check": ("repair",),
+    "train": ("minutes", "name", "threads", "yes"),
+    "model list": (),
+    "model use": ("threads",),
+    "model remove": ("yes",),
+}
+VERBS = tuple(dict.fromkeys(verb.split()[0] for verb in OPTIONS))
+MODEL_VERBS = tuple(verb.split()[1] for verb in OPTIONS if verb.startswith("model "))
+WITH_QUERY = ("analyze", "train")
+MINUTES, FEWEST_MINUTES, MOST_MINUTES = 30.0, 1, 1440
 
 
 class ResonanceOptions(Protocol):
     threads: int | None
     pretend: bool
     repair: bool
+    minutes: float | None
+    name: str | None
+    yes: bool
 
 
 def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand:
@@ -32,49 +49,87 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
         "%prog analyze [QUERY] [--threads N] [--pretend]"
         "\n       beet resonance status"
         "\n       beet resonance check [--repair]"
+        "\n       beet resonance train [QUERY] [--minutes M] [--name NAME] [--yes]"
+        "\n       beet resonance model list | use NAME | remove NAME [--yes]"
         "\n\nanalyze  listen to every track that is new or has changed; can be stopped and run again"
         "\n         with a QUERY, to the tracks that match, those that failed before too"
         "\nstatus   how many tracks are analysed, with which model, and what failed"
         "\ncheck    look for damage in the collected data; --repair mends what it finds"
+        "\ntrain    fine-tune the shipped model on your music, and say whether that made it better;"
+        "\n         with a QUERY, on the tracks that match"
+        "\nmodel    list the models; use another one once it has listened to the library, or"
+        "\n         `default`, which comes with Resonance; remove one that you trained"
         "\n\nExample: beet resonance analyze --threads 2 albumartist:bach"
+        "\nExample: beet resonance train --minutes 60"
     )
-    made.parser.add_option("--threads", type="int", metavar="N", help="analyze: listen to N files side by side")
-    made.parser.add_option("--pretend", action="store_true", default=False, help="analyze: only say what would be done")
-    made.parser.add_option("--repair", action="store_true", default=False, help="check: mend what it finds")
+    add = made.parser.add_option
+    add("--threads", type="int", metavar="N", help="analyze, train, model use: listen to N files side by side")
+    add("--pretend", action="store_true", default=False, help="analyze: only say what would be done")
+    add("--repair", action="store_true", default=False, help="check: mend what it finds")
+    add("--minutes", type="float", metavar="M", help=f"train: how long it may take ({MINUTES:g})")
+    add("--name", metavar="NAME", help="train: what the new model is called (own, own-2 ...)")
+    add("-y", "--yes", action="store_true", default=False, help="train, model remove: do it without asking")
 
     @spoken
     def resonance(lib: Library, opts: ResonanceOptions, args: list[str]) -> None:
         verb, rest = verified(opts, args)
         with opened(lib, settings()) as sidecar:
-            if verb == "analyze":
-                from beetsplug.resonance.commands.analyze import analyze
-
-                analyze(sidecar, rest, opts.threads, opts.pretend, log)
-            elif verb == "status":
-                from beetsplug.resonance.commands.health import status
-
-                status(sidecar)
-            else:
-                from beetsplug.resonance.commands.health import check
-
-                check(sidecar, opts.repair)
+            run(sidecar, verb, rest, opts, log)
 
     made.func = resonance
     return made
 
 
+def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, log: BeetsLogger) -> None:
+    from beetsplug.resonance.commands import analyze, health, models, train
+
+    if verb == "analyze":
+        analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log)
+    elif verb == "status":
+        health.status(sidecar)
+    elif verb == "check":
+        health.check(sidecar, opts.repair)
+    elif verb == "train":
+        wish = train.Wish(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes)
+        train.train(sidecar, rest, wish, log)
+    elif verb == "model list":
+        models.list_models(sidecar)
+    elif verb == "model use":
+        models.use_model(sidecar, rest[0], opts.threads, log)
+    else:
+        models.remove_model(sidecar, rest[0], opts.yes)
+
+
 def verified(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]:
     """The verb and what follows it; UserError where the words or options make no sense together."""
-    if not args or args[0] not in OPTIONS:
+    if not args or args[0] not in VERBS:
         given = f"not {args[0]!r}" if args else "for example `beet resonance status`"
-        raise UserError(f"resonance: say analyze, status or check, {given}")
-    verb, rest = args[0], args[1:]
-    for owner, names in OPTIONS.items():
-        for name in names:
-            if owner != verb and getattr(opts, name):
-                raise UserError(f"resonance: --{name} belongs to {owner}, not to {verb}")
-    if rest and verb != "analyze":
+        raise UserError(f"resonance: say {', '.join(VERBS[:-1])} or {VERBS[-1]}, {given}")
+    verb, rest = model_verb(args[1:]) if args[0] == "model" else (args[0], args[1:])
+    for name in ("threads", "pretend", "repair", "minutes", "name", "yes"):
+        if getattr(opts, name) and name not in OPTIONS[verb]:
+            owners = " and ".join(owner for owner, names in OPTIONS.items() if name in names)
+            raise UserError(f"resonance: --{name} belongs to {owners}, not to {verb}")
+    if rest and verb in ("status", "check"):
         raise UserError(f"resonance: {verb} is about the whole library and takes no query, not {' '.join(rest)!r}")
     if opts.threads is not None and not 1 <= opts.threads <= 64:
         raise UserError(f"resonance: --threads must be 1 to 64, not {opts.threads}")
+    if opts.minutes is not None and not FEWEST_MINUTES <= opts.minutes <= MOST_MINUTES:
+        raise UserError(
+            f"resonance: --minutes must be {FEWEST_MINUTES} to {MOST_MINUTES:,} (a day), not {opts.minutes:g}"
+        )
     return verb, rest
+
+
+def model_verb(words: list[str]) -> tuple[str, list[str]]:
+    """What to do about models, such as `model use`, and with which."""
+    if not words or words[0] not in MODEL_VERBS:
+        given = f"not {words[0]!r}" if words else "for example `beet resonance model list`"
+        raise UserError(f"resonance: model takes {', '.join(MODEL_VERBS[:-1])} or {MODEL_VERBS[-1]}, {given}")
+    verb, rest = words[0], words[1:]
+    if verb == "list" and rest:
+        raise UserError(f"resonance: model list shows all models and takes no name, not {' '.join(rest)!r}")
+    if verb != "list" and len(rest) != 1:
+        given = f"not {len(rest)}" if rest else f"for example `beet resonance model {verb} own`"
+        raise UserError(f"resonance: model {verb} takes one name, {given}; `beet resonance model list` shows them")
+    return f"model {verb}", rest

@@ -1,0 +1,156 @@
+"""beet resonance model list | use NAME | remove NAME: which model the library is searched with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from beets import ui
+from beets.exceptions import UserError
+
+from beetsplug.resonance.commands.analyze import update
+from beetsplug.resonance.commands.common import confirmed, tracks
+from beetsplug.resonance.commands.health import size
+from beetsplug.resonance.settings import SHIPPED
+from beetsplug.resonance.trained import remove_folder
+from resonance_engine.errors import ModelError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from beets.logging import BeetsLogger
+
+    from beetsplug.resonance.sidecar import Sidecar
+    from resonance_engine.worker import ModelDescription
+
+
+class Row(NamedTuple):
+    """A line of the list: `tracks` are those that the model has heard, `use` what it is needed for."""
+
+    name: str
+    model: str
+    tracks: str
+    size: str
+    use: str
+
+
+def list_models(sidecar: Sidecar) -> None:
+    """Print every model that there is, and those of which only the vectors are left."""
+    described = {name: loaded(sidecar, name) for name in sidecar.models.names()}
+    usable = {name: found for name, found in described.items() if not isinstance(found, ModelError)}
+    rows = [row(sidecar, name, found) for name, found in usable.items()]
+    rows += [Row(printable(name), "-", "-", "-", "cannot be used") for name in described if name not in usable]
+    ids = {found.id for found in usable.values()}
+    for model in sidecar.store.models() if sidecar.exists else []:
+        if model.id not in ids:
+            use = "in use, its file is gone" if model.active else "its file is gone"
+            rows.append(Row(model.id, f"{model.name} {model.version}", heard(sidecar, model.id), "-", use))
+    if sidecar.models.wanted not in described:
+        rows.append(Row(sidecar.models.wanted, "-", "-", "-", "chosen, its file is gone"))
+    for line in aligned([Row("name", "model", "tracks", "size", ""), *rows]):
+        ui.print_(line)
+    for found in described.values():
+        if isinstance(found, ModelError):
+            ui.print_(str(found))
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """The rows of a table as lines."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def row(sidecar: Sidecar, name: str, found: ModelDescription) -> Row:
+    active = sidecar.model
+    if active is not None and active.id == found.id:
+        use = "in use"
+    elif name == sidecar.models.wanted:
+        use = "being prepared" if active else "chosen"
+    else:
+        use = ""
+    model = f"{found.name} {found.version} ({found.id})"
+    file = file_of(sidecar.models.path(name))
+    return Row(printable(name), model, heard(sidecar, found.id), size(file.stat().st_size), use)
+
+
+def loaded(sidecar: Sidecar, name: str) -> ModelDescription | ModelError:
+    """What a model says of itself, in a process of its own, as everything that comes from a file."""
+    from resonance_engine.worker import Worker
+
+    try:
+        path = sidecar.models.path(name)
+        with Worker(path, sidecar.settings.timeout) as worker:
+            return worker.description()
+    except ModelError as error:
+        return error
+
+
+def file_of(path: Path) -> Path:
+    from resonance_engine.encoder import model_file
+
+    return model_file(path)
+
+
+def heard(sidecar: Sidecar, model_id: str) -> str:
+    count = sidecar.store.counts(sidecar.id, model_id).embedded if sidecar.exists else 0
+    return f"{count:,} of {sidecar.coverage().total:,}"
+
+
+def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger) -> None:
+    """Want another model, and take it into use when it has heard the library."""
+    models = sidecar.models
+    models.verify_free()
+    if name not in models.names():
+        raise UserError(f"resonance: there is no model {name!r}; choose one of {', '.join(models.names())}")
+    with sidecar.ingest(name, threads) as ingest:  # a model that does not load is not chosen
+        models.choose(name)
+        active = sidecar.model
+        if active is not None and active.id != ingest.model.id:
+            log.info(
+                "{} {} serves until {} has heard the library; stop whenever you like, `beet resonance analyze` goes on",
+                active.name,
+                active.version,
+                name,
+            )
+        update(sidecar, ingest, [], threads, log)
+        if active is not None and active.id == ingest.model.id:
+            ui.print_(f"{active.name} {active.version} is in use")
+
+
+def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:
+    """Delete a trained model: its files, its vectors and its index."""
+    models = sidecar.models
+    model_id = removable(sidecar, name)
+    stored = model_id is not None and any(model.id == model_id for model in sidecar.store.models())
+    count = sidecar.store.counts(sidecar.id, model_id).embedded if stored and model_id else 0
+    if not sure and not confirmed(f"Remove the model {name} and its vectors of {tracks(count)}?"):
+        return
+    if stored and model_id:
+        from resonance_engine.index import index_path
+
+        sidecar.store.forget_model(model_id)
+        index_path(sidecar.path.parent, model_id).unlink(missing_ok=True)
+    if name in models.names():
+        models.forget(name)
+        if not remove_folder(models.folder / name):
+            ui.print_(f"{models.folder / name} stays, for there is more in it than a model")
+    ui.print_(f"{name} was removed")
+
+
+def removable(sidecar: Sidecar, name: str) -> str | None:
+    """The id of a model that may go, None where nobody knows it; raises UserError for one that stays.
+
+    By its id, a model's vectors go alone: that is how those of a model go whose file is gone.
+    """
+    models, active = sidecar.models, sidecar.model
+    if name in (SHIPPED, models.configured):
+        raise UserError("resonance: only trained models are removed, and this one is not")
+    left = sidecar.exists and name in {model.id for model in sidecar.store.models()}
+    if name not in models.names() and not left:
+        raise UserError(f"resonance: there is no trained model {name!r}; see `beet resonance model list`")
+    model_id = name if left else models.ids.get(name)
+    if active is not None and active.id == model_id:
+        raise UserError(f"resonance: {name} is in use; choose another one first with `beet resonance model use`")
+    if models.preparing is not None and models.preparing.id == model_id:
+        raise UserError(f"resonance: {name} is being prepared; choose another one with `beet resonance model use`")
+    return model_id

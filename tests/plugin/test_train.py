@@ -1,0 +1,276 @@
+"""`beet resonance train`: what it learns from, what it says of the result, and when that is taken into use."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beetsplug.resonance.commands import train
+from beetsplug.resonance.commands.train import cache_folder
+from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.trained import write_folder
+from resonance_engine.errors import ModelError, TrainingError
+from tests.plugin.fake_pool import FakePool
+from tests.plugin.shelf import Analysed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from resonance_engine.training.songs import Song
+
+SENTENCE = "It is better at the held-out albums (+0.050, 95 % interval +0.020 to +0.080)."
+TABLE = [
+    "held out                               before  after",
+    "same album, by other artists (mAP)     0.400   0.450",
+    "same artist, on other albums (mAP)     -       -",
+    "windows of the same track (recall@1)   0.900   0.895",
+]
+
+
+def judgement(verdict: str) -> SimpleNamespace:
+    before = {"album": 0.4, "artist": math.nan, "segment recall": 0.9}
+    after = {"album": 0.45, "artist": math.nan, "segment recall": 0.895}
+    return SimpleNamespace(
+        before=before,
+        after=after,
+        queries=40,
+        difference=0.05,
+        interval=(0.02, 0.08),
+        verdict=verdict,
+        sentence=SENTENCE,
+    )
+
+
+class FakeTraining:
+    """Stands for `finetune.fine_tune`: measures nothing, and comes to the verdict that a test wants."""
+
+    def __init__(self) -> None:
+        self.verdict = "better"
+        self.surprise: BaseException | None = None
+        self.asked: dict[str, Any] = {}
+
+    def __call__(
+        self,
+        model: Path,
+        songs: list[Song],
+        cache_folder: Path,
+        minutes: float,
+        processes: int,
+        report: Callable[[str], None],
+    ) -> SimpleNamespace:
+        self.asked = {"model": model, "songs": songs, "minutes": minutes, "processes": processes}
+        cache_folder.mkdir(parents=True, exist_ok=True)
+        (cache_folder / "features.db").write_bytes(bytes(2_500_000))
+        report("listened to 3 of 5 tracks")
+        if self.surprise is not None:
+            raise self.surprise
+        return SimpleNamespace(judgement=judgement(self.verdict))
+
+
+class TestTrain(Analysed):
+    """Five tracks, all analysed by the shipped model."""
+
+    @pytest.fixture(autouse=True)
+    def training(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTraining:
+        made = FakeTraining()
+        monkeypatch.setattr(train, "PACKAGES", ())
+        monkeypatch.setattr(train, "interactive", lambda: False)
+        monkeypatch.setattr(train, "fine_tuning", lambda: made)
+        monkeypatch.setattr(
+            train, "keep", lambda _, name, folder: write_folder(folder, lambda at: (at / "model.onnx").write_text(name))
+        )
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        return made
+
+    @pytest.fixture(autouse=True)
+    def _nothing_is_written_to_the_library(self, _analysed: None) -> Any:
+        before = self.lib.path.read_bytes()
+        yield
+        assert self.lib.path.read_bytes() == before
+
+    @property
+    def folder(self) -> Path:
+        return Sidecar(self.lib).path.with_name("resonance-models")
+
+    def in_use(self) -> str:
+        with closing(Sidecar(self.lib)) as sidecar:
+            assert sidecar.model is not None, "something is analysed"
+            return sidecar.model.id
+
+    def answered(self, monkeypatch: pytest.MonkeyPatch, answer: str) -> list[str]:
+        """What `train` prints on a terminal whose user answers its question."""
+        monkeypatch.setattr(train, "interactive", lambda: True)
+        self.io.addinput(answer)
+        return self.beet("resonance", "train")
+
+    def test_what_it_learns_from(self, training: FakeTraining) -> None:
+        self.lib.items("title:song 4")[0].filepath.unlink()
+        self.beet("resonance", "train", "--minutes", "7.5", "--threads", "3", "artist:artist 0")
+        model = training.asked.pop("model")
+        assert (model.name, model.is_file(), model.parent.name) == ("model.safetensors", True, "default")
+        songs = training.asked.pop("songs")
+        assert [(song.title, song.artist, song.album) for song in songs] == [
+            ("song 0", "artist 0", "Album"),
+            ("song 2", "artist 0", "Album"),
+        ]
+        assert all(song.path.is_file() for song in songs)
+        assert training.asked == {"minutes": 7.5, "processes": 3}
+
+    def test_it_takes_half_an_hour(self, training: FakeTraining) -> None:
+        self.beet("resonance", "train")
+        assert training.asked["minutes"] == 30
+
+    def test_numbers_sentence_and_size_of_the_cache(self) -> None:
+        lines = self.beet("resonance", "train")
+        assert [line.split() for line in lines[:4]] == [line.split() for line in TABLE]
+        assert lines[4] == SENTENCE
+        assert lines[5] == (
+            f"{cache_folder()} holds 2.5 MB measured of your tracks, for the next training; delete it whenever you like"
+        )
+
+    @pytest.mark.parametrize("verdict", ["not better", "cannot tell"])
+    def test_a_model_that_is_not_better_is_not_kept(self, training: FakeTraining, verdict: str) -> None:
+        training.verdict = verdict
+        assert self.beet("resonance", "train", "--yes")[-1] == "nothing was changed; the new model is not kept"
+        assert (self.in_use(), self.folder.exists()) == ("fake", False)
+
+    def test_yes_takes_a_better_one_into_use(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        lines = self.answered(monkeypatch, "y")
+        assert lines[6] == "the new model is kept as own"
+        assert lines[7].startswith("Take the new model into use? (y/N)")
+        assert lines[-1] == "own 1 is in use now"
+        assert self.in_use() == "own"
+
+    @pytest.mark.parametrize("answer", ["n", ""])
+    def test_no_keeps_the_old_one(self, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+        lines = self.answered(monkeypatch, answer)
+        assert lines[-1].endswith(
+            "`beet resonance model use own` takes it into use, `beet resonance model remove own` deletes it"
+        )
+        assert self.in_use() == "fake"
+        assert self.beet("resonance", "model", "use", "own")[-1] == "own 1 is in use now"
+
+    def test_without_a_terminal_it_does_not_switch_by_itself(self) -> None:
+        self.beet("resonance", "train")
+        assert (self.in_use(), (self.folder / "own" / "model.onnx").exists()) == ("fake", True)
+
+    def test_the_option_yes_does(self) -> None:
+        assert self.beet("resonance", "train", "-y", "--name", "evenings")[-1] == "evenings 1 is in use now"
+        assert self.in_use() == "evenings"
+
+    def test_the_next_one_has_the_next_name(self) -> None:
+        for name in ("own", "own-2", "own-3"):
+            assert f"the new model is kept as {name}" in self.beet("resonance", "train")
+
+    def test_a_name_that_cannot_be(self, training: FakeTraining) -> None:
+        (self.folder / "old").mkdir(parents=True)
+        for name, said in [
+            ("default", "resonance: there is a model default already; give another --name"),
+            ("old", "resonance: there is a model old already; give another --name"),
+            ("../up", "and begins with a letter or digit, not '../up'"),
+            (".hidden", "and begins with a letter or digit, not '.hidden'"),
+        ]:
+            assert self.refused("resonance", "train", "--name", name).endswith(said)
+        assert not training.asked
+
+    def test_no_match(self) -> None:
+        said = self.refused("resonance", "train", "title:nothing")
+        assert said == "resonance: no track matches title:nothing; try `beet ls title:nothing`"
+
+    def test_a_disk_that_is_away(self, training: FakeTraining) -> None:
+        self.lib_path.rename(self.lib_path.with_name("elsewhere"))
+        assert "none of the tracks has its file" in self.refused("resonance", "train")
+        assert not training.asked
+
+    def test_the_extra_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(train, "PACKAGES", ("json", "torch_that_is_absent"))
+        assert self.refused("resonance", "train") == (
+            "resonance: training needs torch_that_is_absent; install them into beets' environment with "
+            "`pip install 'beets-resonance[train]'`"
+        )
+
+    def test_the_configuration_decides(self, training: FakeTraining) -> None:
+        self.unload_plugins()
+        self.config["resonance"]["model"] = "/models/mine.onnx"
+        self.load_plugins()
+        assert "in the configuration decides" in self.refused("resonance", "train")
+        assert not training.asked
+
+    def test_training_that_goes_wrong_is_a_sentence(self, training: FakeTraining) -> None:
+        training.surprise = TrainingError("The loss is not finite.")
+        assert self.refused("resonance", "train") == "The loss is not finite."
+        assert self.in_use() == "fake"
+
+    def test_an_interrupt_changes_nothing(self, training: FakeTraining, caplog: pytest.LogCaptureFixture) -> None:
+        training.surprise = KeyboardInterrupt()
+        with pytest.raises(KeyboardInterrupt):
+            self.run_command("resonance", "train")
+        assert f"stopped, nothing was changed; {cache_folder()} holds 2.5 MB" in caplog.text
+        assert (self.in_use(), self.folder.exists()) == ("fake", False)
+
+    def test_an_interrupt_while_it_hears_the_library_can_be_gone_on_with(self) -> None:
+        FakePool.surprise, FakePool.patience = KeyboardInterrupt(), len(FakePool.embedded) + 2
+        with pytest.raises(KeyboardInterrupt):
+            self.run_command("resonance", "train", "--yes")
+        FakePool.surprise = None
+        self.io.getoutput()
+        assert self.in_use() == "fake"
+        lines = self.beet("resonance", "analyze")
+        assert (lines[0].startswith("3 tracks analysed in "), lines[1:]) == (True, ["own 1 is in use now"])
+
+
+def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        (folder / "model.onnx").write_text("half")
+        raise ModelError("It cannot be exported.")
+
+    with pytest.raises(ModelError, match="cannot be exported"):
+        write_folder(tmp_path / "models" / "own", write)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "models").touch()
+    with pytest.raises(ModelError, match=r"The model cannot be kept in .*own: "):
+        write_folder(tmp_path / "models" / "own", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("value", "parent"), [("/large/cache", "/large/cache"), ("relative", "~/.cache"), ("", "~/.cache")]
+)
+def test_where_the_cache_lies(value: str, parent: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", value)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert str(cache_folder()) == parent.replace("~", str(tmp_path)) + "/resonance/training"
+
+
+@pytest.mark.torch
+def test_a_kept_model_is_one_that_runs(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from beetsplug.resonance.trained import keep
+    from resonance_engine.encoder import Encoder
+    from resonance_engine.network.files import load_network
+    from tests.tiny_models import MANIFEST, features
+    from tests.tiny_networks import tiny_network
+
+    network = tiny_network()
+    tuned = SimpleNamespace(network=network, manifest=MANIFEST, judgement=judgement("better"))
+    keep(tuned, "evenings", tmp_path / "evenings")  # type: ignore[arg-type]  # has what is needed of a Tuned
+    files = {path.name for path in (tmp_path / "evenings").iterdir()}
+    assert files == {"model.onnx", "model.safetensors", "CARD.md"}
+    onnx, weights = (
+        Encoder(tmp_path / "evenings" / "model.onnx"),
+        load_network(tmp_path / "evenings" / "model.safetensors"),
+    )
+    assert onnx.manifest == weights[1]
+    assert (onnx.manifest.name, onnx.manifest.spec) == ("evenings", MANIFEST.spec)
+    heard = onnx.embed(features(3)).embedding
+    assert heard == pytest.approx(Encoder(tmp_path / "evenings", "torch").embed(features(3)).embedding, abs=1e-5)
+    card = (tmp_path / "evenings" / "CARD.md").read_text()
+    assert onnx.manifest.id in card
+    assert "| album | 0.400 | 0.450 |" in card
