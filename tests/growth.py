@@ -54,9 +54,9 @@ def training() -> Iterator[object]:
     import torch
 
     from resonance_engine.training.config import Augment, Train
-    from resonance_engine.training.device import Precision
-    from resonance_engine.training.distributed import World
-    from resonance_engine.training.steps import Steps
+    from resonance_engine.training.learning.device import Precision
+    from resonance_engine.training.learning.distributed import World
+    from resonance_engine.training.learning.steps import Steps
     from tests.tiny_networks import tiny_network
     from tests.training.windows import synthetic
 

@@ -68,16 +68,21 @@ def engine_modules() -> list[str]:
         ),
         pytest.param(["resonance_engine.store"], ("scipy", "av", "onnxruntime", "faiss"), id="store"),
         pytest.param(
-            ["resonance_engine.training.extractor"],
+            ["resonance_engine.training.features.extractor"],
             ("torch", "torchaudio", "sqlalchemy", "onnxruntime"),
             id="processes that compute features",
         ),
         pytest.param(
-            [f"resonance_engine.training.{name}" for name in ("config_file", "space", "songs", "splits")],
+            [
+                f"resonance_engine.training.{name}"
+                for name in ("settings.config_file", "settings.space", "music.songs", "music.splits")
+            ],
             ("torch", "yaml", "optuna", "av", "beets"),
             id="settings and songs, before any is read",
         ),
-        pytest.param(["resonance_engine.training.precompute"], ("torch", "torchaudio", "scipy", "av"), id="precompute"),
+        pytest.param(
+            ["resonance_engine.training.features.precompute"], ("torch", "torchaudio", "scipy", "av"), id="precompute"
+        ),
     ],
 )
 def test_a_fresh_interpreter_loads_only_what_it_needs(modules: list[str], unwanted: tuple[str, ...]) -> None:

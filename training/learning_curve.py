@@ -32,9 +32,9 @@ from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.manifest import Manifest
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.training.embed import embeddings
 from resonance_engine.training.finetune import adapted
-from resonance_engine.training.songs import Song
+from resonance_engine.training.music.songs import Song
+from resonance_engine.training.results.embed import embeddings
 from training.shipped_model import FOLDS, MODALITIES, RECIPE, Corpus, fold_of, load_corpus, trained
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.training.dataset import WindowSet
+    from resonance_engine.training.features.dataset import WindowSet
 
 MODELS = ("untrained", "trained", "fine-tuned")
 SEGMENTS = "segment recall"

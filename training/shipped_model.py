@@ -36,12 +36,12 @@ from resonance_engine.manifest import Manifest
 from resonance_engine.network.export import export_onnx
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.training.cache import SqliteCache
 from resonance_engine.training.config import Config, Data, EarlyStopping, Segment, Train
-from resonance_engine.training.dataset import WindowSet
-from resonance_engine.training.embed import embeddings
-from resonance_engine.training.loop import train
-from resonance_engine.training.precompute import precompute
+from resonance_engine.training.features.cache import SqliteCache
+from resonance_engine.training.features.dataset import WindowSet
+from resonance_engine.training.features.precompute import precompute
+from resonance_engine.training.learning.loop import train
+from resonance_engine.training.results.embed import embeddings
 from training.corpus import CorpusTrack, read_manifest
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.training.logs import Epoch
+    from resonance_engine.training.learning.logs import Epoch
 
 FOLDS = 5
 PROCESSES = 2

@@ -18,7 +18,7 @@ from beets.exceptions import UserError
 from beets.library import Library
 
 from resonance_engine.errors import ConfigError, printable
-from resonance_engine.training.songs import Song
+from resonance_engine.training.music.songs import Song
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

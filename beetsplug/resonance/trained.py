@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.manifest import Manifest
     from resonance_engine.training.finetune import Tuned
-    from resonance_engine.training.judgement import Judgement
+    from resonance_engine.training.results.judgement import Judgement
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "CARD.md"

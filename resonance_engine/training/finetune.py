@@ -13,14 +13,14 @@ import torch
 from resonance_engine.errors import TrainingError
 from resonance_engine.evaluation.tasks import album_groups
 from resonance_engine.network.files import load_network
-from resonance_engine.training.cache import SqliteCache
-from resonance_engine.training.dataset import WindowSet
-from resonance_engine.training.embed import embeddings
-from resonance_engine.training.judgement import Judgement, judged, measured
+from resonance_engine.training.features.cache import SqliteCache
+from resonance_engine.training.features.dataset import WindowSet
+from resonance_engine.training.features.precompute import precompute
 from resonance_engine.training.metric import whitened
-from resonance_engine.training.precompute import precompute
-from resonance_engine.training.songs import labels
-from resonance_engine.training.splits import held_out, together
+from resonance_engine.training.music.songs import labels
+from resonance_engine.training.music.splits import held_out, together
+from resonance_engine.training.results.embed import embeddings
+from resonance_engine.training.results.judgement import Judgement, judged, measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from resonance_engine.features.spec import FeatureSpec
     from resonance_engine.manifest import Manifest
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.cache import FeatureCache
-    from resonance_engine.training.songs import Song
+    from resonance_engine.training.features.cache import FeatureCache
+    from resonance_engine.training.music.songs import Song
 
     Report = Callable[[str], None]
 

@@ -14,7 +14,7 @@ from beets.library import Item, Library
 from beetsplug.resonance.songs import songs
 from resonance_engine.errors import ConfigError
 from resonance_engine.training.config import Data
-from resonance_engine.training.songs import Song, open_library, songs_of
+from resonance_engine.training.music.songs import Song, open_library, songs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from resonance_engine.training.songs import Song
+    from resonance_engine.training.music.songs import Song
 
 SENTENCE = "It is better at the held-out albums (+0.050, 95 % interval +0.020 to +0.080)."
 TABLE = [

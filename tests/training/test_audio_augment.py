@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.features.mel import band_edges
-from resonance_engine.training import codecs, vocoder
-from resonance_engine.training.audio_augment import (
+from resonance_engine.training.augmentation import codecs, vocoder
+from resonance_engine.training.augmentation.audio_augment import (
     Change,
     Tools,
     audio_views,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.training import audio_augment
-from resonance_engine.training.audio_augment import audio_views
+from resonance_engine.training.augmentation import audio_augment
+from resonance_engine.training.augmentation.audio_augment import audio_views
 from resonance_engine.training.config import AudioAugment
 from tests.training.music import measured, music
 
@@ -67,7 +67,7 @@ sys.modules["torchaudio._extension"] = extension
 """
 VIEWS = """
 import numpy as np
-from resonance_engine.training.audio_augment import audio_views, engine
+from resonance_engine.training.augmentation.audio_augment import audio_views, engine
 from resonance_engine.training.config import AudioAugment
 assert engine() == "torchaudio"
 given, found = sys.argv[1:]

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.errors import CacheError
-from resonance_engine.training import sqlite_cache
-from resonance_engine.training.cache import MEASURED, FeatureCache, RamCache, SqliteCache
-from resonance_engine.training.sqlite_cache import window_checksum
+from resonance_engine.training.features import sqlite_cache
+from resonance_engine.training.features.cache import MEASURED, FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.features.sqlite_cache import window_checksum
 from tests.tiny_models import SPEC, features
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def test_both_backends_read_the_same(
 WRITER = """
 import sys
 from pathlib import Path
-from resonance_engine.training.cache import SqliteCache
+from resonance_engine.training.features.cache import SqliteCache
 from tests.tiny_models import SPEC, features
 cache = SqliteCache(Path(sys.argv[1]), SPEC)
 for song in range(20):
@@ -290,6 +290,23 @@ class TestDamage:
             for use in (cache.keys, lambda: cache.read(b"x" * 16, [0]), lambda: cache.windows(b"x" * 16)):
                 with pytest.raises(CacheError, match=REMEDY):
                     use()
+
+    def test_a_song_that_the_index_has_lost_is_damage(self, sound_file: Path, tmp_path: Path) -> None:
+        with closing(sqlite3.connect(sound_file)) as file:
+            ((page, size),) = file.execute(
+                "SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE type = 'index' AND tbl_name = ?",
+                (sqlite_cache.SONGS.name,),
+            )
+        content = bytearray(sound_file.read_bytes())
+        entries = (page - 1) * size + 3  # how many entries the page has, two bytes
+        content[entries : entries + 2] = b"\0\0"
+        (tmp_path / sound_file.name).write_bytes(content)
+        with closing(SqliteCache(tmp_path, SPEC)) as cache:
+            (key, *_) = cache.keys()
+            with pytest.raises(CacheError, match="delete it and run precompute again"):
+                cache.read(key)
+            with pytest.raises(KeyError):
+                cache.read(b"another song")
 
     @settings(max_examples=40, deadline=None)
     @given(st.data())

@@ -21,9 +21,9 @@ for name in ("torch", "optuna", "yaml"):
 
 from resonance_engine.cli import main
 from resonance_engine.encoder import Encoder
-from resonance_engine.training.cache import SqliteCache
-from resonance_engine.training.config_file import read_config
-from resonance_engine.training.runs import Runs, read_hpo
+from resonance_engine.training.features.cache import SqliteCache
+from resonance_engine.training.settings.config_file import read_config
+from resonance_engine.training.tuning.runs import Runs, read_hpo
 from tests.training.albums import SETTINGS, write_albums
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ import torch
 from safetensors.torch import load, save
 
 from resonance_engine.errors import TrainingError
-from resonance_engine.training.loop import LOG, STATE, train
+from resonance_engine.training.learning.loop import LOG, STATE, train
 from tests.tiny_networks import tiny_network
 from tests.training import apart
 from tests.training.windows import synthetic
 
 if TYPE_CHECKING:
-    from resonance_engine.training.loop import Trained
+    from resonance_engine.training.learning.loop import Trained
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +62,7 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path, finished: tuple
 
 
 def test_a_finished_run_is_not_run_again(finished: tuple[Path, Trained], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resonance_engine.training.loop.one_epoch", None)
+    monkeypatch.setattr("resonance_engine.training.learning.loop.one_epoch", None)
     again = apart.run(finished[0])
     assert (again.epochs, again.ended) == (finished[1].epochs, "complete")
     assert same_weights(again, finished[1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.training import codecs
+from resonance_engine.training.augmentation import codecs
 from tests.signals import clicks, tones
 from tests.training.music import RATE, music
 

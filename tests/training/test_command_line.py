@@ -131,7 +131,7 @@ def test_a_missing_extra_says_what_to_install(
     real = builtins.__import__
 
     def without_yaml(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "yaml" or name.startswith("resonance_engine.training.config_file"):
+        if name == "yaml" or name.startswith("resonance_engine.training.settings.config_file"):
             raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
         return real(name, *rest, **more)
 

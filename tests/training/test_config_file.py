@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from resonance_engine.errors import ConfigError
 from resonance_engine.training.config import Config
-from resonance_engine.training.config_file import changed, flat, read_config, to_yaml
-from resonance_engine.training.settings import CHOICES, KINDS, LIMITS
+from resonance_engine.training.settings.config_file import changed, flat, read_config, to_yaml
+from resonance_engine.training.settings.limits import CHOICES, KINDS, LIMITS
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config"
@@ -215,8 +215,8 @@ def test_an_installed_package_carries_them(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED, tmp_path / "site/resonance_engine/config")
     script = (
         "from pathlib import Path\n"
-        "from resonance_engine.training.config_file import read_config\n"
-        "from resonance_engine.training.space import read_space\n"
+        "from resonance_engine.training.settings.config_file import read_config\n"
+        "from resonance_engine.training.settings.space import read_space\n"
         "assert read_config(None) == read_config(Path('config/base.yaml'))\n"
         "print(len(read_space(None).parameters), read_config(Path('config/quick.yaml')).train.epochs)"
     )

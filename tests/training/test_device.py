@@ -10,8 +10,8 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.errors import TrainingError
-from resonance_engine.training import device as devices
-from resonance_engine.training.device import Precision, Present, chosen, device, precision
+from resonance_engine.training.learning import device as devices
+from resonance_engine.training.learning.device import Precision, Present, chosen, device, precision
 
 NOTHING, NVIDIA, APPLE = Present(False, False), Present(True, False), Present(False, True)
 

@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from resonance_engine.errors import TrainingError
-from resonance_engine.training.distributed import World, join, local_rank, together
-from resonance_engine.training.loop import LOG, STATE
-from resonance_engine.training.shared_norm import SharedBatchNorm, statistics_shared
+from resonance_engine.training.learning.distributed import World, join, local_rank, together
+from resonance_engine.training.learning.loop import LOG, STATE
+from resonance_engine.training.learning.shared_norm import SharedBatchNorm, statistics_shared
 from tests.training import apart
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ class TestSharedBatchNorm:
 
     @pytest.fixture(autouse=True)
     def _alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("resonance_engine.training.shared_norm.summed", lambda x: x)
+        monkeypatch.setattr("resonance_engine.training.learning.shared_norm.summed", lambda x: x)
 
     @pytest.mark.parametrize(("layer", "shape"), [(nn.BatchNorm1d, (7, 4)), (nn.BatchNorm2d, (5, 4, 3, 6))])
     def test_it_computes_and_learns_the_same(

@@ -23,11 +23,11 @@ from resonance_engine.network.export import Parity
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.architecture import manifest_of, network_of
-from resonance_engine.training.cache import RamCache, SqliteCache
 from resonance_engine.training.commands import listening
-from resonance_engine.training.config_file import read_config
-from resonance_engine.training.dataset import WindowSet
-from resonance_engine.training.songs import Song, labels
+from resonance_engine.training.features.cache import RamCache, SqliteCache
+from resonance_engine.training.features.dataset import WindowSet
+from resonance_engine.training.music.songs import Song, labels
+from resonance_engine.training.settings.config_file import read_config
 from tests.training.albums import SETTINGS
 
 if TYPE_CHECKING:

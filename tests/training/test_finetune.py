@@ -18,11 +18,11 @@ from resonance_engine.errors import ConfigError, ModelError, TrainingError
 from resonance_engine.evaluation.measure import query_scores
 from resonance_engine.evaluation.retrieval import same_label
 from resonance_engine.network.files import load_network, save_network
-from resonance_engine.training.cache import RamCache, SqliteCache
-from resonance_engine.training.dataset import WindowSet
-from resonance_engine.training.embed import embeddings
+from resonance_engine.training.features.cache import RamCache, SqliteCache
+from resonance_engine.training.features.dataset import WindowSet
 from resonance_engine.training.finetune import adapted, fine_tune, heard
-from resonance_engine.training.songs import Song
+from resonance_engine.training.music.songs import Song
+from resonance_engine.training.results.embed import embeddings
 from tests.tiny_models import MANIFEST, SPEC
 from tests.tiny_networks import tiny_network
 from tests.training.albums import write_albums

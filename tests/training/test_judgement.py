@@ -11,8 +11,8 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
-from resonance_engine.training.judgement import FEWEST_QUERIES, Measured, judged, measured, verdict_of
-from resonance_engine.training.songs import Song
+from resonance_engine.training.music.songs import Song
+from resonance_engine.training.results.judgement import FEWEST_QUERIES, Measured, judged, measured, verdict_of
 from tests.tiny_networks import tiny_network
 from tests.training.windows import synthetic
 

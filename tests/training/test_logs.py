@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.training.logs import Epoch, bar, collapse, gate_entropy, write_log
+from resonance_engine.training.learning.logs import Epoch, bar, collapse, gate_entropy, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,14 +16,14 @@ import torch
 
 from resonance_engine.errors import TrainingError
 from resonance_engine.training.config import Augment, EarlyStopping, Train
-from resonance_engine.training.loop import Trained, frames_of, train
+from resonance_engine.training.learning.loop import Trained, frames_of, train
 from tests.tiny_models import SPEC
 from tests.tiny_networks import tiny_network
 from tests.training.windows import synthetic
 
 if TYPE_CHECKING:
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.logs import Epoch
+    from resonance_engine.training.learning.logs import Epoch
 
 STOPPING = EarlyStopping(monitor="map", patience=2, min_delta=0.0)
 TRAIN = Train(

@@ -17,7 +17,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.training.losses import contrastive, supervised_contrastive, triplet
+from resonance_engine.training.learning.losses import contrastive, supervised_contrastive, triplet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

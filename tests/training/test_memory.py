@@ -11,7 +11,7 @@ import torch
 
 from resonance_engine.errors import TrainingError
 from resonance_engine.training.config import Train
-from resonance_engine.training.memory import memory_told
+from resonance_engine.training.learning.memory import memory_told
 
 TOLD = (
     "Training ran out of memory (cpu); try a smaller train.batch_identities (now 96) or train.views_per_song (now 4) "

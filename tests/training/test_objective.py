@@ -14,8 +14,8 @@ import torch
 from torch.nn.functional import normalize
 
 from resonance_engine.training.config import Train
-from resonance_engine.training.losses import contrastive, supervised_contrastive, triplet
-from resonance_engine.training.objective import loss_named, objective
+from resonance_engine.training.learning.losses import contrastive, supervised_contrastive, triplet
+from resonance_engine.training.learning.objective import loss_named, objective
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("matplotlib")
 
 from resonance_engine.errors import ResonanceError
-from resonance_engine.training.plots import (
+from resonance_engine.training.results.plots import (
     PALETTE,
     gates_figure,
     principal_components,
@@ -128,6 +128,6 @@ class TestProjection:
 
 
 def test_matplotlib_is_loaded_with_the_first_picture_alone() -> None:
-    code = "import sys, resonance_engine.training.plots; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, resonance_engine.training.results.plots; sys.exit('matplotlib' in sys.modules)"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.network.fusion import FUSIONS
-from resonance_engine.training.recompute import outputs
+from resonance_engine.training.learning.recompute import outputs
 from tests.tiny_models import features
 from tests.tiny_networks import tiny_network
 

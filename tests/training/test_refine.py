@@ -15,14 +15,14 @@ for name in ("torch", "yaml"):
 
 from resonance_engine.errors import ConfigError, TrainingError
 from resonance_engine.network.files import load_network
-from resonance_engine.training import loop
-from resonance_engine.training import refine as refining
 from resonance_engine.training.architecture import manifest_of, network_of
 from resonance_engine.training.config import Config
-from resonance_engine.training.config_file import changed, read_config
-from resonance_engine.training.material import material
-from resonance_engine.training.refine import Outcome, best_trials, refine, table
-from resonance_engine.training.runs import Findings, FinishedTrial, Runs, write_hpo
+from resonance_engine.training.learning import loop
+from resonance_engine.training.music.material import material
+from resonance_engine.training.settings.config_file import changed, read_config
+from resonance_engine.training.tuning import refine as refining
+from resonance_engine.training.tuning.refine import Outcome, best_trials, refine, table
+from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, write_hpo
 from tests.training.albums import SETTINGS, write_albums
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from resonance_engine.training.config import Train
-    from resonance_engine.training.material import Material
+    from resonance_engine.training.music.material import Material
 
 HOPELESS = 1.0
 

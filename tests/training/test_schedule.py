@@ -11,8 +11,8 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
 from resonance_engine.training.config import EarlyStopping, Train
-from resonance_engine.training.logs import Epoch
-from resonance_engine.training.schedule import best_epoch, ending, rate
+from resonance_engine.training.learning.logs import Epoch
+from resonance_engine.training.learning.schedule import best_epoch, ending, rate
 
 RULE = EarlyStopping(monitor="map", patience=2, min_delta=0.05)
 TRAIN = Train(epochs=6, early_stopping=RULE)

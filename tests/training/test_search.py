@@ -15,16 +15,16 @@ for name in ("torch", "optuna"):
 
 from resonance_engine.errors import ResonanceError, TrainingError
 from resonance_engine.training.config import Config
-from resonance_engine.training.config_file import changed
-from resonance_engine.training.proxy import proxy, shortened
-from resonance_engine.training.runs import Findings, FinishedTrial, Runs, read_hpo, write_hpo
-from resonance_engine.training.search import Effort, search
-from resonance_engine.training.space import Choice, LogUniform, Space, Uniform
+from resonance_engine.training.settings.config_file import changed
+from resonance_engine.training.settings.space import Choice, LogUniform, Space, Uniform
+from resonance_engine.training.tuning.proxy import proxy, shortened
+from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, read_hpo, write_hpo
+from resonance_engine.training.tuning.search import Effort, search
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.training.proxy import Judge
+    from resonance_engine.training.tuning.proxy import Judge
 
 SPACE = Space(
     {

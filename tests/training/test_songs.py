@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import CatalogError, ConfigError
-from resonance_engine.training import songs as song_module
 from resonance_engine.training.config import Data
-from resonance_engine.training.connected import connected
-from resonance_engine.training.songs import Song, labels, open_library, songs_of
+from resonance_engine.training.music import songs as song_module
+from resonance_engine.training.music.connected import connected
+from resonance_engine.training.music.songs import Song, labels, open_library, songs_of
 from tests.audio_files import tune, write_audio
 
 if TYPE_CHECKING:
@@ -184,7 +184,9 @@ def test_pairs_that_cannot_be_read(tmp_path: Path) -> None:
         (("One", "Ann", "Various Artists"), ("One", "Ann", "VA"), True),
         (("", "Ann", ""), ("", "Ann", ""), False),
         (("Unknown Album", "Ann", ""), ("Unknown Album", "Ann", ""), False),
-        (("One", "", ""), ("One", "", ""), False),
+        (("One", "", ""), ("One", "", ""), True),
+        (("One", "", "Various Artists"), ("One", "", ""), True),
+        (("One", "Ann", ""), ("One", "", ""), False),
     ],
 )
 def test_weak_groups_are_one_album_by_one_artist(
@@ -194,6 +196,11 @@ def test_weak_groups_are_one_album_by_one_artist(
     identities, groups = labels(pair)
     assert (groups[0] == groups[1]) == together
     assert identities[0] != identities[1]
+
+
+def test_nobody_s_albums_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    pair = [Song(tmp_path / folder / "song", "", "", "One") for folder in ("here", "there")]
+    assert len(set(labels(pair)[1])) == 2
 
 
 def test_paired_songs_share_a_label(tmp_path: Path) -> None:
@@ -215,7 +222,7 @@ def test_beets_that_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         def load(self) -> None:
             raise ModuleNotFoundError("No module named 'beets'")
 
-    monkeypatch.setattr("resonance_engine.training.songs.entry_points", lambda **_: [Broken()])
+    monkeypatch.setattr("resonance_engine.training.music.songs.entry_points", lambda **_: [Broken()])
     with pytest.raises(ConfigError, match=r"for beets is not installed \(No module named 'beets'\)\."):
         open_library("beets", tmp_path / "library.db", [])
 

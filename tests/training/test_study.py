@@ -17,8 +17,8 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from resonance_engine.errors import ResonanceError
-from resonance_engine.training import study as studies
-from resonance_engine.training.study import counted, drawn, failed, give_back, open_study, release_interrupted
+from resonance_engine.training.tuning import study as studies
+from resonance_engine.training.tuning.study import counted, drawn, failed, give_back, open_study, release_interrupted
 
 ROOT = Path(__file__).parents[2]
 SPACE = {"x": FloatDistribution(-3, 3)}
@@ -27,7 +27,7 @@ WORKER = f"""
 import sys, time
 from pathlib import Path
 from optuna.distributions import FloatDistribution
-from resonance_engine.training.study import drawn, open_study
+from resonance_engine.training.tuning.study import drawn, open_study
 study = open_study(Path(sys.argv[1]), "test", "min", seed=0, epochs=3)
 for _ in range(int(sys.argv[2])):
     trial = drawn(study, {SPACE!r})

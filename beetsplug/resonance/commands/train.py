@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.sidecar import Sidecar
     from resonance_engine.training.finetune import Tuned
-    from resonance_engine.training.judgement import Judgement
-    from resonance_engine.training.songs import Song
+    from resonance_engine.training.music.songs import Song
+    from resonance_engine.training.results.judgement import Judgement
 
 PACKAGES = ("onnx", "onnxscript", "safetensors", "torch")  # of the training extra, to train and to export
 TASKS = {

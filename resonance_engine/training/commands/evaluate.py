@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from resonance_engine.manifest import Manifest
     from resonance_engine.training.config import Config
-    from resonance_engine.training.dataset import WindowSet
-    from resonance_engine.training.embed import Embeddings
-    from resonance_engine.training.songs import Song
+    from resonance_engine.training.features.dataset import WindowSet
+    from resonance_engine.training.music.songs import Song
+    from resonance_engine.training.results.embed import Embeddings
 
 NUMBERS, TABLE, LOG = "evaluation.json", "evaluation.txt", "log.csv"
 FEWEST = 2  # held-out songs: a query and something to find
@@ -32,8 +32,8 @@ def run(options: argparse.Namespace) -> None:
     from resonance_engine.evaluation.measure import Heard, measured
     from resonance_engine.evaluation.report import table
     from resonance_engine.training.commands.listening import heard
-    from resonance_engine.training.runs import write
-    from resonance_engine.training.validation import asked
+    from resonance_engine.training.results.validation import asked
+    from resonance_engine.training.tuning.runs import write
 
     config = config_of(options)
     model = trained(options.load)
@@ -65,13 +65,13 @@ def run(options: argparse.Namespace) -> None:
 def opened(model: Path, device: str) -> tuple[Manifest, Callable[[WindowSet], Embeddings]]:
     """The manifest of a model file and what embeds windows with it."""
     from resonance_engine.encoder import OnnxBackend, kind_of
-    from resonance_engine.training.embed import embedded, embeddings
+    from resonance_engine.training.results.embed import embedded, embeddings
 
     if kind_of(model) == "onnx":
         backend = OnnxBackend(model)
         return backend.manifest, lambda windows: embedded(backend.run, windows)
     from resonance_engine.network.files import load_network
-    from resonance_engine.training.device import device as device_of
+    from resonance_engine.training.learning.device import device as device_of
 
     network, manifest = load_network(model)
     place = device_of(device)
@@ -89,7 +89,7 @@ def check_spec(manifest: Manifest, config: Config, model: Path) -> None:
 
 def draw(folder: Path, log: Path, name: str, manifest: Manifest, songs: Sequence[Song], found: Embeddings) -> None:
     """Write the pictures; the training curve only where the run's log is there."""
-    from resonance_engine.training.plots import gates_figure, projection, read_log, save, training_curve
+    from resonance_engine.training.results.plots import gates_figure, projection, read_log, save, training_curve
 
     columns = read_log(log) if log.exists() else None
     if columns:

@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> None:
 
     from resonance_engine.network.export import export_onnx
     from resonance_engine.network.files import load_network, save_network
-    from resonance_engine.training.card import card
     from resonance_engine.training.commands.evaluate import NUMBERS
-    from resonance_engine.training.runs import made, write
+    from resonance_engine.training.results.card import card
+    from resonance_engine.training.tuning.runs import made, write
 
     network, manifest = load_network(weights)
     folder = made(options.outdir)

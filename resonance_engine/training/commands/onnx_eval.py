@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from resonance_engine.manifest import Manifest
-    from resonance_engine.training.parity import Inputs
+    from resonance_engine.training.results.parity import Inputs
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
 
     from resonance_engine.encoder import OnnxBackend
     from resonance_engine.network.backend import TorchBackend
-    from resonance_engine.training.parity import compared, timed
+    from resonance_engine.training.results.parity import compared, timed
 
     exported, original = OnnxBackend(options.onnx), TorchBackend(weights)
     if exported.manifest.id != original.manifest.id:
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
 
 def material(manifest: Manifest, cache: Path) -> tuple[str, Inputs]:
     """Windows to compare on: of cached songs where there are any, else random ones; and where they are from."""
-    from resonance_engine.training.parity import cached_windows, random_windows
+    from resonance_engine.training.results.parity import cached_windows, random_windows
 
     found = cached_windows(cache, manifest)
     return ("from the feature cache", found) if found else ("of random numbers", random_windows(manifest))

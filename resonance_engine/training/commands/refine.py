@@ -21,8 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from resonance_engine.training.refine import refine, table
-    from resonance_engine.training.runs import Runs
+    from resonance_engine.training.tuning.refine import refine, table
+    from resonance_engine.training.tuning.runs import Runs
 
     config = config_of(options)
     runs = Runs(options.runs_dir)

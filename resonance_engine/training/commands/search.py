@@ -38,10 +38,10 @@ def add_runs_option(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from resonance_engine.training.proxy import check_comparable, measured_on
-    from resonance_engine.training.runs import Runs
-    from resonance_engine.training.search import Effort, search
-    from resonance_engine.training.space import read_space
+    from resonance_engine.training.settings.space import read_space
+    from resonance_engine.training.tuning.proxy import check_comparable, measured_on
+    from resonance_engine.training.tuning.runs import Runs
+    from resonance_engine.training.tuning.search import Effort, search
 
     config = config_of(options)
     check_comparable(config)

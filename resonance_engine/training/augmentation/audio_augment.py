@@ -1,0 +1,165 @@
+"""What may differ between two hearings of the same music, as changes of its samples, before features are made.
+
+Another pitch and tempo, another equaliser, another level, another of the song's windows on top, a lossy codec: what
+other masters, players and files do to a recording. torchaudio does the spectral part where it imports, numpy and scipy
+the same steps where it does not.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonance_engine.features.mel import band_edges
+from resonance_engine.training.augmentation import codecs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from resonance_engine.training.config import AudioAugment
+
+Array = NDArray[np.float32]
+Engine = Literal["torchaudio", "scipy"]
+
+logger = logging.getLogger(__name__)
+
+# Rises whenever the same seed gives other views.
+AUGMENT_VERSION = 1
+
+SPECTRUM_SECONDS = 0.046  # length of a spectrum of the vocoder: 2048 samples at 44.1 kHz
+PITCH_STEPS = 250  # pitches are ratios of numbers up to this, steps of 0.07 semitones: resampling is fast for such
+BIT_RATES = (40_000, 80_000)  # of one channel: stereo files at 80 to 160 kbit/s
+MIX_DB = (-12.0, -6.0)
+
+
+class Tools(NamedTuple):
+    """What an engine does: filter and stretch in time, resample; see `vocoder`."""
+
+    stretched: Callable[[Array, Array, float], Array]
+    resampled: Callable[[Array, Fraction], Array]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to one window; `codec` names one or is empty, `partner` is the row that is mixed in, or None."""
+
+    gain_db: float
+    tilt_db: float
+    pitch: Fraction
+    tempo: float
+    codec: str
+    bit_rate: int
+    partner: int | None
+    mix_db: float
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """`torchaudio` where it imports, else `scipy`; the log says once which."""
+    try:
+        import torchaudio  # noqa: F401 - whether it imports is the question
+    except (ImportError, OSError, RuntimeError) as error:
+        # Wheels of another build than PyTorch's raise OSError or RuntimeError: their libraries do not load.
+        logger.info("Audio is augmented with scipy; torchaudio does not import: %s", str(error).partition("\n")[0])
+        return "scipy"
+    logger.info("Audio is augmented with torchaudio.")
+    return "torchaudio"
+
+
+def audio_views(windows: Array, rate: int, augment: AudioAugment, seed: bytes, engine: Engine) -> Iterator[Array]:
+    """The `augment.views` changed versions of windows (n, samples), float32 within ±1 at `rate` Hz, of the same shape.
+
+    The same seed gives the same views by the same engine; another engine makes the same changes with other rounding.
+    A window's changes hang on the seed, the view and its row alone. With `augment.mix`, windows of one song are mixed
+    with each other, which adds nothing foreign to it; a window that is alone stays unmixed.
+    """
+    tools = _tools(engine)
+    entropy = int.from_bytes(seed, "big")
+    for view in range(1, augment.views + 1):
+        changes = [
+            drawn(augment, np.random.default_rng((entropy, view, row)), row, len(windows))
+            for row in range(len(windows))
+        ]
+        yield np.stack([changed(windows, row, rate, change, tools) for row, change in enumerate(changes)])
+
+
+def drawn(augment: AudioAugment, rng: np.random.Generator, row: int, count: int) -> Change:
+    """A random change, within what `augment` allows, of the window `row` of `count`.
+
+    All chances are drawn at once, so that switching one change off leaves the others what they were.
+    """
+    chances = rng.random(10)
+    gain, tilt, pitch, tempo = 2 * chances[:4] - 1
+    names = codecs.available()
+    coded = names and chances[4] < augment.codec
+    mixed = count > 1 and chances[7] < augment.mix
+    return Change(
+        gain_db=augment.gain_db * gain,
+        tilt_db=augment.tilt_db * tilt,
+        pitch=Fraction(2 ** (augment.pitch_semitones * pitch / 12)).limit_denominator(PITCH_STEPS),
+        tempo=1 + augment.tempo_percent * tempo / 100,
+        codec=names[int(chances[5] * len(names))] if coded else "",
+        bit_rate=round(np.interp(chances[6], (0, 1), BIT_RATES)),
+        partner=(row + 1 + int(chances[8] * (count - 1))) % count if mixed else None,
+        mix_db=float(np.interp(chances[9], (0, 1), MIX_DB)),
+    )
+
+
+def changed(windows: Array, row: int, rate: int, change: Change, tools: Tools) -> Array:
+    """The window `row` of `windows`, changed, as long as it was; quieter as a whole where it would go beyond ±1."""
+    samples = retuned(windows[row], rate, change, tools)
+    if change.partner is not None:
+        samples = samples + amplitude(change.mix_db) * windows[change.partner]
+    if change.gain_db:
+        samples = samples * amplitude(change.gain_db)
+    samples = samples / max(1.0, float(np.abs(samples).max()))
+    if change.codec:
+        samples = codecs.round_trip(samples, rate, change.codec, change.bit_rate)
+    return samples
+
+
+def retuned(samples: Array, rate: int, change: Change, tools: Tools) -> Array:
+    """Samples with another equaliser, pitch and tempo.
+
+    Time is stretched so far that reading it at the speed of the new pitch gives the new tempo. What is missing at the
+    end of a window that became shorter is its end, mirrored.
+    """
+    speed = change.tempo / float(change.pitch)
+    sound = samples
+    if change.tilt_db or speed != 1:
+        sound = tools.stretched(sound, tilt_gains(rate, change.tilt_db), speed)
+    if change.pitch != 1:
+        sound = tools.resampled(sound, change.pitch)
+    missing = len(samples) - len(sound)
+    return np.pad(sound, (0, missing), mode="reflect") if missing > 0 else sound[: len(samples)]
+
+
+def tilt_gains(rate: int, tilt_db: float) -> Array:
+    """Factors of the amplitude, one for each frequency of the vocoder, `tilt_db` between 0 Hz and rate / 2.
+
+    Along the mel scale, so that mel bands, too, are tilted along a straight line.
+    """
+    n_fft = 2 ** round(np.log2(SPECTRUM_SECONDS * rate))
+    places = np.linspace(-0.5, 0.5, 66)
+    place = np.interp(np.linspace(0, rate / 2, n_fft // 2 + 1), band_edges(rate, len(places) - 2), places)
+    return np.power(10, tilt_db * place / 20).astype(np.float32)
+
+
+def amplitude(level_db: float) -> np.float32:
+    return np.float32(10 ** (level_db / 20))
+
+
+def _tools(engine: Engine) -> Tools:
+    if engine == "torchaudio":
+        from resonance_engine.training.augmentation import vocoder_torchaudio
+
+        return Tools(vocoder_torchaudio.stretched, vocoder_torchaudio.resampled)
+    from resonance_engine.training.augmentation import vocoder
+
+    return Tools(vocoder.stretched, vocoder.resampled)

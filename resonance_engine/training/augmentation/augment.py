@@ -1,0 +1,179 @@
+"""What may differ between two hearings of the same music, as changes of its features.
+
+A view of a window: its pitch and tempo shifted a little, another song mixed in, its level and equaliser changed, a
+range of bands and of frames blanked, noise added. Where the change has a counterpart in sound, features change as those
+of the changed sound would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonance_engine.features.mel import band_edges
+from resonance_engine.features.timbre import SILENCE
+from resonance_engine.training.augmentation.shifts import chroma_shifted, lags_scaled, mel_shifted, time_scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from resonance_engine.training.config import Augment
+
+Array = NDArray[np.float32]
+Features = dict[str, Array]
+
+CUTOFFS = (8000.0, 18000.0)  # Hz, above which codecs drop the treble at 64 to 160 kbit/s
+KNOTS = 8  # of the equaliser's random curve
+SILENCE_DB = 10 * np.log10(SILENCE)
+NEPER = np.float32(np.log(10) / 10)  # a decibel of power
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How one window is changed: dB, ratios of frequency and tempo, shares; each chance 0 to 1 says where a gap is."""
+
+    gain: float
+    tilt: float
+    curve: NDArray[np.float64]
+    pitch: float
+    tempo: float
+    mix: float
+    cutoff: float
+    band_gap: tuple[float, float]
+    time_gap: tuple[float, float]
+
+
+def augmented(
+    features: Features,
+    augment: Augment,
+    rngs: Sequence[np.random.Generator],
+    others: Features | None = None,
+    rate: int = 44100,
+) -> Features:
+    """Changed copies of the features of windows, one generator each; what a window becomes hangs on its own alone.
+
+    `features` by modality: timbre (windows, mels, frames) in dB, harmony (windows, bins, frames), of the same frames,
+    and rhythm (windows, lags) within 0 to 1. `others`, of the same shapes, is what `augment.mix` mixes in. `rate` is
+    that of the sound, in Hz: the mel bands reach half of it. Raises ValueError if there is something to mix and nothing
+    to mix it with.
+    """
+    if augment.mix > 0 and others is None:
+        raise ValueError("mixing needs the features of a second window for each window")
+    others = others or features
+    changed = {name: np.empty_like(values) for name, values in features.items()}
+    for row, rng in enumerate(rngs):
+        amounts = drawn(augment, rng)
+        shares: Array | np.float32 = np.float32(amounts.mix)
+        if "timbre" in features:
+            mel = time_scaled(mel_shifted(features["timbre"][row], amounts.pitch, rate), amounts.tempo)
+            changed["timbre"][row], shares = mel_mixed(mel, others["timbre"][row], amounts.mix)
+            equalise(changed["timbre"][row], amounts)
+            cut_off(changed["timbre"][row], amounts.cutoff, rate)
+            mask(changed["timbre"][row], amounts)
+        if "harmony" in features:
+            chroma = time_scaled(chroma_shifted(features["harmony"][row], amounts.pitch), amounts.tempo)
+            chroma = mixed(chroma, others["harmony"][row], shares)
+            changed["harmony"][row] = noisy(chroma, augment.chroma_noise, rng)
+        if "rhythm" in features:
+            envelope = lags_scaled(features["rhythm"][row], amounts.tempo)
+            envelope = mixed(envelope, others["rhythm"][row], np.float32(amounts.mix))
+            changed["rhythm"][row] = noisy(envelope, augment.rhythm_noise, rng)
+    return changed
+
+
+def drawn(augment: Augment, rng: np.random.Generator) -> Amounts:
+    """Random amounts within what `augment` allows.
+
+    All chances are drawn at once, so that switching one change off leaves the others what they were.
+    """
+    chances = rng.random(11 + KNOTS)
+    gain, tilt, pitch, tempo, *curve = 2 * chances[7:] - 1
+    low, high = CUTOFFS
+    return Amounts(
+        gain=augment.gain_db * gain,
+        tilt=augment.tilt_db * tilt,
+        curve=augment.curve_db * np.array(curve),
+        pitch=2 ** (augment.pitch_semitones * pitch / 12),
+        tempo=1 + augment.tempo_percent * tempo / 100,
+        mix=augment.mix * chances[0],
+        cutoff=low * (high / low) ** chances[6] if chances[5] < augment.codec else np.inf,
+        band_gap=(augment.band_mask * chances[1], chances[2]),
+        time_gap=(augment.time_mask * chances[3], chances[4]),
+    )
+
+
+def equalise(mel: Array, amounts: Amounts) -> None:
+    """Change log-mel (bands, frames) by a gain, a slope over all bands and a curve; not below -100 dB, as measured."""
+    if amounts.gain == amounts.tilt == 0 and not amounts.curve.any():
+        return
+    place = np.linspace(-0.5, 0.5, len(mel))
+    curve = np.interp(place, np.linspace(-0.5, 0.5, KNOTS), amounts.curve)
+    mel += (amounts.gain + amounts.tilt * place + curve)[:, np.newaxis].astype(np.float32)
+    np.maximum(mel, np.float32(SILENCE_DB), out=mel)
+
+
+def cut_off(mel: Array, cutoff: float, rate: int) -> None:
+    """Silence the bands of log-mel (bands, frames) above a frequency in Hz, as lossy codecs do; `rate` as sampled."""
+    if cutoff < rate / 2:
+        mel[np.searchsorted(band_edges(rate, len(mel))[1:-1], cutoff) :] = SILENCE_DB
+
+
+def mask(mel: Array, amounts: Amounts) -> None:
+    """Set a range of bands and one of frames of log-mel (bands, frames) to its mean (SpecAugment, Park et al. 2019)."""
+    bands, frames = (
+        _gap(size, *gap) for size, gap in zip(mel.shape, (amounts.band_gap, amounts.time_gap), strict=True)
+    )
+    if bands or frames:
+        mean = mel.mean()
+        mel[bands.start : bands.stop] = mean
+        mel[:, frames.start : frames.stop] = mean
+
+
+def _gap(size: int, share: float, start: float) -> range:
+    width = int(share * size)
+    first = int(start * (size - width + 1))
+    return range(first, first + width)
+
+
+def mel_mixed(mel: Array, other: Array, share: float) -> tuple[Array, Array]:
+    """Log-mel (bands, frames) with `share` of its power replaced by another's; the other's share of each frame.
+
+    The other is first brought to the level at which their loudest cells are equal.
+    """
+    if share == 0:
+        return mel, np.zeros(mel.shape[1], np.float32)
+    own = np.exp(mel * NEPER)
+    added = np.exp((other + (mel.max() - other.max())) * NEPER)
+    own *= np.float32(1 - share)
+    added *= np.float32(share)
+    own += added
+    shares: Array = added.sum(axis=0) / own.sum(axis=0)
+    np.log(own, out=own)
+    own /= NEPER
+    return own, shares
+
+
+def mixed(values: Array, other: Array, share: Array | np.float32) -> Array:
+    """Chroma (bins, frames) or a tempo envelope (lags,) with shares of another's, with a maximum of 1 again.
+
+    Each frame of chroma has its maximum; where both are silent it stays 0.
+    """
+    if not np.any(share):
+        return values
+    both = (1 - share) * values + share * other
+    peaks = both.max(axis=0)
+    both /= np.where(peaks > 0, peaks, 1)
+    return both
+
+
+def noisy(values: Array, deviation: float, rng: np.random.Generator) -> Array:
+    """Values within 0 to 1 with normal noise of a deviation."""
+    if deviation == 0:
+        return values
+    noise = rng.standard_normal(values.shape, dtype=np.float32)
+    noise *= np.float32(deviation)
+    noise += values
+    return np.clip(noise, 0, 1, out=noise)

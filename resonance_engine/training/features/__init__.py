@@ -1,0 +1,1 @@
+"""Features of songs: measured once, cached, served in batches of views."""

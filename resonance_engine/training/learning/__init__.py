@@ -1,0 +1,1 @@
+"""From batches to weights: losses, steps, the loop, devices, processes, and going on after a stop."""

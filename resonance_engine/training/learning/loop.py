@@ -1,0 +1,222 @@
+"""Metric learning on windows of songs: from a set of features to trained weights."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from resonance_engine.errors import TrainingError, printable
+from resonance_engine.training.features.start import standardize
+from resonance_engine.training.learning import device as devices
+from resonance_engine.training.learning.checkpoint import (
+    State,
+    Weights,
+    belonging,
+    moments_of,
+    read_state,
+    set_moments,
+    unreadable,
+    write_state,
+)
+from resonance_engine.training.learning.distributed import join, local_rank
+from resonance_engine.training.learning.logs import Epoch, bar, collapse, write_log
+from resonance_engine.training.learning.memory import memory_told
+from resonance_engine.training.learning.schedule import Ending, best_epoch, ending, rate
+from resonance_engine.training.learning.shared_norm import statistics_shared
+from resonance_engine.training.learning.steps import Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from resonance_engine.features.spec import FeatureSpec
+    from resonance_engine.network.model import ResonanceNetwork
+    from resonance_engine.training.config import Augment, Train
+    from resonance_engine.training.features.dataset import Batch, WindowSet
+
+    Validate = Callable[[ResonanceNetwork], dict[str, float]]
+
+log = logging.getLogger(__name__)
+
+STATE, LOG = "state.safetensors", "log.csv"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gave: the network on the CPU in evaluation mode, how every epoch went, and which was the best.
+
+    `best` is None where nothing was validated. The weights are those of the best epoch where early stopping is on and
+    restores it, else the last ones. `ended` says why: "complete", "early stopping" or "time".
+    """
+
+    network: ResonanceNetwork
+    epochs: list[Epoch]
+    best: Epoch | None
+    ended: Ending
+
+
+def train(
+    network: ResonanceNetwork,
+    windows: WindowSet,
+    config: Train,
+    augment: Augment,
+    *,
+    device: str = "auto",
+    validate: Validate | None = None,
+    run: Path | None = None,
+    report: Callable[[Epoch], None] = lambda _: None,
+    minutes: float | None = None,
+    standardized: bool = False,
+    spec: FeatureSpec | None = None,
+) -> Trained:
+    """Train the network in place on these windows.
+
+    `validate` measures it after each epoch, in evaluation mode and on its device; early stopping looks at what it
+    says, and does nothing without it, unless it looks at the loss. With `run`, a folder, log.csv there has a row per
+    epoch and state.safetensors all that is needed to go on: another call with the same arguments, and the network as
+    it was then, continues as if nothing had happened. `report` is told of every new epoch. `minutes` ends training
+    with the first epoch beyond them, those of an earlier call included. The inputs are standardised by the windows
+    first, unless the network is `standardized`. `spec` is what made the features, by default that of their cache. Under
+    `torchrun` the processes share the work.
+
+    Raises TrainingError when the device is absent, the memory too small, the loss no number, or the state not of
+    this training.
+    """
+    place = devices.device(device, local_rank())
+    world = join(place)
+    precision = devices.precision(place.type, config.use_amp, devices.has_bfloat16(place.type))
+    if world.first:
+        log.info("Training on %s, in %s.", place.type, precision)
+    belongs = belonging(network, windows, config, augment, standardized)
+    identities = len(np.unique(windows.identity))
+    frames = frames_of(config.crop_seconds, spec or windows.source.cache.spec)
+
+    def batches(number: int) -> Iterator[Batch]:
+        songs, views, part = config.batch_identities, config.views_per_song, (world.rank, world.size)
+        return windows.epoch(songs, views, frames, augment, config.seed, number, part)
+
+    with memory_told(config, place.type):
+        if not standardized:
+            standardize(network, windows)
+        world.equalize(network.to(place))
+        steps = Steps(network, config, precision, world)
+        course = taken_up(run / STATE, steps, belongs) if run else Course()
+        with statistics_shared(network, world):
+            while (ended := ending(course.epochs, config, minutes)) is None:
+                number = len(course.epochs) + 1
+                course.add(one_epoch(steps, batches(number), identities, number, validate), steps)
+                if world.first:
+                    if run:
+                        keep(course, steps, run, belongs)
+                    if fallen := collapse(course.epochs):
+                        log.warning(fallen)
+                    report(course.epochs[-1])
+    rule = config.early_stopping
+    if rule.enabled and rule.restore_best and course.best:
+        network.load_state_dict(course.best)
+    return Trained(network.cpu().eval(), course.epochs, best_epoch(course.epochs, rule), ended)
+
+
+def frames_of(seconds: float, spec: FeatureSpec) -> int:
+    """Frames in so many seconds, at least one."""
+    framing = next(iter(spec.modalities.values())).framing
+    return max(1, round(seconds * framing.rate / framing.hop))
+
+
+@dataclass
+class Course:
+    """How training has gone so far: its epochs, and the weights after the best one."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    best: Weights = field(default_factory=dict)
+
+    def add(self, epoch: Epoch, steps: Steps) -> None:
+        self.epochs.append(epoch)
+        if best_epoch(self.epochs, steps.train.early_stopping) is epoch:
+            self.best = {name: values.detach().clone() for name, values in steps.network.state_dict().items()}
+
+
+def one_epoch(
+    steps: Steps,
+    batches: Iterable[Batch],
+    identities: int,
+    number: int,
+    validate: Validate | None,
+) -> Epoch:
+    """Learn from these batches of `identities` songs and measure the network; the same in every process."""
+    network, config, world = steps.network, steps.train, steps.world
+    began = time.monotonic()
+    # The number of the epoch alone decides what is drawn in it, as it does for the batches.
+    torch.manual_seed(int(np.random.SeedSequence((config.seed, number)).generate_state(1, np.uint64)[0]))
+    network.train()
+    share = rate(number - 1, config)
+    steps.set_rate(share)
+    told: list[tuple[float, float, list[float]]] = []
+    with bar(identities, number, config.epochs, world.first) as progress:
+        for batch in batches:
+            told.append(steps.add(batch))
+            if not math.isfinite(told[-1][0]):
+                raise TrainingError(
+                    f"In epoch {number} the loss is no longer a number; try a lower train.lr (now {config.lr}), more "
+                    f"train.warmup_epochs (now {config.warmup_epochs}), or train.use_amp=false."
+                )
+            progress.update(min(config.batch_identities, identities - progress.n))
+        steps.take()
+    network.eval()
+    content = b""
+    if world.first:
+        losses, entropies, gates = zip(*told, strict=True)
+        epoch = Epoch(
+            number=number,
+            loss=float(np.mean(losses)),
+            lr=config.lr * share,
+            gate_entropy=float(np.mean(entropies)),
+            gates=dict(zip(network.modalities, np.mean(gates, axis=0).tolist(), strict=True)),
+            validation={name: float(value) for name, value in validate(network).items()} if validate else {},
+            seconds=time.monotonic() - began,
+        )
+        content = json.dumps(asdict(epoch)).encode()
+    return Epoch(**json.loads(world.from_first(content)))
+
+
+def taken_up(path: Path, steps: Steps, belongs: dict[str, object]) -> Course:
+    """Go back to the state that the first process finds there, if there is one."""
+    content = b""
+    if steps.world.first and path.exists():
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise unreadable(path, str(error.strerror)) from error
+        if not content:
+            raise unreadable(path, "it is empty")
+    content = steps.world.from_first(content)
+    if not content:
+        return Course()
+    state = read_state(content, path, belongs)
+    try:
+        steps.network.load_state_dict(state.weights)
+        set_moments(steps.optimizer, state.moments)
+    except (RuntimeError, ValueError) as error:
+        raise unreadable(path, "its tensors are not those of this network") from error
+    if state.scaler:
+        steps.scaler.load_state_dict(state.scaler)
+    return Course(state.epochs, state.best)
+
+
+def keep(course: Course, steps: Steps, run: Path, belongs: dict[str, object]) -> None:
+    """Write state and log; TrainingError where that is impossible."""
+    weights = steps.network.state_dict()
+    state = State(course.epochs, weights, course.best, moments_of(steps.optimizer), steps.scaler.state_dict())
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        write_state(run / STATE, state, belongs)
+        write_log(run / LOG, course.epochs)
+    except OSError as error:
+        raise TrainingError(f"The run cannot be kept in {printable(run)} ({error.strerror}).") from error

@@ -1,0 +1,66 @@
+"""Gradient checkpointing: what a backbone computed on the way is computed again when gradients need it, not kept."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from resonance_engine.training.learning.shared_norm import SharedBatchNorm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from resonance_engine.network.model import ResonanceNetwork
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, SharedBatchNorm)
+
+
+def outputs(
+    network: ResonanceNetwork, features: Sequence[Tensor], recompute: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Embedding, facets and gates as `network(*features)` gives them.
+
+    With `recompute` (Chen et al. 2016), only the inputs and facets are kept for the gradients: about a third more time
+    for a fraction of the memory. Batch norm counts every batch once.
+    """
+    if not recompute:
+        embedding, facets, gates = network(*features)
+        return embedding, facets, gates
+    facets = torch.stack(
+        [recomputed(network.backbones[name], x) for name, x in zip(network.modalities, features, strict=True)], dim=1
+    )
+    embedding, gates = network.fusion(facets)
+    return embedding, facets, gates
+
+
+def recomputed(backbone: nn.Module, x: Tensor) -> Tensor:
+    facet: Tensor = checkpoint(backbone, x, use_reentrant=False, context_fn=partial(first_and_second_time, backbone))
+    return facet
+
+
+def first_and_second_time(backbone: nn.Module) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    return nullcontext(), statistics_at_rest(backbone)
+
+
+@contextmanager
+def statistics_at_rest(module: nn.Module) -> Iterator[None]:
+    """Batch norm within still normalises by the batch, and does not move its running mean and variance."""
+    norms = [each for each in module.modules() if isinstance(each, NORMS)]
+    momenta = [norm.momentum for norm in norms]
+    counters = [count for norm in norms if (count := norm.num_batches_tracked) is not None]
+    counts = [counter.clone() for counter in counters]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        for counter, count in zip(counters, counts, strict=True):
+            counter.copy_(count)

@@ -1,0 +1,58 @@
+"""When the learning rate rises and falls, which epoch was the best, and when to stop."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from resonance_engine.training.config import EarlyStopping, Train
+    from resonance_engine.training.learning.logs import Epoch
+
+Ending = Literal["complete", "early stopping", "time"]
+
+
+def rate(epoch: int, train: Train) -> float:
+    """Share of the learning rate in an epoch, from 0 on: a linear warm-up, then half a cosine down to a hundredth."""
+    if epoch < train.warmup_epochs:
+        return (epoch + 1) / train.warmup_epochs
+    progress = (epoch - train.warmup_epochs) / max(1, train.epochs - train.warmup_epochs)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def best_epoch(epochs: Sequence[Epoch], rule: EarlyStopping) -> Epoch | None:
+    """The last epoch that was better than the best before it by more than `min_delta`.
+
+    None where no epoch has a value of `monitor`: nothing was validated, or it was not a number.
+    """
+    best: Epoch | None = None
+    for epoch in epochs:
+        value = monitored(epoch, rule.monitor)
+        if math.isnan(value):
+            continue
+        gain = math.inf if best is None else value - monitored(best, rule.monitor)
+        if rule.mode == "min" and best is not None:
+            gain = -gain
+        if gain > rule.min_delta:
+            best = epoch
+    return best
+
+
+def monitored(epoch: Epoch, monitor: str) -> float:
+    """The epoch's validated number of that name; its training loss where "loss" was not validated; else NaN."""
+    return epoch.validation.get(monitor, epoch.loss if monitor == "loss" else math.nan)
+
+
+def ending(epochs: Sequence[Epoch], train: Train, minutes: float | None = None) -> Ending | None:
+    """Why there is no further epoch, or None where there is one; `minutes` end with the epoch that passes them."""
+    if len(epochs) >= train.epochs:
+        return "complete"
+    best = best_epoch(epochs, train.early_stopping)
+    waited = epochs[-1].number - best.number if best else 0
+    if train.early_stopping.enabled and waited >= train.early_stopping.patience:
+        return "early stopping"
+    if minutes is not None and epochs and sum(epoch.seconds for epoch in epochs) >= 60 * minutes:
+        return "time"
+    return None

@@ -1,0 +1,1 @@
+"""What a trained network is worth: embeddings, validation, judgement, pictures, a card."""

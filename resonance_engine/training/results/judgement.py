@@ -1,0 +1,91 @@
+"""Has a model become better at songs that it was not trained on? Told only where the numbers can tell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from resonance_engine.evaluation.measure import mean, query_scores
+from resonance_engine.evaluation.retrieval import bootstrap_interval
+from resonance_engine.evaluation.segments import segment_recall
+from resonance_engine.evaluation.tasks import album_groups, tasks
+from resonance_engine.training.results.embed import embeddings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from resonance_engine.evaluation.retrieval import Array
+    from resonance_engine.network.model import ResonanceNetwork
+    from resonance_engine.training.features.dataset import WindowSet
+    from resonance_engine.training.music.songs import Song
+
+FEWEST_QUERIES = 30
+SEGMENT_LOSS = 0.02  # of segment recall that a better model may lose
+
+Verdict = Literal["better", "not better", "cannot tell"]
+
+
+class Measured(NamedTuple):
+    """Average precision of each song as a query for its album (other artists) and its artist (other albums), NaN where
+    there is nothing to find; and for each window whether the nearest is of its song.
+    """
+
+    album: Array
+    artist: Array
+    segments: Array
+
+    def means(self) -> dict[str, float]:
+        return {"album": mean(self.album), "artist": mean(self.artist), "segment recall": mean(self.segments)}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Means `before` and `after` by task, and what they amount to.
+
+    `difference` is that of the album task's mean average precision over its `queries`, with its 95 % `interval`
+    (bootstrap over albums); `sentence` says the verdict to a person.
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+    queries: int
+    difference: float
+    interval: tuple[float, float]
+    verdict: Verdict
+    sentence: str
+
+
+def measured(network: ResonanceNetwork, windows: WindowSet, songs: Sequence[Song]) -> Measured:
+    """How well a network finds these songs' albums, artists and windows."""
+    found = embeddings(network, windows)
+    questions = tasks(songs)
+    album, artist = (query_scores(found.tracks, questions[name])["map"] for name in ("album", "artist"))
+    return Measured(album, artist, segment_recall(found.windows, windows.song))
+
+
+def judged(before: Measured, after: Measured, songs: Sequence[Song]) -> Judgement:
+    """Compare two models on the same songs: query by query, not by their means."""
+    gains = after.album - before.album
+    queries = int(np.count_nonzero(~np.isnan(gains)))
+    low, high = bootstrap_interval(gains, album_groups(songs), np.random.default_rng(0))
+    difference, lost = mean(gains), mean(before.segments) - mean(after.segments)
+    verdict, sentence = verdict_of(queries, difference, (low, high), lost)
+    return Judgement(before.means(), after.means(), queries, difference, (low, high), verdict, sentence)
+
+
+def verdict_of(queries: int, difference: float, interval: tuple[float, float], lost: float) -> tuple[Verdict, str]:
+    """The verdict and why, from the album task's gain and what segment recall `lost`."""
+    if queries < FEWEST_QUERIES:
+        return "cannot tell", (
+            f"Whether it is better cannot be told: {queries} held-out tracks have others of their album by other "
+            f"artists, {FEWEST_QUERIES} are needed; more compilations and soundtracks would help."
+        )
+    told = f"{difference:+.3f}, 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}"
+    if not interval[0] > 0:
+        return "not better", f"It is not surely better at the held-out albums ({told})."
+    if not lost <= SEGMENT_LOSS or math.isnan(lost):
+        return "not better", f"It finds albums better ({told}), but tells windows of songs apart worse by {lost:.3f}."
+    return "better", f"It is better at the held-out albums ({told})."

@@ -1,0 +1,97 @@
+"""An exported model beside its weights: the same numbers, and how long each takes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from resonance_engine.features import FRONT_END_VERSION
+from resonance_engine.network.export import Parity, example_inputs, parity
+from resonance_engine.training.features.sqlite_cache import SqliteCache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from resonance_engine.encoder import Backend
+    from resonance_engine.manifest import Manifest
+
+Inputs = Mapping[str, NDArray[np.float32]]
+
+SONGS = 16  # of the cache, whose windows are compared
+WINDOWS = 64  # random ones, where there is no cache
+WARM_UP = 3
+
+
+class Times(NamedTuple):
+    """Median seconds of a batch."""
+
+    torch: float
+    onnx: float
+
+
+def cached_windows(folder: Path, manifest: Manifest) -> Inputs | None:
+    """All windows of some songs whose features are cached as the model needs them; None where there are none."""
+    if not (folder / f"features-v{FRONT_END_VERSION}-{manifest.spec.digest()}.db").exists():
+        return None  # opening it would make it
+    cache = SqliteCache(folder, manifest.spec)
+    try:
+        songs = [cache.read(key) for key in sorted(cache.keys())[:SONGS]]
+    finally:
+        cache.close()
+    if not songs:
+        return None
+    return {name: np.concatenate([song[name] for song in songs]).astype(np.float32) for name in manifest.modalities}
+
+
+def random_windows(manifest: Manifest) -> Inputs:
+    values = (x.numpy() for x in example_inputs(manifest, WINDOWS))
+    return dict(zip(manifest.modalities, values, strict=True))
+
+
+def batches(inputs: Inputs, batch: int) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """The windows, so many at a time; the last batch may be smaller."""
+    count = len(next(iter(inputs.values())))
+    for at in range(0, count, batch):
+        yield {name: values[at : at + batch] for name, values in inputs.items()}
+
+
+def compared(exported: Backend, original: Backend, inputs: Inputs, batch: int) -> Parity:
+    """How far the exported model's embeddings, facets and gates are from the original's, over all these windows."""
+    sides = [
+        [np.concatenate(part) for part in zip(*(backend.run(each) for each in batches(inputs, batch)), strict=True)]
+        for backend in (exported, original)
+    ]
+    return parity(*sides)
+
+
+def timed(exported: Backend, original: Backend, inputs: Inputs, batch: int, runs: int) -> Times:
+    """How long a batch takes either of them, in turns, so that whatever else the machine does slows both."""
+    count = len(next(iter(inputs.values())))
+    first = {name: values[np.arange(batch) % count] for name, values in inputs.items()}
+    seconds: tuple[list[float], list[float]] = ([], [])
+    with one_thread():
+        for turn in range(WARM_UP + runs):
+            for backend, kept in zip((original, exported), seconds, strict=True):
+                started = time.perf_counter()
+                backend.run(first)
+                if turn >= WARM_UP:
+                    kept.append(time.perf_counter() - started)
+    return Times(*map(statistics.median, seconds))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread, as onnxruntime is run here."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

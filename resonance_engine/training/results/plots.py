@@ -1,0 +1,193 @@
+"""Pictures of a training run and of a space of songs, as PNG; matplotlib is loaded when the first is drawn."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from resonance_engine.errors import ResonanceError, printable
+from resonance_engine.training.tuning.runs import write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    Columns = Mapping[str, NDArray[np.float64]]
+
+# Okabe & Ito 2008, told apart with any colour vision; wine in place of their yellow, which white swallows.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#882255", "#000000")
+REST = "#BBBBBB"
+MARKERS = ("o", "s", "^", "D", "v")
+NAMED = 10  # groups in a legend
+LONGEST_NAME = 28
+SIZE, DPI = (8.0, 5.0), 120
+
+
+def read_log(path: Path) -> Columns:
+    """The columns of a run's log.csv, NaN where nothing stands; ResonanceError where it is no such file."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        columns = {
+            name: np.array([float(row[name] if row[name] != "" else "nan") for row in rows])
+            for name in (rows[0] if rows else ())
+        }
+    except OSError as error:
+        raise ResonanceError(f"{printable(path)} cannot be read: {error.strerror}.") from error
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ResonanceError(f"{printable(path)} is no log of a training run ({error}); remove it.") from error
+    if columns and not {"epoch", "loss", "lr"} <= set(columns):
+        raise ResonanceError(f"{printable(path)} is no log of a training run: it has no epoch, loss and lr; remove it.")
+    return columns
+
+
+def training_curve(log: Columns, metrics: Sequence[str] = ("recall@1", "recall@5", "map", "segment_recall")) -> Figure:
+    """Loss, validation and learning rate by epoch, one below another."""
+    validated = [name for name in metrics if name in log]
+    figure = new_figure((SIZE[0], 7.0))
+    rows = [2, 2, 1] if validated else [2, 1]
+    axes = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows)
+    epoch = log["epoch"]
+    axes[0].plot(epoch, log["loss"], color=PALETTE[0], marker=dot(epoch))
+    axes[0].set_ylabel("loss (mean of batches)")
+    axes[0].set_title("Training")
+    if validated:
+        for colour, marker, name in zip(PALETTE, MARKERS, validated, strict=False):
+            axes[1].plot(epoch, log[name], color=colour, marker=marker, markersize=4, label=name.replace("_", " "))
+        axes[1].set_ylabel("on held-out songs (0 to 1)")
+        beside(axes[1])
+    axes[-1].plot(epoch, log["lr"], color=PALETTE[3], marker=dot(epoch))
+    axes[-1].set_ylabel("learning rate")
+    axes[-1].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    axes[-1].set_ylim(bottom=0)
+    epochs_below(axes[-1])
+    for each in axes:
+        tidy(each)
+    figure.align_ylabels()
+    return figure
+
+
+def gates_figure(gates: NDArray[np.float32], modalities: Sequence[str], log: Columns | None = None) -> Figure:
+    """Mean gate of each modality by epoch, where there is a log of it, and its distribution over songs (n, m)."""
+    figure = new_figure((9.0, 4.2))
+    columns = [f"gate_{name}" for name in modalities]
+    logged = log is not None and all(name in log for name in columns)
+    axes = figure.subplots(1, 2 if logged else 1, squeeze=False)[0]
+    if logged and log is not None:
+        for colour, marker, name, column in zip(PALETTE, MARKERS, modalities, columns, strict=False):
+            axes[0].plot(log["epoch"], log[column], color=colour, marker=marker, markersize=4, label=name)
+        axes[0].set_title("Mean over each epoch's batches")
+        axes[0].set_ylabel("gate (share of the embedding)")
+        axes[0].set_ylim(0, 1)
+        axes[0].legend(frameon=False)
+        epochs_below(axes[0])
+    last = axes[-1]
+    box = last.boxplot(list(gates.T), tick_labels=list(modalities), widths=0.5, patch_artist=True, sym=".")
+    for patch, colour in zip(box["boxes"], PALETTE, strict=False):
+        patch.set_facecolor(colour)
+        patch.set_alpha(0.7)
+    for line in box["medians"]:
+        line.set_color("black")
+    last.axhline(1 / len(modalities), color="grey", linewidth=1, linestyle=":")
+    last.annotate("equal shares", (1, 1 / len(modalities)), xycoords=("axes fraction", "data"), xytext=(-2, 2),
+                  textcoords="offset points", ha="right", va="bottom", fontsize=8, color="dimgrey")  # fmt: skip
+    last.set_title(f"Of {len(gates):,} held-out songs")
+    last.set_ylabel("gate (share of the embedding)")
+    last.set_ylim(0, 1)
+    for each in axes:
+        tidy(each)
+    return figure
+
+
+def projection(tracks: NDArray[np.float32], groups: Sequence[str], title: str) -> Figure:
+    """Songs (n, d) on their first two principal components, coloured by group: the ten largest named, the rest grey."""
+    places, shares = principal_components(tracks)
+    sizes = Counter(group for group in groups if group)
+    largest = [name for name, count in sorted(sizes.items(), key=lambda item: (-item[1], item[0])) if count > 1][:NAMED]
+    labels = np.array(groups, np.str_)
+    figure = new_figure((9.5, 6.0))
+    axes = figure.subplots()
+    others = ~np.isin(labels, np.array(largest, np.str_))
+    if others.any():
+        axes.scatter(
+            places[others, 0], places[others, 1], s=14, color=REST, label=f"others ({others.sum():,})", linewidths=0
+        )
+    for number, name in enumerate(largest):
+        member = labels == name
+        axes.scatter(places[member, 0], places[member, 1], s=26, color=PALETTE[number % len(PALETTE)],
+                     marker=MARKERS[number % len(MARKERS)], edgecolors="white", linewidths=0.4,
+                     label=f"{shortened(name)} ({member.sum()})")  # fmt: skip
+    axes.set_xlabel(f"first principal component ({shares[0]:.0%} of the variance)")
+    axes.set_ylabel(f"second principal component ({shares[1]:.0%})")
+    axes.set_title(title)
+    beside(axes)
+    tidy(axes)
+    return figure
+
+
+def principal_components(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Vectors (n, d) on the two directions of the largest variance, (n, 2), and these directions' shares of it, (2,).
+
+    Each direction points so that its largest part is positive; what does not exist is zero.
+    """
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
+    places, shares = np.zeros((len(vectors), 2)), np.zeros(2)
+    total = np.square(lengths).sum()
+    for axis in range(min(2, len(lengths)) if total > 0 else 0):
+        direction = directions[axis]
+        places[:, axis] = centred @ direction * np.sign(direction[np.abs(direction).argmax()])
+        shares[axis] = lengths[axis] ** 2 / total
+    return places, shares
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG in one step."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    write(path, buffer.getvalue())
+
+
+def new_figure(size: tuple[float, float]) -> Figure:
+    """A figure that needs no screen and is forgotten with its last name."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def beside(axes: Axes) -> None:
+    """A legend where it covers nothing."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9, borderaxespad=0.0)
+
+
+def epochs_below(axes: Axes) -> None:
+    axes.set_xlabel("epoch")
+    axes.locator_params(axis="x", integer=True)
+
+
+def tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def dot(epoch: NDArray[np.float64]) -> Any:
+    """A marker where a line alone would not be seen."""
+    return "o" if len(epoch) == 1 else None
+
+
+def shortened(name: str) -> str:
+    """A name short enough for a legend, without what matplotlib takes for mathematics."""
+    plain = " ".join(name.split()).replace("$", r"\$")
+    return plain if len(plain) <= LONGEST_NAME else plain[: LONGEST_NAME - 1] + "…"

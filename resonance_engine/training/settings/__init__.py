@@ -1,0 +1,1 @@
+"""What a run is told: files, --set, limits, search spaces, read and checked against the defaults of `config`."""

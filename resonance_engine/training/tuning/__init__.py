@@ -1,0 +1,1 @@
+"""Which settings are best: short trainings by Optuna, then the best ones in full."""

@@ -1,0 +1,84 @@
+"""A part of the music and of the time: what tells soon how good settings are."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from resonance_engine.errors import ConfigError
+from resonance_engine.training.architecture import network_of
+from resonance_engine.training.learning.loop import STATE, train
+from resonance_engine.training.learning.schedule import monitored
+from resonance_engine.training.music.songs import labels
+from resonance_engine.training.settings.config_file import changed
+from resonance_engine.training.tuning.runs import made
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from resonance_engine.training.config import Config
+    from resonance_engine.training.music.material import Material
+
+    Judge = Callable[[int, float], None]
+    Measure = Callable[[Config, Path, Judge], float]
+
+
+def check_comparable(config: Config) -> None:
+    """Raise ConfigError where the values of trials with different settings mean different things."""
+    if config.train.early_stopping.monitor == "loss":
+        raise ConfigError(
+            "Trainings cannot be compared by their loss, which changes with the temperature that they have; set "
+            "train.early_stopping.monitor to recall@5 and train.early_stopping.mode to max."
+        )
+
+
+def measured_on(material: Material, songs: int, device: str) -> Measure:
+    """What trains on so many of the training songs with other settings, in a folder, and says how good they are.
+
+    The value is the best epoch's of the number that early stopping monitors, on all held-out songs, the same for every
+    trial; each epoch's is told as it comes.
+    """
+    monitor = material.config.train.early_stopping.monitor
+    validate = material.validation()
+    training = material.training
+    _, groups = labels([material.songs[song] for song in training])
+    chosen = [training[place] for place in proxy([material.keys[song] for song in training], groups, songs)]
+
+    def measure(config: Config, folder: Path, judge: Judge) -> float:
+        made(folder)
+        try:
+            trained = train(
+                network_of(config),
+                material.windows(chosen),
+                config.train,
+                config.augment,
+                device=device,
+                validate=validate,
+                run=folder,
+                report=lambda epoch: judge(epoch.number, monitored(epoch, monitor)),
+            )
+        finally:
+            # A trial is never taken up again, and the weights of all of them take up room.
+            (folder / STATE).unlink(missing_ok=True)
+        return math.nan if trained.best is None else monitored(trained.best, monitor)
+
+    return measure
+
+
+def proxy(keys: Sequence[bytes], groups: Sequence[str], count: int) -> list[int]:
+    """Positions of so many songs: whole groups, but for the last one.
+
+    The groups come in the order of their content keys, which are as good as random and the same on every machine.
+    """
+    first: dict[str, bytes] = {}
+    for key, group in zip(keys, groups, strict=True):
+        first[group] = min(key, first.get(group, key))
+    order = sorted(range(len(keys)), key=lambda place: (first[groups[place]], keys[place]))
+    return sorted(order[:count])
+
+
+def shortened(config: Config, epochs: int) -> Config:
+    """The same training in fewer epochs, with the same share of them for the warm-up."""
+    warmup = round(config.train.warmup_epochs * epochs / config.train.epochs)
+    return changed(config, {"train.epochs": epochs, "train.warmup_epochs": min(warmup, epochs - 1)})

@@ -1,0 +1,262 @@
+"""The best settings of a search, each trained in full; the one that does best on the held-out songs is kept.
+
+What decides is the number that early stopping monitors, on the songs that no candidate is trained on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from resonance_engine.errors import ResonanceError, TrainingError, printable
+from resonance_engine.network.files import save_network
+from resonance_engine.training.architecture import manifest_of, network_of
+from resonance_engine.training.learning.device import device as device_named
+from resonance_engine.training.learning.distributed import join, local_rank
+from resonance_engine.training.learning.loop import LOG, STATE, train
+from resonance_engine.training.learning.schedule import monitored
+from resonance_engine.training.settings.config_file import changed, flat, to_yaml
+from resonance_engine.training.tuning.proxy import check_comparable
+from resonance_engine.training.tuning.runs import CONFIG, METRICS, WEIGHTS, made, read_hpo, write, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from resonance_engine.training.config import Config
+    from resonance_engine.training.learning.distributed import World
+    from resonance_engine.training.learning.logs import Epoch
+    from resonance_engine.training.learning.loop import Trained
+    from resonance_engine.training.music.material import Material
+    from resonance_engine.training.tuning.runs import Findings, Runs, Setting
+
+    Report = Callable[[str], None]
+
+BELONGING = "belongs.json"
+BEST_POSSIBLE = 1.0  # of all numbers that are better when they are larger
+MACHINE = ("data.root", "data.pairs_json", "cache.")  # settings that say where the music is, not which
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Settings to train in full: those of the search's trial `name`, or the given ones as they are."""
+
+    name: str
+    parameters: dict[str, Setting]
+    config: Config
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a full training gave.
+
+    `value` is what its kept weights reached in the `monitor`ed number, in `epoch` of `epochs`; `metrics` are all that
+    were measured with it; `ended` says why it ended, and `model` is the weights' id.
+    """
+
+    name: str
+    parameters: dict[str, Setting]
+    monitor: str
+    mode: str
+    value: float
+    epoch: int
+    epochs: int
+    ended: str
+    metrics: dict[str, float]
+    gate_entropy: float
+    gates: dict[str, float]
+    seconds: float
+    songs: int
+    held_out: int
+    model: str
+
+
+def refine(
+    material: Material,
+    config: Config,
+    runs: Runs,
+    topn: int = 5,
+    device: str = "auto",
+    report: Report = lambda _: None,
+) -> list[Outcome]:
+    """Train the `topn` best trials of `runs.hpo` in full, or the settings as they are where nothing was searched.
+
+    Returns the outcomes, the winner first, whose weights, settings, log and numbers are in `runs.best` then. A
+    candidate whose training fails is reported and left out. What was stopped is taken up again, what was finished is
+    not repeated, unless settings or music have changed. Under `torchrun` the processes share the work, and only the
+    first has outcomes. Raises TrainingError when nothing could be trained, ConfigError when outcomes could not be
+    compared.
+    """
+    world = join(device_named(device, local_rank()))
+    tell = report if world.first else lambda _: None
+    candidates = best_trials(config, read_hpo(runs.hpo), topn)
+    tell(plan(candidates, runs))
+    if len(candidates) > 1:
+        check_comparable(config)
+
+    def attempt(candidate: Candidate) -> Outcome | None:
+        try:
+            return trained_in_full(material, candidate, runs.trial(candidate.name), world, tell)
+        except TrainingError as error:
+            if len(candidates) == 1:
+                raise
+            tell(f"{candidate.name}: failed ({error})")
+            return None
+
+    outcomes = [outcome for outcome in map(attempt, candidates) if outcome]
+    if not world.first:
+        return []
+    if not outcomes:
+        raise TrainingError("No candidate could be trained; see the lines above.")
+    outcomes.sort(key=lambda each: each.value, reverse=outcomes[0].mode == "max")
+    crown(outcomes, runs)
+    if outcomes[0].value >= BEST_POSSIBLE and outcomes[0].mode == "max":
+        tell(
+            f"{outcomes[0].monitor} cannot rise any further, so early stopping had nothing to go by; "
+            "train.early_stopping.monitor=map is finer, and more held-out songs of known artists are, too"
+        )
+    return outcomes
+
+
+def plan(candidates: list[Candidate], runs: Runs) -> str:
+    if candidates[0].parameters:
+        return f"the {len(candidates)} best trials of {printable(runs.hpo)} are trained in full"
+    return f"{printable(runs.hpo)} names no trials, so the settings are trained as they are; `search` finds better"
+
+
+def best_trials(config: Config, findings: Findings | None, topn: int) -> list[Candidate]:
+    trials = findings.trials[:topn] if findings else []
+    found = [Candidate(f"refine-{each.number}", each.parameters, changed(config, each.parameters)) for each in trials]
+    return found or [Candidate("refine", {}, config)]
+
+
+def trained_in_full(
+    material: Material, candidate: Candidate, folder: Path, world: World, report: Report
+) -> Outcome | None:
+    """Train a candidate in its folder, or read what came of it before; None in all processes but the first."""
+    before = b""
+    if world.first:
+        before = json.dumps(earlier(folder, belonging(material, candidate), report)).encode()
+    done: dict[str, Any] | None = json.loads(world.from_first(before))
+    if done is not None:
+        return Outcome(**done) if world.first else None
+    stopping = candidate.config.train.early_stopping
+
+    def note(epoch: Epoch) -> None:
+        report(
+            f"{candidate.name} epoch {epoch.number}/{candidate.config.train.epochs}: loss {epoch.loss:.3f}, "
+            f"{stopping.monitor} {monitored(epoch, stopping.monitor):.4f}, gate entropy {epoch.gate_entropy:.3f}, "
+            f"{epoch.seconds:.1f} s"
+        )
+
+    trained = train(
+        network_of(candidate.config),
+        material.training_windows(),
+        candidate.config.train,
+        candidate.config.augment,
+        device=world.device.type,
+        validate=material.validation(),
+        run=folder,
+        report=note,
+    )
+    return kept(trained, material, candidate, folder) if world.first else None
+
+
+def belonging(material: Material, candidate: Candidate) -> dict[str, object]:
+    """What an outcome belongs to: it is not repeated as long as this stays the same."""
+    settings = {key: value for key, value in flat(candidate.config).items() if not key.startswith(MACHINE)}
+    return {"settings": settings, "music": material.digest}
+
+
+def earlier(folder: Path, belongs: dict[str, object], report: Report) -> dict[str, Any] | None:
+    """What a finished training left in a folder, which is emptied if that was another training."""
+    found = document(folder / BELONGING)
+    if found == belongs and (folder / WEIGHTS).exists():
+        done = document(folder / METRICS)
+        if done is not None and set(done) == {each.name for each in fields(Outcome)}:
+            report(f"{folder.name}: trained already")
+            return done
+    if found is not None and found != belongs:
+        report(f"{folder.name}: settings or music have changed, so it begins anew")
+        shutil.rmtree(folder, ignore_errors=True)
+    write_json(belongs, folder / BELONGING)
+    return None
+
+
+def document(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where there is none."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def kept(trained: Trained, material: Material, candidate: Candidate, folder: Path) -> Outcome:
+    """Write a finished training's weights, settings and numbers to its folder; its log is there already."""
+    stopping = candidate.config.train.early_stopping
+    restored = stopping.enabled and stopping.restore_best and trained.best is not None
+    epoch = trained.best if restored else trained.epochs[-1]
+    assert epoch is not None
+    value = monitored(epoch, stopping.monitor)
+    if not math.isfinite(value):
+        raise TrainingError(f"{stopping.monitor} is {value}, so it cannot be compared.")
+    write(folder / CONFIG, to_yaml(candidate.config).encode())
+    sealed = save_network(trained.network, manifest_of(candidate.config), folder / WEIGHTS)
+    outcome = Outcome(
+        name=candidate.name,
+        parameters=candidate.parameters,
+        monitor=stopping.monitor,
+        mode=stopping.mode,
+        value=value,
+        epoch=epoch.number,
+        epochs=len(trained.epochs),
+        ended=trained.ended,
+        metrics=epoch.validation,
+        gate_entropy=epoch.gate_entropy,
+        gates=epoch.gates,
+        seconds=round(sum(each.seconds for each in trained.epochs), 1),
+        songs=len(material.training),
+        held_out=len(material.held_out),
+        model=sealed.id,
+    )
+    write_json(asdict(outcome), folder / METRICS)
+    (folder / STATE).unlink(missing_ok=True)
+    return outcome
+
+
+def crown(outcomes: list[Outcome], runs: Runs) -> None:
+    """Copy the winner's files to `runs.best`, its weights last, with a row for each candidate in its numbers."""
+    winner = outcomes[0]
+    folder = runs.trial(winner.name)
+    rows = [{"name": each.name, "value": each.value, "metrics": each.metrics} for each in outcomes]
+    try:
+        for name in (LOG, CONFIG, WEIGHTS):
+            content = (folder / name).read_bytes()
+            write(made(runs.best) / name, content)
+    except OSError as error:
+        raise ResonanceError(
+            f"{printable(folder)} is incomplete ({error.strerror}); remove it and refine again."
+        ) from error
+    write_json({**asdict(winner), "candidates": rows}, runs.best / METRICS)
+
+
+def table(outcomes: list[Outcome]) -> list[str]:
+    """A line for each candidate, the winner first, and what decided."""
+    monitor = outcomes[0].monitor
+    names = list(dict.fromkeys([monitor, "recall@1", "recall@5", "recall@10", "mrr", "map", "segment_recall"]))
+    names = [name for name in names if name == monitor or name in outcomes[0].metrics]
+    width = max(len("candidate"), *(len(each.name) for each in outcomes))
+    lines = [" ".join([f"{'candidate':<{width}}", *(f"{name:>14}" for name in names), "best epoch", "  seconds"])]
+    for each in outcomes:
+        values = {**each.metrics, monitor: each.value}
+        numbers = (f"{values.get(name, math.nan):>14.4f}" for name in names)
+        epochs = f"{each.epoch}/{each.epochs}"
+        lines.append(" ".join([f"{each.name:<{width}}", *numbers, f"{epochs:>10}", f"{each.seconds:>9.1f}"]))
+    decided = (
+        f"{monitor} on {outcomes[0].held_out} held-out songs decided; segment recall is shown and decides nothing."
+    )
+    return [*lines, decided]
