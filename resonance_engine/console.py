@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from resonance_engine.errors import ResonanceError
+from resonance_engine.errors import ResonanceError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,12 @@ def complain(error: ResonanceError) -> None:
 
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text}")
     return number
 
 
@@ -36,6 +39,10 @@ def attempted(run: Callable[[argparse.Namespace], None], options: argparse.Names
         run(options)
     except ResonanceError as error:
         complain(error)
+        return 1
+    except OSError as error:  # a full disk, a folder that may not be written, a name that is too long
+        place = f"{printable(error.filename)}: " if error.filename else ""
+        complain(ResonanceError(f"{place}{error.strerror or error}."))
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("resonance: stopped; what was done is kept, run the command again to go on\n")

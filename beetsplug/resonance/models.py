@@ -7,6 +7,7 @@ it has heard the library; until then, the old one's vectors serve.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,6 +126,15 @@ class Models:
             )
         if name == SHIPPED or (self.folder / name).exists():
             raise UserError(f"resonance: there is a model {name} already; give another --name")
+
+    def verify_place(self) -> None:
+        """Raise UserError where a new model could not be kept, before anybody waits for it."""
+        place = self.folder if self.folder.exists() else self.folder.parent
+        if not (place.is_dir() and os.access(place, os.W_OK)):
+            raise UserError(
+                f"resonance: a new model would be kept in {printable(self.folder)}, but "
+                f"{printable(place)} is not a folder that can be written to"
+            )
 
     def free_name(self, beginning: str = "own") -> str:
         """The first of own, own-2, own-3 that no model has."""

@@ -19,6 +19,7 @@ from beets.library import Library
 
 from resonance_engine.errors import ConfigError, printable
 from resonance_engine.training.music.songs import Song
+from resonance_engine.training.settings.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def songs(library_file: Path, query: list[str]) -> list[Song]:
     the file is no library, the query is not understood or matches nothing, or no file is where it says.
     """
     name = printable(library_file)
-    library_file = library_file.expanduser()
+    library_file = expanded(library_file)
     with opened(library_file) as library:
         try:
             found = list(library.items(query))

@@ -49,7 +49,7 @@ def tasks(songs: Sequence[Labelled]) -> dict[str, Relevance]:
     """
     albums, artists = [album_label(song) for song in songs], [artist_label(song) for song in songs]
     album, artist = same_label(albums), same_label(artists)
-    genre = same_label([label(song.genre) for song in songs])
+    genre = same_label([named(song.genre) for song in songs])
     pairs = [song.identity for song in songs]
     found = {
         "album": album.without(artists),
@@ -62,19 +62,19 @@ def tasks(songs: Sequence[Labelled]) -> dict[str, Relevance]:
     return found | {"pair": same_label(pairs)} if any(pairs) else found
 
 
-def label(text: str) -> str:
-    """Names that differ in case and spaces alone are one."""
-    return " ".join(text.casefold().split())
+def named(name: str) -> str:
+    """A name as it is compared: case and spaces don't count."""
+    return " ".join(name.casefold().split())
 
 
 def album_label(song: Labelled) -> str:
     """The album with its album artist or, where there is none, with its folder: many albums are "Greatest Hits"."""
-    return f"{song.record}\n{label(song.albumartist) or song.path.parent}" if song.record else ""
+    return f"{song.record}\n{named(song.albumartist) or song.path.parent}" if song.record else ""
 
 
 def artist_label(song: Labelled) -> str:
     """Who made the song itself; empty for "Various Artists" and their like."""
-    name = label(song.artist)
+    name = named(song.artist)
     return name if name in song.artists else ""
 
 

@@ -1,6 +1,6 @@
 """What a training run can be told: the only defaults, as frozen dataclasses.
 
-`config/base.yaml` shows them all; `config_file` reads such a file and checks it.
+`config/base.yaml` shows them all; `settings.config_file` reads such a file and checks it.
 """
 
 from __future__ import annotations

@@ -16,11 +16,13 @@ from resonance_engine.network.files import load_network
 from resonance_engine.training.features.cache import SqliteCache
 from resonance_engine.training.features.dataset import WindowSet
 from resonance_engine.training.features.precompute import precompute
+from resonance_engine.training.features.ram_cache import shapes_of
 from resonance_engine.training.metric import whitened
 from resonance_engine.training.music.songs import labels
 from resonance_engine.training.music.splits import held_out, together
 from resonance_engine.training.results.embed import embeddings
 from resonance_engine.training.results.judgement import Judgement, judged, measured
+from resonance_engine.training.results.validation import asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 HELD_OUT = 0.25
 LISTENING = 0.8  # share of the time that measuring features may take; the rest is for embedding them
+EMBEDDED = 1 + HELD_OUT  # times that a song is embedded on average: those held out by both networks
+FEWEST_SONGS = 200  # that are used whatever the time: they take seconds
+PROBE = 4  # songs whose embedding is timed
 IN_MEMORY = 2e9  # bytes of features that are read into memory as a whole
 SEED = 0
 SAY_SECONDS = 15.0
@@ -53,18 +58,25 @@ class Tuned:
 def fine_tune(
     model: Path, songs: Sequence[Song], cache_folder: Path, minutes: float, processes: int, report: Report
 ) -> Tuned:
-    """Train a model on songs within about so many minutes, and judge it on songs that were held out.
+    """Fit a model to songs within about so many minutes, and judge it on songs that were held out.
 
     `model` is a weights file; features are kept in the folder `cache_folder`, so that the next time goes faster.
-    Measuring them takes nearly all of the time: of a large library, a random part is used, whole artists and albums of
-    it. Raises TrainingError where no song can be listened to, ConfigError where nothing can be held out.
+    Measuring and embedding them takes nearly all of the time: of a large library, a random part is used, whole artists
+    and albums of it, and at most some 4000 tracks judge. Raises ModelError for a file that is no model, TrainingError
+    where no song can be listened to, ConfigError where nothing can be held out.
     """
-    until = time.monotonic() + 60 * minutes * LISTENING
+    began = time.monotonic()
+    until, deadline = began + 60 * minutes * LISTENING, began + 60 * minutes
     network, manifest = load_network(model)
     cache = SqliteCache(cache_folder, manifest.spec)
     try:
         known, keys = heard(songs, cache, manifest.spec, processes, until, report)
+        count = embeddable(network, window_set(cache, known[:PROBE], keys[:PROBE]), deadline)
+        if count < len(known):
+            report(f"no time to learn from all: {count:,} of {len(known):,} tracks are used")
+            known, keys = known[:count], keys[:count]
         training, apart = held_out(known, HELD_OUT, SEED)
+        apart = [apart[place] for place in asked([known[i] for i in apart])]
         windows = {
             name: window_set(cache, [known[i] for i in part], [keys[i] for i in part])
             for name, part in (("training", training), ("held out", apart))
@@ -101,10 +113,20 @@ def heard(
     return list(found.values()), list(found)
 
 
+def embeddable(network: ResonanceNetwork, probe: WindowSet, deadline: float) -> int:
+    """How many songs can be learned from before the clock shows `deadline`, told by the time that a few take."""
+    embeddings(network, probe)  # the first time is slower
+    began = time.monotonic()
+    embeddings(network, probe)
+    now = time.monotonic()
+    seconds = max(now - began, 1e-6) / len(probe)
+    return max(FEWEST_SONGS, int((deadline - now) / (seconds * EMBEDDED)))
+
+
 def window_set(cache: FeatureCache, songs: Sequence[Song], keys: Sequence[bytes]) -> WindowSet:
     """Windows of songs grouped by album, in memory if they are not too many."""
     spec = cache.spec
-    size = sum(2 * int(np.prod(each.shape(spec.decoding))) for each in spec.modalities.values())
+    size = sum(2 * int(np.prod(shape)) for shape in shapes_of(spec).values())
     whole = len(keys) * spec.decoding.windows * size < IN_MEMORY
     return WindowSet(cache, keys, labels(songs)[0], album_groups(songs), preload=whole)
 

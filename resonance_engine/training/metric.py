@@ -16,8 +16,8 @@ def whitened(windows: Array, album: NDArray[np.integer], songs: int) -> Array:
     """The map (d, d) that evens out how windows (n, d) of unit length vary around the mean of their `album` (n,).
 
     Within-class covariance normalisation (Hatch, Kajarekar & Stolcke 2006), shrunk towards doing nothing the fewer
-    `songs` the windows are of: (S + λ)^-½ with S of mean variance 1 and λ = PRIOR_SONGS / songs, scaled to leave the
-    mean variance as it is. The identity where nothing varies.
+    `songs` the windows are of: (S + λ)^-½ with S of mean variance 1 and λ = PRIOR_SONGS / songs, scaled to
+    leave directions of mean variance as they are. The identity where nothing varies.
     """
     values = windows.astype(np.float64)
     members = np.unique(album, return_inverse=True)[1]
@@ -29,6 +29,6 @@ def whitened(windows: Array, album: NDArray[np.integer], songs: int) -> Array:
     if variance < 1e-12:
         return np.eye(len(scatter), dtype=np.float32)
     shrinkage = PRIOR_SONGS / songs
-    values, directions = np.linalg.eigh(scatter / variance)
-    scales = np.sqrt((1 + shrinkage) / (np.maximum(values, 0) + shrinkage))
+    variances, directions = np.linalg.eigh(scatter / variance)
+    scales = np.sqrt((1 + shrinkage) / (np.maximum(variances, 0) + shrinkage))
     return np.asarray((directions * scales) @ directions.T, np.float32)

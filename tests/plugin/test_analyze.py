@@ -77,7 +77,7 @@ class TestAnalyze(Analysed):
     def test_a_music_folder_that_is_away(self) -> None:
         self.lib_path.rename(self.lib_path.with_name("elsewhere"))
         assert self.refused("resonance", "analyze") == (
-            f"resonance: no track has its file; is {self.lib_path} there? Nothing was changed."
+            f"resonance: no track has its file; is {self.lib_path} there? Nothing was forgotten."
         )
         lines = self.beet("resonance", "status")
         assert "without a file: 5" in lines

@@ -342,7 +342,7 @@ class TestRemove(Shelf):
 
     def test_what_is_not_removed(self) -> None:
         for name, said in [
-            ("default", "only trained models are removed, and this one is not"),
+            ("default", "default was not trained here; only models that were can be removed"),
             ("other", "there is no trained model 'other'; see `beet resonance model list`"),
             ("..", "there is no trained model '..'; see `beet resonance model list`"),
         ]:

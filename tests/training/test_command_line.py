@@ -149,6 +149,23 @@ def test_a_module_of_our_own_that_is_missing_is_no_missing_extra(monkeypatch: py
         alone(evaluate, [])
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (["precompute", "--config", "~nosuchuser/x.yaml"], "~nosuchuser/x.yaml is not there"),
+        (["precompute", "--config", "a" * 300], "a cannot be read: File name too long."),
+        (["precompute", "--set", f"data.root={'a' * 300}"], "a: File name too long."),
+        (["evaluate", "--load", "a" * 300], "a: File name too long."),
+    ],
+)
+def test_names_that_cannot_be_are_one_sentence(line: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("yaml")
+    assert main(line) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
 class TestAliases:
     def test_index_build_is_index_on_the_folder_of_the_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("yaml")
@@ -159,6 +176,14 @@ class TestAliases:
         (options,) = seen
         assert (options.folder, options.out, options.load) == (Path("/music"), Path("cat"), Path("runs/best"))
         assert (options.backend, options.threads >= 1) == ("auto", True)
+
+    def test_the_folder_may_be_below_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytest.importorskip("yaml")
+        seen = []
+        monkeypatch.setattr(index_build, "run_index", seen.append)
+        monkeypatch.setenv("HOME", "/home/somebody")
+        assert alone(index_build, ["--set", "data.root=~/music"]) == 0
+        assert seen[0].folder == Path("/home/somebody/music")
 
     def test_without_a_folder_of_music_it_asks_for_one(self, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.importorskip("yaml")

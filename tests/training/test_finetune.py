@@ -18,9 +18,10 @@ from resonance_engine.errors import ConfigError, ModelError, TrainingError
 from resonance_engine.evaluation.measure import query_scores
 from resonance_engine.evaluation.retrieval import same_label
 from resonance_engine.network.files import load_network, save_network
+from resonance_engine.training import finetune
 from resonance_engine.training.features.cache import RamCache, SqliteCache
 from resonance_engine.training.features.dataset import WindowSet
-from resonance_engine.training.finetune import adapted, fine_tune, heard
+from resonance_engine.training.finetune import FEWEST_SONGS, adapted, embeddable, fine_tune, heard
 from resonance_engine.training.music.songs import Song
 from resonance_engine.training.results.embed import embeddings
 from tests.tiny_models import MANIFEST, SPEC
@@ -84,6 +85,30 @@ def test_a_large_library_is_listened_to_for_a_while_only(songs: list[Song], tmp_
         assert all(artists[i] == artists[i + 1] for i in range(0, len(artists), SONGS)), "whole albums, one by one"
     finally:
         cache.close()
+
+
+def test_songs_that_are_measured_already_take_time_too(
+    songs: list[Song], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of the songs is embedded twice, all others once: 80 songs, where 100 times fit into the time."""
+    clock = [0.0]
+
+    def slow(_: object, windows: WindowSet) -> None:
+        clock[0] += 0.5 * len(windows)
+
+    monkeypatch.setattr(finetune, "embeddings", slow)
+    monkeypatch.setattr(finetune, "FEWEST_SONGS", 3)
+    monkeypatch.setattr(finetune.time, "monotonic", lambda: clock[0])
+    probe = synthetic(songs=4)
+    assert embeddable(tiny_network(), probe, 4.0 + 50.0) == 80
+    assert embeddable(tiny_network(), probe, 0.0) == 3
+
+    monkeypatch.undo()
+    lines: list[str] = []
+    monkeypatch.setattr(finetune, "embeddable", lambda *_: 8)
+    fine_tune(model, songs, tmp_path / "cache", 60.0, 1, lines.append)
+    assert lines == ["no time to learn from all: 8 of 12 tracks are used", "6 tracks to learn from, 2 to judge by"]
+    assert len(songs) < FEWEST_SONGS, "a small library is used as a whole"
 
 
 def test_copies_and_broken_files_are_left_out(songs: list[Song], tmp_path: Path) -> None:

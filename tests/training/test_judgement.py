@@ -67,8 +67,16 @@ def test_songs_are_compared_one_by_one() -> None:
 
 
 def test_a_loss_that_cannot_be_told_is_no_gain() -> None:
-    assert verdict_of(FEWEST_QUERIES, 0.1, (0.05, 0.2), math.nan)[0] == "not better"
-    assert verdict_of(FEWEST_QUERIES, 0.1, (math.nan, math.nan), 0.0)[0] == "not better"
+    assert verdict_of(FEWEST_QUERIES, 2, 0.1, (0.05, 0.2), math.nan)[0] == "not better"
+    assert verdict_of(FEWEST_QUERIES, 2, 0.1, (math.nan, math.nan), 0.0)[0] == "not better"
+
+
+def test_one_album_cannot_tell() -> None:
+    """An interval over albums is a point where there is one, however uncertain its mean."""
+    found = judged(scores(0.5), scores(0.6), compilations(1, ALBUMS * TRACKS))
+    assert found.interval == pytest.approx((0.1, 0.1))
+    assert found.verdict == "cannot tell"
+    assert "all 60 held-out tracks that could tell are of one album" in found.sentence
 
 
 def test_what_is_measured() -> None:

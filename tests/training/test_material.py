@@ -141,3 +141,33 @@ def test_the_digest_names_the_music_and_what_is_held_out_and_not_the_files(tmp_p
     assert made.digest != replace(made, training=[0, 2], held_out=[1, 3]).digest
     assert made.digest != replace(made, training=[2, 3], held_out=[0, 1]).digest
     assert made.digest != replace(made, keys=[*keys[:3], b"x" * 16]).digest
+
+
+def test_the_digest_tells_what_belongs_together_and_not_what_it_is_called(tmp_path: Path) -> None:
+    keys = [bytes([number]) * 16 for number in range(4)]
+
+    def digest(*names: tuple[str, str, str]) -> str:
+        songs = [
+            Song(tmp_path / str(place), "", artist, album, identity=identity)
+            for place, (artist, album, identity) in enumerate(names)
+        ]
+        return Material(CONFIG, RamCache(CONFIG.spec), songs, keys, [0, 1], [2, 3]).digest
+
+    alone = digest(("a", "", ""), ("b", "", ""), ("c", "", ""), ("d", "", ""))
+    one_artist = digest(("a", "", ""), ("a", "", ""), ("c", "", ""), ("d", "", ""))
+    one_album = digest(("a", "x", ""), ("a", "x", ""), ("c", "", ""), ("d", "", ""))
+    renamed = digest(("A", "y", ""), ("A", "y", ""), ("C", "", ""), ("D", "", ""))
+    pair = digest(("a", "", "p"), ("b", "", "p"), ("c", "", ""), ("d", "", ""))
+    assert len({alone, one_artist, one_album, pair}) == 4
+    assert renamed == one_album
+
+
+def test_without_a_folder_files_are_known_as_long_as_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("Aria")
+    known = KnownFiles()
+    assert known.keys([path]) == {}
+    known.keep({path: b"key"})
+    assert known.keys([path]) == {path: b"key"}
+    path.write_text("another")
+    assert known.keys([path]) == {}

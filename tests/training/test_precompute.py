@@ -245,6 +245,15 @@ class TestRecorder:
         assert [len(extractor.asked) for extractor in extractors] == [1, 1, 0, 1, 0]
         assert cache.keys(StandIn.maker) == {view_key(b"k" * 16, 1), view_key(b"k" * 16, 2)}
 
+    def test_views_that_are_there_stay_known_when_others_come_first(self) -> None:
+        cache = RamCache(SPEC)
+        cache.put(b"old", features(1))
+        cache.put(view_key(b"old", 1), features(1), StandIn.maker)
+        recorder = Recorder(cache, 1)
+        extractor: Any = StandIn(views=1)
+        recorder.record(extractor, Path("new"))
+        assert recorder.complete(b"old", StandIn.maker)
+
     def test_after_the_end_nothing_is_written(self) -> None:
         cache: FeatureCache = RamCache(SPEC)
         recorder = Recorder(cache, 0)

@@ -106,6 +106,20 @@ def test_what_is_finished_is_repeated_only_with_other_settings_or_music(
     assert lines(fewer, other)[0] == "refine-2: settings or music have changed, so it begins anew"
 
 
+def test_what_could_not_be_measured_is_left_out(
+    config: Config, runs: Runs, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Songs of one window have no other to find."""
+    write_hpo(Findings("map", "max", {}, TRIALS[1:2]), runs.hpo)
+    short = changed(config, {"data.segment.segments_per_song": 1})
+    with material(short, tmp_path_factory.mktemp("cache")) as heard:
+        (outcome,) = refine(heard, short, runs, device="cpu")
+        assert outcome.metrics.keys() >= {"map", "recall@5"}
+        assert "segment_recall" not in outcome.metrics
+        assert "segment_recall" not in table([outcome])[0]
+        assert refine(heard, short, runs, device="cpu") == [outcome]
+
+
 def test_when_every_candidate_fails_nothing_is_kept(heard: Material, config: Config, runs: Runs) -> None:
     write_hpo(Findings("map", "max", {}, [TRIALS[0], replace(TRIALS[0], number=5)]), runs.hpo)
     with pytest.raises(TrainingError, match="No candidate could be trained"):

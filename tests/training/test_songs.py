@@ -53,6 +53,24 @@ def test_a_folder_is_scanned_with_its_tags(music: Path) -> None:
     assert songs[2] == Song(music / "c.mp3", "", "", "")
 
 
+def test_the_folder_of_all_is_no_album_however_it_is_written(music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(music.parent)
+    songs = songs_of(Data(root="music"))
+    assert songs == songs_of(Data(root=str(music)))
+    assert songs[1] == Song(music / "b.wav", "", "", "")
+
+
+def test_the_home_of_nobody_is_a_folder_of_that_name(music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(music.parent)
+    with pytest.raises(CatalogError, match="~nosuchuser/music is not a folder"):
+        songs_of(Data(root="~nosuchuser/music"))
+    with pytest.raises(ConfigError, match=r"~nosuchuser/p\.json is not there"):
+        songs_of(Data(pairs_json="~nosuchuser/p.json"))
+    for name in ("~nosuchuser/a.mp3", "a" * 300):
+        with pytest.raises(ConfigError, match=f"list 1: .*{name} is not there"):
+            songs_of(Data(pairs_json=pairs_file(music, [["a.flac", name]])))
+
+
 def test_a_folder_is_an_album_where_the_tags_name_none(music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("1.wav", "2.wav"):
         write_audio(music / "live" / name, tune(0.2, 8000, channels=1), 8000)

@@ -53,7 +53,7 @@ def update(sidecar: Sidecar, wanted: Ingest, query: list[str], threads: int | No
     """Listen with the wanted model to what it has not heard; after all of a library, take it into use."""
     made = library_plan(sidecar, wanted.model.id, query)
     if made.total and made.missing == made.total:
-        raise UserError(f"resonance: no track has its file; is {music_folder(sidecar)} there? Nothing was changed.")
+        raise UserError(f"resonance: no track has its file; is {music_folder(sidecar)} there? Nothing was forgotten.")
     if (made.gone or made.stale) and not forget(sidecar, made):
         log.warning(
             "{} that were analysed are no longer in the library, too many to believe; they are kept. If they are "

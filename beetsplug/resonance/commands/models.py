@@ -144,7 +144,7 @@ def removable(sidecar: Sidecar, name: str) -> str | None:
     """
     models, active = sidecar.models, sidecar.model
     if name in (SHIPPED, models.configured):
-        raise UserError("resonance: only trained models are removed, and this one is not")
+        raise UserError(f"resonance: {printable(name)} was not trained here; only models that were can be removed")
     left = sidecar.exists and name in {model.id for model in sidecar.store.models()}
     if name not in models.names() and not left:
         raise UserError(f"resonance: there is no trained model {name!r}; see `beet resonance model list`")

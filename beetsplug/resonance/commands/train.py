@@ -52,6 +52,7 @@ def train(sidecar: Sidecar, query: list[str], wish: Wish, log: BeetsLogger) -> N
     models.verify_free()
     if wish.name is not None:
         models.verify_new(wish.name)
+    models.verify_place()
     verify_extra()
     songs, cache, processes = songs_to_learn(sidecar, query), cache_folder(), sidecar.settings.workers(wish.threads)
     log.info("learning from {} for about {:g} min; Ctrl-C gives it up", tracks(len(songs)), wish.minutes)

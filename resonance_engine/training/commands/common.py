@@ -89,6 +89,12 @@ def library_of(options: argparse.Namespace) -> Source | None:
     return open_library("beets", Path(location), query)
 
 
+def check_made(load: Path) -> None:
+    """Raise ModelError where --load was left out and nothing has been trained yet."""
+    if load == BEST and not load.exists():
+        raise ModelError(f"There is no model in {load} yet; make one with `refine`, or name another with --load.")
+
+
 def trained(load: Path, weights: bool = False) -> Path:
     """The model file that --load names; of a folder with weights and their export the weights, which all else is from.
 
@@ -96,8 +102,7 @@ def trained(load: Path, weights: bool = False) -> Path:
     """
     from resonance_engine.encoder import model_file
 
-    if load == BEST and not load.exists():
-        raise ModelError(f"There is no model in {load} yet; make one with `refine`, or name another with --load.")
+    check_made(load)
     if weights or not load.is_dir():
         return model_file(load, "torch" if weights else "auto")
     try:

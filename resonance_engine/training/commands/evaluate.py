@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonance_engine.console import print_line
-from resonance_engine.errors import ModelError, ResonanceError, printable
+from resonance_engine.errors import ModelError, printable
 from resonance_engine.training.commands.common import add_option, add_options, config_of, trained
+from resonance_engine.training.commands.listening import heard
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from resonance_engine.training.results.embed import Embeddings
 
 NUMBERS, TABLE, LOG = "evaluation.json", "evaluation.txt", "log.csv"
-FEWEST = 2  # held-out songs: a query and something to find
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from resonance_engine.evaluation.measure import Heard, measured
     from resonance_engine.evaluation.report import table
-    from resonance_engine.training.commands.listening import heard
     from resonance_engine.training.results.validation import asked
     from resonance_engine.training.tuning.runs import write
 
@@ -40,11 +39,6 @@ def run(options: argparse.Namespace) -> None:
     manifest, embed = opened(model, options.device)
     check_spec(manifest, config, model)
     with heard(config, options) as material:
-        if len(material.held_out) < FEWEST:
-            raise ResonanceError(
-                f"Only {len(material.held_out)} of {len(material.songs)} songs are held out, too few to ask anything; "
-                "name more music, or hold out a larger share with --set data.held_out=0.3."
-            )
         songs = [material.songs[each] for each in material.held_out]
         chosen = asked(songs)
         windows, songs = material.held_out_windows().subset(chosen), [songs[place] for place in chosen]

@@ -29,6 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     weights = trained(options.load, weights=True)
+    if not options.onnx.is_file():
+        raise ModelError(f"There is no exported model {printable(options.onnx)}; make one with `export`.")
 
     from resonance_engine.encoder import OnnxBackend
     from resonance_engine.network.backend import TorchBackend

@@ -21,10 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from resonance_engine.training.learning.device import device
     from resonance_engine.training.tuning.refine import refine, table
     from resonance_engine.training.tuning.runs import Runs
 
     config = config_of(options)
+    device(options.device)  # before an hour of listening
     runs = Runs(options.runs_dir)
     with heard(config, options) as material:
         outcomes = refine(material, config, runs, options.topn, options.device, tell)

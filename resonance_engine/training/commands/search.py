@@ -38,6 +38,7 @@ def add_runs_option(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from resonance_engine.training.learning.device import device
     from resonance_engine.training.settings.space import read_space
     from resonance_engine.training.tuning.proxy import check_comparable, measured_on
     from resonance_engine.training.tuning.runs import Runs
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> None:
 
     config = config_of(options)
     check_comparable(config)
+    device(options.device)  # one that is not there would fail every trial, and failed trials count
     space = read_space(options.space)
     effort = Effort(options.trials, options.proxy_songs, options.proxy_epochs, options.minutes)
     storage = options.storage
@@ -62,7 +64,8 @@ def run(options: argparse.Namespace) -> None:
         )
     if findings.trials:
         best = findings.trials[0]
-        print_line(f"{len(findings.trials)} trials, best: trial {best.number} with {findings.metric} {best.value:.4f}")
+        count = "1 trial" if len(findings.trials) == 1 else f"{len(findings.trials)} trials"
+        print_line(f"{count}, best: trial {best.number} with {findings.metric} {best.value:.4f}")
     else:
         print_line("No trial was finished.")
     print_line(f"{printable(runs.hpo)}; go on with: refine")

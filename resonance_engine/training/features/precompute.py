@@ -88,9 +88,14 @@ class Recorder:
         if key not in self.measured:
             return False
         with self.writing:
-            if maker not in self.views:
-                self.views[maker] = self.cache.keys(maker)
-        return all(view_key(key, view + 1) in self.views[maker] for view in range(self.audio_views))
+            made = self.made_by(maker)
+            return all(view_key(key, view + 1) in made for view in range(self.audio_views))
+
+    def made_by(self, maker: str) -> set[bytes]:
+        """The keys of the audio views of this maker that are in the cache; to be called while `writing` is held."""
+        if maker not in self.views:
+            self.views[maker] = self.cache.keys(maker)
+        return self.views[maker]
 
     def put(self, key: bytes, features: list[dict[str, Any]], maker: str) -> None:
         with self.writing:
@@ -100,7 +105,7 @@ class Recorder:
                 self.cache.put(view_key(key, view), values, maker)
             self.cache.put(key, features[0], MEASURED)
             self.measured.add(key)
-            self.views.setdefault(maker, set()).update(view_key(key, view) for view in range(1, len(features)))
+            self.made_by(maker).update(view_key(key, view) for view in range(1, len(features)))
 
     def end(self) -> None:
         """Leave the cache alone from now on."""

@@ -74,7 +74,6 @@ def train(
     report: Callable[[Epoch], None] = lambda _: None,
     minutes: float | None = None,
     standardized: bool = False,
-    spec: FeatureSpec | None = None,
 ) -> Trained:
     """Train the network in place on these windows.
 
@@ -83,8 +82,7 @@ def train(
     epoch and state.safetensors all that is needed to go on: another call with the same arguments, and the network as
     it was then, continues as if nothing had happened. `report` is told of every new epoch. `minutes` ends training
     with the first epoch beyond them, those of an earlier call included. The inputs are standardised by the windows
-    first, unless the network is `standardized`. `spec` is what made the features, by default that of their cache. Under
-    `torchrun` the processes share the work.
+    first, unless the network is `standardized`. Under `torchrun` the processes share the work.
 
     Raises TrainingError when the device is absent, the memory too small, the loss no number, or the state not of
     this training.
@@ -96,7 +94,7 @@ def train(
         log.info("Training on %s, in %s.", place.type, precision)
     belongs = belonging(network, windows, config, augment, standardized)
     identities = len(np.unique(windows.identity))
-    frames = frames_of(config.crop_seconds, spec or windows.source.cache.spec)
+    frames = frames_of(config.crop_seconds, windows.spec)
 
     def batches(number: int) -> Iterator[Batch]:
         songs, views, part = config.batch_identities, config.views_per_song, (world.rank, world.size)

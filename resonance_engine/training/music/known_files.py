@@ -37,9 +37,11 @@ class KnownFiles:
     def keep(self, keys: Mapping[Path, bytes]) -> None:
         """Remember these, too."""
         added = {str(path): (*now, key) for path, key in keys.items() if (now := state(path))}
-        if self.path is None or added.items() <= self.entries.items():
+        if added.items() <= self.entries.items():
             return
         self.entries |= added
+        if self.path is None:
+            return
         files = {path: [size, time, key.hex()] for path, (size, time, key) in self.entries.items()}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

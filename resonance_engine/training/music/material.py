@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from resonance_engine.errors import TrainingError
+from resonance_engine.evaluation.tasks import album_label, artist_label
 from resonance_engine.training.features.cache import RamCache, SqliteCache
 from resonance_engine.training.features.dataset import WindowSet
 from resonance_engine.training.features.extractor import view_key, views_maker
@@ -50,8 +51,15 @@ class Material:
 
     @property
     def digest(self) -> str:
-        """What the music is, whatever the files are called: changes with every song and with what is held out."""
-        parts = [sorted(self.keys[song].hex() for song in side) for side in (self.training, self.held_out)]
+        """What the music is, whatever the files are called.
+
+        Changes with every song, with what is held out, and with which songs share an identity, an artist or an album.
+        """
+        parts: list[object] = [
+            sorted(self.keys[song].hex() for song in side) for side in (self.training, self.held_out)
+        ]
+        albums, artists = (list(map(label, self.songs)) for label in (album_label, artist_label))
+        parts += [alike(names, self.keys) for names in (*labels(self.songs), albums, artists)]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
     def training_windows(self) -> WindowSet:
@@ -87,6 +95,15 @@ class Material:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def alike(names: Sequence[str], keys: Sequence[bytes]) -> list[list[str]]:
+    """Which keys share a name, in a stable order that does not hang on what the names are."""
+    groups: dict[str, list[str]] = {}
+    for name, key in zip(names, keys, strict=True):
+        if name:
+            groups.setdefault(name, []).append(key.hex())
+    return sorted(sorted(group) for group in groups.values() if len(group) > 1)
 
 
 def material(

@@ -14,8 +14,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError, printable
+from resonance_engine.training.settings.paths import expanded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FORM = '[["a.mp3", "live/a.mp3"], ["b.mp3", "c.mp3"]]'
 
@@ -25,6 +30,15 @@ def read_pairs(file: Path, root: str = "") -> list[list[Path]]:
 
     Every path is checked to be a file that is there.
     """
+    name = printable(file)
+    folder = expanded(root) if root else file.parent
+    pairs = [pair_of(entry, folder, f"{name}, list {number}") for number, entry in enumerate(lists_of(file), 1)]
+    verify_present(pairs, name)
+    return pairs
+
+
+def lists_of(file: Path) -> list[object]:
+    """What stands in the file: a list of at least one entry."""
     name = printable(file)
     try:
         document = json.loads(file.read_bytes())
@@ -36,9 +50,12 @@ def read_pairs(file: Path, root: str = "") -> list[list[Path]]:
         raise ConfigError(f"{name} is not valid JSON: {error}.") from error
     if not isinstance(document, list) or not document:
         raise ConfigError(f"{name} must be a list of lists of paths, such as {FORM}.")
-    folder = Path(root).expanduser() if root else file.parent
-    pairs = [pair_of(entry, folder, f"{name}, list {number}") for number, entry in enumerate(document, 1)]
-    missing = [(number, path) for number, pair in enumerate(pairs, 1) for path in pair if not path.is_file()]
+    return document
+
+
+def verify_present(pairs: Sequence[Sequence[Path]], name: str) -> None:
+    """Raise ConfigError where a path of the file `name` is none of a file that is there."""
+    missing = [(number, path) for number, pair in enumerate(pairs, 1) for path in pair if not is_there(path)]
     if missing:
         number, path = missing[0]
         others = f", and {len(missing) - 1} more are missing" if len(missing) > 1 else ""
@@ -46,7 +63,10 @@ def read_pairs(file: Path, root: str = "") -> list[list[Path]]:
             f"{name}, list {number}: {printable(path)} is not there{others}; correct the path, or set data.root to the "
             "folder that paths start from."
         )
-    return pairs
+
+
+def is_there(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - false, too, for a name that is too long
 
 
 def pair_of(entry: object, folder: Path, where: str) -> list[Path]:
@@ -56,7 +76,7 @@ def pair_of(entry: object, folder: Path, where: str) -> list[Path]:
     for number, path in enumerate(entry, 1):
         if not isinstance(path, str) or not path or "\0" in path:
             raise ConfigError(f"{where}: its path {number} must be a path, not {json.dumps(path)[:60]}.")
-    paths = [Path(folder, Path(path).expanduser()).absolute() for path in entry]
+    paths = [Path(folder, expanded(path)).absolute() for path in entry]
     files = {os.path.realpath(path): path for path in paths}
     if len(files) < 2:
         raise ConfigError(f"{where} must have at least two different files, not {len(files)}; the form is {FORM}.")

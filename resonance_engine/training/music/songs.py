@@ -10,9 +10,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resonance_engine.errors import AudioError, ConfigError
+from resonance_engine.errors import AudioError, ConfigError, printable
+from resonance_engine.evaluation.tasks import named
 from resonance_engine.training.music.connected import connected
 from resonance_engine.training.music.pairs import read_pairs
+from resonance_engine.training.settings.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -83,11 +85,6 @@ Source = Callable[[], list[Song]]
 """Gives the songs of a library when it is called."""
 
 
-def named(name: str) -> str:
-    """A name as it is compared: case and spaces don't count."""
-    return " ".join(name.casefold().split())
-
-
 def open_library(kind: str, file: Path, query: Sequence[str]) -> Source:
     """The songs of a library that match a query; `kind` is "beets", or another that an installed package offers.
 
@@ -111,29 +108,37 @@ def songs_of(data: Data, library: Source | None = None) -> list[Song]:
     `data.pairs_json` come on top, or get their identities from it. Without `data.use_unlabeled` only songs with
     an identity that another song shares stay. Raises ConfigError or CatalogError where there is nothing to learn from.
     """
-    if library is not None:
-        songs = library()
-    elif data.root and data.scan_root:
-        songs = list(scanned(Path(data.root).expanduser()))
-    elif data.pairs_json:
-        songs = []
-    else:
-        missing = "data.scan_root is false and data.pairs_json names no file" if data.root else "no music is named"
-        raise ConfigError(
-            f"There is nothing to learn from: {missing}; set data.root to a folder of music and data.scan_root to "
-            "true, set data.pairs_json, or give --beets LIBRARY."
-        )
-    pairs = read_pairs(Path(data.pairs_json).expanduser(), data.root) if data.pairs_json else []
+    songs = listed(data, library)
+    pairs = read_pairs(expanded(data.pairs_json), data.root) if data.pairs_json else []
     songs = paired(songs, pairs)
-    if not data.use_unlabeled:
-        sharing = Counter(song.identity for song in songs if song.identity)
-        songs = [song for song in songs if sharing[song.identity] > 1]
-        if not songs:
-            raise ConfigError(
-                "There is nothing to learn from: data.use_unlabeled is false, and no songs are said to belong "
-                "together; set it to true or data.pairs_json to a file of pairs."
-            )
-    return songs
+    return songs if data.use_unlabeled else labelled(songs)
+
+
+def listed(data: Data, library: Source | None) -> list[Song]:
+    """The songs of the library or the folder."""
+    if library is not None:
+        return library()
+    if data.root and data.scan_root:
+        return list(scanned(expanded(data.root)))
+    if data.pairs_json:
+        return []
+    missing = "data.scan_root is false and data.pairs_json names no file" if data.root else "no music is named"
+    raise ConfigError(
+        f"There is nothing to learn from: {missing}; set data.root to a folder of music and data.scan_root to "
+        "true, set data.pairs_json, or give --beets LIBRARY."
+    )
+
+
+def labelled(songs: Sequence[Song]) -> list[Song]:
+    """Those with an identity that another one shares."""
+    sharing = Counter(song.identity for song in songs if song.identity)
+    found = [song for song in songs if sharing[song.identity] > 1]
+    if not found:
+        raise ConfigError(
+            "There is nothing to learn from: data.use_unlabeled is false, and no songs are said to belong "
+            "together; set it to true or data.pairs_json to a file of pairs."
+        )
+    return found
 
 
 def scanned(folder: Path) -> Iterator[Song]:
@@ -145,9 +150,10 @@ def scanned(folder: Path) -> Iterator[Song]:
 
     paths = music_files(folder)
     if not paths:
-        raise ConfigError(f"There is no music in {folder}; set data.root to the folder that holds yours.")
+        raise ConfigError(f"There is no music in {printable(folder)}; set data.root to the folder that holds yours.")
     songs = [tagged(path) for path in paths]
-    unnamed = Counter(song.path.parent for song in songs if not song.record and song.path.parent != folder)
+    top = folder.absolute()  # as paths of files are
+    unnamed = Counter(song.path.parent for song in songs if not song.record and song.path.parent != top)
     albums = {parent for parent, count in unnamed.items() if count <= LARGEST_ALBUM}
     for song in songs:
         untold = not song.record and song.path.parent in albums

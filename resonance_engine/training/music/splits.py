@@ -8,8 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError
+from resonance_engine.evaluation.tasks import named
 from resonance_engine.training.music.connected import connected
-from resonance_engine.training.music.songs import named
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence, Set

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.music.songs import Song
 
 FEWEST_QUERIES = 30
+FEWEST_ALBUMS = 2  # that an interval over albums needs
 SEGMENT_LOSS = 0.02  # of segment recall that a better model may lose
 
 Verdict = Literal["better", "not better", "cannot tell"]
@@ -69,23 +70,34 @@ def measured(network: ResonanceNetwork, windows: WindowSet, songs: Sequence[Song
 def judged(before: Measured, after: Measured, songs: Sequence[Song]) -> Judgement:
     """Compare two models on the same songs: query by query, not by their means."""
     gains = after.album - before.album
-    queries = int(np.count_nonzero(~np.isnan(gains)))
-    low, high = bootstrap_interval(gains, album_groups(songs), np.random.default_rng(0))
+    groups = album_groups(songs)
+    asked = np.flatnonzero(~np.isnan(gains))
+    albums = len({groups[place] for place in asked})
+    low, high = bootstrap_interval(gains, groups, np.random.default_rng(0))
     difference, lost = mean(gains), mean(before.segments) - mean(after.segments)
-    verdict, sentence = verdict_of(queries, difference, (low, high), lost)
-    return Judgement(before.means(), after.means(), queries, difference, (low, high), verdict, sentence)
+    verdict, sentence = verdict_of(len(asked), albums, difference, (low, high), lost)
+    return Judgement(before.means(), after.means(), len(asked), difference, (low, high), verdict, sentence)
 
 
-def verdict_of(queries: int, difference: float, interval: tuple[float, float], lost: float) -> tuple[Verdict, str]:
-    """The verdict and why, from the album task's gain and what segment recall `lost`."""
+def verdict_of(
+    queries: int, albums: int, difference: float, interval: tuple[float, float], lost: float
+) -> tuple[Verdict, str]:
+    """The verdict and why, from the album task's gain and what segment recall `lost`; `albums` are the queries'."""
     if queries < FEWEST_QUERIES:
         return "cannot tell", (
             f"Whether it is better cannot be told: {queries} held-out tracks have others of their album by other "
             f"artists, {FEWEST_QUERIES} are needed; more compilations and soundtracks would help."
         )
+    if albums < FEWEST_ALBUMS:
+        return "cannot tell", (
+            f"Whether it is better cannot be told: all {queries} held-out tracks that could tell are of one album; "
+            "more compilations and soundtracks would help."
+        )
     told = f"{difference:+.3f}, 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}"
     if not interval[0] > 0:
         return "not better", f"It is not surely better at the held-out albums ({told})."
-    if not lost <= SEGMENT_LOSS or math.isnan(lost):
+    if math.isnan(lost):
+        return "not better", f"It finds albums better ({told}), but no track has windows to tell apart."
+    if lost > SEGMENT_LOSS:
         return "not better", f"It finds albums better ({told}), but tells windows of songs apart worse by {lost:.3f}."
     return "better", f"It is better at the held-out albums ({told})."

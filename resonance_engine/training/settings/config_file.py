@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-Section = TypeVar("Section", bound="DataclassInstance")
+    Section = TypeVar("Section", bound=DataclassInstance)
 
 
 def read_config(path: Path | None, overrides: Sequence[str] = ()) -> Config:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.errors import ConfigError, printable
+from resonance_engine.training.settings.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +23,9 @@ def shipped_folder() -> Path:
 
 def located(path: Path) -> Path:
     """The file itself or, for `config/NAME` that is not there, the file of that name that comes with Resonance."""
-    path = Path(path).expanduser()
-    if not path.exists() and path.parts[:-1] == (FOLDER,) and (shipped_folder() / path.name).is_file():
-        return shipped_folder() / path.name
-    return path
+    path = expanded(path)
+    shipped = shipped_folder() / path.name
+    return shipped if path.parts[:-1] == (FOLDER,) and not path.exists() and shipped.is_file() else path
 
 
 def read_mapping(path: Path) -> dict[Any, Any]:

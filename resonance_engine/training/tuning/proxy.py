@@ -10,7 +10,7 @@ from resonance_engine.training.architecture import network_of
 from resonance_engine.training.learning.loop import STATE, train
 from resonance_engine.training.learning.schedule import monitored
 from resonance_engine.training.music.songs import labels
-from resonance_engine.training.settings.config_file import changed
+from resonance_engine.training.settings.config_file import changed, flat
 from resonance_engine.training.tuning.runs import made
 
 if TYPE_CHECKING:
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
     Judge = Callable[[int, float], None]
     Measure = Callable[[Config, Path, Judge], float]
+
+
+MACHINE = ("data.root", "data.pairs_json", "cache.")  # settings that say where the music is, not which
+
+
+def comparable(config: Config) -> dict[str, object]:
+    """All settings, by key, but those that may differ between machines which do the same work."""
+    return {key: value for key, value in flat(config).items() if not key.startswith(MACHINE)}
 
 
 def check_comparable(config: Config) -> None:

@@ -11,16 +11,16 @@ import shutil
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.errors import ResonanceError, TrainingError, printable
+from resonance_engine.errors import ConfigError, ResonanceError, TrainingError, printable
 from resonance_engine.network.files import save_network
 from resonance_engine.training.architecture import manifest_of, network_of
 from resonance_engine.training.learning.device import device as device_named
 from resonance_engine.training.learning.distributed import join, local_rank
 from resonance_engine.training.learning.loop import LOG, STATE, train
 from resonance_engine.training.learning.schedule import monitored
-from resonance_engine.training.settings.config_file import changed, flat, to_yaml
-from resonance_engine.training.tuning.proxy import check_comparable
-from resonance_engine.training.tuning.runs import CONFIG, METRICS, WEIGHTS, made, read_hpo, write, write_json
+from resonance_engine.training.settings.config_file import changed, to_yaml
+from resonance_engine.training.tuning.proxy import check_comparable, comparable
+from resonance_engine.training.tuning.runs import CONFIG, METRICS, WEIGHTS, made, read_hpo, remedy, write, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 BELONGING = "belongs.json"
 BEST_POSSIBLE = 1.0  # of all numbers that are better when they are larger
-MACHINE = ("data.root", "data.pairs_json", "cache.")  # settings that say where the music is, not which
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Outcome:
     """What a full training gave.
 
     `value` is what its kept weights reached in the `monitor`ed number, in `epoch` of `epochs`; `metrics` are all that
-    were measured with it; `ended` says why it ended, and `model` is the weights' id.
+    could be measured with it; `ended` says why it ended, and `model` is the weights' id.
     """
 
     name: str
@@ -92,7 +91,10 @@ def refine(
     """
     world = join(device_named(device, local_rank()))
     tell = report if world.first else lambda _: None
-    candidates = best_trials(config, read_hpo(runs.hpo), topn)
+    try:
+        candidates = best_trials(config, read_hpo(runs.hpo), topn)
+    except ConfigError as error:
+        raise ConfigError(f"{printable(runs.hpo)} cannot be used, run `search` again: {error}") from error
     tell(plan(candidates, runs))
     if len(candidates) > 1:
         check_comparable(config)
@@ -116,14 +118,15 @@ def refine(
     if outcomes[0].value >= BEST_POSSIBLE and outcomes[0].mode == "max":
         tell(
             f"{outcomes[0].monitor} cannot rise any further, so early stopping had nothing to go by; "
-            "train.early_stopping.monitor=map is finer, and more held-out songs of known artists are, too"
+            f"{remedy(outcomes[0].monitor)}"
         )
     return outcomes
 
 
 def plan(candidates: list[Candidate], runs: Runs) -> str:
     if candidates[0].parameters:
-        return f"the {len(candidates)} best trials of {printable(runs.hpo)} are trained in full"
+        which = "best trial" if len(candidates) == 1 else f"{len(candidates)} best trials"
+        return f"training in full the {which} of {printable(runs.hpo)}"
     return f"{printable(runs.hpo)} names no trials, so the settings are trained as they are; `search` finds better"
 
 
@@ -167,8 +170,7 @@ def trained_in_full(
 
 def belonging(material: Material, candidate: Candidate) -> dict[str, object]:
     """What an outcome belongs to: it is not repeated as long as this stays the same."""
-    settings = {key: value for key, value in flat(candidate.config).items() if not key.startswith(MACHINE)}
-    return {"settings": settings, "music": material.digest}
+    return {"settings": comparable(candidate.config), "music": material.digest}
 
 
 def earlier(folder: Path, belongs: dict[str, object], report: Report) -> dict[str, Any] | None:
@@ -215,7 +217,7 @@ def kept(trained: Trained, material: Material, candidate: Candidate, folder: Pat
         epoch=epoch.number,
         epochs=len(trained.epochs),
         ended=trained.ended,
-        metrics=epoch.validation,
+        metrics={name: number for name, number in epoch.validation.items() if math.isfinite(number)},
         gate_entropy=epoch.gate_entropy,
         gates=epoch.gates,
         seconds=round(sum(each.seconds for each in trained.epochs), 1),

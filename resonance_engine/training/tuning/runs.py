@@ -110,6 +110,16 @@ def finished_trial(document: Mapping[str, Any]) -> FinishedTrial:
     return FinishedTrial(int(document["number"]), value, dict(document["parameters"]))
 
 
+def remedy(metric: str) -> str:
+    """What to do where a number is as good as it can be and so tells nothing any more."""
+    songs = "more held-out songs of known artists"
+    return (
+        f"{songs} would tell more"
+        if metric == "map"
+        else (f"train.early_stopping.monitor=map is finer, and {songs} are, too")
+    )
+
+
 def write_json(document: object, path: Path) -> None:
     """Write a document in one step, and make its folder if need be; ResonanceError where that is impossible."""
     write(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())

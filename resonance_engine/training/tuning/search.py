@@ -16,8 +16,8 @@ from optuna.trial import TrialState
 from resonance_engine.errors import ResonanceError, TrainingError
 from resonance_engine.training.settings.config_file import changed, flat
 from resonance_engine.training.settings.space import Choice, LogUniform
-from resonance_engine.training.tuning.proxy import shortened
-from resonance_engine.training.tuning.runs import Findings, FinishedTrial, made, write_hpo
+from resonance_engine.training.tuning.proxy import comparable, shortened
+from resonance_engine.training.tuning.runs import Findings, FinishedTrial, made, remedy, write_hpo
 from resonance_engine.training.tuning.study import (
     REASON,
     counted,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     Report = Callable[[str], None]
 
 FAILURES = 3  # without any success: then it is not the settings that are to blame
-MACHINE = ("data.root", "data.pairs_json", "cache.")  # what may differ between machines that share a study
 
 
 class NoUse(Exception):  # noqa: N818 - not an error
@@ -101,8 +100,7 @@ def search(
     equal = sum(trial.value == findings.trials[0].value for trial in findings.trials)
     if equal > 1:
         report(
-            f"{equal} trials are equally good, so {findings.metric} cannot tell them apart; "
-            "train.early_stopping.monitor=map is finer, and more held-out songs of known artists are, too"
+            f"{equal} trials are equally good, so {findings.metric} cannot tell them apart; {remedy(findings.metric)}"
         )
     return findings
 
@@ -172,9 +170,8 @@ def allows(parameter: Parameter, value: Any) -> bool:
 
 def study_name(config: Config, space: Space, effort: Effort, music: str) -> str:
     """A name that changes with everything that makes trials incomparable, so that those never meet in one study."""
-    settings = {key: value for key, value in flat(config).items() if not key.startswith(MACHINE)}
     tried = {key: [type(each).__name__, asdict(each)] for key, each in space.parameters.items()}
-    described = json.dumps([settings, tried, effort.songs, music], sort_keys=True)
+    described = json.dumps([comparable(config), tried, effort.songs, music], sort_keys=True)
     return f"search-{hashlib.blake2b(described.encode(), digest_size=4).hexdigest()}"
 
 
