@@ -101,8 +101,11 @@ def configure_query(parser: argparse.ArgumentParser, catalog: Path | None = None
 
 def model_of(options: argparse.Namespace) -> Path:
     from resonance_engine.encoder import SHIPPED, model_file
+    from resonance_engine.training.commands.common import check_made
 
-    return model_file(options.load or SHIPPED.parent, options.backend)
+    load = options.load or SHIPPED.parent
+    check_made(load)
+    return model_file(load, options.backend)
 
 
 def run_index(options: argparse.Namespace) -> None:

@@ -108,6 +108,11 @@ class TestTrain(Analysed):
         self.io.addinput(answer)
         return self.beet("resonance", "train")
 
+    def test_where_no_model_can_be_kept_nobody_waits_for_one(self, training: FakeTraining) -> None:
+        self.folder.write_text("in the way")
+        assert "resonance-models is not a folder that can be written to" in self.refused("resonance", "train")
+        assert not training.asked
+
     def test_what_it_learns_from(self, training: FakeTraining) -> None:
         self.lib.items("title:song 4")[0].filepath.unlink()
         self.beet("resonance", "train", "--minutes", "7.5", "--threads", "3", "artist:artist 0")

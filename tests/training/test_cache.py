@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ONE, TWO = b"1" * 16, b"2" * 16
-REMEDY = "delete it and run precompute again"
+REMEDY = "delete it and run the command again"
 
 
 @pytest.fixture(params=["sqlite", "ram"])
@@ -303,7 +303,7 @@ class TestDamage:
         (tmp_path / sound_file.name).write_bytes(content)
         with closing(SqliteCache(tmp_path, SPEC)) as cache:
             (key, *_) = cache.keys()
-            with pytest.raises(CacheError, match="delete it and run precompute again"):
+            with pytest.raises(CacheError, match="delete it and run the command again"):
                 cache.read(key)
             with pytest.raises(KeyError):
                 cache.read(b"another song")

@@ -39,6 +39,7 @@ fusion_mode: [gated_add, gated_concat]
 
 
 LOSS = ["--set", "train.early_stopping.monitor=loss", "--set", "train.early_stopping.mode=min"]
+LACKING = ["--device", "mps"]
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,8 @@ def test_a_library_is_listened_to_searched_and_trained_on(tmp_path: Path, capsys
         (["precompute", "--set", "cache.backend=ram"], "With cache.backend ram nothing would be kept"),
         (["search", *LOSS], "cannot be compared by their loss"),
         (["search", "--space", "nowhere.yaml"], "nowhere.yaml is not there"),
+        (["search", *LACKING], "The device mps was asked for"),
+        (["refine", *LACKING], "The device mps was asked for"),
         (["refine", "--config", "nowhere.yaml"], "nowhere.yaml is not there"),
         (["precompute", "--set", "data.root=nowhere"], "nowhere is not a folder"),
     ],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
+SHIPPED = "resonance_engine/models/default"
 VERBS = ("index", "query", "embed", "precompute", "search", "refine", "evaluate", "export", "onnx-eval", "train")
 HEAVY = (
     "torch",
@@ -156,6 +157,7 @@ def test_a_module_of_our_own_that_is_missing_is_no_missing_extra(monkeypatch: py
         (["precompute", "--config", "a" * 300], "a cannot be read: File name too long."),
         (["precompute", "--set", f"data.root={'a' * 300}"], "a: File name too long."),
         (["evaluate", "--load", "a" * 300], "a: File name too long."),
+        (["onnx-eval", "--load", SHIPPED, "--onnx", "nowhere.onnx"], "nowhere.onnx; make one with `export`."),
     ],
 )
 def test_names_that_cannot_be_are_one_sentence(line: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,3 +197,26 @@ class TestAliases:
         assert query.run is cli.run_query
         assert alone(query, ["--audio", "q.mp3", "--index_dir", str(tmp_path), *line.split()]) == 1
         assert "is no catalog" in capsys.readouterr().err
+
+    def test_without_a_trained_model_it_says_how_to_make_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        pytest.importorskip("yaml")
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "song.wav").touch()
+        assert alone(index_build, ["--set", "data.root=."]) == 1
+        assert "no model in runs/best yet; make one with `refine`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["0", "-3", "few", "1.5"])
+def test_counts_are_whole_numbers(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["index", "music", "--out", "catalog", "--threads", given])
+    assert f"--threads: must be a whole number of at least 1, not {given}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "nan", "inf", "soon"])
+def test_minutes_are_some(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["search", "--minutes", given])
+    assert f"--minutes: must be a number of minutes above 0, not {given}\n" in capsys.readouterr().err

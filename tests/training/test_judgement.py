@@ -12,7 +12,14 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
 from resonance_engine.training.music.songs import Song
-from resonance_engine.training.results.judgement import FEWEST_QUERIES, Measured, judged, measured, verdict_of
+from resonance_engine.training.results.judgement import (
+    FEWEST_ALBUMS,
+    FEWEST_QUERIES,
+    Measured,
+    judged,
+    measured,
+    verdict_of,
+)
 from tests.tiny_networks import tiny_network
 from tests.training.windows import synthetic
 
@@ -40,7 +47,7 @@ def scores(album: float, segments: float = 0.9, queries: int = ALBUMS * TRACKS, 
     [
         (scores(0.5), scores(0.6), "better", "better at the held-out albums (+0.100"),
         (scores(0.5), scores(0.5), "not better", "not surely better"),
-        (scores(0.6), scores(0.5), "not better", "not surely better at the held-out albums (-0.100"),
+        (scores(0.6), scores(0.5), "not better", "It is worse at the held-out albums (-0.100"),
         (scores(0.5), scores(0.51, spread=0.5), "not better", "not surely better"),
         (scores(0.5, 0.9), scores(0.6, 0.885), "better", "better"),
         (scores(0.5, 0.9), scores(0.6, 0.85), "not better", "windows of songs apart worse by 0.050"),
@@ -67,16 +74,28 @@ def test_songs_are_compared_one_by_one() -> None:
 
 
 def test_a_loss_that_cannot_be_told_is_no_gain() -> None:
-    assert verdict_of(FEWEST_QUERIES, 2, 0.1, (0.05, 0.2), math.nan)[0] == "not better"
-    assert verdict_of(FEWEST_QUERIES, 2, 0.1, (math.nan, math.nan), 0.0)[0] == "not better"
+    assert verdict_of(FEWEST_QUERIES, FEWEST_ALBUMS, 0.1, (0.05, 0.2), math.nan)[0] == "not better"
+    assert verdict_of(FEWEST_QUERIES, FEWEST_ALBUMS, 0.1, (math.nan, math.nan), 0.0)[0] == "not better"
 
 
-def test_one_album_cannot_tell() -> None:
-    """An interval over albums is a point where there is one, however uncertain its mean."""
-    found = judged(scores(0.5), scores(0.6), compilations(1, ALBUMS * TRACKS))
-    assert found.interval == pytest.approx((0.1, 0.1))
-    assert found.verdict == "cannot tell"
-    assert "all 60 held-out tracks that could tell are of one album" in found.sentence
+@pytest.mark.parametrize(
+    ("albums", "verdict", "said"),
+    [
+        (1, "cannot tell", "that could tell are of one album, 5 are needed"),
+        (4, "cannot tell", "that could tell are of 4 albums, 5 are needed"),
+        (5, "better", "better"),
+    ],
+)
+def test_a_few_albums_cannot_tell(albums: int, verdict: str, said: str) -> None:
+    tracks = ALBUMS * TRACKS // albums
+    songs = compilations(albums, tracks)
+    before, after = (scores(album, queries=len(songs)) for album in (0.5, 0.6))
+    before, after = (
+        Measured(each.album[: len(songs)], each.artist[: len(songs)], each.segments) for each in (before, after)
+    )
+    found = judged(before, after, songs)
+    assert found.verdict == verdict
+    assert said in found.sentence
 
 
 def test_what_is_measured() -> None:

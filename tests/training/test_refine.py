@@ -21,7 +21,7 @@ from resonance_engine.training.learning import loop
 from resonance_engine.training.music.material import material
 from resonance_engine.training.settings.config_file import changed, read_config
 from resonance_engine.training.tuning import refine as refining
-from resonance_engine.training.tuning.refine import Outcome, best_trials, refine, table
+from resonance_engine.training.tuning.refine import Outcome, best_trials, plan, refine, table
 from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, write_hpo
 from tests.training.albums import SETTINGS, write_albums
 
@@ -74,7 +74,7 @@ def test_the_best_on_held_out_songs_wins_and_what_fails_is_left_out(
 ) -> None:
     told: list[str] = []
     outcomes = refine(heard, config, runs, topn=3, device="cpu", report=told.append)
-    assert told[0].startswith("the 3 best trials of ")
+    assert told[0].startswith("training in full the 3 best trials of ")
     assert any(re.match(r"refine-4: failed \(In epoch 1 the loss is no longer a number", line) for line in told)
     assert {outcome.name for outcome in outcomes} == {"refine-2", "refine-0"}
     assert outcomes[0].value >= outcomes[1].value
@@ -128,6 +128,17 @@ def test_when_every_candidate_fails_nothing_is_kept(heard: Material, config: Con
     with pytest.raises(TrainingError, match="the loss is no longer a number"):
         refine(heard, config, runs, device="cpu")
     assert not runs.checkpoint.exists()
+
+
+def test_a_search_of_settings_that_there_are_not_is_named(heard: Material, config: Config, runs: Runs) -> None:
+    write_hpo(Findings("map", "max", {}, [replace(TRIALS[0], parameters={"train.speed": 1})]), runs.hpo)
+    with pytest.raises(ConfigError, match=r"hpo\.json cannot be used, run `search` again: train\.speed is no setting"):
+        refine(heard, config, runs, device="cpu")
+
+
+@pytest.mark.parametrize(("topn", "said"), [(1, "training in full the best trial of"), (2, "the 2 best trials of")])
+def test_the_plan_in_words(runs: Runs, topn: int, said: str) -> None:
+    assert said in plan(best_trials(Config(), Findings("map", "max", {}, TRIALS), topn), runs)
 
 
 def test_losses_of_different_settings_are_not_compared(heard: Material, config: Config, runs: Runs) -> None:

@@ -18,7 +18,7 @@ from resonance_engine.training.config import Config
 from resonance_engine.training.settings.config_file import changed
 from resonance_engine.training.settings.space import Choice, LogUniform, Space, Uniform
 from resonance_engine.training.tuning.proxy import proxy, shortened
-from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, read_hpo, write_hpo
+from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, read_hpo, remedy, write_hpo
 from resonance_engine.training.tuning.search import Effort, search
 
 if TYPE_CHECKING:
@@ -119,9 +119,7 @@ def test_a_search_in_which_everything_fails_ends_and_says_why(runs: Runs) -> Non
 
     with pytest.raises(TrainingError, match="All 3 trials failed, the last because: Training ran out of memory"):
         search(Config(), SPACE, Effort(trials=9, epochs=1), runs, measure)
-    findings = read_hpo(runs.hpo)
-    assert findings is not None
-    assert findings.trials == []
+    assert read_hpo(runs.hpo) is None
 
 
 def test_trials_that_fall_behind_are_given_up(runs: Runs) -> None:
@@ -140,6 +138,14 @@ def test_trials_that_fall_behind_are_given_up(runs: Runs) -> None:
     assert told[4].startswith("trial 4: given up after epoch 3 at recall@5 0.1000, ")
     assert epochs[-1] == 3
     assert "4 trials are equally good, so recall@5 cannot tell them apart" in told[5]
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"), [("recall@5", "monitor=map is finer"), ("map", "more held-out songs of known artists would")]
+)
+def test_the_finest_number_is_not_recommended_in_place_of_itself(metric: str, said: str) -> None:
+    assert said in remedy(metric)
+    assert (metric == "map") == ("finer" not in remedy(metric))
 
 
 def test_a_search_that_is_stopped_goes_on_with_the_trial_that_it_was_at(runs: Runs) -> None:
@@ -205,6 +211,17 @@ def test_no_trial_begins_when_the_time_is_over(runs: Runs, tmp_path: Path) -> No
     effort, database = Effort(trials=3, epochs=1, minutes=0), f"sqlite:///{tmp_path}/study.db"
     findings = search(Config(), SPACE, effort, runs, measure := Landscape(runs), storage=database)
     assert measure.asked == findings.trials == []
+
+
+def test_a_search_that_finds_nothing_leaves_what_an_earlier_one_found(runs: Runs) -> None:
+    found = search(Config(), SPACE, Effort(trials=2, epochs=1), runs, Landscape(runs))
+
+    def lacking(_: Config, __: Path, ___: Judge) -> float:
+        raise TrainingError("The device is not there.")
+
+    with pytest.raises(TrainingError, match="All 3 trials failed"):
+        search(Config(), SPACE, Effort(trials=3, epochs=1), runs, lacking, music="other")
+    assert read_hpo(runs.hpo) == found
 
 
 def test_lower_is_better_where_the_settings_say_so(runs: Runs) -> None:

@@ -130,25 +130,24 @@ def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:
 
         sidecar.store.forget_model(model_id)
         index_path(sidecar.path.parent, model_id).unlink(missing_ok=True)
-    if name in models.names():
-        models.forget(name)
-        if not remove_folder(models.folder / name):
-            ui.print_(f"{models.folder / name} stays, for there is more in it than a model")
+    if name in models.names() and not remove_folder(models.folder / name):
+        ui.print_(f"{models.folder / name} stays, for there is more in it than a model")
+    models.forget(name)
     ui.print_(f"{name} was removed")
 
 
 def removable(sidecar: Sidecar, name: str) -> str | None:
     """The id of a model that may go, None where nobody knows it; raises UserError for one that stays.
 
-    By its id, a model's vectors go alone: that is how those of a model go whose file is gone.
+    Of a model whose file is gone, the vectors go, by its id or by the name that it had.
     """
     models, active = sidecar.models, sidecar.model
     if name in (SHIPPED, models.configured):
         raise UserError(f"resonance: {printable(name)} was not trained here; only models that were can be removed")
-    left = sidecar.exists and name in {model.id for model in sidecar.store.models()}
-    if name not in models.names() and not left:
+    stored = {model.id for model in sidecar.store.models()} if sidecar.exists else set()
+    model_id = name if name in stored else models.ids.get(name)
+    if name not in models.names() and model_id not in stored:
         raise UserError(f"resonance: there is no trained model {name!r}; see `beet resonance model list`")
-    model_id = name if left else models.ids.get(name)
     if active is not None and active.id == model_id:
         raise UserError(f"resonance: {name} is in use; choose another one first with `beet resonance model use`")
     if models.preparing is not None and models.preparing.id == model_id:

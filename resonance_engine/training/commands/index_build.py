@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.cli import configure_index, run_index
 from resonance_engine.errors import ResonanceError
-from resonance_engine.training.commands.common import BEST, add_option, add_options, check_made, config_of
+from resonance_engine.training.commands.common import BEST, add_option, add_options, config_of
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +29,5 @@ def run(options: argparse.Namespace) -> None:
         raise ResonanceError("The settings name no folder of music; name one with --set data.root=FOLDER.")
     from resonance_engine.training.settings.paths import expanded
 
-    check_made(options.load)
     options.folder, options.out = expanded(root), options.out_dir
     run_index(options)

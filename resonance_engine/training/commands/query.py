@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resonance_engine.cli import configure_query, run_query
-from resonance_engine.training.commands.common import BEST, check_made
+from resonance_engine.training.commands.common import BEST
 from resonance_engine.training.commands.index_build import CATALOG
 
 if TYPE_CHECKING:
     import argparse
 
+run = run_query
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     configure_query(parser, CATALOG)
     parser.set_defaults(load=BEST)
-
-
-def run(options: argparse.Namespace) -> None:
-    check_made(options.load)
-    run_query(options)

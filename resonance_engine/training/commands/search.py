@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resonance_engine.console import positive, print_line
+from resonance_engine.console import duration, positive, print_line
 from resonance_engine.errors import printable
 from resonance_engine.training.commands.common import add_option, add_options, config_of
 from resonance_engine.training.commands.listening import heard, tell
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "--trials", type=positive, default=30, metavar="N", help="how many, all processes together (30)")
     add_option(parser, "--proxy-songs", type=positive, default=400, metavar="N", help="songs of a trial (400)")
     add_option(parser, "--proxy-epochs", type=positive, default=12, metavar="N", help="epochs of a trial (12)")
-    add_option(parser, "--minutes", type=float, metavar="M", help="begin no trial after so many minutes")
+    add_option(parser, "--minutes", type=duration, metavar="M", help="begin no trial after so many minutes")
     add_option(
         parser,
         "--storage",
@@ -62,10 +62,10 @@ def run(options: argparse.Namespace) -> None:
             storage if storage is None or "://" in storage else Path(storage),
             tell,
         )
-    if findings.trials:
-        best = findings.trials[0]
-        count = "1 trial" if len(findings.trials) == 1 else f"{len(findings.trials)} trials"
-        print_line(f"{count}, best: trial {best.number} with {findings.metric} {best.value:.4f}")
-    else:
+    if not findings.trials:
         print_line("No trial was finished.")
+        return
+    best = findings.trials[0]
+    count = "1 trial" if len(findings.trials) == 1 else f"{len(findings.trials)} trials"
+    print_line(f"{count}, best: trial {best.number} with {findings.metric} {best.value:.4f}")
     print_line(f"{printable(runs.hpo)}; go on with: refine")

@@ -180,7 +180,7 @@ class SqliteCache:
             self.refuse("is damaged")
 
     def refuse(self, reason: str, error: BaseException | None = None) -> NoReturn:
-        message = f"The feature cache {printable(self.path)} {reason}; delete it and run precompute again."
+        message = f"The feature cache {printable(self.path)} {reason}; delete it and run the command again."
         raise CacheError(message) from error
 
     @contextmanager

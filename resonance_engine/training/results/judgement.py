@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.music.songs import Song
 
 FEWEST_QUERIES = 30
-FEWEST_ALBUMS = 2  # that an interval over albums needs
+FEWEST_ALBUMS = 5  # with fewer, a coin toss per album would be an interval above zero too often
 SEGMENT_LOSS = 0.02  # of segment recall that a better model may lose
 
 Verdict = Literal["better", "not better", "cannot tell"]
@@ -90,10 +90,13 @@ def verdict_of(
         )
     if albums < FEWEST_ALBUMS:
         return "cannot tell", (
-            f"Whether it is better cannot be told: all {queries} held-out tracks that could tell are of one album; "
-            "more compilations and soundtracks would help."
+            f"Whether it is better cannot be told: the {queries} held-out tracks that could tell are of "
+            f"{'one album' if albums == 1 else f'{albums} albums'}, {FEWEST_ALBUMS} are needed; more compilations and "
+            "soundtracks would help."
         )
     told = f"{difference:+.3f}, 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}"
+    if interval[1] < 0:
+        return "not better", f"It is worse at the held-out albums ({told})."
     if not interval[0] > 0:
         return "not better", f"It is not surely better at the held-out albums ({told})."
     if math.isnan(lost):

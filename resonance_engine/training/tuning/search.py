@@ -184,7 +184,8 @@ def keep(study: optuna.Study, config: Config, effort: Effort, runs: Runs) -> Fin
         trials.sort(key=lambda trial: trial.value, reverse=stopping.mode == "max")
         proxy_size = {"songs": effort.songs, "epochs": effort.epochs}
         findings = Findings(stopping.monitor, stopping.mode, proxy_size, trials)
-        write_hpo(findings, runs.hpo)
+        if trials:  # else the file may hold what an earlier search found
+            write_hpo(findings, runs.hpo)
     return findings
 
 
