@@ -98,7 +98,8 @@ def copy_database(source: Path, copy: Path) -> None:
         raise ConfigError(f"There is no beets library at {name}; `beet config` shows where yours is.")
     location = f"file:{quote(os.fsencode(source.absolute()))}?mode=ro"
     try:
-        with closing(sqlite3.connect(location, PATIENCE, uri=True)) as read, closing(sqlite3.connect(copy)) as written:
+        connected = sqlite3.connect(location, timeout=PATIENCE, uri=True)
+        with closing(connected) as read, closing(sqlite3.connect(copy)) as written:
             read.execute("BEGIN")  # waits for a writer, but not forever as a backup would
             found = read.execute("SELECT 1 FROM sqlite_master WHERE name = 'items'").fetchone()
             read.backup(written)
