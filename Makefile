@@ -10,7 +10,7 @@ CONFIG ?= config/base.yaml
 OPTIONS ?=
 SEARCH ?=
 SETTINGS = --config $(CONFIG) $(if $(MUSIC),--set "data.root=$(MUSIC)") $(OPTIONS)
-AUDIO ?= $(shell find "$(MUSIC)" -name "*.flac" -o -name "*.mp3" -o -name "*.ogg" -o -name "*.opus" 2>/dev/null | sort | head -1)
+AUDIO ?= $(shell find "$(patsubst ~/%,$(HOME)/%,$(MUSIC))" -name "*.flac" -o -name "*.mp3" -o -name "*.ogg" -o -name "*.opus" 2>/dev/null | sort | head -1)
 
 # Cached bytecode halves the start of every `beet` that the tests and the demo run.
 unexport PYTHONDONTWRITEBYTECODE
