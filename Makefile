@@ -88,8 +88,8 @@ corpus: $(ENV)/ready  ## fetch the soundtracks that the shipped model learns fro
 	$(ENV)/bin/python -m training.corpus $(CORPUS)
 
 # One thread, so that sums come in the same order everywhere.
-model: corpus  ## make the shipped model and its numbers again
-	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m training.shipped_model $(CORPUS)
+model: corpus  ## make the shipped model again, and those of its five folds
+	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m training.default_model $(CORPUS)
 
 learning_curve: corpus  ## what training and fine-tuning bring on the soundtracks
 	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m training.learning_curve $(CORPUS)

@@ -6,7 +6,7 @@ Only the second loads PyTorch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from resonance_engine.manifest import Manifest
 
     Features = Mapping[str, NDArray[np.float32]]
-    Outputs = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+    Outputs = tuple[NDArray[np.float32], ...]
 
 SHIPPED = Path(__file__).with_name("models") / "default" / "model.onnx"
 BACKENDS = ("auto", "onnx", "torch")
@@ -32,7 +32,7 @@ BATCH = 8  # windows at a time: larger batches do not make onnxruntime faster, o
 SUFFIXES = {".onnx": "onnx", ".safetensors": "torch", ".pt": "torch"}
 CHECKPOINT = "ckpt.pt"  # of a training run: safetensors under the name that it always had
 RUN_STATE = "state.safetensors"  # of a run that can be taken up again: no model
-LENGTH_TOLERANCE = 1e-3
+TOLERANCE = 1e-3  # of unit vectors' lengths, and of probabilities
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,19 @@ class TrackEmbedding:
     """What a model hears in one track.
 
     `embedding` (dimensions,) and each of `facets` (dimensions,) are unit vectors: the normalised means over the
-    windows. `gates` sum to one. `windows` (n, dimensions) are the windows' own embeddings.
+    windows. `gates` sum to one. `windows` (n, dimensions) are the windows' own embeddings. `tags` are probabilities by
+    name, the means over the windows; there are none where the model names none.
     """
 
     embedding: NDArray[np.float32]
     facets: dict[str, NDArray[np.float32]]
     gates: dict[str, float]
     windows: NDArray[np.float32]
+    tags: dict[str, float] = field(default_factory=dict)
 
 
 class Backend(Protocol):
-    """Runs a network on the features of some windows: embeddings, facets and gates of each window."""
+    """Runs a network on the features of some windows: embeddings, facets and gates of each, tags where it has them."""
 
     manifest: Manifest
 
@@ -86,6 +88,7 @@ class OnnxBackend:
         )
         expected_inputs, expected_outputs = signature(self.manifest)
         outputs = {name: shape for name, shape in outputs.items() if name in expected_outputs}
+        self.names = list(expected_outputs)
         wrong = mismatch(inputs, expected_inputs) or mismatch(outputs, expected_outputs)
         if wrong:
             raise ModelError(f"{printable(path)} is not what its manifest says: {wrong}. Export it again.")
@@ -102,12 +105,10 @@ class OnnxBackend:
             self.infer({name: x[rows[at : at + self.batch]] for name, x in features.items()})
             for at in range(0, len(rows), self.batch)
         ]
-        embedding, facets, gates = (np.concatenate(part)[:count] for part in zip(*parts, strict=True))
-        return embedding, facets, gates
+        return tuple(np.concatenate(part)[:count] for part in zip(*parts, strict=True))
 
     def infer(self, features: Features) -> Outputs:
-        embedding, facets, gates = self.session.run(["embedding", "facets", "gates"], dict(features))
-        return embedding, facets, gates
+        return tuple(self.session.run(self.names, dict(features)))
 
 
 def signature(manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
@@ -115,7 +116,8 @@ def signature(manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], dict[str,
     specs = manifest.spec.modalities
     count, width = len(specs), manifest.dimensions
     inputs = {name: spec.shape(manifest.spec.decoding) for name, spec in specs.items()}
-    return inputs, {"embedding": (width,), "facets": (count, width), "gates": (count,)}
+    outputs: dict[str, tuple[int, ...]] = {"embedding": (width,), "facets": (count, width), "gates": (count,)}
+    return inputs, outputs | ({"tags": (len(manifest.tags),)} if manifest.tags else {})
 
 
 def mismatch(found: Mapping[str, list[int | str]], expected: Mapping[str, tuple[int, ...]]) -> str:
@@ -212,25 +214,34 @@ class Encoder:
     def embed(self, features: Features) -> TrackEmbedding:
         """What the model hears in a track, from the front end's features of its windows, (n, ...) each, n >= 1.
 
-        Raises ModelError when the model gives anything but unit vectors.
+        Raises ModelError when the model gives anything but unit vectors, or tags that are no probabilities.
         """
         count = len(next(iter(features.values())))
         parts = [
             self.backend.run({name: features[name][at : at + BATCH] for name in self.manifest.modalities})
             for at in range(0, count, BATCH)
         ]
-        windows, facets, gates = (np.concatenate(part) for part in zip(*parts, strict=True))
+        windows, facets, gates, *tags = (np.concatenate(part) for part in zip(*parts, strict=True))
         names = self.manifest.modalities
         heard = TrackEmbedding(
             embedding=normalised(windows.mean(axis=0)),
             facets={name: normalised(facets[:, i].mean(axis=0)) for i, name in enumerate(names)},
             gates={name: float(gates[:, i].mean()) for i, name in enumerate(names)},
             windows=windows,
+            tags=self.probabilities(tags[0].mean(axis=0)) if tags else {},
         )
         lengths = np.linalg.norm([heard.embedding, *heard.facets.values(), *windows], axis=1)
-        if not (np.abs(lengths - 1) < LENGTH_TOLERANCE).all() or not np.isfinite(gates).all():
+        if not (np.abs(lengths - 1) < TOLERANCE).all() or not np.isfinite(gates).all():
             raise ModelError(f"The model {self.manifest.name} gives no unit vectors; export or install it again.")
         return heard
+
+    def probabilities(self, tags: NDArray[np.float32]) -> dict[str, float]:
+        """Tags (n,) by name; the roundings of a quantised model that lead out of 0 to 1 are taken back."""
+        if not (np.abs(tags - 0.5) < 0.5 + TOLERANCE).all():
+            raise ModelError(
+                f"The tags that the model {self.manifest.name} gives are no probabilities; export or install it again."
+            )
+        return dict(zip(self.manifest.tags, np.clip(tags, 0, 1).tolist(), strict=True))
 
 
 def normalised(vector: NDArray[np.float32]) -> NDArray[np.float32]:

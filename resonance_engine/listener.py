@@ -81,7 +81,7 @@ def embedding(model: Path, backend: str) -> tuple[Message, Verbs]:
         arrays |= {f"facet:{name}": vector for name, vector in heard.facets.items()}
         measured = analysis(manifest.spec, recording.windows, features).to_dict()
         attributes = {**measured, "duration": recording.duration, "short": recording.short}
-        header = {"starts": recording.starts, "gates": heard.gates, "attributes": attributes}
+        header = {"starts": recording.starts, "gates": heard.gates, "tags": heard.tags, "attributes": attributes}
         return Message({**header, "extractor": str(EXTRACTOR_VERSION)}, arrays)
 
     return introduction, {"identify": identify, "embed": embed}

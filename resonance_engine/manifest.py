@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 METADATA_KEY = "resonance"  # of the ONNX metadata and of the safetensors header
 FUSION_MODES = ("gated_add", "gated_concat", "cross_attention")
-BACKBONE_KINDS = ("plain", "residual")
+BACKBONE_KINDS = ("plain", "residual", "envelope")
 WIDEST = 4096
 
 KIND_NAMES = {str: "a text", int: "a whole number", list: "a list"}
@@ -39,9 +39,10 @@ class Manifest:
     """The name, rights, input and output of a model.
 
     `spec` is the front end that the network was trained behind, `front_end` the version of its code, `precision` the
-    number format of the file. `backbones` names the modalities whose network is not the plain one, with its kind,
-    `metric` says whether a linear map follows the fusion. `id` is a hash of the weights and of all that, so two models
-    share an id only if they give the same numbers; it is empty until the weights are sealed.
+    number format of the file. `tags` name the numbers of the tags' output, in order; without any, the model has
+    no such output. `backbones` names the modalities whose network is not the plain one, with its kind, `metric` says
+    whether a linear map follows the fusion. `id` is a hash of the weights and of all that, so two models share an id
+    only if they give the same numbers; it is empty until the weights are sealed.
     """
 
     name: str
@@ -123,6 +124,11 @@ def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> M
             f"{source} has a backbone of the kind {odd[0]!r}, this version of Resonance knows "
             f"{', '.join(BACKBONE_KINDS)}; update Resonance"
         )
+    if manifest.tags and manifest.spec.semantic is None:
+        raise ModelError(
+            f"{source} has tags and does not hear the semantic modality, which gives them; "
+            "export or install the model again"
+        )
     if manifest.front_end != front_end:
         raise ModelError(
             f"{source} was made for version {manifest.front_end} of the feature front end, this program has version "
@@ -145,6 +151,8 @@ def parsed(document: Mapping[str, Any]) -> Manifest:
         values[name] = value
     if not all(isinstance(tag, str) for tag in values["tags"]):
         raise ValueError("its tags should be texts")
+    if len(set(values["tags"])) < len(values["tags"]):
+        raise ValueError("its tags should differ from each other")
     if not re.fullmatch("[0-9a-f]{16}", values["id"]):
         raise ValueError(f"its id should be 16 hexadecimal digits, not {values['id'][:40]!r}")
     if not 1 <= values["dimensions"] <= WIDEST:

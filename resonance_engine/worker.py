@@ -209,6 +209,7 @@ class Worker(FileProcess):
                 facets={name: answer.arrays[f"facet:{name}"] for name in names},
                 gates=answer.header["gates"],
                 windows=answer.arrays["windows"],
+                tags=answer.header["tags"],
             ),
             starts=tuple(answer.header["starts"]),
             attributes=answer.header["attributes"],

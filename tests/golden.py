@@ -13,6 +13,7 @@ import numpy as np
 
 from resonance_engine.atomic import write_bytes
 from resonance_engine.encoder import Encoder
+from resonance_engine.features.spec import LogMelSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,25 +25,27 @@ WINDOWS = 3
 
 
 def inputs(spec: FeatureSpec) -> dict[str, NDArray[np.float32]]:
-    """Smooth random features, 0 to 1, timbre from -90 to -10 dB; the stream of RandomState is frozen for good."""
+    """Smooth random features, 0 to 1, log-mel from -90 to -10 dB; the stream of RandomState is frozen for good."""
     random = np.random.RandomState(0)
     made = {}
     for name, each in spec.modalities.items():
         values = random.random_sample((WINDOWS, *each.shape(spec.decoding)))
         smooth = (values + np.roll(values, 1, axis=-1) + np.roll(values, 2, axis=-1)) / 3
-        made[name] = (80 * smooth - 90 if name == "timbre" else smooth).astype(np.float32)
+        made[name] = (80 * smooth - 90 if isinstance(each, LogMelSpec) else smooth).astype(np.float32)
     return made
 
 
 def outputs(encoder: Encoder) -> dict[str, NDArray[Any]]:
     """What is compared: the model's id, and all that it hears."""
     heard = encoder.embed(inputs(encoder.manifest.spec))
+    tags = {"tags": np.array(list(heard.tags.values()), np.float32)} if heard.tags else {}
     return {
         "id": np.array(encoder.manifest.id),
         "embedding": heard.embedding,
         "facets": np.stack(list(heard.facets.values())),
         "gates": np.array(list(heard.gates.values()), np.float32),
         "windows": heard.windows,
+        **tags,
     }
 
 

@@ -34,6 +34,28 @@ def test_the_wheel_holds_the_two_packages_with_model_and_configuration(built: Pa
     assert {f"resonance_engine/config/{name}" for name in CONFIGURATION} <= set(names)
 
 
+@pytest.mark.parametrize("name", ["LICENSE", "NOTICE"])
+def test_both_packages_hold_the_licences(built: Path, name: str) -> None:
+    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    expected = (ROOT / name).read_bytes()
+    with zipfile.ZipFile(wheel) as archive:
+        (path,) = (path for path in archive.namelist() if path.endswith(f".dist-info/licenses/{name}"))
+        assert archive.read(path) == expected
+    with tarfile.open(sdist) as packed:
+        (member,) = (member for member in packed.getmembers() if member.name.split("/")[1:] == [name])
+        content = packed.extractfile(member)
+        assert content is not None
+        assert content.read() == expected
+
+
+def test_what_of_others_is_shipped_is_noticed_with_its_licence() -> None:
+    """The ISC licence asks that both of its notices appear in all copies."""
+    notice = (ROOT / "NOTICE").read_text()
+    assert "Copyright (c) Music Technology Group, Universitat Pompeu Fabra 2019." in notice
+    assert "provided that the above copyright notice and this permission notice appear in all copies." in notice
+    assert 'THE SOFTWARE IS PROVIDED "AS IS"' in notice
+
+
 def test_the_wheel_offers_beets_libraries_to_training(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from resonance_engine.features import FRONT_END_VERSION
-from resonance_engine.features.spec import Decoding, FeatureSpec, Framing, HarmonySpec, RhythmSpec, TimbreSpec
+from resonance_engine.features.spec import (
+    Decoding,
+    FeatureSpec,
+    Framing,
+    HarmonySpec,
+    LogMelSpec,
+    RhythmSpec,
+    SemanticSpec,
+    TimbreSpec,
+)
 from resonance_engine.manifest import METADATA_KEY, Manifest
 
 if TYPE_CHECKING:
@@ -25,13 +34,22 @@ SPEC = FeatureSpec(
     rhythm=RhythmSpec(FRAMING, lags=32),
 )
 MANIFEST = Manifest("tiny", "1", "MIT", SPEC, FRONT_END_VERSION, dimensions=16)
+# The hop is so short that a window holds two patches of the semantic network, and a rest.
+TAGGED = replace(
+    MANIFEST,
+    spec=replace(SPEC, semantic=SemanticSpec(Framing(rate=8000, n_fft=512, hop=20, n_mels=96))),
+    tags=tuple(f"tag {number}" for number in range(50)),
+)
 
 
-def features(count: int, seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    """Features of windows as the front end of SPEC could give them."""
+def features(count: int, seed: int = 0, spec: FeatureSpec = SPEC) -> dict[str, NDArray[np.float32]]:
+    """Features of windows as the front end of a spec could give them."""
     rng = np.random.default_rng(seed)
-    made = {name: rng.random((count, *each.shape(SPEC.decoding)), np.float32) for name, each in SPEC.modalities.items()}
-    return {**made, "timbre": 80 * made["timbre"] - 90}
+    made = {}
+    for name, each in spec.modalities.items():
+        values = rng.random((count, *each.shape(spec.decoding)), np.float32)
+        made[name] = 80 * values - 90 if isinstance(each, LogMelSpec) else values
+    return made
 
 
 def onnx_model(
@@ -41,12 +59,13 @@ def onnx_model(
     batch: int | str = "batch",
     seed: int = 0,
     length: float = 1.0,
-    outputs: tuple[str, ...] = ("embedding", "facets", "gates"),
+    outputs: tuple[str, ...] | None = None,
+    likelihood: float = 1.0,
 ) -> bytes:
     """An ONNX file: facets are linear in the features, gates all equal; the embedding has the given length.
 
-    The manifest is sealed with the seed. `metadata` takes the manifest's place in the file. Skips the test
-    where the package onnx, of the training extra, is missing.
+    Tags are probabilities times the `likelihood`. The manifest is sealed with the seed. `metadata` takes the manifest's
+    place in the file. Skips the test where the package onnx, of the training extra, is missing.
     """
     onnx = pytest.importorskip("onnx", reason="needs the training extra: onnx writes the model")
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
@@ -85,7 +104,16 @@ def onnx_model(
     constant("last", np.array([2], np.int64))
     constant("zero", np.array(0, np.float32))
     shapes = {"embedding": [manifest.dimensions], "facets": [len(specs), manifest.dimensions], "gates": [len(specs)]}
-    declared = [helper.make_tensor_value_info(name, kind, [batch, *shapes[name]]) for name in outputs]
+    if manifest.tags:
+        shapes["tags"] = [len(manifest.tags)]
+        constant("tags_w", rng.standard_normal((manifest.dimensions, len(manifest.tags))).astype(np.float32))
+        constant("likelihood", np.array(likelihood, np.float32))
+        nodes += [
+            helper.make_node("MatMul", ["unit", "tags_w"], ["logits"]),
+            helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
+            helper.make_node("Mul", ["probabilities", "likelihood"], ["tags"]),
+        ]
+    declared = [helper.make_tensor_value_info(name, kind, [batch, *shapes[name]]) for name in outputs or shapes]
     graph = helper.make_graph(nodes, "tiny", inputs, declared, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     helper.set_model_props(model, {METADATA_KEY: sealed.to_json()} if metadata is None else dict(metadata))

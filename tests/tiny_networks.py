@@ -28,20 +28,24 @@ class Exported:
     parity: Parity
 
 
-def tiny_network(fusion: str = "gated_add", seed: int = 0, backbone: str = "plain") -> ResonanceNetwork:
+def tiny_network(
+    fusion: str = "gated_add", seed: int = 0, backbone: str = "plain", manifest: Manifest = MANIFEST
+) -> ResonanceNetwork:
     """Random weights, and statistics of batch normalisation that differ from those at birth."""
     torch.manual_seed(seed)
     backbones = {} if backbone == "plain" else dict.fromkeys(MANIFEST.modalities, backbone)
-    network = ResonanceNetwork.from_manifest(replace(MANIFEST, fusion=fusion, backbones=backbones))
+    network = ResonanceNetwork.from_manifest(replace(manifest, fusion=fusion, backbones=backbones))
     for name, buffer in network.named_buffers():
         if name.endswith(("running_mean", "running_var")):
             buffer.copy_(torch.rand_like(buffer) + 0.5)
     return network.eval()
 
 
-def export(folder: Path, fusion: str, batch: int | None, backbone: str = "plain") -> Exported:
-    network = tiny_network(fusion, backbone=backbone)
+def export(
+    folder: Path, fusion: str, batch: int | None, backbone: str = "plain", manifest: Manifest = MANIFEST
+) -> Exported:
+    network = tiny_network(fusion, backbone=backbone, manifest=manifest)
     weights, onnx = folder / f"{fusion}.safetensors", folder / f"{fusion}.onnx"
     backbones = {} if backbone == "plain" else dict.fromkeys(MANIFEST.modalities, backbone)
-    manifest = save_network(network, replace(MANIFEST, fusion=fusion, backbones=backbones), weights)
+    manifest = save_network(network, replace(manifest, fusion=fusion, backbones=backbones), weights)
     return Exported(weights, onnx, manifest, export_onnx(network, manifest, onnx, batch))

@@ -27,7 +27,7 @@ from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.results.embed import embeddings
 from training.learning_curve import model_of, songs_of
-from training.shipped_model import FOLDS, MODALITIES, RECIPE, Corpus, fold_of, load_corpus, trained
+from training.three_modalities import FOLDS, MODALITIES, RECIPE, Corpus, fold_of, load_corpus, trained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -35,7 +35,7 @@ from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.finetune import adapted
 from resonance_engine.training.music.songs import Song
 from resonance_engine.training.results.embed import embeddings
-from training.shipped_model import FOLDS, MODALITIES, RECIPE, Corpus, fold_of, load_corpus, trained
+from training.three_modalities import FOLDS, MODALITIES, RECIPE, Corpus, fold_of, load_corpus, trained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

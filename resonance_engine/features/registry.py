@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from resonance_engine.features.harmony import chroma
 from resonance_engine.features.rhythm import tempo_envelope
-from resonance_engine.features.spec import HarmonySpec, ModalitySpec, RhythmSpec, TimbreSpec
+from resonance_engine.features.spec import HarmonySpec, ModalitySpec, RhythmSpec, SemanticSpec, TimbreSpec
 from resonance_engine.features.timbre import log_mel
 
 if TYPE_CHECKING:
@@ -19,4 +19,5 @@ EXTRACTORS: dict[type[ModalitySpec], Callable[[Spectra, Any], Array]] = {
     TimbreSpec: log_mel,
     HarmonySpec: chroma,
     RhythmSpec: tempo_envelope,
+    SemanticSpec: log_mel,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
 from resonance_engine.errors import ModelError
 from resonance_engine.features.mel import band_edges
@@ -68,12 +68,19 @@ class Framing:
 
     def frames(self, decoding: Decoding) -> int:
         """Frames of one window: centred on the samples 0, hop, 2 hop, ... that lie before its end."""
-        return decoding.samples // self.hop
+        return self.samples(decoding) // self.hop
+
+    def samples(self, decoding: Decoding) -> int:
+        """Samples of one window at this framing's own rate."""
+        return round(self.rate * decoding.seconds)
 
 
 @dataclass(frozen=True)
 class ModalitySpec:
     """One view of the music; each kind adds its own numbers."""
+
+    timed: ClassVar[bool] = True
+    """Whether the last axis of what is measured is time, in frames."""
 
     framing: Framing = Framing()
 
@@ -83,12 +90,17 @@ class ModalitySpec:
 
 
 @dataclass(frozen=True)
-class TimbreSpec(ModalitySpec):
-    """How it sounds: the log-mel spectrogram."""
+class LogMelSpec(ModalitySpec):
+    """A modality whose feature is the log-mel spectrogram, in dB."""
 
     def shape(self, decoding: Decoding) -> tuple[int, ...]:
         """(mel bands, frames)."""
         return self.framing.n_mels, self.framing.frames(decoding)
+
+
+@dataclass(frozen=True)
+class TimbreSpec(LogMelSpec):
+    """How it sounds."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,8 @@ class HarmonySpec(ModalitySpec):
 class RhythmSpec(ModalitySpec):
     """When things happen: how well the onsets match themselves 0 to `lags` - 1 hops later."""
 
+    timed: ClassVar[bool] = False
+
     lags: int = 320
 
     def __post_init__(self) -> None:
@@ -120,10 +134,18 @@ class RhythmSpec(ModalitySpec):
 
 
 @dataclass(frozen=True)
+class SemanticSpec(LogMelSpec):
+    """What kind of music it is: the spectrogram that musicnn learned to tag (Pons & Serra 2019), but in dB."""
+
+    framing: Framing = Framing(rate=16000, n_fft=512, hop=256, n_mels=96)
+
+
+@dataclass(frozen=True)
 class FeatureSpec:
     """All numbers between a file and the encoder; a modality that is None is not measured.
 
-    With `hpss`, harmony listens to the sustained part of the sound alone and rhythm to the percussive part.
+    With `hpss`, harmony listens to the sustained part of the sound alone and rhythm to the percussive part. A framing
+    may have a lower rate than the decoding; the sound is then resampled to it.
     """
 
     decoding: Decoding = Decoding()
@@ -131,13 +153,14 @@ class FeatureSpec:
     timbre: TimbreSpec | None = TimbreSpec()
     harmony: HarmonySpec | None = HarmonySpec()
     rhythm: RhythmSpec | None = RhythmSpec()
+    semantic: SemanticSpec | None = None
 
     def __post_init__(self) -> None:
         _require(bool(self.modalities), "at least one modality is needed")
         for name, spec in self.modalities.items():
             _require(
-                spec.framing.rate == self.decoding.rate,
-                f"{name}: framing.rate must be the decoding's, {self.decoding.rate}, not {spec.framing.rate}",
+                spec.framing.rate <= self.decoding.rate,
+                f"{name}: framing.rate must be at most the decoding's, {self.decoding.rate}, not {spec.framing.rate}",
             )
             _require(min(spec.shape(self.decoding)) >= 1, f"{name}: hop is longer than a window")
 

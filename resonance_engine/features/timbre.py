@@ -1,4 +1,4 @@
-"""Timbre: how it sounds, as the log-mel spectrogram of the full signal."""
+"""How it sounds, as the log-mel spectrogram of the full signal: timbre, and what semantic starts from."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 if TYPE_CHECKING:
     from resonance_engine.features.filters import Array
-    from resonance_engine.features.spec import TimbreSpec
+    from resonance_engine.features.spec import LogMelSpec
     from resonance_engine.features.spectrum import Spectra
 
 # Power of -100 dB, which stands for silence.
 SILENCE = np.float32(1e-10)
 
 
-def log_mel(spectra: Spectra, _: TimbreSpec) -> Array:
+def log_mel(spectra: Spectra, _: LogMelSpec) -> Array:
     """(mel bands, frames) in dB, -100 and up; the reference is fixed, so that louder music stays louder."""
     return 10 * np.log10(np.maximum(spectra.mel, SILENCE)).T

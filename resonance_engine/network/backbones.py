@@ -12,29 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from resonance_engine.network.semantic import SemanticBackbone
+from resonance_engine.network.standardize import Standardize
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DYNAMIC_RANGE_DB = 80.0
 FREQUENCIES = 5  # parts of the spectrum whose patterns are kept apart
-
-
-class Standardize(nn.Module):
-    """Subtract a mean and divide by a deviation per feature band; both are measured on the training set.
-
-    Input and output: (windows, bands, ...).
-    """
-
-    def __init__(self, bands: int, mean: float = 0.0, deviation: float = 1.0) -> None:
-        super().__init__()
-        self.mean: Tensor
-        self.deviation: Tensor
-        self.register_buffer("mean", torch.full((bands,), mean))
-        self.register_buffer("deviation", torch.full((bands,), deviation))
-
-    def forward(self, x: Tensor) -> Tensor:
-        shape = (1, -1) + (1,) * (x.dim() - 2)
-        return (x - self.mean.view(shape)) / self.deviation.view(shape)
 
 
 def moments(x: Tensor) -> Tensor:
@@ -134,6 +119,24 @@ class TimbreBackbone(nn.Module):
         return functional.normalize(self.project(torch.cat([moments(patterns), moments(x)], dim=1)), dim=1)
 
 
+class EnvelopeBackbone(nn.Module):
+    """How it sounds, by the spectral envelope alone: moments over time of log-mel (windows, mels, frames) in dB.
+
+    Level does not count, as in `TimbreBackbone`.
+    """
+
+    def __init__(self, width: int, bands: int) -> None:
+        super().__init__()
+        self.standardize = Standardize(bands, mean=-50.0, deviation=15.0)
+        self.project = nn.Linear(2 * bands, width)
+
+    prepare = staticmethod(TimbreBackbone.prepare)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.standardize(self.prepare(x))
+        return functional.normalize(self.project(moments(x)), dim=1)
+
+
 class HarmonyBackbone(nn.Module):
     """Which notes sound together, in any key: a CNN that wraps around the octave and forgets where it started.
 
@@ -173,9 +176,14 @@ class RhythmBackbone(nn.Module):
         return functional.normalize(self.project(self.layers(self.standardize(x))), dim=1)
 
 
-# Width of the facet, the feature's length along its first axis, and the kind: plain or residual.
+def timbre(width: int, bands: int, kind: str) -> nn.Module:
+    return EnvelopeBackbone(width, bands) if kind == "envelope" else TimbreBackbone(width, bands, kind)
+
+
+# Width of the facet, the feature's length along its first axis, and the kind: plain, residual, or (timbre's) envelope.
 BACKBONES: dict[str, Callable[[int, int, str], nn.Module]] = {
-    "timbre": TimbreBackbone,
+    "timbre": timbre,
     "harmony": HarmonyBackbone,
     "rhythm": RhythmBackbone,
+    "semantic": SemanticBackbone,
 }

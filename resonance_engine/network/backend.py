@@ -22,10 +22,7 @@ class TorchBackend:
     def __init__(self, path: Path) -> None:
         self.network, self.manifest = load_network(path)
 
-    def run(
-        self, features: Mapping[str, NDArray[np.float32]]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    def run(self, features: Mapping[str, NDArray[np.float32]]) -> tuple[NDArray[np.float32], ...]:
         inputs = [torch.from_numpy(np.ascontiguousarray(features[name])) for name in self.manifest.modalities]
         with torch.inference_mode():
-            embedding, facets, gates = self.network(*inputs)
-        return embedding.numpy(), facets.numpy(), gates.numpy()
+            return tuple(output.numpy() for output in self.network(*inputs))

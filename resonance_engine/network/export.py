@@ -18,6 +18,7 @@ from torch import Tensor
 
 from resonance_engine.atomic import write_bytes
 from resonance_engine.errors import ModelError
+from resonance_engine.features.spec import LogMelSpec
 from resonance_engine.manifest import METADATA_KEY, Manifest
 from resonance_engine.network.files import weight_blocks
 
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
     from resonance_engine.network.model import ResonanceNetwork
 
 OPSET = 18  # what the exporter writes natively and onnxruntime 1.20 still reads
-OUTPUTS = ["embedding", "facets", "gates"]
+OUTPUTS, TAGS = ["embedding", "facets", "gates"], "tags"
 MEAN_TOLERANCE, MAXIMUM_TOLERANCE, COSINE_TOLERANCE = 1e-5, 1e-4, 0.9999
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far the exported embeddings are from PyTorch's: mean and maximum error, mean squared error, lowest cosine."""
+    """How far exported numbers are from PyTorch's: mean and largest error, mean squared error, of all outputs together.
+
+    `cosine` is the lowest of the embeddings.
+    """
 
     mae: float
     maximum: float
@@ -63,12 +67,12 @@ class Parity:
 
 
 def example_inputs(manifest: Manifest, windows: int, seed: int = 0) -> tuple[Tensor, ...]:
-    """Random features in the ranges that the front end gives: decibels for timbre, 0 to 1 for the others."""
+    """Random features in the ranges that the front end gives: decibels for log-mel, 0 to 1 for the others."""
     generator = torch.Generator().manual_seed(seed)
     inputs = []
-    for name, spec in manifest.spec.modalities.items():
+    for spec in manifest.spec.modalities.values():
         values = torch.rand(windows, *spec.shape(manifest.spec.decoding), generator=generator)
-        inputs.append(values * 80 - 90 if name == "timbre" else values)
+        inputs.append(values * 80 - 90 if isinstance(spec, LogMelSpec) else values)
     return tuple(inputs)
 
 
@@ -90,7 +94,7 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
                 network,
                 inputs,
                 input_names=list(manifest.modalities),
-                output_names=OUTPUTS,
+                output_names=[*OUTPUTS, TAGS] if manifest.tags else OUTPUTS,
                 opset_version=OPSET,
                 dynamo=True,
                 external_data=False,
@@ -148,14 +152,14 @@ def compare(content: bytes, network: ResonanceNetwork, inputs: tuple[Tensor, ...
     """Parity of all outputs of an ONNX model with the network's, on the same inputs."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     feed = {node.name: x.numpy() for node, x in zip(session.get_inputs(), inputs, strict=True)}
-    exported: list[NDArray[np.float32]] = session.run(OUTPUTS, feed)
+    exported: list[NDArray[np.float32]] = session.run([node.name for node in session.get_outputs()], feed)
     with torch.inference_mode():
         expected = [output.numpy() for output in network(*inputs)]
     return parity(exported, expected)
 
 
 def parity(exported: Sequence[NDArray[np.float32]], expected: Sequence[NDArray[np.float32]]) -> Parity:
-    """How far embeddings, facets and gates, in this order, are from those expected."""
+    """How far a model's outputs, the embeddings first, are from those expected."""
     errors = np.concatenate([(a - b).ravel() for a, b in zip(exported, expected, strict=True)])
     return Parity(
         mae=float(np.abs(errors).mean()),

@@ -51,6 +51,11 @@ def load_network(path: Path) -> tuple[ResonanceNetwork, Manifest]:
     try:
         network = ResonanceNetwork.from_manifest(manifest)
         network.load_state_dict(tensors)
+    except ValueError as error:
+        raise ModelError(
+            f"{printable(path)} describes a network that cannot be built: {error}. Update Resonance if the model is "
+            "newer than it, or train or install the model again."
+        ) from error
     except RuntimeError as error:
         raise ModelError(
             f"{printable(path)} holds the weights of another network; train or install the model again."

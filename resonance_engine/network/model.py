@@ -1,4 +1,4 @@
-"""The whole network: features of each modality -> embedding, facets, gates."""
+"""The whole network: features of each modality -> embedding, facets, gates and, where it has them, tags."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch.nn import functional
 from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.network.backbones import BACKBONES
 from resonance_engine.network.fusion import FUSIONS
+from resonance_engine.network.musicnn import TAGS
+from resonance_engine.network.semantic import SemanticBackbone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 class ResonanceNetwork(nn.Module):
     """Features of some windows -> what they sound like.
 
-    Inputs are positional, one array per modality in the spec's order: timbre (windows, bands, frames), harmony
-    (windows, bins, frames), rhythm (windows, lags). Outputs: `embedding` (windows, dimensions) and `facets`
-    (windows, modalities, dimensions), all of unit length, and `gates` (windows, modalities), summing to one.
+    Inputs are positional, one array (windows, ...) per modality in the spec's order, each of the shape that the
+    modality's spec gives. Outputs: `embedding` (windows, dimensions) and `facets` (windows, modalities, dimensions),
+    all of unit length, `gates` (windows, modalities), summing to one, and of a network with tags also `tags` (windows,
+    tags), each a probability of its own.
     """
 
     def __init__(
@@ -34,16 +37,22 @@ class ResonanceNetwork(nn.Module):
         spec: FeatureSpec | None = None,
         backbones: Mapping[str, str] | None = None,
         metric: bool = False,
+        tags: int = 0,
     ) -> None:
         """A network with random weights for features as `spec` (by default the default one) measures them.
 
         `backbones` says of which kind a modality's backbone is, "plain" or "residual"; plain where it says nothing.
-        With `metric`, a linear map, at first the identity, follows the fusion.
+        With `metric`, a linear map, at first the identity, follows the fusion. `tags` is 0, or how many the semantic
+        network gives; ValueError where it gives another number.
         """
         super().__init__()
+        if tags and "semantic" not in modalities:
+            raise ValueError("its tags need the semantic modality, which it does not hear")
+        if tags not in (0, TAGS):
+            raise ValueError(f"its tags should be {TAGS}, as many as the semantic network gives, not {tags}")
         measured = spec or FeatureSpec()
         lengths = {name: each.shape(measured.decoding)[0] for name, each in measured.modalities.items()}
-        self.modalities = modalities
+        self.modalities, self.tags = modalities, tags
         kinds = backbones or {}
         self.backbones = nn.ModuleDict(
             {name: BACKBONES[name](dimensions, lengths[name], kinds.get(name, "plain")) for name in modalities}
@@ -56,7 +65,7 @@ class ResonanceNetwork(nn.Module):
     @classmethod
     def from_manifest(cls, manifest: Manifest) -> ResonanceNetwork:
         shapes = (manifest.modalities, manifest.fusion, manifest.dimensions, manifest.spec, manifest.backbones)
-        return cls(*shapes, metric=manifest.metric)
+        return cls(*shapes, metric=manifest.metric, tags=len(manifest.tags))
 
     def transform(self, matrix: Tensor) -> None:
         """Apply a linear map (dimensions, dimensions) to all embeddings from now on, after those applied before."""
@@ -66,11 +75,19 @@ class ResonanceNetwork(nn.Module):
         else:
             self.metric.weight.data = matrix @ self.metric.weight.data
 
-    def forward(self, *features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        facets = torch.stack(
-            [self.backbones[name](x) for name, x in zip(self.modalities, features, strict=True)], dim=1
-        )
+    def forward(self, *features: Tensor) -> tuple[Tensor, ...]:
+        each_facet: list[Tensor] = []
+        tags: list[Tensor] = []
+        for name, x in zip(self.modalities, features, strict=True):
+            backbone = self.backbones[name]
+            if self.tags and isinstance(backbone, SemanticBackbone):
+                pooled, probabilities = backbone.heard(x)
+                each_facet.append(backbone.facet(pooled))
+                tags.append(probabilities)
+            else:
+                each_facet.append(backbone(x))
+        facets = torch.stack(each_facet, dim=1)
         embedding, gates = self.fusion(facets)
         if self.metric is not None:
             embedding = functional.normalize(self.metric(embedding), dim=1)
-        return embedding, facets, gates
+        return embedding, facets, gates, *tags

@@ -79,11 +79,15 @@ class Tempo:
 
 @dataclass(frozen=True)
 class Features:
-    """What is measured: log-mel bands, pitch classes of an octave, lags of the tempo envelope."""
+    """What is measured: log-mel bands, pitch classes of an octave, lags of the tempo envelope.
+
+    `semantic` adds what a network of musicnn's kind listens to, which is the same whatever the other settings are.
+    """
 
     mel: Mel = field(default_factory=Mel)
     chroma: Chroma = field(default_factory=Chroma)
     tempo: Tempo = field(default_factory=Tempo)
+    semantic: bool = False
 
 
 Backbone = Literal["plain", "residual"]
@@ -206,7 +210,15 @@ class Config:
     def spec(self) -> FeatureSpec:
         """The front end that these settings describe."""
         # Whoever only starts processes that compute, or only shows help, need not load scipy.
-        from resonance_engine.features.spec import Decoding, FeatureSpec, Framing, HarmonySpec, RhythmSpec, TimbreSpec
+        from resonance_engine.features.spec import (
+            Decoding,
+            FeatureSpec,
+            Framing,
+            HarmonySpec,
+            RhythmSpec,
+            SemanticSpec,
+            TimbreSpec,
+        )
 
         mel, segment = self.features.mel, self.data.segment
         framing = Framing(
@@ -221,4 +233,5 @@ class Config:
             timbre=TimbreSpec(framing),
             harmony=HarmonySpec(framing, self.features.chroma.bins),
             rhythm=RhythmSpec(framing, self.features.tempo.win),
+            semantic=SemanticSpec() if self.features.semantic else None,
         )

@@ -50,16 +50,16 @@ def test_a_second_model_takes_the_first_one_s_place(songs: Home, tmp_path: Path)
     home = with_own(songs.clone(tmp_path / "home"))
     before = home.library.read_bytes()
     listed = [line.split()[:2] for line in home.beet("resonance", "model", "list")]
-    assert listed == [["name", "model"], ["default", "soundtrack"], ["own", "tiny"]]
+    assert listed == [["name", "model"], ["default", "resonance"], ["own", "tiny"]]
     shipped = home.beet("similar", "title:song 3")
     lines = home.beet("resonance", "model", "use", "own")
     assert (lines[0].startswith("6 tracks analysed in "), lines[1:]) == (True, ["tiny 1 is in use now"])
-    assert embedded(home) == {"soundtrack": 6, "tiny": 6}
+    assert embedded(home) == {"resonance": 6, "tiny": 6}
     assert home.beet("similar", "title:song 3") != shipped
-    assert home.beet("resonance", "model", "use", "default")[-1] == "soundtrack 1 is in use now"
+    assert home.beet("resonance", "model", "use", "default")[-1] == "resonance 2 is in use now"
     assert home.beet("similar", "title:song 3") == shipped
     assert home.beet("resonance", "model", "remove", "own", "--yes") == ["own was removed"]
-    assert embedded(home) == {"soundtrack": 6}
+    assert embedded(home) == {"resonance": 6}
     assert not (home.path / "resonance-models").exists()
     assert home.library.read_bytes() == before
 
@@ -87,13 +87,13 @@ def test_a_killed_change_of_models_goes_on_where_it_was(tmp_path: Path) -> None:
         while process.poll() is None and not embedded(home).get("tiny"):
             time.sleep(0.02)
         process.kill()
-    assert embedded(home)["soundtrack"] == total
+    assert embedded(home)["resonance"] == total
     kept = embedded(home)["tiny"]
     assert 0 < kept <= total
     home.beet("import", "-s", str(song(tmp_path / "new.flac", "Newcomer", 40)))
     assert len(home.beet("similar", "title:newcomer")) == total
     if kept < total:
-        assert embedded(home) == {"soundtrack": total + 1, "tiny": kept + 1}
+        assert embedded(home) == {"resonance": total + 1, "tiny": kept + 1}
         assert home.beet("resonance", "analyze")[-1] == "tiny 1 is in use now"
     assert embedded(home)["tiny"] == total + 1
     home.assert_known(total + 1)

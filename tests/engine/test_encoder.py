@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from resonance_engine.errors import ModelError
 from resonance_engine.features import FRONT_END_VERSION
 from resonance_engine.manifest import METADATA_KEY
 from tests import golden
-from tests.tiny_models import MANIFEST, SPEC, features, onnx_model, other_decoding
+from tests.tiny_models import MANIFEST, SPEC, TAGGED, features, onnx_model, other_decoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +104,11 @@ def truncated() -> bytes:
     return whole[: len(whole) // 2]
 
 
+def tagged(names: tuple[str, ...]) -> bytes:
+    """A model of 50 tags with names for these."""
+    return onnx_model(TAGGED, metadata={METADATA_KEY: replace(TAGGED, tags=names).sealed([b"0"]).to_json()})
+
+
 def with_manifest(**changes: object) -> bytes:
     document = {**json.loads(MANIFEST.sealed([b"0"]).to_json()), **changes}
     return onnx_model(metadata={METADATA_KEY: json.dumps(document)})
@@ -128,6 +134,14 @@ def with_manifest(**changes: object) -> bytes:
         ),
         pytest.param(
             lambda: onnx_model(outputs=("embedding", "gates")), "it should have embedding, facets", id="no facets"
+        ),
+        pytest.param(
+            lambda: onnx_model(TAGGED, outputs=("embedding", "facets", "gates")),
+            "it should have embedding, facets, gates, tags",
+            id="no tags",
+        ),
+        pytest.param(
+            lambda: tagged(TAGGED.tags[:-1]), "tags should have the shape (windows, 49)", id="more tags than names"
         ),
     ],
 )
@@ -173,6 +187,44 @@ def test_an_embedding_is_the_mean_of_the_windows(model: Path, count: int) -> Non
         assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
     assert list(heard.facets) == list(heard.gates) == list(SPEC.modalities)
     assert sum(heard.gates.values()) == pytest.approx(1.0, abs=1e-6)
+
+
+class TestTags:
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        path = tmp_path / "tagged.onnx"
+        path.write_bytes(onnx_model(TAGGED))
+        return path
+
+    @pytest.mark.parametrize("count", [1, BATCH + 3])
+    def test_they_are_the_means_over_the_windows_by_name(self, path: Path, count: int) -> None:
+        heard = Encoder(path).embed(features(count, spec=TAGGED.spec))
+        *_, tags = OnnxBackend(path).run(features(count, spec=TAGGED.spec))
+        assert tags.shape == (count, 50)
+        assert list(heard.tags) == list(TAGGED.tags)
+        np.testing.assert_allclose(list(heard.tags.values()), tags.mean(axis=0), atol=1e-6)
+        assert {type(probability) for probability in heard.tags.values()} == {float}
+        assert max(heard.tags.values()) - min(heard.tags.values()) > 0.1
+
+    def test_a_model_of_a_fixed_batch_gives_them_too(self, tmp_path: Path, path: Path) -> None:
+        fixed = tmp_path / "fixed.onnx"
+        fixed.write_bytes(onnx_model(TAGGED, batch=3))
+        inputs = features(4, spec=TAGGED.spec)
+        assert Encoder(fixed).embed(inputs).tags == pytest.approx(Encoder(path).embed(inputs).tags, abs=1e-6)
+
+    def test_a_model_without_any_gives_none(self, model: Path) -> None:
+        assert Encoder(model).embed(features(2)).tags == {}
+
+    @pytest.mark.parametrize("likelihood", [1.5, -1.0, float("nan")])
+    def test_what_are_no_probabilities_are_not_believed(self, tmp_path: Path, likelihood: float) -> None:
+        path = tmp_path / "sure.onnx"
+        path.write_bytes(onnx_model(TAGGED, likelihood=likelihood))
+        with pytest.raises(ModelError, match="tags that the model tiny gives are no probabilities"):
+            Encoder(path).embed(features(2, spec=TAGGED.spec))
+
+    def test_the_rounding_of_a_quantised_model_is_taken_back(self, path: Path) -> None:
+        found = Encoder(path).probabilities(np.linspace(-1e-4, 1 + 1e-4, 50, dtype=np.float32))
+        assert (min(found.values()), max(found.values())) == (0, 1)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 2 * BATCH + 1])

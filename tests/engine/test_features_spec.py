@@ -22,6 +22,7 @@ from resonance_engine.features.spec import (
     HarmonySpec,
     ModalitySpec,
     RhythmSpec,
+    SemanticSpec,
     TimbreSpec,
 )
 from tests.signals import hiss
@@ -43,6 +44,7 @@ specs = st.builds(
     timbre=st.builds(TimbreSpec, framings),
     harmony=st.none() | st.builds(HarmonySpec, framings, bins=st.sampled_from([12, 24, 36])),
     rhythm=st.none() | st.builds(RhythmSpec, framings, lags=st.integers(16, 640)),
+    semantic=st.none() | st.just(SemanticSpec()) | st.builds(SemanticSpec, framings),
 )
 
 
@@ -116,11 +118,11 @@ def changed(path: str, value: object) -> str:
         (changed("decoding.hop_seconds", 0), "hop_seconds must be above 0"),
         (changed("decoding.windows", 0), "windows must be 1 to 1000, not 0"),
         (changed("decoding", None), "decoding must be an object, not null"),
-        (changed("decoding.rate", 22050), "timbre: framing.rate must be the decoding's, 22050, not 44100"),
+        (changed("decoding.rate", 22050), "timbre: framing.rate must be at most the decoding's, 22050, not 44100"),
         (changed("decoding.seconds", 0.001), "timbre: hop is longer than a window"),
         (changed("modalities", {}), "at least one modality"),
         (changed("modalities", ["timbre"]), "modalities must be an object"),
-        (changed("modalities.smell", {}), "unknown modality smell (known: timbre, harmony, rhythm)"),
+        (changed("modalities.smell", {}), "unknown modality smell (known: timbre, harmony, rhythm, semantic)"),
         (changed("modalities.timbre.bins", 3), "modalities.timbre has the unknown key bins"),
         (changed("modalities.harmony.bins", 25), "modalities.harmony: bins must be a multiple of 12"),
         (changed("modalities.rhythm.lags", 1), "modalities.rhythm: lags must be 16 to 4096, not 1"),
@@ -142,7 +144,7 @@ PATCHED = Framing(n_fft=1024, hop=512, n_mels=96)
 
 
 @dataclass(frozen=True)
-class SemanticSpec(ModalitySpec):
+class TextureSpec(ModalitySpec):
     """A modality with a front end of its own."""
 
     framing: Framing = PATCHED
@@ -154,32 +156,32 @@ class SemanticSpec(ModalitySpec):
 
 @dataclass(frozen=True)
 class WiderSpec(FeatureSpec):
-    semantic: SemanticSpec | None = SemanticSpec()
+    texture: TextureSpec | None = TextureSpec()
 
 
-def patches(spectra: Spectra, spec: SemanticSpec) -> Array:
+def patches(spectra: Spectra, spec: TextureSpec) -> Array:
     length = len(spectra.mel) // spec.patches
     cut = spectra.mel[: spec.patches * length].reshape(spec.patches, length, spec.framing.n_mels)
     return np.log1p(cut).transpose(0, 2, 1)
 
 
 def test_a_new_modality_is_a_spec_an_extractor_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EXTRACTORS, SemanticSpec, patches)
+    monkeypatch.setitem(EXTRACTORS, TextureSpec, patches)
     wider = WiderSpec(Decoding(seconds=2.0))
     assert WiderSpec.from_json(wider.to_json()) == wider
-    with pytest.raises(ModelError, match="unknown modality semantic"):
+    with pytest.raises(ModelError, match="unknown modality texture"):
         FeatureSpec.from_json(wider.to_json())
 
     windows = hiss(seconds=2.0)[np.newaxis]
     features = FrontEnd(wider)(windows)
-    assert features["semantic"].shape == (1, 3, 96, 57)
-    assert features["semantic"].min() > 0
+    assert features["texture"].shape == (1, 3, 96, 57)
+    assert features["texture"].min() > 0
     usual = FrontEnd(FeatureSpec(wider.decoding))(windows)
     assert all(np.array_equal(features[name], usual[name]) for name in usual)
 
 
-def test_every_modality_of_the_default_spec_has_an_extractor() -> None:
-    assert set(EXTRACTORS) == {type(spec) for spec in DEFAULT.modalities.values()}
+def test_every_modality_has_an_extractor() -> None:
+    assert set(EXTRACTORS) == {type(spec) for spec in replace(DEFAULT, semantic=SemanticSpec()).modalities.values()}
 
 
 def test_modalities_may_differ_in_framing() -> None:

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import ModelError
-from resonance_engine.features.spec import Decoding, FeatureSpec
+from resonance_engine.features.spec import Decoding, FeatureSpec, SemanticSpec
 from resonance_engine.manifest import BACKBONE_KINDS, FORMAT, FUSION_MODES, METADATA_KEY, Manifest, read_manifest
 
-MANIFEST = Manifest("soundtrack", "1", "MIT", FeatureSpec(), 1, tags=("calm", "loud")).sealed([b"weights"])
+SPEC = FeatureSpec(semantic=SemanticSpec())
+MANIFEST = Manifest("soundtrack", "1", "MIT", SPEC, 1, tags=("calm", "loud")).sealed([b"weights"])
 
 
 def read(text: str, front_end: int = 1) -> Manifest:
@@ -29,7 +30,7 @@ def changed(**values: Any) -> str:
     name=st.text(),
     version=st.text(),
     dimensions=st.integers(1, 4096),
-    tags=st.lists(st.text()),
+    tags=st.lists(st.text(), unique=True),
     fusion=st.sampled_from(FUSION_MODES),
     backbones=st.dictionaries(st.sampled_from(MANIFEST.modalities), st.sampled_from(BACKBONE_KINDS)),
     metric=st.booleans(),
@@ -65,7 +66,7 @@ def test_a_later_field_is_ignored() -> None:
 
 
 def test_modalities_are_in_the_order_of_the_network() -> None:
-    assert read(MANIFEST.to_json()).modalities == ("timbre", "harmony", "rhythm")
+    assert read(MANIFEST.to_json()).modalities == ("timbre", "harmony", "rhythm", "semantic")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,8 @@ def test_modalities_are_in_the_order_of_the_network() -> None:
         (changed(front_end=True), "its front_end should be a whole number, not true"),
         (changed(tags="calm"), "its tags should be a list"),
         (changed(tags=[1]), "its tags should be texts"),
+        (changed(tags=["calm", "calm"]), "its tags should differ from each other"),
+        (changed(spec=json.loads(FeatureSpec().to_json())), "has tags and does not hear the semantic modality"),
         (changed(backbones=["residual"]), "its backbones should be an object of texts"),
         (changed(metric=1), "its metric should be true or false, not 1"),
         (changed(backbones={"timbre": 1}), "its backbones should be an object of texts"),

@@ -16,7 +16,7 @@ from resonance_engine.features import FrontEnd
 from resonance_engine.worker import ModelDescription, Worker, environment
 from tests.audio_files import tune, write_audio
 from tests.stand_in_workers import pid, unwanted, wanted
-from tests.tiny_models import MANIFEST, SPEC, onnx_model
+from tests.tiny_models import MANIFEST, SPEC, TAGGED, onnx_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +66,16 @@ class TestRealChild:
         assert heard.attributes["duration"] == pytest.approx(4.0, abs=0.1)
         assert heard.attributes.keys() >= {"tempo", "key", "energy", "brightness", "short"}
         assert heard.extractor
+
+    def test_it_hears_the_tags_of_a_model_that_has_some(self, music: Path, tmp_path: Path) -> None:
+        path = tmp_path / "tagged.onnx"
+        path.write_bytes(onnx_model(TAGGED))
+        with Worker(path) as worker:
+            heard = worker.listen(music, wanted)
+        windows = read_windows(music, TAGGED.spec.decoding).windows
+        assert heard.embedding is not None
+        assert heard.embedding.tags == pytest.approx(Encoder(path).embed(FrontEnd(TAGGED.spec)(windows)).tags, abs=1e-5)
+        assert len(heard.embedding.tags) == 50
 
     def test_a_known_sound_is_only_identified(self, real: Worker, music: Path) -> None:
         asked: list[bytes] = []

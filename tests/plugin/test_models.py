@@ -25,7 +25,7 @@ class TestList(Shelf):
         self.stopped_at(patience=2)
         assert self.beet("resonance", "model", "list") == [
             "name     model            tracks  size",
-            "default  fake 1 (fake)    5 of 5  5.4 MB  in use",
+            "default  fake 1 (fake)    5 of 5  8.7 MB  in use",
             "own      own 1 (own)      2 of 5  0.7 MB  being prepared",
             "own-2    own-2 1 (own-2)  0 of 5  0.7 MB",
         ]

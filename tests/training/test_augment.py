@@ -25,16 +25,17 @@ if TYPE_CHECKING:
 
 OFF = Augment(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
 ALL = Augment(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3)
-TIMBRE, HARMONY, RHYTHM = "timbre", "harmony", "rhythm"
+TIMBRE, HARMONY, RHYTHM, SEMANTIC = "timbre", "harmony", "rhythm", "semantic"
+MELS = {TIMBRE, SEMANTIC}
 CHANGES = [
-    ("gain_db", 6, {TIMBRE}),
-    ("tilt_db", 6, {TIMBRE}),
-    ("curve_db", 3, {TIMBRE}),
-    ("band_mask", 0.3, {TIMBRE}),
-    ("time_mask", 0.3, {TIMBRE}),
-    ("pitch_semitones", 0.5, {TIMBRE, HARMONY}),
-    ("tempo_percent", 3, {TIMBRE, HARMONY, RHYTHM}),
-    ("mix", 0.3, {TIMBRE, HARMONY, RHYTHM}),
+    ("gain_db", 6, MELS),
+    ("tilt_db", 6, MELS),
+    ("curve_db", 3, MELS),
+    ("band_mask", 0.3, MELS),
+    ("time_mask", 0.3, MELS),
+    ("pitch_semitones", 0.5, {*MELS, HARMONY}),
+    ("tempo_percent", 3, {*MELS, HARMONY, RHYTHM}),
+    ("mix", 0.3, {*MELS, HARMONY, RHYTHM}),
     ("codec", 1, {TIMBRE}),
     ("chroma_noise", 0.05, {HARMONY}),
     ("rhythm_noise", 0.05, {RHYTHM}),
@@ -47,10 +48,11 @@ def rngs(count: int, seed: int = 0) -> list[np.random.Generator]:
 
 def features(windows: int = 6, seed: int = 1) -> dict[str, NDArray[np.float32]]:
     random = np.random.default_rng(seed)
-    shapes = {TIMBRE: (windows, 20, 50), HARMONY: (windows, 12, 50), RHYTHM: (windows, 32)}
+    shapes = {TIMBRE: (windows, 20, 50), HARMONY: (windows, 12, 50), RHYTHM: (windows, 32), SEMANTIC: (windows, 12, 62)}
     made = {name: random.random(shape, np.float32) for name, shape in shapes.items()}
     made[RHYTHM][:, 0] = 1
-    return {**made, TIMBRE: 80 * made[TIMBRE] - 90, HARMONY: made[HARMONY] / made[HARMONY].max(axis=1, keepdims=True)}
+    made[HARMONY] /= made[HARMONY].max(axis=1, keepdims=True)
+    return {name: 80 * values - 90 if name in MELS else values for name, values in made.items()}
 
 
 def view(augment: Augment, windows: int = 6, seed: int = 0) -> dict[str, NDArray[np.float32]]:
@@ -129,18 +131,19 @@ SETTINGS = st.builds(
 @given(SETTINGS, st.integers(0, 1000))
 def test_whatever_the_settings_features_stay_in_their_range(augment: Augment, seed: int) -> None:
     changed = view(augment, windows=2, seed=seed)
-    assert changed[TIMBRE].min() >= -100.001
-    assert np.isfinite(changed[TIMBRE]).all()
+    for name in MELS:
+        assert changed[name].min() >= -100.001
+        assert np.isfinite(changed[name]).all()
     for name in (HARMONY, RHYTHM):
         assert 0 <= changed[name].min() <= changed[name].max() <= 1
 
 
-@given(st.sampled_from([TIMBRE, HARMONY, RHYTHM]), st.integers(0, 1000))
+@given(st.sampled_from([TIMBRE, HARMONY, RHYTHM, SEMANTIC]), st.integers(0, 1000))
 def test_silence_gives_no_nan(name: str, seed: int) -> None:
-    silence = {name: np.full_like(values, -100 if name == TIMBRE else 0) for name, values in features(2).items()}
+    silence = {name: np.full_like(values, -100 if name in MELS else 0) for name, values in features(2).items()}
     changed = augmented(silence, replace(ALL, chroma_noise=0, rhythm_noise=0), rngs(2, seed), silence)
     assert np.isfinite(changed[name]).all()
-    if name != TIMBRE:
+    if name not in MELS:
         assert not changed[name].any()
 
 

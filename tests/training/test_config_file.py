@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.errors import ConfigError
+from resonance_engine.features.spec import FeatureSpec, SemanticSpec
 from resonance_engine.training.config import Config
 from resonance_engine.training.settings.config_file import changed, flat, read_config, to_yaml
 from resonance_engine.training.settings.limits import CHOICES, KINDS, LIMITS
@@ -74,6 +75,11 @@ def test_a_file_changes_what_it_names_and_the_command_line_has_the_last_word(tmp
     expected = {"train.epochs": 30, "train.early_stopping.patience": 3, "train.lr": 2e-5, "fusion.mode": "gated_concat"}
     expected |= {"data.root": "2024", "train.use_amp": False}
     assert flat(config) == flat(Config()) | expected
+
+
+def test_semantic_is_heard_where_it_is_switched_on() -> None:
+    assert Config().spec == FeatureSpec()
+    assert read_config(None, ["features.semantic=yes"]).spec == FeatureSpec(semantic=SemanticSpec())
 
 
 def test_quick_yaml_and_an_empty_file_are_understood(tmp_path: Path) -> None:
@@ -161,6 +167,10 @@ def test_an_override_that_cannot_be(override: str, sentence: str) -> None:
         (
             ["features.mel.sr=31000", "features.mel.n_mels=500"],
             "features.mel.n_mels must be less than 500 where features.mel.sr is 31000, or some bands",
+        ),
+        (
+            ["features.mel.sr=12000", "features.semantic=on"],
+            "features.mel.sr must be at least 16000 where features.semantic is true, not 12000.",
         ),
     ],
 )

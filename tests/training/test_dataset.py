@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.errors import CacheError
-from resonance_engine.features.spec import FeatureSpec, Framing
+from resonance_engine.features.spec import FeatureSpec, Framing, RhythmSpec, SemanticSpec
 from resonance_engine.training.config import AudioAugment, Augment
 from resonance_engine.training.features import dataset as dataset_module
 from resonance_engine.training.features import extractor
@@ -39,6 +39,7 @@ KEYS = tuple(bytes([song]) * 16 for song in range(5))
 SONGS = ("0", "1", "2", "3", "4")
 GROUPS = ("b", "a", "b", "c", "a")
 FRAMES = 50
+SEMANTIC = SemanticSpec(Framing(rate=8000, n_fft=256, hop=128, n_mels=16))
 MAKER = "a stand-in 1"
 
 
@@ -163,18 +164,59 @@ class TestEpoch:
         (batch,) = windows.epoch(5, 2, 300, OFF, 0, 0)
         assert batch.features["timbre"].shape[-1] == FRAMES
 
-    def test_modalities_of_different_framings_are_refused(self) -> None:
-        assert SPEC.harmony is not None
-        other = replace(SPEC, harmony=replace(SPEC.harmony, framing=Framing(rate=8000, n_fft=512, hop=320, n_mels=20)))
-        windows = WindowSet(filled(RamCache(other)), KEYS, SONGS, GROUPS)
-        with pytest.raises(ValueError, match="different framings"):
-            next(windows.epoch(5, 2, 3, OFF, 0, 0))
-
     def test_a_set_without_timed_features(self) -> None:
         windows = WindowSet(filled(RamCache(replace(SPEC, timbre=None, harmony=None))), KEYS, SONGS, GROUPS)
         (batch,) = windows.epoch(5, 2, 3, OFF, 0, 0)
         assert batch.features["rhythm"].shape == (10, 32)
         assert list(batch.features) == ["rhythm"]
+
+
+class TestFramings:
+    """Modalities of different framings: 50 frames a second, and 62.5 of semantic, of which a window of 1 s has 62."""
+
+    def batches(self, spec: FeatureSpec, frames: int, augment: Augment = OFF) -> dict[str, torch.Tensor]:
+        windows = WindowSet(filled(RamCache(spec)), KEYS, SONGS, GROUPS)
+        batches = [batch for epoch in range(6) for batch in windows.epoch(5, 20, frames, augment, 0, epoch)]
+        return {name: torch.cat([batch.features[name] for batch in batches]) for name in spec.modalities}
+
+    @pytest.mark.parametrize(("frames", "semantic_frames"), [(1, 1), (4, 5), (33, 41), (45, 56), (50, 62), (300, 62)])
+    def test_they_are_cut_at_the_same_time(self, frames: int, semantic_frames: int) -> None:
+        cut = self.batches(replace(SPEC, semantic=SEMANTIC), frames)
+        assert cut["semantic"].shape == (600, 16, semantic_frames)
+        timbre, semantic = (cut[name][:, 0] - cut["rhythm"][:, :1] for name in ("timbre", "semantic"))
+        # Their first and last frames, in seconds, are half a frame of the coarser one apart at most.
+        for edge in (0, -1):
+            assert (timbre[:, edge] / 50 - semantic[:, edge] / 62.5).abs().max() <= 0.02
+        assert set(timbre[:, 0].tolist()) == set(range(max(1, 51 - frames)))
+        torch.testing.assert_close(semantic[:, 1:] - semantic[:, :-1], torch.ones(600, semantic_frames - 1))
+
+    def test_a_further_modality_changes_nothing_that_the_others_get(self) -> None:
+        augment = Augment(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3, codec=0.5)
+        made = []
+        for spec in (SPEC, replace(SPEC, semantic=SEMANTIC)):
+            cache = RamCache(spec)
+            for song, key in enumerate(KEYS):
+                cache.put(key, {name: values / 10 - 60 for name, values in telling(song, 2, spec).items()})
+            made.append(list(WindowSet(cache, KEYS, SONGS, GROUPS).epoch(5, 4, 20, augment, 0, 0)))
+        for usual, wider in zip(*made, strict=True):
+            for name, values in usual.features.items():
+                assert values.isfinite().all()
+                assert torch.equal(values, wider.features[name])
+
+    @pytest.mark.parametrize("rhythm", [None, SPEC.rhythm])
+    def test_semantic_needs_no_timbre(self, rhythm: RhythmSpec | None) -> None:
+        cut = self.batches(replace(SPEC, timbre=None, harmony=None, rhythm=rhythm, semantic=SEMANTIC), 20)
+        frames = 20 if rhythm is None else 25  # counted by the first modality's framing
+        assert cut["semantic"].shape == (600, 16, frames)
+        assert len(set(cut["semantic"][:, 0, 0].tolist())) > 100
+
+    def test_different_framings_of_the_usual_modalities(self) -> None:
+        assert SPEC.harmony is not None
+        coarse = Framing(rate=8000, n_fft=512, hop=320, n_mels=20)
+        cut = self.batches(replace(SPEC, harmony=replace(SPEC.harmony, framing=coarse)), 20)
+        assert cut["harmony"].shape == (600, 12, 10)
+        timbre, harmony = (cut[name][:, 0, 0] - cut["rhythm"][:, 0] for name in ("timbre", "harmony"))
+        assert torch.equal(harmony, (timbre / 2).round())
 
 
 class TestRandomness:
@@ -258,8 +300,8 @@ class TestMixing:
     ) -> None:
         seen: list[tuple[list[int], list[int]]] = []
 
-        def spy(features: Any, augment: Augment, rngs: Any, others: Any, rate: int) -> Any:  # noqa: ARG001 - the contract
-            assert rate == SPEC.decoding.rate
+        def spy(features: Any, augment: Augment, rngs: Any, others: Any, mel_rates: Any) -> Any:  # noqa: ARG001 - the contract
+            assert mel_rates == {"timbre": SPEC.decoding.rate}
             assert {name: x.shape for name, x in others.items()} == {name: x.shape for name, x in features.items()}
             seen.append(tuple((x["rhythm"][:, 0] // 100).astype(int).tolist() for x in (features, others)))  # type: ignore[arg-type]
             return features
@@ -271,7 +313,7 @@ class TestMixing:
         assert pairs == {(a, b) for a in range(5) for b in range(5) if a != b}
 
     def test_without_mixing_nothing_is_read_for_it(self, windows: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
-        def spy(features: Any, augment: Augment, rngs: Any, others: Any, rate: int) -> Any:  # noqa: ARG001 - the contract
+        def spy(features: Any, augment: Augment, rngs: Any, others: Any, mel_rates: Any) -> Any:  # noqa: ARG001 - the contract
             assert others is None
             return features
 

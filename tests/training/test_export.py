@@ -16,18 +16,22 @@ import torch
 
 from resonance_engine.encoder import Encoder
 from resonance_engine.errors import ModelError
-from resonance_engine.features.spec import FeatureSpec
+from resonance_engine.features.spec import FeatureSpec, SemanticSpec
 from resonance_engine.manifest import METADATA_KEY
 from resonance_engine.network import export as export_module
 from resonance_engine.network.export import Parity, compare, example_inputs, export_onnx
 from resonance_engine.network.files import load_network, save_network
-from tests.tiny_models import MANIFEST, features
-from tests.tiny_networks import Exported, tiny_network
+from resonance_engine.network.semantic import SemanticBackbone
+from resonance_engine.training.results.parity import compared
+from tests.tiny_models import MANIFEST, TAGGED, features
+from tests.tiny_networks import Exported, export, tiny_network
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FUSIONS = ("gated_add", "gated_concat", "cross_attention")
+# Fewer modalities are exported faster.
+LIGHT = replace(TAGGED, spec=replace(TAGGED.spec, timbre=None, harmony=None))
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
@@ -112,13 +116,76 @@ def test_each_tolerance_counts(wrong: dict[str, float]) -> None:
 
 
 def test_example_inputs_are_in_the_ranges_of_the_front_end() -> None:
-    timbre, harmony, rhythm = example_inputs(replace(MANIFEST, spec=FeatureSpec()), 2)
+    spec = FeatureSpec(semantic=SemanticSpec())
+    timbre, harmony, rhythm, semantic = example_inputs(replace(MANIFEST, spec=spec), 2)
     assert (timbre.shape, harmony.shape, rhythm.shape) == ((2, 160, 900), (2, 24, 900), (2, 320))
-    assert -90 <= float(timbre.min()) < -80
-    assert -20 < float(timbre.max()) <= -10
+    assert semantic.shape == (2, 96, 1125)
+    for log_mel in (timbre, semantic):
+        assert -90 <= float(log_mel.min()) < -80
+        assert -20 < float(log_mel.max()) <= -10
     for values in (harmony, rhythm):
         assert 0 <= float(values.min()) < 0.1
         assert 0.9 < float(values.max()) <= 1
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    return export(tmp_path_factory.mktemp("tagged"), "gated_add", None, manifest=LIGHT)
+
+
+class TestTags:
+    """A network whose manifest names tags."""
+
+    @pytest.mark.parametrize("count", [1, 2, 5])
+    def test_both_backends_hear_the_same(self, tagged: Exported, count: int) -> None:
+        inputs = features(count, seed=count, spec=LIGHT.spec)
+        first, second = Encoder(tagged.weights).embed(inputs), Encoder(tagged.onnx).embed(inputs)
+        np.testing.assert_allclose(second.windows, first.windows, atol=1e-4)
+        for name, facet in first.facets.items():
+            np.testing.assert_allclose(second.facets[name], facet, atol=1e-4)
+        assert second.tags == pytest.approx(first.tags, abs=1e-4)
+        assert list(second.tags) == list(LIGHT.tags)
+        # Or the comparison would say nothing.
+        assert max(first.tags.values()) - min(first.tags.values()) > 1e-3
+
+    def test_the_tags_were_compared_too(self, tagged: Exported) -> None:
+        assert tagged.parity.holds
+        network = tiny_network(manifest=LIGHT)
+        backbone = network.backbones["semantic"]
+        assert isinstance(backbone, SemanticBackbone)
+        with torch.no_grad():
+            backbone.trunk.tags.bias.add_(0.1)
+        found = compare(tagged.onnx.read_bytes(), network, example_inputs(LIGHT, 5))
+        assert not found.holds
+        assert 0.01 < found.maximum < 0.03  # a quarter of the change at the most, by the sigmoid's slope
+
+    def test_backends_are_compared_with_their_tags(self, tagged: Exported) -> None:
+        exported, original = (Encoder(path).backend for path in (tagged.onnx, tagged.weights))
+        assert compared(exported, original, features(5, spec=LIGHT.spec), batch=2).holds
+
+    def test_what_the_semantic_network_does_not_give_is_no_model(self, tmp_path: Path) -> None:
+        path = tmp_path / "few.safetensors"
+        save_network(tiny_network(manifest=LIGHT), replace(LIGHT, tags=("calm", "loud")), path)
+        with pytest.raises(
+            ModelError, match=r"few\.safetensors describes a network that cannot be built: its tags should"
+        ):
+            Encoder(path)
+
+    @pytest.mark.parametrize("change", ["bands", "kind"])
+    def test_another_semantic_network_is_no_model(self, tmp_path: Path, change: str) -> None:
+        path = tmp_path / "odd.safetensors"
+        framing = replace(LIGHT.spec.modalities["semantic"].framing, n_mels=64)
+        spec = replace(LIGHT.spec, semantic=SemanticSpec(framing))
+        odd = replace(LIGHT, spec=spec) if change == "bands" else replace(LIGHT, backbones={"semantic": "residual"})
+        save_network(tiny_network(manifest=LIGHT), odd, path)
+        with pytest.raises(ModelError, match="a network that cannot be built: the semantic network"):
+            Encoder(path)
+
+    def test_tags_that_nothing_gives_are_no_model(self, tmp_path: Path) -> None:
+        path = tmp_path / "odd.safetensors"
+        save_network(tiny_network(), replace(MANIFEST, tags=TAGGED.tags), path)
+        with pytest.raises(ModelError, match="has tags and does not hear the semantic modality"):
+            Encoder(path)
 
 
 class TestWeights:

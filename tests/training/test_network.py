@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.features.spec import FeatureSpec, Framing, TimbreSpec
+from resonance_engine.features.spec import FeatureSpec, Framing, SemanticSpec, TimbreSpec
 from resonance_engine.manifest import BACKBONE_KINDS, FUSION_MODES
 from resonance_engine.network.backbones import (
     BACKBONES,
@@ -27,7 +27,9 @@ from resonance_engine.network.backbones import (
 )
 from resonance_engine.network.fusion import FUSIONS, CrossAttention, GatedAdd, GatedConcat, Gates
 from resonance_engine.network.model import ResonanceNetwork
-from tests.tiny_models import MANIFEST, features
+from resonance_engine.network.semantic import SemanticBackbone
+from resonance_engine.training.learning.recompute import outputs
+from tests.tiny_models import MANIFEST, TAGGED, features
 from tests.tiny_networks import tiny_network
 
 
@@ -93,7 +95,50 @@ def test_each_fusion_of_a_manifest_exists() -> None:
 
 
 def test_each_modality_has_a_backbone() -> None:
-    assert tuple(BACKBONES) == tuple(FeatureSpec().modalities)
+    assert tuple(BACKBONES) == tuple(FeatureSpec(semantic=SemanticSpec()).modalities)
+
+
+class TestTags:
+    """The fourth output, of a network whose manifest names tags."""
+
+    def inputs(self) -> list[torch.Tensor]:
+        return [torch.from_numpy(values) for values in features(3, spec=TAGGED.spec).values()]
+
+    def semantic(self, network: ResonanceNetwork) -> SemanticBackbone:
+        backbone = network.backbones["semantic"]
+        assert isinstance(backbone, SemanticBackbone)
+        return backbone
+
+    def test_they_are_what_the_semantic_network_hears_and_change_nothing_else(self) -> None:
+        with torch.inference_mode():
+            *without, tags = tiny_network(manifest=TAGGED)(*self.inputs())
+            expected = tiny_network(manifest=replace(TAGGED, tags=()))(*self.inputs())
+            backbone = self.semantic(tiny_network(manifest=TAGGED))
+            torch.testing.assert_close(tags, backbone.heard(self.inputs()[3])[1])
+        assert tags.shape == (3, 50)
+        torch.testing.assert_close(tuple(without), expected)
+
+    def test_their_network_runs_once(self) -> None:
+        network, runs = tiny_network(manifest=TAGGED), []
+        self.semantic(network).trunk.register_forward_hook(lambda *_: runs.append(1))
+        with torch.inference_mode():
+            network(*self.inputs())
+        assert len(runs) == 1
+
+    @pytest.mark.parametrize(
+        ("modalities", "tags", "sentence"),
+        [
+            (("timbre", "semantic"), 49, "tags should be 50, as many as the semantic network gives, not 49"),
+            (("timbre", "rhythm"), 50, "tags need the semantic modality"),
+        ],
+    )
+    def test_other_ones_it_does_not_give(self, modalities: tuple[str, ...], tags: int, sentence: str) -> None:
+        with pytest.raises(ValueError, match=sentence):
+            ResonanceNetwork(modalities, dimensions=8, spec=TAGGED.spec, tags=tags)
+
+    @pytest.mark.parametrize("recompute", [False, True])
+    def test_training_does_without_them(self, recompute: bool) -> None:
+        assert len(outputs(tiny_network(manifest=TAGGED).train(), self.inputs(), recompute)) == 3
 
 
 def test_the_manifest_decides_the_shapes() -> None:

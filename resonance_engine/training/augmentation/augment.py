@@ -8,6 +8,7 @@ of the changed sound would.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from resonance_engine.features.timbre import SILENCE
 from resonance_engine.training.augmentation.shifts import chroma_shifted, lags_scaled, mel_shifted, time_scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from resonance_engine.training.config import Augment
 
@@ -27,6 +28,7 @@ Features = dict[str, Array]
 
 CUTOFFS = (8000.0, 18000.0)  # Hz, above which codecs drop the treble at 64 to 160 kbit/s
 KNOTS = 8  # of the equaliser's random curve
+MEL_RATES = {"timbre": 44100, "semantic": 16000}  # Hz, of log-mel as the modalities have it by default
 SILENCE_DB = 10 * np.log10(SILENCE)
 NEPER = np.float32(np.log(10) / 10)  # a decibel of power
 
@@ -51,31 +53,29 @@ def augmented(
     augment: Augment,
     rngs: Sequence[np.random.Generator],
     others: Features | None = None,
-    rate: int = 44100,
+    mel_rates: Mapping[str, int] = MEL_RATES,
 ) -> Features:
     """Changed copies of the features of windows, one generator each; what a window becomes hangs on its own alone.
 
-    `features` by modality: timbre (windows, mels, frames) in dB, harmony (windows, bins, frames), of the same frames,
-    and rhythm (windows, lags) within 0 to 1. `others`, of the same shapes, is what `augment.mix` mixes in. `rate` is
-    that of the sound, in Hz: the mel bands reach half of it. Raises ValueError if there is something to mix and nothing
-    to mix it with.
+    `features` by modality: timbre and semantic (windows, mels, frames) in dB, harmony (windows, bins, frames) and
+    rhythm (windows, lags) within 0 to 1; frames may differ in number, but not in the time that they span. `others`, of
+    the same shapes, is what `augment.mix` mixes in. `mel_rates` names the modalities in dB and the rate of the sound,
+    in Hz, that they are measured at: their bands reach half of it. One equaliser and one gap hold for all of them,
+    drawn over the bands of the one that reaches highest. Raises ValueError if there is something to mix and nothing to
+    mix it with.
     """
     if augment.mix > 0 and others is None:
         raise ValueError("mixing needs the features of a second window for each window")
     others = others or features
+    rates = {name: rate for name, rate in mel_rates.items() if name in features}
     changed = {name: np.empty_like(values) for name, values in features.items()}
     for row, rng in enumerate(rngs):
         amounts = drawn(augment, rng)
-        shares: Array | np.float32 = np.float32(amounts.mix)
-        if "timbre" in features:
-            mel = time_scaled(mel_shifted(features["timbre"][row], amounts.pitch, rate), amounts.tempo)
-            changed["timbre"][row], shares = mel_mixed(mel, others["timbre"][row], amounts.mix)
-            equalise(changed["timbre"][row], amounts)
-            cut_off(changed["timbre"][row], amounts.cutoff, rate)
-            mask(changed["timbre"][row], amounts)
+        mels, other_mels, room = ({name: each[name][row] for name in rates} for each in (features, others, changed))
+        shares = change_mels(mels, other_mels, room, rates, amounts)
         if "harmony" in features:
             chroma = time_scaled(chroma_shifted(features["harmony"][row], amounts.pitch), amounts.tempo)
-            chroma = mixed(chroma, others["harmony"][row], shares)
+            chroma = mixed(chroma, others["harmony"][row], of_frames(shares, chroma.shape[1]))
             changed["harmony"][row] = noisy(chroma, augment.chroma_noise, rng)
         if "rhythm" in features:
             envelope = lags_scaled(features["rhythm"][row], amounts.tempo)
@@ -105,13 +105,46 @@ def drawn(augment: Augment, rng: np.random.Generator) -> Amounts:
     )
 
 
-def equalise(mel: Array, amounts: Amounts) -> None:
-    """Change log-mel (bands, frames) by a gain, a slope over all bands and a curve; not below -100 dB, as measured."""
+def change_mels(
+    mels: Features, others: Features, room: Features, rates: Mapping[str, int], amounts: Amounts
+) -> Array | np.float32:
+    """Put one window's changed log-mel (bands, frames) into the room for it; the other's share of the first's frames.
+
+    All modalities hear the same change of the sound: one level of what is mixed in, one curve over frequency in Hz.
+    """
+    shares: Array | np.float32 = np.float32(amounts.mix)
+    widest = max(((rate, len(mels[name])) for name, rate in rates.items()), default=(0, 0))
+    louder: np.float32 | None = None
+    for name, rate in rates.items():
+        mel = time_scaled(mel_shifted(mels[name], amounts.pitch, rate), amounts.tempo)
+        if louder is None:
+            louder = mel.max() - others[name].max()
+            room[name][:], shares = mel_mixed(mel, others[name], amounts.mix, louder)
+        else:
+            room[name][:], _ = mel_mixed(mel, others[name], amounts.mix, louder)
+        places = band_places((rate, len(mel)), widest)
+        equalise(room[name], amounts, places)
+        cut_off(room[name], amounts.cutoff, rate)
+        mask(room[name], amounts, places, widest[1])
+    return shares
+
+
+@lru_cache(maxsize=8)
+def band_places(scale: tuple[int, int], widest: tuple[int, int]) -> NDArray[np.float64]:
+    """Where the bands of a scale (rate in Hz, bands) lie on the widest one, whose own lie from -0.5 to 0.5."""
+    places = np.linspace(-0.5, 0.5, widest[1])
+    if scale == widest:
+        return places
+    own, all_bands = (band_edges(*each)[1:-1] for each in (scale, widest))
+    return np.interp(own, all_bands, places)
+
+
+def equalise(mel: Array, amounts: Amounts, places: NDArray[np.float64]) -> None:
+    """Change log-mel (bands, frames) by a gain, a slope and a curve over all places; not below -100 dB, as measured."""
     if amounts.gain == amounts.tilt == 0 and not amounts.curve.any():
         return
-    place = np.linspace(-0.5, 0.5, len(mel))
-    curve = np.interp(place, np.linspace(-0.5, 0.5, KNOTS), amounts.curve)
-    mel += (amounts.gain + amounts.tilt * place + curve)[:, np.newaxis].astype(np.float32)
+    curve = np.interp(places, np.linspace(-0.5, 0.5, KNOTS), amounts.curve)
+    mel += (amounts.gain + amounts.tilt * places + curve)[:, np.newaxis].astype(np.float32)
     np.maximum(mel, np.float32(SILENCE_DB), out=mel)
 
 
@@ -121,14 +154,16 @@ def cut_off(mel: Array, cutoff: float, rate: int) -> None:
         mel[np.searchsorted(band_edges(rate, len(mel))[1:-1], cutoff) :] = SILENCE_DB
 
 
-def mask(mel: Array, amounts: Amounts) -> None:
-    """Set a range of bands and one of frames of log-mel (bands, frames) to its mean (SpecAugment, Park et al. 2019)."""
-    bands, frames = (
-        _gap(size, *gap) for size, gap in zip(mel.shape, (amounts.band_gap, amounts.time_gap), strict=True)
-    )
+def mask(mel: Array, amounts: Amounts, places: NDArray[np.float64], widest: int) -> None:
+    """Set a range of bands and one of frames of log-mel (bands, frames) to its mean (SpecAugment, Park et al. 2019).
+
+    The range is drawn over the bands of the widest scale, of so many; `places` are those of this one's bands on it.
+    """
+    bands, frames = _gap(widest, *amounts.band_gap), _gap(mel.shape[1], *amounts.time_gap)
     if bands or frames:
+        low, high = ((edge - 0.5) / (widest - 1) - 0.5 for edge in (bands.start, bands.stop))
         mean = mel.mean()
-        mel[bands.start : bands.stop] = mean
+        mel[(low <= places) & (places < high)] = mean
         mel[:, frames.start : frames.stop] = mean
 
 
@@ -138,15 +173,15 @@ def _gap(size: int, share: float, start: float) -> range:
     return range(first, first + width)
 
 
-def mel_mixed(mel: Array, other: Array, share: float) -> tuple[Array, Array]:
+def mel_mixed(mel: Array, other: Array, share: float, louder: np.float32) -> tuple[Array, Array]:
     """Log-mel (bands, frames) with `share` of its power replaced by another's; the other's share of each frame.
 
-    The other is first brought to the level at which their loudest cells are equal.
+    The other is first made louder by so many dB: as many as make the loudest cells of both equal.
     """
     if share == 0:
         return mel, np.zeros(mel.shape[1], np.float32)
     own = np.exp(mel * NEPER)
-    added = np.exp((other + (mel.max() - other.max())) * NEPER)
+    added = np.exp((other + louder) * NEPER)
     own *= np.float32(1 - share)
     added *= np.float32(share)
     own += added
@@ -154,6 +189,14 @@ def mel_mixed(mel: Array, other: Array, share: float) -> tuple[Array, Array]:
     np.log(own, out=own)
     own /= NEPER
     return own, shares
+
+
+def of_frames(shares: Array | np.float32, frames: int) -> Array | np.float32:
+    """Shares of each frame, or one for all, as those of so many frames that span the same time."""
+    if np.size(shares) in (1, frames):
+        return shares
+    own, wanted = (np.linspace(0, 1, count) for count in (np.size(shares), frames))
+    return np.interp(wanted, own, shares).astype(np.float32)
 
 
 def mixed(values: Array, other: Array, share: Array | np.float32) -> Array:

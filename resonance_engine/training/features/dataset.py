@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from resonance_engine.errors import CacheError
+from resonance_engine.features.spec import LogMelSpec
 from resonance_engine.training.augmentation.augment import augmented
 from resonance_engine.training.features.rows import Rows
 
@@ -18,11 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.features.spec import FeatureSpec
+    from resonance_engine.features.spec import FeatureSpec, Framing
     from resonance_engine.training.config import AudioAugment, Augment
     from resonance_engine.training.features.cache import FeatureCache
-
-TIMED = ("timbre", "harmony")  # modalities whose last axis is time, cut together
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Cut:
-    """A piece of a window: its row, the audio view that it is taken from (0: the sound as it is), its first frame."""
+    """A piece of a window: its row, the audio view that it is taken from (0: the sound as it is), its first frame.
+
+    Frames are counted by the framing of the first modality.
+    """
 
     row: int
     view: int
@@ -108,6 +111,7 @@ class WindowSet:
     ) -> Iterator[Batch]:
         """The identities in random order, in batches of `songs` with `views` augmented cuts of `frames` each.
 
+        Frames are those of the first modality; other framings have as many of theirs as the same time holds.
         Where an identity has several songs, its views go round them. What is left over at the end becomes a batch if
         it is at least half of one, or all there is. Nothing but `seed` and the number of the epoch, which both may be
         any whole number from 0, decides what is drawn, so that a run can go on in another process. `part` (rank, world)
@@ -141,10 +145,10 @@ class WindowSet:
         cuts = [self.drawn(song, spare, augment.audio.views, rng) for song, rng in zip(songs, rngs, strict=True)]
         features = self.cut(cuts, frames, augment.audio)
         if augment.mix == 0:
-            return augmented(features, augment, rngs, None, self.spec.decoding.rate)
+            return augmented(features, augment, rngs, None, self.mel_rates)
         others = [self.other(song, rng) for song, rng in zip(songs, rngs, strict=True)]
         cuts = [self.drawn(song, spare, augment.audio.views, rng) for song, rng in zip(others, rngs, strict=True)]
-        return augmented(features, augment, rngs, self.cut(cuts, frames, augment.audio), self.spec.decoding.rate)
+        return augmented(features, augment, rngs, self.cut(cuts, frames, augment.audio), self.mel_rates)
 
     def drawn(self, song: int, spare: int, audio_views: int, rng: np.random.Generator) -> Cut:
         """A random piece of a song that leaves `spare` frames of its window out."""
@@ -160,10 +164,21 @@ class WindowSet:
         """These pieces, (n, ...) by modality."""
         made = self.empty(len(cuts), frames)
         for at, piece in enumerate(cuts):
-            end = piece.start + frames
             for name, values in self.window(piece.row, piece.view, audio).items():
-                made[name][at] = values[..., piece.start : end] if name in TIMED else values
+                made[name][at] = values[..., self.span(name, piece.start, frames)]
         return made
+
+    def span(self, name: str, start: int, frames: int) -> slice:
+        """The frames of a modality that sound at the same time as those of `framing`; all of it where none is timed."""
+        modality = self.spec.modalities[name]
+        if not modality.timed:
+            return slice(None)
+        framing, own = self.framing, modality.framing
+        ratio = Fraction(framing.hop * own.rate, framing.rate * own.hop)
+        length = own.frames(self.spec.decoding)
+        count = min(max(1, round(frames * ratio)), length)
+        first = min(round(start * ratio), length - count)
+        return slice(first, first + count)
 
     def window(self, row: int, view: int, audio: AudioAugment) -> dict[str, NDArray[np.float16]]:
         """A window of the sound, or of a changed version of it; CacheError when that is not in the cache."""
@@ -198,18 +213,28 @@ class WindowSet:
         return self.source.cache.spec
 
     @property
+    def framing(self) -> Framing:
+        """By which frames are counted: the first modality's."""
+        return next(iter(self.spec.modalities.values())).framing
+
+    @property
     def length(self) -> int | None:
         """Frames of a window; None where no modality has any."""
-        lengths = {shape[-1] for name, shape in self.source.shapes.items() if name in TIMED}
-        if len(lengths) > 1:
-            raise ValueError(f"{' and '.join(TIMED)} have different framings, so they cannot be cut at the same time")
-        return lengths.pop() if lengths else None
+        timed = any(modality.timed for modality in self.spec.modalities.values())
+        return self.framing.frames(self.spec.decoding) if timed else None
+
+    @property
+    def mel_rates(self) -> dict[str, int]:
+        """The rate, in Hz, of each log-mel modality."""
+        return {name: each.framing.rate for name, each in self.spec.modalities.items() if isinstance(each, LogMelSpec)}
 
     def empty(self, count: int, frames: int | None) -> dict[str, NDArray[np.float32]]:
         """Room for the features of so many windows, or cuts of so many frames."""
-        shapes = self.source.shapes
+        shapes = dict(self.source.shapes)
         if frames is not None:
-            shapes = {name: (*shape[:-1], frames) if name in TIMED else shape for name, shape in shapes.items()}
+            for name, shape in shapes.items():
+                kept = range(shape[-1])[self.span(name, 0, frames)]
+                shapes[name] = (*shape[:-1], len(kept))
         return {name: np.empty((count, *shape), np.float32) for name, shape in shapes.items()}
 
 

@@ -30,7 +30,7 @@ def outputs(
     for a fraction of the memory. Batch norm counts every batch once.
     """
     if not recompute:
-        embedding, facets, gates = network(*features)
+        embedding, facets, gates, *_ = network(*features)
         return embedding, facets, gates
     facets = torch.stack(
         [recomputed(network.backbones[name], x) for name, x in zip(network.modalities, features, strict=True)], dim=1

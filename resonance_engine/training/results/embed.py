@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.features.dataset import WindowSet
 
     Array = NDArray[np.float32]
-    Outputs = tuple[Array, Array, Array]
+    Outputs = tuple[Array, ...]
 
 # Windows at a time. A processor's caches are small: with 64 it takes more than twice as long as with 8.
 BATCH, PROCESSOR_BATCH = 64, 8
@@ -43,8 +43,7 @@ def embeddings(network: ResonanceNetwork, windows: WindowSet, device: str | torc
     def run(features: Mapping[str, Array]) -> Outputs:
         inputs = [torch.from_numpy(features[name]).to(device) for name in network.modalities]
         with torch.inference_mode():
-            embedding, facets, gates = (each.float().cpu().numpy() for each in network(*inputs))
-        return embedding, facets, gates
+            return tuple(each.float().cpu().numpy() for each in network(*inputs))
 
     with evaluating(network):
         return embedded(run, windows, PROCESSOR_BATCH if torch.device(device).type == "cpu" else BATCH)
@@ -53,10 +52,10 @@ def embeddings(network: ResonanceNetwork, windows: WindowSet, device: str | torc
 def embedded(
     run: Callable[[Mapping[str, Array]], Outputs], windows: WindowSet, batch: int = PROCESSOR_BATCH
 ) -> Embeddings:
-    """The same for anything that gives embeddings, facets and gates of windows, such as an exported model."""
+    """The same for anything that gives embeddings, facets and gates of windows first, such as an exported model."""
     count = len(windows.song)
     parts = [run(windows.rows(np.arange(at, min(at + batch, count)))) for at in range(0, count, batch)]
-    embedding, facets, gates = (np.concatenate(part) for part in zip(*parts, strict=True))
+    embedding, facets, gates, *_ = (np.concatenate(part) for part in zip(*parts, strict=True))
     starts = windows.first[:-1]
     lengths = np.diff(windows.first)[:, None].astype(np.float32)
     return Embeddings(

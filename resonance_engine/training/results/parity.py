@@ -63,7 +63,7 @@ def batches(inputs: Inputs, batch: int) -> Iterator[dict[str, NDArray[np.float32
 
 
 def compared(exported: Backend, original: Backend, inputs: Inputs, batch: int) -> Parity:
-    """How far the exported model's embeddings, facets and gates are from the original's, over all these windows."""
+    """How far the exported model's outputs are from the original's, over all these windows."""
     sides = [
         [np.concatenate(part) for part in zip(*(backend.run(each) for each in batches(inputs, batch)), strict=True)]
         for backend in (exported, original)

@@ -112,6 +112,8 @@ def replaced(section: Section, values: Mapping[str, object], prefix: str = "") -
 
 def consistent(config: Config) -> Config:
     """The same settings, or ConfigError where two of them contradict each other."""
+    from resonance_engine.features.spec import SemanticSpec  # with numpy, which `config.spec` needs below as well
+
     train, segment, stopping = config.train, config.data.segment, config.train.early_stopping
     if train.warmup_epochs > train.epochs:
         raise ConfigError(
@@ -126,6 +128,11 @@ def consistent(config: Config) -> Config:
         raise ConfigError(
             f"train.early_stopping.mode must be {mode} where train.early_stopping.monitor is {stopping.monitor}, "
             f"not {stopping.mode}."
+        )
+    rate = SemanticSpec().framing.rate
+    if config.features.semantic and config.features.mel.sr < rate:
+        raise ConfigError(
+            f"features.mel.sr must be at least {rate} where features.semantic is true, not {config.features.mel.sr}."
         )
     try:
         _ = config.spec

@@ -1,11 +1,11 @@
-"""Make the model that Resonance ships, and the numbers on its card, from the soundtrack corpus.
+"""Measure the design of three modalities, every layer trained from nothing, on the soundtrack corpus.
 
     python -m training.corpus DIRECTORY
-    python -m training.shipped_model DIRECTORY
+    python -m training.three_modalities DIRECTORY
 
-Five folds by soundtrack measure what the recipe gives on soundtracks that it never heard, against the same networks
-untrained; then the model is trained on all of them and exported. Features are computed once and kept in DIRECTORY,
-where the folds' numbers go too (folds.json). About 40 minutes on two cores.
+Five folds by soundtrack tell what the recipe gives on soundtracks that it never heard, against the same networks
+untrained. Features are computed once and kept in DIRECTORY, where the folds' numbers go too (folds.json). About half an
+hour on two cores.
 """
 
 from __future__ import annotations
@@ -30,11 +30,7 @@ from resonance_engine.evaluation.retrieval import (
     recall_at,
     same_label,
 )
-from resonance_engine.features import FRONT_END_VERSION
 from resonance_engine.features.spec import FeatureSpec
-from resonance_engine.manifest import Manifest
-from resonance_engine.network.export import export_onnx
-from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.config import Config, Data, EarlyStopping, Segment, Train
 from resonance_engine.training.features.cache import SqliteCache
@@ -54,8 +50,6 @@ if TYPE_CHECKING:
 FOLDS = 5
 PROCESSES = 2
 MODALITIES = ("timbre", "harmony", "rhythm")
-NAME, VERSION, LICENCE = "soundtrack", "1", "MIT"
-MODEL_FOLDER = Path(__file__).parent.parent / "resonance_engine" / "models" / "default"
 RECIPE = Config(
     # Twice the windows that are listened to later: other cuts of the same songs.
     data=Data(segment=Segment(segments_per_song=8)),
@@ -193,34 +187,19 @@ def summary(results: list[dict[str, object]], rng: np.random.Generator) -> dict[
     return table
 
 
-def final_model(corpus: Corpus, recipe: Config, folder: Path) -> None:
-    """Train on the whole corpus; write weights and ONNX file, checked against each other."""
-    torch.manual_seed(recipe.train.seed)
-    network = trained(ResonanceNetwork(MODALITIES), corpus.training, recipe, "final")
-    manifest = Manifest(NAME, VERSION, LICENCE, FeatureSpec(), FRONT_END_VERSION)
-    folder.mkdir(parents=True, exist_ok=True)
-    sealed = save_network(network, manifest, folder / "model.safetensors")
-    network, sealed = load_network(folder / "model.safetensors")
-    print(f"model {sealed.id}: {export_onnx(network, sealed, folder / 'model.onnx')}")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the shipped model and the numbers on its card.")
+    parser = argparse.ArgumentParser(description="Measure the design of three modalities.")
     parser.add_argument("corpus", type=Path, help="folder that training.corpus filled")
-    parser.add_argument("--out", type=Path, default=MODEL_FOLDER, help="folder for the model (the package's own)")
     parser.add_argument("--epochs", type=int, default=RECIPE.train.epochs)
-    parser.add_argument("--skip-folds", action="store_true", help="only train the final model")
     options = parser.parse_args()
     recipe = replace(RECIPE, train=replace(RECIPE.train, epochs=options.epochs))
     corpus = load_corpus(options.corpus)
     print(f"{len(corpus.tracks)} tracks of {len(set(corpus.soundtracks))} soundtracks", flush=True)
-    if not options.skip_folds:
-        results = cross_validate(corpus, recipe)
-        table = summary(results, np.random.default_rng(0))
-        report = {"recipe": asdict(recipe), "summary": table, "folds": [fold_summary(each) for each in results]}
-        write_bytes(options.corpus / "folds.json", json.dumps(report, indent=1).encode())
-        print(json.dumps(table, indent=1), flush=True)
-    final_model(corpus, recipe, options.out)
+    results = cross_validate(corpus, recipe)
+    table = summary(results, np.random.default_rng(0))
+    report = {"recipe": asdict(recipe), "summary": table, "folds": [fold_summary(each) for each in results]}
+    write_bytes(options.corpus / "folds.json", json.dumps(report, indent=1).encode())
+    print(json.dumps(table, indent=1), flush=True)
 
 
 def fold_summary(result: dict[str, object]) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""How good the neighbours are that Resonance finds, beside other systems on the same files and pools."""

@@ -1,0 +1,80 @@
+"""Resonance itself: each track through the model of its fold, which never heard its soundtrack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.quality.listening import DECODING, FEATURES, NETWORKS, Heard, timed
+from benchmarks.quality.similarity import compared, cosine
+from resonance_engine.encoder import Encoder
+from resonance_engine.features import FrontEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from benchmarks.quality.listening import Listening, Similarity
+    from resonance_engine.encoder import TrackEmbedding
+    from resonance_engine.features.spec import Decoding
+
+WHOLE, FACET = "embedding", "facet/"
+
+
+class Resonance:
+    """Models by fold, and the fold of each track; with one model for all folds, that one hears every track.
+
+    Kept of a track: `embedding` (d,), `facet/NAME` (d,) each, `gates` (modalities,), `windows` (n, d), NaN where the
+    track has fewer windows than the model listens to.
+    """
+
+    def __init__(self, name: str, label: str, models: Sequence[Path], fold: Sequence[int]) -> None:
+        self.name, self.label = name, label
+        self.encoders = [Encoder(model) for model in models]
+        self.front_ends = [FrontEnd(encoder.manifest.spec) for encoder in self.encoders]
+        self.fold = [0] * len(fold) if len(models) == 1 else list(fold)
+        self.made_by = " ".join(encoder.manifest.id for encoder in self.encoders)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return self.encoders[0].manifest.modalities
+
+    def decoding(self, place: int) -> Decoding:
+        """What the model of the track at this place listens to."""
+        return self.front_ends[self.fold[place]].spec.decoding
+
+    def hear(self, listening: Listening) -> Heard:
+        front_end = self.front_ends[self.fold[listening.place]]
+        _, decoding = listening.windows(front_end.spec.decoding)
+        features, measuring = listening.features(front_end)
+        track, networks = timed(lambda: self.encoders[self.fold[listening.place]].embed(features))
+        return Heard(
+            arrays(track, front_end.spec.decoding.windows),
+            {DECODING: decoding, FEATURES: measuring, NETWORKS: networks},
+        )
+
+    def heard_again(self, windows: NDArray[np.float32], place: int) -> NDArray[np.float32]:
+        """The embedding of altered windows (n, samples) of the track at this place."""
+        number = self.fold[place]
+        return self.encoders[number].embed(self.front_ends[number](windows)).embedding
+
+    def rows(self) -> Mapping[str, Similarity]:
+        return {self.label: compared(WHOLE, cosine)}
+
+    def facet_rows(self) -> Mapping[str, Similarity]:
+        """A way to compare for each facet alone."""
+        return {name: compared(FACET + name, cosine) for name in self.modalities}
+
+
+def arrays(track: TrackEmbedding, most: int) -> dict[str, NDArray[np.generic]]:
+    windows = np.full((most, track.windows.shape[1]), np.nan, np.float32)
+    windows[: len(track.windows)] = track.windows
+    return {
+        WHOLE: track.embedding,
+        **{FACET + name: facet for name, facet in track.facets.items()},
+        "gates": np.array(list(track.gates.values()), np.float32),
+        "windows": windows,
+    }

@@ -1,0 +1,86 @@
+"""Make the model that Resonance ships, and the models of its five folds, from the soundtrack corpus.
+
+    python -m training.corpus DIRECTORY
+    python -m training.default_model DIRECTORY
+
+Features are computed once and kept in DIRECTORY/features, the pretrained trunk in DIRECTORY/pretrained. Each fold's
+model, made of the other folds' soundtracks, goes to DIRECTORY/folds, where `python -m benchmarks.quality` measures
+them; the model made of everything goes to the package. Each has an eight-bit variant beside it, in a folder whose name
+ends in -int8. About a quarter of an hour on two cores, most of it listening.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resonance_engine.evaluation.tasks import named
+from resonance_engine.training.features.cache import SqliteCache
+from resonance_engine.training.features.dataset import WindowSet, numbered
+from resonance_engine.training.features.precompute import precompute
+from training.corpus import CorpusTrack, read_manifest
+from training.default_model.making import made, semantic_activations, untrained, written, written_small
+from training.default_model.pretrained import trunk_weights
+from training.default_model.recipe import RECIPE, SPEC
+from training.three_modalities import FOLDS, fold_of
+
+if TYPE_CHECKING:
+    from resonance_engine.features.spec import FeatureSpec
+
+PROCESSES = 2
+MODELS = Path(__file__).parent.parent.parent / "resonance_engine" / "models"
+
+
+def listened(directory: Path, spec: FeatureSpec) -> tuple[list[CorpusTrack], WindowSet]:
+    """The corpus' tracks that can be read, and their windows grouped by soundtrack."""
+    cache = SqliteCache(directory / "features", spec)
+    tracks = read_manifest(directory / "manifest.tsv")
+    kept: list[CorpusTrack] = []
+    keys: list[bytes] = []
+    heard = precompute([directory / track.path for track in tracks], cache, spec, PROCESSES)
+    for track, one in zip(tracks, heard, strict=True):
+        if one.error:
+            print(f"left out: {one.error}")
+            continue
+        kept.append(track)
+        keys.append(one.key)
+    return kept, WindowSet(cache, keys, [track.path for track in kept], [track.soundtrack for track in kept])
+
+
+def small(folder: Path) -> Path:
+    """Where the eight-bit variants of a folder's models are."""
+    return folder.with_name(f"{folder.name}-int8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.default_model", description="Make the shipped model.")
+    parser.add_argument("corpus", type=Path, help="folder that training.corpus filled")
+    parser.add_argument("--out", type=Path, default=MODELS / "default", help="folder for the model (the package's own)")
+    parser.add_argument("--folds", type=Path, help="folder for the folds' models (the corpus' own)")
+    parser.add_argument("--skip-folds", action="store_true", help="only make the final model")
+    options = parser.parse_args()
+    tracks, windows = listened(options.corpus, SPEC)
+    trunk = trunk_weights(options.corpus / "pretrained")
+    semantic = semantic_activations(trunk, windows)
+    artists = numbered([named(track.artist) or track.path for track in tracks])
+    soundtracks = [track.soundtrack for track in tracks]
+    print(f"{len(tracks)} tracks of {len(set(soundtracks))} soundtracks", flush=True)
+    if not options.skip_folds:
+        folder = options.folds or options.corpus / "folds"
+        written(untrained(trunk, RECIPE.seed), folder / "untrained")
+        fold = fold_of(soundtracks)
+        for number in range(FOLDS):
+            songs = np.flatnonzero(fold != number)
+            others = windows.subset(songs)
+            name = f"fold-{number + 1}"
+            written(made(trunk, others, artists[songs], semantic[others.places], RECIPE), folder / name)
+            written_small(folder / name / "model.onnx", small(folder) / name, others)
+    written(made(trunk, windows, artists, semantic, RECIPE), options.out)
+    written_small(options.out / "model.onnx", small(options.out), windows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Heads and gates, trained from their closed form: supervised contrastive learning on what the backbones heard.
+
+The backbones stay as they are, so a song costs a few multiplications and all five folds take a minute.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from resonance_engine.training.learning.losses import supervised_contrastive
+from training.default_model.heads import FAINTEST, blocks
+from training.default_model.pooled import projection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from resonance_engine.network.model import ResonanceNetwork
+    from training.default_model.recipe import Recipe
+
+VIEWS = 2
+
+
+def outputs(network: ResonanceNetwork, heard: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Embedding, facets and gates from the activations of each modality."""
+    facets = torch.stack(
+        [functional.normalize(projection(network.backbones[name])(heard[name]), dim=1) for name in network.modalities],
+        dim=1,
+    )
+    embedding, gates = network.fusion(facets)
+    return embedding, facets, gates
+
+
+def tune(
+    network: ResonanceNetwork,
+    heard: Mapping[str, NDArray[np.float32]],
+    song: NDArray[np.intp],
+    group: NDArray[np.intp],
+    artist: NDArray[np.intp],
+    recipe: Recipe,
+) -> list[float]:
+    """Train projections and gates on windows whose `song` is numbered; the epochs' losses.
+
+    `group` and `artist` (songs,) number soundtracks and artists, an artist that nobody knows being one by itself. The
+    windows of one soundtrack belong together, those of one artist, and those of one song; other songs of a song's
+    own soundtrack are neutral to it. Each modality keeps to its own block of the embedding.
+    """
+    tensors = scaled(network, heard)
+    rng = np.random.default_rng(recipe.seed)
+    projections = [projection(network.backbones[name]) for name in network.modalities]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [each for layer in projections for each in layer.parameters()], "lr": recipe.lr},
+            {"params": list(network.fusion.parameters()), "lr": recipe.lr * recipe.gate_speed},
+        ],
+        weight_decay=recipe.weight_decay,
+    )
+    songs = np.unique(song)
+    steps = max(1, len(songs) // recipe.batch_songs)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs * steps)
+    rows = {each: np.flatnonzero(song == each) for each in songs}
+    losses = []
+    for _ in range(recipe.epochs):
+        order = rng.permutation(songs)
+        total = 0.0
+        for step in range(steps):
+            batch = np.repeat(order[step * recipe.batch_songs : (step + 1) * recipe.batch_songs], VIEWS)
+            chosen = [int(rng.choice(rows[each])) for each in batch]
+            embedding, *_ = outputs(network, {name: values[chosen] for name, values in tensors.items()})
+            of_song, of_group, of_artist = (torch.from_numpy(each) for each in (batch, group[batch], artist[batch]))
+            loss = (
+                supervised_contrastive(embedding, of_group, recipe.temperature, neutral=of_artist)
+                + recipe.artist_weight * supervised_contrastive(embedding, of_artist, recipe.temperature)
+                + recipe.song_weight * supervised_contrastive(embedding, of_song, recipe.temperature, neutral=of_group)
+            )
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call] # torch gives none
+            keep_blocks(network, recipe)
+            optimizer.step()
+            schedule.step()
+            total += float(loss.detach())
+        losses.append(total / steps)
+    rescaled(network, heard)
+    return losses
+
+
+def keep_blocks(network: ResonanceNetwork, recipe: Recipe) -> None:
+    """Drop the gradients that would let a facet leave its block."""
+    for name, where in blocks(recipe.parts).items():
+        for parameter in projection(network.backbones[name]).parameters():
+            assert parameter.grad is not None
+            outside = torch.ones(len(parameter), dtype=torch.bool)
+            outside[where] = False
+            parameter.grad[outside] = 0
+
+
+def moments(values: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(values.mean(axis=0)), torch.from_numpy(np.maximum(values.std(axis=0), FAINTEST))
+
+
+def scaled(network: ResonanceNetwork, heard: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
+    """The activations standardised, and the projections made to take them so: one learning rate then suits all."""
+    found = {}
+    for name in network.modalities:
+        mean, deviation = moments(heard[name])
+        found[name] = (torch.from_numpy(heard[name]) - mean) / deviation
+        project = projection(network.backbones[name])
+        with torch.no_grad():
+            project.bias.add_(project.weight @ mean)
+            project.weight.mul_(deviation)
+    return found
+
+
+def rescaled(network: ResonanceNetwork, heard: Mapping[str, NDArray[np.float32]]) -> None:
+    """Make the projections take the activations as they are again."""
+    for name in network.modalities:
+        mean, deviation = moments(heard[name])
+        project = projection(network.backbones[name])
+        with torch.no_grad():
+            project.weight.div_(deviation)
+            project.bias.sub_(project.weight @ mean)
