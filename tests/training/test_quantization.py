@@ -6,11 +6,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import onnx
 import pytest
 
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
+
+import onnx
 
 from resonance_engine.encoder import Encoder
 from resonance_engine.errors import ModelError
