@@ -1,4 +1,4 @@
-"""The musically motivated CNN that learned to tag a million songs (Pons & Serra 2019, musicnn), in PyTorch.
+"""The musically motivated CNN that learned to tag the Million Song Dataset (Pons & Serra 2019, musicnn), in PyTorch.
 
 Filters as tall as 40 and 70 % of the spectrum hear timbre wherever it lies, long and flat ones hear rhythm; both keep
 only their strongest answer over frequency. Three layers over time follow, and the whole patch is pooled.
@@ -154,7 +154,7 @@ class MusiCNN(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002 - as every module has it
-        """Leave the norms the statistics that a million songs gave them; nothing else tells training from use."""
+        """Keep the statistics of the songs that the published norms learned from, in training as in use."""
         return super().train(False)
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:

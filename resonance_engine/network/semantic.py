@@ -1,4 +1,4 @@
-"""What the music is, as a network hears it that learned tags from a million songs: the fourth modality."""
+"""What the music is, as a network hears it that learned to tag songs: the fourth modality."""
 
 from __future__ import annotations
 

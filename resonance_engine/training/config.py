@@ -81,7 +81,8 @@ class Tempo:
 class Features:
     """What is measured: log-mel bands, pitch classes of an octave, lags of the tempo envelope.
 
-    `semantic` adds what a network of musicnn's kind listens to, which is the same whatever the other settings are.
+    `semantic` adds what musicnn listens to, the same whatever the other settings are. Its network begins with random
+    weights, as all do; the published ones are in the default model alone, which has a recipe of its own.
     """
 
     mel: Mel = field(default_factory=Mel)

@@ -12,11 +12,13 @@ ends in -int8. About a quarter of an hour on two cores, most of it listening.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.tasks import named
 from resonance_engine.training.features.cache import SqliteCache
 from resonance_engine.training.features.dataset import WindowSet, numbered
@@ -62,24 +64,31 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, help="folder for the folds' models (the corpus' own)")
     parser.add_argument("--skip-folds", action="store_true", help="only make the final model")
     options = parser.parse_args()
-    tracks, windows = listened(options.corpus, SPEC)
-    trunk = trunk_weights(options.corpus / "pretrained")
+    try:
+        make(options.corpus, options.out, None if options.skip_folds else options.folds or options.corpus / "folds")
+    except (ResonanceError, OSError, ValueError) as error:
+        sys.exit(str(error))
+
+
+def make(corpus: Path, out: Path, folds: Path | None) -> None:
+    """Make the models of the folds, where they are wanted, and the model of everything."""
+    tracks, windows = listened(corpus, SPEC)
+    trunk = trunk_weights(corpus / "pretrained")
     semantic = semantic_activations(trunk, windows)
     artists = numbered([named(track.artist) or track.path for track in tracks])
     soundtracks = [track.soundtrack for track in tracks]
     print(f"{len(tracks)} tracks of {len(set(soundtracks))} soundtracks", flush=True)
-    if not options.skip_folds:
-        folder = options.folds or options.corpus / "folds"
-        written(untrained(trunk, RECIPE.seed), folder / "untrained")
+    if folds is not None:
+        written(untrained(trunk, RECIPE.seed), folds / "untrained")
         fold = fold_of(soundtracks)
         for number in range(FOLDS):
             songs = np.flatnonzero(fold != number)
             others = windows.subset(songs)
             name = f"fold-{number + 1}"
-            written(made(trunk, others, artists[songs], semantic[others.places], RECIPE), folder / name)
-            written_small(folder / name / "model.onnx", small(folder) / name, others)
-    written(made(trunk, windows, artists, semantic, RECIPE), options.out)
-    written_small(options.out / "model.onnx", small(options.out), windows)
+            written(made(trunk, others, artists[songs], semantic[others.places], RECIPE), folds / name)
+            written_small(folds / name / "model.onnx", small(folds) / name, others)
+    written(made(trunk, windows, artists, semantic, RECIPE), out)
+    written_small(out / "model.onnx", small(out), windows)
 
 
 if __name__ == "__main__":
