@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.quality.alterations import FILES, WINDOWS, decoded
+from benchmarks.quality.alterations import FILES, WINDOWS
 from benchmarks.quality.listening import Heard
 from benchmarks.quality.resonance import WHOLE
 from resonance_engine.audio import read_windows
+from training.default_model.transcoding import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ from resonance_engine.network.standardize import Standardize
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DYNAMIC_RANGE_DB = 80.0
+DYNAMIC_RANGE_DB, ENVELOPE_RANGE_DB = 80.0, 40.0
 FREQUENCIES = 5  # parts of the spectrum whose patterns are kept apart
 
 
@@ -27,6 +27,11 @@ def moments(x: Tensor) -> Tensor:
     mean = x.mean(dim=-1)
     variance = (x - mean.unsqueeze(-1)).square().mean(dim=-1)
     return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+def below_loudest(x: Tensor, reach: float) -> Tensor:
+    """Decibels (windows, bands, frames) below the loudest cell of each window, at most `reach` of them."""
+    return (x - x.amax(dim=(1, 2), keepdim=True)).clamp(min=-reach)
 
 
 Stride = tuple[int, int]
@@ -111,7 +116,7 @@ class TimbreBackbone(nn.Module):
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
         """Decibels below the loudest cell of each window, down to silence."""
-        return (x - x.amax(dim=(1, 2), keepdim=True)).clamp(min=-DYNAMIC_RANGE_DB)
+        return below_loudest(x, DYNAMIC_RANGE_DB)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.standardize(self.prepare(x))
@@ -122,7 +127,8 @@ class TimbreBackbone(nn.Module):
 class EnvelopeBackbone(nn.Module):
     """How it sounds, by the spectral envelope alone: moments over time of log-mel (windows, mels, frames) in dB.
 
-    Level does not count, as in `TimbreBackbone`.
+    Level does not count, as in `TimbreBackbone`, and silence begins 40 dB below the loudest cell: what lies deeper is
+    what lossy encoders save at.
     """
 
     def __init__(self, width: int, bands: int) -> None:
@@ -130,7 +136,10 @@ class EnvelopeBackbone(nn.Module):
         self.standardize = Standardize(bands, mean=-50.0, deviation=15.0)
         self.project = nn.Linear(2 * bands, width)
 
-    prepare = staticmethod(TimbreBackbone.prepare)
+    @staticmethod
+    def prepare(x: Tensor) -> Tensor:
+        """Decibels below the loudest cell of each window, down to silence."""
+        return below_loudest(x, ENVELOPE_RANGE_DB)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.standardize(self.prepare(x))

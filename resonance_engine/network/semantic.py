@@ -11,7 +11,7 @@ from torch.nn import functional
 from resonance_engine.network.musicnn import BANDS, FRAMES, POOLED, MusiCNN
 from resonance_engine.network.standardize import Standardize
 
-LEVEL, EVENED = 0.3, 0.55  # the mean power that windows are brought near to, and how far, as a power of the ratio
+LEVEL, EVENED = 0.3, 0.6  # the mean power that windows are brought near to, and how far, as a power of the ratio
 QUIETEST = 1e-9
 NEPER = math.log(10) / 10  # a decibel of power
 COMPRESSION = 10_000  # musicnn's scale of power before the logarithm
@@ -21,7 +21,7 @@ class SemanticBackbone(nn.Module):
     """What it is like, in words if need be: patches of 3 s through `MusiCNN`, averaged over the window.
 
     Input (windows, 96 bands, frames) in dB, 62.5 frames a second. What does not fill a patch at the end is left out.
-    Loudness counts little: a window 6 dB louder than another is heard 2.7 dB louder.
+    Loudness counts little: a window 6 dB louder than another is heard 2.4 dB louder.
     """
 
     def __init__(self, width: int, bands: int, kind: str = "plain") -> None:

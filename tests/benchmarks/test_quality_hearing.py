@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks.quality.alterations import SHIFT, Sound, cut, decoded, moved, mp3, quieter, tilted, wav
+from benchmarks.quality.alterations import SHIFT, cut, moved, quieter, tilted, wav
 from benchmarks.quality.baselines import Bliss, Lots, Mfcc
 from benchmarks.quality.hearing import heard_by, seconds_of
 from benchmarks.quality.kept import Kept, read, write
@@ -21,6 +21,7 @@ from resonance_engine.audio import read_windows
 from resonance_engine.errors import AudioError
 from resonance_engine.features.spec import Decoding
 from tests.audio_files import tune, write_audio
+from training.default_model.transcoding import Sound, decoded, mp3
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -113,6 +113,26 @@ class TestHead:
         covariance = within(values @ matrix + offset, group)
         np.testing.assert_allclose(covariance, np.eye(6), atol=1e-9)
 
+    @given(seeds, st.floats(0.1, 100))
+    @settings(max_examples=20, deadline=None)
+    def test_what_an_encoder_changes_counts_among_what_varies(self, seed: int, weight: float) -> None:
+        values, group = grouped(seed)
+        changed = values + np.random.default_rng((seed, 1)).normal(size=values.shape)
+        matrix, _ = head(values, group, Part(6, 1.0, 1e-12, weight), changed)
+        apart = values - np.stack([values[group == number].mean(axis=0) for number in range(5)])[group]
+        total = apart.T @ apart + weight * (changed - values).T @ (changed - values)
+        covariance = matrix.T @ total @ matrix
+        np.testing.assert_allclose(covariance / covariance[0, 0], np.eye(6), atol=1e-6)
+
+    def test_without_weight_or_changes_it_is_the_same_map(self) -> None:
+        values, group = grouped(7)
+        expected = head(values, group, Part(4, 1.0, 1.0))
+        for found in (
+            head(values, group, Part(4, 1.0, 1.0), values + 1e-9),
+            head(values, group, Part(4, 1.0, 1.0, 9.0), values),
+        ):
+            np.testing.assert_allclose(found[0], expected[0], atol=1e-9)
+
     def test_it_keeps_the_directions_in_which_most_happens(self) -> None:
         """Two activations in step, and one of its own: one direction is that of the two."""
         rng = np.random.default_rng(0)

@@ -23,7 +23,15 @@ from resonance_engine.network.semantic import SemanticBackbone
 from resonance_engine.training.features.cache import RamCache
 from resonance_engine.training.features.dataset import WindowSet
 from training.default_model.heads import blocks
-from training.default_model.making import MANIFEST, limit_timbre, made, semantic_activations, untrained, written
+from training.default_model.making import (
+    MANIFEST,
+    Material,
+    limit_timbre,
+    made,
+    semantic_activations,
+    untrained,
+    written,
+)
 from training.default_model.recipe import RECIPE, SPEC
 
 if TYPE_CHECKING:
@@ -108,7 +116,7 @@ def heard(trunk: dict[str, Tensor], windows: WindowSet) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def network(trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray) -> ResonanceNetwork:
-    return made(trunk, windows, np.arange(SONGS), heard, NARROW)
+    return made(trunk, Material(windows, heard), np.arange(SONGS), NARROW)
 
 
 @torch.inference_mode()
@@ -146,8 +154,37 @@ def test_the_same_songs_make_the_same_network(
     network: ResonanceNetwork, trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray
 ) -> None:
     torch.manual_seed(99)
-    again = made(trunk, windows, np.arange(SONGS), heard, NARROW).state_dict()
+    again = made(trunk, Material(windows, heard), np.arange(SONGS), NARROW).state_dict()
     assert all(torch.equal(values, again[name]) for name, values in network.state_dict().items())
+
+
+def test_what_an_encoder_changes_is_heard_less(
+    network: ResonanceNetwork, trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray
+) -> None:
+    """An encoder that moves all windows in one direction of the semantic activations."""
+    direction = np.where(heard.std(axis=0) > 2e-3, np.random.default_rng(3).normal(size=heard.shape[1]), 0)
+    encoded = (heard + 3 * heard.std(axis=0) * direction).astype(np.float32)
+    aware = made(trunk, Material(windows, heard), np.arange(SONGS), NARROW, Material(windows, encoded))
+
+    def kept(network: ResonanceNetwork) -> float:
+        semantic = network.backbones["semantic"]
+        assert isinstance(semantic, SemanticBackbone)
+        with torch.inference_mode():
+            before, after = (semantic.facet(torch.from_numpy(each)) for each in (heard, encoded))
+            return float((before * after).sum(dim=1).mean())
+
+    assert kept(aware) > kept(network) + 0.1
+
+
+@torch.no_grad()
+def test_what_lies_far_below_the_loudest_cell_is_silence_to_timbre() -> None:
+    _, backbone = envelope()
+    sound = torch.rand(2, SPEC.timbre.framing.n_mels, 40, generator=torch.Generator().manual_seed(1)) * 80 - 80
+    sound[:, 3, 7] = 0
+    deep = torch.where(sound < -45, sound - 30, sound)
+    torch.testing.assert_close(backbone(deep), backbone(sound), atol=1e-6, rtol=0)
+    assert (backbone(torch.where(sound < -30, sound - 30, sound)) - backbone(sound)).norm(dim=1).min() > 0.01
+    torch.testing.assert_close(backbone(sound - 20), backbone(sound), atol=1e-5, rtol=0)
 
 
 @pytest.mark.slow

@@ -24,7 +24,8 @@ from resonance_engine.training.features.cache import SqliteCache
 from resonance_engine.training.features.dataset import WindowSet, numbered
 from resonance_engine.training.features.precompute import precompute
 from training.corpus import CorpusTrack, read_manifest
-from training.default_model.making import made, semantic_activations, untrained, written, written_small
+from training.default_model.copies import copies, in_step
+from training.default_model.making import Material, made, semantic_activations, untrained, written, written_small
 from training.default_model.pretrained import trunk_weights
 from training.default_model.recipe import RECIPE, SPEC
 from training.three_modalities import FOLDS, fold_of
@@ -40,16 +41,32 @@ def listened(directory: Path, spec: FeatureSpec) -> tuple[list[CorpusTrack], Win
     """The corpus' tracks that can be read, and their windows grouped by soundtrack."""
     cache = SqliteCache(directory / "features", spec)
     tracks = read_manifest(directory / "manifest.tsv")
-    kept: list[CorpusTrack] = []
-    keys: list[bytes] = []
-    heard = precompute([directory / track.path for track in tracks], cache, spec, PROCESSES)
-    for track, one in zip(tracks, heard, strict=True):
+    keys = measured(cache, [directory / track.path for track in tracks])
+    kept = [track for track, key in zip(tracks, keys, strict=True) if key]
+    return kept, grouped(cache, [key for key in keys if key], kept)
+
+
+def encoded(directory: Path, tracks: list[CorpusTrack], windows: WindowSet) -> WindowSet:
+    """The windows of the same tracks after a lossy encoder had them."""
+    cache, paths = SqliteCache(directory / "features", SPEC), [directory / track.path for track in tracks]
+    own = measured(cache, paths)
+    made = measured(cache, copies(directory / "mp3-64", paths, own, PROCESSES))
+    keys = [copy or key for key, copy in zip(own, made, strict=True)]
+    return grouped(cache, in_step(windows.first, own, grouped(cache, keys, tracks).first, keys), tracks)
+
+
+def measured(cache: SqliteCache, paths: list[Path]) -> list[bytes]:
+    """The content keys of files whose features are in the cache now; an empty one for a file that cannot be read."""
+    found = []
+    for one in precompute(paths, cache, cache.spec, PROCESSES):
         if one.error:
             print(f"left out: {one.error}")
-            continue
-        kept.append(track)
-        keys.append(one.key)
-    return kept, WindowSet(cache, keys, [track.path for track in kept], [track.soundtrack for track in kept])
+        found.append(b"" if one.error else one.key)
+    return found
+
+
+def grouped(cache: SqliteCache, keys: list[bytes], tracks: list[CorpusTrack]) -> WindowSet:
+    return WindowSet(cache, keys, [track.path for track in tracks], [track.soundtrack for track in tracks])
 
 
 def small(folder: Path) -> Path:
@@ -74,7 +91,9 @@ def make(corpus: Path, out: Path, folds: Path | None) -> None:
     """Make the models of the folds, where they are wanted, and the model of everything."""
     tracks, windows = listened(corpus, SPEC)
     trunk = trunk_weights(corpus / "pretrained")
-    semantic = semantic_activations(trunk, windows)
+    material, copied = (
+        Material(each, semantic_activations(trunk, each)) for each in (windows, encoded(corpus, tracks, windows))
+    )
     artists = numbered([named(track.artist) or track.path for track in tracks])
     soundtracks = [track.soundtrack for track in tracks]
     print(f"{len(tracks)} tracks of {len(set(soundtracks))} soundtracks", flush=True)
@@ -83,11 +102,11 @@ def make(corpus: Path, out: Path, folds: Path | None) -> None:
         fold = fold_of(soundtracks)
         for number in range(FOLDS):
             songs = np.flatnonzero(fold != number)
-            others = windows.subset(songs)
+            others = material.subset(songs)
             name = f"fold-{number + 1}"
-            written(made(trunk, others, artists[songs], semantic[others.places], RECIPE), folds / name)
-            written_small(folds / name / "model.onnx", small(folds) / name, others)
-    written(made(trunk, windows, artists, semantic, RECIPE), out)
+            written(made(trunk, others, artists[songs], RECIPE, copied.subset(songs)), folds / name)
+            written_small(folds / name / "model.onnx", small(folds) / name, others.windows)
+    written(made(trunk, material, artists, RECIPE, copied), out)
     written_small(out / "model.onnx", small(out), windows)
 
 

@@ -40,11 +40,16 @@ def set_heads(
     heard: Mapping[str, NDArray[np.float32]],
     group: NDArray[np.intp],
     parts: Mapping[str, Part],
+    encoded: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> None:
-    """Set projections and gates from the activations (windows, length) of each modality and the windows' groups."""
+    """Set projections and gates from the activations (windows, length) of each modality and the windows' groups.
+
+    `encoded` are those of the same windows after a lossy encoder had them, where that is known.
+    """
     with torch.no_grad():
         for name, where in blocks(parts).items():
-            matrix, offset = head(heard[name].astype(np.float64), group, parts[name])
+            other = encoded[name].astype(np.float64) if encoded is not None and parts[name].encoders else None
+            matrix, offset = head(heard[name].astype(np.float64), group, parts[name], other)
             project = projection(network.backbones[name])
             project.weight.zero_()
             project.bias.zero_()
@@ -58,24 +63,29 @@ def set_heads(
         fusion.gates.bias.copy_(torch.from_numpy(np.log(gates / (1 - gates))))
 
 
-def head(heard: Array, group: NDArray[np.intp], part: Part) -> tuple[Array, Array]:
+def head(heard: Array, group: NDArray[np.intp], part: Part, encoded: Array | None = None) -> tuple[Array, Array]:
     """The matrix (length, width) and offset (width,) of a modality's projection."""
     mean, deviation = heard.mean(axis=0), np.maximum(heard.std(axis=0), FAINTEST)
     scaled = (heard - mean) / deviation
     size = scaled.shape[1]
     axes = scipy.linalg.eigh(scaled.T @ scaled, subset_by_index=[size - part.width, size - 1])[1]
-    matrix = axes @ evening(scaled @ axes, group, part.shrinkage)
+    changes = None if encoded is None else np.sqrt(part.encoders) * ((encoded - heard) / deviation) @ axes
+    matrix = axes @ evening(scaled @ axes, group, part.shrinkage, changes)
     matrix /= deviation[:, None]
     return matrix, -mean @ matrix
 
 
-def evening(values: Array, group: NDArray[np.intp], shrinkage: float) -> Array:
-    """The map (d, d) that evens out how values (n, d) vary around the mean of their group: (S + λ)^-½, S of mean 1."""
+def evening(values: Array, group: NDArray[np.intp], shrinkage: float, changes: Array | None = None) -> Array:
+    """The map (d, d) that evens out how values (n, d) vary around the mean of their group: (S + λ)^-½, S of mean 1.
+
+    `changes` (n, d), which values may undergo and stay the same, are added to what varies.
+    """
     members = np.unique(group, return_inverse=True)[1]
     sums = np.zeros((members.max() + 1, values.shape[1]))
     np.add.at(sums, members, values)
     apart = values - (sums / np.bincount(members)[:, None])[members]
     scatter = apart.T @ apart
-    scatter *= len(scatter) / np.trace(scatter)
+    unit = len(scatter) / np.trace(scatter)
+    scatter = (scatter if changes is None else scatter + changes.T @ changes) * unit
     variances, directions = np.linalg.eigh(scatter)
     return np.asarray((directions / np.sqrt(np.maximum(variances, 0) + shrinkage)) @ directions.T)

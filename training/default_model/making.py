@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,39 +54,60 @@ def semantic_activations(trunk: Mapping[str, Tensor], windows: WindowSet) -> NDA
     return pooled(untrained(trunk, 0).backbones["semantic"], "semantic", windows)
 
 
+@dataclass(frozen=True)
+class Material:
+    """Windows, grouped by soundtrack, with what the published trunk hears in them (windows, 1506)."""
+
+    windows: WindowSet
+    semantic: NDArray[np.float32]
+
+    def subset(self, songs: NDArray[np.intp]) -> Material:
+        """That of some songs."""
+        chosen = self.windows.subset(songs)
+        return Material(chosen, self.semantic[chosen.places])
+
+
 def made(
     trunk: Mapping[str, Tensor],
-    windows: WindowSet,
+    material: Material,
     artist: NDArray[np.intp],
-    semantic: NDArray[np.float32],
     recipe: Recipe,
+    encoded: Material | None = None,
 ) -> ResonanceNetwork:
-    """The network that the recipe makes of these windows, grouped by soundtrack, and of what the trunk hears in them.
+    """The network that the recipe makes of some songs.
 
-    `artist` (songs,) numbers artists, an unknown one being one by itself.
+    `artist` (songs,) numbers artists, an unknown one being one by itself; `encoded` are the same windows after a lossy
+    encoder had them.
     """
-    network = untrained(trunk, recipe.seed)
+    network, windows = untrained(trunk, recipe.seed), material.windows
     standardize(network, windows)
     limit_timbre(network, recipe.ceiling_hz)
-    heard = {
-        name: scaled_to(network, semantic) if name == "semantic" else pooled(network.backbones[name], name, windows)
-        for name in network.modalities
-    }
-    set_heads(network, heard, windows.group[windows.song], recipe.parts)
+    scale_semantic(network, material.semantic)
+    heard = activations(network, material)
+    set_heads(
+        network, heard, windows.group[windows.song], recipe.parts, activations(network, encoded) if encoded else None
+    )
     tune(network, heard, windows.song, windows.group, artist, recipe)
     return network.eval()
 
 
-def scaled_to(network: ResonanceNetwork, semantic: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the trunk hears in windows, at the scale that the network brings it to from now on."""
+def activations(network: ResonanceNetwork, material: Material) -> dict[str, NDArray[np.float32]]:
+    """What the heads of a network are given of windows, (windows, length) by modality."""
+    backbones, windows = network.backbones, material.windows
+    found = {name: pooled(backbones[name], name, windows) for name in network.modalities if name != "semantic"}
+    backbone = backbones["semantic"]
+    assert isinstance(backbone, SemanticBackbone)
+    return found | {"semantic": backbone.scale(torch.from_numpy(material.semantic)).numpy()}
+
+
+def scale_semantic(network: ResonanceNetwork, semantic: NDArray[np.float32]) -> None:
+    """Bring what the trunk hears in these windows to one scale; what hardly varies is not heard."""
     mean, deviation = semantic.mean(axis=0), semantic.std(axis=0)
     deviation[deviation < FAINTEST] = UNHEARD
     backbone = network.backbones["semantic"]
     assert isinstance(backbone, SemanticBackbone)
     backbone.scale.mean.copy_(torch.from_numpy(mean))
     backbone.scale.deviation.copy_(torch.from_numpy(deviation))
-    scaled: NDArray[np.float32] = (semantic - mean) / deviation
-    return scaled
 
 
 def limit_timbre(network: ResonanceNetwork, ceiling_hz: float) -> None:

@@ -21,12 +21,14 @@ class Part:
 
     Its facet uses `width` of the 512 numbers, apart from those of the others, so that shares of a similarity add up. It
     starts with `share` of the embedding's squared length. `shrinkage` keeps the map that evens out what varies within
-    a soundtrack from doing so where little is known: the higher, the less it does.
+    a soundtrack from doing so where little is known: the higher, the less it does. What an encoder changes is evened
+    out too, and counts `encoders` times as much; 0 leaves it be.
     """
 
     width: int
     share: float
     shrinkage: float
+    encoders: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,10 @@ class Recipe:
     parts: Mapping[str, Part] = field(
         default_factory=lambda: MappingProxyType(
             {
-                "timbre": Part(128, 0.30, 1.0),
+                "timbre": Part(128, 0.30, 0.3),
                 "harmony": Part(64, 0.12, 10.0),
-                "rhythm": Part(64, 0.08, 3.0),
-                "semantic": Part(256, 0.50, 10.0),
+                "rhythm": Part(64, 0.06, 3.0),
+                "semantic": Part(256, 0.52, 10.0, 4.0),
             }
         )
     )

@@ -1,0 +1,52 @@
+"""The corpus as small MP3s: one a file, made once, or the file itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resonance_engine.audio import content_key, read_windows
+from resonance_engine.features.spec import FeatureSpec
+from tests.audio_files import tune
+from training.default_model.copies import copied, copies, in_step
+from training.default_model.transcoding import Sound, encoded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def song(path: Path) -> Path:
+    return encoded(
+        Sound(tune(4.0, 44100, seed=1), 44100), path, "flac" if path.suffix == ".flac" else "pcm_s16le", 44100
+    )
+
+
+def test_a_copy_is_the_same_music_as_a_small_mp3_and_made_once(tmp_path: Path) -> None:
+    path, target = song(tmp_path / "a.wav"), tmp_path / "copy.mp3"
+    assert copied(path, target) == target
+    assert content_key(target) != content_key(path)
+    assert target.stat().st_size < 4.5 * 64_000 / 8
+    one, other = (read_windows(each, FeatureSpec().decoding).windows for each in (path, target))
+    # The padding that the format puts in front is a few hundredths of a second.
+    assert abs(np.abs(one).mean() - np.abs(other).mean()) < 0.2 * np.abs(one).mean()
+    before = target.stat().st_mtime_ns
+    assert copied(path, target) == target
+    assert target.stat().st_mtime_ns == before
+    assert {each.name for each in tmp_path.iterdir()} == {"a.wav", "copy.mp3"}
+
+
+def test_what_cannot_be_decoded_stands_for_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = song(tmp_path / "a.wav"), tmp_path / "b.mp3"
+    bad.write_bytes(b"no music")
+    found = copies(tmp_path / "out", [good, bad], [b"\1" * 16, b"\2" * 16], 1)
+    assert found == [tmp_path / "out" / f"{'01' * 16}.mp3", bad]
+    assert [each.name for each in (tmp_path / "out").iterdir()] == [f"{'01' * 16}.mp3"]
+    capsys.readouterr()  # the child wrote to its own stream
+
+
+def test_a_copy_of_another_number_of_windows_does_not_count() -> None:
+    own, copy = [b"a", b"b", b"c"], [b"A", b"B", b"C"]
+    assert in_step(np.array([0, 4, 8, 9]), own, np.array([0, 4, 7, 8]), copy) == [b"A", b"b", b"C"]

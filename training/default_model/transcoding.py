@@ -1,0 +1,75 @@
+"""A whole recording, decoded, and written again by another codec: the same music as other people have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+import numpy as np
+from av.audio.stream import AudioStream
+
+from resonance_engine.errors import AudioError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+MP3_RATES = (16000, 22050, 24000, 32000, 44100, 48000)  # Hz that 64 and 128 kbit/s exist for
+BLOCK = 65536  # samples written at a time
+
+
+@dataclass(frozen=True)
+class Sound:
+    """All of a recording: stereo (2, samples) at `rate` Hz."""
+
+    samples: Array
+    rate: int
+
+
+def decoded(path: Path) -> Sound:
+    """The whole file at its own rate; one channel, or the mean of more than two, stands on both sides.
+
+    FFmpeg's own way from one channel to two would take 3 dB off.
+    """
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.audio[0]
+            rate = stream.rate
+            resampler = av.AudioResampler("fltp", stream.layout, rate)
+            frames = [each.to_ndarray() for frame in container.decode(stream) for each in resampler.resample(frame)]
+            frames += [each.to_ndarray() for each in resampler.resample(None)]
+    except (av.error.FFmpegError, IndexError) as error:
+        raise AudioError(path, f"it cannot be decoded from end to end ({error})") from error
+    samples = np.concatenate(frames, axis=1).astype(np.float32)
+    return Sound(samples if len(samples) == 2 else np.tile(samples.mean(axis=0), (2, 1)), rate)
+
+
+def encoded(sound: Sound, path: Path, codec: str, rate: int, bit_rate: int = 0) -> Path:
+    """The sound as a stereo file at `rate` Hz, in the container that the path's suffix stands for."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, layout="stereo")
+        assert isinstance(stream, AudioStream)
+        if bit_rate:
+            stream.bit_rate = bit_rate
+        resampler = av.AudioResampler(stream.format, "stereo", rate, stream.frame_size or None)
+        for at in range(0, sound.samples.shape[1], BLOCK):
+            block = np.ascontiguousarray(sound.samples[:, at : at + BLOCK])
+            frame = av.AudioFrame.from_ndarray(block, "fltp", "stereo")
+            frame.sample_rate, frame.pts = sound.rate, at
+            for each in resampler.resample(frame):
+                container.mux(stream.encode(each))
+        for each in resampler.resample(None):
+            container.mux(stream.encode(each))
+        container.mux(stream.encode(None))
+    return path
+
+
+def mp3(sound: Sound, folder: Path, bit_rate: int) -> Path:
+    """As MP3 at the sound's own rate or, where MP3 does not know that, at 44.1 kHz."""
+    rate = sound.rate if sound.rate in MP3_RATES else 44100
+    return encoded(sound, folder / f"{bit_rate}.mp3", "libmp3lame", rate, bit_rate)
