@@ -51,11 +51,12 @@ quality: $(ENV)/ready  ## sizes, complexity, dead code, duplicates
 	@echo "dead code:"; $(ENV)/bin/vulture
 	@echo "duplicates:"; $(ENV)/bin/pylint --disable=all --enable=duplicate-code --score=no --min-similarity-lines=8 $(SOURCES)
 
-bench: $(ENV)/ready  ## time the front end, the index, content keys and the start of beet
+bench: $(ENV)/ready  ## time the front end, the index, content keys, the start of beet and queries
 	$(ENV)/bin/python -m benchmarks.features
 	$(ENV)/bin/python -m benchmarks.index
 	$(ENV)/bin/python -m benchmarks.content_key
 	$(ENV)/bin/python -m benchmarks.startup
+	$(ENV)/bin/python -m benchmarks.similar
 	$(ENV)/bin/python -m benchmarks.feature_cache
 
 chain: precompute search_proxy refine evaluate onnx_eval index query  ## train on your own music: MUSIC=~/Music

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` by `content` in one step; raises OSError and leaves the old file where that is impossible."""
-    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{path.name[:40]}.{os.urandom(8).hex()}")
     try:
         # Not `tempfile`, which makes files that only their owner can read.
         with temporary.open("xb") as file:

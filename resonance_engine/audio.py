@@ -11,6 +11,7 @@ import soxr
 from resonance_engine.content_key import content_key
 from resonance_engine.decoding import Span, open_audio
 from resonance_engine.errors import AudioError
+from resonance_engine.passage import SHORTEST, Passage, clock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
 
     from resonance_engine.features.spec import Decoding
 
-__all__ = ["Recording", "Tags", "content_key", "read_windows", "tags"]
-
-SHORTEST = 3.0
-"""Seconds that a recording must last to be listened to."""
+__all__ = ["Recording", "Tags", "content_key", "read_passage", "read_windows", "tags"]
 
 OPENING = 180.0
 """Seconds from the beginning that are decoded where seeking fails."""
 
 WHOLE = 0.95
 """Share of a window that the file must supply for the window to count."""
+
+ROUNDING = 1.0
+"""Seconds by which a passage may outlast its recording: players round the length that they show."""
 
 ALBUM_ARTIST = ("album_artist", "albumartist", "album artist")
 """How FFmpeg calls the album artist; it translates only some kinds of tag."""
@@ -72,6 +73,32 @@ def read_windows(path: Path, decoding: Decoding) -> Recording:
     AudioError for a file without sound, with less than three seconds of it, or with nothing but silence.
     """
     return _spread(path, decoding) or _opening(path, decoding)
+
+
+def read_passage(path: Path, decoding: Decoding, passage: Passage) -> Recording:
+    """Listen to nothing but a passage of a file: up to `decoding.windows` windows spread over it.
+
+    They lie in the passage as `read_windows` lays them in a file. A passage shorter than a window is repeated until it
+    fills one, as a short file is: a window around it would hear its neighbours more than it. `starts` count from the
+    beginning of the file, `duration` is the passage's. One that ends up to a second behind the file is cut there.
+    Raises AudioError where the passage ends later than that, and as `read_windows` for the passage's sound.
+    """
+    start, end = _within(path, passage)
+    seconds = end - start
+    short = seconds < decoding.seconds
+    starts = (start,) if short else tuple(start + each for each in window_starts(seconds, decoding))
+    length = min(seconds, decoding.seconds)
+    with open_audio(path) as source:
+        spans = [source.sought_span(each, length) for each in starts]
+    if not any(span and span.filled >= WHOLE for span in spans):
+        spans = [_counted(path, each, length) for each in starts]
+    if not any(span and span.filled >= WHOLE for span in spans):
+        raise AudioError(path, f"it ends before the passage {passage}, or is damaged there")
+    heard = [(_window(span, decoding), span.start) for span in spans if span and _sounds(span)]
+    if not heard:
+        raise AudioError(path, f"the passage {passage} of it is silent")
+    windows, begun = zip(*heard, strict=True)
+    return Recording(np.stack(windows), begun, seconds, short)
 
 
 def tags(path: Path) -> Tags:
@@ -123,16 +150,35 @@ def _opening(path: Path, decoding: Decoding) -> Recording:
         raise AudioError(path, f"it lasts only {length:.1f} s; at least {SHORTEST:.0f} s are needed")
     short = length < decoding.seconds
     heard = []
-    # Opened anew for each window, because windows may overlap and the file may not be able to go back.
     for start in (0.0,) if short else window_starts(length, decoding):
-        with open_audio(path) as source:
-            span = source.next_span(start, min(length, decoding.seconds))
+        span = _counted(path, start, min(length, decoding.seconds))
         if span and _sounds(span):
             heard.append((_window(span, decoding), span.start))
     if not heard:
         raise AudioError(path, "it is silent")
     windows, starts = zip(*heard, strict=True)
     return Recording(np.stack(windows), starts, duration, short)
+
+
+def _counted(path: Path, start: float, seconds: float) -> Span | None:
+    """A stretch reached by decoding the file up to it, opened anew: windows may overlap, and it may not go back."""
+    with open_audio(path) as source:
+        return source.next_span(start, seconds)
+
+
+def _within(path: Path, passage: Passage) -> tuple[float, float]:
+    """Where the passage begins and ends in the file; raises AudioError where the file ends before."""
+    start, end = passage
+    with open_audio(path) as source:
+        if end <= (source.duration or 0.0):
+            return start, end
+        # What a header says may be an estimate, or nothing: how long the file is shows in decoding it.
+        length = source.length(end)
+    if length == 0.0:
+        raise AudioError(path, "none of its audio can be decoded")
+    if end - length > ROUNDING or length - start < SHORTEST:
+        raise AudioError(path, f"it lasts {clock(round(length, 1))}, so it has no passage {passage}")
+    return start, length
 
 
 def _sounds(span: Span) -> bool:

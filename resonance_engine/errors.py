@@ -5,6 +5,7 @@
   x ModelError      a model that cannot be used
   x StoreError      the sidecar database cannot be used
   x CatalogError    a catalog folder cannot be read or written
+  x PlaylistError   a list cannot be made as asked, or a playlist file cannot be read
   x ConfigError     what training is told to do is not understood or impossible
   x CacheError      a feature cache cannot be used or trusted
   x TrainingError   training cannot begin or go on
@@ -44,6 +45,10 @@ class StoreError(ResonanceError):
 
 class CatalogError(ResonanceError):
     """A catalog folder cannot be read or written."""
+
+
+class PlaylistError(ResonanceError):
+    """A list of tracks cannot be made as asked, or a playlist file or its recipe cannot be read."""
 
 
 class ConfigError(ResonanceError):

@@ -1,4 +1,4 @@
-"""The index of a model's embeddings, and the files in which indexes survive between commands.
+"""The indexes of a model's embeddings and facets, and the files in which indexes survive between commands.
 
 An index is a copy of what the store holds. Its file says at which generation of the store it was made;
 whatever is wrong with the file, the index is made again from the store.
@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 import logging
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from resonance_engine.atomic import write_bytes
 from resonance_engine.errors import CatalogError, printable
 from resonance_engine.scan import FaissScan
+from resonance_engine.search.hubness import Spread
 from resonance_engine.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.store import Store
+    from resonance_engine.store.reading import Reader
 
 __all__ = [
     "VectorIndex",
@@ -36,38 +37,43 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-MAGIC = b"resonance index 1"
+EMBEDDING = "embedding"  # as the store has it; asking the store would load the database
+MAGIC = b"resonance index 2"
 HEADER_LIMIT = 4096
+BLOCK = 2**20
 # The file is written again when more rows than both of these changed; fewer are applied at each opening.
 REWRITE_ROWS = 64
 REWRITE_SHARE = 0.05
 
 
-def open_index(store: Store, model_id: str, folder: Path) -> VectorIndex:
-    """The index over a model's embeddings as the store has them now, by way of a file in `folder`.
+def open_index(store: Reader, model_id: str, folder: Path, kind: str = EMBEDDING) -> VectorIndex:
+    """The index over a model's embeddings, or a facet of them, as the store has them now, by way of a file in `folder`.
 
-    The file is made, or made again, when it is missing, unusable or many changes behind; a folder that can't
-    be written to only costs time. Raises StoreError when the store can't be used or doesn't know the model.
+    A facet's vectors are found under the ids of their embeddings. The file is made, or made again, when it is missing,
+    unusable or many changes behind; a folder that can't be written to only costs time. Raises StoreError when the
+    store can't be used or doesn't know the model, and ValueError when the model has no such facet.
     """
-    path = index_path(folder, model_id)
-    cached = load_index(path, model_id)
+    path = index_path(folder, model_id, kind)
+    cached = load_index(path, model_id, kind)
     with store.read():
         generation = store.generation
-        changed = apply_changes(store, model_id, *cached) if cached else None
+        changed = apply_changes(store, model_id, *cached, kind) if cached else None
         if cached and changed is not None:
             index, stale = cached[0], changed > max(REWRITE_ROWS, REWRITE_SHARE * len(cached[0]))
         else:
-            index = VectorIndex(*store.matrix(model_id))
+            index = VectorIndex(*store.matrix(model_id, kind))
             stale = len(index) > 0
     if stale:
         try:
-            save_index(path, index, model_id, generation)
+            save_index(path, index, model_id, generation, kind)
         except OSError as error:
             log.debug("the index %s isn't kept: %s", printable(path), error)
     return index
 
 
-def apply_changes(store: Store, model_id: str, index: VectorIndex, generation: int) -> int | None:
+def apply_changes(
+    store: Reader, model_id: str, index: VectorIndex, generation: int, kind: str = EMBEDDING
+) -> int | None:
     """Bring an index of an earlier generation up to the store's, and say how many vectors that concerned.
 
     None when the index isn't an earlier state of the store, as after one was restored from a backup; the
@@ -75,34 +81,37 @@ def apply_changes(store: Store, model_id: str, index: VectorIndex, generation: i
     """
     if generation > store.generation:
         return None
-    changes = store.changes(model_id, generation)
+    changes = store.changes(model_id, generation, kind)
     if index.dimensions != changes.added_vectors.shape[1]:
         return None
     index.remove(changes.removed_ids)
     index.add(changes.added_ids, changes.added_vectors)
-    return len(changes) if len(index) == store.vector_count(model_id) else None
+    if generation == changes.generation:
+        return 0  # made of this very state: nothing to count
+    return len(changes) if len(index) == store.vector_count(model_id, kind) else None
 
 
-def index_path(folder: Path, model_id: str) -> Path:
-    """Where the index of a model is kept."""
-    return folder / f"resonance-{model_id}.index"
+def index_path(folder: Path, model_id: str, kind: str = EMBEDDING) -> Path:
+    """Where the index of a model's embeddings, or of a facet, is kept."""
+    return folder / f"resonance-{model_id}{'' if kind == EMBEDDING else f'-{kind}'}.index"
 
 
-def load_index(path: Path, model_id: str) -> tuple[VectorIndex, int] | None:
+def load_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[VectorIndex, int] | None:
     """The index in a file and the generation that it was made at.
 
-    None when the file isn't there, isn't sound or is of another model, and where FAISS can't be loaded.
+    None when the file isn't there, isn't sound or is of another model or facet, and where FAISS can't be loaded.
     """
     try:
-        content = memoryview(path.read_bytes())
-        start, header = _header(content)
-        payload = content[start:]
-        if header["model"] != model_id:
-            raise ValueError(f"it is of the model {header['model']}")
-        if header["checksum"] != zlib.crc32(payload):
-            raise ValueError("its content is damaged")
-        index = _over(FaissScan.from_bytes(payload))
-        return index, int(header["generation"])
+        with path.open("rb") as file:
+            header = _header(file)
+            start = file.tell()
+            if (header["model"], header["kind"]) != (model_id, kind):
+                raise ValueError(f"it is of the model {header['model']}, {header['kind']}")
+            if header["checksum"] != _checksum(file):
+                raise ValueError("its content is damaged")
+            file.seek(start)
+            scan = FaissScan.read(file.read)
+            return _over(scan, _spread(file.read(), len(scan.ids()), scan.dimensions)), int(header["generation"])
     except FileNotFoundError:
         return None
     except Exception as error:  # Whatever is in the file, and however FAISS fails, the store has the vectors.
@@ -110,17 +119,19 @@ def load_index(path: Path, model_id: str) -> tuple[VectorIndex, int] | None:
         return None
 
 
-def save_index(path: Path, index: VectorIndex, model_id: str, generation: int) -> None:
+def save_index(path: Path, index: VectorIndex, model_id: str, generation: int, kind: str = EMBEDDING) -> None:
     """Write an index made at a generation of the store, in one step; OSError where that is impossible.
 
     Does nothing where FAISS can't be loaded: there, reading the store is as fast as reading a file.
     """
     try:
-        payload = _scan(index).to_bytes()
+        codes = _scan(index).to_bytes()
     except ImportError:
         return
-    header = {"model": model_id, "generation": generation, "checksum": zlib.crc32(payload)}
-    write_bytes(path, b"\n".join((MAGIC, json.dumps(header).encode(), payload)))
+    moments = np.concatenate([index.spread.total, index.spread.moment.ravel()]).astype("<f8").tobytes()
+    checksum = zlib.crc32(moments, zlib.crc32(codes))
+    header = {"model": model_id, "kind": kind, "generation": generation, "checksum": checksum}
+    write_bytes(path, b"\n".join((MAGIC, json.dumps(header).encode(), codes + moments)))
 
 
 def write_catalog_index(path: Path, index: VectorIndex) -> None:
@@ -136,7 +147,8 @@ def write_catalog_index(path: Path, index: VectorIndex) -> None:
 def read_catalog_index(path: Path) -> VectorIndex:
     """The index in a plain FAISS file with ids."""
     try:
-        return _over(FaissScan.from_bytes(path.read_bytes()))
+        with path.open("rb") as file:
+            return _over(FaissScan.read(file.read))
     except ImportError as error:
         raise CatalogError(f"{printable(path)} needs FAISS to be read: {error}.") from error
     except OSError as error:
@@ -145,11 +157,19 @@ def read_catalog_index(path: Path) -> VectorIndex:
         raise CatalogError(f"{printable(path)} is {error}; export the catalog again.") from error
 
 
-def _header(content: memoryview) -> tuple[int, dict[str, Any]]:
-    lines = bytes(content[:HEADER_LIMIT]).split(b"\n", 2)
-    if len(lines) < 3 or lines[0] != MAGIC:
+def _header(file: BinaryIO) -> dict[str, Any]:
+    if file.readline(HEADER_LIMIT) != MAGIC + b"\n":
         raise ValueError("it has another format")
-    return len(lines[0]) + len(lines[1]) + 2, json.loads(lines[1])
+    header: dict[str, Any] = json.loads(file.readline(HEADER_LIMIT))
+    return header
+
+
+def _checksum(file: BinaryIO) -> int:
+    """That of the rest of a file."""
+    checksum, block = 0, bytearray(BLOCK)
+    while count := file.readinto(block):  # type: ignore[attr-defined]  # every binary file has it
+        checksum = zlib.crc32(memoryview(block)[:count], checksum)
+    return checksum
 
 
 def _scan(index: VectorIndex) -> FaissScan:
@@ -161,5 +181,12 @@ def _scan(index: VectorIndex) -> FaissScan:
     return copy
 
 
-def _over(scan: FaissScan) -> VectorIndex:
-    return VectorIndex(np.empty(0, np.int64), np.empty((0, scan.dimensions), np.float32), scan)
+def _spread(content: bytes, count: int, dimensions: int) -> Spread:
+    numbers = np.frombuffer(content, "<f8").astype(np.float64)
+    if len(numbers) != dimensions * (dimensions + 1):
+        raise ValueError("its moments are of another width")
+    return Spread(count, numbers[:dimensions], numbers[dimensions:].reshape(dimensions, dimensions))
+
+
+def _over(scan: FaissScan, spread: Spread | None = None) -> VectorIndex:
+    return VectorIndex(np.empty(0, np.int64), np.empty((0, scan.dimensions), np.float32), scan, spread)

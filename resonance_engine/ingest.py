@@ -86,6 +86,7 @@ class Ingest:
             described.version,
             described.dimensions,
             dict.fromkeys(described.modalities, described.dimensions),
+            tags=described.tags,
         )
         store.register(self.model)
         if store.active_model() is None:
@@ -119,7 +120,8 @@ class Ingest:
         yield from self.commit(batch, record_failures)
 
     def unknown(self, key: bytes) -> bool:
-        return not self.store.has([key], self.model.id)
+        """Whether the model has to hear a sound: it never did, or did before its tags were kept."""
+        return not self.store.heard([key], self.model.id)
 
     def commit(self, batch: list[Heard], record_failures: bool) -> list[Outcome]:
         """Write a batch in one transaction."""
@@ -142,7 +144,7 @@ class Ingest:
         return outcomes
 
     def keep(self, heard: Listened) -> None:
-        """Store the vectors and attributes of one recording, and the time that they took."""
+        """Store the vectors, tags and attributes of one recording, and the time that they took."""
         if heard.embedding is None:
             return
         self.store.put(heard.key, self.model.id, stored(heard))
@@ -169,4 +171,5 @@ def stored(heard: Listened) -> Embedding:
         facets=embedding.facets,
         gates=embedding.gates,
         windows=Windows(heard.starts, embedding.windows),
+        tags=embedding.tags,
     )

@@ -2,7 +2,8 @@
 
     python -m resonance_engine.listener MODEL BACKEND     (speaks `wire` on its standard streams)
 
-It first sends a description of its model. To every request it answers twice: that it has begun, and what came of it.
+It first sends a description of its model. A request has a `verb`, a `path` (hex) and `options` of the verb; to each it
+answers twice: that it has begun, and what came of it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.wire import Message, receive, send
@@ -20,7 +21,7 @@ from resonance_engine.wire import Message, receive, send
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Verbs = dict[str, Callable[[Path], Message]]
+    Verbs = dict[str, Callable[..., Message]]
 
 
 def serve(prepared: Callable[[], tuple[Message, Verbs]], requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -42,7 +43,7 @@ def serve(prepared: Callable[[], tuple[Message, Verbs]], requests: IO[bytes], an
         send(answers, Message({"begun": True}))
         path = Path(os.fsdecode(bytes.fromhex(request.header["path"])))
         try:
-            send(answers, verbs[request.header["verb"]](path))
+            send(answers, verbs[request.header["verb"]](path, **request.header["options"]))
         except BrokenPipeError:
             raise
         except AudioError as error:
@@ -63,18 +64,21 @@ def identify(path: Path) -> Message:
 def embedding(model: Path, backend: str) -> tuple[Message, Verbs]:
     """A description of the model, once it is loaded, and what can be asked of a file."""
     from resonance_engine.analysis import EXTRACTOR_VERSION, analysis
-    from resonance_engine.audio import read_windows
+    from resonance_engine.audio import read_passage, read_windows
     from resonance_engine.encoder import Encoder
     from resonance_engine.features import FrontEnd
+    from resonance_engine.passage import Passage
 
     encoder = Encoder(model, backend)
     manifest = encoder.manifest
     front_end = FrontEnd(manifest.spec)
-    described = {"id": manifest.id, "name": manifest.name, "version": manifest.version}
-    introduction = Message({**described, "dimensions": manifest.dimensions, "modalities": manifest.modalities})
+    described: dict[str, Any] = {"id": manifest.id, "name": manifest.name, "version": manifest.version}
+    described |= {"dimensions": manifest.dimensions, "modalities": manifest.modalities, "tags": manifest.tags}
+    introduction = Message(described)
 
-    def embed(path: Path) -> Message:
-        recording = read_windows(path, manifest.spec.decoding)
+    def embed(path: Path, passage: tuple[float, float] | None = None) -> Message:
+        decoding = manifest.spec.decoding
+        recording = read_passage(path, decoding, Passage(*passage)) if passage else read_windows(path, decoding)
         features = front_end(recording.windows)
         heard = encoder.embed(features)
         arrays = {"embedding": heard.embedding, "windows": heard.windows}

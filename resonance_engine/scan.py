@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from resonance_engine.store.records import Ids, Matrix
 
 log = logging.getLogger(__name__)
@@ -54,11 +56,14 @@ class FaissScan:
         )
 
     @classmethod
-    def from_bytes(cls, data: memoryview | bytes) -> Self:
-        """The scan that `to_bytes` wrote; ValueError, saying what it is, for anything else."""
+    def read(cls, read: Callable[[int], bytes]) -> Self:
+        """The scan that `to_bytes` wrote; ValueError, saying what it is, for anything else.
+
+        `read` gives the next bytes, up to so many: the whole file and the index in memory would be too much at once.
+        """
         faiss = load_faiss()
         try:
-            index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
+            index = faiss.read_index(faiss.PyCallbackIOReader(read))
         except (RuntimeError, MemoryError) as error:
             raise ValueError("not a FAISS index") from error
         if not isinstance(index, faiss.IndexIDMap2):

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resonance_engine.distinct import distinct
 from resonance_engine.scan import Scan, new_scan
+from resonance_engine.search.hubness import ROWS_AT_A_TIME, Spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from resonance_engine.store.records import Ids, Matrix
 
@@ -29,11 +33,15 @@ class VectorIndex:
     searched. One index can be used from several threads.
     """
 
-    def __init__(self, ids: Ids, vectors: Matrix, scan: Scan | None = None) -> None:
-        """An index over vectors of shape (n, dimensions), added to what is in `scan`, if one is given."""
+    def __init__(self, ids: Ids, vectors: Matrix, scan: Scan | None = None, spread: Spread | None = None) -> None:
+        """An index over vectors of shape (n, dimensions), added to what is in `scan`, if one is given.
+
+        `spread` is that of the vectors in `scan`, where it is known.
+        """
         self._lock = threading.RLock()
         self.scan = new_scan(vectors.shape[1]) if scan is None else scan
         self._ids = np.sort(self.scan.ids())
+        self._spread = spread
         self.add(ids, vectors)
 
     def __len__(self) -> int:
@@ -49,25 +57,50 @@ class VectorIndex:
         """The width of the vectors."""
         return self.scan.dimensions
 
+    @property
+    def spread(self) -> Spread:
+        """How the vectors lie, exactly: made when it is first asked for, then kept up with what comes and goes."""
+        with self._lock:
+            if self._spread is None:
+                parts = (
+                    self.scan.vectors(self._ids[at : at + ROWS_AT_A_TIME]) for at in range(0, len(self), ROWS_AT_A_TIME)
+                )
+                self._spread = Spread.empty(self.dimensions).with_vectors(parts)
+            return self._spread
+
+    def has(self, ids: Iterable[int]) -> NDArray[np.bool_]:
+        """Which of the ids are in the index, in the order given."""
+        wanted = _as_ids(ids)
+        with self._lock:
+            if not len(self):
+                return np.zeros(len(wanted), bool)
+            rows = np.minimum(np.searchsorted(self._ids, wanted), len(self) - 1)
+            return np.asarray(self._ids[rows] == wanted)
+
     def add(self, ids: Ids, vectors: Matrix) -> None:
         """Take in vectors of shape (n, dimensions); those of ids already there are replaced."""
         ids = np.asarray(ids, np.int64)
         if vectors.shape != (len(ids), self.dimensions):
             raise ValueError(f"Expected vectors of shape {(len(ids), self.dimensions)}, got {vectors.shape}.")
-        if len(np.unique(ids)) != len(ids):
+        if len(distinct(ids)) != len(ids):
             raise ValueError("Expected each id once; some come twice.")
         if not len(ids):
             return
         with self._lock:
             self.remove(ids)
-            self.scan.add(ids, _rounded(np.ascontiguousarray(vectors, np.float32)))
+            rounded = _rounded(np.ascontiguousarray(vectors, np.float32))
+            self.scan.add(ids, rounded)
             self._ids = np.union1d(self._ids, ids)
+            if self._spread is not None:
+                self._spread = self._spread.with_vectors(rounded)
 
     def remove(self, ids: Iterable[int]) -> int:
         """Drop vectors and say how many of the ids were there."""
         with self._lock:
             gone = self._known(ids)
             if len(gone):
+                if self._spread is not None:
+                    self._spread = self._spread.with_vectors(self.scan.vectors(gone), sign=-1)
                 self.scan.remove(gone)
                 self._ids = np.setdiff1d(self._ids, gone, assume_unique=True)
             return len(gone)
@@ -76,9 +109,9 @@ class VectorIndex:
         """The vectors of ids in the order given, shape (n, dimensions); KeyError for an unknown id."""
         with self._lock:
             wanted = _as_ids(ids)
-            missing = np.setdiff1d(wanted, self._ids)
+            missing = wanted[~self.has(wanted)]
             if len(missing):
-                raise KeyError(f"The index holds no vector {missing[0]}.")
+                raise KeyError(f"The index holds no vector {missing.min()}.")
             return self.scan.vectors(wanted) if len(wanted) else np.empty((0, self.dimensions), np.float32)
 
     def nearest(
@@ -146,11 +179,8 @@ class VectorIndex:
         return np.take_along_axis(exact, order, axis=1), np.take_along_axis(candidates, order, axis=1)
 
     def _known(self, ids: Iterable[int]) -> Ids:
-        wanted = np.unique(_as_ids(ids))
-        if not len(self):
-            return wanted[:0]
-        rows = np.minimum(np.searchsorted(self._ids, wanted), len(self) - 1)
-        known: Ids = wanted[self._ids[rows] == wanted]
+        wanted = distinct(_as_ids(ids))
+        known: Ids = wanted[self.has(wanted)]
         return known
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from resonance_engine.child import Child, ChildDied
 from resonance_engine.errors import AudioError, ModelError, ResonanceError, printable
+from resonance_engine.passage import passage_of
 from resonance_engine.pool import Pool
 from resonance_engine.wire import Message
 
@@ -47,13 +48,14 @@ class Listened:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """Which model a worker runs: its id, name, version, width of the embedding and names of the facets."""
+    """Which model a worker runs: its id, name, version, width of the embedding, names of the facets and of the tags."""
 
     id: str
     name: str
     version: str
     dimensions: int
     modalities: tuple[str, ...]
+    tags: tuple[str, ...] = ()
 
 
 class FileProcess:
@@ -85,9 +87,9 @@ class FileProcess:
         """The content key of the sound in a file."""
         return bytes.fromhex(self.ask("identify", path).header["key"])
 
-    def ask(self, verb: str, path: Path) -> Message:
-        """The child's answer to a question about a file."""
-        question = Message({"verb": verb, "path": os.fsencode(path).hex()})
+    def ask(self, verb: str, path: Path, **options: Any) -> Message:
+        """The child's answer to a question about a file; `options` are JSON values that the verb takes."""
+        question = Message({"verb": verb, "path": os.fsencode(path).hex(), "options": options})
         with self.asking:
             try:
                 try:
@@ -189,8 +191,16 @@ class Worker(FileProcess):
         self.purpose = f"runs {printable(model)}"
         self.described: ModelDescription | None = None
 
-    def listen(self, path: Path, wanted: Callable[[bytes], bool]) -> Listened:
-        """Identify the sound in a file and, if its content key is `wanted`, embed it."""
+    def listen(
+        self, path: Path, wanted: Callable[[bytes], bool], passage: tuple[float, float] | None = None
+    ) -> Listened:
+        """Identify the sound in a file and, if its content key is `wanted`, embed it, or only a passage of it.
+
+        A `passage` is from one second of the file to a later one; see `audio.read_passage`. The content key is the
+        file's all the same, so what is heard of a passage must not be kept under it. Raises ConfigError for what is no
+        passage.
+        """
+        options = {"passage": passage_of(*passage)} if passage else {}
         self.description()  # the time that a start takes is not the file's
         started = time.monotonic()
         key = self.identify(path)
@@ -198,7 +208,7 @@ class Worker(FileProcess):
             return Listened(path, key, time.monotonic() - started)
         from resonance_engine.encoder import TrackEmbedding
 
-        answer = self.ask("embed", path)
+        answer = self.ask("embed", path, **options)
         names = list(answer.header["gates"])
         return Listened(
             path=path,
@@ -225,7 +235,8 @@ class Worker(FileProcess):
         return self.described
 
     def introduced(self, header: dict[str, Any]) -> None:
-        described = ModelDescription(**{**header, "modalities": tuple(header["modalities"])})
+        names = {name: tuple(header.get(name, ())) for name in ("modalities", "tags")}
+        described = ModelDescription(**{**header, **names})
         if self.described not in (None, described):
             raise ModelError(f"The model {printable(self.model)} was changed meanwhile; start again.")
         self.described = described

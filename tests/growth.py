@@ -46,7 +46,8 @@ def queries() -> Iterator[object]:
         number += 1
         ranking = Ranking(10, prf=number % 2 * 3, rerank=("none", "mmr")[number % 4 // 2])
         found = neighbours(index, vectors[number % tracks][None], ranking, exclude={number})
-        yield index.vectors([each.id for each in found])
+        # Four times over, so that what is kept cannot hide in memory that searching has freed.
+        yield index.vectors(4 * [each.id for each in found])
 
 
 def training() -> Iterator[object]:

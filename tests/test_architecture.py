@@ -66,7 +66,12 @@ def engine_modules() -> list[str]:
             ("scipy", "av", "onnxruntime", "faiss", "sqlalchemy"),
             id="search",
         ),
-        pytest.param(["resonance_engine.store"], ("scipy", "av", "onnxruntime", "faiss"), id="store"),
+        pytest.param(["resonance_engine.store.store"], ("scipy", "av", "onnxruntime", "faiss"), id="store"),
+        pytest.param(
+            ["resonance_engine.store", "resonance_engine.store.reading"],
+            ("scipy", "av", "onnxruntime", "faiss", "sqlalchemy"),
+            id="what reads the store",
+        ),
         pytest.param(
             ["resonance_engine.training.features.extractor"],
             ("torch", "torchaudio", "sqlalchemy", "onnxruntime"),

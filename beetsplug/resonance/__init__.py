@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from beets.plugins import BeetsPlugin
 
 from beetsplug.resonance.changes import Changes
+from beetsplug.resonance.fields import Fields
 from beetsplug.resonance.guard import Guard
 from beetsplug.resonance.settings import Settings
 
@@ -30,6 +31,12 @@ class ResonancePlugin(BeetsPlugin):
         self.changes = Changes()
         self.importing: Importing | None = None
         self.starting = Lock()
+        self.fields = Fields(lambda: self.settings, self._log)
+        self.item_types, self.album_types = self.fields.item_types, self.fields.album_types
+        self.item_queries, self.album_queries = self.fields.item_queries, self.fields.album_queries
+        self.template_fields.update(self.fields.item_getters)
+        self.album_template_fields.update(self.fields.album_getters)
+        self.register_listener("library_opened", self.fields.open)
         # A mistake in the configuration must not keep beets from starting: `auto` is read when files are imported.
         self.import_stages = [self.import_stage]
         self.register_listener("album_imported", self.album_imported)
@@ -59,11 +66,13 @@ class ResonancePlugin(BeetsPlugin):
         if self.importing is not None:
             with self.guard:
                 self.importing.settle(album.items())
+            self.fields.forget()
 
     def item_imported(self, lib: Library, item: Item) -> None:  # noqa: ARG002 - beets' signature
         if self.importing is not None:
             with self.guard:
                 self.importing.settle([item])
+            self.fields.forget()
 
     def write(self, item: Item, path: bytes, tags: dict[str, Any]) -> None:  # noqa: ARG002 - beets' signature
         if path == item.path:

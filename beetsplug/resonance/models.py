@@ -47,7 +47,7 @@ class Models:
     @property
     def wanted(self) -> str:
         """The name of the model that the library shall be searched with."""
-        chosen = self.sidecar.store.state(CHOICE_KEY) if self.sidecar.exists else None
+        chosen = self.sidecar.reader.state(CHOICE_KEY) if self.sidecar.exists else None
         return self.configured or chosen or SHIPPED
 
     @property
@@ -57,12 +57,12 @@ class Models:
         wanted = self.ids.get(self.wanted) if active else None
         if active is None or wanted is None or wanted == active.id:
             return None
-        return next((model for model in self.sidecar.store.models() if model.id == wanted), None)
+        return next((model for model in self.sidecar.reader.models() if model.id == wanted), None)
 
     @property
     def ids(self) -> dict[str, str]:
         """The ids of the models that were loaded so far, by name, as they were then."""
-        return (self.sidecar.store.state(IDS_KEY) if self.sidecar.exists else None) or {}
+        return (self.sidecar.reader.state(IDS_KEY) if self.sidecar.exists else None) or {}
 
     def names(self) -> list[str]:
         """All that can be wanted: the configured one, the shipped one, the trained ones."""

@@ -11,18 +11,19 @@ from beets.dbcore.query import InQuery
 from beets.exceptions import UserError
 
 from beetsplug.resonance.changes import file_state
-from resonance_engine.errors import ModelError, StoreError
+from beetsplug.resonance.descriptions import selected
+from resonance_engine.errors import StoreError
 from resonance_engine.index import open_index
 from resonance_engine.search.ranking import Ranking, neighbours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from beets.library import Item
     from numpy.typing import NDArray
 
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.sidecar import ItemRow, Sidecar
     from resonance_engine.index import VectorIndex
     from resonance_engine.search.ranking import Neighbour
     from resonance_engine.store import Model
@@ -46,11 +47,18 @@ class Search:
     def __init__(self, sidecar: Sidecar, model: Model) -> None:
         self.sidecar = sidecar
         self.model = model
-        self.index: VectorIndex = open_index(sidecar.store, model.id, sidecar.path.parent)
+        self.index: VectorIndex = open_index(sidecar.reader, model.id, sidecar.path.parent)
+        self._facets: dict[str, VectorIndex] = {}
+
+    def facet(self, name: str) -> VectorIndex:
+        """The index of a facet, under the ids of the embeddings."""
+        if name not in self._facets:
+            self._facets[name] = open_index(self.sidecar.reader, self.model.id, self.sidecar.path.parent, name)
+        return self._facets[name]
 
     def vectors_of(self, items: list[Item]) -> dict[int, int]:
         """Vector ids of items, by item id; items that are not analysed are left out."""
-        found = self.sidecar.store.vector_ids(self.sidecar.id, self.current(items), self.model.id)
+        found = self.sidecar.reader.vector_ids(self.sidecar.id, self.current(items), self.model.id)
         if not np.isfinite(self.index.vectors(sorted(set(found.values())))).all():
             raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
         return found
@@ -70,9 +78,30 @@ class Search:
         vectors = self.index.vectors([hit.id for hit in hits])
         return [Hit(found[hit.id], hit.score, vector) for hit, vector in zip(hits, vectors, strict=True)]
 
+    def current_items(self, vector_ids: Sequence[int]) -> dict[int, list[int]]:
+        """The ids of the library's items behind vectors, without those whose row means another item."""
+        sidecar = self.sidecar
+        behind = sidecar.reader.tracks_behind(sidecar.id, vector_ids)
+        tracks = {track.item_id: track for found in behind.values() for track in found}
+        rows = selected(sidecar.library, "SELECT id, added FROM items WHERE id IN", tracks)
+        same = {row["id"]: row["added"] == tracks[row["id"]].added for row in rows}
+        # To make a path takes longer than all this, and only where the date was changed is there a doubt.
+        doubtful = self.current(sidecar.some_rows(each for each in same if not same[each]))
+        found = {
+            each: [track.item_id for track in there if same.get(track.item_id) or track.item_id in doubtful]
+            for each, there in behind.items()
+        }
+        return {each: item_ids for each, item_ids in found.items() if item_ids}
+
+    def attributes(self, vector_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+        """What was measured of the recordings behind vectors, where anything was."""
+        keys = self.sidecar.reader.content_keys(vector_ids)
+        analyses = self.sidecar.reader.analyses(set(keys.values()))
+        return {each: analyses[key].attributes for each, key in keys.items() if key in analyses}
+
     def items_of(self, vector_ids: list[int]) -> dict[int, Item]:
         """The library's items behind vectors, by vector id, without those whose row means another item."""
-        ids = self.sidecar.store.items_of(self.sidecar.id, vector_ids)
+        ids = self.sidecar.reader.items_of(self.sidecar.id, vector_ids)
         items = {item.id: item for item in self.items({item_id for found in ids.values() for item_id in found})}
         current = self.current(items.values())
         return {
@@ -87,12 +116,12 @@ class Search:
         for start in range(0, len(ordered), IDS_AT_A_TIME):
             yield from self.sidecar.library.items(InQuery("id", ordered[start : start + IDS_AT_A_TIME]))
 
-    def current(self, items: Iterable[Item]) -> set[int]:
+    def current(self, items: Iterable[Item | ItemRow]) -> set[int]:
         """The ids of those items that the store knows and means; beets gives an id again when its item is gone."""
         by_id = {item.id: item for item in items if item.id is not None}
         return {
             item_id
-            for item_id, track in self.sidecar.store.tracks_of(self.sidecar.id, by_id).items()
+            for item_id, track in self.sidecar.reader.tracks_of(self.sidecar.id, by_id).items()
             if track.added == by_id[item_id].added
             # Another plugin rewrote the date: the same file is the same item all the same.
             or file_state(by_id[item_id].path) == (track.size, track.mtime_ns)
@@ -110,28 +139,10 @@ def seeds_of(search: Search, query: list[str], command: str) -> tuple[list[Item]
     if not known:
         one = len(items) == 1
         which = "the track that matches" if one else f"none of the {len(items):,} tracks that match"
-        failures = search.sidecar.store.failures(search.sidecar.id)
+        failures = search.sidecar.reader.failures(search.sidecar.id)
         if all(item.path in failures for item in items):
             reason = f": {failures[items[0].path].reason}" if one else ", see `beet resonance status`"
             raise UserError(f"{command}: {which} could{' not' if one else ''} be analysed{reason}")
         state = "is not" if one else "is"
         raise UserError(f"{command}: {which} {state} analysed yet; run `beet resonance analyze {words}`")
     return known, [vector_ids[item.id] for item in known if item.id is not None]
-
-
-def file_vector(search: Search, path: Path) -> NDArray[np.float32]:
-    """The embedding of a file that need not be in the library, by the model that the library is searched with."""
-    from resonance_engine.worker import Worker
-
-    models = search.sidecar.models
-    name = models.name_of(search.model.id) or models.wanted
-    with Worker(models.path(name), search.sidecar.settings.timeout) as worker:
-        described = worker.description()
-        if described.id != search.model.id:
-            raise ModelError(
-                f"The library is analysed with the model {search.model.name} {search.model.version}, the "
-                f"configuration names {described.name} {described.version}; run `beet resonance analyze` to switch."
-            )
-        heard = worker.listen(path, wanted=lambda _: True)
-    assert heard.embedding is not None
-    return heard.embedding.embedding

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from confuse import Subview
+
+    from beetsplug.resonance.exclusions import Exclusion
+    from beetsplug.resonance.profiles import Profile
 
 AUTO = ("import", "no")
 SHIPPED = "default"
-LIMITS = {"threads": (0, 64), "timeout": (1, 86_400), "count": (1, 100_000)}
+LIMITS = {
+    "threads": (0, 64),
+    "timeout": (1, 86_400),
+    "count": (1, 100_000),
+    "per_artist": (0, 100_000),
+    "per_album": (0, 100_000),
+    "spacing": (0, 1_000),
+    "max_length": (0, 10_000),
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +36,10 @@ class Settings:
 
     `auto`: embed during `import`, or `no`. `model`: the path of a model, or `default` for the one that was chosen with
     `beet resonance model use`, at first the shipped one. `threads`: worker processes, 0 for one per core up to four.
-    `timeout`: seconds for one file. `count`: tracks in a list.
+    `timeout`: seconds for one file. `count`: tracks in a list. `per_artist`, `per_album`: at most so many tracks of one
+    in a list, 0 for any number. `spacing`: tracks between two of one artist in a playlist. `max_length`: minutes of a
+    track that may come up, 0 for any. `exclude`: beets queries whose matches never come up. `profiles`: options of
+    `beet playlist` by a name for them.
     """
 
     auto: str = "import"
@@ -31,10 +47,17 @@ class Settings:
     threads: int = 0
     timeout: float = 120.0
     count: int = 20
+    per_artist: int = 3
+    per_album: int = 2
+    spacing: int = 2
+    max_length: float = 20
+    exclude: tuple[Exclusion, ...] = ()
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
-        return asdict(cls())
+        """The settings as YAML has them."""
+        return {**asdict(cls()), "exclude": []}
 
     @classmethod
     def from_config(cls, section: Subview) -> Settings:
@@ -47,7 +70,11 @@ class Settings:
                 near = difflib.get_close_matches(str(key), known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
                 raise UserError(f"resonance.{key} in the configuration is no setting; {hint}")
+        from beetsplug.resonance.exclusions import exclusions
+        from beetsplug.resonance.profiles import profiles
+
         auto, model = section["auto"].get(), section["model"].as_str()
+        named = section["profiles"]
         settings = cls(
             # YAML reads a bare `no` as false.
             auto=AUTO[not auto] if isinstance(auto, bool) else section["auto"].as_choice(AUTO),
@@ -56,6 +83,13 @@ class Settings:
             threads=section["threads"].get(int),
             timeout=section["timeout"].as_number(),
             count=section["count"].get(int),
+            per_artist=section["per_artist"].get(int),
+            per_album=section["per_album"].get(int),
+            spacing=section["spacing"].get(int),
+            max_length=section["max_length"].as_number(),
+            exclude=exclusions(section["exclude"].get()),
+            # One file may add to the profiles of another.
+            profiles=profiles(named.flatten() if isinstance(named.get(), dict) else named.get()),
         )
         for name, (least, most) in LIMITS.items():
             value = getattr(settings, name)

@@ -15,14 +15,16 @@ from beetsplug.resonance.models import Models
 from beetsplug.resonance.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from beets.library import Item, Library
 
     from resonance_engine.ingest import Ingest
     from resonance_engine.store import Model, Store
+    from resonance_engine.store.reading import Reader
 
 FILE_NAME = "resonance.db"
+IDS_AT_A_TIME = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 
 
 class ItemRow(NamedTuple):
@@ -73,17 +75,31 @@ class Sidecar:
 
         return Store(self.path)
 
+    @property
+    def reader(self) -> Reader:
+        """The store, for whoever only reads: opened without all that writing needs, which takes longer than a query."""
+        return self.store if "store" in self.__dict__ else self._file or self.store
+
+    @cached_property
+    def _file(self) -> Reader | None:
+        """The file as it is; None where it has to be made or brought up to date, which the store does."""
+        from resonance_engine.store.reading import open_reader
+
+        return open_reader(self.path)
+
     @cached_property
     def id(self) -> int:
         """The number of this library in the store, which several libraries of one folder share."""
         from resonance_engine.errors import printable
 
-        return self.store.library(printable(os.fsencode(Path(self.library.path).name)))
+        name = printable(os.fsencode(Path(self.library.path).name))
+        known = self.reader.known_library(name)
+        return self.store.library(name) if known is None else known
 
     @property
     def model(self) -> Model | None:
         """The model whose vectors are searched; None before anything was analysed."""
-        return self.store.active_model() if self.exists else None
+        return self.reader.active_model() if self.exists else None
 
     @cached_property
     def models(self) -> Models:
@@ -108,8 +124,8 @@ class Sidecar:
             total = transaction.query("SELECT COUNT(*) FROM items")[0][0]
         model = self.model
         if model is None:
-            return Coverage(total, 0, len(self.store.failures(self.id)) if self.exists else 0)
-        counts = self.store.counts(self.id, model.id)
+            return Coverage(total, 0, len(self.reader.failures(self.id)) if self.exists else 0)
+        counts = self.reader.counts(self.id, model.id)
         return Coverage(total, min(counts.embedded, total), counts.failed)
 
     def rows(self, query: list[str] | None = None) -> list[ItemRow]:
@@ -120,9 +136,23 @@ class Sidecar:
             found = transaction.query("SELECT id, added, path FROM items ORDER BY id")
         return [ItemRow(row["id"], row["added"] or 0.0, expand_path_from_db(bytes(row["path"]))) for row in found]
 
+    def some_rows(self, item_ids: Iterable[int]) -> list[ItemRow]:
+        """Items with these ids, in order of id; those that are gone are left out."""
+        ordered = sorted(item_ids)
+        found: list[ItemRow] = []
+        for start in range(0, len(ordered), IDS_AT_A_TIME):
+            chunk = ordered[start : start + IDS_AT_A_TIME]
+            marks = ", ".join("?" * len(chunk))
+            with self.library.transaction() as transaction:
+                statement = f"SELECT id, added, path FROM items WHERE id IN ({marks}) ORDER BY id"  # noqa: S608 - marks
+                rows = transaction.query(statement, chunk)
+            found += [ItemRow(row["id"], row["added"] or 0.0, expand_path_from_db(bytes(row["path"]))) for row in rows]
+        return found
+
     def close(self) -> None:
-        if "store" in self.__dict__:
-            self.store.close()
+        for opened in (self.__dict__.get("store"), self.__dict__.get("_file")):
+            if opened is not None:
+                opened.close()
 
 
 def item_row(item: Item) -> ItemRow:

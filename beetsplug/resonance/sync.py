@@ -54,7 +54,7 @@ def plan(
 ) -> Plan:
     """Compare what the library holds with what the store knows.
 
-    `tracks` is the store's view by item id, `embedded` the content keys that the model has vectors of, `failures` the
+    `tracks` is the store's view by item id, `embedded` the content keys that the model has said all of, `failures` the
     files that could not be analysed by path, `stat` gives a file's size and mtime in ns, or None where it is missing.
     An item is listened to again when its id stands for another addition, its file changed or its sound has no vector.
     """
@@ -83,7 +83,7 @@ def library_plan(sidecar: Sidecar, model_id: str, query: list[str] | None = None
     """The plan for a library; for the items that match a query, what failed before is tried again, nothing is gone."""
     store, items = sidecar.store, sidecar.rows(query)
     tracks = store.tracks(sidecar.id)
-    embedded = store.has({track.content_key for track in tracks.values()}, model_id)
+    embedded = store.heard({track.content_key for track in tracks.values()}, model_id)
     if query:
         return replace(plan(items, tracks, embedded, {}, file_state), gone=[])
     return plan(items, tracks, embedded, store.failures(sidecar.id), file_state)

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.quality.resonance import WHOLE
-from benchmarks.quality.similarity import Array, cosine, mutual_proximity
-from resonance_engine.evaluation.retrieval import Relevance, same_label
+from resonance_engine.evaluation.retrieval import same_label
 from resonance_engine.evaluation.segments import segment_recall
-from resonance_engine.evaluation.variants import FIRST, SHOWN, VARIANTS, Lists, lists, mean_cosine
+from resonance_engine.evaluation.variants import VARIANTS, lists
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from benchmarks.quality.kept import Kept
     from benchmarks.quality.scores import Tracks
+    from benchmarks.quality.similarity import Array
 
-PROXIMITY = "mutual proximity"
 MEASURES = ("R@5", "MRR", "alike")
 SEGMENTS = (
     "Segment Recall@1: the share of 18 s windows whose nearest window by cosine, among all other windows of the pool's "
@@ -31,7 +28,7 @@ def ways_to_rank(tracks: Tracks, kept: Kept, filtered: bool) -> dict[str, dict[s
 
     Relevant are tracks of the same soundtrack; with `filtered`, the query's own artist's tracks are taken out.
     """
-    found = {way: {name: np.full(len(tracks.paths), np.nan) for name in MEASURES} for way in (*VARIANTS, PROXIMITY)}
+    found = {way: {name: np.full(len(tracks.paths), np.nan) for name in MEASURES} for way in VARIANTS}
     for places in tracks.pools():
         known, arrays = kept.pool([tracks.paths[place] for place in places])
         rows = places[known]
@@ -39,23 +36,10 @@ def ways_to_rank(tracks: Tracks, kept: Kept, filtered: bool) -> dict[str, dict[s
         artists = [tracks.artists[row] for row in rows] if filtered else None
         relevance = same_label([tracks.soundtracks[row] for row in rows], artists)
         made = {way: lists(vectors, relevance, ranking) for way, ranking in VARIANTS.items()}
-        made[PROXIMITY] = lists_by(mutual_proximity(cosine(vectors.astype(np.float64))), vectors, relevance)
         for way, each in made.items():
             for name, values in zip(MEASURES, (each.recall, each.reciprocal_rank, each.alike), strict=True):
                 found[way][name][rows] = values
     return found
-
-
-def lists_by(similarity: Array, vectors: NDArray[np.float32], relevance: Relevance) -> Lists:
-    """The same as `lists` gives, for the first 20 by these similarities (n, n)."""
-    values = np.full((3, len(vectors)), np.nan)
-    for query in np.flatnonzero(relevance.relevant.any(axis=1)):
-        scores = np.where(relevance.allowed[query], similarity[query], -np.inf)
-        ids = np.argsort(-scores, kind="stable")[: min(SHOWN, int(relevance.allowed[query].sum()))]
-        hits = relevance.relevant[query, ids]
-        first = 1.0 / (hits.argmax() + 1.0) if hits.any() else 0.0
-        values[:, query] = hits[:FIRST].any(), first, mean_cosine(vectors[ids])
-    return Lists(*values)
 
 
 def segments(tracks: Tracks, kept: Kept) -> tuple[Array, list[str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.quality import ablations, musicnn, tables
+from benchmarks.quality import ablations, musicnn, seeds, tables
 from benchmarks.quality.resonance import WHOLE, Resonance
 from benchmarks.quality.robustness import recognitions
 from benchmarks.quality.scores import HUBS, QUALITY, Estimate, Scores, mean_of, scores
@@ -100,7 +100,18 @@ def of_resonance(tracks: Tracks, system: Resonance, kept: Kept) -> Sections:
         }
         title = f"{system.label}: ways to rank, same soundtrack{' by other artists' if filtered else ''}"
         sections[title] = (tables.table(ways, ablations.MEASURES, "lists of 20"), plain(ways))
-    return sections
+    return sections | of_seeds(tracks, system, kept)
+
+
+def of_seeds(tracks: Tracks, system: Resonance, kept: Kept) -> Sections:
+    """Agreement against the centroid, for several seeds."""
+    rows = {
+        way: {column: mean_of(np.array(each.values), each.soundtracks) for column, each in columns.items()}
+        for way, columns in seeds.ways_to_combine(tracks, kept).items()
+    }
+    columns = list(next(iter(rows.values())))
+    text = f"{seeds.MEANS}\n\n{tables.table(rows, columns, 'lists of 10')}"
+    return {f"{system.label}: ways to combine seeds": (text, plain(rows))}
 
 
 def of_segments(tracks: Tracks, systems: Sequence[Resonance], heard: Mapping[str, Kept]) -> Sections:

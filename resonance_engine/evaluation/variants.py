@@ -1,4 +1,4 @@
-"""Does feedback or diversity find more? The search itself, with each song as a query, option by option."""
+"""Do feedback, diversity and mutual proximity find more? The search itself, each song a query, option by option."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ SHOWN = 20  # tracks in a list, as a query shows by default
 FIRST = 5
 MOST_QUERIES = 1000  # asked of the search one by one, a few milliseconds each
 PLAIN = "plain"
+PROXIMITY = "mutual proximity"
 VARIANTS = {
-    PLAIN: Ranking(SHOWN),
-    "PRF 5": Ranking(SHOWN, prf=5),
-    "MMR 0.3": Ranking(SHOWN, rerank="mmr", lambda_div=0.3),
-    "PRF 5 + MMR 0.3": Ranking(SHOWN, prf=5, rerank="mmr", lambda_div=0.3),
+    PLAIN: Ranking(SHOWN, hubness="none"),
+    "PRF 5": Ranking(SHOWN, prf=5, hubness="none"),
+    "MMR 0.3": Ranking(SHOWN, rerank="mmr", lambda_div=0.3, hubness="none"),
+    "PRF 5 + MMR 0.3": Ranking(SHOWN, prf=5, rerank="mmr", lambda_div=0.3, hubness="none"),
+    PROXIMITY: Ranking(SHOWN),
+    "mutual + PRF 5": Ranking(SHOWN, prf=5),
+    "mutual + MMR 0.3": Ranking(SHOWN, rerank="mmr", lambda_div=0.3),
 }
 
 

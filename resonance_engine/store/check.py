@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, and_, delete, func, select
 
 from resonance_engine.errors import printable
-from resonance_engine.store.codec import STORED_TOLERANCE, decode, flaw
-from resonance_engine.store.database import Database, Transaction, chunks
-from resonance_engine.store.models import TrackTable, VectorTable, WindowTable
+from resonance_engine.store.codec import STORED_TOLERANCE, decode, flaw, tag_flaw
+from resonance_engine.store.database import Database, Transaction
+from resonance_engine.store.models import TagTable, TrackTable, VectorTable, WindowTable
+from resonance_engine.store.reading.models import known_model
+from resonance_engine.store.reading.view import chunks
 from resonance_engine.store.records import EMBEDDING, Model
-from resonance_engine.store.registry import known_model
 from resonance_engine.store.tombstones import bury
 
 if TYPE_CHECKING:
@@ -30,10 +31,13 @@ class Check(Database):
         `partial`: the model need not have heard every track, as long as another one is in use.
         """
         with self._transaction() as transaction:
-            model = known_model(transaction, model_id)
+            model = known_model(transaction.driver, model_id)
             problems = [f"{printable(self.path)}: {line}." for line in _unsound(transaction)]
             problems += [
                 f"The {kind} of recording {key.hex()} {reason}." for key, kind, reason in _flaws(transaction, model)
+            ]
+            problems += [
+                f"The tags of recording {key.hex()} {reason}." for key, reason in _tag_flaws(transaction, model)
             ]
             pending = transaction.connection.scalars(_pending(model_id)).one()
             if pending and not partial:
@@ -41,16 +45,23 @@ class Check(Database):
             return problems
 
     def repair(self, model_id: str) -> list[str]:
-        """Drop damaged vectors, so that their recordings are embedded again, and say what was done.
+        """Drop damaged vectors and tags, so that their recordings are embedded again, and say what was done.
 
         What is left, if anything, `check` tells.
         """
         done = []
         with self._transaction(writes=True) as transaction:
-            model = known_model(transaction, model_id)
+            model = known_model(transaction.driver, model_id)
             if _unsound(transaction):
                 transaction.connection.exec_driver_sql("REINDEX")
                 done.append(f"The indexes of {printable(self.path)} were made anew.")
+            untold = sorted({key for key, _ in _tag_flaws(transaction, model)})
+            for chunk in chunks(untold):
+                transaction.connection.execute(
+                    delete(TagTable).where(TagTable.model_id == model_id, TagTable.content_key.in_(chunk))
+                )
+            if untold:
+                done.append(f"The damaged tags of {len(untold)} recordings were dropped; analyse them again.")
             damaged = sorted({key for key, _, _ in _flaws(transaction, model)})
             for chunk in chunks(damaged):
                 bury(transaction, and_(VectorTable.model_id == model_id, VectorTable.content_key.in_(chunk)))
@@ -91,6 +102,15 @@ def _flaws(transaction: Transaction, model: Model) -> Iterator[tuple[bytes, str,
         alone = select(table.content_key).where(table.model_id == model.id, table.content_key.not_in(embeddings))
         for key in transaction.connection.scalars(alone.distinct()):
             yield key, kind, "has no embedding beside it"
+
+
+def _tag_flaws(transaction: Transaction, model: Model) -> Iterator[tuple[bytes, str]]:
+    """Content key and flaw of each recording's tags that the model can't have given."""
+    query = select(TagTable.content_key, TagTable.data).where(TagTable.model_id == model.id)
+    for key, data in _streamed(transaction, query):
+        reason = tag_flaw(data, len(model.tags))
+        if reason:
+            yield key, reason
 
 
 def _stored_flaw(data: bytes, width: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Vectors as little-endian float16 bytes, and the rules that a vector has to keep.
+"""Vectors and probabilities as little-endian float16 bytes, and the rules that they have to keep.
 
 Values are stored rounded and are read back as stored, not normalised again: an index over float16 then holds
 them without loss and every reader computes the same score. Rounding moves the length of a 512-wide vector by
@@ -77,3 +77,24 @@ def verify(embedding: Embedding, model: Model) -> None:
     for kind, gate in embedding.gates.items():
         if not math.isfinite(gate):
             raise ValueError(f"The gate of the {kind} facet should be a finite number and is {gate}.")
+    verify_tags(embedding, model)
+
+
+def verify_tags(embedding: Embedding, model: Model) -> None:
+    """Raise a ValueError where tags are given that are not all of the model's, or no probabilities."""
+    if not embedding.tags:
+        return
+    odd = sorted(set(embedding.tags) ^ set(model.tags))
+    if odd:
+        raise ValueError(f"The {len(model.tags)} tags of {model.name} come all at once; {odd[0]!r} is the odd one.")
+    for name, probability in embedding.tags.items():
+        if not 0.0 <= probability <= 1.0:
+            raise ValueError(f"The tag {name!r} should have a probability of 0 to 1 and has {probability}.")
+
+
+def tag_flaw(data: bytes, count: int) -> str | None:
+    """What is wrong with the stored probabilities of `count` tags, as the end of a sentence; None if nothing is."""
+    if len(data) != _FLOAT16.itemsize * count:
+        return f"should take {_FLOAT16.itemsize * count} bytes and take {len(data)}"
+    probabilities = decode(data)
+    return None if ((probabilities >= 0) & (probabilities <= 1)).all() else "should lie between 0 and 1 and do not"

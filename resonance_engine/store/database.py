@@ -8,27 +8,25 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Select, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
 from resonance_engine.errors import StoreError
-from resonance_engine.store.engine import sentence, sqlite_engine, use_write_ahead_log
-from resonance_engine.store.migrations import MIGRATIONS, Migration, migrate, schema_version
+from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
+from resonance_engine.store.migrations import MIGRATIONS, Migration, driver_of, migrate
 from resonance_engine.store.models import StateTable
+from resonance_engine.store.reading.view import Reading, recalled
+from resonance_engine.store.schema import schema_version
+from resonance_engine.store.sentences import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
-    from types import TracebackType
 
-T = TypeVar("T")
-
-# SQLite takes 32,766 parameters in a statement, older builds fewer.
-CHUNK = 10_000
+    from sqlalchemy import Connection, Engine
 
 
 @dataclass
@@ -39,6 +37,11 @@ class Transaction:
     writes: bool
     generation: int
     changed: bool = False
+
+    @property
+    def driver(self) -> sqlite3.Connection:
+        """The connection as what reads takes it."""
+        return driver_of(self.connection)
 
     def next_generation(self) -> int:
         """The generation of vector rows that this transaction is about to change.
@@ -54,7 +57,7 @@ class Transaction:
             self.generation, self.changed = generation, True
 
 
-class Database:
+class Database(Reading):
     """A sidecar file, opened (and made) at first use; safe to share between threads and processes.
 
     Each thread works in its own transaction. Writers take turns, readers see the last committed state and
@@ -69,16 +72,7 @@ class Database:
         self._writing = threading.Lock()
         self._local = threading.local()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
-        """Close the file; using the store again opens it again."""
         with self._opening:
             if self._engine is not None:
                 self._engine.dispose()
@@ -90,17 +84,8 @@ class Database:
         with self._transaction(writes=True):
             yield
 
-    @contextmanager
-    def read(self) -> Iterator[None]:
-        """Let everything that this thread reads inside come from one state of the store."""
-        with self._transaction():
-            yield
-
-    @property
-    def generation(self) -> int:
-        """A number that rises exactly with each transaction that changes vectors; 0 before the first."""
-        with self._transaction() as transaction:
-            return transaction.generation
+    def _view(self) -> AbstractContextManager[Transaction]:
+        return self._transaction()
 
     @contextmanager
     def _transaction(self, writes: bool = False) -> Iterator[Transaction]:
@@ -119,19 +104,10 @@ class Database:
                 with self._begun(engine, writes=False) as transaction:
                     yield transaction
 
-    def _rows(self, query: Select[*tuple[Any, ...]], column: Any, values: Iterable[Any]) -> list[Any]:
-        """The rows of a query whose `column` is one of any number of values."""
-        with self._transaction() as transaction:
-            return [
-                row
-                for chunk in chunks(values)
-                for row in transaction.connection.execute(query.where(column.in_(chunk)))
-            ]
-
     @contextmanager
     def _begun(self, engine: Engine, writes: bool) -> Iterator[Transaction]:
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
-            before = recalled(connection, "generation") or 0
+            before = recalled(driver_of(connection), "generation") or 0
             transaction = Transaction(connection, writes, before)
             self._local.transaction = transaction
             try:
@@ -148,10 +124,8 @@ class Database:
                 try:
                     with self._sentences():
                         self._prepare(engine)
-                except BaseException as error:
+                except BaseException:
                     engine.dispose()
-                    if isinstance(error, sqlite3.Error):
-                        raise StoreError(sentence(self.path, error)) from error
                     raise
                 self._engine = engine
             return self._engine
@@ -159,7 +133,7 @@ class Database:
     def _prepare(self, engine: Engine) -> None:
         newest = 1 + len(self._migrations)
         with engine.connect() as connection, connection.begin():
-            version = schema_version(connection, self.path, newest)
+            version = schema_version(driver_of(connection), self.path, newest)
         # Only now, for it changes the file; and outside a transaction, as it must be.
         use_write_ahead_log(engine)
         if version != newest:
@@ -172,22 +146,11 @@ class Database:
             yield
         except DBAPIError as error:
             raise StoreError(sentence(self.path, error.orig)) from error
-
-
-def recalled(connection: Connection, key: str) -> Any:
-    """The value of a state row, None when there is no such row."""
-    value = connection.scalar(select(StateTable.value).where(StateTable.key == key))
-    return None if value is None else json.loads(value)
+        except sqlite3.Error as error:  # of what reads
+            raise StoreError(sentence(self.path, error)) from error
 
 
 def remember(connection: Connection, key: str, value: Any) -> None:
     """Set a state row."""
     row = insert(StateTable).values(key=key, value=json.dumps(value))
     connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": row.excluded.value}))
-
-
-def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
-    """The values in lists that fit into one statement."""
-    rest = iter(values)
-    while chunk := list(islice(rest, size)):
-        yield chunk

@@ -9,17 +9,32 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from resonance_engine.errors import StoreError, printable
 from resonance_engine.store.models import Base
+from resonance_engine.store.schema import APPLICATION_ID, schema_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Migration = Callable[[Connection], None]
 
-APPLICATION_ID = int.from_bytes(b"RSNC", "big")
 
-MIGRATIONS: tuple[Migration, ...] = ()
+def add_tags(connection: Connection) -> None:
+    """Version 2: the names of a model's tags, their probabilities in recordings, and indexes for whole libraries."""
+    connection.exec_driver_sql("ALTER TABLE model ADD COLUMN tags VARCHAR DEFAULT '[]' NOT NULL")
+    connection.exec_driver_sql(
+        "CREATE TABLE tag ("
+        "content_key BLOB NOT NULL, model_id VARCHAR NOT NULL, data BLOB NOT NULL, "
+        "PRIMARY KEY (content_key, model_id), "
+        "FOREIGN KEY(model_id) REFERENCES model (id) ON DELETE CASCADE)"
+    )
+    connection.exec_driver_sql("DROP INDEX ix_track_content_key")
+    connection.exec_driver_sql("CREATE INDEX track_contents ON track (content_key, library_id, item_id)")
+    connection.exec_driver_sql(
+        "CREATE INDEX vector_embeddings ON vector (model_id, content_key) WHERE kind = 'embedding'"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (add_tags,)
 """`MIGRATIONS[n - 1]` changes schema n into schema n + 1; a new file starts at the last."""
 
 
@@ -30,7 +45,7 @@ def migrate(connection: Connection, path: Path, migrations: Sequence[Migration] 
     or of another program.
     """
     newest = 1 + len(migrations)
-    version = schema_version(connection, path, newest)
+    version = schema_version(driver_of(connection), path, newest)
     if version == newest:
         return
     if version == 0:
@@ -43,24 +58,11 @@ def migrate(connection: Connection, path: Path, migrations: Sequence[Migration] 
     connection.exec_driver_sql(f"PRAGMA user_version = {newest}")
 
 
-def schema_version(connection: Connection, path: Path, newest: int) -> int:
-    """The schema of the file, 0 when it is empty; StoreError when it isn't ours or newer than `newest`."""
-    application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-    version: int = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
-    if tables == 0 and application == 0 and version == 0:
-        return 0
-    if application != APPLICATION_ID or version < 1:
-        raise StoreError(
-            f"{printable(path)} is a database of another program; nothing was changed. "
-            "Give Resonance a file name of its own."
-        )
-    if version > newest:
-        raise StoreError(
-            f"{printable(path)} was written by a newer Resonance (schema {version}, this one knows up to "
-            f"{newest}); nothing was changed. Update Resonance, or move the file away to start afresh."
-        )
-    return version
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """SQLite's own connection below one of SQLAlchemy's: what the one has written, the other reads."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection), "it was made by sqlite3.connect"
+    return driver
 
 
 def copy_database(path: Path, target: Path) -> None:

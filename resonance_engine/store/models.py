@@ -1,4 +1,4 @@
-"""The tables of the sidecar, schema version 1.
+"""The tables of the sidecar, schema version 2.
 
 A recording is known by its content key (16 bytes of its audio, see `audio.content_key`), a track by its
 library and the library's id for it. Nothing but `track` ties recordings to libraries.
@@ -25,7 +25,7 @@ class LibraryTable(Base):
 
 
 class ModelTable(Base):
-    """A model that has vectors here; at most one is in use."""
+    """A model that has vectors here; at most one is in use. The names of its tags are a JSON list."""
 
     __tablename__ = "model"
     __table_args__ = (Index("model_in_use", "active", unique=True, sqlite_where=text("active")),)
@@ -36,19 +36,22 @@ class ModelTable(Base):
     dimensions: Mapped[int]
     modalities: Mapped[str]
     active: Mapped[bool] = mapped_column(default=False)
+    tags: Mapped[str] = mapped_column(server_default="[]")
 
 
 class TrackTable(Base):
     """Which recording an item of a library holds."""
 
     __tablename__ = "track"
+    # Holds all that is asked of tracks by their recordings.
+    __table_args__ = (Index("track_contents", "content_key", "library_id", "item_id"),)
 
     library_id: Mapped[int] = mapped_column(ForeignKey("library.id", ondelete="CASCADE"), primary_key=True)
     item_id: Mapped[int] = mapped_column(primary_key=True)
     added: Mapped[float]
     size: Mapped[int]
     mtime_ns: Mapped[int]
-    content_key: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    content_key: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class VectorTable(Base):
@@ -61,6 +64,8 @@ class VectorTable(Base):
     __table_args__ = (
         UniqueConstraint("content_key", "model_id", "kind"),
         Index("vector_changes", "model_id", "kind", "generation"),
+        # Small and in the order of `track_contents` and `tag`: what joins all embeddings with them runs along.
+        Index("vector_embeddings", "model_id", "content_key", sqlite_where=text("kind = 'embedding'")),
         {"sqlite_autoincrement": True},
     )
 
@@ -82,6 +87,16 @@ class WindowTable(Base):
     model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     start: Mapped[float]
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TagTable(Base):
+    """The probabilities of a model's tags in a recording, in the order of the model's names."""
+
+    __tablename__ = "tag"
+
+    content_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 

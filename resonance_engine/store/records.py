@@ -22,7 +22,8 @@ EMBEDDING = "embedding"
 class Model:
     """A model whose vectors the store holds.
 
-    `dimensions` is the width of its embeddings, `modalities` the width of each facet by its name.
+    `dimensions` is the width of its embeddings, `modalities` the width of each facet by its name; `tags` name the
+    probabilities that it gives a recording, none for a model that gives none.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Model:
     dimensions: int
     modalities: Mapping[str, int] = field(default_factory=dict)
     active: bool = False
+    tags: tuple[str, ...] = ()
 
     def widths(self) -> dict[str, int]:
         """The width of each kind of vector: the embedding's and the facets'."""
@@ -49,13 +51,15 @@ class Windows:
 class Embedding:
     """All that one model says of one recording; every vector is float32 of unit length.
 
-    `gates` are the weights of the facets in the embedding, by modality.
+    `gates` are the weights of the facets in the embedding, by modality; `tags` the probabilities, 0 to 1, of all the
+    tags that the model names, or nothing.
     """
 
     vector: Vector
     facets: Mapping[str, Vector] = field(default_factory=dict)
     gates: Mapping[str, float] = field(default_factory=dict)
     windows: Windows | None = None
+    tags: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

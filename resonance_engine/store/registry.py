@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import re
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, update
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.database import Database, Transaction
+from resonance_engine.store.database import Database
 from resonance_engine.store.models import ModelTable, VectorTable
+from resonance_engine.store.reading.models import known_model, models
 from resonance_engine.store.records import EMBEDDING, Model
 from resonance_engine.store.tombstones import bury
 
 
 class Models(Database):
-    """Verbs on models; at most one is in use at a time, others may be on their way in or out."""
+    """Verbs that change models; at most one is in use at a time, others may be on their way in or out."""
 
     def register(self, model: Model) -> None:
         """Let the store take vectors of a model; does nothing when it already does.
 
-        To take it into use, `activate` it. Raises StoreError when another model is known by the same id.
+        To take it into use, `activate` it. A model that was known without the names of its tags gets them. Raises
+        StoreError when another model is known by the same id.
         """
         if not re.fullmatch(r"[\w.-]{1,64}", model.id, re.ASCII):
             raise ValueError(
@@ -29,7 +31,7 @@ class Models(Database):
         if EMBEDDING in model.modalities:
             raise ValueError(f"A facet can't be named {EMBEDDING!r}; that is the vector made of all facets.")
         with self._transaction(writes=True) as transaction:
-            known = next((m for m in models(transaction) if m.id == model.id), None)
+            known = next((m for m in models(transaction.driver) if m.id == model.id), None)
             if known is None:
                 values = {
                     "id": model.id,
@@ -38,6 +40,7 @@ class Models(Database):
                     "dimensions": model.dimensions,
                     "modalities": json.dumps(dict(model.modalities)),
                     "active": False,
+                    "tags": json.dumps(model.tags),
                 }
                 transaction.connection.execute(insert(ModelTable), values)
             elif known.widths() != model.widths():
@@ -46,20 +49,19 @@ class Models(Database):
                     f"{model.id}, and this model makes {model.widths()}; export the model again, so that it "
                     "gets an id of its own."
                 )
-
-    def models(self) -> list[Model]:
-        """All models that the store knows, by name."""
-        with self._transaction() as transaction:
-            return models(transaction)
-
-    def active_model(self) -> Model | None:
-        """The model in use, if any is."""
-        return next((model for model in self.models() if model.active), None)
+            elif known.tags and model.tags and known.tags != model.tags:
+                raise StoreError(
+                    f"{printable(self.path)} knows other tags for the model id {model.id} than this model gives; "
+                    "export the model again, so that it gets an id of its own."
+                )
+            elif model.tags and not known.tags:
+                named = update(ModelTable).where(ModelTable.id == model.id).values(tags=json.dumps(model.tags))
+                transaction.connection.execute(named)
 
     def activate(self, model_id: str) -> None:
         """Take a model into use instead of the one that was."""
         with self._transaction(writes=True) as transaction:
-            known_model(transaction, model_id)
+            known_model(transaction.driver, model_id)
             off = update(ModelTable).where(ModelTable.id != model_id).values(active=False)
             on = update(ModelTable).where(ModelTable.id == model_id).values(active=True)
             transaction.connection.execute(off)
@@ -70,30 +72,3 @@ class Models(Database):
         with self._transaction(writes=True) as transaction:
             bury(transaction, VectorTable.model_id == model_id)
             transaction.connection.execute(delete(ModelTable).where(ModelTable.id == model_id))
-
-
-def models(transaction: Transaction) -> list[Model]:
-    rows = transaction.connection.execute(
-        select(
-            ModelTable.id,
-            ModelTable.name,
-            ModelTable.version,
-            ModelTable.dimensions,
-            ModelTable.modalities,
-            ModelTable.active,
-        ).order_by(ModelTable.name, ModelTable.id)
-    )
-    return [
-        Model(id_, name, version, dimensions, json.loads(modalities), active)
-        for id_, name, version, dimensions, modalities, active in rows
-    ]
-
-
-def known_model(transaction: Transaction, model_id: str) -> Model:
-    """The model of that id, or a StoreError."""
-    known = models(transaction)
-    for model in known:
-        if model.id == model_id:
-            return model
-    names = ", ".join(model.id for model in known) or "none"
-    raise StoreError(f"The store knows no model {model_id}; it knows {names}. Register the model first.")

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.quality import report, tables
-from benchmarks.quality.ablations import lists_by, segments
+from benchmarks.quality.ablations import segments
 from benchmarks.quality.kept import Kept
 from benchmarks.quality.listening import Heard
+from benchmarks.quality.resonance import WHOLE
 from benchmarks.quality.scores import (
     ARTIST,
     FILTERED,
@@ -32,9 +33,9 @@ from benchmarks.quality.scores import (
     skewness_difference,
     skewness_of,
 )
+from benchmarks.quality.seeds import draws, measured, ways_to_combine
 from benchmarks.quality.similarity import closeness, compared, cosine, mutual_proximity, z_scored
-from resonance_engine.evaluation.retrieval import hub_skewness, same_label
-from resonance_engine.evaluation.variants import VARIANTS, lists
+from resonance_engine.evaluation.retrieval import hub_skewness
 
 # Two pools of four: soundtracks A, A, B, B and C, C, C, D; one artist made both the first of A and the first of B.
 TRACKS = Tracks(
@@ -209,13 +210,36 @@ def test_leads_and_rows_have_all_columns() -> None:
     assert f"{expected:+.3f} [" in leads[2]
 
 
-def test_lists_by_similarity_are_those_of_the_search() -> None:
-    vectors = unit(60, 5).astype(np.float16).astype(np.float32)  # as the search keeps them
-    relevance = same_label([str(number % 7) for number in range(60)])
-    ours = lists_by(cosine(vectors.astype(float)), vectors, relevance)
-    theirs = lists(vectors, relevance, VARIANTS["plain"])
-    for name in ("recall", "reciprocal_rank", "alike"):
-        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), atol=1e-6)
+def test_seeds_are_drawn_from_soundtracks_that_leave_something_to_find() -> None:
+    labels = np.array(["A"] * 6 + ["B"] * 5 + ["C"] * 2)
+    for seeds, (first, second) in draws(labels, (2, 2), 0):
+        assert labels[seeds].tolist() == [first] * 2 + [second] * 2
+        assert {first, second} == {"A", "B"}
+        assert len(set(seeds)) == 4
+    assert len(draws(labels, (2, 2), 0)) == 40
+    assert draws(labels, (4,), 0) == []
+    assert draws(labels, (3, 3), 0) == []
+
+
+def test_of_two_soundtracks_the_lesser_one_counts() -> None:
+    labels = np.array(["A"] * 9 + ["B"] * 4 + ["C"] * 9)
+    found = measured("1 + 1", labels, np.array([0, 9]), [1, 2, 3, 4, 5, 6, 10, 13, 14, 15], ["A", "B"])
+    assert found == {"1 + 1: P@10": 0.7, "1 + 1: both": pytest.approx(1 / 3)}
+    assert measured("2", labels, np.array([0, 1]), [2, 3, 13, 14], ["A"]) == {"2: P@10": 0.5}
+
+
+def test_agreement_finds_both_of_two_soundtracks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.quality.seeds.DRAWS", 3)
+    axes = np.eye(35, dtype=np.float32)
+    labels = np.repeat(np.arange(5), 7)
+    vectors = axes[labels] + 0.3 * axes
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    tracks = Tracks(tuple(map(str, range(35))), tuple(map(str, labels)), ("",) * 35, np.zeros(35, np.intp))
+    kept = Kept("ours", {str(i): Heard({WHOLE: vector}, {}) for i, vector in enumerate(vectors)})
+    found = ways_to_combine(tracks, kept)
+    assert found["agreement"]["2 + 2: both"].values == [1.0] * 3
+    assert found["agreement"]["3 + 3: P@10"].values == [pytest.approx(0.8)] * 3  # eight are left
+    assert "5: P@10" not in found["agreement"]  # would leave two
 
 
 def test_segments_of_tracks_with_fewer_windows() -> None:

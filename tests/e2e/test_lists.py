@@ -28,7 +28,7 @@ def _nothing_is_written_to_the_library(songs: Home) -> Iterator[None]:
 
 
 def test_similar_in_a_pipe_is_the_list_and_nothing_else(songs: Home) -> None:
-    status, out, err = songs.run("similar", "title:song 3")
+    status, out, err = songs.run("similar", "-n", "5", "title:song 3")
     assert (status, err) == (0, "")
     assert "\x1b" not in out
     lines = out.splitlines()

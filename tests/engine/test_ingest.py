@@ -237,6 +237,48 @@ with Store(folder / "resonance.db") as store:
         assert pool.embedded == [4, 5, 6, 7]
 
 
+class TestTags:
+    def test_they_are_kept_beside_the_vectors(self, store: Store, tmp_path: Path) -> None:
+        pool = TaggingPool()
+        list(ingest(store, pool).run(jobs(tmp_path, [1, 4])))
+        assert store.models()[0].tags == TAGS
+        assert store.tags([key(1), key(4)], MODEL.id) == {key(1): said(1), key(4): said(4)}
+
+    def test_what_was_heard_before_they_were_kept_is_heard_once_more(self, store: Store, tmp_path: Path) -> None:
+        made = jobs(tmp_path, range(3))
+        list(ingest(store).run(made[:2]))
+        before, tagging = store.generation, TaggingPool()
+        outcomes = list(ingest(store, tagging).run(made[:2]))
+        assert [outcome.embedded for outcome in outcomes] == [True, True]
+        assert store.generation == before, "the vectors are the same"
+        assert store.tags([key(0), key(1)], MODEL.id) == {key(0): said(0), key(1): said(1)}
+        list(ingest(store, tagging).run(made))
+        assert tagging.embedded == [0, 1, 2]
+
+
+TAGS = ("rock", "sad")
+
+
+def said(number: int) -> dict[str, float]:
+    return {"rock": number / 64, "sad": 1 - number / 64}
+
+
+class TaggingPool(FakePool):
+    """The same model, in a program that passes its tags on."""
+
+    def description(self) -> ModelDescription:
+        return replace(MODEL, tags=TAGS)
+
+    def listen(
+        self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
+    ) -> Iterator[tuple[Path, Listened | AudioError]]:
+        for path, heard in super().listen(paths, wanted):
+            assert isinstance(heard, Listened)
+            if heard.embedding is not None:
+                heard = replace(heard, embedding=replace(heard.embedding, tags=said(int(path.stem))))
+            yield path, heard
+
+
 class TestModel:
     def test_the_first_is_taken_into_use_and_a_later_one_is_not(self, store: Store, tmp_path: Path) -> None:
         list(ingest(store).run(jobs(tmp_path, [1])))

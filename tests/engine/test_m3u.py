@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine import m3u
+from resonance_engine.errors import PlaylistError
 from resonance_engine.m3u import Entry
 
 NAMES = st.binary(min_size=1, max_size=20).filter(lambda name: not set(name) & set(b"/\0\r\n") and name.strip(b"."))
@@ -80,3 +81,79 @@ def test_a_list_is_replaced_or_left(tmp_path: Path) -> None:
     assert path.read_bytes() == b"#EXTM3U\n"
     with pytest.raises(FileNotFoundError):
         m3u.write(tmp_path / "missing" / "list.m3u8", [])
+
+
+@given(
+    st.lists(st.lists(NAMES, min_size=1, max_size=3), max_size=4),
+    st.lists(NAMES, max_size=2),
+    st.booleans(),
+    st.none() | st.just('{"version":1}'),
+)
+def test_what_was_written_is_read_back(
+    paths: list[list[bytes]], folder: list[bytes], absolute: bool, recipe: str | None
+) -> None:
+    entries = [entry(b"/" + b"/".join(parts), seconds=float(len(parts))) for parts in paths]
+    home = b"/" + b"/".join(folder)
+    made = m3u.content(entries, home, recipe, absolute)
+    assert m3u.parsed(made, home) == m3u.Playlist(tuple(entries), recipe)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize("name", [b"#1 hit.mp3", b"caf\xe9.mp3", b" ", b"100%25.mp3", b"http:", "日本.mp3".encode()])
+def test_a_file_is_read_back_byte_for_byte(tmp_path: Path, name: bytes, absolute: bool) -> None:
+    file = os.fsencode(tmp_path) + b"/music/" + name
+    m3u.write(tmp_path / "list.m3u8", [entry(file)], '{"version":1}', absolute)
+    assert (os.fsencode(tmp_path) in (tmp_path / "list.m3u8").read_bytes()) == absolute
+    assert m3u.read(tmp_path / "list.m3u8") == m3u.Playlist((entry(file, 61.0),), '{"version":1}')
+
+
+def test_a_recipe_has_a_line_of_its_own() -> None:
+    made = m3u.content([entry(b"/m/#RESONANCE:x")], b"/m", "{}")
+    assert made == b"#EXTM3U\n#RESONANCE:{}\n#EXTINF:61,Can - Vitamin C\n./#RESONANCE:x\n"
+    for wrong in ("", "{\n}", "{}\n/m/a.mp3"):
+        with pytest.raises(ValueError, match="one line"):
+            m3u.content([], b"/m", wrong)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (b"#EXTINF:61,Can - Vitamin C\r\na.mp3\r\n", entry(b"/m/a.mp3", 61.0)),
+        (b"\xef\xbb\xbf#EXTM3U\na.mp3", Entry(b"/m/a.mp3", 0.0, "", "")),
+        (b"#EXTINF:-1,A - B - C\n/a.mp3", Entry(b"/a.mp3", 0.0, "", "A - B - C")),
+        (b'#EXTINF:12.5 tvg-id="x",Title\n../a.mp3', Entry(b"/a.mp3", 12.5, "", "Title")),
+        (b"#EXTINF:9,caf\xe9\n#EXTVLCOPT:x\n\n  \na.mp3", Entry(b"/m/a.mp3", 9.0, "", "caf\ufffd")),
+        (b"#EXTINF:oops\na.mp3", Entry(b"/m/a.mp3", 0.0, "", "")),
+        (b"#EXTINF:5,gone\nhttp://radio/\na.mp3", Entry(b"/m/a.mp3", 0.0, "", "")),
+        (b"file:///m/caf%E9%20%23.mp3", Entry(b"/m/caf\xe9 #.mp3", 0.0, "", "")),
+        (b"FILE://localhost/m/a.mp3", Entry(b"/m/a.mp3", 0.0, "", "")),
+    ],
+)
+def test_playlists_of_other_programs(line: bytes, found: Entry) -> None:
+    assert m3u.parsed(line, b"/m") == m3u.Playlist((found,))
+
+
+@pytest.mark.parametrize("line", [b"", b"#EXTM3U", b"https://radio/stream", b"a\0b.mp3", b"file:///a%00b", b"mms://x"])
+def test_what_is_no_file_is_passed_over(line: bytes) -> None:
+    assert m3u.parsed(line, b"/m") == m3u.Playlist(())
+
+
+@given(st.lists(st.binary(max_size=30) | st.sampled_from([b"#EXTINF:", b"#RESONANCE:", b"file://", b"\n", b","])))
+def test_any_content_is_read(parts: list[bytes]) -> None:
+    for each in m3u.parsed(b"".join(parts), b"/m").entries:
+        assert each.path.startswith(b"/")
+        assert each.seconds >= 0
+
+
+def test_files_that_are_no_playlists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(m3u, "LARGEST", 2**20)
+    (tmp_path / "large.m3u").write_bytes(bytes(2**20 + 1))
+    for path, said in (
+        (tmp_path / "missing.m3u8", f"The playlist {tmp_path}/missing.m3u8 cannot be read: No such file or directory."),
+        (tmp_path, f"The playlist {tmp_path} cannot be read: Is a directory."),
+        (Path("a\0b"), "The playlist a\0b cannot be read: embedded null byte."),
+        (tmp_path / "large.m3u", f"{tmp_path}/large.m3u is no playlist: it is larger than 1 MB."),
+    ):
+        with pytest.raises(PlaylistError) as error:
+            m3u.read(path)
+        assert str(error.value) == said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ IDS = np.arange(COUNT, dtype=np.int64) * 3 + 7
 VECTORS = stored(unit_vectors(COUNT))
 INDEX = VectorIndex(IDS, VECTORS)
 SEEDS = unit_vectors(3, seed=1)
+PLAIN = Ranking(hubness="none", combine="centroid")
 
 
 def circle(*degrees: float) -> NDArray[np.float32]:
@@ -42,7 +44,8 @@ SOME_IDS = st.sets(st.sampled_from([int(each) for each in IDS]))
 def test_the_nearest_that_may_appear_and_as_many_as_there_are(
     count: int, exclude: set[int], refused: set[int], seeds: int
 ) -> None:
-    found = neighbours(INDEX, SEEDS[:seeds], Ranking(count), exclude, lambda ids: set(ids) - refused)
+    ranking = Ranking(count, combine="centroid", hubness="none")
+    found = neighbours(INDEX, SEEDS[:seeds], ranking, exclude, lambda ids: set(ids) - refused)
     allowed = {int(each) for each in IDS} - exclude - refused
     assert [each.id for each in found] == brute_force(centroid(SEEDS[:seeds]), allowed)[:count]
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
@@ -65,7 +68,7 @@ def test_an_empty_index_has_no_neighbours() -> None:
 
 
 def test_the_score_is_the_cosine() -> None:
-    (best,) = neighbours(INDEX, VECTORS[4:5], Ranking(1))
+    (best,) = neighbours(INDEX, VECTORS[4:5], Ranking(1, hubness="none"))
     assert best.id == IDS[4]
     assert best.score == pytest.approx(1.0, abs=1e-3)
 
@@ -80,12 +83,12 @@ class TestFeedback:
         assert neighbours(INDEX, SEEDS, Ranking(9, prf=0)) == neighbours(INDEX, SEEDS, Ranking(9))
 
     def test_the_first_hits_that_may_appear_move_the_query(self) -> None:
-        refused = {each.id for each in neighbours(INDEX, SEEDS, Ranking(2))}
+        refused = {each.id for each in neighbours(INDEX, SEEDS, replace(PLAIN, count=2))}
         allowed = {int(each) for each in IDS} - refused
         query = centroid(SEEDS)
         first = brute_force(query, allowed)[:4]
         moved = expanded(query, INDEX.vectors(first))
-        found = neighbours(INDEX, SEEDS, Ranking(10, prf=4), accept=lambda ids: set(ids) - refused)
+        found = neighbours(INDEX, SEEDS, replace(PLAIN, count=10, prf=4), accept=lambda ids: set(ids) - refused)
         assert [each.id for each in found] == brute_force(moved, allowed)[:10]
         assert [each.id for each in found] != brute_force(query, allowed)[:10]
 
@@ -149,6 +152,9 @@ class TestDiversity:
         ({"count": 0}, "at least 1, not 0"),
         ({"prf": -1}, "0 or more, not -1"),
         ({"rerank": "magic"}, "none, mmr, not 'magic'"),
+        ({"combine": "magic"}, "agreement, centroid, not 'magic'"),
+        ({"hubness": "magic"}, "mutual_proximity, none, not 'magic'"),
+        ({"min_score": 2.0}, "between -1 and 1, not 2.0"),
         ({"lambda_div": 1.1}, "between 0"),
         ({"lambda_div": float("nan")}, "between 0"),
     ],
@@ -161,3 +167,22 @@ def test_a_ranking_that_cannot_be_is_refused(wrong: dict[str, Any], sentence: st
 def test_a_weight_of_diversity_beyond_one_is_refused() -> None:
     with pytest.raises(ValueError, match=r"between 0 and 1, not 1\.5"):
         mmr_order(np.zeros(1, np.float32), circle(0), 1, 1.5)
+
+
+def test_hubs_are_corrected_by_default_and_the_same_sound_stays_the_same() -> None:
+    seed = VECTORS[4:5]
+    corrected, plain = (neighbours(INDEX, seed, Ranking(COUNT, hubness=way)) for way in ("mutual_proximity", "none"))
+    assert corrected == neighbours(INDEX, seed, Ranking(COUNT))
+    assert corrected != plain
+    assert corrected[0] == (IDS[4], 1.0)
+    assert {each.id for each in corrected} == {each.id for each in plain}
+
+
+def test_a_few_tracks_are_not_corrected() -> None:
+    few = VectorIndex(IDS[:49], VECTORS[:49])
+    assert neighbours(few, SEEDS, Ranking(9)) == neighbours(few, SEEDS, Ranking(9, hubness="none"))
+
+
+def test_a_least_score() -> None:
+    every = neighbours(INDEX, SEEDS, Ranking(COUNT))
+    assert neighbours(INDEX, SEEDS, Ranking(COUNT, min_score=every[7].score)) == every[:8]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store, Windows
 from resonance_engine.store.codec import LENGTH_TOLERANCE
 from tests.embeddings import MODEL, key, track, unit_vectors
@@ -91,12 +93,58 @@ def test_damage_is_named_and_repaired(
         assert store.check(MODEL.id) == []
 
 
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        pytest.param(NAN[:4], "lie between 0 and 1", id="nan"),
+        pytest.param(np.array([0.5, 1.5], np.float16).tobytes(), "lie between 0 and 1", id="no probability"),
+        pytest.param(b"1234567", "take 4 bytes and take 7", id="width"),
+    ],
+)
+def test_damaged_tags_are_dropped_and_the_vectors_beside_them_stay(path: Path, data: bytes, problem: str) -> None:
+    with Store(path) as store:
+        store.register(replace(MODEL, tags=("sad", "80s")))
+        for content in range(3):
+            store.put(key(content), MODEL.id, Embedding(VECTORS[content], tags={"sad": 0.0, "80s": 1.0}))
+        assert store.check(MODEL.id) == []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE tag SET data = ? WHERE content_key = ?", (data, key(1)))
+        connection.commit()
+    with Store(path) as store:
+        (sentence,) = store.check(MODEL.id)
+        assert f"The tags of recording {key(1).hex()} should" in sentence
+        assert problem in sentence
+        before = store.generation
+        assert store.repair(MODEL.id) == ["The damaged tags of 1 recordings were dropped; analyse them again."]
+        assert store.check(MODEL.id) == []
+        assert store.generation == before
+        assert store.has(map(key, range(3)), MODEL.id) == set(map(key, range(3)))
+        assert store.heard(map(key, range(3)), MODEL.id) == {key(0), key(2)}
+
+
+def test_tags_that_cannot_be_read_are_said_to_be_damaged(path: Path) -> None:
+    with Store(path) as store:
+        store.register(replace(MODEL, tags=("sad", "80s")))
+        store.put(key(1), MODEL.id, Embedding(VECTORS[1], tags={"sad": 0.0, "80s": 1.0}))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE tag SET data = x'00'")
+        connection.commit()
+    with Store(path) as store:
+        for read in (
+            lambda: store.tags([key(1)], MODEL.id),
+            lambda: store.tag_matrix(MODEL.id),
+            lambda: store.tag_sample(MODEL.id),
+        ):
+            with pytest.raises(StoreError, match=r"damaged tags.*--repair"):
+                read()
+
+
 def test_a_damaged_index_of_the_file_is_made_anew(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
-            "UPDATE sqlite_master SET sql = replace(sql, '(content_key)', '(content_key DESC)') "
-            "WHERE name = 'ix_track_content_key'"
+            "UPDATE sqlite_master SET sql = replace(sql, '(content_key,', '(content_key DESC,') "
+            "WHERE name = 'track_contents'"
         )
         connection.commit()
     with Store(path) as store:

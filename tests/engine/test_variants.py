@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from scipy.special import ndtr, ndtri
 
 from resonance_engine.evaluation.retrieval import ranked_relevance, recall_at, reciprocal_rank, same_label
 from resonance_engine.evaluation.variants import FIRST, PLAIN, SHOWN, VARIANTS, lists, mean_cosine
@@ -27,26 +28,43 @@ def vectors() -> NDArray[np.float32]:
     return np.asarray(made, np.float32)
 
 
-def naive(space: NDArray[np.float32], query: int, prf: int, mmr: bool) -> list[int]:
+def closeness(space: NDArray[np.float32], wanted: NDArray[np.float64], corrected: bool) -> NDArray[np.float64]:
+    """Cosines of all tracks with a query, or their mutual proximity on the same scale (a track is none of its own)."""
+    cosines = space.astype(np.float64) @ wanted
+    if not corrected:
+        return cosines
+    between = space.astype(np.float64) @ space.T.astype(np.float64)
+    others = np.where(np.eye(COUNT, dtype=bool), np.nan, between)
+    is_track = np.isclose(cosines, 1.0, atol=1e-3)
+    to_query = cosines[~is_track]
+    chances = ndtr((cosines - to_query.mean()) / to_query.std())
+    chances *= ndtr((cosines - np.nanmean(others, axis=1)) / np.nanstd(others, axis=1))
+    return np.asarray(np.nanmean(others) + np.nanstd(others) * ndtri(np.sqrt(chances)))
+
+
+def naive(space: NDArray[np.float32], query: int, prf: int, mmr: bool, corrected: bool) -> list[int]:
     """The first 20 by the formulas: q' = (q + e_1 + ... + e_n) / (n + 1); MMR with 0.3 for diversity."""
     allowed = np.flatnonzero(RELEVANCE.allowed[query])
     wanted = space[query].astype(np.float64)
+    near = closeness(space, wanted, corrected)
     if prf:
-        nearest = sorted(allowed, key=lambda i: -float(space[i] @ wanted))[:prf]
+        nearest = sorted(allowed, key=lambda i: -near[i])[:prf]
         wanted = wanted + space[nearest].sum(axis=0)
         wanted /= np.linalg.norm(wanted)
-    order = sorted(allowed, key=lambda i: -float(space[i] @ wanted))
+        near = closeness(space, wanted, corrected)
+    order = sorted(allowed, key=lambda i: -near[i])
     if not mmr:
         return [int(i) for i in order[:SHOWN]]
-    pool, chosen = order[: 5 * SHOWN], []
+    # The pool is of what is nearest before the correction.
+    first = sorted(allowed, key=lambda i: -float(space[i] @ wanted))[: 5 * SHOWN]
+    pool = [i for i in order if i in first]
+    chosen: list[int] = []
     while len(chosen) < SHOWN:
         best = max(
             (i for i in pool if i not in chosen),
-            key=lambda i: (
-                0.7 * float(space[i] @ wanted) - 0.3 * max((float(space[i] @ space[j]) for j in chosen), default=0.0)
-            ),
+            key=lambda i: 0.7 * near[i] - 0.3 * max((float(space[i] @ space[j]) for j in chosen), default=0.0),
         )
-        chosen.append(best)
+        chosen.append(int(best))
     return [int(i) for i in chosen]
 
 
@@ -55,7 +73,7 @@ def test_against_the_formulas(name: str) -> None:
     space, ranking = vectors(), VARIANTS[name]
     found = lists(space, RELEVANCE, ranking)
     for query in range(0, COUNT, 25):
-        expected = naive(space, query, ranking.prf, ranking.rerank == "mmr")
+        expected = naive(space, query, ranking.prf, ranking.rerank == "mmr", ranking.hubness == "mutual_proximity")
         places = [place for place, i in enumerate(expected, start=1) if LABELS[i] == LABELS[query] != ""]
         assert found.recall[query] == any(place <= FIRST for place in places)
         assert found.reciprocal_rank[query] == pytest.approx(1 / places[0] if places else 0.0)

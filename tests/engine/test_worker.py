@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine import worker as worker_module
-from resonance_engine.errors import AudioError, ModelError, ResonanceError
+from resonance_engine.errors import AudioError, ConfigError, ModelError, ResonanceError
 from resonance_engine.worker import ModelDescription
-from tests.stand_in_workers import TIMEOUT, StandIn, alive, eventually, key, pid, unwanted
+from tests.stand_in_workers import TIMEOUT, StandIn, alive, eventually, key, pid, unwanted, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +118,12 @@ def test_an_interrupt_leaves_no_answer_for_the_next_file(stand_in: StandIn, monk
     with pytest.raises(KeyboardInterrupt):
         stand_in.listen(Path("one.wav"), unwanted)
     assert stand_in.listen(Path("two.wav"), unwanted).key == key("two.wav")
+
+
+def test_what_is_no_passage_is_asked_of_nobody(stand_in: StandIn) -> None:
+    with pytest.raises(ConfigError, match="The passage 1:50-1:20 ends before it begins"):
+        stand_in.listen(Path("good.wav"), wanted, passage=(110.0, 80.0))
+    assert stand_in.child is None
 
 
 class TestStart:

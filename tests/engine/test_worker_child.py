@@ -11,7 +11,7 @@ import pytest
 
 from resonance_engine.audio import content_key, read_windows
 from resonance_engine.encoder import Encoder
-from resonance_engine.errors import AudioError, ModelError
+from resonance_engine.errors import AudioError, ConfigError, ModelError
 from resonance_engine.features import FrontEnd
 from resonance_engine.worker import ModelDescription, Worker, environment
 from tests.audio_files import tune, write_audio
@@ -76,6 +76,39 @@ class TestRealChild:
         assert heard.embedding is not None
         assert heard.embedding.tags == pytest.approx(Encoder(path).embed(FrontEnd(TAGGED.spec)(windows)).tags, abs=1e-5)
         assert len(heard.embedding.tags) == 50
+
+    def test_of_a_passage_it_hears_nothing_else(self, real: Worker, tmp_path: Path) -> None:
+        """Between other music, and alone in a file: the same, to the last bit."""
+        song = tune(4.0, 8000, seed=1)
+        around = tune(3.0, 8000, seed=2)
+        alone = write_audio(tmp_path / "alone.wav", song, 8000)
+        amid = write_audio(tmp_path / "amid.wav", np.hstack([around, song, around]), 8000)
+        expected = real.listen(alone, wanted)
+
+        heard = real.listen(amid, wanted, passage=(3.0, 7.0))
+
+        assert heard.key == content_key(amid)
+        assert heard.starts == pytest.approx([3.0 + each for each in expected.starts])
+        assert heard.attributes == expected.attributes
+        assert heard.embedding is not None
+        assert expected.embedding is not None
+        np.testing.assert_array_equal(heard.embedding.windows, expected.embedding.windows)
+        np.testing.assert_array_equal(heard.embedding.embedding, expected.embedding.embedding)
+        whole = real.listen(amid, wanted).embedding
+        assert whole is not None
+        assert float(whole.embedding @ expected.embedding.embedding) < 0.999
+
+    def test_a_passage_that_the_file_does_not_have_costs_the_file(self, real: Worker, music: Path) -> None:
+        real.listen(music, unwanted)
+        child = pid(real)
+        with pytest.raises(AudioError, match=r"tune\.wav: it lasts 0:04, so it has no passage 0:08-0:20"):
+            real.listen(music, wanted, passage=(8.0, 20.0))
+        with pytest.raises(ConfigError, match="ends before it begins"):
+            real.listen(music, wanted, passage=(3.5, 0.0))
+        with pytest.raises(ConfigError, match="from one second of a recording to a later one, not from -1"):
+            real.listen(music, wanted, passage=(-1.0, 4.0))
+        assert real.listen(music, wanted, passage=(0.5, 4.0)).embedding is not None
+        assert pid(real) == child
 
     def test_a_known_sound_is_only_identified(self, real: Worker, music: Path) -> None:
         asked: list[bytes] = []

@@ -7,12 +7,14 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from beets import config
 from beets.test._common import DummyIO
 from beets.test.helper import PathsMixin
 from beets.util import cached_classproperty
 
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool, FakeWorker
+from tests.plugin.sounding import Sounding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,3 +63,19 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakePool]]:
     FakePool.reset()
     yield FakePool
     assert not FakePool.open, "a command or an import left workers running"
+
+
+@pytest.fixture(scope="session")
+def _sounding(tmp_path_factory: pytest.TempPathFactory) -> Sounding:
+    config.clear()
+    config.read(user=False)
+    return Sounding.made(tmp_path_factory.mktemp("sounding"))
+
+
+@pytest.fixture(scope="module")
+def shelf(_sounding: Sounding) -> Iterator[Sounding]:
+    """The library that nobody writes to, and beets as it is without a configuration."""
+    config.clear()
+    config.read(user=False)
+    yield _sounding
+    config.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from beetsplug.resonance.models import FOLDER
@@ -24,6 +25,7 @@ class FakePool:
 
     `embedded` are the files that a model ran for, `starts` how often one was loaded, `open` the pools that were not
     closed. Files whose name holds "broken" cannot be listened to, nor those that hold `deaf` by a trained model.
+    `tags` are those that the model gives, each as likely as not.
     `defect` is raised instead of loading the model, `surprise` in the middle of the work, `patience` files later.
     """
 
@@ -35,6 +37,7 @@ class FakePool:
     patience: ClassVar[int] = 0
     deaf: ClassVar[str] = "never"
     model_id: ClassVar[str] = "fake"
+    tags: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: Path, count: int = 1, timeout: float = 1.0) -> None:
         self.model, self.count, self.timeout = model, count, timeout
@@ -42,7 +45,7 @@ class FakePool:
     @classmethod
     def reset(cls) -> None:
         cls.embedded, cls.open, cls.starts, cls.defect, cls.surprise = [], set(), 0, None, None
-        cls.model_id, cls.patience, cls.deaf = "fake", 0, "never"
+        cls.model_id, cls.patience, cls.deaf, cls.tags = "fake", 0, "never", ()
 
     @property
     def trained(self) -> str:
@@ -55,7 +58,8 @@ class FakePool:
         if self.defect is not None:
             raise self.defect
         self.open.add(id(self))
-        return ModelDescription(self.trained or self.model_id, self.trained or "fake", "1", WIDTH, MODALITIES)
+        name = self.trained or "fake"
+        return ModelDescription(self.trained or self.model_id, name, "1", WIDTH, MODALITIES, self.tags)
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
@@ -75,7 +79,8 @@ class FakePool:
                 yield path, Listened(path, key, 0.01)
                 continue
             self.embedded.append(path)
-            yield path, Listened(path, key, 0.01, embedding(key, self.trained), (0.0,), {"tempo": 120}, "1")
+            heard = replace(embedding(key, self.trained), tags=dict.fromkeys(self.tags, 0.5))
+            yield path, Listened(path, key, 0.01, heard, (0.0,), {"tempo": 120}, "1")
 
     def close(self) -> None:
         self.open.discard(id(self))
@@ -90,11 +95,15 @@ class FakePool:
 class FakeWorker(FakePool):
     """Stands for `Worker`."""
 
-    def listen(self, path: Path, wanted: Callable[[bytes], bool]) -> Listened:  # type: ignore[override]  # as Worker
+    def listen(  # type: ignore[override]  # as Worker
+        self, path: Path, wanted: Callable[[bytes], bool], passage: tuple[float, float] | None = None
+    ) -> Listened:
         [(_, heard)] = super().listen([path], wanted)
         if isinstance(heard, AudioError):
             raise heard
-        return heard
+        if heard.embedding is None or passage is None:
+            return heard
+        return replace(heard, embedding=replace(embedding(heard.key, f"{passage}"), tags=heard.embedding.tags))
 
 
 def embedding(key: bytes, trained: str = "") -> TrackEmbedding:

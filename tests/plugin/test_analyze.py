@@ -41,6 +41,27 @@ class TestAnalyze(Analysed):
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
         assert len(FakePool.embedded) == 5
 
+    def test_analyze_hears_once_more_what_has_no_tags_yet(self) -> None:
+        with closing(Sidecar(self.lib)) as sidecar:
+            before = sidecar.store.generation
+            FakePool.tags = ("sad", "80s")
+            (item,) = self.lib.items(["title:song 1"])
+            assert self.beet("resonance", "analyze", "title:song 1")[0].startswith("1 track analysed")
+            assert sidecar.store.without_tags("fake") == 4
+            lines = self.beet("resonance", "status")
+            assert lines[1:3] == ["analysed:       5", "not yet:        0"]
+            assert lines[3].startswith("without tags:   4, found by sound but not by words; run `beet resonance ")
+            assert not any("more (about" in line for line in lines)
+            assert len(self.beet("similar", "title:song 2", "-n", "9")) == 4
+            assert self.beet("resonance", "analyze")[0].startswith("4 tracks analysed")
+            assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
+            assert len(FakePool.embedded) == 10
+            assert sidecar.store.without_tags("fake") == 0
+            assert not any(line.startswith("without tags") for line in self.beet("resonance", "status"))
+            key = sidecar.store.tracks(sidecar.id)[int(item.id or 0)].content_key
+            assert sidecar.store.tags([key], "fake") == {key: {"sad": 0.5, "80s": 0.5}}
+            assert sidecar.store.generation == before, "the embeddings are the same"
+
     def test_analyze_pretends(self) -> None:
         item = self.song("new")
         database = Sidecar(self.lib).path.read_bytes()

@@ -9,9 +9,8 @@ import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.analyze import Tally, summary
-from beetsplug.resonance.commands.common import duration, wanted_count
+from beetsplug.resonance.commands.common import duration
 from beetsplug.resonance.commands.health import size
-from beetsplug.resonance.settings import Settings
 from beetsplug.resonance.sidecar import Sidecar
 from beetsplug.resonance.sync import Plan
 from resonance_engine.errors import ModelError
@@ -70,21 +69,28 @@ class TestArguments(Commands):
         ("words", "said"),
         [
             ("similar", "similar: name a track to start from, for example `beet similar title:yesterday`"),
-            ("similar -n 0 x", "similar: the number of tracks must be 1 to 100,000, not 0"),
+            ("similar -n 0 x", "-n must be 1 to 100,000 tracks, not 0."),
             ("playlist", "playlist: name a track to start from, for example `beet playlist title:yesterday`"),
             ("playlist -n 2 -m 2 x", "playlist: give either -n or --minutes, not both"),
-            ("playlist -m 0 x", "playlist: --minutes must be above 0 and at most 10,000, not 0"),
-            ("playlist -m nan x", "playlist: --minutes must be above 0 and at most 10,000, not nan"),
+            ("playlist -m 0 x", "--minutes must be above 0 and at most 10,000, not 0."),
+            ("playlist -m nan x", "--minutes must be above 0 and at most 10,000, not nan."),
             ("playlist -o x.mp3 x", "playlist: -o names a file that ends in .m3u8 or .m3u, not 'x.mp3'"),
-            ("resonance", "resonance: say analyze, status, check, train or model, for example `beet resonance status`"),
-            ("resonance analyse", "resonance: say analyze, status, check, train or model, not 'analyse'"),
+            (
+                "resonance",
+                "resonance: say analyze, status, check, train, model, apart or write, "
+                "for example `beet resonance status`",
+            ),
+            ("resonance analyse", "resonance: say analyze, status, check, train, model, apart or write, not 'analyse'"),
             ("resonance status x", "resonance: status is about the whole library and takes no query, not 'x'"),
             ("resonance check x y", "resonance: check is about the whole library and takes no query, not 'x y'"),
-            ("resonance check --pretend", "resonance: --pretend belongs to analyze, not to check"),
+            ("resonance check --pretend", "resonance: --pretend belongs to analyze and write, not to check"),
+            ("resonance analyze --and x", "resonance: --and belongs to apart, not to analyze"),
+            ("resonance write --remove", "resonance: --remove belongs to apart, not to write"),
+            ("resonance train --fields bpm", "resonance: --fields belongs to write, not to train"),
             ("resonance analyze --repair", "resonance: --repair belongs to check, not to analyze"),
             ("resonance analyze --threads 0", "resonance: --threads must be 1 to 64, not 0"),
-            ("resonance check --yes", "resonance: --yes belongs to train and model remove, not to check"),
-            ("resonance model list -y", "resonance: --yes belongs to train and model remove, not to model list"),
+            ("resonance check --yes", "resonance: --yes belongs to train, model remove and write, not to check"),
+            ("resonance model list -y", "resonance: --yes belongs to train, model remove and write, not to model list"),
             ("resonance status --minutes 3", "resonance: --minutes belongs to train, not to status"),
             ("resonance model use own --name x", "resonance: --name belongs to train, not to model use"),
             ("resonance train --minutes 0", "resonance: --minutes must be 1 to 1,440 (a day), not 0"),
@@ -130,11 +136,6 @@ class TestArguments(Commands):
         self.config["resonance"].set({"cuont": 3})
         assert self.beet("ls") == ["Somebody - Album - one"]
         assert self.refused("similar", "one").endswith("is no setting; did you mean count?")
-
-
-def test_the_number_of_tracks_is_a_setting_too() -> None:
-    assert wanted_count("similar", None, Settings(count=2)) == 2
-    assert wanted_count("similar", 3, Settings(count=2)) == 3
 
 
 @pytest.mark.parametrize(

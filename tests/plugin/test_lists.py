@@ -46,7 +46,7 @@ class TestLists(Analysed):
             title, _, score = line.rpartition(" ")
             assert re.fullmatch(r"-?\d\.\d{4}", score)
             assert float(score) == pytest.approx(expected[title], abs=2e-3)
-        assert self.beet("ls", "-f", "$similarity", "title:song 1") == ["$similarity"]
+        assert self.beet("ls", "-f", "$similarity", "title:song 1") == [""]
 
     @pytest.mark.parametrize("command", ["similar", "playlist"])
     def test_paths_stand_alone(self, command: str) -> None:
@@ -106,10 +106,16 @@ class TestLists(Analysed):
         item.store()
         assert len(self.beet("similar", "title:song 0")) == 4
 
-    def test_a_file_outside_of_the_library(self, tmp_path: Path) -> None:
+    def test_a_copy_outside_of_the_library_is_the_track_that_it_is_a_copy_of(
+        self, tmp_path: Path, capteesys: pytest.CaptureFixture[str]
+    ) -> None:
         copy = shutil.copy(self.lib.items("title:song 2")[0].filepath, tmp_path / "unknown.flac")
-        lines = self.beet("similar", "--file", str(copy), "-n", "1")
-        assert lines == ["1.000  artist 0 - Album - song 2"]
+        expected = self.beet("similar", "title:song 2")
+        capteesys.readouterr()
+        self.run_command("similar", "--file", str(copy))
+        printed = capteesys.readouterr()
+        assert printed.out.splitlines() == expected
+        assert f"{copy} is in the library: artist 0 - song 2" in printed.err
 
     def test_a_file_of_another_model_than_the_library(self, tmp_path: Path) -> None:
         copy = shutil.copy(self.lib.items("title:song 2")[0].filepath, tmp_path / "unknown.flac")
@@ -124,6 +130,12 @@ class TestLists(Analysed):
             transaction.connection.exec_driver_sql("UPDATE vector SET data = ? WHERE kind = 'embedding'", (nan,))
         Sidecar(self.lib).path.with_name("resonance-fake.index").unlink(missing_ok=True)
         assert "run `beet resonance check --repair`" in self.refused("similar", "title:song 0")
+
+    def test_a_playlist_starts_from_a_file_that_is_not_in_it(self, tmp_path: Path) -> None:
+        copy = shutil.copy(self.lib.items("title:song 2")[0].filepath, tmp_path / "unknown.flac")
+        listed = self.beet("playlist", "--file", str(copy), "-n", "3", "-f", "$title")
+        assert listed[0] == "song 2"
+        assert len(set(listed)) == 3
 
     def test_a_playlist_opens_with_the_match_and_has_every_track_once(self) -> None:
         lines = self.beet("playlist", "-f", "$title", "title:song 3")

@@ -8,7 +8,10 @@ import confuse
 import pytest
 from beets.exceptions import UserError
 
+from beetsplug.resonance.exclusions import Exclusion, Season
+from beetsplug.resonance.profiles import chosen
 from beetsplug.resonance.settings import Settings
+from resonance_engine.playlist.recipe import OPTIONS, Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +36,17 @@ def read(section: Any) -> Settings:
         ({"auto": "no"}, Settings(auto="no")),
         ({"auto": "import", "threads": 3, "timeout": 7.5, "count": 5}, Settings("import", "default", 3, 7.5, 5)),
         ({"model": "/models/mine.onnx"}, Settings(model="/models/mine.onnx")),
+        (
+            {"per_artist": 0, "per_album": 1, "spacing": 0, "max_length": 7.5},
+            Settings(per_artist=0, per_album=1, spacing=0, max_length=7.5),
+        ),
+        ({"exclude": None, "profiles": None}, Settings()),
+        ({"exclude": "genres:skit"}, Settings(exclude=(Exclusion("genres:skit"),))),
+        (
+            {"exclude": ["genres:skit", {"query": "christmas", "except": "12-01..12-31"}]},
+            Settings(exclude=(Exclusion("genres:skit"), Exclusion("christmas", Season((12, 1), (12, 31))))),
+        ),
+        ({"profiles": {"dinner": {"count": 30}, 90: {}}}, Settings(profiles={"dinner": {"count": 30}, "90": {}})),
     ],
 )
 def test_a_section_is_read(section: Any, expected: Settings) -> None:
@@ -53,6 +67,40 @@ def test_a_section_is_read(section: Any, expected: Settings) -> None:
         ({"model": 3}, "resonance.model: must be a string"),
         ({"cuont": 3}, "resonance.cuont in the configuration is no setting; did you mean count?"),
         ({"colour": 3}, "the settings are auto, model, threads, timeout, count"),
+        ({"per_artist": -1}, "resonance.per_artist in the configuration must be 0 to 100000, not -1"),
+        ({"per_album": "all"}, "resonance.per_album: must be a number"),
+        ({"spacing": 1001}, "resonance.spacing in the configuration must be 0 to 1000, not 1001"),
+        ({"max_length": -0.5}, "resonance.max_length in the configuration must be 0 to 10000, not -0.5"),
+        ({"max_length": "20 min"}, "resonance.max_length: must be numeric"),
+        ({"exclude": [{"qeury": "skit"}]}, "qeury is no part of a rule; did you mean query?"),
+        ({"profiles": ["dinner"]}, "resonance.profiles in the configuration lists options by the name of a profile"),
+        ({"profiles": {"dinner": 3}}, "resonance.profiles.dinner in the configuration has options such as count: 30"),
+        (
+            {"profiles": {"dinner": {"lenght": 3}}},
+            "resonance.profiles.dinner in the configuration: lenght is no option; did you mean max_length?",
+        ),
+        (
+            {"profiles": {"a b": {"colour": "red"}}},
+            "resonance.profiles.a b in the configuration: colour is no option; ",
+        ),
+        (
+            {"profiles": {"dinner": {"count": "many"}}},
+            "resonance.profiles.dinner.count in the configuration should be a whole number, not 'many'",
+        ),
+        (
+            {"profiles": {"x": {"arc": None}}},
+            "resonance.profiles.x.arc in the configuration should be a text, not None",
+        ),
+        (
+            {"profiles": {"x": {"key": True}}},
+            "resonance.profiles.x.key in the configuration should be a text, not True",
+        ),
+        (
+            {"profiles": {"x": {"query": [1]}}},
+            "resonance.profiles.x.query in the configuration should be a list of texts",
+        ),
+        ({"profiles": {"x": {"from": "a", "among": "b"}}}, "has the option among twice"),
+        ({"profiles": {"x": {"per-artist": 1, "per_artist": 2}}}, "has the option per_artist twice"),
         ("auto", "resonance must be a"),
         (["auto"], "resonance must be a"),
     ],
@@ -61,6 +109,75 @@ def test_a_mistake_is_named(section: Any, message: str) -> None:
     with pytest.raises((UserError, confuse.ConfigError)) as caught:
         read(section)
     assert message in str(caught.value)
+
+
+def test_a_profile_is_what_a_recipe_takes() -> None:
+    dinner = {
+        "query": "genres:jazz 'year:1950..1969'",
+        "not": "mood:party",
+        "from": "year:..1990 ^live",
+        "via": ["title:so what", "title:naima"],
+        "per-artist": 2,
+        "lambda_div": 0.3,
+        "weights": {"timbre": 1, "rhythm": 0.5},
+        "bpm": 96,
+        "absolute": True,
+        "file": "~/song one.mp3",
+    }
+    profile = read({"profiles": {"dinner": dinner}}).profiles["dinner"]
+    assert profile == {
+        "query": ["genres:jazz", "year:1950..1969"],
+        "avoid": ["mood:party"],
+        "among": ["year:..1990", "^live"],
+        "via": ["title:so what", "title:naima"],
+        "per_artist": 2,
+        "lambda_div": 0.3,
+        "weights": "timbre=1,rhythm=0.5",
+        "bpm": "96",
+        "absolute": True,
+        "file": ["~/song one.mp3"],
+    }
+    assert Recipe.read(Recipe(profile).text()).options == profile
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_each_option_of_a_list_may_stand_in_a_profile(name: str) -> None:
+    values = ("text", 3, True, None)
+    fitting = []
+    for value in values:
+        try:
+            read({"profiles": {"x": {name.replace("_", "-"): value}}})
+        except UserError:
+            continue
+        fitting.append(value)
+    assert 1 <= len(fitting) < len(values)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({}, "there is no profile 'diner' under resonance.profiles; the configuration has none"),
+        (
+            {"run": {}, "sleep": {}},
+            "there is no profile 'diner' under resonance.profiles; the configuration has run, sleep",
+        ),
+        ({"dinner": {}}, "there is no profile 'diner' under resonance.profiles; did you mean dinner?"),
+    ],
+)
+def test_a_profile_that_is_not_there_is_named(known: dict[str, dict[str, Any]], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        chosen(known, "diner")
+    assert str(caught.value) == said
+    assert chosen({"diner": {"count": 3}}, "diner") == {"count": 3}
+
+
+def test_a_second_file_adds_profiles() -> None:
+    configuration = confuse.Configuration("beets", read=False)
+    configuration.set({"resonance": {"profiles": {"dinner": {"count": 30}}}})
+    configuration.set({"resonance": {"profiles": {"run": {"bpm": "160-180"}}}})
+    configuration["resonance"].add(Settings.defaults())
+    settings = Settings.from_config(configuration["resonance"])
+    assert settings.profiles == {"dinner": {"count": 30}, "run": {"bpm": "160-180"}}
 
 
 def test_a_relative_model_lies_in_the_configuration_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

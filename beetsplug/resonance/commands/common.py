@@ -77,7 +77,7 @@ def remaining(sidecar: Sidecar, total: int, analysed: int, missing: int) -> str:
 def seconds_per_track(sidecar: Sidecar) -> float:
     from resonance_engine.ingest import SPEED_KEY
 
-    return float((sidecar.exists and sidecar.store.state(SPEED_KEY)) or USUAL_SECONDS)
+    return float((sidecar.exists and sidecar.reader.state(SPEED_KEY)) or USUAL_SECONDS)
 
 
 def interactive() -> bool:
@@ -105,14 +105,3 @@ def tracks(count: int) -> str:
 def coloured(name: ColorName, text: str) -> str:
     """Coloured for a terminal, plain for a pipe."""
     return colorize(name, text) if sys.stdout.isatty() else text
-
-
-def wanted_count(command: str, given: int | None, settings: Settings) -> int:
-    """How many tracks to list: what the user gave, or the setting."""
-    from beetsplug.resonance.settings import LIMITS
-
-    count = settings.count if given is None else given
-    least, most = LIMITS["count"]
-    if not least <= count <= most:
-        raise UserError(f"{command}: the number of tracks must be {least} to {most:,}, not {count}")
-    return count

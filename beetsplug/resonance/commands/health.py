@@ -9,7 +9,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.analyze import LAST_RUN_KEY
-from beetsplug.resonance.commands.common import remaining, tracks
+from beetsplug.resonance.commands.common import duration, remaining, seconds_per_track, tracks
 from beetsplug.resonance.sync import Plan, library_plan, music_folder
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.ingest import SPEED_KEY
@@ -27,7 +27,10 @@ def status(sidecar: Sidecar) -> None:
         return
     model, store = sidecar.model, sidecar.store
     made = library_plan(sidecar, model.id if model else "")
-    lines = [("tracks", f"{made.total:,}"), ("analysed", f"{made.analysed:,}"), ("not yet", f"{len(made.jobs):,}")]
+    untold = untagged(sidecar, model.id, made) if model else 0
+    analysed, waiting = made.analysed + untold, len(made.jobs) - untold
+    lines = [("tracks", f"{made.total:,}"), ("analysed", f"{analysed:,}"), ("not yet", f"{waiting:,}")]
+    lines += [("without tags", without_tags(sidecar, untold))] if untold else []
     lines += [("failed", f"{len(made.failed):,}")]
     lines += [("without a file", f"{made.missing:,}")] if made.missing else []
     lines += [("model", f"{model.name} {model.version} ({model.id})" if model else "none used yet")]
@@ -41,8 +44,24 @@ def status(sidecar: Sidecar) -> None:
         ui.print_(f"not analysed: {printable(failure.path)}: {failure.reason}")
     if made.missing and made.missing == made.total:
         ui.print_(f"no file is there; is {music_folder(sidecar)} mounted?")
-    if made.jobs:
-        ui.print_(remaining(sidecar, made.total, made.analysed, len(made.jobs)))
+    if waiting:
+        ui.print_(remaining(sidecar, made.total, analysed, waiting))
+
+
+def untagged(sidecar: Sidecar, model_id: str, made: Plan) -> int:
+    """How many tracks are to be listened to again for their tags alone."""
+    store = sidecar.store
+    if not store.without_tags(model_id):
+        return 0
+    known = store.tracks(sidecar.id)
+    keys = [known[job.item_id].content_key for job in made.jobs if job.item_id in known]
+    lacking = store.has(keys, model_id) - store.heard(keys, model_id)
+    return sum(key in lacking for key in keys)
+
+
+def without_tags(sidecar: Sidecar, count: int) -> str:
+    time = duration(count * seconds_per_track(sidecar) / sidecar.settings.workers())
+    return f"{count:,}, found by sound but not by words; run `beet resonance analyze` (about {time})"
 
 
 def being_prepared(sidecar: Sidecar) -> str:

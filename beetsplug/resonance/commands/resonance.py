@@ -10,7 +10,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import opened, spoken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from beets.library import Library
     from beets.logging import BeetsLogger
@@ -27,10 +27,13 @@ OPTIONS = {
     "model list": (),
     "model use": ("threads",),
     "model remove": ("yes",),
+    "apart": ("other", "remove"),
+    "write": ("fields", "pretend", "overwrite", "yes"),
 }
+NAMES = tuple(dict.fromkeys(name for names in OPTIONS.values() for name in names))
+SPELT = {"other": "and"}  # an option whose name Python keeps for itself
 VERBS = tuple(dict.fromkeys(verb.split()[0] for verb in OPTIONS))
 MODEL_VERBS = tuple(verb.split()[1] for verb in OPTIONS if verb.startswith("model "))
-WITH_QUERY = ("analyze", "train")
 MINUTES, FEWEST_MINUTES, MOST_MINUTES = 30.0, 1, 1440
 
 
@@ -41,6 +44,10 @@ class ResonanceOptions(Protocol):
     minutes: float | None
     name: str | None
     yes: bool
+    other: list[str] | None
+    remove: bool
+    fields: str | None
+    overwrite: bool
 
 
 def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand:
@@ -51,6 +58,8 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
         "\n       beet resonance check [--repair]"
         "\n       beet resonance train [QUERY] [--minutes M] [--name NAME] [--yes]"
         "\n       beet resonance model list | use NAME | remove NAME [--yes]"
+        "\n       beet resonance apart [QUERY --and QUERY | --remove QUERY [--and QUERY]]"
+        "\n       beet resonance write [QUERY] --fields NAME,... [--overwrite] [--pretend] [--yes]"
         "\n\nanalyze  listen to every track that is new or has changed; can be stopped and run again"
         "\n         with a QUERY, to the tracks that match, those that failed before too"
         "\nstatus   how many tracks are analysed, with which model, and what failed"
@@ -59,16 +68,27 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
         "\n         with a QUERY, on the tracks that match"
         "\nmodel    list the models; use another one once it has listened to the library, or"
         "\n         `default`, which comes with Resonance; remove one that you trained"
+        "\napart    no playlist has a track of QUERY and one of the other QUERY; --remove undoes it,"
+        "\n         without words it lists the pairs"
+        "\nwrite    show, ask and copy what was heard into fields of beets' database: res_bpm, res_key,"
+        "\n         res_energy, res_brightness, res_tags, and if you name them beets' own bpm and"
+        "\n         initial_key, which `beet write` then puts into the files; for use without Resonance"
         "\n\nExample: beet resonance analyze --threads 2 albumartist:bach"
         "\nExample: beet resonance train --minutes 60"
+        "\nExample: beet resonance apart artist:slayer --and 'genres:lullaby year:..1990'"
+        "\nExample: beet resonance write --fields res_bpm,res_key added:2026-01.."
     )
     add = made.parser.add_option
     add("--threads", type="int", metavar="N", help="analyze, train, model use: listen to N files side by side")
-    add("--pretend", action="store_true", default=False, help="analyze: only say what would be done")
+    add("--pretend", action="store_true", default=False, help="analyze, write: only say what would be done")
     add("--repair", action="store_true", default=False, help="check: mend what it finds")
     add("--minutes", type="float", metavar="M", help=f"train: how long it may take ({MINUTES:g})")
     add("--name", metavar="NAME", help="train: what the new model is called (own, own-2 ...)")
-    add("-y", "--yes", action="store_true", default=False, help="train, model remove: do it without asking")
+    add("-y", "--yes", action="store_true", default=False, help="train, model remove, write: do it without asking")
+    add("--and", dest="other", action="append", metavar="QUERY", help="apart: the other side, one argument")
+    add("--remove", action="store_true", default=False, help="apart: they may be together again")
+    add("--fields", metavar="NAMES", help="write: which fields, with commas between")
+    add("--overwrite", action="store_true", default=False, help="write: replace what bpm and initial_key hold, too")
 
     @spoken
     def resonance(lib: Library, opts: ResonanceOptions, args: list[str]) -> None:
@@ -81,7 +101,7 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
 
 
 def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, log: BeetsLogger) -> None:
-    from beetsplug.resonance.commands import analyze, health, models, train
+    from beetsplug.resonance.commands import analyze, apart, health, models, train, write
 
     if verb == "analyze":
         analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log)
@@ -90,26 +110,30 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, lo
     elif verb == "check":
         health.check(sidecar, opts.repair)
     elif verb == "train":
-        wish = train.Wish(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes)
-        train.train(sidecar, rest, wish, log)
+        train.train(sidecar, rest, train.Wish(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes), log)
     elif verb == "model list":
         models.list_models(sidecar)
     elif verb == "model use":
         models.use_model(sidecar, rest[0], opts.threads, log)
-    else:
+    elif verb == "model remove":
         models.remove_model(sidecar, rest[0], opts.yes)
+    elif verb == "apart":
+        apart.apart(sidecar, rest, opts.other or [], opts.remove, log)
+    else:
+        asked = write.Wish(write.fields(opts.fields), opts.pretend, opts.overwrite, opts.yes)
+        write.write(sidecar, rest, asked, log)
 
 
 def verified(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]:
     """The verb and what follows it; UserError where the words or options make no sense together."""
     if not args or args[0] not in VERBS:
         given = f"not {args[0]!r}" if args else "for example `beet resonance status`"
-        raise UserError(f"resonance: say {', '.join(VERBS[:-1])} or {VERBS[-1]}, {given}")
+        raise UserError(f"resonance: say {listed(VERBS, 'or')}, {given}")
     verb, rest = model_verb(args[1:]) if args[0] == "model" else (args[0], args[1:])
-    for name in ("threads", "pretend", "repair", "minutes", "name", "yes"):
+    for name in NAMES:
         if getattr(opts, name) and name not in OPTIONS[verb]:
-            owners = " and ".join(owner for owner, names in OPTIONS.items() if name in names)
-            raise UserError(f"resonance: --{name} belongs to {owners}, not to {verb}")
+            owners = listed([owner for owner, names in OPTIONS.items() if name in names], "and")
+            raise UserError(f"resonance: --{SPELT.get(name, name)} belongs to {owners}, not to {verb}")
     if rest and verb in ("status", "check"):
         raise UserError(f"resonance: {verb} is about the whole library and takes no query, not {' '.join(rest)!r}")
     if opts.threads is not None and not 1 <= opts.threads <= 64:
@@ -125,7 +149,7 @@ def model_verb(words: list[str]) -> tuple[str, list[str]]:
     """What to do about models, such as `model use`, and with which."""
     if not words or words[0] not in MODEL_VERBS:
         given = f"not {words[0]!r}" if words else "for example `beet resonance model list`"
-        raise UserError(f"resonance: model takes {', '.join(MODEL_VERBS[:-1])} or {MODEL_VERBS[-1]}, {given}")
+        raise UserError(f"resonance: model takes {listed(MODEL_VERBS, 'or')}, {given}")
     verb, rest = words[0], words[1:]
     if verb == "list" and rest:
         raise UserError(f"resonance: model list shows all models and takes no name, not {' '.join(rest)!r}")
@@ -133,3 +157,8 @@ def model_verb(words: list[str]) -> tuple[str, list[str]]:
         given = f"not {len(rest)}" if rest else f"for example `beet resonance model {verb} own`"
         raise UserError(f"resonance: model {verb} takes one name, {given}; `beet resonance model list` shows them")
     return f"model {verb}", rest
+
+
+def listed(words: Sequence[str], last: str) -> str:
+    """Words as a sentence has them: "a, b and c"."""
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]

@@ -1,14 +1,14 @@
-"""beet similar QUERY: the tracks that sound most like what the query matches."""
+"""beet similar QUERY: the tracks, albums or artists that sound most like what the query matches."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import announce_coverage, coloured, opened, spoken, wanted_count
+from beetsplug.resonance.commands.common import announce_coverage, opened, spoken
+from beetsplug.resonance.commands.options import SearchOptions, add_search_options, wish_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,13 +16,19 @@ if TYPE_CHECKING:
     from beets.library import Library
     from beets.logging import BeetsLogger
 
+    from beetsplug.resonance.finding import Found
     from beetsplug.resonance.settings import Settings
     from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.wish import Wish
+
+SETS = ("query", "among", "count")  # what albums and artists are compared by
 
 
-class SimilarOptions(Protocol):
-    count: int | None
-    file: str | None
+class SimilarOptions(SearchOptions, Protocol):
+    album: bool | None
+    artists: bool | None
+    explain: bool | None
+    json: bool | None
     format: str | None
     path: bool | None
 
@@ -31,53 +37,92 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
     made = ui.Subcommand("similar", help="list the tracks that sound most like QUERY", aliases=("res-similar",))
     made.parser.usage = (
         "%prog [options] QUERY"
-        "\n\nPrints a score and a track a line, best first; 1.000 is the same sound."
-        "\nIn --format, $similarity is the score."
+        "\n\nPrints a score and a track a line, best first; 1.000 is the same sound, 0 is no more alike than"
+        "\nany two tracks. In --format, $similarity is the score."
         "\n\nExample: beet similar -n 5 artist:radiohead title:'no surprises'"
-        "\nExample: beet similar --file ~/Downloads/song.mp3"
+        "\nExample: beet similar --file ~/Downloads/song.mp3 --from \"year:1990..1999 artist:'pink floyd'\""
+        "\nExample: beet similar --like rhythm --bpm 0.95-1.05 --explain title:'no surprises'"
+        "\nExample: beet similar --text 'calm acoustic guitar, no vocals'"
+        "\nExample: beet similar -a album:'ok computer'"
     )
-    made.parser.add_option(
-        "-n", "--count", type="int", metavar="N", help="how many tracks (default: resonance.count, which is 20)"
-    )
-    made.parser.add_option("--file", metavar="PATH", help="start from a file that need not be in the library")
+    add_search_options(made.parser)
+    add = made.parser.add_option
+    made.parser.add_album_option()  # beets' own, for --format to know what it is about
+    album = made.parser.get_option("--album")
+    assert album is not None, "it was just added"
+    album.help = "list albums that sound like those that match"
+    add("--artists", action="store_true", help="list artists who sound like those of the tracks that match")
+    add("--explain", action="store_true", help="say of each track what makes it alike")
+    add("--json", action="store_true", help="print JSON, for programs")
     made.parser.add_path_option()
-    made.parser.add_format_option(target="item")
+    made.parser.add_format_option()
 
     @spoken
     def similar(lib: Library, opts: SimilarOptions, args: list[str]) -> None:
-        if not args and not opts.file:
+        wish = wish_from(opts, args, settings(), "similar")
+        if wish.seedless:
             raise UserError("similar: name a track to start from, for example `beet similar title:yesterday`")
-        count = wanted_count("similar", opts.count, settings())
+        verified(opts, wish)
         with opened(lib, settings()) as sidecar:
-            run(sidecar, opts, args, count, log)
+            announce_coverage(sidecar, log)
+            run(sidecar, opts, wish, log)
 
     made.func = similar
     return made
 
 
-def run(sidecar: Sidecar, opts: SimilarOptions, query: list[str], count: int, log: BeetsLogger) -> None:
-    coverage = announce_coverage(sidecar, log)
-    import numpy as np
+def verified(opts: SimilarOptions, wish: Wish) -> None:
+    """Raise UserError for options that make no sense together."""
+    kind = "--album" if opts.album else "--artists" if opts.artists else ""
+    if opts.album and opts.artists:
+        raise UserError("similar: give either --album or --artists")
+    extra = [name for name in wish.recipe() if name not in SETS]
+    if kind and (extra or opts.explain):
+        from beetsplug.resonance.wish import option
 
-    from beetsplug.resonance.search import Search, file_vector, seeds_of
-    from resonance_engine.search.ranking import Ranking
+        raise UserError(f"similar: {kind} takes no {option(extra[0]) if extra else '--explain'}")
+    form = "--path" if opts.path else "--format" if opts.format is not None else ""
+    if form and (opts.artists or opts.json):
+        raise UserError(f"similar: {'--artists' if opts.artists else '--json'} takes no {form}")
+    if kind and not wish.query:
+        raise UserError(f"similar: {kind} starts from a query, for example `beet similar {kind} artist:radiohead`")
+
+
+def run(sidecar: Sidecar, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -> None:
+    from beetsplug.resonance import printing
+    from beetsplug.resonance.search import Search
 
     model = sidecar.model
     assert model is not None, "something is embedded, so there is a model"
     search = Search(sidecar, model)
-    vector_ids = seeds_of(search, query, "similar")[1] if query else []
-    seeds = [search.index.vectors(vector_ids)] if vector_ids else []
-    if opts.file:
-        seeds.append(file_vector(search, Path(opts.file).expanduser())[None, :])
-    hits = search.nearest(np.concatenate(seeds), Ranking(count), set(vector_ids))
-    if not hits and coverage.missing:
-        raise UserError("similar: no other track is analysed; run `beet resonance analyze`")
-    if not hits:
-        raise UserError("similar: there is no other track to list; name fewer, or import more")
-    plain = opts.format is not None or bool(opts.path)
-    scores = [min(hit.score, 1.0) for hit in hits]  # stored vectors are rounded
-    width = max(len(f"{score:.3f}") for score in scores)
-    for hit, score in zip(hits, scores, strict=True):
-        hit.item["similarity"] = f"{score:.4f}"  # in memory: the item is never stored
-        line = format(hit.item)
-        ui.print_(line if plain else f"{coloured('text_highlight_minor', f'{score:>{width}.3f}')}  {line}")
+    if opts.album or opts.artists:
+        from beetsplug.resonance.commands.sets import similar_albums, similar_artists
+
+        rows = (similar_albums if opts.album else similar_artists)(search, wish)
+        if not rows:
+            raise UserError(f"similar: there is no other {'album' if opts.album else 'artist'} to list")
+        printing.print_sets(rows, opts.json, plain=bool(opts.album) and (opts.format is not None or bool(opts.path)))
+        return
+    from beetsplug.resonance.explaining import explained
+    from beetsplug.resonance.finding import Finder
+
+    found = Finder(search, "similar").find(wish)
+    if not found.hits:
+        raise UserError(f"similar: {nothing(sidecar, wish, found)}")
+    for note in found.notes:
+        log.info("{}", note)
+    reasons = explained(search, found) if opts.explain else {}
+    if opts.json:
+        printing.print_json(found, reasons)
+    else:
+        printing.print_tracks(found, reasons, plain=opts.format is not None or bool(opts.path))
+
+
+def nothing(sidecar: Sidecar, wish: Wish, found: Found) -> str:
+    """Why a list is empty."""
+    if found.turned_down:
+        return f"no track is left to list; turned down: {found.turned_down}"
+    other = "other track that matches --from" if wish.among else "other track"
+    if sidecar.coverage().missing:
+        return f"no {other} is analysed; run `beet resonance analyze`"
+    return f"there is no {other}" if wish.among else f"there is no {other} to list; name fewer, or import more"

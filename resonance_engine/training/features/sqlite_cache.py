@@ -27,7 +27,8 @@ from sqlalchemy.exc import DBAPIError
 
 from resonance_engine.errors import CacheError, printable
 from resonance_engine.features import FRONT_END_VERSION
-from resonance_engine.store.engine import sentence, sqlite_engine, use_write_ahead_log
+from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
+from resonance_engine.store.sentences import sentence
 from resonance_engine.training.features.ram_cache import MEASURED, check_rows, rounded, shapes_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,60 @@
+"""Which items of a library may come up: the ids that a beets query matches, found without building the items."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from beets import context
+from beets.dbcore.query import AndQuery, InvalidQueryArgumentValueError, InvalidQueryError, OrQuery
+from beets.dbcore.sort import Sort
+from beets.library import Item
+from beets.library.queries import parse_query_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from beets.dbcore.query import Query
+    from beets.library import Library
+
+UNSORTED = Sort()  # beets takes NullSort for its default order, which costs more than the query
+
+
+def matching(library: Library, query: Sequence[str]) -> set[int]:
+    """The ids of the items that a beets query matches, given as the words of a command line; none name all items.
+
+    Raises InvalidQueryError, which beets prints as a sentence.
+    """
+    return ids_of(library, parsed(library, query))
+
+
+def parsed(library: Library, words: Sequence[str]) -> Query:
+    """A query as beets reads it from a command line; what it says of the order is dropped."""
+    try:
+        with context.music_dir(library.directory):
+            return parse_query_parts(list(words), Item)[0]
+    except InvalidQueryArgumentValueError as error:
+        raise InvalidQueryError(words, error) from error
+
+
+def ids_of(library: Library, query: Query) -> set[int]:
+    """The ids of the items that a query matches.
+
+    What beets can say in SQL is one statement; of the rest, only items that the statement leaves are built.
+    """
+    where, values = query.clause()
+    if where:
+        # As beets itself selects: fields of the album need its table.
+        tables = f"items {Item.relation_join}" if query.field_names & Item.other_db_fields else "items"
+        with library.transaction() as transaction:
+            # The condition is beets' own, its values are parameters.
+            rows = transaction.query(f"SELECT items.id FROM ({tables}) WHERE {where}", values)  # noqa: S608
+        return {row[0] for row in rows}
+    if isinstance(query, OrQuery):
+        return {item_id for part in query for item_id in ids_of(library, part)}
+    parts = list(query) if isinstance(query, AndQuery) else [query]
+    fast: list[Query] = []
+    slow: list[Query] = []
+    for part in parts:
+        (fast if part.clause()[0] else slow).append(part)
+    items = library.items(AndQuery(fast) if fast else None, UNSORTED)
+    return {item.id for item in items if item.id is not None and all(part.match(item) for part in slow)}

@@ -1,0 +1,129 @@
+"""beet resonance apart: which tracks never stand in one playlist."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from beets import ui
+from beets.dbcore.query import InQuery
+from beets.exceptions import UserError
+
+from beetsplug.resonance.apart import pair_count, recordings
+from beetsplug.resonance.candidates import matching
+from beetsplug.resonance.commands.common import remaining, tracks
+from beetsplug.resonance.commands.models import aligned
+from beetsplug.resonance.query import split
+from resonance_engine.store.reading.view import chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from beets.library import Library
+    from beets.logging import BeetsLogger
+
+    from beetsplug.resonance.sidecar import Sidecar
+
+MOST_PAIRS = 10_000
+EXAMPLE = "`beet resonance apart artist:slayer --and genres:lullaby`"
+
+
+def apart(sidecar: Sidecar, query: list[str], others: list[str], remove: bool, log: BeetsLogger) -> None:
+    """List the pairs, or keep the matches of one query apart from those of another, or no longer.
+
+    `others` holds the other query as one text, or nothing.
+    """
+    verify(query, others, remove)
+    if not query:
+        list_pairs(sidecar)
+        return
+    known = analysed(sidecar)
+    one = keys_of(sidecar, query, known, log)
+    other = keys_of(sidecar, split(others[0]), known, log) if others else None
+    if remove:
+        count = sidecar.store.reunite(one, other)
+        ui.print_(f"{pairs(count)} may be together again" if count else "none of these tracks was kept apart")
+    elif other is not None:
+        part(sidecar, one, other)
+
+
+def verify(query: list[str], others: list[str], remove: bool) -> None:
+    """Raise UserError where the words make no sense together."""
+    if len(others) > 1:
+        raise UserError("resonance: apart takes --and once; put a query of several words into quotes")
+    if others and not (query and split(others[0])):
+        raise UserError(f"resonance: apart takes a query on either side of --and, for example {EXAMPLE}")
+    if remove and not query:
+        raise UserError(
+            "resonance: apart --remove takes a query; `beet resonance apart` shows the pairs that there are"
+        )
+    if query and not others and not remove:
+        raise UserError(f"resonance: say with --and what these tracks are to be apart from, for example {EXAMPLE}")
+
+
+def analysed(sidecar: Sidecar) -> dict[int, bytes]:
+    """The content keys of all analysed items by id; raises UserError where there are none."""
+    known = recordings(sidecar.library)
+    if not known:
+        coverage = sidecar.coverage()
+        raise UserError(remaining(sidecar, coverage.total, 0, coverage.total))
+    return known
+
+
+def keys_of(sidecar: Sidecar, query: list[str], known: Mapping[int, bytes], log: BeetsLogger) -> set[bytes]:
+    """The recordings that a query matches; raises UserError where there are none, warns of those not analysed."""
+    ids, words = matching(sidecar.library, query), shlex.join(query)
+    if not ids:
+        raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`")
+    unknown = len(ids - known.keys())
+    if unknown == len(ids):
+        which = "the track that matches" if unknown == 1 else f"none of the {unknown:,} tracks that match"
+        raise UserError(
+            f"resonance: {which} {words} is {'not ' if unknown == 1 else ''}analysed yet; "
+            f"run `beet resonance analyze {words}`"
+        )
+    if unknown:
+        log.warning(
+            "{} of {} left out, not analysed yet; see `beet resonance status`", f"{unknown:,}", tracks(len(ids))
+        )
+    return {known[item_id] for item_id in ids & known.keys()}
+
+
+def part(sidecar: Sidecar, one: set[bytes], other: set[bytes]) -> None:
+    count = pair_count(one, other)
+    if not count:
+        raise UserError("resonance: both queries match the same recording alone, and a pair takes two")
+    if count > MOST_PAIRS:
+        raise UserError(
+            f"resonance: that makes {count:,} pairs, and {MOST_PAIRS:,} are the most at a time; name fewer tracks"
+        )
+    new = sidecar.store.part(one, other)
+    already = f", {count - new:,} already" if new < count else ""
+    ui.print_(f"{pairs(new)} kept apart from now on{already}" if new else "they are kept apart already")
+
+
+def list_pairs(sidecar: Sidecar) -> None:
+    """Print a pair a line, each track by the item of the lowest id that holds it."""
+    apart = sidecar.store.pairs_apart() if sidecar.exists else frozenset()
+    if not apart:
+        ui.print_(f"no tracks are kept apart; do so for example with {EXAMPLE}")
+        return
+    items = {key: item_id for item_id, key in sorted(recordings(sidecar.library).items(), reverse=True)}
+    there = [(items[one], items[other]) for one, other in apart if one in items and other in items]
+    names = names_of(sidecar.library, {item_id for pair in there for item_id in pair})
+    rows = sorted(sorted((names[one], names[other])) for one, other in there)
+    for line in aligned([(one, "never with", other) for one, other in rows]) if rows else []:
+        ui.print_(line)
+    gone = len(apart) - len(there)
+    if gone:
+        ui.print_(f"{pairs(gone)}{' more' if there else ''} with a track that this library does not have now")
+
+
+def names_of(library: Library, item_ids: set[int]) -> dict[int, str]:
+    """How beets prints items, by id."""
+    found = (item for chunk in chunks(sorted(item_ids)) for item in library.items(InQuery("id", chunk)))
+    return {item.id: format(item) for item in found if item.id is not None}
+
+
+def pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count:,} pairs"

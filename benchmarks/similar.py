@@ -1,0 +1,189 @@
+"""What a query costs as a whole process, beside `beet ls id:1` in the same library, and warm, within one.
+
+    python -m benchmarks.similar [--tracks 12000 100000] [--runs 7] [--kept FOLDER]
+
+Each process runs right after a `beet ls id:1`, so that other load on the machine meets both alike; times and
+differences are medians. Seconds are of wall time and, in brackets, of CPU; memory is the most that a process took. The
+library is made up, see `made_library`; it is made once into the folder that `--kept` names. Ends with status 1 where a
+query costs more than it may.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.made_library import made_library
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from beetsplug.resonance.wish import Wish
+
+ROOT = Path(__file__).parents[1]
+BASE = ("ls", "id:1")
+SEEDS = ("id:1", ",", "id:40", ",", "id:80", ",", "id:120", ",", "id:160")
+COMMANDS = (
+    ("similar", "id:1"),
+    ("similar", "--from", "genres:jazz", "id:1"),
+    ("similar", *SEEDS),
+    ("similar", "--explain", "id:1"),
+    ("similar", "--weights", "rhythm=2", "id:1"),
+    ("similar", "--text", "happy rock"),
+    ("similar", "--text", "happy rock", "id:1"),
+    ("playlist", "id:1"),
+    ("ls", "similar:id:1"),
+)
+LIMITED = COMMANDS[0]
+
+
+class Limits(NamedTuple):
+    """What `LIMITED` may cost: seconds more than `BASE`, milliseconds when warm, MB."""
+
+    extra: float
+    warm: float
+    memory: float
+
+
+LIMITS = {12_000: Limits(0.4, 10, 600), 100_000: Limits(0.8, 50, 600)}
+
+
+class Cost(NamedTuple):
+    """What one process took: seconds of wall time, seconds of CPU, MB at most."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def cost(environment: Mapping[str, str], command: Sequence[str]) -> Cost:
+    """Run a command of beets; exits with what it says where it fails."""
+    with tempfile.TemporaryFile() as said:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "beets", *command], env=dict(environment), stdout=subprocess.DEVNULL, stderr=said
+        )
+        _, status, used = os.wait4(process.pid, 0)  # unlike Popen's own, it tells what the process used
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            sys.exit(f"beet {' '.join(command)} failed: {said.read().decode(errors='replace')}")
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def costs(home: Path, runs: int) -> dict[tuple[str, ...], tuple[Cost, Cost]]:
+    """The median cost of each command, and what it takes more than `BASE` just before it, also as a median.
+
+    The first round, which makes indexes, does not count.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**kept, "BEETSDIR": str(home), "PYTHONPATH": str(ROOT)}
+    found: dict[tuple[str, ...], list[tuple[Cost, Cost]]] = {command: [] for command in COMMANDS}
+    for run in range(1 + runs):
+        for command in COMMANDS:
+            base, one = cost(environment, BASE), cost(environment, command)
+            if run:
+                found[command].append((one, Cost(*(mine - its for mine, its in zip(one, base, strict=True)))))
+    return {
+        command: (median([one for one, _ in each]), median([more for _, more in each]))
+        for command, each in found.items()
+    }
+
+
+def median(found: Sequence[Cost]) -> Cost:
+    return Cost(*(statistics.median(values) for values in zip(*found, strict=True)))
+
+
+def wishes() -> dict[str, list[Wish]]:
+    """The queries that are timed warm, with other seeds each time."""
+    from beetsplug.resonance.wish import Wish
+
+    seeds = range(1, 12_000, 571)
+    return {
+        "one seed": [Wish(query=(f"id:{each}",)) for each in seeds],
+        "five seeds": [Wish(query=(f"id:{each}..{each + 4}",)) for each in seeds],
+        "--from genres:jazz": [Wish(query=(f"id:{each}",), among=("genres:jazz",)) for each in seeds],
+        "--rerank mmr --prf 3": [Wish(query=(f"id:{each}",), rerank="mmr", prf=3) for each in seeds],
+        "--weights rhythm=2": [Wish(query=(f"id:{each}",), weights="rhythm=2") for each in seeds],
+        "--text": [Wish(query=(f"id:{each}",), text="happy rock") for each in seeds],
+    }
+
+
+def warm(home: Path) -> dict[str, float]:
+    """The median time of queries in one process, in milliseconds."""
+    from beets.library import Library
+
+    from beetsplug.resonance.finding import Finder
+    from beetsplug.resonance.search import Search
+    from beetsplug.resonance.sidecar import Sidecar
+
+    sidecar = Sidecar(Library(str(home / "library.db"), str(home / "music")))
+    model = sidecar.model
+    assert model is not None, "the library is analysed"
+    search = Search(sidecar, model)
+    finder = Finder(search, "similar")
+    found: dict[str, list[float]] = {name: [] for name in wishes()}
+    for number, turn in enumerate(zip(*wishes().values(), strict=True)):
+        for name, wish in zip(found, turn, strict=True):
+            began = time.perf_counter()
+            finder.find(wish)
+            if number:
+                found[name].append(1000 * (time.perf_counter() - began))
+    sidecar.close()
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def measure(home: Path, tracks: int, runs: int) -> bool:
+    """Print the numbers of one library, and say whether what is limited stays below."""
+    found = costs(home, runs)
+    print(f"\n{tracks:,} tracks; more than `beet {' '.join(BASE)}`, and how many times as much:")
+    for words, (each, more) in found.items():
+        print(
+            f"  beet {' '.join(words):<55} {each.wall:6.2f} s ({each.cpu:.2f}) {each.memory:5.0f} MB"
+            f"  {more.wall:+6.2f} s ({more.cpu:+.2f}), {each.wall / (each.wall - more.wall):4.1f} times"
+        )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "benchmarks.similar", "--warm", str(home)]
+    result = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=ROOT)
+    times = {name: float(number) for name, number in (line.split("\t") for line in result.stdout.splitlines())}
+    for name, number in times.items():
+        print(f"  warm, {name:<54} {number:6.1f} ms")
+    limits = LIMITS.get(tracks)
+    if limits is None:
+        return True
+    (one, more), first = found[LIMITED], next(iter(times.values()))
+    kept = more.wall <= limits.extra and first <= limits.warm and one.memory <= limits.memory
+    allowed = f"{limits.extra} s more, {limits.warm:.0f} ms warm and {limits.memory:.0f} MB"
+    print(f"  allowed to `beet {' '.join(LIMITED)}`: {allowed}: {'kept' if kept else 'missed'}")
+    return kept
+
+
+def main() -> int:
+    """Print the costs, and fail where one is larger than it may be."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--tracks", type=int, nargs="+", default=list(LIMITS))
+    parser.add_argument("--runs", type=int, default=7, metavar="N", help="processes of each kind")
+    parser.add_argument("--kept", type=Path, metavar="FOLDER", help="where the libraries are made, and found again")
+    parser.add_argument("--warm", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.warm:
+        print("\n".join(f"{name}\t{number}" for name, number in warm(options.warm).items()))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        kept = [
+            measure(made_library(options.kept or Path(folder), tracks), tracks, options.runs)
+            for tracks in options.tracks
+        ]
+    return int(not all(kept))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

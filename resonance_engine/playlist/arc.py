@@ -1,0 +1,184 @@
+"""An arc: a list along which an attribute rises, falls, peaks or dips, while it stays close to the seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from resonance_engine.errors import PlaylistError
+from resonance_engine.playlist.lattice import Lattice, Leg, walks
+from resonance_engine.playlist.length import fitted
+from resonance_engine.playlist.order import ANCHOR
+from resonance_engine.playlist.path import notes
+from resonance_engine.playlist.rules import VARIATION, Rules, Sequences, jitter
+from resonance_engine.playlist.track import Listing, Pool, Track, durations, numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.playlist.length import Length
+
+    Numbers = NDArray[np.float64]
+
+# Attributes as they are heard: a tone or a beat of twice the frequency is as far from one as one is from its half.
+SCALES: dict[str, Callable[[Numbers], Numbers]] = {
+    "energy": np.asarray,
+    "tempo": lambda values: np.log2(values),
+    "brightness": lambda values: np.log2(values),
+}
+UNITS = {"energy": "dBFS", "tempo": "BPM", "brightness": "Hz"}
+
+# From the beginning of a list, 0, to its end, 1: where the attribute should be between its lowest, 0, and highest, 1.
+SHAPES: dict[str, Callable[[Numbers], Numbers]] = {
+    "rise": lambda place: place,
+    "fall": lambda place: 1 - place,
+    "peak": lambda place: 1 - np.abs(2 * place - 1),
+    "valley": lambda place: np.abs(2 * place - 1),
+}
+ENDS = (5, 95)  # percentiles of an attribute in the pool that an arc spans: single odd values say nothing
+PULL = 0.5  # weight of being where the arc should be, its height being 1, against closeness as a cosine
+LARGEST = 400  # tracks of a pool that an arc is made from: the closest
+
+
+@dataclass(frozen=True)
+class Arc:
+    """An attribute (tempo, energy or brightness) and the shape of its course (rise, fall, peak or valley)."""
+
+    attribute: str
+    shape: str
+
+    @classmethod
+    def of(cls, text: str) -> Arc:
+        """The arc that a text such as "energy:rise" names; PlaylistError for any other text."""
+        attribute, _, shape = text.partition(":")
+        if attribute not in SCALES or shape not in SHAPES:
+            raise PlaylistError(
+                f"An arc is one of {', '.join(SCALES)}, a colon, and one of {', '.join(SHAPES)}, "
+                f"such as energy:rise; not {text!r}."
+            )
+        return cls(attribute, shape)
+
+    def __str__(self) -> str:
+        return f"{self.attribute}:{self.shape}"
+
+
+def arched(pool: Pool, arc: Arc, length: Length, rules: Rules | None = None, seed: int | None = None) -> Listing:
+    """A list from a pool whose attribute never turns but where the arc does, and spans what the pool has of it.
+
+    It is the one of the length with the least cost: for each track, ANCHOR of what it lacks in closeness to the seeds,
+    1 - ANCHOR of what it lacks in closeness to the track before, and PULL times its distance from where the arc is at
+    its place, as a share of the span; exactly so where it does not bend and no rule forbids anything, else nearly.
+    Tracks without the attribute are left out. Rules hold; as the arc makes the order, works cannot stay together:
+    unless `rules.works` is "ignore", there is one track of a work at most. A number as `seed` varies the list. The
+    first of the notes says what the attribute goes through. Raises PlaylistError where no track has the attribute.
+    """
+    rules = Rules() if rules is None else rules
+    having = [place for place, track in enumerate(pool.tracks) if audible(track.attributes.get(arc.attribute), arc)]
+    if not having:
+        raise PlaylistError(
+            f"None of the {numbered(len(pool.tracks))} to choose from has its {arc.attribute} measured, "
+            f"which {arc} needs."
+        )
+    having.sort(key=lambda place: -pool.closeness[place])
+    chosen = pool.of(having[:LARGEST])
+    made: dict[int, tuple[tuple[Track, ...], Rules]] = {}
+
+    def of_length(count: int) -> tuple[Track, ...]:
+        made[count] = along(chosen, arc, count, rules, seed)
+        return made[count][0]
+
+    usual = float(np.mean(durations(chosen.tracks)))
+    tracks = tuple(fitted(of_length, length, usual, 1))
+    asked, kept = next((count, kept) for count, (found, kept) in made.items() if found == tracks)
+    said = [span(tracks, arc), *notes(len(tracks), asked, rules, kept, "list")]
+    if len(having) < len(pool.tracks):
+        without = f"{numbered(len(pool.tracks) - len(having))} of {len(pool.tracks):,}"
+        said.append(f"{without} to choose from left out, for want of a measured {arc.attribute}.")
+    return Listing(tracks, tuple(said))
+
+
+def audible(value: Any, arc: Arc) -> bool:
+    """Whether an attribute is there and a number that its scale takes."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not np.isfinite(value):
+        return False
+    return arc.attribute == "energy" or value > 0
+
+
+def heights(pool: Pool, arc: Arc) -> Numbers:
+    """The attribute of each track on its scale, where the pool's lowest is 0 and its highest 1, but for odd values."""
+    values = SCALES[arc.attribute](np.array([track.attributes[arc.attribute] for track in pool.tracks], np.float64))
+    low, high = np.percentile(values, ENDS)
+    found: Numbers = (values - low) / max(high - low, 1e-9)
+    return found
+
+
+def along(pool: Pool, arc: Arc, count: int, rules: Rules, seed: int | None) -> tuple[tuple[Track, ...], Rules]:
+    """The arc of so many tracks, or of as many as there can be, and the rules that it keeps: all, or less spacing."""
+    height = heights(pool, arc)
+    lattice = courses(pool, height, arc)
+    liking = ANCHOR * pool.closeness + VARIATION * jitter([track.id for track in pool.tracks], seed)
+    best: tuple[int, ...] = ()
+    kept = rules
+    for relaxed in rules.relaxations():
+        found = descended(lattice, height, liking, arc, count, Sequences(pool.tracks, relaxed))
+        if len(found) > len(best):
+            best, kept = found, relaxed
+        if len(best) == count:
+            break
+    return tuple(pool.tracks[place] for place in best), kept
+
+
+def courses(pool: Pool, height: Numbers, arc: Arc) -> Lattice:
+    """All tracks from low to high and from high to low, as the arc goes, between a node to begin at and one to end at.
+
+    The cost of a step is 1 - ANCHOR of what two tracks lack in closeness to each other.
+    """
+    upwards = np.argsort(height, kind="stable")
+    first = upwards if arc.shape in ("rise", "peak") else upwards[::-1]
+    parts = [first, first[::-1]] if arc.shape in ("peak", "valley") else [first]
+    inner = np.concatenate(parts)
+    costs = np.full((len(inner) + 2, len(inner) + 2), np.inf)
+    costs[0, 1:-1] = 0.0
+    costs[1:-1, -1] = 0.0
+    lacking = (1 - ANCHOR) * (1 - pool.vectors @ pool.vectors.T)
+    steps = np.where(np.triu(np.ones((len(inner), len(inner)), bool), k=1), lacking[np.ix_(inner, inner)], np.inf)
+    if len(parts) == 2:
+        # The way back begins no further out than the way there ended.
+        out = height if arc.shape == "peak" else -height
+        back = out[first[::-1]][None, :] <= out[first][:, None]
+        steps[: len(first), len(first) :] = np.where(back, steps[: len(first), len(first) :], np.inf)
+    costs[1:-1, 1:-1] = steps
+    return Lattice(np.array([-1, *inner, -1], np.intp), [Leg(0, costs)])
+
+
+def descended(
+    lattice: Lattice, height: Numbers, liking: Numbers, arc: Arc, count: int, sequences: Sequences
+) -> tuple[int, ...]:
+    """Positions of the tracks of the best list of `count`; of as many as there can be, where those are fewer."""
+    count = min(count, len(height))
+    while count:
+        place = np.linspace(0, 1, count) if count > 1 else np.array([0.5])
+        aims = SHAPES[arc.shape](place)
+        toll = np.zeros((count + 1, len(lattice.places)))
+        tracks = lattice.places[1:-1]
+        toll[:count, 1:-1] = PULL * np.abs(height[tracks] - aims[:, None]) - liking[tracks]
+        ways = walks(lattice, count + 1, np.add, sequences.allow, toll)
+        found = max((len(way.places) for way in ways), default=0) - 2
+        if found >= count:
+            return ways[-1].places[1:-1]
+        count = max(found, 0)
+    return ()
+
+
+def span(tracks: tuple[Track, ...], arc: Arc) -> str:
+    """A sentence about the attribute along a list."""
+    values = [float(track.attributes[arc.attribute]) for track in tracks]
+    marks = [values[0], values[-1]]
+    if arc.shape in ("peak", "valley"):
+        marks.insert(1, max(values) if arc.shape == "peak" else min(values))
+    shown = " to ".join(f"{round(mark):,}" for mark in marks)
+    return f"The {arc.attribute} goes from {shown} {UNITS[arc.attribute]}."

@@ -1,0 +1,110 @@
+"""The best way through tracks that stand in an order, in so many steps: dynamic programming with rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.playlist.rules import Integers, Mask
+
+    Costs = NDArray[np.float64]
+    Allow = Callable[[Integers, Integers], Mask]
+
+TRIES = 32  # ways to come to a node that are looked at before it is given up for a step
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Nodes from number `start` on, and the costs (m, m) of the steps from one to another, infinite for no step."""
+
+    start: int
+    costs: Costs
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Nodes that lead from the first to the last: the track that each stands for (-1: none), in legs.
+
+    Steps lead only to later nodes of the same leg; the last node of a leg is the first of the next. The same track can
+    be there as several nodes.
+    """
+
+    places: Integers
+    legs: Sequence[Leg]
+
+    def capped(self, most: float) -> Lattice:
+        """The same without the steps that cost more."""
+        return Lattice(
+            self.places, [Leg(leg.start, np.where(leg.costs <= most, leg.costs, np.inf)) for leg in self.legs]
+        )
+
+    def squared(self) -> Lattice:
+        """The same with the squares of the costs."""
+        return Lattice(self.places, [Leg(leg.start, np.square(leg.costs)) for leg in self.legs])
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A way from the first node to the last: its cost, and the tracks along it."""
+
+    cost: float
+    places: tuple[int, ...]
+
+
+def walks(lattice: Lattice, steps: int, combine: np.ufunc, allow: Allow, toll: Costs | None = None) -> list[Walk]:
+    """The best walks of 1 to `steps` steps, where there is one; costs combine by np.add or np.maximum.
+
+    `toll` (steps, nodes) is what it costs to be at a node after so many steps. `allow` says of k walks (k, length) and
+    the tracks (k,) that would be next which may go on so. Each node remembers the best walk to it of each length: with
+    rules that forbid nothing the answer is exact (Bellman 1957); with others it keeps them, and a walk that the rules
+    allow may be missed.
+    """
+    count = len(lattice.places)
+    costs = np.full(count, np.inf)
+    costs[0] = 0.0
+    ways: Integers = np.full((count, 1), -1, np.intp)
+    ways[0] = lattice.places[0]
+    found = []
+    for step in range(1, steps + 1):
+        reached = np.full(count, np.inf)
+        longer = np.full((count, step + 1), -1, np.intp)
+        for leg in lattice.legs:
+            part = slice(leg.start, leg.start + len(leg.costs))
+            totals = combine(costs[part, None], leg.costs)
+            if toll is not None:
+                totals = totals + toll[step - 1, part]
+            came, total = arrivals(totals, ways[part], lattice.places[part], allow)
+            here = np.flatnonzero(came >= 0)
+            reached[leg.start + here] = total[here]
+            longer[leg.start + here, :-1] = ways[leg.start + came[here]]
+            longer[leg.start + here, -1] = lattice.places[leg.start + here]
+        costs, ways = reached, longer
+        if np.isfinite(costs[-1]):
+            found.append(Walk(float(costs[-1]), tuple(int(place) for place in ways[-1])))
+    return found
+
+
+def arrivals(totals: Costs, ways: Integers, places: Integers, allow: Allow) -> tuple[Integers, Costs]:
+    """For each of m nodes the best node to come from (-1: none) and the cost, by `totals` (m, m), which is used up."""
+    came = np.full(len(places), -1, np.intp)
+    costs = np.full(len(places), np.inf)
+    waiting = np.flatnonzero(np.isfinite(totals).any(axis=0))
+    for _ in range(TRIES):
+        if not len(waiting):
+            break
+        best = totals[:, waiting].argmin(axis=0)
+        total = totals[best, waiting]
+        possible = np.isfinite(total)
+        best, total, waiting = best[possible], total[possible], waiting[possible]
+        good = allow(ways[best], places[waiting])
+        came[waiting[good]], costs[waiting[good]] = best[good], total[good]
+        totals[best[~good], waiting[~good]] = np.inf
+        waiting = waiting[~good]
+    return came, costs

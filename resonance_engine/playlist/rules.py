@@ -1,0 +1,161 @@
+"""What may stand in one list, and how close to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resonance_engine.errors import PlaylistError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.playlist.track import Track
+
+    Integers = NDArray[np.intp]
+    Mask = NDArray[np.bool_]
+
+WORKS = ("together", "avoid", "ignore")
+SPACING = 2  # tracks between two of one artist or album
+VARIATION = 0.05  # how far a number for variation moves a closeness, as a cosine
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of a list.
+
+    At most `per_artist` and `per_album` tracks of one artist and album (None: any number), and at least
+    `artist_spacing` and `album_spacing` other tracks between two. `works`: movements of one work are played "together"
+    and in order, or the list "avoid"s to have more than one, or they are tracks like others ("ignore"). Of each pair of
+    ids in `apart`, one at most is in the list. What the list is asked to hold (seeds, waypoints) is in it whatever the
+    rules say, and counts. Spacing gives way, and is reported, where nothing else is left; the others never do.
+    """
+
+    per_artist: int | None = None
+    per_album: int | None = None
+    artist_spacing: int = SPACING
+    album_spacing: int = SPACING
+    works: str = "together"
+    apart: frozenset[tuple[int, int]] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in ("per_artist", "per_album"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise PlaylistError(f"The most tracks per {name[4:]} is at least 1, not {getattr(self, name)}.")
+        for name in ("artist_spacing", "album_spacing"):
+            if getattr(self, name) < 0:
+                raise PlaylistError(f"The {name.replace('_', ' ')} is 0 or more tracks, not {getattr(self, name)}.")
+        if self.works not in WORKS:
+            raise PlaylistError(f"Works can be {', '.join(WORKS[:-1])} or {WORKS[-1]}, not {self.works!r}.")
+
+    def relaxations(self) -> Iterator[Rules]:
+        """These rules, then the same with less and less spacing."""
+        for widest in range(max(self.artist_spacing, self.album_spacing), -1, -1):
+            yield replace(
+                self,
+                artist_spacing=min(self.artist_spacing, widest),
+                album_spacing=min(self.album_spacing, widest),
+            )
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of n tracks as numbers: equal names have equal numbers, -1 is nobody's. One more stands at the end, -1."""
+
+    artist: Integers
+    album: Integers
+    work: Integers
+
+    @classmethod
+    def of(cls, tracks: Sequence[Track]) -> Names:
+        return cls(
+            codes([track.artist for track in tracks]),
+            codes([track.album for track in tracks]),
+            codes([track.work for track in tracks]),
+        )
+
+
+def codes(names: Sequence[str]) -> Integers:
+    """Names as numbers from 0 in the order of their first appearance, the empty one as -1; and a -1 for no track."""
+    known = {"": -1}
+    return np.array([known.setdefault(name, len(known) - 1) for name in (*names, "")], np.intp)
+
+
+def clashes(tracks: Sequence[Track], apart: frozenset[tuple[int, int]]) -> dict[int, list[int]]:
+    """By position, the positions of those that must not be in a list with it."""
+    places = {track.id: position for position, track in enumerate(tracks)}
+    found: dict[int, list[int]] = {}
+    for one, other in sorted(apart):
+        if one in places and other in places and one != other:
+            found.setdefault(places[one], []).append(places[other])
+            found.setdefault(places[other], []).append(places[one])
+    return found
+
+
+class Sequences:
+    """Whether lists that are being made may go on with a track, for many lists at once.
+
+    `fixed` are positions of tracks that will be in every list whatever the rules say. Only one movement of a work is
+    let in unless works are ignored: where the order is made by something else, they cannot stay together.
+    """
+
+    def __init__(self, tracks: Sequence[Track], rules: Rules, fixed: Sequence[int] = ()) -> None:
+        self._rules = rules
+        self._names = Names.of(tracks)
+        self._fixed = np.zeros(len(tracks) + 1, bool)
+        self._fixed[list(fixed)] = True
+        self._clashes = np.zeros((len(tracks) + 1,) * 2 if rules.apart else (0, 0), bool)
+        for one, others in clashes(tracks, rules.apart).items():
+            self._clashes[one, others] = True
+
+    def allow(self, before: Integers, after: Integers) -> Mask:
+        """For each of k lists (k, length), whether track `after` (k,) may be next; all are positions, -1 for none."""
+        asked = self._fixed[after]
+        good: Mask = (after < 0) | ~(before == after[:, None]).any(axis=1)
+        names, rules = self._names, self._rules
+        for code, most, spacing in (
+            (names.artist, rules.per_artist, rules.artist_spacing),
+            (names.album, rules.per_album, rules.album_spacing),
+        ):
+            same = (code[before] == code[after][:, None]) & (code[after] >= 0)[:, None]
+            if most is not None:
+                good &= asked | (self._count(code, same & ~self._fixed[before], after) < most)
+            if spacing:
+                close = same[:, -spacing:]
+                good &= ~(close & ~(asked[:, None] & self._fixed[before][:, -spacing:])).any(axis=1)
+        if rules.works != "ignore":
+            work = names.work
+            same = (work[before] == work[after][:, None]) & (work[after] >= 0)[:, None] & ~self._fixed[before]
+            good &= asked | (self._count(work, same, after) == 0)
+        if rules.apart:
+            clash = self._clashes[after]
+            good &= asked | ~((clash & self._fixed).any(axis=1) | np.take_along_axis(clash, before, axis=1).any(axis=1))
+        return good
+
+    def _count(self, code: Integers, same: Mask, after: Integers) -> Integers:
+        """How many tracks with the name of `after` a list has or will have: its own, and all that are fixed."""
+        fixed = np.bincount(code[self._fixed] + 1, minlength=code.max() + 2)
+        fixed[0] = 0
+        total: Integers = same.sum(axis=1) + fixed[code[after] + 1]
+        return total
+
+
+def jitter(ids: Sequence[int], seed: int | None) -> NDArray[np.float64]:
+    """A number between -1 and 1 for each id, the same whenever id and seed are the same; all 0 without a seed.
+
+    It is SplitMix64 (Steele, Lea & Flood 2014) of both, so that it does not depend on what else is in a library.
+    """
+    if seed is None:
+        return np.zeros(len(ids))
+    with np.errstate(over="ignore"):
+        mixed = np.asarray(ids, np.int64).astype(np.uint64)
+        for salt in (seed % 2**64, 0):
+            mixed = (mixed + np.uint64(salt)) + np.uint64(0x9E3779B97F4A7C15)
+            mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            mixed ^= mixed >> np.uint64(31)
+    return mixed / 2.0**63 - 1.0

@@ -1,0 +1,143 @@
+"""Which tracks are one song: another pressing, a remaster, a live take, a cover by the same artist."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+# A note in brackets, or after " - ", tells of a version when it begins or ends with one of these.
+BEGINNINGS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    acoustic alternate alternative bonus demo explicit extended feat featuring ft instrumental karaoke live mono
+    original outtake radio rehearsal remaster remastered remix stereo take unplugged version
+""",
+    )
+)
+ENDINGS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    acoustic demo edit edition instrumental karaoke live mix mono outtake rehearsal reissue remaster remastered
+    remix session sessions stereo unplugged version
+""",
+    )
+)
+# A title of nothing but these says nothing: one artist has many such songs.
+COMMON = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    adagio allegretto allegro andante andantino assai battle boss brio con credits end ending finale game grave i ii
+    iii interlude intro introduction iv ix larghetto largo lento ma main menu menuet menuetto minuet moderato molto
+    no non opening outro over overture part prelude presto reprise rondo scherzo skit theme title titles track
+    troppo unknown untitled v vi victory vii viii vivace x
+""",
+    )
+)
+SECONDS_APART = 5.0  # two encodings of one recording differ by the silence at their ends, not by more
+
+_NOTE = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]|\s[-\u2013\u2014]\s((?:(?!\s[-\u2013\u2014]\s).)*)$")
+_GUEST = re.compile(r"\s+(?:feat\.?|featuring|ft\.?)\s.*$", re.IGNORECASE)
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_NO_WORD = re.compile(r"[^\w]+|_")
+_ARTICLE = re.compile(r"^the |,? the$")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What rules need to know of a track; names as they are tagged, an empty one says that nothing is known.
+
+    `artist` is who the track counts for, empty for "Various Artists" and their like, `album` the record that it is on
+    (two records of one name need names that differ, such as with the album artist in front). `recording` and `work` are
+    MusicBrainz ids: the same recording is the same sound, the same work the same composition. `seconds` is 0 where
+    unknown.
+    """
+
+    artist: str = ""
+    album: str = ""
+    title: str = ""
+    recording: str = ""
+    work: str = ""
+    seconds: float = 0.0
+
+
+class Versions:
+    """Songs that are there already, to be asked whether another track is a version of one of them.
+
+    A track is, when it shares a MusicBrainz recording or work with one; or, unless both have works and these differ,
+    when artist and title are the same after `song_title` and `artist_name`.
+    """
+
+    def __init__(self) -> None:
+        self._recordings: set[str] = set()
+        self._works: set[str] = set()
+        self._titles: dict[tuple[str, str], set[str]] = {}
+
+    def add(self, track: Description) -> None:
+        """Take a song in."""
+        self._recordings.add(track.recording)
+        self._works.add(track.work)
+        self._titles.setdefault((artist_name(track.artist), song_title(track.title)), set()).add(track.work)
+
+    def __contains__(self, track: Description) -> bool:
+        """Whether this is a version of a song that was taken in."""
+        if track.recording and track.recording in self._recordings:
+            return True
+        if track.work and track.work in self._works:
+            return True
+        artist, title = artist_name(track.artist), song_title(track.title)
+        if not artist or says_nothing(title):
+            return False
+        works = self._titles.get((artist, title), set())
+        return bool(works) and (not track.work or "" in works)
+
+
+def of_one_length(one: Description, other: Description) -> bool:
+    """Whether both could be one recording by their lengths; what is unknown could."""
+    return not one.seconds or not other.seconds or abs(one.seconds - other.seconds) <= SECONDS_APART
+
+
+@lru_cache(maxsize=65536)
+def song_title(title: str) -> str:
+    """A title as songs are compared: without case, accents, punctuation and notes like "(Live at ...)", "- Remaster".
+
+    Brackets that belong to the name stay: "(I Can't Get No) Satisfaction". A title that would vanish stays as it is.
+    """
+
+    bare, before = _GUEST.sub("", title), ""
+    while bare != before:
+        bare, before = _NOTE.sub(without_note, bare).strip(), bare
+    return plain(bare) or plain(title) or title.strip()
+
+
+def without_note(found: re.Match[str]) -> str:
+    words = plain(found[1] or found[2] or "").split()
+    return " " if words and (words[0] in BEGINNINGS or words[-1] in ENDINGS) else found[0]
+
+
+def says_nothing(title: str) -> bool:
+    """Whether a title, as `song_title` gives it, is one that an artist has many songs of."""
+    return all(word in COMMON or word.isdecimal() for word in title.split())
+
+
+@lru_cache(maxsize=65536)
+def artist_name(name: str) -> str:
+    """A name as artists are compared: without case, accents, punctuation, guests and a leading "The"."""
+    return _ARTICLE.sub("", plain(_GUEST.sub("", name))) or name.strip()
+
+
+def named(name: str) -> str:
+    """A name as it is counted: without case, accents and punctuation, unless it is nothing else."""
+    return plain(name) or name.strip()
+
+
+def plain(text: str) -> str:
+    """Words in lower case without accents and punctuation, one space between them."""
+    text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    # An apostrophe parts no word: "Don't" is "Dont".
+    text = unicodedata.normalize("NFC", re.sub(r"['\u2019`]", "", text)).replace("&", " and ")
+    return _NO_WORD.sub(" ", text).strip()

@@ -1,0 +1,42 @@
+"""Analyses of recordings, files that failed, and single facts about the store."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from resonance_engine.store.reading.view import Reading, recalled
+from resonance_engine.store.records import Analysis, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class NoteReading(Reading):
+    """Verbs that read what is noted beside the vectors."""
+
+    def analyses(self, content_keys: Iterable[bytes]) -> dict[bytes, Analysis]:
+        """What is said of recordings, by content key."""
+        statement = "SELECT content_key, extractor_version, attributes FROM analysis WHERE content_key IN"
+        return {
+            key: Analysis(version, json.loads(attributes))
+            for key, version, attributes in self._rows(statement, content_keys)
+        }
+
+    def analysed(self, content_keys: Iterable[bytes], extractor_version: str) -> set[bytes]:
+        """Those of the recordings that this version of the extractor has spoken of."""
+        statement = "SELECT content_key FROM analysis WHERE extractor_version = ? AND content_key IN"
+        return {key for (key,) in self._rows(statement, content_keys, extractor_version)}
+
+    def failures(self, library: int) -> dict[bytes, Failure]:
+        """The files of a library that could not be analysed, by path."""
+        statement = (
+            "SELECT path, size, mtime_ns, reason, tries, last_tried FROM failure WHERE library_id = ? ORDER BY path"
+        )
+        with self._view() as view:
+            return {row[0]: Failure(*row) for row in view.driver.execute(statement, (library,))}
+
+    def state(self, key: str) -> Any:
+        """A fact noted about the store, such as "seconds_per_track"; None when it isn't known."""
+        with self._view() as view:
+            return recalled(view.driver, key)

@@ -1,0 +1,14 @@
+"""All that can be read of a sidecar."""
+
+from __future__ import annotations
+
+from resonance_engine.store.reading.models import ModelReading
+from resonance_engine.store.reading.notes import NoteReading
+from resonance_engine.store.reading.pairs import PairReading
+from resonance_engine.store.reading.tags import TagReading
+from resonance_engine.store.reading.tracks import TrackReading
+from resonance_engine.store.reading.vectors import VectorReading
+
+
+class Reader(ModelReading, VectorReading, TagReading, TrackReading, NoteReading, PairReading):
+    """The verbs that read, see `Store`: of a file that is only read, or of one that is written as well."""

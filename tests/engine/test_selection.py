@@ -1,0 +1,228 @@
+"""From a query to the list that is shown: no seed, no version, no more than a cap, and short for a reason only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resonance_engine.search.query import Ranking, query
+from resonance_engine.search.ranking import AVOIDANCE, neighbours, pooled
+from resonance_engine.search.selection import ALBUM, ARTIST, GONE, SCORE, SOUND, VERSION, Rules, Seeds, favoured, select
+from resonance_engine.search.versions import Description
+from resonance_engine.vector_index import VectorIndex
+from tests.embeddings import stored, unit_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+COUNT = 300
+IDS = np.arange(COUNT, dtype=np.int64) * 2 + 5
+VECTORS = stored(unit_vectors(COUNT))
+INDEX = VectorIndex(IDS, VECTORS)
+EVERY = {int(each) for each in IDS}
+TRACKS = {
+    int(each): Description(f"artist {i % 40}" if i % 7 else "", f"album {i % 90}", f"title {i}", seconds=60.0 + 7 * i)
+    for i, each in enumerate(IDS)
+}
+FREE = Rules(0, 0, versions=True)
+
+
+def describe(ids: Sequence[int]) -> dict[int, Description]:
+    return {each: TRACKS[each] for each in ids}
+
+
+def circle(*degrees: float) -> NDArray[np.float32]:
+    angle = np.radians(degrees)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+class TestLaws:
+    @given(
+        seeds=st.sets(st.integers(0, COUNT - 1), min_size=1, max_size=70),
+        allowed=st.none() | st.sets(st.integers(0, COUNT - 1), max_size=150),
+        ranking=st.builds(
+            Ranking,
+            count=st.integers(1, 40),
+            prf=st.integers(0, 6),
+            rerank=st.sampled_from(["none", "mmr"]),
+            lambda_div=st.floats(0, 1),
+            combine=st.sampled_from(["agreement", "centroid"]),
+            hubness=st.sampled_from(["mutual_proximity", "none"]),
+            min_score=st.none() | st.floats(-1, 1),
+        ),
+        rules=st.builds(Rules, st.integers(0, 3), st.integers(0, 3), st.booleans(), st.floats(-2, 2)),
+        avoid=st.integers(0, 2),
+        refused=st.sets(st.integers(0, COUNT - 1), max_size=50),
+    )
+    def test_rules_hold_and_a_short_list_is_explained(
+        self,
+        seeds: set[int],
+        allowed: set[int] | None,
+        ranking: Ranking,
+        rules: Rules,
+        avoid: int,
+        refused: set[int],
+    ) -> None:
+        own = {int(IDS[i]) for i in seeds}
+        may = EVERY if allowed is None else {int(IDS[i]) for i in allowed}
+        bad = {int(IDS[i]) for i in refused}
+        asked = query(INDEX, VECTORS[sorted(seeds)], own, None if allowed is None else may, unit_vectors(avoid, seed=4))
+        found = select(
+            asked,
+            ranking,
+            rules,
+            describe,
+            Seeds([TRACKS[each] for each in sorted(own)], VECTORS[sorted(seeds)]),
+            lambda ids: {each: "tempo" for each in ids if each in bad},
+            lambda ids: {each: float(each % 5) for each in ids if each % 3},
+        )
+        listed = [each.id for each in found.hits]
+        assert len(listed) == len(set(listed)) <= ranking.count
+        assert not own.intersection(listed)
+        assert not bad.intersection(listed)
+        assert may.issuperset(listed)
+        for most, name in ((rules.per_artist, "artist"), (rules.per_album, "album")):
+            names = [getattr(TRACKS[each], name) for each in listed]
+            assert not most or all(names.count(each) <= most for each in names if each)
+        assert all(ranking.min_score is None or each.score >= ranking.min_score for each in found.hits)
+        assert all(each.score <= 1 for each in found.hits)
+        if len(listed) < ranking.count:
+            assert found.exhausted or found.turned_down[SCORE]
+            if found.exhausted:
+                assert len(listed) + found.turned_down.total() == len(may - own)
+
+    @settings(max_examples=25)
+    @given(count=st.integers(1, 60), seeds=st.integers(1, 5), prf=st.integers(0, 3))
+    def test_diversity_of_0_is_the_plain_ranking(self, count: int, seeds: int, prf: int) -> None:
+        plain = Ranking(count, prf=prf)
+        asked = query(INDEX, VECTORS[:seeds], IDS[:seeds].tolist())
+        diverse = replace(plain, rerank="mmr", lambda_div=0.0)
+        assert select(asked, diverse, Rules(), describe).hits == select(asked, plain, Rules(), describe).hits
+        everything = select(asked, plain, FREE, describe).hits
+        assert everything == neighbours(INDEX, VECTORS[:seeds], plain, IDS[:seeds].tolist())
+
+    @settings(max_examples=10)
+    @given(seeds=st.integers(1, 5), combine=st.sampled_from(["agreement", "centroid"]))
+    def test_feedback_of_no_hits_changes_nothing(self, seeds: int, combine: str) -> None:
+        asked = query(INDEX, VECTORS[:seeds]).condensed(combine)
+        assert asked.sharpened([]) is asked
+        hits = select(asked, Ranking(9, prf=0, combine=combine), FREE, describe).hits
+        assert hits == select(asked, Ranking(9, combine=combine), FREE, describe).hits
+        assert hits != select(asked, Ranking(9, prf=5, combine=combine), FREE, describe).hits
+
+    def test_everybody_is_asked_about_a_track_once(self) -> None:
+        asked: list[int] = []
+
+        def describe_few(ids: Sequence[int]) -> dict[int, Description]:
+            asked.extend(ids)
+            return {each: TRACKS[each] for each in ids if each == 77}
+
+        found = select(query(INDEX, VECTORS[:1]), Ranking(5), FREE, describe_few)
+        assert [each.id for each in found.hits] == [77]
+        assert sorted(asked) == sorted(EVERY)
+        assert found.turned_down == {GONE: COUNT - 1}
+        assert found.exhausted
+        assert found.why_short() == "299: not in the library"
+
+    def test_a_score_that_nothing_reaches_does_not_read_the_whole_library(self) -> None:
+        seen: list[int] = []
+
+        def noted(ids: Sequence[int]) -> dict[int, Description]:
+            seen.extend(ids)
+            return describe(ids)
+
+        found = select(query(INDEX, VECTORS[:1], [5]), Ranking(5, min_score=0.999), Rules(), noted)
+        assert found.hits == []
+        assert len(seen) < COUNT / 2
+        assert found.why_short() == f"{len(seen)}: score too low"
+
+
+class TestRules:
+    def listed(
+        self, tracks: list[Description], rules: Rules, seeds: Seeds | None = None
+    ) -> tuple[list[int], dict[str, int]]:
+        """What is listed of tracks that lie 20 degrees apart, for a query at the first."""
+        vectors = circle(*(20 * i for i in range(len(tracks))))
+        index = VectorIndex(np.arange(len(tracks)), vectors)
+        ranking = Ranking(10, hubness="none")
+        found = select(query(index, vectors[:1]), ranking, rules, lambda ids: {i: tracks[i] for i in ids}, seeds)
+        return [each.id for each in found.hits], dict(found.turned_down)
+
+    def test_caps(self) -> None:
+        tracks = [Description("The Who", "A"), Description("Who", "B"), Description("WHO", "C"), Description("", "D")]
+        assert self.listed(tracks, Rules(2, 0)) == ([0, 1, 3], {ARTIST: 1})
+        tracks = [Description("a", "X"), Description("b", "x"), Description("c", ""), Description("d", "")]
+        assert self.listed(tracks, Rules(0, 1)) == ([0, 2, 3], {ALBUM: 1})
+
+    def test_various_artists_are_nobody(self) -> None:
+        tracks = [Description("", f"album {i}", f"title {i}") for i in range(8)]
+        assert self.listed(tracks, Rules(1, 1))[0] == list(range(8))
+
+    def test_versions_of_seeds_and_of_each_other(self) -> None:
+        tracks = [
+            Description("a", "1", "Song"),
+            Description("a", "2", "Song (Live)"),
+            Description("b", "3", "Hymn", work="w"),
+            Description("c", "4", "Psalm", work="w"),
+        ]
+        seeds = Seeds([Description("d", "5", "Hymn", work="w")], np.empty((0, 2), np.float32))
+        assert self.listed(tracks, Rules()) == ([0, 2], {VERSION: 2})
+        assert self.listed(tracks, Rules(), seeds) == ([0], {VERSION: 3})
+        assert self.listed(tracks, Rules(versions=True), seeds)[0] == [0, 1, 2, 3]
+
+    @pytest.mark.parametrize(
+        ("degrees", "seconds", "other", "same"),
+        [(14, 200, 203, True), (14, 200, 260, False), (14, 200, 0, False), (5, 0, 200, True), (25, 200, 200, False)],
+    )
+    def test_the_same_sound(self, degrees: float, seconds: float, other: float, same: bool) -> None:
+        tracks = [Description(seconds=seconds), Description(seconds=other)]
+        vectors = circle(0, degrees)
+        index = VectorIndex(np.arange(2), vectors)
+
+        def look(ids: Sequence[int]) -> dict[int, Description]:
+            return {i: tracks[i] for i in ids}
+
+        ranking = Ranking(hubness="none")
+        among = select(query(index, vectors[:1]), ranking, Rules(), look)
+        of_seed = select(query(index, vectors[:1], [0]), ranking, Rules(), look, Seeds(tracks[:1], vectors[:1]))
+        assert among.turned_down == of_seed.turned_down == ({SOUND: 1} if same else {})
+
+    @pytest.mark.parametrize(
+        ("wrong", "sentence"),
+        [({"per_artist": -1}, "per_artist .* not -1"), ({"favour": float("nan")}, "between -10 and 10, not nan")],
+    )
+    def test_rules_that_cannot_be(self, wrong: dict[str, Any], sentence: str) -> None:
+        with pytest.raises(ValueError, match=sentence):
+            Rules(**wrong)
+
+
+def test_favoured_values_move_scores_by_rank() -> None:
+    values = {1: 0.0, 2: 5.0, 3: 1000.0}
+    np.testing.assert_allclose(favoured([1, 2, 3, 4], values, 1.0), [-0.05, 0, 0.05, 0])
+    np.testing.assert_allclose(favoured([1, 2, 3, 4], values, -2.0), [0.1, 0, -0.1, 0])
+    np.testing.assert_array_equal(favoured([1, 4], values, 1.0), [0, 0])
+
+
+def test_negative_seeds_cost_what_they_are_nearer_than_chance() -> None:
+    plain = pooled(query(INDEX, SEED, EVERY - set(IDS[10:])), Ranking(hubness="none"), COUNT)
+    asked = query(INDEX, SEED, EVERY - set(IDS[10:]), avoid=circle_of_two())
+    avoiding = pooled(asked, Ranking(hubness="none"), COUNT)
+    before = dict(zip(plain.ids.tolist(), plain.scores, strict=True))
+    for vector_id, score in zip(avoiding.ids.tolist(), avoiding.scores, strict=True):
+        (vector,) = INDEX.vectors([vector_id])
+        near = max(float(vector @ each) for each in circle_of_two()) - INDEX.spread.mean
+        assert score == pytest.approx(before[vector_id] - AVOIDANCE * max(near, 0), abs=1e-5)
+
+
+SEED = VECTORS[:1]
+
+
+def circle_of_two() -> NDArray[np.float32]:
+    return unit_vectors(2, seed=8)

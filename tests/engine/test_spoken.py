@@ -1,0 +1,71 @@
+"""Candidates by words, alone and beside seeds, in a library too large to look at every track."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from resonance_engine.search.query import Ranking, query
+from resonance_engine.search.ranking import AVOIDANCE, sharpened
+from resonance_engine.search.spoken import Spoken, combined_pool, share_below, spoken_pool
+from resonance_engine.vector_index import VectorIndex
+from tests.embeddings import stored, unit_vectors
+
+COUNT, SIZE = 2_000, 100
+IDS = np.arange(10, 10 + 3 * COUNT, 3)
+PLAIN = Ranking(count=10, hubness="none")
+
+
+@pytest.fixture(scope="module")
+def index() -> VectorIndex:
+    return VectorIndex(IDS, unit_vectors(COUNT, seed=3))
+
+
+@pytest.fixture(scope="module")
+def spoken() -> Spoken:
+    return Spoken(IDS, np.random.default_rng(4).standard_normal(COUNT))
+
+
+def test_words_alone(index: VectorIndex, spoken: Spoken) -> None:
+    pool = spoken_pool(spoken, query(index, np.empty((0, index.dimensions), np.float32)), PLAIN, SIZE)
+    best = np.argsort(-spoken.fit)[:SIZE]
+    assert pool.ids.tolist() == IDS[best].tolist()
+    assert pool.scores == pytest.approx([NormalDist().cdf(fit) for fit in spoken.fit[best]])
+    assert not pool.complete
+    assert spoken_pool(spoken, query(index, index.vectors(IDS[:1])), PLAIN, COUNT).complete
+
+
+def test_words_alone_and_what_to_keep_away_from(index: VectorIndex, spoken: Spoken) -> None:
+    away = index.vectors(IDS[:2])
+    asked = query(index, np.empty((0, index.dimensions), np.float32), IDS[:2].tolist(), avoid=away)
+    pool = spoken_pool(spoken.within(asked), asked, PLAIN, COUNT)
+    vectors = stored(unit_vectors(COUNT, seed=3)).astype(np.float64)
+    cosines = vectors @ vectors.T
+    average = (cosines.sum() - np.trace(cosines)) / (COUNT * (COUNT - 1))
+    near = np.maximum(cosines[:2].max(axis=0) - average, 0.0)
+    scores = np.array([share_below(fit) for fit in spoken.fit]) - AVOIDANCE * near
+    expected = [each for each in IDS[np.argsort(-scores)].tolist() if each not in IDS[:2]]
+    assert pool.ids.tolist() == expected
+    assert pool.scores == pytest.approx(np.sort(scores[2:])[::-1], abs=1e-5)
+
+
+@pytest.mark.parametrize("seeds", [1, 8])
+def test_what_fits_best_is_judged_however_far_it_is_from_the_seeds(
+    index: VectorIndex, spoken: Spoken, seeds: int
+) -> None:
+    asked = query(index, index.vectors(IDS[:seeds]), IDS[:seeds].tolist())
+    pool = combined_pool(spoken.within(asked), sharpened(asked, PLAIN), PLAIN, SIZE)
+    fitting = [each for each in IDS[np.argsort(-spoken.fit)].tolist() if each not in IDS[:seeds]][:SIZE]
+    assert {*fitting} <= {*pool.ids.tolist()}
+    assert not {*IDS[:seeds].tolist()} & {*pool.ids.tolist()}
+    assert pool.scores.tolist() == sorted(pool.scores.tolist(), reverse=True)
+
+
+def test_within_what_may_come_up(index: VectorIndex, spoken: Spoken) -> None:
+    asked = query(index, index.vectors(IDS[:1]), IDS[:5].tolist(), allowed=IDS[:50].tolist())
+    found = spoken.within(asked)
+    assert found.ids.tolist() == IDS[5:50].tolist()
+    assert found.of(IDS[4:6]).tolist() == [0.0, spoken.fit[5]]
+    assert Spoken(IDS[:0], spoken.fit[:0]).of(IDS[:2]).tolist() == [0.0, 0.0]

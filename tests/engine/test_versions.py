@@ -1,0 +1,86 @@
+"""Which tracks count as one song, and which titles only look like it."""
+
+from __future__ import annotations
+
+import pytest
+
+from resonance_engine.search.versions import Description, Versions, artist_name, of_one_length, song_title
+
+
+@pytest.mark.parametrize(
+    ("title", "song"),
+    [
+        ("No Surprises", "no surprises"),
+        ("No Surprises (Live at Glastonbury)", "no surprises"),
+        ("No Surprises - 2011 Remaster", "no surprises"),
+        ("No Surprises [feat. Somebody] - Live", "no surprises"),
+        ("No Surprises (Demo) (Remastered)", "no surprises"),
+        ("No Surprises ft. Somebody", "no surprises"),
+        ("Shake It Off (Taylor\u2019s Version)", "shake it off"),
+        ("(I Can't Get No) Satisfaction", "i cant get no satisfaction"),
+        ("(I Can\u2019t Get No) Satisfaction - Mono", "i cant get no satisfaction"),
+        ("Time (Part 2)", "time part 2"),
+        ("Time - Reprise", "time reprise"),
+        ("Live", "live"),
+        ("(Live)", "live"),
+        ("Caf\u00e9 & Bar", "cafe and bar"),
+        ("\u304c", "\u304c"),  # no accent, another letter than \u304b
+        ("???", "???"),
+        ("", ""),
+    ],
+)
+def test_titles(title: str, song: str) -> None:
+    assert song_title(title) == song
+
+
+@pytest.mark.parametrize(
+    ("name", "artist"),
+    [
+        ("The Beatles", "beatles"),
+        ("Beatles, The", "beatles"),
+        ("Bj\u00f6rk", "bjork"),
+        ("Bjork feat. Somebody", "bjork"),
+        ("The The", "the"),
+        ("!!!", "!!!"),
+        ("", ""),
+    ],
+)
+def test_artists(name: str, artist: str) -> None:
+    assert artist_name(name) == artist
+
+
+SONG = Description("The Beatles", "Help!", "Yesterday", recording="r1", work="w1", seconds=125)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (Description("Beatles", "1", "Yesterday (Remastered)"), True),
+        (Description("Boyz II Men", "", "Something else", work="w1"), True),
+        (Description("Somebody", "", "Something else", recording="r1"), True),
+        (Description("The Beatles", "", "Yesterday", work="w1"), True),
+        (Description("The Beatles", "", "Yesterday", work="w2"), False),
+        (Description("Boyz II Men", "", "Yesterday"), False),
+        (Description("", "", "Yesterday"), False),
+        (Description("The Beatles", "Help!", "Help!"), False),
+        (Description(), False),
+    ],
+)
+def test_versions(other: Description, same: bool) -> None:
+    versions = Versions()
+    assert SONG not in versions
+    versions.add(SONG)
+    assert (other in versions) is same
+
+
+@pytest.mark.parametrize("title", ["Intro", "II. Adagio", "Track 7", "Main Theme", "Untitled", ""])
+def test_titles_that_say_nothing(title: str) -> None:
+    versions = Versions()
+    versions.add(Description("Somebody", "One", title))
+    assert Description("Somebody", "Two", title) not in versions
+
+
+def test_lengths() -> None:
+    assert of_one_length(SONG, Description(seconds=129.9))
+    assert not of_one_length(SONG, Description(seconds=131))
+    assert of_one_length(SONG, Description())

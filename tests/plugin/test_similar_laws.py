@@ -1,0 +1,139 @@
+"""What holds of every list that `Finder.find` makes, whatever is asked."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from beetsplug.resonance.exclusions import exclusions
+from beetsplug.resonance.finding import Finder
+from beetsplug.resonance.settings import Settings
+from beetsplug.resonance.wish import Wish
+from tests.plugin.planned import CHRISTMAS, LONG, SAME, SOUNDS, fields, fits, version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from beetsplug.resonance.finding import Found
+    from tests.plugin.sounding import Sounding
+
+BPM = {"100-130": (100.0, 130.0), "90-180": (90.0, 180.0)}
+law = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@st.composite
+def wishes(draw: st.DrawFn) -> dict[str, Any]:
+    """Seeds, and any of the options."""
+    seeds = draw(st.lists(st.integers(1, SOUNDS), min_size=1, max_size=3, unique=True))
+    away = draw(st.lists(st.integers(1, SOUNDS).filter(lambda each: each not in seeds), max_size=2, unique=True))
+    options = {
+        "count": st.integers(1, 30),
+        "per_artist": st.integers(0, 3),
+        "per_album": st.integers(0, 2),
+        "versions": st.just(True),
+        "bpm": st.sampled_from([*BPM]),
+        "min_score": st.floats(-0.3, 0.5),
+        "lambda_div": st.floats(0, 1),
+        "prf": st.integers(0, 4),
+        "combine": st.sampled_from(["agreement", "centroid"]),
+        "hubness": st.sampled_from(["mutual_proximity", "none"]),
+        "like": st.sampled_from(["rhythm", "timbre"]),
+        "prefer": st.sampled_from(["play_count", "year=-3"]),
+        "text": st.sampled_from(["rock", "jazz, not happy"]),
+        "among": st.sampled_from([("genres:jazz",), ("id:1..30",), ("genres:jazz", ",", "id:1..20")]),
+    }
+    chosen = draw(st.fixed_dictionaries({}, optional=options))
+    either = {"query": seeds, "avoid": away}
+    ids = {name: tuple(" , ".join(f"id:{each}" for each in found).split()) for name, found in either.items()}
+    return {**ids, **chosen}
+
+
+def ids(words: tuple[str, ...]) -> set[int]:
+    return {int(word[3:]) for word in words if word != ","}
+
+
+def scores(found: Found) -> list[tuple[int, float]]:
+    return [(hit.item.id or 0, hit.score) for hit in found.hits]
+
+
+class TestLaws:
+    """In a library that excludes Christmas songs, in summer."""
+
+    @pytest.fixture
+    def finder(self, shelf: Sounding) -> Iterator[Finder]:
+        self.shelf = shelf
+        with shelf.search(Settings(exclude=exclusions("genres:christmas"))) as search:
+            yield Finder(search, "similar", date(2025, 7, 1))
+
+    def may(self, item_id: int, wish: Wish) -> bool:
+        """Whether a track may be in a list at all."""
+        tempo, said = self.shelf.plan.tempo[item_id - 1], fields(item_id)
+        tempi = [] if tempo is None else [octave * tempo for octave in (0.5, 1.0, 2.0)]
+        low, high = BPM[wish.bpm] if wish.bpm else (0.0, 0.0)
+        among = {
+            ("genres:jazz",): said["genres"] == ["Jazz"],
+            ("id:1..30",): item_id <= 30,
+            ("genres:jazz", ",", "id:1..20"): said["genres"] == ["Jazz"] or item_id <= 20,
+        }
+        return (
+            item_id not in {*CHRISTMAS, LONG, *ids(wish.query), *ids(wish.avoid)}
+            and (not wish.bpm or any(low <= each <= high for each in tempi))
+            and (not wish.among or among[wish.among])
+        )
+
+    def may_join(self, item_id: int, others: list[int], wish: Wish) -> bool:
+        if not wish.versions and version(item_id, [*others, *ids(wish.query)]):
+            return False
+        return fits(item_id, others, wish.per_artist or 0, wish.per_album or 0)
+
+    @law
+    @given(asked=wishes())
+    def test_rules_hold_and_a_list_is_short_for_nothing_else(self, finder: Finder, asked: dict[str, Any]) -> None:
+        wish = Wish(**asked)
+        found = finder.find(wish)
+        listed = [item_id for item_id, _ in scores(found)]
+
+        assert len({*listed}) == len(listed) <= wish.count
+        for place, each in enumerate(listed):
+            assert self.may(each, wish)
+            assert self.may_join(each, listed[:place], wish)
+        assert wish.min_score is None or all(score >= wish.min_score for _, score in scores(found))
+        if not (wish.lambda_div or wish.prefer):
+            assert [score for _, score in scores(found)] == sorted((s for _, s in scores(found)), reverse=True)
+
+        if len(listed) == wish.count:
+            assert not any("tracks found" in note for note in found.notes)
+            return
+        assert f"{len(listed):,} of {wish.count:,} tracks found" in found.notes[-1]
+        if wish.min_score is None:
+            others = [each for each in range(1, SOUNDS + 1) if each not in listed and self.may(each, wish)]
+            assert not [each for each in others if self.may_join(each, listed, wish)]
+
+    @law
+    @given(asked=wishes(), neutral=st.sampled_from([{"lambda_div": 0.0}, {"prf": 0}, {"rerank": "none"}]))
+    def test_what_counts_for_nothing_changes_nothing(
+        self, finder: Finder, asked: dict[str, Any], neutral: dict[str, Any]
+    ) -> None:
+        plain = {name: value for name, value in asked.items() if name not in (*neutral, "lambda_div")}
+        assert scores(finder.find(Wish(**plain, **neutral))) == scores(finder.find(Wish(**plain)))
+
+    @law
+    @given(asked=wishes(), longer=st.integers(1, 20))
+    def test_a_longer_list_begins_with_the_shorter(self, finder: Finder, asked: dict[str, Any], longer: int) -> None:
+        """Where caps hold, and no two tracks are weighed against each other."""
+        fixed = {"per_artist": 0, "per_album": 1, **asked, "count": 5}
+        for name in ("lambda_div", "text"):
+            fixed.pop(name, None)
+        shorter = scores(finder.find(Wish(**fixed)))
+        assert scores(finder.find(Wish(**{**fixed, "count": 5 + longer})))[: len(shorter)] == shorter
+
+
+def test_the_same_sound_is_the_same_sound_from_either_side(shelf: Sounding) -> None:
+    """13 is as long as 1, 14 is not."""
+    for one, other in ((1, SAME[0]), (SAME[0], 1)):
+        assert other not in shelf.ids(f"id:{one}", count=59, per_artist=0, per_album=0)
+    assert SAME[1] in shelf.ids("id:1", count=59, per_artist=0, per_album=0)

@@ -1,0 +1,148 @@
+"""How `beet similar` ranks: facets, fields, variety, feedback, hubs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from beets.exceptions import UserError
+
+from resonance_engine.errors import ConfigError
+from tests.plugin.planned import EVERY, FACETS, fields, ranked, unit
+
+if TYPE_CHECKING:
+    from tests.plugin.planned import Array
+    from tests.plugin.sounding import Sounding
+
+SEED = 36
+SWING = 0.1
+
+
+def by_facets(shelf: Sounding, weights: dict[str, float], seed: int = SEED) -> Array:
+    """The mean of the facets' cosines, weighted by weight times the facet's share in the seed."""
+    shares = shelf.plan.gates[seed - 1] ** 2
+    counted = shares * [weights.get(facet, 1.0) for facet in FACETS]
+    cosines = [shelf.plan.facets[facet] @ shelf.plan.facets[facet][seed - 1] for facet in FACETS]
+    return np.asarray(counted @ np.array(cosines) / counted.sum())
+
+
+@pytest.mark.parametrize(
+    "weights", [{"rhythm": 2.0, "timbre": 0.5}, {"semantic": 0.0}, {"timbre": 0.0, "harmony": 0.0, "semantic": 0.0}]
+)
+def test_weights(shelf: Sounding, weights: dict[str, float]) -> None:
+    asked = " , ".join(f"{facet} = {weight:g}" for facet, weight in weights.items())
+    scores = by_facets(shelf, weights)
+    found = shelf.find(f"id:{SEED}", **EVERY, weights=asked)
+    assert [hit.item.id for hit in found.hits] == ranked(scores, [SEED])
+    assert found.hits[0].score == pytest.approx(np.delete(scores, SEED - 1).max(), abs=2e-3)
+
+
+def test_one_facet_above_all(shelf: Sounding) -> None:
+    """It makes up three quarters of the similarity."""
+    shares = shelf.plan.gates[SEED - 1] ** 2 / (shelf.plan.gates[SEED - 1] ** 2).sum()
+    for facet, share in zip(FACETS, shares.tolist(), strict=True):
+        scores = by_facets(shelf, {facet: 3 * (1 - share) / share})
+        assert shelf.ids(f"id:{SEED}", **EVERY, like=facet) == ranked(scores, [SEED])
+    both = shares[1] + shares[2]
+    scores = by_facets(shelf, dict.fromkeys(("harmony", "rhythm"), 3 * (1 - both) / both))
+    assert shelf.ids(f"id:{SEED}", **EVERY, like="rhythm, harmony") == ranked(scores, [SEED])
+
+
+def test_facets_that_there_are_not(shelf: Sounding) -> None:
+    known = "it has timbre, harmony, rhythm, semantic."
+    assert shelf.refused("--like", "rythm", "id:1") == f"--like: The model has no facet 'rythm'; {known}"
+    assert shelf.refused("--weights", "rythm=1", "id:1") == f"--weights: The model has no facet 'rythm'; {known}"
+    nothing = ",".join(f"{facet}=0" for facet in FACETS)
+    assert shelf.refused("--weights", nothing, "id:1").startswith("--weights: All facets weigh 0")
+    with pytest.raises(ConfigError, match="--weights and --like both weigh"):
+        shelf.find("id:1", weights="rhythm=2", like="rhythm")
+
+
+def test_a_track_whose_facets_are_not_known(shelf: Sounding, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resonance_engine.store.reading.reader.Reader.gates", lambda *_: {})
+    with pytest.raises(UserError, match="no facets are known of a track to start from"):
+        shelf.find("id:1", like="rhythm")
+
+
+@pytest.mark.parametrize("strength", [1.0, -0.5, 10.0])
+def test_a_field_that_is_preferred(shelf: Sounding, strength: float) -> None:
+    """By its rank, half of the swing up or down; what has none, or no number in it, stays where it is."""
+    values = {each: each * 7 % 11 for each in range(2, 61, 2) if each not in (4, SEED)}
+    ranks = {
+        value: place / (len({*values.values()}) - 1) - 0.5 for place, value in enumerate(sorted({*values.values()}))
+    }
+    assert 0 in ranks
+    cosines = shelf.near(SEED)[0]
+    boost = np.array([SWING * strength * ranks[values[each]] if each in values else 0.0 for each in range(1, 61)])
+    found = shelf.find(f"id:{SEED}", **EVERY, prefer=f"play_count={strength}")
+    assert [hit.item.id for hit in found.hits] == ranked(cosines + boost, [SEED])
+    # The score stays the score.
+    assert [hit.score for hit in found.hits] == pytest.approx(
+        [cosines[(hit.item.id or 0) - 1] for hit in found.hits], abs=1e-5
+    )
+    assert not found.notes
+
+
+def test_a_field_of_beets_own(shelf: Sounding) -> None:
+    years = np.array([fields(each)["year"] for each in range(1, 61)], float)
+    boost = SWING * 4 * (np.argsort(np.argsort(np.where(np.arange(60) == SEED - 1, 0, years))) - 1) / 58
+    assert shelf.ids(f"id:{SEED}", **EVERY, prefer="year=4") == ranked(shelf.near(SEED)[0] + boost, [SEED])
+
+
+@pytest.mark.parametrize("field", ["playcount", "title"])
+def test_a_field_without_numbers_is_named(shelf: Sounding, field: str) -> None:
+    said = shelf.beet("--prefer", field, "-n", "3", f"id:{SEED}")
+    assert said.notes[1:] == [f"no track here has a number in the field {field}, so --prefer changes nothing"]
+
+
+@pytest.mark.parametrize("weight", [0.3, 0.7, 1.0])
+def test_variety(shelf: Sounding, weight: float) -> None:
+    """Carbonell & Goldstein 1998, step by step."""
+    cosines, left = shelf.near(SEED)[0], {*range(1, 61)} - {SEED}
+    expected: list[int] = []
+    while left:
+        gains = {
+            each: (1 - weight) * cosines[each - 1] - weight * max(shelf.plan.cosines[each - 1][o - 1] for o in expected)
+            if expected
+            else (1 - weight) * cosines[each - 1]
+            for each in left
+        }
+        # At 1 the first may be any; it is the one that is closest.
+        best = max(gains, key=lambda each: (gains[each], cosines[each - 1]))
+        expected.append(best)
+        left.remove(best)
+    asked = {**EVERY, "count": 12}
+    assert shelf.ids(f"id:{SEED}", **asked, lambda_div=weight) == expected[:12]
+    assert shelf.ids(f"id:{SEED}", **asked, lambda_div=weight, rerank="mmr") == expected[:12]
+
+
+@pytest.mark.parametrize("hits", [1, 4])
+def test_feedback(shelf: Sounding, hits: int) -> None:
+    """The query moves to the mean of itself and its first hits."""
+    vectors, first = shelf.plan.vectors, ranked(shelf.near(SEED)[0], [SEED])[:hits]
+    moved = unit(vectors[SEED - 1] + vectors[[each - 1 for each in first]].sum(axis=0))
+    assert shelf.ids(f"id:{SEED}", **EVERY, prf=hits) == ranked(vectors @ moved, [SEED])
+
+
+def test_hubs_can_stay(shelf: Sounding) -> None:
+    usual = {**EVERY, "hubness": None}
+    plain, corrected = shelf.ids(f"id:{SEED}", **EVERY), shelf.ids(f"id:{SEED}", **usual)
+    assert plain != corrected == shelf.ids(f"id:{SEED}", **{**usual, "hubness": "mutual_proximity"})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rerank": "best"},
+        {"combine": "mean"},
+        {"hubness": "local"},
+        {"prf": -1},
+        {"lambda_div": 1.5},
+        {"lambda_div": 0.5, "rerank": "none"},
+    ],
+)
+def test_what_ranking_does_not_know(shelf: Sounding, options: dict[str, object]) -> None:
+    names = [f"--{name.replace('_', '-')}" for name in options]
+    arguments = [word for name, value in zip(names, options.values(), strict=True) for word in (name, str(value))]
+    assert names[0] in shelf.refused(*arguments, "id:1")
