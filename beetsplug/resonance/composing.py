@@ -105,7 +105,7 @@ class Composer:
         size = min(max(POOL * self.tracks_wanted(), LEAST_POOL), LARGEST_COUNT)
         while True:
             wish = replace(self.wish, count=size, per_artist=0, per_album=0)
-            found = self.finder.find(wish)
+            found = self.finder.find(wish, self.start)
             seeds = self.repertoire.seeds(self.seeds, size) if self.seeds else {}
             pool = pool_of(self.repertoire, found, seeds, kept or self.opening, self.rules().works == "together")
             exhausted = max(len(found.hits), len(seeds)) < size or size == LARGEST_COUNT

@@ -73,12 +73,12 @@ class Finder:
         self.search, self.command = search, command
         self.today = today or date.today()
 
-    def find(self, wish: Wish) -> Found:
-        """The tracks that fulfil a wish best.
+    def find(self, wish: Wish, start: Start | None = None) -> Found:
+        """The tracks that fulfil a wish best; `start` are its seeds, where they are known already.
 
         Caps of the configuration give way where the list would be short for them; those that were asked for hold.
         """
-        start = started(self.search, wish, self.command)
+        start = started(self.search, wish, self.command) if start is None else start
         if not start:
             self.comparing(wish)
         seeds_heard = start.heard(self.search) if wish.weights or wish.like or wish.bpm or wish.key else []

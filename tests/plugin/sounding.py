@@ -136,7 +136,8 @@ class Sounding:
         forms = {name: config[name].get() for name in ("format_item", "format_album")}
         options, rest = made.parse_args(list(arguments))
         try:
-            with said.listening():
+            # As beets itself opens its library; other tests leave their own music folder behind.
+            with said.listening(), self.lib.music_dir_context():
                 made.func(self.lib, options, rest)
         finally:
             for name, form in forms.items():
