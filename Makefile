@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # thirds of the training time.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184
 
-.PHONY: demo test test-slow test-runtime lint format quality bench
+.PHONY: demo test test-slow test-corpus test-runtime lint format quality bench
 .PHONY: chain precompute search_proxy refine evaluate export onnx_eval index query
 .PHONY: corpus model learning_curve clean
 
@@ -31,6 +31,9 @@ test: $(ENV)/ready  ## run the tests
 
 test-slow: $(ENV)/ready  ## run what takes minutes, too
 	$(ENV)/bin/python -m pytest -m slow
+
+test-corpus: $(ENV)/ready  ## run every option of similar and playlist on forty of the soundtracks' tracks (after `make corpus`)
+	RESONANCE_CORPUS=$(abspath $(CORPUS)) $(ENV)/bin/python -m pytest -m slow tests/e2e/test_corpus.py tests/e2e/test_corpus_playlists.py
 
 test-runtime: $(ENV)-runtime/ready  ## run the tests that need no training extra (any supported Python)
 	$(ENV)-runtime/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not torch"

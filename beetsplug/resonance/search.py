@@ -1,9 +1,8 @@
-"""From a beets query to the library's nearest tracks."""
+"""A library ready to be searched: its indexes, and which of its items stand behind vectors."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,31 +13,19 @@ from beetsplug.resonance.changes import file_state
 from beetsplug.resonance.descriptions import selected
 from resonance_engine.errors import StoreError
 from resonance_engine.index import open_index
-from resonance_engine.search.ranking import Ranking, neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from beets.library import Item
-    from numpy.typing import NDArray
 
     from beetsplug.resonance.sidecar import ItemRow, Sidecar
     from resonance_engine.index import VectorIndex
-    from resonance_engine.search.ranking import Neighbour
     from resonance_engine.store import Model
 
 
 IDS_AT_A_TIME = 10_000  # SQLite takes 32,766 values in a statement, some builds more
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A track of the library that was found, with its closeness to the seeds and its embedding."""
-
-    item: Item
-    score: float
-    vector: NDArray[np.float32]
 
 
 class Search:
@@ -63,21 +50,6 @@ class Search:
             raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
         return found
 
-    def nearest(self, seeds: NDArray[np.float32], ranking: Ranking, exclude: set[int]) -> list[Hit]:
-        """The tracks nearest to the seed vectors, best first; `exclude` are vector ids that may not come up.
-
-        Files of the same sound count as one track, which the lowest item id stands for.
-        """
-        found: dict[int, Item] = {}
-
-        def accept(vector_ids: list[int]) -> set[int]:
-            found.update(self.items_of([each for each in vector_ids if each not in found]))
-            return {each for each in vector_ids if each in found}
-
-        hits: list[Neighbour] = neighbours(self.index, seeds, ranking, exclude, accept)
-        vectors = self.index.vectors([hit.id for hit in hits])
-        return [Hit(found[hit.id], hit.score, vector) for hit, vector in zip(hits, vectors, strict=True)]
-
     def current_items(self, vector_ids: Sequence[int]) -> dict[int, list[int]]:
         """The ids of the library's items behind vectors, without those whose row means another item."""
         sidecar = self.sidecar
@@ -98,17 +70,6 @@ class Search:
         keys = self.sidecar.reader.content_keys(vector_ids)
         analyses = self.sidecar.reader.analyses(set(keys.values()))
         return {each: analyses[key].attributes for each, key in keys.items() if key in analyses}
-
-    def items_of(self, vector_ids: list[int]) -> dict[int, Item]:
-        """The library's items behind vectors, by vector id, without those whose row means another item."""
-        ids = self.sidecar.reader.items_of(self.sidecar.id, vector_ids)
-        items = {item.id: item for item in self.items({item_id for found in ids.values() for item_id in found})}
-        current = self.current(items.values())
-        return {
-            vector_id: items[next(item_id for item_id in item_ids if item_id in current)]
-            for vector_id, item_ids in ids.items()
-            if current.intersection(item_ids)
-        }
 
     def items(self, ids: set[int]) -> Iterator[Item]:
         """The library's items with these ids."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.corpus import Corpus, corpus_library
 from tests.e2e.home import Home, album, new_home
 
 
@@ -15,9 +14,3 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Home:
     made = new_home(folder / "home")
     made.beet("import", str(album(folder / "inbox", 6)))
     return made
-
-
-@pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """A library of forty tracks of real music, imported and analysed."""
-    return corpus_library(tmp_path_factory.mktemp("corpus"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +57,9 @@ class Corpus:
         return self.known[name]
 
 
+@cache
 def corpus_library(folder: Path) -> Corpus:
-    """Import every ninth track as it lies there, an album for each soundtrack, and tag what tests ask for."""
+    """Import every ninth track as it lies there, an album a soundtrack, and tag what tests ask for; once a folder."""
     lines = (Path(FOLDER) / "manifest.tsv").read_text(encoding="utf-8").splitlines()[1:]
     rows = [(soundtrack, Path(FOLDER) / path) for soundtrack, _, path in (line.split("\t") for line in lines)]
     # beets asks ffprobe what a file without a suffix is.
@@ -80,11 +82,11 @@ def tag(home: Home) -> None:
     """Titles and artists from the names of files and folders, ratings, a version, and a work of three movements."""
     library = Library(str(home.library))
     for item in library.items():
-        path = Path(os.fsdecode(item.path))
+        path, number = Path(os.fsdecode(item.path)), item.id or 0
         name = path.parent.name
-        item.update({"title": path.stem, "artist": name, "albumartist": name, "album": name, "rating": item.id % 10})
-        item.update({"track": item.id, "work": "Suite" if item.id in SUITE else ""})
-        item.update({4: {"title": "Frontier"}, 6: {"title": "Frontier (Live)"}}.get(item.id, {}))
+        item.update({"title": path.stem, "artist": name, "albumartist": name, "album": name, "rating": number % 10})
+        item.update({"track": number, "work": "Suite" if number in SUITE else ""})
+        item.update({4: {"title": "Frontier"}, 6: {"title": "Frontier (Live)"}}.get(number, {}))
         item.store()
     for album in library.albums():
         name = album.items()[0].artist
