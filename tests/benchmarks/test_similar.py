@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -103,7 +104,9 @@ def test_a_process_costs_time_and_memory_and_a_failure_says_why(home: Path) -> N
     wall, cpu, memory = cost(environment, BASE)
     assert cpu > 0
     assert 0 < wall < 100
-    assert 10 < memory < 1000
+    # Linux counts what the parent had when it forked among the most that a child ever used.
+    parent = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert 10 < memory < max(1000, 1.1 * parent)
     with pytest.raises(SystemExit, match="no track matches nothing"):
         cost(environment, ("similar", "nothing"))
 
