@@ -101,6 +101,10 @@ def connected(path: Path) -> sqlite3.Connection:
     """
     location = f"file:{quote(os.fsencode(path.absolute()))}?mode=rw"
     driver = sqlite3.connect(location, timeout=PATIENCE, uri=True, check_same_thread=False, isolation_level=None)
-    driver.execute("PRAGMA query_only = ON")
-    driver.execute(f"PRAGMA cache_size = {-CACHE_KB}")
+    try:
+        driver.execute("PRAGMA query_only = ON")
+        driver.execute(f"PRAGMA cache_size = {-CACHE_KB}")
+    except BaseException:
+        driver.close()
+        raise
     return driver
