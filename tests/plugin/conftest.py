@@ -66,10 +66,12 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakePool]]:
 
 
 @pytest.fixture(scope="session")
-def _sounding(tmp_path_factory: pytest.TempPathFactory) -> Sounding:
+def _sounding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sounding]:
     config.clear()
     config.read(user=False)
-    return Sounding.made(tmp_path_factory.mktemp("sounding"))
+    made = Sounding.made(tmp_path_factory.mktemp("sounding"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,9 @@ class Sounding:
         sidecar.close()
         return made
 
+    def close(self) -> None:
+        self.lib._close()  # beets offers no other way
+
     def fill(self, sidecar: Sidecar) -> None:
         """Put into the store what a model would have heard."""
         plan, store = self.plan, sidecar.store

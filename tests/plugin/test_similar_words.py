@@ -153,12 +153,12 @@ def test_tracks_that_nothing_was_said_of_are_counted(shelf: Sounding, tmp_path: 
         shutil.copy(shelf.folder / name, tmp_path / name)
     with closing(sqlite3.connect(tmp_path / "resonance.db")) as connection, connection:
         connection.execute("DELETE FROM tag WHERE content_key < ?", (key(11),))
-    some = Sounding(tmp_path)
-    found = some.find(text="rock", **{**ALONE, "count": 60})
-    assert {hit.item.id for hit in found.hits} == {*range(11, 61)}
-    # One of these belongs to no item any more.
-    assert found.notes == ("50 of 60 tracks found; turned down: not described in words yet (11)",)
-    assert some.find(text="rock", **{**ALONE, "count": 5}).notes == ()
+    with closing(Sounding(tmp_path)) as some:
+        found = some.find(text="rock", **{**ALONE, "count": 60})
+        assert {hit.item.id for hit in found.hits} == {*range(11, 61)}
+        # One of these belongs to no item any more.
+        assert found.notes == ("50 of 60 tracks found; turned down: not described in words yet (11)",)
+        assert some.find(text="rock", **{**ALONE, "count": 5}).notes == ()
 
 
 def test_a_library_analysed_before_words_were_kept(shelf: Sounding, tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def test_a_library_analysed_before_words_were_kept(shelf: Sounding, tmp_path: Pa
         shutil.copy(shelf.folder / name, tmp_path / name)
     with closing(sqlite3.connect(tmp_path / "resonance.db")) as connection, connection:
         connection.execute("DELETE FROM tag")
-    old = Sounding(tmp_path)
-    with pytest.raises(UserError, match=r"no track has been described in words yet; run `beet resonance analyze`"):
-        old.find(text="rock")
-    assert old.ids(text="fast", **ALONE) == shelf.ids(text="fast", **ALONE)
+    with closing(Sounding(tmp_path)) as old:
+        with pytest.raises(UserError, match=r"no track has been described in words yet; run `beet resonance analyze`"):
+            old.find(text="rock")
+        assert old.ids(text="fast", **ALONE) == shelf.ids(text="fast", **ALONE)
     assert wanted("fast", TAGS).attributes == ("tempo",)
