@@ -9,7 +9,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.analyze import update
 from beetsplug.resonance.commands.common import confirmed, tracks
-from beetsplug.resonance.commands.health import size
+from beetsplug.resonance.commands.status import size
 from beetsplug.resonance.settings import SHIPPED
 from beetsplug.resonance.trained import remove_folder
 from resonance_engine.errors import ModelError, printable

@@ -101,14 +101,14 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
 
 
 def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, log: BeetsLogger) -> None:
-    from beetsplug.resonance.commands import analyze, apart, health, models, train, write
+    from beetsplug.resonance.commands import analyze, apart, check, models, status, train, write
 
     if verb == "analyze":
         analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log)
     elif verb == "status":
-        health.status(sidecar)
+        status.status(sidecar)
     elif verb == "check":
-        health.check(sidecar, opts.repair)
+        check.check(sidecar, opts.repair)
     elif verb == "train":
         train.train(sidecar, rest, train.Wish(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes), log)
     elif verb == "model list":

@@ -14,8 +14,8 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import NO_TRACKS, confirmed, interactive, tracks
-from beetsplug.resonance.commands.health import size
 from beetsplug.resonance.commands.models import aligned, use_model
+from beetsplug.resonance.commands.status import size
 from beetsplug.resonance.settings import SHIPPED
 from beetsplug.resonance.trained import keep
 
