@@ -10,7 +10,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.analyze import Tally, summary
 from beetsplug.resonance.commands.common import duration
-from beetsplug.resonance.commands.health import size
+from beetsplug.resonance.commands.status import size
 from beetsplug.resonance.sidecar import Sidecar
 from beetsplug.resonance.sync import Plan
 from resonance_engine.errors import ModelError
