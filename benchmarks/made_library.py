@@ -73,19 +73,22 @@ def fill_library(home: Path, tracks: int) -> None:
     """Write the items and albums, in a few statements: beets would take minutes to add them."""
     with redirect_stdout(StringIO()):  # where beets tells of the new file's migrations
         library = Library(str(home / "library.db"), str(home / "music"))
-    with redirect_stdout(StringIO()):
-        item = Item(path=os.fsencode(home / "music" / "first.mp3"), length=200.0)
-        library.add(item)
-        album = library.add_album([item])
-    with library.transaction() as transaction:
-        for model, id_, rows in ((Album, album.id, albums(tracks)), (Item, item.id, items(tracks))):
-            table = model._table
-            usual = dict(transaction.query(f"SELECT * FROM {table} WHERE id = ?", (id_,))[0])  # noqa: S608 - a constant
-            transaction.mutate(f"DELETE FROM {table}")  # noqa: S608 - a constant
-            names = ", ".join(usual)
-            marks = ", ".join("?" * len(usual))
-            values = [tuple((usual | row).values()) for row in rows]
-            transaction.mutate_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608 - constants
+    try:
+        with redirect_stdout(StringIO()):
+            item = Item(path=os.fsencode(home / "music" / "first.mp3"), length=200.0)
+            library.add(item)
+            album = library.add_album([item])
+        with library.transaction() as transaction:
+            for model, id_, rows in ((Album, album.id, albums(tracks)), (Item, item.id, items(tracks))):
+                table = model._table
+                usual = dict(transaction.query(f"SELECT * FROM {table} WHERE id = ?", (id_,))[0])  # noqa: S608 - a constant
+                transaction.mutate(f"DELETE FROM {table}")  # noqa: S608 - a constant
+                names = ", ".join(usual)
+                marks = ", ".join("?" * len(usual))
+                values = [tuple((usual | row).values()) for row in rows]
+                transaction.mutate_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608 - constants
+    finally:
+        library._close()  # beets offers no other way
     for leftover in home.glob("*.bak"):
         leftover.unlink()
 
