@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # thirds of the training time.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184
 
-.PHONY: demo test test-slow test-corpus test-runtime lint format quality bench
+.PHONY: demo test test-slow test-corpus test-runtime audit lint format quality bench
 .PHONY: chain precompute search_proxy refine evaluate export onnx_eval index query
 .PHONY: corpus model learning_curve clean
 
@@ -37,6 +37,9 @@ test-corpus: $(ENV)/ready  ## run every option of similar and playlist on forty 
 
 test-runtime: $(ENV)-runtime/ready  ## run the tests that need no training extra (any supported Python)
 	$(ENV)-runtime/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not torch"
+
+audit: $(ENV)/ready  ## known vulnerabilities, broken requirements and licences of what is installed
+	$(ENV)/bin/python .ci/audit.py
 
 lint: $(ENV)/ready
 	$(ENV)/bin/ruff check .

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+LEFT_BEHIND = 3600.0  # seconds after which a file that was never put in its place is that of a writer that was killed
+
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step; raises OSError and leaves the old file where that is impossible."""
-    temporary = path.with_name(f".{path.name[:40]}.{os.urandom(8).hex()}")
+    """Replace `path` by `content` in one step; raises OSError and leaves the old file where that is impossible.
+
+    What writers of the same path that were killed have left beside it is removed.
+    """
+    beginning = f".{path.name[:40]}."
+    temporary = path.with_name(f"{beginning}{os.urandom(8).hex()}")
     try:
         # Not `tempfile`, which makes files that only their owner can read.
         with temporary.open("xb") as file:
@@ -22,3 +31,16 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    with suppress(OSError):
+        sweep(path.parent, beginning)
+
+
+def sweep(folder: Path, beginning: str) -> None:
+    """Remove the old ones of the temporary files whose names begin like this."""
+    name = re.compile(re.escape(beginning) + "[0-9a-f]{16}")
+    old = time.time() - LEFT_BEHIND
+    with os.scandir(folder) as entries:
+        left = [entry for entry in entries if name.fullmatch(entry.name)]
+    for entry in left:
+        if entry.stat(follow_symlinks=False).st_mtime < old:
+            folder.joinpath(entry.name).unlink()

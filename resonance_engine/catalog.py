@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 STORE, INDEX, META, EMBEDDINGS = "resonance.db", "index.faiss", "meta.json", "embeddings.npy"
 LIBRARY = "catalog"
+KINDS = {"id": int, "path": str, "artist": str, "title": str, "attributes": dict}
+LARGEST_ID = 2**63
+SHOWN = 100  # characters of what is wrong that an error repeats
+BLOCK = 4096  # vectors that are looked at together
 SUFFIXES = frozenset(
     [
         ".aac",
@@ -189,15 +194,36 @@ def read_entries(folder: Path) -> tuple[list[Entry], str]:
         meta = json.loads(path.read_bytes())
         if meta["format"] != FORMAT:
             raise CatalogError(f"{printable(path)} has format {meta['format']}, this program reads {FORMAT}; {again}.")
-        return [Entry(**track) for track in meta["tracks"]], str(meta["model"]["id"])
+        entries = [entry_from(track) for track in meta["tracks"]]
+        if len({entry.id for entry in entries}) < len(entries):
+            raise ValueError("two of its tracks have one id")
+        return entries, str(meta["model"]["id"])
     except FileNotFoundError as error:
         raise CatalogError(
             f"{printable(folder)} is no catalog: it has no {META}; make one with `resonance index MUSIC --out CATALOG`."
         ) from error
     except OSError as error:
         raise CatalogError(f"{printable(path)} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CatalogError(f"{printable(path)} is damaged ({error}); {again}.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CatalogError(f"{printable(path)} is damaged ({sentence(error)}); {again}.") from error
+
+
+def entry_from(track: Mapping[str, Any]) -> Entry:
+    """The entry that meta.json says; TypeError or ValueError where it is none, as text that no terminal takes is."""
+    entry = Entry(**track)
+    for name, kind in KINDS.items():
+        if type(getattr(entry, name)) is not kind:
+            raise TypeError(f"the {name} of a track is of another kind")
+    if abs(entry.id) >= LARGEST_ID or "\0" in entry.path:
+        raise ValueError("the id or the path of a track cannot be")
+    os.fsencode(entry.path)
+    f"{entry.artist}{entry.title}".encode()
+    return entry
+
+
+def sentence(error: Exception) -> str:
+    """The beginning of what an error says, on one line."""
+    return " ".join(str(error).split())[:SHOWN]
 
 
 def read_catalog(folder: Path) -> Catalog:
@@ -210,14 +236,25 @@ def read_catalog(folder: Path) -> Catalog:
         index = VectorIndex(ids, read_embeddings(folder / EMBEDDINGS, len(ids)))
     if not np.array_equal(index.ids, np.sort(ids)):
         raise CatalogError(f"The files of {printable(folder)} do not belong together; run `resonance index` again.")
+    if not all(np.isfinite(index.vectors(ids[at : at + BLOCK])).all() for at in range(0, len(ids), BLOCK)):
+        raise CatalogError(f"{printable(folder)} holds vectors that are no numbers; run `resonance index` again.")
     return Catalog({entry.id: entry for entry in entries}, index, model_id)
 
 
 def read_embeddings(path: Path, count: int) -> NDArray[np.float32]:
+    """The embeddings (count, dimensions) that `write_catalog` wrote.
+
+    Not by `np.load`, which asks for as much memory as a header says, whatever the file holds.
+    """
     try:
-        matrix = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("another version of numpy's format")
+            shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
+            content = file.read()
+    except Exception as error:  # numpy raises many kinds for a header that is none
         raise CatalogError(f"{printable(path)} cannot be read either; run `resonance index` again.") from error
-    if matrix.ndim != 2 or len(matrix) != count or matrix.dtype != np.float32:
+    fits = len(shape) == 2 and shape[0] == count and 4 * math.prod(shape) == len(content)
+    if not fits or by_column or dtype != np.dtype("<f4"):
         raise CatalogError(f"{printable(path)} does not hold {count} embeddings; run `resonance index` again.")
-    return np.asarray(matrix, np.float32)
+    return np.frombuffer(content, "<f4").reshape(shape).astype(np.float32)

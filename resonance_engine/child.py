@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXIT_SECONDS = 1.0  # that a process which closed its streams gets to say how it ended
 KILL_SECONDS = 5.0  # one that reads from a dead network disk outlives even SIGKILL, and is left behind
 POLL_SECONDS = 60.0
+PART = 1 << 20  # bytes read at once: no memory is asked for on the word of a child that may have been taken over
 
 
 class ChildDied(Exception):  # noqa: N818 - an event, which the owner of the child turns into an error
@@ -25,7 +26,10 @@ class ChildDied(Exception):  # noqa: N818 - an event, which the owner of the chi
 
 
 class Child:
-    """A running process that speaks `wire` on its standard streams. One thread talks to it, any may kill it."""
+    """A running process that speaks `wire` on its standard streams. One thread talks to it, any may kill it.
+
+    `asked` is how many messages it was sent.
+    """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(  # noqa: S603 - the caller's own command
@@ -35,10 +39,12 @@ class Child:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
+        self.asked = 0
 
     def send(self, message: Message) -> None:
         """Hand a message over; raises ChildDied when there is nobody to take it."""
         assert self.process.stdin is not None
+        self.asked += 1
         try:
             send(self.process.stdin, message)
         except OSError as error:
@@ -99,7 +105,7 @@ class TimedPipe:
             if left <= 0:
                 raise TimeoutError
             if self.poll.poll(1000 * min(left, POLL_SECONDS)):
-                part = os.read(self.descriptor, count - len(content))
+                part = os.read(self.descriptor, min(count - len(content), PART))
                 if not part:
                     break
                 content += part
@@ -117,4 +123,6 @@ def exit_clause(code: int | None) -> str:
         name = f"signal {-code}"
     if -code == signal.SIGKILL:
         return f"got the decoder killed ({name}), as happens where memory runs out"
-    return f"crashed the decoder ({name})"
+    # A library in C++ that gets no memory ends the process, often before anything else can be said.
+    why = ", as happens where memory runs out" if -code == signal.SIGABRT else ""
+    return f"crashed the decoder ({name}){why}"

@@ -156,7 +156,8 @@ def run_query(options: argparse.Namespace) -> None:
         raise ResonanceError(f"query: {error}.") from error
     catalog = read_catalog(options.index_dir)
     with Worker(model_of(options), backend=options.backend) as worker:
-        if worker.description().id != catalog.model_id:
+        model = worker.description()
+        if (model.id, model.dimensions) != (catalog.model_id, catalog.index.dimensions):
             raise ModelError(
                 f"{printable(options.index_dir)} was made with another model; name it with --load, or run "
                 "`resonance index` again."

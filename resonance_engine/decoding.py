@@ -109,6 +109,8 @@ class AudioSource:
                 return
             except av.error.EOFError:
                 return
+            except av.error.MemoryError:
+                raise
             except av.error.FFmpegError:
                 failures += 1
 
@@ -118,6 +120,8 @@ class AudioSource:
         for packet in self.packets():
             try:
                 frames = packet.decode()
+            except av.error.MemoryError:
+                raise
             except av.error.FFmpegError:
                 frames = []
             barren = 0 if frames else barren + 1
@@ -196,6 +200,8 @@ def open_audio(path: Path) -> Iterator[AudioSource]:
             yield AudioSource(container, _audio_stream(path, container))
     except AudioError:
         raise
+    except av.error.MemoryError as error:
+        raise AudioError(path, "it needs more memory than it may have, so it is damaged or no music") from error
     except (av.error.FFmpegError, OSError, ValueError, ArithmeticError, EOFError) as error:
         raise AudioError(path, f"{UNREADABLE} ({getattr(error, 'strerror', error)})") from error
 

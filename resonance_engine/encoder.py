@@ -15,6 +15,7 @@ import numpy as np
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.features import FRONT_END_VERSION
 from resonance_engine.manifest import read_manifest
+from resonance_engine.onnx_file import LARGEST, self_contained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,17 +70,12 @@ class OnnxBackend:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        options.enable_cpu_mem_arena = False  # it saves no time here, and would keep 50 MB between two tracks
+        content = onnx_content(path)
         try:
-            # Bytes, not a path: a model from elsewhere cannot make the runtime read further files beside it.
-            content = path.read_bytes()
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except OSError as error:
-            raise ModelError(f"The model {printable(path)} cannot be read: {error.strerror}.") from error
         except Exception as error:  # onnxruntime raises many kinds, all meaning that the file is not a usable model
-            raise ModelError(
-                f"{printable(path)} is not a model that onnxruntime can run; export it again or remove the model "
-                "option to use the shipped one"
-            ) from error
+            raise unusable(path) from error
         metadata = self.session.get_modelmeta().custom_metadata_map
         self.manifest = read_manifest(metadata, printable(path), FRONT_END_VERSION)
         inputs, outputs = (
@@ -109,6 +105,31 @@ class OnnxBackend:
 
     def infer(self, features: Features) -> Outputs:
         return tuple(self.session.run(self.names, dict(features)))
+
+
+def onnx_content(path: Path) -> bytes:
+    """The bytes of an ONNX file, which a model from elsewhere must have all its numbers in; else ModelError."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise unusable(path)
+        content = path.read_bytes()
+        if self_contained(content):
+            return content
+    except OSError as error:
+        raise ModelError(f"The model {printable(path)} cannot be read: {error.strerror}.") from error
+    except (ValueError, MemoryError) as error:
+        raise unusable(path) from error
+    raise ModelError(
+        f"{printable(path)} wants to read numbers from another file, which a model may not; export it into one file "
+        "or remove the model option to use the shipped one"
+    )
+
+
+def unusable(path: Path) -> ModelError:
+    return ModelError(
+        f"{printable(path)} is not a model that onnxruntime can run; export it again or remove the model "
+        "option to use the shipped one"
+    )
 
 
 def signature(manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:

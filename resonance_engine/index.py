@@ -31,6 +31,7 @@ __all__ = [
     "load_index",
     "open_index",
     "read_catalog_index",
+    "read_index",
     "save_index",
     "write_catalog_index",
 ]
@@ -38,7 +39,8 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 EMBEDDING = "embedding"  # as the store has it; asking the store would load the database
-MAGIC = b"resonance index 2"
+MAGIC_WORDS = b"resonance index "
+MAGIC = MAGIC_WORDS + b"2"
 HEADER_LIMIT = 4096
 BLOCK = 2**20
 # The file is written again when more rows than both of these changed; fewer are applied at each opening.
@@ -102,21 +104,26 @@ def load_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[Vector
     None when the file isn't there, isn't sound or is of another model or facet, and where FAISS can't be loaded.
     """
     try:
-        with path.open("rb") as file:
-            header = _header(file)
-            start = file.tell()
-            if (header["model"], header["kind"]) != (model_id, kind):
-                raise ValueError(f"it is of the model {header['model']}, {header['kind']}")
-            if header["checksum"] != _checksum(file):
-                raise ValueError("its content is damaged")
-            file.seek(start)
-            scan = FaissScan.read(file.read)
-            return _over(scan, _spread(file.read(), len(scan.ids()), scan.dimensions)), int(header["generation"])
+        return read_index(path, model_id, kind)
     except FileNotFoundError:
         return None
     except Exception as error:  # Whatever is in the file, and however FAISS fails, the store has the vectors.
         log.debug("the index %s can't be used: %s", printable(path), error)
         return None
+
+
+def read_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[VectorIndex, int]:
+    """As `load_index`, and raises what is in the way: OSError, ImportError without FAISS, else a damaged file."""
+    with path.open("rb") as file:
+        header = _header(file)
+        start = file.tell()
+        if (header["model"], header["kind"]) != (model_id, kind):
+            raise ValueError(f"it is of the model {header['model']}, {header['kind']}")
+        if header["checksum"] != _checksum(file):
+            raise ValueError("its content is damaged")
+        file.seek(start)
+        scan = FaissScan.read(file)
+        return _over(scan, _spread(file.read(), len(scan.ids()), scan.dimensions)), int(header["generation"])
 
 
 def save_index(path: Path, index: VectorIndex, model_id: str, generation: int, kind: str = EMBEDDING) -> None:
@@ -148,7 +155,7 @@ def read_catalog_index(path: Path) -> VectorIndex:
     """The index in a plain FAISS file with ids."""
     try:
         with path.open("rb") as file:
-            return _over(FaissScan.read(file.read))
+            return _over(FaissScan.read(file))
     except ImportError as error:
         raise CatalogError(f"{printable(path)} needs FAISS to be read: {error}.") from error
     except OSError as error:

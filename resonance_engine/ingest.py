@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resonance_engine.store import Store
     from resonance_engine.worker import Listened, ModelDescription
 
-# A batch is written with the first result that finds it this old or this large; a kill loses at most one.
+# A batch is written when it is this old or this large; a kill loses at most one, and what was just being listened to.
 BATCH_SECONDS = 2.0
 BATCH_FILES = 32
 SPEED_KEY = "seconds_per_track"
@@ -31,7 +31,7 @@ class Pool(Protocol):
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
-    ) -> Iterator[tuple[Path, Listened | AudioError]]: ...
+    ) -> Iterator[tuple[Path, Listened | AudioError] | None]: ...
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ class Ingest:
     ) -> Iterator[Outcome]:
         """Listen to every job's file, link its item to the sound, and say what came of it once that is on disk.
 
+        In whatever order the files are done.
         Failures become rows too, unless the caller keeps them itself (the path of a file is not final yet). Raises
         ModelError or StoreError when going on makes no sense; what was heard until then is kept where possible.
         """
@@ -108,8 +109,10 @@ class Ingest:
         batch: list[Heard] = []
         since = clock()
         try:
-            for path, result in self.pool.listen(by_path, self.unknown):
-                batch.append(Heard(path, states[path], by_path[path], result))
+            for found in self.pool.listen(by_path, self.unknown):
+                if found is not None:
+                    path, result = found
+                    batch.append(Heard(path, states[path], by_path[path], result))
                 if len(batch) >= BATCH_FILES or clock() - since >= BATCH_SECONDS:
                     whole, batch, since = batch, [], clock()
                     yield from self.commit(whole, record_failures)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from queue import LifoQueue
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
@@ -22,6 +22,8 @@ class Closable(Protocol):
 W = TypeVar("W", bound=Closable)
 R = TypeVar("R")
 
+WAKE_SECONDS = 1.0
+
 
 class Pool(Generic[W]):
     """Workers that each do one thing at a time."""
@@ -33,12 +35,14 @@ class Pool(Generic[W]):
             self.idle.put(worker)
 
     def each(
-        self, paths: Iterable[Path], hear: Callable[[W, Path], R], ahead: int
-    ) -> Iterator[tuple[Path, R | AudioError]]:
-        """Every path with what came of it, in the order of `paths`; `hear` is called in the pool's threads.
+        self, paths: Iterable[Path], hear: Callable[[W, Path], R], ahead: int, in_order: bool = False
+    ) -> Iterator[tuple[Path, R | AudioError] | None]:
+        """Every path with what came of it, as soon as it is there; `hear` is called in the pool's threads.
 
-        Up to `ahead` files per worker are begun while the result of an earlier one is still awaited. Ending the
-        iteration early gives up what was not begun; what was begun ends by itself or with `close`.
+        None comes in between where there is nothing new for `WAKE_SECONDS`, so that the caller can do what else is to
+        be done. Up to `ahead` files per worker are begun, or done and not yet taken. With `in_order` the results come
+        in the order of `paths`, and a slow one holds others back. Ending the iteration early gives up what was not
+        begun; what was begun ends by itself or with `close`.
         """
 
         def one(path: Path) -> R | AudioError:
@@ -51,16 +55,20 @@ class Pool(Generic[W]):
                 self.idle.put(worker)
 
         executor = ThreadPoolExecutor(len(self.workers))
-        pending: deque[tuple[Path, Future[R | AudioError]]] = deque()
+        pending: dict[Future[R | AudioError], Path] = {}
+        left = iter(paths)
         try:
-            for path in paths:
-                pending.append((path, executor.submit(one, path)))
-                if len(pending) >= ahead * len(self.workers):
-                    first, future = pending.popleft()
-                    yield first, future.result()
-            while pending:
-                first, future = pending.popleft()
-                yield first, future.result()
+            while True:
+                room = ahead * len(self.workers) - len(pending)
+                pending |= {executor.submit(one, path): path for path in islice(left, room)}
+                if not pending:
+                    return
+                awaited = list(pending)[: 1 if in_order else None]
+                done, _ = wait(awaited, WAKE_SECONDS, FIRST_COMPLETED)
+                for future in done:
+                    yield pending.pop(future), future.result()
+                if not done:
+                    yield None
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
 

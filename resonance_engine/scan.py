@@ -7,18 +7,18 @@ would not be faster at the size of a private library and would have to be tuned 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Protocol, Self
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from resonance_engine.store.records import Ids, Matrix
 
 log = logging.getLogger(__name__)
 
 QUERIES_PER_THREAD = 16
+SIZE = 8  # bytes of a size in FAISS's files
 
 
 class Scan(Protocol):
@@ -56,29 +56,45 @@ class FaissScan:
         )
 
     @classmethod
-    def read(cls, read: Callable[[int], bytes]) -> Self:
-        """The scan that `to_bytes` wrote; ValueError, saying what it is, for anything else.
+    def read(cls, file: BinaryIO) -> Self:
+        """The scan that `to_bytes` wrote, from where the file stands; ValueError, saying what it is, for anything else.
 
-        `read` gives the next bytes, up to so many: the whole file and the index in memory would be too much at once.
+        FAISS asks for memory, and later reads from it, on the word of the file. So all that the file says but vectors
+        and ids is compared with what an index of ours says.
         """
         faiss = load_faiss()
+        start = file.tell()
+        length = file.seek(0, os.SEEK_END) - start
+        file.seek(start)
+        beginning = file.read(16)
+        width, rows = int.from_bytes(beginning[4:8], "little"), int.from_bytes(beginning[8:16], "little")
+        # First the size, so that no width is believed that the file has no room for.
+        if not 1 <= width <= length or rows * 2 * width + SIZE * rows > length:
+            raise ValueError("not a FAISS index")
+        head = cls(width).head(rows)
+        file.seek(start)
+        if file.read(len(head)) != head or file.read(SIZE) != _size(2 * width * rows):
+            raise ValueError("not a FAISS index, or one of another kind than Resonance writes")
+        file.seek(2 * width * rows, os.SEEK_CUR)
+        if file.read(SIZE) != _size(rows) or file.tell() + SIZE * rows > start + length:
+            raise ValueError("a damaged FAISS index")
+        file.seek(start)
         try:
-            index = faiss.read_index(faiss.PyCallbackIOReader(read))
+            # By parts: the whole file and the index in memory would be too much at once.
+            return cls(width, faiss.read_index(faiss.PyCallbackIOReader(file.read)))
         except (RuntimeError, MemoryError) as error:
             raise ValueError("not a FAISS index") from error
-        if not isinstance(index, faiss.IndexIDMap2):
-            raise ValueError("a FAISS index of another kind than Resonance writes")
-        codes = faiss.downcast_index(index.index)
-        if not isinstance(codes, faiss.IndexScalarQuantizer) or codes.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
-            raise ValueError("a FAISS index of another kind than Resonance writes")
-        # FAISS takes these from the file and would read beyond its memory if they didn't fit together.
-        rows, width = index.ntotal, index.d
-        sizes = (codes.ntotal, index.id_map.size(), codes.d, codes.sq.d, codes.code_size, codes.sq.code_size)
-        if sizes != (rows, rows, width, width, 2 * width, 2 * width) or codes.codes.size() != 2 * width * rows:
-            raise ValueError("a damaged FAISS index")
-        if {index.metric_type, codes.metric_type} != {faiss.METRIC_INNER_PRODUCT}:
-            raise ValueError("a FAISS index of another metric than the inner product")
-        return cls(width, index)
+
+    def head(self, rows: int) -> bytes:
+        """What stands before the codes, and their size, in the file of an index of so many vectors."""
+        empty, one = (FaissScan(self.dimensions) for _ in range(2))
+        one.add(np.zeros(1, np.int64), np.zeros((1, self.dimensions), np.float32))
+        nothing, something = empty.to_bytes(), one.to_bytes()
+        head = bytearray(nothing[: -2 * SIZE])  # the sizes of codes and ids end it
+        for place in range(len(head)):
+            if nothing[place] != something[place]:  # how many vectors there are
+                head[place : place + SIZE] = _size(rows)
+        return bytes(head)
 
     def to_bytes(self) -> bytes:
         """The index in FAISS's file format."""
@@ -159,6 +175,10 @@ class NumpyScan:
     def _rows(self, ids: Ids) -> Ids:
         rows: Ids = np.searchsorted(self._ids, ids)
         return rows
+
+
+def _size(count: int) -> bytes:
+    return count.to_bytes(SIZE, "little")
 
 
 def load_faiss() -> Any:

@@ -99,7 +99,9 @@ class VectorIndex:
         with self._lock:
             gone = self._known(ids)
             if len(gone):
-                if self._spread is not None:
+                if 2 * len(gone) > len(self):
+                    self._spread = None  # that of what is left is sooner made anew
+                elif self._spread is not None:
                     self._spread = self._spread.with_vectors(self.scan.vectors(gone), sign=-1)
                 self.scan.remove(gone)
                 self._ids = np.setdiff1d(self._ids, gone, assume_unique=True)

@@ -47,13 +47,15 @@ def receive(stream: Readable) -> Message:
     size = int.from_bytes(exactly(stream, 4), "big")
     if size > HEADER_LIMIT:
         raise ValueError(f"a header of {size} bytes is none")
-    header = json.loads(exactly(stream, size))
     arrays = {}
     try:
+        header = json.loads(exactly(stream, size))
         for name, shape in header.pop("arrays").items():
+            if not all(type(length) is int and length >= 0 for length in shape):
+                raise ValueError("the shape of an array is whole numbers")
             values = np.frombuffer(exactly(stream, 4 * math.prod(shape)), "<f4")
             arrays[name] = values.reshape(shape).astype(np.float32)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError("the header of a message names its arrays") from error
     return Message(header, arrays)
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 TIMEOUT = 120.0  # seconds for one file; a song takes about half a second
 STARTUP_TIMEOUT = 60.0
 CLOSE_TIMEOUT = 5.0
-AHEAD = 32  # files per worker that may be heard while the result of an earlier one is still awaited
+AHEAD = 4  # files per worker that are begun or done before their results are taken
+MEMORY = 1_000_000_000  # bytes for one file, beside those of the loaded model; usual files take up to 180 MB
+LIFE = 1_000  # questions, two to a new file, after which a child is replaced: what decoders leak must not add up
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class FileProcess:
 
     A subclass says what is started and what it is for. Raises `unusable` when the child does not start, AudioError for
     anything that goes wrong with a file, also when a question takes longer than `timeout` seconds, and ResonanceError
-    once it is closed.
+    once it is closed. `busy` are the seconds that children took over questions.
     """
 
     purpose = "listens"
@@ -73,6 +75,7 @@ class FileProcess:
         self.timeout = timeout
         self.child: Child | None = None
         self.closed = False
+        self.busy = 0.0
         self.asking = threading.Lock()  # one question at a time
         self.starting = threading.Lock()  # no child starts once `closed`
 
@@ -87,17 +90,15 @@ class FileProcess:
         """The content key of the sound in a file."""
         return bytes.fromhex(self.ask("identify", path).header["key"])
 
-    def ask(self, verb: str, path: Path, **options: Any) -> Message:
-        """The child's answer to a question about a file; `options` are JSON values that the verb takes."""
+    def ask(self, verb: str, path: Path, spent: float = 0.0, **options: Any) -> Message:
+        """The child's answer to a question about a file; `options` are JSON values that the verb takes.
+
+        `spent` seconds of the file's time have gone already; to start a child takes none of it.
+        """
         question = Message({"verb": verb, "path": os.fsencode(path).hex(), "options": options})
         with self.asking:
             try:
-                try:
-                    child = self.begun(question)
-                except ChildDied:
-                    self.end()
-                    child = self.begun(question)
-                answer = child.receive(self.timeout)
+                answer = self.answer(question, self.timeout - spent)
             except ChildDied as died:
                 self.end()
                 if self.closed:
@@ -109,21 +110,36 @@ class FileProcess:
             except BaseException:
                 self.end()
                 raise
+            if answer.header.get("spent"):
+                self.end()
         if "reason" in answer.header:
             raise AudioError(path, answer.header["reason"])
         return answer
 
-    def begun(self, question: Message) -> Child:
-        """The child, once it has begun with a question; if it dies before, then not because of the question."""
-        child = self.running()
-        child.send(question)
-        child.receive(self.timeout)
-        return child
+    def answer(self, question: Message, seconds: float) -> Message:
+        """The child's answer within so many seconds; if it dies before it begins, then not because of the question."""
+        for first in (True, False):
+            child = self.running()
+            started, begun = time.monotonic(), False
+            try:
+                child.send(question)
+                child.receive(seconds)
+                begun = True
+                return child.receive(seconds - (time.monotonic() - started))
+            except ChildDied:
+                if begun or not first:
+                    raise
+                self.end()
+            finally:
+                seconds -= time.monotonic() - started
+                self.busy += time.monotonic() - started
+        raise AssertionError("the second child answers or raises")
 
     def running(self) -> Child:
-        """The child, started and introduced."""
-        if self.child is not None:
+        """The child, started and introduced; a new one where the last has served its time."""
+        if self.child is not None and self.child.asked < LIFE:
             return self.child
+        self.end()
         with self.starting:
             if self.closed:
                 raise stopped()
@@ -178,16 +194,17 @@ class FileProcess:
 class Worker(FileProcess):
     """A child process that embeds files with a model.
 
-    Raises ModelError when the model cannot be used, AudioError for anything that goes wrong with a file, also when one
-    of its steps (identifying, embedding) takes longer than `timeout` seconds, and ResonanceError once it is closed.
+    Raises ModelError when the model cannot be used, AudioError for anything that goes wrong with a file, also when it
+    takes longer than `timeout` seconds or more than `memory` bytes, and ResonanceError once it is closed.
     """
 
     unusable = ModelError
 
-    def __init__(self, model: Path, timeout: float = TIMEOUT, backend: str = "auto") -> None:
+    def __init__(self, model: Path, timeout: float = TIMEOUT, backend: str = "auto", memory: int = MEMORY) -> None:
         super().__init__(timeout)
         self.model = model
         self.backend = backend
+        self.memory = memory
         self.purpose = f"runs {printable(model)}"
         self.described: ModelDescription | None = None
 
@@ -201,19 +218,18 @@ class Worker(FileProcess):
         passage.
         """
         options = {"passage": passage_of(*passage)} if passage else {}
-        self.description()  # the time that a start takes is not the file's
-        started = time.monotonic()
+        before = self.busy
         key = self.identify(path)
         if not wanted(key):
-            return Listened(path, key, time.monotonic() - started)
+            return Listened(path, key, self.busy - before)
         from resonance_engine.encoder import TrackEmbedding
 
-        answer = self.ask("embed", path, **options)
+        answer = self.ask("embed", path, self.busy - before, **options)
         names = list(answer.header["gates"])
         return Listened(
             path=path,
             key=key,
-            seconds=time.monotonic() - started,
+            seconds=self.busy - before,
             embedding=TrackEmbedding(
                 embedding=answer.arrays["embedding"],
                 facets={name: answer.arrays[f"facet:{name}"] for name in names},
@@ -243,7 +259,8 @@ class Worker(FileProcess):
 
     def command(self) -> list[str]:
         """How the child is started: this interpreter, with `listener`."""
-        return [sys.executable, "-P", "-m", "resonance_engine.listener", os.fspath(self.model), self.backend]
+        module = "resonance_engine.listener"
+        return [sys.executable, "-P", "-m", module, os.fspath(self.model), self.backend, str(self.memory)]
 
 
 class WorkerPool(Pool[Worker]):
@@ -254,10 +271,11 @@ class WorkerPool(Pool[Worker]):
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
-    ) -> Iterator[tuple[Path, Listened | AudioError]]:
-        """Every path with what came of it, in the order of `paths`; `wanted` is called in the pool's threads.
+    ) -> Iterator[tuple[Path, Listened | AudioError] | None]:
+        """Every path with what came of it, as soon as it is there; `wanted` is called in the pool's threads.
 
-        Ending the iteration early gives up what was not begun; what was begun ends by itself or with `close`.
+        None comes in between where there is nothing new for a second. Ending the iteration early gives up what was not
+        begun; what was begun ends by itself or with `close`.
         """
         self.description()
         yield from self.each(paths, lambda worker, path: worker.listen(path, wanted), AHEAD)

@@ -55,7 +55,7 @@ def write_audio(
     path: Path,
     samples: NDArray[np.float32],
     rate: int,
-    kind: str | None = None,
+    kind: str | Format | None = None,
     *,
     bit_rate: int | None = None,
     quality: float | None = None,
@@ -65,11 +65,13 @@ def write_audio(
 ) -> Path:
     """Encode `samples`, shape (n,) or (channels, n), `repeats` times over, into `path` and return the path.
 
-    `kind` is a key of FORMATS; without it the first kind with the path's suffix is taken. Opus wants a rate
+    `kind` is a key of FORMATS or a format; without it the first with the path's suffix is taken. Opus wants a rate
     of 48000, 24000, 16000, 12000 or 8000, FFmpeg's Vorbis encoder two channels. `quality` asks MP3 for a
     variable bit rate, 0 best to 9 worst; `muxer_options={"write_xing": "0"}` leaves the Xing header out.
     """
-    form = FORMATS[kind] if kind else next(f for f in FORMATS.values() if f.suffix == path.suffix)
+    if not isinstance(kind, Format):
+        kind = FORMATS[kind] if kind else next(f for f in FORMATS.values() if f.suffix == path.suffix)
+    form = kind
     planes = np.atleast_2d(np.asarray(samples, np.float32))
     layout = LAYOUTS[len(planes)]
     with av.open(os.fspath(path), "w", format=form.muxer, options=muxer_options or {}) as container:

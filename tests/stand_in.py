@@ -1,25 +1,30 @@
 """A worker's child without decoder and model: what it does is in the names of the files.
 
-python tests/stand_in.py [BEGINNING]     ("silent": never describes a model, "dying": ends at once)
+python tests/stand_in.py [BEGINNING]     ("silent": never describes a model, "dying": ends at once, "late": in a second)
 
 crash.wav   dies of SIGSEGV           hang.wav    never answers, and makes the file
 exit.wav    ends with status 7        trickle.wav answers a byte at a time, without end
-noise.wav   answers no message        slow.wav    answers after half a second
-bad.wav     cannot be decoded         any other   is identified by the hash of its name
+noise.wav   answers no message        slow.wav    answers each question after half a second
+bad.wav     cannot be decoded         greedy.wav  needs too much memory
+any other   is identified by the hash of its name, and sounds like all others
 """
 
 import hashlib
 import json
 import os
 import signal
+import struct
 import sys
 import time
 from pathlib import Path
 
+SOUND = {"gates": {"timbre": 1.0}, "tags": {}, "starts": [0.0], "attributes": {"tempo": 120.0}, "extractor": "1"}
+SHAPES = {"embedding": [4], "facet:timbre": [4], "windows": [1, 4]}
 
-def say(**header: object) -> None:
-    body = json.dumps({**header, "arrays": {}}).encode()
-    sys.stdout.buffer.write(len(body).to_bytes(4, "big") + body)
+
+def say(numbers: bytes = b"", arrays: object = None, **header: object) -> None:
+    body = json.dumps({**header, "arrays": arrays or {}}).encode()
+    sys.stdout.buffer.write(len(body).to_bytes(4, "big") + body + numbers)
     sys.stdout.buffer.flush()
 
 
@@ -29,7 +34,7 @@ def trickle() -> None:
         time.sleep(0.05)
 
 
-def answer(path: Path) -> None:
+def answer(verb: str, path: Path) -> None:
     name = path.stem
     if name == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -45,9 +50,14 @@ def answer(path: Path) -> None:
         os.write(1, b"warning: odd file")
     elif name == "bad":
         say(reason="it holds no audio")
+    elif name == "greedy":
+        say(reason="it needs too much memory", spent=True)
     else:
         time.sleep(0.5 if name == "slow" else 0)
-        say(key=hashlib.blake2b(os.fsencode(path.name), digest_size=16).hexdigest())
+        if verb == "embed":
+            say(3 * struct.pack("<4f", 1, 0, 0, 0), SHAPES, **SOUND)
+        else:
+            say(key=hashlib.blake2b(os.fsencode(path.name), digest_size=16).hexdigest())
 
 
 def main() -> None:
@@ -56,11 +66,13 @@ def main() -> None:
         sys.exit(3)
     if beginning == "silent":
         signal.pause()
+    if beginning == "late":
+        time.sleep(1)
     say(id="0" * 16, name="stand-in", version="1", dimensions=4, modalities=["timbre"])
     while size := sys.stdin.buffer.read(4):
         request = json.loads(sys.stdin.buffer.read(int.from_bytes(size, "big")))
         say(begun=True)
-        answer(Path(os.fsdecode(bytes.fromhex(request["path"]))))
+        answer(request["verb"], Path(os.fsdecode(bytes.fromhex(request["path"]))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Workers whose child is `tests/stand_in.py`, which does what the name of a file says, and what tests ask of them."""
+"""Workers whose child is a stand-in, which does what the name of a file says, and what tests ask of them."""
 
 from __future__ import annotations
 
@@ -59,3 +59,10 @@ class StandIn(Worker):
 
     def command(self) -> list[str]:
         return [sys.executable, "-S", "-E", str(STAND_IN), self.beginning]
+
+
+class StandInListener(Worker):
+    """A worker whose child is `tests/stand_in_listener.py`."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "tests.stand_in_listener", str(self.memory)]

@@ -1,4 +1,4 @@
-"""Who may import whom, proved in fresh interpreters; and what no source file may do, read from its syntax tree."""
+"""Who may import whom, proved in fresh interpreters and read from syntax trees."""
 
 from __future__ import annotations
 
@@ -159,49 +159,6 @@ def test_only_the_encoder_and_what_trains_reach_for_the_network() -> None:
 
 def test_neither_librosa_nor_scipy_signal_is_used() -> None:
     assert importers("librosa", "scipy.signal") == set()
-
-
-def misdeeds(tree: ast.AST) -> Iterator[str]:
-    """What could run code from a file or a string that came from elsewhere."""
-    for name in imports(tree):
-        if name.split(".")[0] in ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"):
-            yield f"imports {name}"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg in ("allow_pickle", "shell"):
-            if not (isinstance(node.value, ast.Constant) and node.value.value is False):
-                yield f"{node.arg} is not False"
-        elif isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            if called in ("eval", "exec", "os.system", "os.popen", "torch.load", "yaml.load", "yaml.unsafe_load"):
-                yield f"calls {called}"
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_source_runs_code_that_comes_from_elsewhere(path: Path) -> None:
-    assert list(misdeeds(tree(path))) == []
-
-
-@pytest.mark.parametrize(
-    ("source", "found"),
-    [
-        ("import pickle", "imports pickle"),
-        ("def f():\n    from pickle import load", "imports pickle"),
-        ("np.load(path, allow_pickle=True)", "allow_pickle is not False"),
-        ("np.load(path, allow_pickle=trusted)", "allow_pickle is not False"),
-        ("subprocess.run(line, shell=True)", "shell is not False"),
-        ("torch.load(path)", "calls torch.load"),
-        ("eval(text)", "calls eval"),
-        ("exec(text)", "calls exec"),
-        ("os.system(line)", "calls os.system"),
-    ],
-)
-def test_the_check_sees_misdeeds(source: str, found: str) -> None:
-    assert found in list(misdeeds(ast.parse(source)))
-
-
-def test_the_check_lets_decent_code_pass() -> None:
-    decent = "network.eval()\nnp.load(path, allow_pickle=False)\nsubprocess.run(['ls'], check=True)"
-    assert list(misdeeds(ast.parse(decent))) == []
 
 
 def test_the_plugin_package_stays_open_for_other_plugins() -> None:

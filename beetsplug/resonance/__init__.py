@@ -30,6 +30,7 @@ class ResonancePlugin(BeetsPlugin):
         self.guard = Guard(self._log)
         self.changes = Changes()
         self.importing: Importing | None = None
+        self.imported = False  # what is left to the background
         self.starting = Lock()
         self.fields = Fields(lambda: self.settings, self._log)
         self.item_types, self.album_types = self.fields.item_types, self.fields.album_types
@@ -59,8 +60,11 @@ class ResonancePlugin(BeetsPlugin):
 
     def import_stage(self, session: ImportSession, task: ImportTask) -> None:
         with self.guard:
-            if self.settings.auto == "import":
+            auto = self.settings.auto
+            if auto == "import":
                 self.started(session.lib).listen(task)
+            elif auto == "background" and task.imported_items():
+                self.imported = True
 
     def album_imported(self, lib: Library, album: Album) -> None:  # noqa: ARG002 - beets' signature
         if self.importing is not None:
@@ -97,6 +101,9 @@ class ResonancePlugin(BeetsPlugin):
         if self.changes:
             with self.guard:
                 self.changes.apply(lib)
+        if self.imported:
+            with self.guard:
+                self.hand_over(lib)
 
     def started(self, library: Library) -> Importing:
         """The follower of this run's import; import stages and events come from several threads."""
@@ -106,3 +113,13 @@ class ResonancePlugin(BeetsPlugin):
 
                 self.importing = Importing(library, self.settings, self._log)
             return self.importing
+
+    def hand_over(self, library: Library) -> None:
+        """Let the background analyse what was imported."""
+        from beetsplug.resonance.background.start import request
+        from beetsplug.resonance.commands.common import opened
+
+        self.imported = False
+        with opened(library, self.settings) as sidecar:
+            if not request(sidecar):
+                self._log.info("the background analysis is paused; `beet resonance resume` starts it")

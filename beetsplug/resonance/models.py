@@ -25,6 +25,7 @@ FOLDER = "resonance-models"
 MODEL_FILE = "model.onnx"
 CHOICE_KEY = "model"
 IDS_KEY = "model_ids"
+STAMPS_KEY = "model_stamps"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -95,10 +96,29 @@ class Models:
         """The name under which a model was last loaded; None when no name stands for it any more."""
         return next((name for name, known in self.ids.items() if known == model_id), None)
 
-    def note(self, name: str, model_id: str) -> None:
-        """Remember which model a name stands for."""
+    def known_id(self, name: str) -> str | None:
+        """The id of the model of a name, if its file is the one that was loaded last; else only loading it can tell."""
+        noted = self.sidecar.reader.state(STAMPS_KEY) if self.sidecar.exists else None
+        return self.ids.get(name) if noted and name in noted and noted[name] == self.stamp(name) else None
+
+    def stamp(self, name: str) -> list[int]:
+        """What tells a model's file from another in its place: size, times in ns and number on its disk."""
+        from resonance_engine.encoder import model_file
+
+        try:
+            stat = model_file(self.path(name)).stat()
+        except OSError:
+            return []
+        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+
+    def note(self, name: str, model_id: str, stamped: list[int] | None = None) -> None:
+        """Remember which model a name stands for, and what `stamp` said of its file before it was loaded."""
+        store = self.sidecar.store
         if self.ids.get(name) != model_id:
-            self.sidecar.store.set_state(IDS_KEY, {**self.ids, name: model_id})
+            store.set_state(IDS_KEY, {**self.ids, name: model_id})
+        stamps = store.state(STAMPS_KEY) or {}
+        if stamped is not None and stamps.get(name) != stamped:
+            store.set_state(STAMPS_KEY, {**stamps, name: stamped})
 
     def choose(self, name: str) -> None:
         """Want another model."""

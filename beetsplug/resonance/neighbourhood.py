@@ -92,10 +92,11 @@ class Neighbourhood:
             return {}
         if coverage.missing:
             self.log.info("{}", told)
-        from beetsplug.resonance.search import Search
+        from beetsplug.resonance.search import searching
 
         try:
-            scores = nearest(Search(sidecar, model), wanted, count)
+            with searching(sidecar, model) as search:
+                scores = nearest(search, wanted, count)
         except UserError as error:
             self.say(str(error))
             return {}

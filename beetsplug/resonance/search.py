@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from beetsplug.resonance.changes import file_state
 from beetsplug.resonance.descriptions import selected
 from resonance_engine.errors import StoreError
 from resonance_engine.index import open_index
+from resonance_engine.store import EMBEDDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,21 +36,27 @@ class Search:
     def __init__(self, sidecar: Sidecar, model: Model) -> None:
         self.sidecar = sidecar
         self.model = model
-        self.index: VectorIndex = open_index(sidecar.reader, model.id, sidecar.path.parent)
+        # What left the library stays in the store, and must not count among what is near to everything.
+        self._strangers = sidecar.reader.strangers(sidecar.id, model.id)
+        self.index = self._opened(EMBEDDING)
         self._facets: dict[str, VectorIndex] = {}
+
+    def _opened(self, kind: str) -> VectorIndex:
+        index = open_index(self.sidecar.reader, self.model.id, self.sidecar.path.parent, kind)
+        index.remove(self._strangers)
+        if not np.isfinite(index.spread.total).all():
+            raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
+        return index
 
     def facet(self, name: str) -> VectorIndex:
         """The index of a facet, under the ids of the embeddings."""
         if name not in self._facets:
-            self._facets[name] = open_index(self.sidecar.reader, self.model.id, self.sidecar.path.parent, name)
+            self._facets[name] = self._opened(name)
         return self._facets[name]
 
     def vectors_of(self, items: list[Item]) -> dict[int, int]:
         """Vector ids of items, by item id; items that are not analysed are left out."""
-        found = self.sidecar.reader.vector_ids(self.sidecar.id, self.current(items), self.model.id)
-        if not np.isfinite(self.index.vectors(sorted(set(found.values())))).all():
-            raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
-        return found
+        return self.sidecar.reader.vector_ids(self.sidecar.id, self.current(items), self.model.id)
 
     def current_items(self, vector_ids: Sequence[int]) -> dict[int, list[int]]:
         """The ids of the library's items behind vectors, without those whose row means another item."""
@@ -87,6 +95,14 @@ class Search:
             # Another plugin rewrote the date: the same file is the same item all the same.
             or file_state(by_id[item_id].path) == (track.size, track.mtime_ns)
         }
+
+
+@contextmanager
+def searching(sidecar: Sidecar, model: Model) -> Iterator[Search]:
+    """A library ready to be searched, as it is at one moment, whatever others write meanwhile."""
+    assert sidecar.id, "it is noted before anything is read, where it has to be"
+    with sidecar.reader.read():
+        yield Search(sidecar, model)
 
 
 def seeds_of(search: Search, query: list[str], command: str) -> tuple[list[Item], list[int]]:

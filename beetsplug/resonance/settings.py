@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from beetsplug.resonance.exclusions import Exclusion
     from beetsplug.resonance.profiles import Profile
 
-AUTO = ("import", "no")
+AUTO = ("import", "background", "no")
 SHIPPED = "default"
 LIMITS = {
     "threads": (0, 64),
     "timeout": (1, 86_400),
+    "nice": (0, 19),
+    "pace": (10, 100),
     "count": (1, 100_000),
     "per_artist": (0, 100_000),
     "per_album": (0, 100_000),
@@ -34,7 +36,9 @@ LIMITS = {
 class Settings:
     """What a user may choose; these defaults are the only ones.
 
-    `auto`: embed during `import`, or `no`. `model`: the path of a model, or `default` for the one that was chosen with
+    `auto`: embed during `import`, in the `background` after it, or `no`. `nice`: how much the background gives way to
+    other programs, 0 to 19. `pace`: percent of the time in which it works. `hours`: when it may, such as 22:00-07:00,
+    several with commas, empty for always. `model`: the path of a model, or `default` for the one that was chosen with
     `beet resonance model use`, at first the shipped one. `threads`: worker processes, 0 for one per core up to four.
     `timeout`: seconds for one file. `count`: tracks in a list. `per_artist`, `per_album`: at most so many tracks of one
     in a list, 0 for any number. `spacing`: tracks between two of one artist in a playlist. `max_length`: minutes of a
@@ -46,6 +50,9 @@ class Settings:
     model: str = SHIPPED
     threads: int = 0
     timeout: float = 120.0
+    nice: int = 10
+    pace: int = 100
+    hours: str = ""
     count: int = 20
     per_artist: int = 3
     per_album: int = 2
@@ -70,6 +77,7 @@ class Settings:
                 near = difflib.get_close_matches(str(key), known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
                 raise UserError(f"resonance.{key} in the configuration is no setting; {hint}")
+        from beetsplug.resonance.background.hours import Hours
         from beetsplug.resonance.exclusions import exclusions
         from beetsplug.resonance.profiles import profiles
 
@@ -77,11 +85,14 @@ class Settings:
         named = section["profiles"]
         settings = cls(
             # YAML reads a bare `no` as false.
-            auto=AUTO[not auto] if isinstance(auto, bool) else section["auto"].as_choice(AUTO),
+            auto=("no", "import")[auto] if isinstance(auto, bool) else section["auto"].as_choice(AUTO),
             # Relative to the configuration's folder, not to wherever beet is started.
             model=SHIPPED if model == SHIPPED else section["model"].as_filename(),
             threads=section["threads"].get(int),
             timeout=section["timeout"].as_number(),
+            nice=section["nice"].get(int),
+            pace=section["pace"].get(int),
+            hours="" if section["hours"].get() is None else section["hours"].as_str(),
             count=section["count"].get(int),
             per_artist=section["per_artist"].get(int),
             per_album=section["per_album"].get(int),
@@ -95,6 +106,7 @@ class Settings:
             value = getattr(settings, name)
             if not least <= value <= most:
                 raise UserError(f"resonance.{name} in the configuration must be {least} to {most}, not {value}")
+        Hours.read(settings.hours)
         return settings
 
     def workers(self, threads: int | None = None) -> int:

@@ -112,10 +112,10 @@ class Sidecar:
         from resonance_engine.ingest import Ingest
         from resonance_engine.worker import WorkerPool
 
-        count = self.settings.workers(threads)
+        count, stamped = self.settings.workers(threads), self.models.stamp(name)
         with WorkerPool(self.models.path(name), count, self.settings.timeout) as pool:
             made = Ingest(self.store, self.id, pool)
-            self.models.note(name, made.model.id)
+            self.models.note(name, made.model.id, stamped)
             yield made
 
     def coverage(self) -> Coverage:

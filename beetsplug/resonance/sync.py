@@ -28,8 +28,9 @@ MASS_REMOVAL = 20  # up to this many vanished tracks are believed whatever their
 class Plan:
     """What has to be done about `total` items: `jobs` to listen to, ids `gone` from the library.
 
-    Skipped are files that `failed` before and have not changed, and the `missing` ones, which are not there. `stale`
-    are the paths of failures that no item has any more.
+    Skipped are files that `failed` before and have not changed, and the `missing` ones, which are not there; of those,
+    `away` are known as they were. `stale` are the paths of failures that no item has any more, `outdated` the ids of
+    items whose file changed and failed since: what it was is of no use.
     """
 
     total: int
@@ -38,6 +39,8 @@ class Plan:
     failed: list[Failure]
     missing: int
     stale: list[bytes]
+    away: int = 0
+    outdated: tuple[int, ...] = ()
 
     @property
     def analysed(self) -> int:
@@ -58,30 +61,32 @@ def plan(
     files that could not be analysed by path, `stat` gives a file's size and mtime in ns, or None where it is missing.
     An item is listened to again when its id stands for another addition, its file changed or its sound has no vector.
     """
-    jobs, failed, missing = [], [], 0
-    ids, paths = set(), set()
+    jobs, failed, missing, away = [], [], 0, 0
+    ids, paths, outdated = set(), set(), []
     for item in items:
         ids.add(item.id)
         paths.add(item.path)
-        state = stat(item.path)
+        state, track = stat(item.path), tracks.get(item.id)
         if state is None:
             missing += 1
+            away += track is not None and track.added == item.added and track.content_key in embedded
             continue
-        track = tracks.get(item.id)
         known = track is not None and (track.added, track.size, track.mtime_ns) == (item.added, *state)
         if known and track is not None and track.content_key in embedded:
             continue
         failure = failures.get(item.path)
         if failure is not None and (failure.size, failure.mtime_ns) == state:
             failed.append(failure)
+            outdated += [item.id] if track is not None and not known else []
             continue
         jobs.append(Job(item.id, item.added, Path(os.fsdecode(item.path))))
-    return Plan(len(ids), jobs, sorted(tracks.keys() - ids), failed, missing, sorted(failures.keys() - paths))
+    gone, stale = sorted(tracks.keys() - ids), sorted(failures.keys() - paths)
+    return Plan(len(ids), jobs, gone, failed, missing, stale, away, tuple(outdated))
 
 
 def library_plan(sidecar: Sidecar, model_id: str, query: list[str] | None = None) -> Plan:
     """The plan for a library; for the items that match a query, what failed before is tried again, nothing is gone."""
-    store, items = sidecar.store, sidecar.rows(query)
+    store, items = sidecar.reader, sidecar.rows(query)
     tracks = store.tracks(sidecar.id)
     embedded = store.heard({track.content_key for track in tracks.values()}, model_id)
     if query:
@@ -96,10 +101,15 @@ def believable(gone: int, known: int, missing: int, total: int, music_present: b
     return gone <= MASS_REMOVAL or gone <= known / 2
 
 
+def forgettable(sidecar: Sidecar, made: Plan) -> bool:
+    """Whether the items that left the library may be forgotten; see `believable`."""
+    known = len(sidecar.store.tracks(sidecar.id))
+    return believable(len(made.gone), known, made.missing, made.total, music_folder(sidecar).is_dir())
+
+
 def forget(sidecar: Sidecar, made: Plan) -> bool:
     """Forget the items that left the library, if that is believable; their sounds' vectors stay until pruned."""
-    known = len(sidecar.store.tracks(sidecar.id))
-    if not believable(len(made.gone), known, made.missing, made.total, music_folder(sidecar).is_dir()):
+    if not forgettable(sidecar, made):
         return False
     with sidecar.store.write():
         sidecar.store.unlink(sidecar.id, made.gone)

@@ -14,12 +14,14 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
 from resonance_engine.errors import StoreError
+from resonance_engine.store.damage import DamageError
 from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
 from resonance_engine.store.migrations import MIGRATIONS, Migration, driver_of, migrate
 from resonance_engine.store.models import StateTable
+from resonance_engine.store.reading.file import PATIENCE
 from resonance_engine.store.reading.view import Reading, recalled
 from resonance_engine.store.schema import schema_version
-from resonance_engine.store.sentences import sentence
+from resonance_engine.store.sentences import UNREADABLE, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,11 +63,12 @@ class Database(Reading):
     """A sidecar file, opened (and made) at first use; safe to share between threads and processes.
 
     Each thread works in its own transaction. Writers take turns, readers see the last committed state and
-    wait for nobody.
+    wait for nobody. A writer waits `patience` seconds for one of another process, and raises StoreError then.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS, patience: float = PATIENCE) -> None:
         self.path = path
+        self._patience = patience
         self._migrations = migrations
         self._engine: Engine | None = None
         self._opening = threading.Lock()
@@ -120,7 +123,7 @@ class Database(Reading):
     def _opened(self) -> Engine:
         with self._opening:
             if self._engine is None:
-                engine = sqlite_engine(self.path)
+                engine = sqlite_engine(self.path, self._patience)
                 try:
                     with self._sentences():
                         self._prepare(engine)
@@ -135,7 +138,7 @@ class Database(Reading):
         with engine.connect() as connection, connection.begin():
             version = schema_version(driver_of(connection), self.path, newest)
         # Only now, for it changes the file; and outside a transaction, as it must be.
-        use_write_ahead_log(engine)
+        use_write_ahead_log(engine, self._patience)
         if version != newest:
             with engine.connect().execution_options(writes=True) as connection, connection.begin():
                 migrate(connection, self.path, self._migrations)
@@ -148,6 +151,8 @@ class Database(Reading):
             raise StoreError(sentence(self.path, error.orig)) from error
         except sqlite3.Error as error:  # of what reads
             raise StoreError(sentence(self.path, error)) from error
+        except UNREADABLE as error:
+            raise DamageError(sentence(self.path, error)) from error
 
 
 def remember(connection: Connection, key: str, value: Any) -> None:

@@ -8,27 +8,29 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 
+from resonance_engine.store.reading.file import PATIENCE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-BUSY_TIMEOUT_MS = 10_000
-
 # The page size must come before the first table is made.
 PRAGMAS = (
-    f"busy_timeout = {BUSY_TIMEOUT_MS}",
     "page_size = 16384",
     "synchronous = NORMAL",
     "foreign_keys = ON",
 )
 
 
-def sqlite_engine(path: Path) -> Engine:
-    """Connections to the file, kept open between transactions: closing the last writes back the log."""
+def sqlite_engine(path: Path, patience: float = PATIENCE) -> Engine:
+    """Connections to the file, kept open between transactions: closing the last writes back the log.
+
+    Each waits as many seconds for another writer as `patience` says.
+    """
     engine = create_engine(
         "sqlite://",
         # Not in the URL, where some characters of a path have a meaning. SQLAlchemy gives a connection to one
         # thread at a time, and transactions are begun below.
-        creator=lambda: sqlite3.connect(path, check_same_thread=False, isolation_level=None),
+        creator=lambda: sqlite3.connect(path, timeout=patience, check_same_thread=False, isolation_level=None),
         poolclass=QueuePool,
         max_overflow=-1,
     )
@@ -48,9 +50,9 @@ def sqlite_engine(path: Path) -> Engine:
     return engine
 
 
-def use_write_ahead_log(engine: Engine) -> None:
+def use_write_ahead_log(engine: Engine, patience: float = PATIENCE) -> None:
     """Switch the file to write-ahead logging; file systems without shared memory keep their journal."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    deadline = time.monotonic() + patience
     connection = engine.raw_connection()
     try:
         while True:

@@ -69,6 +69,10 @@ def copy_database(path: Path, target: Path) -> None:
     """Copy a database as it stands, committed changes that are not yet in its main file included."""
     partial = target.with_name(f"{target.name}.part")
     partial.unlink(missing_ok=True)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
-        source.backup(copy)
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy)
+    except sqlite3.Error:
+        partial.unlink(missing_ok=True)  # on a full disk, what there is of it would be in the way
+        raise
     partial.replace(target)

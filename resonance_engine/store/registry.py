@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import and_, delete, insert, select, update
 
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.store.database import Database
-from resonance_engine.store.models import ModelTable, VectorTable
+from resonance_engine.store.models import AnalysisTable, ModelTable, TrackTable, VectorTable
 from resonance_engine.store.reading.models import known_model, models
 from resonance_engine.store.records import EMBEDDING, Model
 from resonance_engine.store.tombstones import bury
@@ -68,7 +68,10 @@ class Models(Database):
             transaction.connection.execute(on)
 
     def forget_model(self, model_id: str) -> None:
-        """Drop a model and all vectors that it made."""
+        """Drop a model and all vectors that it made, and what was said of recordings that nobody knows then."""
         with self._transaction(writes=True) as transaction:
             bury(transaction, VectorTable.model_id == model_id)
             transaction.connection.execute(delete(ModelTable).where(ModelTable.id == model_id))
+            needed = (select(VectorTable.content_key), select(TrackTable.content_key))
+            unneeded = and_(*(AnalysisTable.content_key.not_in(keys) for keys in needed))
+            transaction.connection.execute(delete(AnalysisTable).where(unneeded))

@@ -66,3 +66,15 @@ def test_of_two_writers_one_wins_wholly(tmp_path: Path) -> None:
         thread.join()
     assert path.read_bytes() in contents
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_goes_with_time(tmp_path: Path) -> None:
+    path = tmp_path / "list.m3u8"
+    old, young = tmp_path / f".list.m3u8.{'0' * 16}", tmp_path / f".list.m3u8.{'1' * 16}"
+    others = [tmp_path / name for name in (f".other.m3u8.{'0' * 16}", ".list.m3u8.backup", f"list.m3u8.{'0' * 16}")]
+    for each in (old, young, *others):
+        each.write_bytes(b"half a li")
+    for each in (old, *others):
+        os.utime(each, (1e9, 1e9))
+    write_bytes(path, b"new")
+    assert {*tmp_path.iterdir()} == {path, young, *others}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av.error
 import numpy as np
 import pytest
 
@@ -144,6 +146,17 @@ def test_an_absurd_sample_rate_is_refused_before_memory_is_asked_for_it(tmp_path
     content[rate : rate + 4] = (2_000_000_000).to_bytes(4, "little")
 
     assert "2000000000 samples per second" in refusal(written(tmp_path / "fast.wav", content))
+
+
+def test_memory_that_ffmpeg_does_not_get_is_said(
+    tmp_path: Path, music: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starved(*_: object, **__: object) -> None:
+        raise av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+
+    path = Path(shutil.copy(music["flac"], tmp_path))
+    monkeypatch.setattr("av.open", starved)
+    assert refusal(path) == "it needs more memory than it may have, so it is damaged or no music"
 
 
 def test_nothing_is_printed(tmp_path: Path, music: dict[str, Path], capfd: pytest.CaptureFixture[str]) -> None:

@@ -115,7 +115,7 @@ def test_damaged_tags_are_dropped_and_the_vectors_beside_them_stay(path: Path, d
         assert f"The tags of recording {key(1).hex()} should" in sentence
         assert problem in sentence
         before = store.generation
-        assert store.repair(MODEL.id) == ["The damaged tags of 1 recordings were dropped; analyse them again."]
+        assert store.repair(MODEL.id) == ["The damaged tags of 1 recording were dropped; analyse them again."]
         assert store.check(MODEL.id) == []
         assert store.generation == before
         assert store.has(map(key, range(3)), MODEL.id) == set(map(key, range(3)))

@@ -6,6 +6,8 @@ import gzip
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -20,8 +22,10 @@ from resonance_engine.store import Embedding, Store
 from resonance_engine.store import engine as store_engine
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.models import Base
+from resonance_engine.store.reading import open_reader
 from resonance_engine.store.schema import VERSION
 from tests.embeddings import MODEL, key, stored, track, unit_vectors
+from tests.faults import media
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 VECTORS = unit_vectors(8)
 VERSION_1 = Path(__file__).parent.parent / "data" / "store_v1.db.gz"  # as version 1 of the schema left it
 NEWEST = 1 + len(MIGRATIONS)
+needs_mounts = pytest.mark.skipif(not media.allowed(), reason="nobody may mount in a namespace here")
 
 
 @pytest.fixture
@@ -86,6 +91,60 @@ def test_a_path_of_any_bytes(tmp_path: Path) -> None:
     assert str(caught.value).isascii()
 
 
+@needs_mounts
+class TestUnwritable:
+    """A reader on a disk that cannot be written to: the file is read as it is, or not at all."""
+
+    def test_a_read_only_folder(self, path: Path) -> None:
+        filled(path)
+        assert read_inside("protect", path) == "1"
+
+    def test_a_full_disk(self, path: Path) -> None:
+        filled(path)
+        assert read_inside("fill", path) == "1"
+
+    def test_a_log_that_cannot_be_read_is_not_passed_over(self, path: Path) -> None:
+        filled(path)
+        with Store(path) as store:
+            store.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+            log = path.with_name("resonance.db-wal").read_bytes()
+        path.with_name("resonance.db-wal").write_bytes(log)
+        assert "can't be opened" in read_inside("protect", path)
+
+
+INSIDE = """
+import shutil, sys
+from pathlib import Path
+from resonance_engine.errors import StoreError
+from resonance_engine.store import Store
+from resonance_engine.store.reading import open_reader
+from tests.faults import media
+action, path = sys.argv[1], Path(sys.argv[2])
+if action == "fill":
+    disk = path.parent / "disk"
+    media.small(disk, 2)
+    path = Path(shutil.copy(path, disk))
+    media.fill(disk)
+    assert media.is_full(disk)
+else:
+    media.protect(path.parent)
+reader = open_reader(path) or Store(path)
+try:
+    with reader:
+        sys.stdout.write(str(len(reader.matrix(sys.argv[3])[0])))
+except StoreError as error:
+    sys.stdout.write(str(error))
+"""
+
+
+def read_inside(action: str, path: Path) -> str:
+    """How many vectors a process finds that lets something be done to the disk first, or why it finds none."""
+    command = [*media.UNSHARE, sys.executable, "-c", INSIDE, action, str(path), MODEL.id]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 class TestRefusal:
     @pytest.mark.parametrize(
         ("content", "reason"),
@@ -100,6 +159,17 @@ class TestRefusal:
             store.models()
         assert str(path) in str(caught.value)
         assert path.read_bytes() == content
+
+    def test_text_that_is_none_even_in_what_sqlite_says(self, path: Path) -> None:
+        """SQLite quotes the damaged schema in its error, and Python can't read that."""
+        filled(path)
+        content = path.read_bytes()
+        assert b"CREATE TABLE track" in content
+        path.write_bytes(content.replace(b"CREATE TABLE track", b"CREATE \xff\xfeBLE track"))
+        assert open_reader(path) is None
+        with Store(path) as store, pytest.raises(StoreError, match="damaged or not a Resonance database") as caught:
+            store.models()
+        assert str(caught.value).isascii()
 
     def test_a_truncated_file(self, path: Path) -> None:
         filled(path)

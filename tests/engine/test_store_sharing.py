@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store
+from resonance_engine.store.reading import open_reader
 from tests.embeddings import MODEL, key, track, unit_vectors
 
 if TYPE_CHECKING:
@@ -98,6 +100,51 @@ def test_a_killed_writer_loses_nothing_that_it_reported(path: Path) -> None:
         counts = store.counts(store.library("home"), MODEL.id)
         assert counts.linked == counts.embedded
         assert store.check(MODEL.id) == []
+
+
+def test_readers_never_wait_for_a_writer_of_another_process(path: Path) -> None:
+    """Without patience, any wait would be an error."""
+    with holding_process(path) as process, Store(path, patience=0) as store:
+        readers = [open_reader(path, patience=0) for _ in range(10)]
+        for reader in (*readers, store):
+            assert reader is not None
+            with reader:
+                assert reader.has([key(1)], MODEL.id) == {key(1)}
+                assert len(reader.matrix(MODEL.id)[0]) == 1
+                assert reader.state("half") is None
+        assert process.poll() is None
+
+
+def test_a_writer_that_waits_in_vain_says_so_and_keeps_nothing(path: Path) -> None:
+    with holding_process(path), Store(path, patience=0.01) as store:
+        with pytest.raises(StoreError, match=r"resonance\.db is being written by another program; try again"):
+            store.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        assert store.has([key(2)], MODEL.id) == set()
+    with Store(path) as store:
+        store.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        assert store.has([key(2)], MODEL.id) == {key(2)}
+
+
+HOLDER = """
+import sqlite3, sys
+writer = sqlite3.connect(sys.argv[1], isolation_level=None)
+writer.execute("BEGIN EXCLUSIVE")
+writer.execute("INSERT INTO state (key, value) VALUES ('half', '1')")
+print("holding", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def holding_process(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process in the midst of writing, which stays there until the `with` ends; nothing of it is kept."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "holding\n"
+        yield process
+        process.kill()
 
 
 def put_and_link(store: Store, content: int) -> None:

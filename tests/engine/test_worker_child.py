@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,6 +135,16 @@ class TestRealChild:
             real.listen(tmp_path / "missing.wav", wanted)
         assert real.listen(music, unwanted).key == content_key(music)
         assert pid(real) == child
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="the system knows no such limit")
+    def test_a_file_that_needs_too_much_memory_costs_itself(self, model: Path, music: Path, tmp_path: Path) -> None:
+        tone = np.sin(np.arange(12_000_000, dtype=np.float32) / 1000)
+        large = write_audio(tmp_path / "large.wav", tone, 3_000_000)
+        with Worker(model, memory=40_000_000) as worker:
+            with pytest.raises(AudioError, match=r"large\.wav: it needs more memory than a worker .* \(0\.04 GB\)"):
+                worker.listen(large, wanted)
+            assert worker.child is None
+            assert worker.listen(music, wanted).embedding is not None
 
     def test_a_path_that_is_no_text(self, real: Worker, music: Path, tmp_path: Path) -> None:
         odd = tmp_path / os.fsdecode(b"\xe9t\xe9\n.wav")

@@ -60,9 +60,18 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakePool]]:
     """No test of this folder starts a worker."""
     monkeypatch.setattr("resonance_engine.worker.WorkerPool", FakePool)
     monkeypatch.setattr("resonance_engine.worker.Worker", FakeWorker)
+    monkeypatch.setattr("beetsplug.resonance.models.Models.stamp", lambda models, name: FakePool.stamp(models, name))
     FakePool.reset()
     yield FakePool
     assert not FakePool.open, "a command or an import left workers running"
+
+
+@pytest.fixture(autouse=True)
+def spawned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands of the processes that would work in the background; no test of this folder starts one."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr("beetsplug.resonance.background.start.spawn", commands.append)
+    return commands
 
 
 @pytest.fixture(scope="session")

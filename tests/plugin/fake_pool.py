@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from beetsplug.resonance.models import Models
+
 MODALITIES = ("timbre", "rhythm")
 
 
@@ -46,6 +48,11 @@ class FakePool:
     def reset(cls) -> None:
         cls.embedded, cls.open, cls.starts, cls.defect, cls.surprise = [], set(), 0, None, None
         cls.model_id, cls.patience, cls.deaf, cls.tags = "fake", 0, "never", ()
+
+    @classmethod
+    def stamp(cls, models: Models, name: str) -> list[str]:
+        """Stands for that of a model's file, which is another one when the model is."""
+        return [str(models.path(name)), cls.model_id, *cls.tags]
 
     @property
     def trained(self) -> str:

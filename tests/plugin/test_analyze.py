@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from beets.exceptions import UserError
 
+from beetsplug.resonance.models import Models
 from beetsplug.resonance.sidecar import Sidecar
+from resonance_engine.errors import ModelError
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.shelf import Analysed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+STAMP = Models.stamp  # before it is replaced, as in all tests of this folder
 
 
 class TestAnalyze(Analysed):
@@ -38,7 +45,11 @@ class TestAnalyze(Analysed):
             assert sorted(store.tracks(sidecar.id)) == [1, 2, 3, 4]
 
     def test_analyze_has_nothing_to_do(self) -> None:
+        starts = FakePool.starts
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
+        assert self.beet("resonance", "analyze", "title:song 1") == ["nothing to do: the track is analysed"]
+        assert self.beet("resonance", "analyze", "--pretend") == ["would analyse 0 tracks and forget 0"]
+        assert FakePool.starts == starts, "the model was loaded"
         assert len(FakePool.embedded) == 5
 
     def test_analyze_hears_once_more_what_has_no_tags_yet(self) -> None:
@@ -101,6 +112,7 @@ class TestAnalyze(Analysed):
             f"resonance: no track has its file; is {self.lib_path} there? Nothing was forgotten."
         )
         lines = self.beet("resonance", "status")
+        assert lines[1:3] == ["analysed:       5", "not yet:        0"]
         assert "without a file: 5" in lines
         assert f"no file is there; is {self.lib_path} mounted?" in lines
         self.lib_path.with_name("elsewhere").rename(self.lib_path)
@@ -128,6 +140,22 @@ class TestAnalyze(Analysed):
             other = store.library("other.db")
             assert other != sidecar.id
             assert store.tracks(other) == {}
+
+
+def test_a_model_s_file_in_place_of_another_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"a model")
+    os.utime(file, (1, 1))
+    models = cast("Models", SimpleNamespace(path=lambda name: tmp_path / name))
+    before = STAMP(models, "model.onnx")
+    assert STAMP(models, "") == before
+    other = tmp_path / "other"
+    other.write_bytes(b"b model")
+    os.utime(other, (1, 1))
+    other.replace(file)
+    assert STAMP(models, "model.onnx") != before
+    with pytest.raises(ModelError, match="There is no model at"):
+        STAMP(models, "nowhere")
 
 
 def _unreadable(path: Path) -> bytes:

@@ -77,13 +77,17 @@ class TestArguments(Commands):
             ("playlist -o x.mp3 x", "playlist: -o names a file that ends in .m3u8 or .m3u, not 'x.mp3'"),
             (
                 "resonance",
-                "resonance: say analyze, status, check, train, model, apart or write, "
-                "for example `beet resonance status`",
+                "resonance: say analyze, pause, resume, stop, status, failures, check, prune, train, model, apart or "
+                "write, for example `beet resonance status`",
             ),
-            ("resonance analyse", "resonance: say analyze, status, check, train, model, apart or write, not 'analyse'"),
+            (
+                "resonance analyse",
+                "resonance: say analyze, pause, resume, stop, status, failures, check, prune, train, model, apart or "
+                "write, not 'analyse'",
+            ),
             ("resonance status x", "resonance: status is about the whole library and takes no query, not 'x'"),
             ("resonance check x y", "resonance: check is about the whole library and takes no query, not 'x y'"),
-            ("resonance check --pretend", "resonance: --pretend belongs to analyze and write, not to check"),
+            ("resonance check --pretend", "resonance: --pretend belongs to analyze, prune and write, not to check"),
             ("resonance analyze --and x", "resonance: --and belongs to apart, not to analyze"),
             ("resonance write --remove", "resonance: --remove belongs to apart, not to write"),
             ("resonance train --fields bpm", "resonance: --fields belongs to write, not to train"),

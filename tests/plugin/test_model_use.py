@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from beets.exceptions import UserError
 from beets.test.helper import ImportHelper
 
 from beetsplug.resonance.models import Models
+from beetsplug.resonance.search import Search
 from beetsplug.resonance.sidecar import Sidecar
 from resonance_engine.errors import ModelError
 from tests.audio_files import tune, write_audio
@@ -30,7 +32,10 @@ class TestUse(Shelf):
         before = self.beet("similar", "title:song 0")
         lines = self.beet("resonance", "model", "use", "own")
         assert lines[0].startswith("5 tracks analysed in ")
-        assert lines[1] == "own 1 is in use now"
+        assert lines[1:] == [
+            "own 1 is in use now",
+            "4 of 4 neighbours kept on average; `beet resonance model use default` goes back",
+        ]
         assert self.beet("similar", "title:song 0") != before
         assert self.uses() == {"default": "", "own": "in use"}
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
@@ -42,9 +47,24 @@ class TestUse(Shelf):
         assert self.beet("resonance", "model", "use", "default") == [
             "nothing to do: all 5 tracks are analysed",
             "fake 1 is in use now",
+            "4 of 4 neighbours kept on average; `beet resonance model use own` goes back",
         ]
         assert len(FakePool.embedded) == heard
         assert self.beet("similar", "title:song 0") == before
+
+    def test_a_model_that_is_removed_takes_its_index_files_with_it(self) -> None:
+        self.beet("resonance", "model", "use", "own")
+        folder = self.folder.parent
+        with closing(Sidecar(self.lib)) as sidecar:
+            assert sidecar.model is not None
+            Search(sidecar, sidecar.model).facet("rhythm")
+        own = {"resonance-own.index", "resonance-own-rhythm.index"}
+        assert own <= {path.name for path in folder.glob("*.index")}
+        self.beet("resonance", "model", "use", "default")
+        self.beet("similar", "title:song 0")
+        self.beet("resonance", "model", "remove", "own", "--yes")
+        assert list(folder.glob("resonance-own*.index")) == []
+        assert list(folder.glob("resonance-fake*.index")) != []
 
     def test_the_old_one_serves_until_then(self) -> None:
         before = self.beet("similar", "title:song 0")
@@ -56,7 +76,7 @@ class TestUse(Shelf):
         assert self.beet("resonance", "check") == ["no problems; 3 tracks to analyse with `beet resonance analyze`"]
         lines = self.beet("resonance", "analyze")
         assert lines[0].startswith("3 tracks analysed in ")
-        assert lines[1:] == ["own 1 is in use now"]
+        assert lines[1] == "own 1 is in use now"
         assert not any(line.startswith("preparing") for line in self.beet("resonance", "status"))
         assert self.beet("resonance", "check") == ["no problems"]
 
@@ -125,6 +145,22 @@ class TestUse(Shelf):
         assert self.beet("resonance", "analyze")[0].startswith("3 tracks analysed in ")
         assert (self.in_use(), self.embedded("own")) == ("own", 5)
 
+    def test_while_the_music_folder_is_away_nothing_is_forgotten(self) -> None:
+        """A file elsewhere is there, so that there is something to listen to."""
+        item = self.lib.items("title:song 0")[0]
+        elsewhere = self.temp_path / "elsewhere.flac"
+        item.filepath.rename(elsewhere)
+        item.path = bytes(elsewhere)
+        item.store()
+        self.beet("resonance", "analyze")
+        away = self.lib_path.rename(self.lib_path.with_name("away"))
+        said = self.beet("resonance", "model", "use", "own")[1]
+        assert said.startswith("own 1 is not taken into use: it has not heard 4 tracks; mount the disk")
+        assert (self.in_use(), self.embedded("fake")) == ("fake", 5)
+        away.rename(self.lib_path)
+        assert self.beet("resonance", "analyze")[1] == "own 1 is in use now"
+        assert self.embedded("own") == 5
+
     def test_removals_meanwhile(self) -> None:
         self.stopped_at(patience=2)
         self.run_command("remove", "-f", "title:song 0")
@@ -170,7 +206,7 @@ class TestUse(Shelf):
         shutil.rmtree(self.folder)
         assert len(self.beet("similar", "title:song 0")) == 4
         assert "The model own is not in" in self.refused("resonance", "analyze")
-        assert self.beet("resonance", "model", "use", "default")[-1] == "fake 1 is in use now"
+        assert self.beet("resonance", "model", "use", "default")[-2] == "fake 1 is in use now"
 
     def test_a_file_is_heard_by_the_model_that_serves(self) -> None:
         copy = shutil.copy(self.lib.items("title:song 2")[0].filepath, self.lib_path / "unknown.flac")
@@ -229,7 +265,7 @@ class TestImports(ImportHelper, Shelf):
         self.again(self.lib_path)
         assert (self.embedded("fake"), self.embedded("own")) == (5, 5)
         assert len(FakePool.embedded) == heard + 3
-        assert self.beet("resonance", "analyze")[-1] == "own 1 is in use now"
+        assert self.beet("resonance", "analyze")[-2] == "own 1 is in use now"
 
     @pytest.mark.parametrize("gone", ["own", "default"])
     def test_one_of_them_is_gone(

@@ -49,6 +49,15 @@ def test_one_track(
     assert made.gone == []
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_file_that_changed_and_failed_is_no_longer_what_it_was(changed: bool) -> None:
+    """An analysis that is stopped right after it noted the failure leaves the track linked."""
+    track = TrackRow(1, 2.5, 999 if changed else STATE[0], STATE[1], OTHER)
+    made = plan([ITEM], {1: track}, {SOUND}, {FAILED.path: FAILED}, lambda _: STATE)
+    assert made.failed == [FAILED]
+    assert made.outdated == ((1,) if changed else ())
+
+
 def test_what_left_the_library() -> None:
     tracks = {item_id: TrackRow(item_id, 2.5, *STATE, SOUND) for item_id in (7, 1, 3)}
     failures = {path: Failure(path, *STATE, "", 1, 0.0) for path in (b"/music/z.mp3", b"/music/a.mp3")}

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.exceptions import UserError
 
+from beetsplug.resonance.background.alone import alone
 from beetsplug.resonance.changes import file_state
 from beetsplug.resonance.commands.common import NO_TRACKS, duration, seconds_per_track, tracks
+from beetsplug.resonance.commands.switch import announce
 from beetsplug.resonance.sync import MASS_REMOVAL, forget, library_plan, music_folder
 from resonance_engine.errors import ModelError
 
@@ -45,8 +47,25 @@ def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretended: 
     if pretended:
         pretend(sidecar, query, threads)
         return
-    with sidecar.ingest(sidecar.models.wanted, threads) as ingest:
-        update(sidecar, ingest, query, threads, log)
+    with alone(sidecar, not query, log):
+        made = settled(sidecar, query)
+        if made is not None:
+            sidecar.store.set_state(LAST_RUN_KEY, time.time())
+            ui.print_(summary(made, Tally(), 0))
+            return
+        with sidecar.ingest(sidecar.models.wanted, threads) as ingest:
+            update(sidecar, ingest, query, threads, log)
+
+
+def settled(sidecar: Sidecar, query: list[str]) -> Plan | None:
+    """The plan for tracks about which nothing is to be done, if that can be told without loading the model."""
+    active = sidecar.model
+    known = sidecar.models.known_id(sidecar.models.wanted)
+    if active is None or known != active.id or (not query and sidecar.coverage().missing):
+        return None
+    made = library_plan(sidecar, active.id, query)
+    pending = made.jobs or made.gone or made.stale or made.outdated
+    return None if pending or made.missing == made.total else made
 
 
 def update(sidecar: Sidecar, wanted: Ingest, query: list[str], threads: int | None, log: BeetsLogger) -> None:
@@ -60,6 +79,8 @@ def update(sidecar: Sidecar, wanted: Ingest, query: list[str], threads: int | No
             "gone for good, run `beet resonance check --repair`.",
             tracks(len(made.gone)),
         )
+    if made.outdated:
+        sidecar.store.unlink(sidecar.id, made.outdated)
     tally = Tally()
     started = time.monotonic()
     try:
@@ -108,7 +129,8 @@ def take_into_use(sidecar: Sidecar, model: Model, missing: int) -> None:
     heard, found = store.has(keys, model.id), store.has(keys, active.id) if active else set()
     unheard = [item_id for item_id, track in known.items() if track.content_key not in heard]
     lost = [item_id for item_id in unheard if known[item_id].content_key in found]
-    if lost and (len(lost) > max(MASS_REMOVAL, len(known) / 100) or not heard):
+    many = len(lost) > max(MASS_REMOVAL, len(known) / 100) or not heard
+    if lost and (many or not music_folder(sidecar).is_dir()):
         where = "; mount the disk that they are on, or run `beet update` if they are gone for good" if missing else ""
         ui.print_(f"{model.name} {model.version} is not taken into use: it has not heard {tracks(len(lost))}{where}")
         return
@@ -118,6 +140,7 @@ def take_into_use(sidecar: Sidecar, model: Model, missing: int) -> None:
         store.activate(model.id)
     if active is not None:
         ui.print_(f"{model.name} {model.version} is in use now")
+        announce(sidecar, active, model)
 
 
 def listen(sidecar: Sidecar, ingest: Ingest, jobs: list[Job], tally: Tally, log: BeetsLogger) -> set[Job]:
@@ -165,9 +188,12 @@ def pretend(sidecar: Sidecar, query: list[str], threads: int | None) -> None:
     """Print what an analysis would do, and leave everything as it is."""
     from resonance_engine.worker import Worker
 
-    model = sidecar.models.path(sidecar.models.wanted)
-    with closing(Worker(model, sidecar.settings.timeout)) as worker:
-        made = library_plan(sidecar, worker.description().id, query)
+    wanted = sidecar.models.wanted
+    model_id = sidecar.models.known_id(wanted)
+    if model_id is None:
+        with closing(Worker(sidecar.models.path(wanted), sidecar.settings.timeout)) as worker:
+            model_id = worker.description().id
+    made = library_plan(sidecar, model_id, query)
     for job in made.jobs:
         ui.print_(str(job.path))
     seconds = len(made.jobs) * seconds_per_track(sidecar) / sidecar.settings.workers(threads)

@@ -2,52 +2,168 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
 
+from beetsplug.resonance.background.start import verify_idle
 from beetsplug.resonance.commands.common import tracks
+from beetsplug.resonance.sidecar import Sidecar
 from beetsplug.resonance.sync import Plan, library_plan
+from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
-    from beetsplug.resonance.sidecar import Sidecar
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from resonance_engine.store import Model
+
+NOTHING_YET = "nothing is analysed yet, so there is nothing to check"
+
+
+@dataclass
+class Found:
+    """What is wrong with the data that the models made, and with the index files; and what is to be analysed."""
+
+    plan: Plan
+    models: list[Model]
+    problems: list[str] = field(default_factory=list)
+    indexes: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def sentences(self) -> list[str]:
+        left = f"{tracks(len(self.plan.gone))} in the data, no longer in the library."
+        failed = f"{len(self.plan.stale):,} noted failures of files that are no longer in the library."
+        return [
+            *dict.fromkeys(self.problems),  # damage of the file itself comes up with each model
+            *([left] if self.plan.gone else []),
+            *([failed] if self.plan.stale else []),
+            *self.indexes.values(),
+        ]
 
 
 def check(sidecar: Sidecar, repair: bool) -> None:
     """Print what is wrong with the collected data; raises UserError when something is, and is not mended."""
-    model, wanted = sidecar.model, sidecar.models.preparing
-    if model is None:
-        ui.print_("nothing is analysed yet, so there is nothing to check")
-        return
-    model_ids = [model.id, *([wanted.id] if wanted else [])]
-    made = library_plan(sidecar, model_ids[-1])
-    problems = [line for each in model_ids for line in sidecar.store.check(each, partial=wanted is not None)]
-    problems = list(dict.fromkeys(problems))  # damage of the file itself comes up twice
-    if made.gone:
-        problems.append(f"{tracks(len(made.gone))} in the data, no longer in the library.")
+    from resonance_engine.store.damage import is_damage
+
+    try:
+        found = examined(sidecar)
+        if found is None:
+            ui.print_(NOTHING_YET)
+            return
+        report(sidecar, found, repair)
+    except StoreError as error:
+        if not is_damage(error):
+            raise
+        if not repair:
+            raise UserError(
+                f"resonance: {error} `beet resonance check --repair` keeps it under another name and saves what "
+                "can be read of it."
+            ) from error
+        ui.print_(str(error))
+        save(sidecar)
+
+
+def report(sidecar: Sidecar, found: Found, repair: bool) -> None:
+    """Print the problems, and mend them where that is wanted."""
+    problems = found.sentences
     for problem in problems:
         ui.print_(problem)
     if problems and repair:
-        mend(sidecar, model_ids, made)
+        mend(sidecar, found)
     elif problems:
-        found = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise UserError(f"resonance: {found} found; run `beet resonance check --repair`")
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise UserError(f"resonance: {count} found; run `beet resonance check --repair`")
     else:
-        waiting = f"; {tracks(len(made.jobs))} to analyse with `beet resonance analyze`" if made.jobs else ""
-        ui.print_(f"no problems{waiting}")
+        jobs, missing = found.plan.jobs, found.plan.missing
+        waiting = f"; {tracks(len(jobs))} to analyse with `beet resonance analyze`" if jobs else ""
+        away = f"; {tracks(missing)} without a file" if missing else ""
+        ui.print_(f"no problems{waiting}{away}")
 
 
-def mend(sidecar: Sidecar, model_ids: list[str], made: Plan) -> None:
+def examined(sidecar: Sidecar) -> Found | None:
+    """What is wrong with the data of the model in use and of one on its way; None before anything was analysed."""
+    active, wanted = sidecar.model, sidecar.models.preparing
+    if active is None:
+        return None
+    models, store = [active, *([wanted] if wanted else [])], sidecar.store
+    found = Found(library_plan(sidecar, models[-1].id), models)
+    for model in models:
+        found.problems += store.check(model.id, partial=wanted is not None)
+        found.problems += [
+            f"Of recording {key.hex()}, {parts} by the model {model.name} lacks."
+            for key, parts in store.lacking(model.id).items()
+        ]
+        found.indexes |= dict(bad_indexes(sidecar, model))
+    return found
+
+
+def bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str]]:
+    """The index files of a model's embeddings and facets that do not say what the database says."""
+    from resonance_engine.index import index_path
+    from resonance_engine.index_check import index_problem
+    from resonance_engine.store.damage import is_damage
+
+    folder = sidecar.path.parent
+    for kind in model.widths():
+        try:
+            problem = index_problem(sidecar.store, model.id, folder, kind)
+        except StoreError as error:
+            if is_damage(error):
+                raise
+            continue  # vectors of another width, which were told of above
+        if problem:
+            yield index_path(folder, model.id, kind), problem
+
+
+def mend(sidecar: Sidecar, found: Found) -> None:
     """Repair what the models made; the last one is that which the library shall be analysed with."""
-    done = [line for model_id in model_ids for line in sidecar.store.repair(model_id)]
-    if made.gone:
-        with sidecar.store.write():
-            sidecar.store.unlink(sidecar.id, made.gone)
-            sidecar.store.clear_failure(sidecar.id, *made.stale)
-        done.append(f"{tracks(len(made.gone))} forgotten that left the library.")
+    done, store = [], sidecar.store
+    for model in found.models:
+        done += store.repair(model.id)
+        if count := store.drop_incomplete(model.id):
+            done.append(f"{count:,} incomplete recordings by the model {model.name} were dropped; analyse them again.")
+    if found.plan.gone or found.plan.stale:
+        with store.write():
+            store.unlink(sidecar.id, found.plan.gone)
+            store.clear_failure(sidecar.id, *found.plan.stale)
+    if found.plan.gone:
+        done.append(f"{tracks(len(found.plan.gone))} forgotten that left the library.")
+    if found.plan.stale:
+        done.append(f"{len(found.plan.stale):,} failures forgotten of files that left the library.")
+    for path in found.indexes:
+        path.unlink(missing_ok=True)
+        done.append(f"The index {printable(path)} was removed; the next search makes it again.")
     for line in done:
         ui.print_(line)
-    left = library_plan(sidecar, model_ids[-1]).jobs
+    to_analyse(sidecar, found.models[-1].id)
+
+
+def save(sidecar: Sidecar) -> None:
+    """Put what can be read of a damaged database into a new one."""
+    from resonance_engine.store.salvage import salvage
+
+    verify_idle(sidecar)
+    sidecar.close()
+    saved = salvage(sidecar.path)
+    ui.print_(f"It was kept as {printable(saved.kept)}.")
+    ui.print_(f"{saved.recordings:,} recordings and {tracks(saved.tracks)} were saved.")
+    fresh = Sidecar(sidecar.library, sidecar.settings)
+    try:
+        found = examined(fresh)
+        if found is None:
+            ui.print_("Run `beet resonance analyze` for the whole library.")
+        elif found.sentences:
+            mend(fresh, found)
+        else:
+            to_analyse(fresh, found.models[-1].id)
+    finally:
+        fresh.close()
+
+
+def to_analyse(sidecar: Sidecar, model_id: str) -> None:
+    left = library_plan(sidecar, model_id).jobs
     if left:
         ui.print_(f"Run `beet resonance analyze` for {tracks(len(left))}.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import ui
 from beets.exceptions import UserError
 
+from beetsplug.resonance.background.alone import alone
 from beetsplug.resonance.commands.analyze import update
 from beetsplug.resonance.commands.common import confirmed, tracks
 from beetsplug.resonance.commands.status import size
@@ -102,7 +103,8 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
     models.verify_free()
     if name not in models.names():
         raise UserError(f"resonance: there is no model {name!r}; choose one of {', '.join(models.names())}")
-    with sidecar.ingest(name, threads) as ingest:  # a model that does not load is not chosen
+    # A model that does not load is not chosen.
+    with alone(sidecar, True, log), sidecar.ingest(name, threads) as ingest:
         models.choose(name)
         active = sidecar.model
         if active is not None and active.id != ingest.model.id:
@@ -118,18 +120,19 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
 
 
 def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:
-    """Delete a trained model: its files, its vectors and its index."""
+    """Delete a trained model: its files, its vectors and its indexes."""
     models = sidecar.models
     model_id = removable(sidecar, name)
-    stored = model_id is not None and any(model.id == model_id for model in sidecar.store.models())
-    count = sidecar.store.counts(sidecar.id, model_id).embedded if stored and model_id else 0
+    stored = next((model for model in sidecar.store.models() if model.id == model_id), None) if model_id else None
+    count = sidecar.store.counts(sidecar.id, stored.id).embedded if stored else 0
     if not sure and not confirmed(f"Remove the model {name} and its vectors of {tracks(count)}?"):
         return
-    if stored and model_id:
+    if stored:
         from resonance_engine.index import index_path
 
-        sidecar.store.forget_model(model_id)
-        index_path(sidecar.path.parent, model_id).unlink(missing_ok=True)
+        sidecar.store.forget_model(stored.id)
+        for kind in stored.widths():
+            index_path(sidecar.path.parent, stored.id, kind).unlink(missing_ok=True)
     if name in models.names() and not remove_folder(models.folder / name):
         ui.print_(f"{models.folder / name} stays, for there is more in it than a model")
     models.forget(name)

@@ -166,12 +166,13 @@ def make(sidecar: Sidecar, programme: Programme, opts: PlaylistOptions, log: Bee
     """Make the list and put it where it is wanted."""
     from beetsplug.resonance.composing import Composer
     from beetsplug.resonance.printing import described
-    from beetsplug.resonance.search import Search
+    from beetsplug.resonance.search import searching
     from resonance_engine.errors import printable
 
     model = sidecar.model
     assert model is not None, "something is embedded, so there is a model"
-    composed = Composer(Search(sidecar, model), programme).composed()
+    with searching(sidecar, model) as search:
+        composed = Composer(search, programme).composed()
     for note in composed.notes:
         log.info("{}", note)
     if not composed.items:
@@ -217,16 +218,17 @@ def write(items: Sequence[Item], path: Path, recipe: str, absolute: bool, log: B
 def refresh(sidecar: Sidecar, paths: Sequence[Path], pretend: bool, log: BeetsLogger) -> None:
     """Make the lists in files again and print what became of each; one that cannot be made does not stop the others."""
     from beetsplug.resonance.refreshing import refreshed
-    from beetsplug.resonance.search import Search
+    from beetsplug.resonance.search import searching
     from resonance_engine.errors import ResonanceError
 
     model = sidecar.model
     assert model is not None, "something is embedded, so there is a model"
-    search = Search(sidecar, model)
     failed = 0
     for path in paths:
         try:
-            renew(refreshed(search, path), pretend, log)
+            with searching(sidecar, model) as search:
+                found = refreshed(search, path)
+            renew(found, pretend, log)
         except (UserError, ResonanceError) as error:
             if len(paths) == 1:
                 raise

@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 # Verbs, and the options that belong to each.
 OPTIONS = {
-    "analyze": ("threads", "pretend"),
+    "analyze": ("threads", "pretend", "background"),
+    "pause": (),
+    "resume": (),
+    "stop": (),
     "status": (),
+    "failures": ("retry", "threads"),
     "check": ("repair",),
+    "prune": ("pretend",),
     "train": ("minutes", "name", "threads", "yes"),
     "model list": (),
     "model use": ("threads",),
@@ -31,6 +36,7 @@ OPTIONS = {
     "write": ("fields", "pretend", "overwrite", "yes"),
 }
 NAMES = tuple(dict.fromkeys(name for names in OPTIONS.values() for name in names))
+WHOLE = ("pause", "resume", "stop", "status", "check", "prune")  # verbs that are about the whole library
 SPELT = {"other": "and"}  # an option whose name Python keeps for itself
 VERBS = tuple(dict.fromkeys(verb.split()[0] for verb in OPTIONS))
 MODEL_VERBS = tuple(verb.split()[1] for verb in OPTIONS if verb.startswith("model "))
@@ -40,6 +46,8 @@ MINUTES, FEWEST_MINUTES, MOST_MINUTES = 30.0, 1, 1440
 class ResonanceOptions(Protocol):
     threads: int | None
     pretend: bool
+    background: bool
+    retry: bool
     repair: bool
     minutes: float | None
     name: str | None
@@ -53,17 +61,24 @@ class ResonanceOptions(Protocol):
 def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand:
     made = ui.Subcommand("resonance", help="analyse the library's sound, or say how far that is")
     made.parser.usage = (
-        "%prog analyze [QUERY] [--threads N] [--pretend]"
+        "%prog analyze [QUERY] [--threads N] [--pretend | --background]"
+        "\n       beet resonance pause | resume | stop"
         "\n       beet resonance status"
+        "\n       beet resonance failures [QUERY] [--retry]"
         "\n       beet resonance check [--repair]"
+        "\n       beet resonance prune [--pretend]"
         "\n       beet resonance train [QUERY] [--minutes M] [--name NAME] [--yes]"
         "\n       beet resonance model list | use NAME | remove NAME [--yes]"
         "\n       beet resonance apart [QUERY --and QUERY | --remove QUERY [--and QUERY]]"
         "\n       beet resonance write [QUERY] --fields NAME,... [--overwrite] [--pretend] [--yes]"
         "\n\nanalyze  listen to every track that is new or has changed; can be stopped and run again"
         "\n         with a QUERY, to the tracks that match, those that failed before too"
+        "\n         --background does it in a process that goes on when the terminal is closed"
+        "\npause    let the background rest, also after new imports, until `resume`; `stop` ends it"
         "\nstatus   how many tracks are analysed, with which model, and what failed"
+        "\nfailures the files that could not be analysed, and why; --retry listens to them again"
         "\ncheck    look for damage in the collected data; --repair mends what it finds"
+        "\nprune    drop what was heard of tracks that are in no library any more, and files left over"
         "\ntrain    fine-tune the shipped model on your music, and say whether that made it better;"
         "\n         with a QUERY, on the tracks that match"
         "\nmodel    list the models; use another one once it has listened to the library, or"
@@ -79,8 +94,10 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
         "\nExample: beet resonance write --fields res_bpm,res_key added:2026-01.."
     )
     add = made.parser.add_option
-    add("--threads", type="int", metavar="N", help="analyze, train, model use: listen to N files side by side")
-    add("--pretend", action="store_true", default=False, help="analyze, write: only say what would be done")
+    add("--threads", type="int", metavar="N", help="analyze, failures, train, model use: listen to N files at once")
+    add("--pretend", action="store_true", default=False, help="analyze, prune, write: only say what would be done")
+    add("--background", action="store_true", default=False, help="analyze: in a process of its own")
+    add("--retry", action="store_true", default=False, help="failures: listen to them again")
     add("--repair", action="store_true", default=False, help="check: mend what it finds")
     add("--minutes", type="float", metavar="M", help=f"train: how long it may take ({MINUTES:g})")
     add("--name", metavar="NAME", help="train: what the new model is called (own, own-2 ...)")
@@ -101,27 +118,42 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
 
 
 def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, log: BeetsLogger) -> None:
-    from beetsplug.resonance.commands import analyze, apart, check, models, status, train, write
+    from beetsplug.resonance.commands import (
+        analyze,
+        apart,
+        background,
+        check,
+        failures,
+        models,
+        prune,
+        status,
+        train,
+        write,
+    )
 
-    if verb == "analyze":
-        analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log)
-    elif verb == "status":
-        status.status(sidecar)
-    elif verb == "check":
-        check.check(sidecar, opts.repair)
-    elif verb == "train":
-        train.train(sidecar, rest, train.Wish(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes), log)
-    elif verb == "model list":
-        models.list_models(sidecar)
-    elif verb == "model use":
-        models.use_model(sidecar, rest[0], opts.threads, log)
-    elif verb == "model remove":
-        models.remove_model(sidecar, rest[0], opts.yes)
-    elif verb == "apart":
-        apart.apart(sidecar, rest, opts.other or [], opts.remove, log)
-    else:
+    def written() -> None:
         asked = write.Wish(write.fields(opts.fields), opts.pretend, opts.overwrite, opts.yes)
         write.write(sidecar, rest, asked, log)
+
+    wish = train.Wish(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes)
+    acts: dict[str, Callable[[], None]] = {
+        "analyze": lambda: analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log),
+        "analyze --background": lambda: background.start(sidecar),
+        "pause": lambda: background.pause(sidecar),
+        "resume": lambda: background.resume(sidecar),
+        "stop": lambda: background.stop(sidecar),
+        "status": lambda: status.status(sidecar),
+        "failures": lambda: failures.failures(sidecar, rest, opts.retry, opts.threads, log),
+        "check": lambda: check.check(sidecar, opts.repair),
+        "prune": lambda: prune.prune(sidecar, opts.pretend),
+        "train": lambda: train.train(sidecar, rest, wish, log),
+        "model list": lambda: models.list_models(sidecar),
+        "model use": lambda: models.use_model(sidecar, rest[0], opts.threads, log),
+        "model remove": lambda: models.remove_model(sidecar, rest[0], opts.yes),
+        "apart": lambda: apart.apart(sidecar, rest, opts.other or [], opts.remove, log),
+        "write": written,
+    }
+    acts[f"{verb} --background" if opts.background else verb]()
 
 
 def verified(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]:
@@ -134,7 +166,8 @@ def verified(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]:
         if getattr(opts, name) and name not in OPTIONS[verb]:
             owners = listed([owner for owner, names in OPTIONS.items() if name in names], "and")
             raise UserError(f"resonance: --{SPELT.get(name, name)} belongs to {owners}, not to {verb}")
-    if rest and verb in ("status", "check"):
+    verify_background(opts, rest)
+    if rest and verb in WHOLE:
         raise UserError(f"resonance: {verb} is about the whole library and takes no query, not {' '.join(rest)!r}")
     if opts.threads is not None and not 1 <= opts.threads <= 64:
         raise UserError(f"resonance: --threads must be 1 to 64, not {opts.threads}")
@@ -143,6 +176,16 @@ def verified(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]:
             f"resonance: --minutes must be {FEWEST_MINUTES} to {MOST_MINUTES:,} (a day), not {opts.minutes:g}"
         )
     return verb, rest
+
+
+def verify_background(opts: ResonanceOptions, query: list[str]) -> None:
+    """Raise UserError where --background comes with what is for the foreground."""
+    if opts.background:
+        for given, name in ((opts.pretend, "--pretend"), (opts.threads, "--threads"), (query, "a query")):
+            if given:
+                raise UserError(
+                    f"resonance: --background analyses all that is new, as the configuration says, without {name}"
+                )
 
 
 def model_verb(words: list[str]) -> tuple[str, list[str]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.finding import Found
+    from beetsplug.resonance.search import Search
     from beetsplug.resonance.settings import Settings
     from beetsplug.resonance.sidecar import Sidecar
     from beetsplug.resonance.wish import Wish
@@ -89,12 +90,17 @@ def verified(opts: SimilarOptions, wish: Wish) -> None:
 
 
 def run(sidecar: Sidecar, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -> None:
-    from beetsplug.resonance import printing
-    from beetsplug.resonance.search import Search
+    from beetsplug.resonance.search import searching
 
     model = sidecar.model
     assert model is not None, "something is embedded, so there is a model"
-    search = Search(sidecar, model)
+    with searching(sidecar, model) as search:
+        listed(search, opts, wish, log)
+
+
+def listed(search: Search, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -> None:
+    from beetsplug.resonance import printing
+
     if opts.album or opts.artists:
         from beetsplug.resonance.commands.sets import similar_albums, similar_artists
 
@@ -108,7 +114,7 @@ def run(sidecar: Sidecar, opts: SimilarOptions, wish: Wish, log: BeetsLogger) ->
 
     found = Finder(search, "similar").find(wish)
     if not found.hits:
-        raise UserError(f"similar: {nothing(sidecar, wish, found)}")
+        raise UserError(f"similar: {nothing(search.sidecar, wish, found)}")
     for note in found.notes:
         log.info("{}", note)
     reasons = explained(search, found) if opts.explain else {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from beets import ui
 
 from beetsplug.resonance.commands.analyze import LAST_RUN_KEY
+from beetsplug.resonance.commands.background import state
 from beetsplug.resonance.commands.common import duration, remaining, seconds_per_track, tracks
 from beetsplug.resonance.sync import Plan, library_plan, music_folder
 from resonance_engine.errors import ModelError, printable
@@ -24,16 +25,18 @@ def status(sidecar: Sidecar) -> None:
         table([("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.path} (not made yet)")])
         ui.print_(remaining(sidecar, total, 0, total) if total else "import some music with `beet import PATH`")
         return
-    model, store = sidecar.model, sidecar.store
+    model, store = sidecar.model, sidecar.reader
     made = library_plan(sidecar, model.id if model else "")
     untold = untagged(sidecar, model.id, made) if model else 0
-    analysed, waiting = made.analysed + untold, len(made.jobs) - untold
+    analysed, waiting = made.analysed + made.away + untold, len(made.jobs) - untold
     lines = [("tracks", f"{made.total:,}"), ("analysed", f"{analysed:,}"), ("not yet", f"{waiting:,}")]
     lines += [("without tags", without_tags(sidecar, untold))] if untold else []
     lines += [("failed", f"{len(made.failed):,}")]
     lines += [("without a file", f"{made.missing:,}")] if made.missing else []
     lines += [("model", f"{model.name} {model.version} ({model.id})" if model else "none used yet")]
     lines += [("preparing", being_prepared(sidecar))] if being_prepared(sidecar) else []
+    background = state(sidecar)
+    lines += [("background", background)] if background else []
     lines += [("database", f"{sidecar.path} ({size(sidecar.path.stat().st_size)})")]
     last, speed = store.state(LAST_RUN_KEY), store.state(SPEED_KEY)
     lines += [("last analysis", f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}")] if last else []
@@ -49,7 +52,7 @@ def status(sidecar: Sidecar) -> None:
 
 def untagged(sidecar: Sidecar, model_id: str, made: Plan) -> int:
     """How many tracks are to be listened to again for their tags alone."""
-    store = sidecar.store
+    store = sidecar.reader
     if not store.without_tags(model_id):
         return 0
     known = store.tracks(sidecar.id)
@@ -68,7 +71,7 @@ def being_prepared(sidecar: Sidecar) -> str:
     model, models = sidecar.models.preparing, sidecar.models
     if model is None:
         return ""
-    heard = sidecar.store.counts(sidecar.id, model.id).embedded
+    heard = sidecar.reader.counts(sidecar.id, model.id).embedded
     try:
         models.path(models.wanted)
     except ModelError as error:

@@ -69,6 +69,12 @@ class TrackReading(Reading):
             rows = view.driver.execute(f"SELECT item_id, vector.id {EMBEDDED}", (model_id, library)).fetchall()
         return dict(rows if chosen is None else (row for row in rows if row[0] in chosen))
 
+    def linked_embeddings(self, library: int, model_id: str) -> dict[bytes, int]:
+        """The ids of the embeddings of a library's recordings, by content key; recordings without one are left out."""
+        with self._view() as view:
+            rows = view.driver.execute(f"SELECT vector.content_key, vector.id {EMBEDDED}", (model_id, library))
+            return dict(rows.fetchall())
+
     def counts(self, library: int, model_id: str) -> Counts:
         """How many tracks of a library are linked, how many of them embedded, how many files failed."""
         with self._view() as view:

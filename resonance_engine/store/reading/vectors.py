@@ -36,6 +36,12 @@ FACET_COUNT = (
     f"WHERE embedding.model_id = ? AND embedding.kind = '{EMBEDDING}' AND embedding.content_key >= x''"
 )
 
+LINKED_COUNT = "SELECT count(DISTINCT content_key) FROM track WHERE library_id = ?"
+STRANGERS = (
+    "SELECT id FROM vector WHERE model_id = ? AND kind = ? "
+    "AND NOT EXISTS (SELECT 1 FROM track WHERE track.content_key = vector.content_key AND library_id = ?)"
+)
+
 
 class VectorReading(Reading):
     """Verbs that read the vectors of recordings, by content key and model."""
@@ -80,6 +86,15 @@ class VectorReading(Reading):
             if kind == EMBEDDING:
                 return _count(view, model_id, kind)
             return int(view.driver.execute(FACET_COUNT, (kind, model_id)).fetchone()[0])
+
+    def strangers(self, library: int, model_id: str) -> list[int]:
+        """The ids of embeddings that are of no track of a library: orphans, and those of other libraries alone."""
+        with self._view() as view:
+            [known] = view.driver.execute(LINKED_COUNT, (library,)).fetchone()
+            # To compare keys takes ten times as long as to count them.
+            if known == _count(view, model_id, EMBEDDING):
+                return []
+            return [id_ for (id_,) in view.driver.execute(STRANGERS, (model_id, EMBEDDING, library))]
 
     def matrix(self, model_id: str, kind: str = EMBEDDING) -> tuple[Ids, Matrix]:
         """All vectors of a kind: ids in ascending order, shape (n,), and vectors, shape (n, width).

@@ -137,7 +137,7 @@ def precompute(
     extractors = [Extractor(spec, audio, timeout) for _ in range(processes)]
     with Pool(extractors) as pool:
         try:
-            for path, result in pool.each(paths, recorder.record, AHEAD):
+            for path, result in filter(None, pool.each(paths, recorder.record, AHEAD, in_order=True)):
                 if isinstance(result, AudioError):
                     yield Precomputed(path, b"", result)
                 else:

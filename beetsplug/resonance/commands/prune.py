@@ -1,0 +1,93 @@
+"""beet resonance prune: drop what no library needs any more."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from beets import ui
+from beets.exceptions import UserError
+
+from beetsplug.resonance.commands.common import tracks
+from beetsplug.resonance.commands.status import size
+from beetsplug.resonance.sync import forget, forgettable, library_plan, music_folder
+from resonance_engine.errors import printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.sync import Plan
+    from resonance_engine.store import Model
+
+INDEX_SUFFIX = ".index"
+DAY = 24 * 3600.0
+# What `resonance_engine.atomic` and copies of the database leave behind when they are killed.
+LEFT_OVER = re.compile(r"\.resonance.*\.[0-9a-f]{16}|resonance\.db.*\.part(-wal|-shm|-journal)?")
+
+
+def prune(sidecar: Sidecar, pretended: bool) -> None:
+    """Drop recordings that are in no library any more, and files that nothing reads; print how much that was."""
+    if not sidecar.exists:
+        ui.print_("nothing is analysed yet, so there is nothing to prune")
+        return
+    store, model, folder = sidecar.store, sidecar.model, sidecar.path.parent
+    made = library_plan(sidecar, model.id if model else "")
+    verify_believable(sidecar, made)
+    files = [*needless_indexes(folder, store.models()), *left_over(folder)]
+    indexes = sum(path.suffix == INDEX_SUFFIX for path in files)
+    if pretended:
+        recordings = store.would_prune(sidecar.id, made.gone)
+        ui.print_(f"would drop {said(recordings, indexes, len(files) - indexes)}")
+        return
+    forget(sidecar, made)
+    recordings = store.prune()
+    freed = sum(path.stat().st_size for path in files)
+    for path in files:
+        path.unlink(missing_ok=True)
+    store.drop_tombstones()
+    freed += store.compact()
+    ui.print_(f"dropped {said(recordings, indexes, len(files) - indexes)}; {size(freed)} freed")
+
+
+def verify_believable(sidecar: Sidecar, made: Plan) -> None:
+    """Raise UserError where the music seems to be away rather than removed."""
+    if forgettable(sidecar, made):
+        return
+    music = music_folder(sidecar)
+    if not music.is_dir() or (made.total and made.missing == made.total):
+        raise UserError(f"resonance: the music is not there; is {printable(music)} mounted? Nothing was dropped.")
+    raise UserError(
+        f"resonance: {tracks(len(made.gone))} that were analysed are no longer in the library, too many to believe; "
+        "nothing was dropped. If they are gone for good, run `beet resonance check --repair` first."
+    )
+
+
+def needless_indexes(folder: Path, models: list[Model]) -> list[Path]:
+    """Index files of models and facets that the store does not know."""
+    from resonance_engine.index import MAGIC_WORDS, index_path
+
+    needed = {index_path(folder, model.id, kind) for model in models for kind in model.widths()}
+    found = []
+    for path in sorted(folder.glob(f"resonance-*{INDEX_SUFFIX}")):
+        if path not in needed and path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                if file.read(len(MAGIC_WORDS)) == MAGIC_WORDS:  # what others named so is not ours
+                    found.append(path)
+    return found
+
+
+def left_over(folder: Path) -> list[Path]:
+    """Files that a killed command did not finish, a day ago or earlier."""
+    old = time.time() - DAY
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if LEFT_OVER.fullmatch(path.name) and path.is_file() and not path.is_symlink() and path.stat().st_mtime < old
+    ]
+
+
+def said(recordings: int, indexes: int, files: int) -> str:
+    parts = [(recordings, "recording"), (indexes, "index file"), (files, "left-over file")]
+    return ", ".join(f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in parts)

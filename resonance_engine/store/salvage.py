@@ -1,0 +1,203 @@
+"""A damaged sidecar file kept under another name, and a new one in its place with all that can be read of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections import defaultdict
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resonance_engine.errors import StoreError, printable
+from resonance_engine.store.pages import open_pages
+from resonance_engine.store.records import EMBEDDING
+from resonance_engine.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from resonance_engine.store.pages import Row
+
+KEY_BYTES = 16
+ROWS_AT_A_TIME = 5_000
+NUMBER = (int, float)
+NOTHING = type(None)
+
+# The types of the values in a row tell the tables apart; a table's own number stands for its first column.
+SHAPES: dict[str, tuple[type | tuple[type, ...], ...]] = {
+    "library": (NOTHING, str, str),
+    "model": (str, str, str, int, str, int, str),
+    "track": (int, int, NUMBER, int, int, bytes),
+    "vector": (NOTHING, bytes, str, str, int, (NOTHING, int, float), bytes),
+    "window": (bytes, str, int, NUMBER, bytes),
+    "tag": (bytes, str, bytes),
+    "analysis": (bytes, str, str),
+    "failure": (int, bytes, int, int, str, int, NUMBER),
+    "state": (str, str),
+}
+KEY_COLUMNS = {"track": 5, "vector": 1, "window": 0, "tag": 0, "analysis": 0}
+REFERENCES = [(table, "model_id", "model") for table in ("vector", "window", "tag")]
+REFERENCES += [(table, "library_id", "library") for table in ("track", "failure")]
+JSON_COLUMNS = {"model": (4, 6), "analysis": (2,), "state": (1,)}
+
+
+@dataclass(frozen=True)
+class Salvaged:
+    """What came of it: the damaged file's new name, and how many recordings and tracks the new one holds."""
+
+    kept: Path
+    recordings: int
+    tracks: int
+
+
+def salvage(path: Path) -> Salvaged:
+    """Put a new sidecar file in the place of a damaged one, which is kept; raises StoreError where that is impossible.
+
+    Rows are taken from every page that can be read, and kept where they pass the check: what is dropped, the models can
+    make again. Nothing is overwritten, and the new file appears in one step. No other program may use the file.
+    """
+    path = path.resolve()  # where SQLite keeps the log of a file that is reached by a link
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        kept = _set_aside(path)
+        partial.unlink(missing_ok=True)
+        with closing(Store(partial)) as store:
+            store.models()  # makes the file
+            _fill(path, partial)
+            for model in store.models():
+                store.repair(model.id)
+                store.drop_incomplete(model.id)
+            active = store.active_model()
+            recordings = store.vector_count(active.id) if active else 0
+            with store.read():
+                tracks = sum(len(store.tracks(library)) for library in _libraries(partial))
+        _swap(path, partial)
+    except (OSError, sqlite3.Error) as error:
+        for suffix in ("", "-wal", "-shm"):  # they may be what fills the disk
+            _beside(partial, suffix).unlink(missing_ok=True)
+        raise StoreError(f"{printable(path)} is damaged, and nothing could be saved from it: {error}.") from error
+    return Salvaged(kept, recordings, tracks)
+
+
+def _set_aside(path: Path) -> Path:
+    """Give the damaged file a second name, and its log a copy under that name."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    try:
+        os.link(path, kept)
+    except OSError:  # a file system without links
+        shutil.copy2(path, kept)
+    log = _beside(path, "-wal")
+    if log.exists():
+        shutil.copy2(log, _beside(kept, "-wal"))
+    return kept
+
+
+def _swap(path: Path, partial: Path) -> None:
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    # The log of the one file must never meet the other: SQLite would write its pages into it.
+    for suffix in ("-wal", "-shm"):
+        _beside(path, suffix).unlink(missing_ok=True)
+    partial.replace(path)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _fill(path: Path, partial: Path) -> None:
+    """Copy the rows of a damaged file into a new one."""
+    with (
+        path.open("rb") as file,
+        closing(sqlite3.connect(partial, isolation_level=None)) as connection,
+    ):
+        connection.execute("BEGIN IMMEDIATE")
+        # References are checked at the end: rows come in the order of their pages.
+        waiting: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+        for row in open_pages(file, path).rows():
+            found = recognised(row)
+            if found is not None:
+                table, values = found
+                waiting[table].append(values)
+                if len(waiting[table]) >= ROWS_AT_A_TIME:
+                    _insert(connection, table, waiting.pop(table))
+        for table, rows in waiting.items():
+            _insert(connection, table, rows)
+        _infer_models(connection)
+        for table, column, parent in REFERENCES:
+            connection.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT id FROM {parent})")  # noqa: S608 - names of ours
+        _remember_generation(connection)
+        connection.execute("COMMIT")
+
+
+def recognised(row: Row) -> tuple[str, tuple[object, ...]] | None:
+    """The table that a row is of and its values there; None for one that is none of ours or can't be right."""
+    number, values = row
+    if len(values) == len(SHAPES["model"]) - 1 and isinstance(values[0], str):
+        values = (*values, "[]")  # written before models had tags
+    table = next((name for name, shape in SHAPES.items() if _fits(values, shape)), None)
+    if table is None:
+        return None
+    column = KEY_COLUMNS.get(table)
+    key = values[column] if column is not None else None
+    if isinstance(key, bytes) and len(key) != KEY_BYTES:
+        return None
+    if not all(_is_json(values[place]) for place in JSON_COLUMNS.get(table, ())):
+        return None
+    return table, ((number, *values[1:]) if values[0] is None else values)
+
+
+def _fits(values: Sequence[object], shape: Sequence[type | tuple[type, ...]]) -> bool:
+    return len(values) == len(shape) and all(map(isinstance, values, shape))
+
+
+def _is_json(text: object) -> bool:
+    try:
+        json.loads(str(text))
+    except ValueError:
+        return False
+    return True
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    marks = ", ".join("?" * len(SHAPES[table]))
+    # Where a page is there twice, as it was and as it is, no one can tell which row came later: both were right once.
+    connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608 - names of ours
+
+
+def _infer_models(connection: sqlite3.Connection) -> None:
+    """Make rows for models whose rows are lost from their vectors; take one into use where none is."""
+    statement = (
+        "SELECT model_id, kind, length(data) / 2, count(*) AS times FROM vector "
+        "WHERE model_id NOT IN (SELECT id FROM model) GROUP BY 1, 2, 3 ORDER BY times"
+    )
+    widths: dict[str, dict[str, int]] = defaultdict(dict)
+    for model, kind, width, _ in connection.execute(statement).fetchall():
+        widths[model][kind] = width  # the last one, which is there most often
+    for model, kinds in widths.items():
+        if EMBEDDING in kinds:
+            dimensions = kinds.pop(EMBEDDING)
+            values = (model, model, "?", dimensions, json.dumps(kinds), False, "[]")
+            connection.execute("INSERT INTO model VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+    connection.execute(
+        "UPDATE model SET active = 1 WHERE NOT EXISTS (SELECT 1 FROM model WHERE active) AND id = "
+        "(SELECT model_id FROM vector WHERE kind = ? GROUP BY model_id ORDER BY count(*) DESC LIMIT 1)",
+        (EMBEDDING,),
+    )
+
+
+def _remember_generation(connection: sqlite3.Connection) -> None:
+    """Let no index take the new file for a later state of the old one."""
+    connection.execute("INSERT OR REPLACE INTO state VALUES ('generation', ?)", (str(time.time_ns()),))
+
+
+def _libraries(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [number for (number,) in connection.execute("SELECT id FROM library")]

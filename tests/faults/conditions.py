@@ -1,0 +1,186 @@
+"""Every command in every bad condition: what it says, whether anything is lost, and whether the next run mends it.
+
+    python -m tests.faults.conditions [--only WORD] [--quick] [--keep DIR]
+
+prints a table; exits 1 where a command gave no sentence or anything was lost. Conditions that need a disk of their own
+are left out where the system lets nobody mount.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from resonance_engine.console import print_line
+from tests.e2e.home import Home, album, new_home
+from tests.faults import autopsy, media
+from tests.faults.processes import environment
+from tests.faults.spoiling import CONDITIONS, Condition, is_beets_own
+from tests.faults.stories import OWN, SECOND_MODEL, Story, configure
+from tests.faults.trials import asked
+
+PATIENCE = 300.0
+WIDTH = 100
+NEW = 2
+COMMANDS = {
+    "import": ("import", "{new}"),
+    "analyze": ("resonance", "analyze"),
+    "similar": ("similar", "title:=Song 0"),
+    "playlist": ("playlist", "-o", "list.m3u8", "title:=Song 0"),
+    "status": ("resonance", "status"),
+    "check": ("resonance", "check"),
+    "model use": ("resonance", "model", "use", OWN),
+}
+REPAIR = ("resonance", "check", "--repair")
+
+
+@dataclass
+class Cell:
+    """What a command came to in a condition: its exit status, the first line that it said, and what was wrong."""
+
+    condition: str
+    command: str
+    status: int = 0
+    said: str = ""
+    wrong: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class End:
+    """What is there after a command, what completes it, and nothing else."""
+
+    found: autopsy.Found
+    answers: tuple[str, ...]
+
+
+def prepared(folder: Path) -> tuple[Home, Path]:
+    """A home of six analysed tracks and two that are not, with a second model; and two tracks to import."""
+    home = new_home(folder / "base")
+    configure(home, home.music, copy=True)
+    home.beet("import", str(album(folder / "known", 6)))
+    home.beet("-P", "resonance", "import", str(album(folder / "later", 2, 6, "Later")))
+    home.beet("playlist", "-n", "3", "-o", str(home.path / autopsy.PLAYLIST), "title:=Song 1")
+    own = home.path / "resonance-models" / OWN
+    own.mkdir(parents=True)
+    (own / "model.onnx").symlink_to(SECOND_MODEL)
+    return home, album(folder / "new", NEW, 8, "New")
+
+
+def run(home: Home, command: str, new: Path) -> tuple[int, str, str]:
+    words = [word.format(new=new) for word in {**COMMANDS, "repair": REPAIR}[command]]
+    done = subprocess.run(
+        [sys.executable, "-m", "beets", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environment(home),
+        cwd=home.path,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def ended(home: Home, command: str, new: Path) -> End:
+    """Run a command and what completes it, where nothing is in the way."""
+    for each in ("repair" if command == "check" else command, "analyze"):
+        status, out, err = run(home, each, new)
+        assert status == 0, f"{each} fails: {out}{err}"
+    return End(autopsy.found(home, home.path / "autopsy"), asked(home))
+
+
+def tried(condition: Condition, command: str, story: Story, folder: Path, new: Path, normal: End | None) -> Cell:
+    """Run a command in a condition, lift that and, where it is known what should come of it, run it again."""
+    cell = Cell(condition.name, command)
+    home = story.clone(folder)
+    library, before = home.library.read_bytes(), autopsy.found(home, home.path / "autopsy")
+    with condition.spoil(home):
+        cell.status, out, err = run(home, command, new)
+        cell.wrong += said_wrongly(condition, command, cell.status, out, err)
+        if command != "import" and home.library.read_bytes() != library:
+            cell.wrong.append("beets' database was changed")
+    lines = [*err.splitlines(), *out.splitlines(), ""]
+    told = [line for start in ("error", "resonance:") for line in lines if line.startswith(start)]
+    cell.said = (told or lines)[0].replace(str(home.path), "~")
+    now = autopsy.found(home, folder.with_name("autopsy"))
+    cell.wrong += autopsy.lost(before.vectors, now.vectors)
+    if command == "import" and condition.imports and len(now.items) != len(before.items) + NEW:
+        cell.wrong.append("the import did not import")
+    if normal is not None:
+        cell.wrong += mended(home, command, new, normal)
+    media.unmount_below(folder)
+    return cell
+
+
+def said_wrongly(condition: Condition, command: str, status: int, out: str, err: str) -> list[str]:
+    if "Traceback" in out + err and not is_beets_own(out + err):
+        return [f"a traceback: {err[-500:]}"]
+    if status and command in condition.works:
+        return ["it should work all the same"]
+    if status and not err.strip():
+        return ["it fails and says nothing"]
+    return []
+
+
+def mended(home: Home, command: str, new: Path, normal: End) -> list[str]:
+    """What differs from an undisturbed run once the condition is over and the command is run again."""
+    imported = command == "import" and autopsy.found(home, home.path.with_name("autopsy")).items == normal.found.items
+    try:
+        end = ended(home, "analyze" if imported else command, new)
+    except AssertionError as error:
+        return [f"afterwards, {error}"]
+    names = ("items", "tracks", "vectors", "facts", "active", "playlist")
+    wrong = [f"{name} differ afterwards" for name in names if getattr(end.found, name) != getattr(normal.found, name)]
+    return wrong + (["answers differ afterwards"] if end.answers != normal.answers else [])
+
+
+def cells(folder: Path, only: str = "", quick: bool = False) -> list[Cell]:
+    """The whole table, a line printed for each cell."""
+    home, new = prepared(folder)
+    story = Story("conditions", home, (), ())
+    normal: dict[str, End | None] = dict.fromkeys(COMMANDS)
+    if not quick:
+        normal = {name: ended(story.clone(folder / f"normal {name}"), name, new) for name in COMMANDS}
+    made = []
+    for condition in (each for each in CONDITIONS if only in each.name):
+        if condition.mounts and not media.inside():
+            print_line(f"{condition.name:36} left out: nobody may mount here")
+            continue
+        for command in COMMANDS:
+            place = folder / f"{condition.name} {command}"
+            made.append(tried(condition, command, story, place, new, normal[command]))
+            show(made[-1])
+    return made
+
+
+def show(cell: Cell) -> None:
+    outcome = "LOST" if cell.wrong else "survived"
+    print_line(f"{cell.condition:36} {cell.command:10} {cell.status:3}  {outcome:9} {cell.said[:WIDTH]}")
+    for line in cell.wrong:
+        print_line(f"     {line}")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="only the conditions whose names have this in them")
+    parser.add_argument("--quick", action="store_true", help="leave out the runs that come after")
+    parser.add_argument("--keep", type=Path, help="an empty folder for the homes, which are kept")
+    options = parser.parse_args()
+    media.go_inside(["-m", "tests.faults.conditions", *sys.argv[1:]])
+    # Not in /tmp, which is full in one of the conditions.
+    with tempfile.TemporaryDirectory(prefix="resonance-", dir="/var/tmp", ignore_cleanup_errors=True) as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        made = cells(folder, options.only, options.quick)
+    lost = sum(bool(cell.wrong) for cell in made)
+    print_line(f"{len(made)} commands in bad conditions: {len(made) - lost} survived, {lost} lost")
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Short runs of what `python -m tests.faults.kills`, `conditions`, `crowd` and `soak` do at length."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.home import ROOT
+from tests.faults import media
+
+pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(1200)]
+linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+mounts = pytest.mark.skipif(not media.allowed(), reason="nobody may mount in a namespace here")
+
+
+def passes(module: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", f"tests.faults.{module}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@linux
+def test_nothing_is_lost_by_nine_kills() -> None:
+    lines = passes("kills", "--kills", "9", "--jobs", "1").splitlines()
+    assert next(line for line in lines if line.startswith("all ")).split()[1] == "9"
+
+
+@pytest.mark.parametrize("condition", ["locked", "header", "page of the sidecar", "sidecar empty", "index", "model"])
+def test_commands_in_a_bad_condition_say_so(condition: str) -> None:
+    assert "LOST" not in passes("conditions", "--only", condition)
+
+
+@mounts
+@pytest.mark.parametrize("condition", ["full disk", "read-only", "full temporary"])
+def test_commands_on_a_bad_disk_say_so(condition: str) -> None:
+    assert "left out" not in passes("conditions", "--only", condition)
+
+
+def test_many_processes_at_once_lose_nothing() -> None:
+    assert passes("crowd", "--rounds", "1", "--readers", "4").endswith(" 0 wrong\n")
+
+
+@linux
+def test_a_few_minutes_of_use_leak_nothing() -> None:
+    assert "descriptors of the parent" in passes("soak", "--minutes", "2")

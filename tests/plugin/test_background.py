@@ -1,0 +1,141 @@
+"""Who starts the background, and what the commands in the foreground have to do with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import closing
+
+import pytest
+from beets.exceptions import UserError
+
+from beetsplug.resonance.background.alone import alone
+from beetsplug.resonance.background.board import board_of
+from beetsplug.resonance.background.lock import BACKGROUND, FOREGROUND
+from beetsplug.resonance.background.start import Task, spawn
+from beetsplug.resonance.sidecar import Sidecar
+from tests.plugin.background_hands import LOG, Hands
+from tests.plugin.fake_pool import FakePool
+from tests.plugin.shelf import Analysed, Commands
+from tests.plugin.test_importing import Imports
+
+
+class TestAfterAnImport(Hands, Imports):
+    def setup_beets(self) -> None:
+        super().setup_beets()
+        self.config["resonance"]["auto"] = "background"
+
+    def test_the_import_embeds_nothing_and_the_background_all(self) -> None:
+        self.songs("one", "two", "broken")
+        self.run_import()
+        assert not FakePool.starts
+        assert len(self.spawned) == 1
+        before = self.lib.path.read_bytes()
+        self.work()
+        assert len(FakePool.embedded) == 2
+        assert list(self.failures().values()) == ["it is broken"]
+        assert self.tracks().keys() == {item.id for item in self.lib.items() if item.title != "broken"}
+        assert self.lib.path.read_bytes() == before, "the library was written to"
+
+    def test_a_run_that_imports_nothing_starts_nothing(self) -> None:
+        self.songs("one")
+        self.run_import(pretend=True)
+        self.run_command("ls")
+        self.end()
+        assert self.spawned == []
+        assert not Sidecar(self.lib).exists
+
+    def test_the_settings_go_along(self) -> None:
+        self.config["resonance"].set({"hours": "22:00-07:00", "pace": 30, "exclude": "title:x"})
+        self.songs("one")
+        self.run_import()
+        settings = Task.read(self.spawned[-1][-1]).settings
+        assert (settings.auto, settings.hours, settings.pace) == ("background", "22:00-07:00", 30)
+        assert "exclude" not in json.loads(self.spawned[-1][-1])["settings"]
+
+    def test_while_it_is_paused_an_import_starts_nothing_and_resume_does(self) -> None:
+        self.run_command("resonance", "pause")
+        self.songs("one")
+        self.run_import()
+        assert self.spawned == []
+        self.run_command("resonance", "resume")
+        assert len(self.spawned) == 1
+        self.work()
+        self.assert_linked()
+
+    def test_what_cannot_be_started_does_not_harm_the_import(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(command: list[str], **_: object) -> None:
+            raise OSError(11, "Resource temporarily unavailable", command[0])
+
+        monkeypatch.setattr("subprocess.Popen", fail)
+        monkeypatch.setattr("beetsplug.resonance.background.start.spawn", spawn)
+        self.songs("one")
+        self.run_import()
+        assert len(self.lib.items()) == 1
+        assert "The background analysis does not start: Resource temporarily unavailable; tracks are" in caplog.text
+
+
+class TestForeground(Hands, Analysed):
+    def test_two_at_once(self) -> None:
+        self.song("new")
+        with self.locked(FOREGROUND):
+            said = self.refused("resonance", "analyze")
+            assert said == f"resonance: another analysis is running (pid {os.getpid()}); wait until it is done"
+            assert any("is analysing (pid" in line for line in self.beet("resonance", "status"))
+        assert len(FakePool.embedded) == 5
+
+    def test_damage_is_not_mended_meanwhile(self) -> None:
+        sidecar = Sidecar(self.lib)
+        with self.locked(BACKGROUND):
+            sidecar.path.write_bytes(b"this is no database" * 1000)
+            with pytest.raises(
+                UserError, match=r"an analysis is running \(pid \d+\); wait until it is done, or end it"
+            ):
+                self.run_command("resonance", "check", "--repair")
+            assert sidecar.path.read_bytes().startswith(b"this is no database")
+
+    def test_a_request_meanwhile_is_handed_over_afterwards(self) -> None:
+        with closing(Sidecar(self.lib)) as sidecar:
+            with alone(sidecar, True, LOG):
+                board_of(sidecar).request()
+            assert len(self.spawned) == 1
+            with alone(sidecar, True, LOG):
+                pass
+            assert len(self.spawned) == 1
+
+    def test_a_request_that_some_tracks_do_not_answer_is_handed_over(self) -> None:
+        with self.board() as board:
+            board.request()
+        assert self.beet("resonance", "analyze", "title:song 1") == ["nothing to do: the track is analysed"]
+        assert len(self.spawned) == 1
+        assert self.orders().open
+
+    def test_a_request_meanwhile_waits_while_it_is_paused(self) -> None:
+        with closing(Sidecar(self.lib)) as sidecar:
+            board_of(sidecar).pause(True)
+            with alone(sidecar, True, LOG):
+                board_of(sidecar).request()
+        assert self.spawned == []
+
+    def test_nothing_to_resume_or_stop(self) -> None:
+        assert self.beet("resonance", "resume") == ["nothing is paused, and every track is analysed or failed"]
+        assert self.beet("resonance", "stop") == ["no background analysis is running"]
+        assert self.spawned == []
+
+
+class TestArguments(Commands):
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("analyze --background --pretend", "without --pretend"),
+            ("analyze --background --threads 2", "without --threads"),
+            ("analyze --background title:x", "without a query"),
+            ("status --background", "--background belongs to analyze, not to status"),
+            ("pause now", "pause is about the whole library and takes no query, not 'now'"),
+            ("status --retry", "--retry belongs to failures, not to status"),
+        ],
+    )
+    def test_a_sentence_says_what_is_wrong(self, words: str, said: str) -> None:
+        assert said in self.refused("resonance", *words.split())

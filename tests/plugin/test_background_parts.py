@@ -1,0 +1,207 @@
+"""What the background is made of: hours, pace, the lock, and the words about it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime, time
+from pathlib import Path
+
+import pytest
+from beets.exceptions import UserError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beetsplug.resonance.background.board import Orders, Report, known
+from beetsplug.resonance.background.hours import DAY, Hours
+from beetsplug.resonance.background.lock import BACKGROUND, FOREGROUND, Holder, Lock
+from beetsplug.resonance.background.pace import rest
+from beetsplug.resonance.background.report import described
+from beetsplug.resonance.background.start import Task
+from beetsplug.resonance.background.watch import hindrance
+from beetsplug.resonance.settings import Settings
+from resonance_engine.errors import StoreError
+
+ROOT = Path(__file__).parents[2]
+HOLDS = f"""
+import pathlib, sys
+sys.path.insert(0, {str(ROOT)!r})
+from beetsplug.resonance.background.lock import BACKGROUND, Lock
+lock = Lock(pathlib.Path(sys.argv[1]))
+print(lock.acquire(BACKGROUND, 0), flush=True)
+sys.stdin.read()
+"""
+minutes = st.integers(0, DAY - 1)
+spans = st.tuples(minutes, minutes).filter(lambda span: span[0] != span[1])
+
+
+def clock(minute: int) -> time:
+    return time(minute // 60, minute % 60)
+
+
+def text(span: tuple[int, int]) -> str:
+    return f"{clock(span[0]):%H:%M}-{clock(span[1]):%H:%M}"
+
+
+@given(st.lists(spans, min_size=1, max_size=3))
+def test_hours_are_the_minutes_that_pass_from_each_beginning_to_its_end(given: list[tuple[int, int]]) -> None:
+    hours = Hours.read(", ".join(map(text, given)))
+    inside = {
+        (first + passed) % DAY for first, end in given for passed in range((end - first) % DAY)
+    }  # walked, minute by minute
+    assert {minute for minute in range(DAY) if clock(minute) in hours} == inside
+
+
+@given(st.lists(spans, min_size=1, max_size=3), minutes)
+def test_the_next_opening_is_the_first_minute_inside(given: list[tuple[int, int]], minute: int) -> None:
+    hours = Hours.read(",".join(map(text, given)))
+    if clock(minute) in hours:
+        return
+    walked = next(later % DAY for later in range(minute, minute + DAY) if clock(later % DAY) in hours)
+    assert hours.opening(clock(minute)) == f"{clock(walked):%H:%M}"
+
+
+def test_the_end_of_the_hours_is_no_part_of_them() -> None:
+    night = Hours.read("22:00-07:00")
+    assert all(time(*each) in night for each in ((22, 0), (0, 0), (6, 59)))
+    assert not any(time(*each) in night for each in ((21, 59), (7, 0), (12, 0)))
+    assert time(23, 59, 59) in Hours.read("8:00-24:00")
+
+
+@pytest.mark.parametrize("given", ["", "  "])
+def test_no_hours_are_all_hours(given: str) -> None:
+    assert time(12) in Hours.read(given)
+
+
+@pytest.mark.parametrize(
+    "given", ["22", "22:00", "22:00-", "24:00-07:00", "22:60-07:00", "22:00-24:01", "22:00-22:00", "22:00-07:00,", "x"]
+)
+def test_hours_that_are_none(given: str) -> None:
+    with pytest.raises(UserError, match="must be like 22:00-07:00, several with commas between, not '"):
+        Hours.read(given)
+
+
+@given(st.floats(0, 1e6), st.integers(10, 100))
+def test_the_pace_is_the_share_of_work_in_the_time(worked: float, pace: int) -> None:
+    assert worked * 100 == pytest.approx((worked + rest(worked, pace)) * pace)
+
+
+def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
+    one, other = Lock(tmp_path / "lock"), Lock(tmp_path / "lock")
+    assert one.holder() is None
+    assert not (tmp_path / "lock").exists()
+    assert one.acquire(BACKGROUND, 0)
+    assert not other.acquire(FOREGROUND, 0)
+    holder = other.holder()
+    assert holder is not None
+    assert holder.kind == BACKGROUND
+    one.release()
+    assert other.holder() is None
+    assert other.acquire(FOREGROUND, 0)
+    assert one.holder() == (holder.pid, FOREGROUND)
+    other.release()
+    other.release()
+
+
+def test_a_lock_falls_to_others_when_its_process_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        assert Lock(path).holder() == Holder(process.pid, BACKGROUND)
+        assert not Lock(path).acquire(FOREGROUND, 0.1)
+        process.kill()
+        process.wait()
+    lock = Lock(path)
+    assert lock.acquire(FOREGROUND, 0)
+    lock.release()
+
+
+def test_a_lock_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"/nowhere/lock cannot be opened: No such file or directory\.$"):
+        Lock(tmp_path / "nowhere" / "lock").acquire(BACKGROUND, 0)
+
+
+def test_a_task_survives_the_command_line() -> None:
+    task = Task("/music/li\udcffbrary.db", "/mu\nsic", Settings("background", "/m/x.onnx", 2, 7.5, hours="1:00-2:00"))
+    assert task.text().isascii()
+    assert Task.read(task.text()) == task
+
+
+@pytest.mark.parametrize(
+    ("orders", "moment", "why"),
+    [
+        (Orders(1), "23:00", ""),
+        (Orders(1), "21:59", "waiting for 22:00"),
+        (Orders(1, paused=True), "23:00", "paused"),
+        (Orders(1, paused=True), "12:00", "paused"),
+        (Orders(1, leaves=1, paused=True), "23:00", "leaving"),
+    ],
+)
+def test_what_hinders_the_work(orders: Orders, moment: str, why: str) -> None:
+    now = datetime.fromisoformat(f"2026-03-01T{moment}")
+    assert hindrance(orders, 0, Hours.read("22:00-07:00"), now) == why
+
+
+def test_rows_that_another_version_wrote_are_read_as_far_as_they_are_known() -> None:
+    assert known(Orders, {"requested": 3, "colour": "red"}) == {"requested": 3}
+    assert known(Orders, None) == {}
+
+
+AT = datetime(2026, 3, 1, 4, 0).timestamp()
+DEAD = "did not start; `beet resonance analyze` goes on"
+RUNNER = Holder(7, BACKGROUND)
+
+
+@pytest.mark.parametrize(
+    ("orders", "report", "holder", "said"),
+    [
+        (Orders(), None, None, ""),
+        (Orders(1, asked=AT - 2), None, None, "starting"),
+        (Orders(1, asked=AT - 99), None, None, DEAD),
+        (
+            Orders(2, 1, asked=AT - 99),
+            Report(7, AT - 900, 4, 4, ended=AT - 800),
+            None,
+            DEAD,
+        ),
+        (Orders(1, asked=AT), Report(6, AT - 900, ended=AT - 800), RUNNER, "starting"),
+        (Orders(1), Report(7, AT), RUNNER, "working since 2026-03-01 04:00 (pid 7)"),
+        (
+            Orders(1),
+            Report(7, AT, 4, 9),
+            RUNNER,
+            "working; 4 of 9 tracks since 2026-03-01 04:00, about 3 min left (pid 7)",
+        ),
+        (
+            Orders(1),
+            Report(7, AT, 4, 9, "waiting for 22:00"),
+            RUNNER,
+            "waiting for 22:00; 4 of 9 tracks since 2026-03-01 04:00 (pid 7)",
+        ),
+        (
+            Orders(1, paused=True),
+            Report(7, AT, 4, 9),
+            RUNNER,
+            "paused, `beet resonance resume` goes on; 4 of 9 tracks since 2026-03-01 04:00 (pid 7)",
+        ),
+        (Orders(1, paused=True), None, None, "paused; `beet resonance resume` goes on"),
+        (Orders(1, 1, paused=True), None, None, "paused for new imports; `beet resonance resume` ends that"),
+        (Orders(1), Report(7, AT), Holder(9, FOREGROUND), "`beet resonance` itself is analysing (pid 9)"),
+        (
+            Orders(1),
+            Report(7, AT, 4, 9),
+            None,
+            "ended before it was done, at 4 of 9 tracks; `beet resonance analyze` goes on",
+        ),
+        (Orders(1, 1), Report(7, AT, 9, 9, ended=AT), None, "ended 2026-03-01 04:00, 9 tracks done"),
+        (Orders(1, 1), Report(7, AT, 9, 9, ended=AT, said="it broke"), None, "ended 2026-03-01 04:00, it broke"),
+    ],
+)
+def test_what_status_says(orders: Orders, report: Report | None, holder: Holder | None, said: str) -> None:
+    assert described(orders, report, holder, AT, "3 min") == said

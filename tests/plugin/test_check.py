@@ -1,0 +1,277 @@
+"""Each fault of the data is seen by `check`, mended by `check --repair`, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from resonance_engine.index import index_path, load_index, open_index, save_index
+from resonance_engine.store import Embedding, Store, Windows
+from resonance_engine.vector_index import VectorIndex
+from tests.embeddings import WIDTH, unit_vectors
+from tests.plugin.collection import Collection, Dump, lost, sounds
+from tests.plugin.fake_pool import FakePool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TRACKS = 6
+
+
+class Shelf(Collection):
+    """Six tracks, all analysed and searched; `fresh` puts the sidecar back as it was then."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        for number, source in enumerate(sounds(folder / "sounds", TRACKS)):
+            self.add(source, f"{number}.flac")
+        self.analyze()
+        self.searched()
+        self.kept = folder / "kept"
+        self.kept.mkdir()
+        for path in self.sidecar_files():
+            shutil.copy2(path, self.kept)
+
+    def sidecar_files(self) -> list[Path]:
+        return sorted(self.folder.glob("resonance*"))
+
+    def fresh(self) -> None:
+        for path in self.sidecar_files():
+            path.unlink()
+        for path in self.kept.iterdir():
+            shutil.copy2(path, self.folder)
+
+    @property
+    def victim(self) -> bytes:
+        """The recording that the faults are about."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            return bytes(connection.execute("SELECT content_key FROM track WHERE item_id = 3").fetchone()[0])
+
+
+@pytest.fixture(scope="module")
+def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    made = Shelf(tmp_path_factory.mktemp("check"))
+    assert made.check() == ["no problems"]
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def shelf(_shelf: Shelf) -> Shelf:
+    _shelf.fresh()
+    return _shelf
+
+
+# What the words in capitals stand for.
+WORDS = {
+    "VICTIM": "content_key = (SELECT content_key FROM track WHERE item_id = 3)",
+    "OTHER_KEY": "x'00112233445566778899aabbccddeeff'",
+    "NAN": f"x'{np.full(WIDTH, np.nan, '<f2').tobytes().hex()}'",
+    "INFINITE": f"x'{np.full(WIDTH, np.inf, '<f2').tobytes().hex()}'",
+    "LONG": f"x'{np.full(WIDTH, 1.0, '<f2').tobytes().hex()}'",
+}
+FAULTS = [
+    pytest.param("UPDATE vector SET data = NAN WHERE kind = 'embedding' AND VICTIM", "finite", id="nan"),
+    pytest.param("UPDATE vector SET data = INFINITE WHERE kind = 'rhythm' AND VICTIM", "finite", id="infinite"),
+    pytest.param("UPDATE vector SET data = LONG WHERE kind = 'timbre' AND VICTIM", "length 1", id="length"),
+    pytest.param("UPDATE vector SET data = x'0102' WHERE kind = 'embedding' AND VICTIM", "takes 2", id="width"),
+    pytest.param("UPDATE vector SET data = 'text' WHERE kind = 'timbre' AND VICTIM", "is str", id="type"),
+    pytest.param("UPDATE vector SET kind = 'mood' WHERE kind = 'timbre' AND VICTIM", "doesn't make", id="kind"),
+    pytest.param("UPDATE window SET data = NAN WHERE VICTIM", "The window 0 o", id="window"),
+    pytest.param("UPDATE window SET position = 1 WHERE VICTIM", "windows by the model", id="window gone"),
+    pytest.param("DELETE FROM window WHERE VICTIM", "windows by the model", id="windows gone"),
+    pytest.param("DELETE FROM vector WHERE kind = 'rhythm' AND VICTIM", "the rhythm by the", id="facet gone"),
+    pytest.param("DELETE FROM analysis WHERE VICTIM", "the analysis by the", id="analysis gone"),
+    pytest.param("UPDATE analysis SET attributes = '{' WHERE VICTIM", "can't be read", id="analysis"),
+    pytest.param("INSERT INTO analysis VALUES (OTHER_KEY, '1', '{}')", "no vector and no track", id="analysis alone"),
+    pytest.param("INSERT INTO tag VALUES (OTHER_KEY, 'fake', x'')", "no embedding beside", id="tags alone"),
+    pytest.param("INSERT INTO tag SELECT content_key, 'fake', x'00' FROM track WHERE VICTIM", "take 1", id="tags"),
+    pytest.param("DELETE FROM vector WHERE kind = 'embedding' AND VICTIM", "no embedding beside", id="facets alone"),
+    pytest.param("DELETE FROM vector WHERE VICTIM", "1 linked tracks have no embedding", id="vectors gone"),
+    pytest.param(
+        "INSERT INTO track VALUES (1, 77, 1.0, 1, 1, OTHER_KEY)", "1 track in the data, no longer", id="no item"
+    ),
+    pytest.param(
+        "INSERT INTO failure VALUES (1, x'6161', 1, 1, 'it is broken', 1, 0.0)", "1 noted failures", id="no file"
+    ),
+    pytest.param("INSERT INTO track VALUES (9, 3, 1.0, 1, 1, OTHER_KEY)", "missing library", id="no library"),
+    pytest.param(
+        "INSERT INTO vector VALUES (NULL, OTHER_KEY, 'gone', 'embedding', 1, NULL, x'00')",
+        "missing model",
+        id="no model",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "problem"), FAULTS)
+def test_a_fault_in_the_database(shelf: Shelf, statement: str, problem: str) -> None:
+    before, victim = shelf.dump(), shelf.victim
+    for word, meaning in WORDS.items():
+        statement = statement.replace(word, meaning)
+    shelf.tamper(statement)
+    with_fault = shelf.dump()
+    lines = shelf.check()
+    assert any(problem in line for line in lines)
+    assert lines[-1].startswith("error: resonance: ")
+    assert lines[-1].endswith("found; run `beet resonance check --repair`")
+    assert shelf.dump() == with_fault, "looking changes nothing"
+
+    assert shelf.repair()
+    assert only(victim, lost(before, shelf.dump()))
+    shelf.analyze()
+    assert shelf.check() == ["no problems"]
+    assert shelf.dump() == before, "as if there had been no fault"
+
+
+def only(victim: bytes, rows: Dump) -> bool:
+    """Whether all rows are of one recording."""
+    return all(victim in row for each in rows.values() for row in each)
+
+
+def test_items_that_are_not_analysed_are_no_damage(shelf: Shelf) -> None:
+    shelf.tamper("DELETE FROM track WHERE item_id = 3")
+    assert shelf.check() == ["no problems; 1 track to analyse with `beet resonance analyze`"]
+
+
+def test_items_without_files_are_told(shelf: Shelf) -> None:
+    hidden = shelf.folder / "hidden.flac"
+    (shelf.music / "2.flac").rename(hidden)
+    try:
+        assert shelf.check() == ["no problems; 1 track without a file"]
+    finally:
+        hidden.rename(shelf.music / "2.flac")
+
+
+def broken_index(shelf: Shelf, kind: str, change: Callable[[VectorIndex], VectorIndex]) -> Path:
+    """Write another index, sound in itself, as that of the present state."""
+    path = index_path(shelf.folder, "fake", kind)
+    with Store(shelf.database) as store:
+        index = open_index(store, "fake", shelf.folder, kind)
+        save_index(path, change(index), "fake", store.generation, kind)
+    return path
+
+
+def other_vector(index: VectorIndex) -> VectorIndex:
+    vectors = index.vectors(index.ids)
+    vectors[2] = unit_vectors(1, WIDTH, seed=77)[0]
+    return VectorIndex(index.ids, vectors)
+
+
+def other_ids(index: VectorIndex) -> VectorIndex:
+    return VectorIndex(index.ids + 1, index.vectors(index.ids))
+
+
+def one_less(index: VectorIndex) -> VectorIndex:
+    return VectorIndex(index.ids[1:], index.vectors(index.ids[1:]))
+
+
+def other_moments(index: VectorIndex) -> VectorIndex:
+    spread = index.spread
+    spread.moment[0, 0] += 0.1
+    return index
+
+
+@pytest.mark.parametrize("kind", ["embedding", "rhythm"])
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (other_vector, "it holds other vectors"),
+        (other_ids, "2 vectors are in one of them only"),
+        (one_less, "1 vectors are in one of them only"),
+        (other_moments, "sums over all vectors"),
+    ],
+)
+def test_an_index_that_disagrees(
+    shelf: Shelf, kind: str, change: Callable[[VectorIndex], VectorIndex], problem: str
+) -> None:
+    before = shelf.dump()
+    path = broken_index(shelf, kind, change)
+    others = {each: each.read_bytes() for each in shelf.folder.glob("*.index") if each != path}
+    lines = shelf.check()
+    assert str(path) in lines[0]
+    if not (change is other_ids and kind == "rhythm"):  # a facet's numbers are not one after the other
+        assert problem in lines[0]
+    assert lines[1] == "error: resonance: a problem found; run `beet resonance check --repair`"
+    assert shelf.repair()[-1] == f"The index {path} was removed; the next search makes it again."
+    assert shelf.check() == ["no problems"]
+    assert shelf.dump() == before
+    assert {each: each.read_bytes() for each in shelf.folder.glob("*.index")} == others
+    shelf.searched()
+    assert load_index(path, "fake", kind) is not None
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", b"resonance index 2\n{}\n"], ids=["empty", "garbage", "header"])
+def test_an_index_that_cannot_be_read(shelf: Shelf, damage: bytes) -> None:
+    path = index_path(shelf.folder, "fake", "timbre")
+    path.write_bytes(damage)
+    assert str(path) in shelf.check()[0]
+    shelf.repair()
+    assert (shelf.check(), path.exists()) == (["no problems"], False)
+
+
+def test_a_torn_index(shelf: Shelf) -> None:
+    path = index_path(shelf.folder, "fake")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert "its content is damaged" in shelf.check()[0]
+
+
+def test_an_index_that_is_missing_or_of_an_earlier_state_is_no_damage(shelf: Shelf) -> None:
+    index_path(shelf.folder, "fake").unlink()
+    assert shelf.check() == ["no problems"]
+    with Store(shelf.database) as store:
+        header = json.loads(index_path(shelf.folder, "fake", "rhythm").read_bytes().split(b"\n")[1])
+        assert header["generation"] == store.generation
+        one, *facets = unit_vectors(3, WIDTH, seed=9)
+        windows = Windows((0.0,), one[None])
+        facets_by_name = dict(zip(("timbre", "rhythm"), facets, strict=True))
+        store.put(bytes(16), "fake", Embedding(one, facets_by_name, windows=windows))
+        store.put_analysis(bytes(16), "1", {})
+        assert header["generation"] < store.generation
+    assert shelf.check() == ["no problems"]
+
+
+PAGE = 16384
+
+
+@pytest.mark.parametrize("damage", ["head", "cut", "garbage", "leaf"])
+def test_a_damaged_database_is_kept_and_what_is_left_of_it_used(shelf: Shelf, damage: str) -> None:
+    content = shelf.database.read_bytes()
+    leaf = PAGE * (root_page(shelf.database, "vector") - 1)
+    shelf.database.write_bytes(
+        {
+            "head": bytes(PAGE) + content[PAGE:],
+            "cut": content[: leaf + PAGE],
+            "garbage": b"garbage" * 10_000,
+            "leaf": content[:leaf] + b"\xff" * PAGE + content[leaf + PAGE :],
+        }[damage]
+    )
+    damaged = shelf.database.read_bytes()
+    for lines in (shelf.check(), shelf.check()):
+        assert lines[-1].startswith("error: resonance: ")
+        assert str(shelf.database) in "".join(lines)
+        assert "beet resonance check --repair" in lines[-1]
+    assert shelf.database.read_bytes() == damaged, "looking changes nothing"
+
+    lines = shelf.repair()
+    kept = shelf.folder / "resonance.db.damaged-1"
+    assert f"It was kept as {kept}." in lines
+    assert kept.read_bytes() == damaged
+    heard = len(FakePool.embedded)
+    shelf.analyze()
+    assert shelf.check() == ["no problems"]
+    assert len(FakePool.embedded) - heard == {"head": 0, "cut": TRACKS, "garbage": TRACKS, "leaf": TRACKS}[damage]
+
+
+def root_page(path: Path, table: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        [number] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        return int(number)
