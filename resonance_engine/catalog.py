@@ -11,6 +11,7 @@ import io
 import json
 import math
 import os
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,21 +174,31 @@ def entry_for(item_id: int, path: str, attributes: Mapping[str, Any]) -> Entry:
 
 
 def write_catalog(folder: Path, entries: list[Entry], matrix: NDArray[np.float32], model: dict[str, Any]) -> None:
-    """Write the three files of a catalog; meta.json comes last and names the model that the others belong to."""
+    """Write the three files of a catalog; meta.json comes last, names the model of the others and their checksum."""
     buffer = io.BytesIO()
     np.save(buffer, matrix, allow_pickle=False)
-    meta = {"format": FORMAT, "model": model, "tracks": [asdict(entry) for entry in entries]}
+    ids = np.array([entry.id for entry in entries], np.int64)
+    index = VectorIndex(ids, matrix)
+    tracks = [asdict(entry) for entry in entries]
+    meta = {"format": FORMAT, "model": model, "vectors": vector_checksum(index, ids), "tracks": tracks}
     try:
         write_bytes(folder / EMBEDDINGS, buffer.getvalue())
-        ids = np.array([entry.id for entry in entries], np.int64)
-        write_catalog_index(folder / INDEX, VectorIndex(ids, matrix))
+        write_catalog_index(folder / INDEX, index)
         write_bytes(folder / META, json.dumps(meta, indent=1).encode())
     except OSError as error:
         raise CatalogError(f"{printable(folder)} cannot be written to: {error.strerror}.") from error
 
 
-def read_entries(folder: Path) -> tuple[list[Entry], str]:
-    """The tracks that a catalog's meta.json lists, and the id of its model."""
+def vector_checksum(index: VectorIndex, ids: NDArray[np.int64]) -> int:
+    """Of the vectors of ids, in their order; the same whichever of a catalog's files they were read from."""
+    checksum = 0
+    for at in range(0, len(ids), BLOCK):
+        checksum = zlib.crc32(index.vectors(ids[at : at + BLOCK]).astype("<f2").tobytes(), checksum)
+    return checksum
+
+
+def read_entries(folder: Path) -> tuple[list[Entry], str, int | None]:
+    """The tracks that a catalog's meta.json lists, the id of its model and its vectors' checksum, if it has one."""
     path = folder / META
     again = "run `resonance index` again"
     try:
@@ -197,7 +208,7 @@ def read_entries(folder: Path) -> tuple[list[Entry], str]:
         entries = [entry_from(track) for track in meta["tracks"]]
         if len({entry.id for entry in entries}) < len(entries):
             raise ValueError("two of its tracks have one id")
-        return entries, str(meta["model"]["id"])
+        return entries, str(meta["model"]["id"]), meta.get("vectors")
     except FileNotFoundError as error:
         raise CatalogError(
             f"{printable(folder)} is no catalog: it has no {META}; make one with `resonance index MUSIC --out CATALOG`."
@@ -228,13 +239,15 @@ def sentence(error: Exception) -> str:
 
 def read_catalog(folder: Path) -> Catalog:
     """A catalog ready to be queried; where FAISS's file cannot be read, the embeddings serve."""
-    entries, model_id = read_entries(folder)
+    entries, model_id, checksum = read_entries(folder)
     ids = np.array([entry.id for entry in entries], np.int64)
     try:
         index = read_catalog_index(folder / INDEX)
     except CatalogError:
         index = VectorIndex(ids, read_embeddings(folder / EMBEDDINGS, len(ids)))
-    if not np.array_equal(index.ids, np.sort(ids)):
+    together = np.array_equal(index.ids, np.sort(ids))
+    # Whoever wrote them may have been killed between two files: the ids can be the same, and the model another.
+    if not together or (checksum is not None and checksum != vector_checksum(index, ids)):
         raise CatalogError(f"The files of {printable(folder)} do not belong together; run `resonance index` again.")
     if not all(np.isfinite(index.vectors(ids[at : at + BLOCK])).all() for at in range(0, len(ids), BLOCK)):
         raise CatalogError(f"{printable(folder)} holds vectors that are no numbers; run `resonance index` again.")

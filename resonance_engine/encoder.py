@@ -127,8 +127,8 @@ def onnx_content(path: Path) -> bytes:
 
 def unusable(path: Path) -> ModelError:
     return ModelError(
-        f"{printable(path)} is not a model that onnxruntime can run; export it again or remove the model "
-        "option to use the shipped one"
+        f"{printable(path)} is not a model that onnxruntime can run, or only a part of one; copy or export it again, "
+        "or use the shipped model"
     )
 
 

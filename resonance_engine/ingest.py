@@ -152,7 +152,7 @@ class Ingest:
             return
         self.store.put(heard.key, self.model.id, stored(heard))
         self.store.put_analysis(heard.key, heard.extractor, heard.attributes or {})
-        known = self.store.state(SPEED_KEY)
+        known = self.store.state(SPEED_KEY, float)
         speed = heard.seconds if known is None else SPEED_MEMORY * known + (1 - SPEED_MEMORY) * heard.seconds
         self.store.set_state(SPEED_KEY, speed)
 

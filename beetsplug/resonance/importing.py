@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.changes import file_state
 from beetsplug.resonance.sidecar import Sidecar, item_row
-from resonance_engine.errors import ModelError, ResonanceError
+from resonance_engine.errors import ModelError, ResonanceError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from beets.importer import ImportTask
     from beets.library import Item, Library
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.settings import Settings
     from beetsplug.resonance.sidecar import ItemRow
-    from resonance_engine.ingest import Ingest, Outcome
+    from resonance_engine.ingest import Ingest, Job, Outcome
     from resonance_engine.worker import WorkerPool
 
 
@@ -44,9 +45,29 @@ class Importing:
         from resonance_engine.ingest import Job
 
         rows = [item_row(item) for item in task.imported_items()]
-        if not rows:
-            return
-        jobs = [Job(row.id, row.added, Path(os.fsdecode(row.path))) for row in rows]
+        if rows:
+            with self.unless_refused():
+                self.hear([Job(row.id, row.added, Path(os.fsdecode(row.path))) for row in rows])
+
+    @contextmanager
+    def unless_refused(self) -> Iterator[None]:
+        """What cannot be done in this run is tried once, not once an album: a broken model, a database in use.
+
+        Raises the first refusal again. An import that waited for another program to write, and could go on, goes on.
+        """
+        from resonance_engine.store.sentences import is_busy
+
+        if self.refusal is not None:
+            raise self.refusal
+        try:
+            yield
+        except StoreError as error:
+            if is_busy(error):
+                self.refusal = error
+            raise
+
+    def hear(self, jobs: list[Job]) -> None:
+        """Embed files, and note what came of each."""
         first, *others = self.started()
         # The files are not in their final place: failures are noted by `settle`, under the path that will last.
         for outcome in first.run(jobs, record_failures=False):
@@ -72,8 +93,6 @@ class Importing:
     def started(self) -> list[Ingest]:
         """What listens with the model in use and, while another one is being prepared, with that one too."""
         if not self.ingests:
-            if self.refusal is not None:  # a broken model is loaded once, not once an album
-                raise self.refusal
             try:
                 self.ingests = self.prepared()
             except ResonanceError as error:
@@ -117,8 +136,8 @@ class Importing:
 
         if not rows:
             return
-        store, library = self.sidecar.store, self.sidecar.id
-        with store.write():
+        with self.unless_refused(), self.sidecar.store.write():
+            store, library = self.sidecar.store, self.sidecar.id
             for row in rows:
                 state = file_state(row.path)
                 if state is None:

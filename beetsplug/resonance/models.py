@@ -48,7 +48,7 @@ class Models:
     @property
     def wanted(self) -> str:
         """The name of the model that the library shall be searched with."""
-        chosen = self.sidecar.reader.state(CHOICE_KEY) if self.sidecar.exists else None
+        chosen = self.sidecar.reader.state(CHOICE_KEY, str) if self.sidecar.exists else None
         return self.configured or chosen or SHIPPED
 
     @property
@@ -63,7 +63,7 @@ class Models:
     @property
     def ids(self) -> dict[str, str]:
         """The ids of the models that were loaded so far, by name, as they were then."""
-        return (self.sidecar.reader.state(IDS_KEY) if self.sidecar.exists else None) or {}
+        return (self.sidecar.reader.state(IDS_KEY, dict) if self.sidecar.exists else None) or {}
 
     def names(self) -> list[str]:
         """All that can be wanted: the configured one, the shipped one, the trained ones."""
@@ -98,7 +98,7 @@ class Models:
 
     def known_id(self, name: str) -> str | None:
         """The id of the model of a name, if its file is the one that was loaded last; else only loading it can tell."""
-        noted = self.sidecar.reader.state(STAMPS_KEY) if self.sidecar.exists else None
+        noted = self.sidecar.reader.state(STAMPS_KEY, dict) if self.sidecar.exists else None
         return self.ids.get(name) if noted and name in noted and noted[name] == self.stamp(name) else None
 
     def stamp(self, name: str) -> list[int]:
@@ -116,7 +116,7 @@ class Models:
         store = self.sidecar.store
         if self.ids.get(name) != model_id:
             store.set_state(IDS_KEY, {**self.ids, name: model_id})
-        stamps = store.state(STAMPS_KEY) or {}
+        stamps = store.state(STAMPS_KEY, dict) or {}
         if stamped is not None and stamps.get(name) != stamped:
             store.set_state(STAMPS_KEY, {**stamps, name: stamped})
 

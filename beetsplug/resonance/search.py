@@ -100,7 +100,7 @@ class Search:
 @contextmanager
 def searching(sidecar: Sidecar, model: Model) -> Iterator[Search]:
     """A library ready to be searched, as it is at one moment, whatever others write meanwhile."""
-    assert sidecar.id, "it is noted before anything is read, where it has to be"
+    _ = sidecar.id  # where it has to be noted first, that cannot be done while reading
     with sidecar.reader.read():
         yield Search(sidecar, model)
 

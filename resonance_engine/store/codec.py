@@ -22,6 +22,7 @@ LENGTH_TOLERANCE = 1e-3
 # bits.
 STORED_TOLERANCE = LENGTH_TOLERANCE + 2.0**-11
 
+NO_BYTES = "a stored vector is no bytes"
 _FLOAT16 = np.dtype("<f2")
 
 
@@ -30,13 +31,19 @@ def encode(vector: Vector) -> bytes:
     return vector.astype(_FLOAT16).tobytes()
 
 
-def decode(data: bytes) -> Vector:
-    """The vector that was stored, shape (width,)."""
+def decode(data: bytes, width: int) -> Vector:
+    """The vector that was stored, shape (width,); ValueError for what can be none."""
+    if not isinstance(data, bytes):
+        raise ValueError(NO_BYTES)
+    if len(data) != width * _FLOAT16.itemsize:
+        raise ValueError(f"expected {width} numbers in each stored vector")
     return np.frombuffer(data, _FLOAT16).astype(np.float32)
 
 
 def decode_rows(rows: Sequence[bytes], out: Matrix) -> None:
-    """Fill `out`, shape (len(rows), width), with stored vectors; ValueError for a row of another width."""
+    """Fill `out`, shape (len(rows), width), with stored vectors; ValueError for a row of another width or kind."""
+    if set(map(type, rows)) - {bytes}:
+        raise ValueError(NO_BYTES)
     size = out.shape[1] * _FLOAT16.itemsize
     if set(map(len, rows)) - {size}:
         raise ValueError(f"expected {out.shape[1]} numbers in each stored vector")
@@ -94,7 +101,9 @@ def verify_tags(embedding: Embedding, model: Model) -> None:
 
 def tag_flaw(data: bytes, count: int) -> str | None:
     """What is wrong with the stored probabilities of `count` tags, as the end of a sentence; None if nothing is."""
+    if not isinstance(data, bytes):
+        return f"should be bytes and are {type(data).__name__}"
     if len(data) != _FLOAT16.itemsize * count:
         return f"should take {_FLOAT16.itemsize * count} bytes and take {len(data)}"
-    probabilities = decode(data)
+    probabilities = decode(data, count)
     return None if ((probabilities >= 0) & (probabilities <= 1)).all() else "should lie between 0 and 1 and do not"

@@ -19,7 +19,7 @@ from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
 from resonance_engine.store.migrations import MIGRATIONS, Migration, driver_of, migrate
 from resonance_engine.store.models import StateTable
 from resonance_engine.store.reading.file import PATIENCE
-from resonance_engine.store.reading.view import Reading, recalled
+from resonance_engine.store.reading.view import GENERATION, Reading, last_generation
 from resonance_engine.store.schema import schema_version
 from resonance_engine.store.sentences import UNREADABLE, sentence
 
@@ -110,13 +110,12 @@ class Database(Reading):
     @contextmanager
     def _begun(self, engine: Engine, writes: bool) -> Iterator[Transaction]:
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
-            before = recalled(driver_of(connection), "generation") or 0
-            transaction = Transaction(connection, writes, before)
+            transaction = Transaction(connection, writes, last_generation(driver_of(connection)))
             self._local.transaction = transaction
             try:
                 yield transaction
                 if transaction.changed:
-                    remember(connection, "generation", transaction.generation)
+                    remember(connection, GENERATION, transaction.generation)
             finally:
                 self._local.transaction = None
 

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.store.pages import open_pages
+from resonance_engine.store.reading.check import is_note
+from resonance_engine.store.reading.view import GENERATION, read_json
 from resonance_engine.store.records import EMBEDDING
+from resonance_engine.store.sentences import UNREADABLE
 from resonance_engine.store.store import Store
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ SHAPES: dict[str, tuple[type | tuple[type, ...], ...]] = {
 KEY_COLUMNS = {"track": 5, "vector": 1, "window": 0, "tag": 0, "analysis": 0}
 REFERENCES = [(table, "model_id", "model") for table in ("vector", "window", "tag")]
 REFERENCES += [(table, "library_id", "library") for table in ("track", "failure")]
-JSON_COLUMNS = {"model": (4, 6), "analysis": (2,), "state": (1,)}
+JSON_COLUMNS: dict[str, dict[int, type]] = {"model": {4: dict, 6: list}, "analysis": {2: dict}}
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ def salvage(path: Path) -> Salvaged:
     """Put a new sidecar file in the place of a damaged one, which is kept; raises StoreError where that is impossible.
 
     Rows are taken from every page that can be read, and kept where they pass the check: what is dropped, the models can
-    make again. Nothing is overwritten, and the new file appears in one step. No other program may use the file.
+    make again. Nothing is overwritten, and the new file appears in one step. A program that has the file open goes on
+    with the damaged one under its new name, and what it writes there is not in the new one: the caller sees to it that
+    nobody analyses. Readers may stay; they see the old state until they open the file again.
     """
     path = path.resolve()  # where SQLite keeps the log of a file that is reached by a link
     partial = path.with_name(f"{path.name}.part")
@@ -68,7 +73,7 @@ def salvage(path: Path) -> Salvaged:
         partial.unlink(missing_ok=True)
         with closing(Store(partial)) as store:
             store.models()  # makes the file
-            _fill(path, partial)
+            _fill(kept, partial)
             for model in store.models():
                 store.repair(model.id)
                 store.drop_incomplete(model.id)
@@ -77,23 +82,26 @@ def salvage(path: Path) -> Salvaged:
             with store.read():
                 tracks = sum(len(store.tracks(library)) for library in _libraries(partial))
         _swap(path, partial)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, StoreError) as error:
         for suffix in ("", "-wal", "-shm"):  # they may be what fills the disk
             _beside(partial, suffix).unlink(missing_ok=True)
+        if isinstance(error, StoreError):
+            raise
         raise StoreError(f"{printable(path)} is damaged, and nothing could be saved from it: {error}.") from error
     return Salvaged(kept, recordings, tracks)
 
 
 def _set_aside(path: Path) -> Path:
     """Give the damaged file a second name, and its log a copy under that name."""
-    number = 1
+    number, log = 1, _beside(path, "-wal")
     while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        if kept.samefile(path) and not log.exists() and _beside(kept, "-wal").exists():
+            return kept  # whoever did this before was killed between taking the log away and putting the new file there
         number += 1
     try:
         os.link(path, kept)
     except OSError:  # a file system without links
         shutil.copy2(path, kept)
-    log = _beside(path, "-wal")
     if log.exists():
         shutil.copy2(log, _beside(kept, "-wal"))
     return kept
@@ -149,7 +157,9 @@ def recognised(row: Row) -> tuple[str, tuple[object, ...]] | None:
     key = values[column] if column is not None else None
     if isinstance(key, bytes) and len(key) != KEY_BYTES:
         return None
-    if not all(_is_json(values[place]) for place in JSON_COLUMNS.get(table, ())):
+    if not all(_is_json(values[place], kind) for place, kind in JSON_COLUMNS.get(table, {}).items()):
+        return None
+    if table == "state" and not is_note(*values):
         return None
     return table, ((number, *values[1:]) if values[0] is None else values)
 
@@ -158,10 +168,10 @@ def _fits(values: Sequence[object], shape: Sequence[type | tuple[type, ...]]) ->
     return len(values) == len(shape) and all(map(isinstance, values, shape))
 
 
-def _is_json(text: object) -> bool:
+def _is_json(text: object, kind: type) -> bool:
     try:
-        json.loads(str(text))
-    except ValueError:
+        read_json(text, kind)
+    except UNREADABLE:
         return False
     return True
 
@@ -195,7 +205,10 @@ def _infer_models(connection: sqlite3.Connection) -> None:
 
 def _remember_generation(connection: sqlite3.Connection) -> None:
     """Let no index take the new file for a later state of the old one."""
-    connection.execute("INSERT OR REPLACE INTO state VALUES ('generation', ?)", (str(time.time_ns()),))
+    [last] = connection.execute("SELECT max(generation) FROM vector").fetchone()
+    connection.execute(
+        "INSERT OR REPLACE INTO state VALUES (?, ?)", (GENERATION, str(max((last or 0) + 1, time.time_ns())))
+    )
 
 
 def _libraries(path: Path) -> list[int]:

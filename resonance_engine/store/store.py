@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from resonance_engine.store.check import Check
-from resonance_engine.store.completeness import Completeness
 from resonance_engine.store.notes import Notes
 from resonance_engine.store.pairs import Pairs
 from resonance_engine.store.reading.reader import Reader
 from resonance_engine.store.registry import Models
+from resonance_engine.store.repair import Repair
 from resonance_engine.store.tracks import Tracks
 from resonance_engine.store.upkeep import Upkeep
 from resonance_engine.store.vectors import Vectors
 
 
-class Store(Models, Vectors, Tracks, Notes, Pairs, Check, Completeness, Upkeep, Reader):
+class Store(Models, Vectors, Tracks, Notes, Pairs, Repair, Upkeep, Reader):
     """What is known of recordings, in one SQLite file; the only truth, of which indexes are copies.
 
         with Store(path) as store:

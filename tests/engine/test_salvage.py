@@ -225,6 +225,30 @@ def test_a_file_of_the_first_version(tmp_path: Path) -> None:
         assert store.models() == [replace(MODEL, active=True)]
 
 
+@pytest.mark.parametrize("statement", ["PRAGMA application_id = 42", "PRAGMA user_version = 0"])
+def test_a_header_that_says_that_the_file_is_of_another_program(path: Path, whole: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+    with Store(path) as store, pytest.raises(StoreError, match="is damaged: its header says") as caught:
+        store.models()
+    assert is_damage(caught.value)
+    assert salvage(path).recordings == COUNT
+    assert rows(path) == rows(whole)
+
+
+def test_notes_that_say_nothing_are_left_out(path: Path, whole: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE state SET value = '{' WHERE key = 'generation'")
+        connection.execute("INSERT INTO state VALUES ('mood', 'good'), ('deep', ?)", ("[" * 100_000,))
+        connection.execute("UPDATE vector SET generation = ? WHERE id = 7", (2**62,))
+        connection.commit()
+    assert salvage(path).recordings == COUNT
+    assert rows(path)["state"] == rows(whole)["state"]
+    with Store(path) as store:
+        assert store.generation == 2**62 + 1, "no index is of as late a state"
+        assert_sound(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"no database at all", bytes(5 * PAGE)])
 def test_nothing_to_save(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "resonance.db"
@@ -241,7 +265,12 @@ def test_a_folder_without_room_is_a_sentence(path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("resonance_engine.store.salvage.os.fsync", full)
-    with pytest.raises(StoreError, match=r"nothing could be saved from it.*No space left"):
+    with monkeypatch.context() as patched:
+        patched.setattr("resonance_engine.store.salvage.os.fsync", full)
+        with pytest.raises(StoreError, match=r"nothing could be saved from it.*No space left"):
+            salvage(path)
+    monkeypatch.setattr("resonance_engine.store.engine.PRAGMAS", ("page_size = 16384", "max_page_count = 5"))
+    with pytest.raises(StoreError, match="No room is left"):
         salvage(path)
     assert path.read_bytes() == before
+    assert not list(path.parent.glob("*.part*"))

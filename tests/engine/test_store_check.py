@@ -13,6 +13,8 @@ import pytest
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store, Windows
 from resonance_engine.store.codec import LENGTH_TOLERANCE
+from resonance_engine.store.damage import is_damage
+from resonance_engine.store.reading import open_reader
 from tests.embeddings import MODEL, key, track, unit_vectors
 
 if TYPE_CHECKING:
@@ -151,3 +153,93 @@ def test_a_damaged_index_of_the_file_is_made_anew(path: Path) -> None:
         assert any("resonance.db: " in problem for problem in store.check(MODEL.id))
         assert "were made anew" in store.repair(MODEL.id)[0]
         assert store.check(MODEL.id) == []
+
+
+def tampered(path: Path, *statements: str) -> None:
+    """Change the file below what its tables allow."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '')")
+        connection.commit()
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.parametrize("value", ["NULL", "7", "'text'", "x'01'"])
+def test_values_that_are_no_vectors_are_a_sentence_and_dropped(path: Path, value: str) -> None:
+    tampered(path, f"UPDATE vector SET data = {value}", f"UPDATE window SET data = {value}")  # noqa: S608 - a constant
+    with Store(path) as store:
+        for read in (
+            lambda: store.matrix(MODEL.id),
+            lambda: store.changes(MODEL.id, 0),
+            lambda: store.vectors([key(1)], MODEL.id),
+            lambda: store.windows([key(1)], MODEL.id),
+        ):
+            with pytest.raises(StoreError, match=r"damaged vectors.*--repair"):
+                read()
+        assert len(store.check(MODEL.id)) == 3 * (1 + 1 + 2)
+        store.repair(MODEL.id)
+        assert store.check(MODEL.id) == ["3 linked tracks have no embedding by the model small yet."]
+
+
+@pytest.mark.parametrize(
+    "value", ["'{'", "NULL", "x'ff'", f"'{'[' * 100_000}'"], ids=["broken", "null", "bytes", "deep"]
+)
+def test_notes_that_cannot_be_read_are_a_sentence_and_dropped(path: Path, value: str) -> None:
+    with Store(path) as store:
+        store.set_state("mood", "good")
+    tampered(path, f"INSERT INTO state VALUES ('speed', {value})")  # noqa: S608 - a constant
+    with Store(path) as store:
+        with pytest.raises(StoreError, match=r"makes no sense.*--repair") as caught:
+            store.state("speed")
+        assert is_damage(caught.value)
+        assert store.check(MODEL.id) == ["The note 'speed' can't be read."]
+        assert store.repair(MODEL.id) == ["1 note that said nothing was dropped."]
+        assert (store.check(MODEL.id), store.state("speed"), store.state("mood")) == ([], None, "good")
+
+
+@pytest.mark.parametrize("value", ['"often"', "[1]", '{"00": 7}', '{"zz": ["00"]}'])
+def test_pairs_that_are_none_are_dropped(path: Path, value: str) -> None:
+    tampered(path, f"INSERT INTO state VALUES ('pairs_apart', '{value}')")  # noqa: S608 - a constant
+    with Store(path) as store:
+        with pytest.raises(StoreError, match="makes no sense"):
+            store.pairs_apart()
+        assert store.check(MODEL.id) == ["The note 'pairs_apart' can't be read."]
+        store.repair(MODEL.id)
+        assert (store.check(MODEL.id), store.pairs_apart()) == ([], frozenset())
+
+
+def test_a_note_of_another_kind_is_not_known(path: Path) -> None:
+    with Store(path) as store:
+        store.set_state("speed", "fast")
+        assert (store.state("speed"), store.state("speed", str), store.state("speed", int, float)) == (
+            "fast",
+            "fast",
+            None,
+        )
+
+
+@pytest.mark.parametrize("value", ["NULL", "x'7b7d'", "'{'", "'[]'", "'7'"])
+def test_analyses_that_are_no_names_and_values_are_dropped(path: Path, value: str) -> None:
+    tampered(path, f"INSERT INTO analysis SELECT content_key, '1', {value} FROM track")  # noqa: S608 - a constant
+    with Store(path) as store:
+        with pytest.raises(StoreError, match="makes no sense"):
+            store.analyses([key(1)])
+        if value == "'{'":
+            with pytest.raises(StoreError, match=r"makes no sense.*--repair"):
+                store.attributes(MODEL.id, ["tempo"])
+        assert store.check(MODEL.id) == [f"The analysis of recording {key(n).hex()} can't be read." for n in range(3)]
+        store.repair(MODEL.id)
+        assert store.check(MODEL.id) == []
+
+
+@pytest.mark.parametrize("value", ["'{'", "'7.5'", "'true'", "'\"7\"'", "NULL"])
+def test_a_generation_that_is_no_number_is_damage(path: Path, value: str) -> None:
+    tampered(path, f"UPDATE state SET value = {value} WHERE key = 'generation'")  # noqa: S608 - a constant
+    for opened in (Store(path), open_reader(path)):
+        assert opened is not None
+        with opened, pytest.raises(StoreError, match="makes no sense") as caught:
+            opened.models()
+        assert is_damage(caught.value)

@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 from resonance_engine.errors import StoreError
-from resonance_engine.store import Embedding, Store
+from resonance_engine.store import Embedding, Store, sentences
 from resonance_engine.store import engine as store_engine
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.models import Base
 from resonance_engine.store.reading import open_reader
 from resonance_engine.store.schema import VERSION
+from resonance_engine.store.sentences import sentence
 from tests.embeddings import MODEL, key, stored, track, unit_vectors
 from tests.faults import media
 
@@ -67,7 +68,7 @@ def test_every_connection_is_set_up(path: Path) -> None:
             transaction.connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("busy_timeout", "synchronous", "foreign_keys")
         ]
-    assert found == [10_000, 1, 1]
+    assert found == [10_000, 2, 1]
 
 
 def test_a_closed_store_opens_again(path: Path) -> None:
@@ -226,6 +227,16 @@ class TestRefusal:
         monkeypatch.setattr(store_engine, "PRAGMAS", (*store_engine.PRAGMAS, "max_page_count = 22"))
         with Store(path) as store, pytest.raises(StoreError, match="No room is left"):
             store.put_analysis(key(1), "1", {"text": "x" * 200_000})
+
+    def test_what_cannot_be_done_on_a_full_disk(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """SQLite calls it an I/O error where it wanted room for what it shares with other programs."""
+        filled(path)
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+        assert "whether its disk is full, gone or failing" in sentence(path, error)
+        monkeypatch.setattr(sentences, "NO_ROOM", 2**63)
+        assert sentence(path, error) == f"No room is left on the disk of {path}; free some space and try again."
+        assert "gone or failing" in sentence(path.with_name("gone") / "away", error)
 
     def test_a_writer_that_never_ends(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(store_engine, "PRAGMAS", (*store_engine.PRAGMAS, "busy_timeout = 1"))

@@ -16,7 +16,10 @@ PROCESSES = Path("/proc")
 
 @dataclass(frozen=True)
 class Footprint:
-    """`memory` is proportional set size, in bytes: pages that processes share count once in all."""
+    """`memory` is in bytes what processes have allocated; what they share counts once in all.
+
+    Pages of files do not count: they come and go with what the system needs, and with who else has them in use.
+    """
 
     memory: int
     descriptors: int
@@ -34,7 +37,7 @@ def footprint(pid: int) -> Footprint:
     folder = PROCESSES / str(pid)
     try:
         lines = (folder / "smaps_rollup").read_text().splitlines()
-        memory = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        memory = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss_Anon:"))
         return Footprint(memory, len(list((folder / "fd").iterdir())), len(list((folder / "task").iterdir())))
     except (OSError, StopIteration):
         return NOTHING

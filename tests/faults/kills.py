@@ -2,8 +2,8 @@
 
     python -m tests.faults.kills --kills 200 [--seed N] [--jobs 2] [--only WORD] [--keep DIR]
 
-prints a line for each loss and a table; exits 1 when anything was lost. Moments are uniform over the time that the
-undisturbed command takes.
+prints a line for each loss and a table; exits 1 when anything was lost. Half of the moments are uniform over the time
+that the undisturbed command takes, half follow a change of a file.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,22 @@ def begun(home: Home, *arguments: str) -> subprocess.Popen[bytes]:
             cwd=home.path,
             start_new_session=True,
         )
+
+
+def await_change(home: Home, process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until a file of the home comes, goes or is written to, until the process ends or the time is over."""
+    before, deadline = state(home), time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline and state(home) == before:
+        time.sleep(0.001)
+
+
+def state(home: Home) -> set[tuple[str, int, int]]:
+    found = set()
+    with os.scandir(home.path) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                found.add((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns))
+    return found
 
 
 def family(home: Home) -> list[int]:

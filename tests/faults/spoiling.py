@@ -132,8 +132,8 @@ def half_a_model(home: Home) -> Iterator[None]:
 
 
 @contextmanager
-def half_the_model_in_use(home: Home) -> Iterator[None]:
-    """The model in use, which the configuration names, is cut in half."""
+def half_the_configured_model(home: Home) -> Iterator[None]:
+    """The model that the configuration names is cut in half; what another one heard is still there."""
     model = home.path / "half.onnx"
     own = home.path / "resonance-models" / OWN / "model.onnx"
     model.write_bytes(own.read_bytes()[:1_000_000])
@@ -176,7 +176,7 @@ CONDITIONS = (
     Condition("index overwritten", damaged_index(lambda whole: whole[:200] + noise(len(whole))), (*QUERIES, *WRITERS)),
     Condition("index empty", damaged_index(lambda _: b""), (*QUERIES, *WRITERS)),
     Condition("wanted model cut in half", half_a_model, (*QUERIES, "import", "analyze")),
-    Condition("model in use cut in half", half_the_model_in_use),
+    Condition("configured model cut in half", half_the_configured_model),
     Condition("music away", music_away),
     Condition("full temporary folder", full_tmp, (*QUERIES, *WRITERS), mounts=True),
 )

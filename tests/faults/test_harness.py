@@ -6,17 +6,19 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.home import Home
 from tests.faults import autopsy
+from tests.faults.conditions import said_wrongly
 from tests.faults.footprint import Footprint, children, footprint, slope
 from tests.faults.kills import table
 from tests.faults.processes import environment, family, survivors
 from tests.faults.soak import Sample, growth
+from tests.faults.spoiling import Condition
 from tests.faults.trials import Trial
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs /proc")
@@ -96,6 +98,24 @@ def test_what_grows_is_told(memory: float, descriptors: int, wrong: int) -> None
         for minute in range(121)
     ]
     assert len(growth(samples)[1]) == wrong
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "err", "wrong"),
+    [
+        ("analyze", 1, "resonance: a line\nerror: a sentence\n", False),
+        ("analyze", 0, "resonance: a line\n", False),
+        ("analyze", 1, "resonance: a line\n", True),
+        ("analyze", 1, "error: one\nerror: two\n", True),
+        ("analyze", 0, "error: a sentence\n", True),
+        ("analyze", 1, 'Traceback\n  File "/x/beetsplug/resonance/sync.py"\n', True),
+        ("import", 1, 'Traceback\n  File "/x/beets/dbcore/db.py"\n', False),
+        ("similar", 1, "error: a sentence\n", True),
+    ],
+)
+def test_what_a_command_says_in_a_bad_condition_is_judged(command: str, status: int, err: str, wrong: bool) -> None:
+    condition = Condition("any", lambda _: nullcontext(), works=("similar",))
+    assert bool(said_wrongly(condition, command, status, "", err)) == wrong
 
 
 def test_the_table_counts_every_kill_once() -> None:

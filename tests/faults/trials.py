@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.faults import autopsy
-from tests.faults.processes import OUTPUT, begun, family, kill, survivors
+from tests.faults.processes import OUTPUT, await_change, begun, family, kill, survivors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PATIENCE = 120.0
 FAREWELL = 5.0  # seconds in which workers whose parent was killed have to end
 LONG_AGO = 7200.0
+WRITES = 6  # changes of files that are awaited at most
+MOMENT = 0.03  # seconds after the last of them
 # By what was to be seen: nothing new on disk, workers at work too, files or a log begun, rows committed, all of them.
 PHASES = ("no change", "listening", "writing", "partly done", "all done", "too late")
 
@@ -95,7 +97,13 @@ def tried(story: Story, normal: Undisturbed, folder: Path, number: int, seed: in
     trial = Trial(story.name, number, whole=number % 2 == 0)
     home = story.clone(folder)
     process = begun(home, *story.arguments)
-    time.sleep(chance.uniform(0, normal.seconds))
+    if number // 2 % 2:
+        time.sleep(chance.uniform(0, normal.seconds))
+    else:
+        # Start-up is most of the time of a command: look for the moments at which something is written.
+        for _ in range(chance.randint(1, WRITES)):
+            await_change(home, process, 3 * normal.seconds)
+        time.sleep(chance.uniform(0, MOMENT))
     committed = autopsy.visible(home.sidecar)
     relatives = len(family(home))
     late = process.poll() is not None

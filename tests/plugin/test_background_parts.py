@@ -125,6 +125,7 @@ def test_a_lock_falls_to_others_when_its_process_is_killed(tmp_path: Path) -> No
 def test_a_lock_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"/nowhere/lock cannot be opened: No such file or directory\.$"):
         Lock(tmp_path / "nowhere" / "lock").acquire(BACKGROUND, 0)
+    assert Lock(tmp_path).holder() is None, "a folder is a file that cannot be written to, which nobody can have"
 
 
 def test_a_task_survives_the_command_line() -> None:
@@ -151,6 +152,8 @@ def test_what_hinders_the_work(orders: Orders, moment: str, why: str) -> None:
 def test_rows_that_another_version_wrote_are_read_as_far_as_they_are_known() -> None:
     assert known(Orders, {"requested": 3, "colour": "red"}) == {"requested": 3}
     assert known(Orders, None) == {}
+    assert known(Orders, {"requested": "3", "paused": None, "asked": 1.5, "served": 2}) == {"asked": 1.5, "served": 2}
+    assert known(Report, {"pid": 7, "ended": None, "said": 3}) == {"pid": 7, "ended": None}
 
 
 AT = datetime(2026, 3, 1, 4, 0).timestamp()

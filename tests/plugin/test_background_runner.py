@@ -107,9 +107,22 @@ class TestRunner(Pending):
         with self.runner() as runner:
             step = runner.board.orders.leaves
             runner.board.leave()
-            assert runner.serve(step) is None
+            assert not runner.unserved(runner.serve(step), sent_away=True)
         assert self.orders().open
         assert not FakePool.starts
+
+    def test_a_request_while_a_stopped_one_ends_is_not_lost(self) -> None:
+        def stopped(_: object) -> None:
+            if self.orders().requested == 1:
+                with self.board() as board:
+                    board.stop()
+                    board.request()
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("beetsplug.resonance.background.report.Reporter.step", stopped)
+            self.work()
+        assert self.counted() == 5
+        assert not self.orders().open
 
     def test_a_signal_ends_it_in_order(self) -> None:
         with self.runner() as runner:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from beetsplug.resonance.commands.check import check
 from resonance_engine.index import index_path, load_index, open_index, save_index
 from resonance_engine.store import Embedding, Store, Windows
 from resonance_engine.vector_index import VectorIndex
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRACKS = 6
+PAGE = 16384
 
 
 class Shelf(Collection):
@@ -173,8 +175,7 @@ def one_less(index: VectorIndex) -> VectorIndex:
 
 
 def other_moments(index: VectorIndex) -> VectorIndex:
-    spread = index.spread
-    spread.moment[0, 0] += 0.1
+    index.spread.moment[0, 0] += 0.1
     return index
 
 
@@ -239,7 +240,29 @@ def test_an_index_that_is_missing_or_of_an_earlier_state_is_no_damage(shelf: She
     assert shelf.check() == ["no problems"]
 
 
-PAGE = 16384
+def test_looking_does_not_open_the_database_for_writing(shelf: Shelf) -> None:
+    with shelf.sidecar() as sidecar:
+        check(sidecar, repair=False)
+        assert "store" not in vars(sidecar)
+
+
+def test_a_damaged_note_is_mended(shelf: Shelf) -> None:
+    before = shelf.dump()
+    shelf.tamper("INSERT INTO state VALUES ('mood', '{')")
+    assert shelf.check()[0] == "The note 'mood' can't be read."
+    assert shelf.repair() == ["The note 'mood' can't be read.", "1 note that said nothing was dropped."]
+    assert (shelf.check(), shelf.dump()) == (["no problems"], before)
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE state SET value = '{' WHERE key = 'generation'", "PRAGMA application_id=7"]
+)
+def test_damage_of_a_single_value_without_which_nothing_can_be_read(shelf: Shelf, statement: str) -> None:
+    before = shelf.dump()
+    shelf.tamper(statement)
+    assert "beet resonance check --repair" in shelf.check()[-1]
+    assert shelf.repair()[-1] == f"{TRACKS} recordings and {TRACKS} tracks were saved."
+    assert (shelf.check(), shelf.dump()) == (["no problems"], before)
 
 
 @pytest.mark.parametrize("damage", ["head", "cut", "garbage", "leaf"])

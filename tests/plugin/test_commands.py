@@ -35,7 +35,7 @@ class TestNothingThere(Commands):
 
     def test_nothing_could_be_analysed(self) -> None:
         self.song("one", name="broken.flac")
-        with pytest.raises(UserError, match="nothing could be analysed; see the lines above"):
+        with pytest.raises(UserError, match="nothing could be analysed; `beet resonance failures` says"):
             self.run_command("resonance", "analyze")
         self.io.getoutput()
         assert self.refused("similar", "one") == "no track could be analysed; see `beet resonance status`"

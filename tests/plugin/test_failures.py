@@ -73,7 +73,7 @@ class TestFailures(Commands):
 
     def test_another_try_of_what_matches(self) -> None:
         before = self.tries()
-        with pytest.raises(UserError, match="nothing could be analysed; see the lines above"):
+        with pytest.raises(UserError, match="nothing could be analysed; `beet resonance failures` says"):
             self.run_command("resonance", "failures", "title:three", "--retry")
         assert self.tries() == before | {str(self.lib_path / "broken.flac"): 2}
 

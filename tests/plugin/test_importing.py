@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing, contextmanager
+from functools import partial
+from threading import Timer
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -13,10 +17,12 @@ from beets.test.helper import AutotagImportHelper, ImportHelper, ImportSessionFi
 from beetsplug.resonance.changes import file_state
 from beetsplug.resonance.sidecar import Sidecar, item_row
 from resonance_engine.errors import ModelError
+from resonance_engine.store import Store
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from resonance_engine.store import TrackRow
@@ -210,6 +216,51 @@ class TestInMemory(PluginMixin, ImportHelper):
         plugins.send("cli_exit", lib=self.lib)
         assert len(self.lib.items()) == 1
         assert "this library has no file" in caplog.text
+
+
+class TestLocked(Imports):
+    """Another program writes into the sidecar, which is known from an import before."""
+
+    @pytest.fixture(params=[False, True], ids=["sequential", "threaded"], autouse=True)
+    def _threaded(self, setup: None, request: pytest.FixtureRequest) -> None:  # noqa: ARG002 - after beets is set up
+        self.config["threaded"] = request.param
+
+    def known(self) -> None:
+        self.songs("one")
+        self.run_import(singletons=True, move=True)
+        self.songs("two", "three", "four", seed=1)
+
+    @contextmanager
+    def locked(self) -> Iterator[sqlite3.Connection]:
+        path = Sidecar(self.lib).path
+        with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            yield other
+
+    def test_it_is_waited_for_once_in_an_import(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr("resonance_engine.store.Store", partial(Store, patience=0.1))
+        self.known()
+        with self.locked():
+            self.run_import(singletons=True)
+        assert len(self.lib.items()) == 4
+        assert len(FakePool.embedded) == 2, "after the first of the three there is no use in listening"
+        said = [record.getMessage() for record in caplog.records if "by another program" in record.getMessage()]
+        assert len(said) == 1
+        self.run_command("resonance", "analyze")
+        self.assert_linked()
+
+    def test_an_import_that_had_to_wait_goes_on(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.known()
+        with self.locked() as other:
+            timer = Timer(0.5, other.execute, ["ROLLBACK"])
+            timer.start()
+            self.run_import(singletons=True)
+            timer.join()
+        assert len(self.lib.items()) == 4
+        self.assert_linked()
+        assert "by another program" not in caplog.text
 
 
 class TestAutotagged(Imports, AutotagImportHelper):

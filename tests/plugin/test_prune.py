@@ -92,6 +92,7 @@ def test_index_files_that_nothing_reads_go(shelf: Collection) -> None:
 def test_left_over_files_go_when_they_are_old(shelf: Collection) -> None:
     ours = [".resonance-fake.index.0123456789abcdef", "resonance.db.v1.bak.part", "resonance.db.part-wal"]
     others = ["resonance.db.v1.bak", "resonance.db.damaged-1", ".resonance.txt", "song.part", ".x.0123456789abcdef"]
+    others += ["resonance.db.zip.part", "resonance.db.part.gz", ".resonance.0123456789abcdef"]
     yesterday = time.time() - 25 * 3600
     for name in (*ours, *others):
         (shelf.folder / name).write_bytes(b"x" * 1000)

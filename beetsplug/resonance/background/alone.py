@@ -61,4 +61,4 @@ def take(board: Board, lock: Lock, log: BeetsLogger) -> None:
         if holder.pid not in told:
             told.add(holder.pid)
             log.info("waiting for the background analysis (pid {}) to make way", holder.pid)
-            board.leave()
+        board.leave()  # each time: it may have begun anew, for a request that came meanwhile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,9 @@ def read_report(reader: Reader, library: int) -> Report | None:
 
 def known(kind: type[Orders | Report], row: Any) -> dict[str, Any]:
     """What this version understands of a row, which another one may have written."""
-    return {name: row[name] for name in kind.__dataclass_fields__ if name in row} if isinstance(row, dict) else {}
+    kinds = get_type_hints(kind)
+    given = row if isinstance(row, dict) else {}
+    return {name: given[name] for name in kinds if name in given and isinstance(given[name], kinds[name])}
 
 
 def board_of(sidecar: Sidecar) -> Board:

@@ -40,12 +40,15 @@ class Lock:
         deadline = self.clock() + patience
         while True:
             descriptor = opened(self.path)
-            if locked(descriptor):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{os.getpid()} {kind}".encode(), 0)
-                self.descriptor = descriptor
-                return True
-            os.close(descriptor)
+            try:
+                if locked(descriptor):
+                    os.ftruncate(descriptor, 0)
+                    os.pwrite(descriptor, f"{os.getpid()} {kind}".encode(), 0)
+                    self.descriptor = descriptor
+                    return True
+            finally:
+                if self.descriptor is None:
+                    os.close(descriptor)
             if self.clock() >= deadline:
                 return False
             time.sleep(RETRY_SECONDS)
@@ -56,10 +59,13 @@ class Lock:
             self.descriptor = None
 
     def holder(self) -> Holder | None:
-        """Who has it now, None when it is free."""
+        """Who has it now, None when it is free, and for a file that may not be written to."""
         if not self.path.exists():
             return None
-        descriptor = opened(self.path)
+        try:
+            descriptor = opened(self.path)
+        except StoreError:
+            return None  # where nobody can write, nobody analyses
         try:
             if locked(descriptor):
                 return None
@@ -85,4 +91,6 @@ def locked(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # a file system without locks
+        raise StoreError(f"Nothing can be locked in the folder of the library: {error.strerror}.") from error
     return True

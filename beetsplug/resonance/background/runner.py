@@ -66,15 +66,20 @@ class Runner:
             finally:
                 self.lock.release()
             # A request that was made while the lock was taken started a process that ended in vain.
-            going = not self.terminated and self.unserved(asked)
+            going = not self.terminated and self.unserved(asked, self.board.orders.leaves != leaves)
 
-    def unserved(self, asked: int | None) -> bool:
-        """Whether there are requests after those that were looked at; None for a runner that was sent away."""
+    def unserved(self, asked: int, sent_away: bool) -> bool:
+        """Whether there are requests after those that were looked at, which nobody else looks at.
+
+        Whoever sends the runner away takes over what it was asked for, or withdraws that.
+        """
         orders = self.board.orders
-        return asked is not None and orders.requested > max(asked, orders.served)
+        if sent_away and orders.served < asked:
+            return False
+        return orders.requested > max(asked, orders.served)
 
-    def serve(self, leaves: int) -> int | None:
-        """Work until all is done or cannot be; the number of requests that were looked at, None when sent away."""
+    def serve(self, leaves: int) -> int:
+        """Work until all is done or cannot be, or it is to end; the number of requests that were looked at."""
         self.watch = Watch(self.board, Hours.read(self.sidecar.settings.hours), leaves, self.time)
         self.watch.terminated = self.terminated
         self.sidecar.watch, self.sidecar.reporter = self.watch, Reporter(self.board, self.time.clock)
@@ -82,10 +87,10 @@ class Runner:
         said = ""
         try:
             while (orders := self.board.orders).open:
-                asked = orders.requested
                 why = self.watch.look()
                 if why == LEAVE:
                     break
+                asked = orders.requested
                 self.sidecar.reporter.doing(why or WORKING)
                 if why:
                     self.time.sleep(POLL_SECONDS)
@@ -98,7 +103,7 @@ class Runner:
             said = f"unexpected {type(error).__name__}: {error}"
         left = self.board.orders.leaves != leaves or self.terminated
         self.sidecar.reporter.end("stopped; what was analysed is kept" if left and not said else said)
-        return None if left else asked
+        return asked
 
     def worked(self) -> bool:
         """Analyse what is pending; False when that was interrupted."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.board import board_of
-from beetsplug.resonance.background.lock import Lock
+from beetsplug.resonance.background.lock import FOREGROUND, Lock
 from beetsplug.resonance.settings import Settings
 from resonance_engine.errors import ResonanceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from beetsplug.resonance.sidecar import Sidecar
 
 OF_LISTS = ("exclude", "profiles")  # settings that say nothing about analysing
@@ -48,12 +51,20 @@ def lock_of(sidecar: Sidecar) -> Lock:
     return Lock(sidecar.path.with_name(f"{sidecar.path.stem}-{sidecar.id}.lock"))
 
 
-def verify_idle(sidecar: Sidecar) -> None:
-    """Raise UserError while anybody analyses a library of the sidecar, whose file is about to be replaced."""
-    for path in sidecar.path.parent.glob(f"{sidecar.path.stem}-*.lock"):
-        holder = Lock(path).holder()
-        if holder is not None:
-            raise UserError(f"resonance: an analysis is running (pid {holder.pid}); wait until it is done, or end it")
+@contextmanager
+def idle(sidecar: Sidecar) -> Iterator[None]:
+    """Let nobody analyse a library of the sidecar for the time of a `with`; raises UserError while somebody does."""
+    with ExitStack() as held:
+        for path in sorted(sidecar.path.parent.glob(f"{sidecar.path.stem}-*.lock")):
+            lock = Lock(path)
+            held.callback(lock.release)
+            while not lock.acquire(FOREGROUND, 0):
+                holder = lock.holder()
+                if holder is not None:
+                    raise UserError(
+                        f"resonance: an analysis is running (pid {holder.pid}); wait until it is done, or end it"
+                    )
+        yield
 
 
 def request(sidecar: Sidecar) -> bool:

@@ -96,7 +96,7 @@ def update(sidecar: Sidecar, wanted: Ingest, query: list[str], threads: int | No
     if not query:
         take_into_use(sidecar, wanted.model, made.missing)
     if made.jobs and tally.failed == len(made.jobs):
-        raise UserError("resonance: nothing could be analysed; see the lines above")
+        raise UserError("resonance: nothing could be analysed; `beet resonance failures` says why")
 
 
 def keep_up(sidecar: Sidecar, wanted: str, query: list[str], threads: int | None, log: BeetsLogger) -> set[Job]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.start import verify_idle
+from beetsplug.resonance.background.start import idle
 from beetsplug.resonance.commands.common import tracks
 from beetsplug.resonance.sidecar import Sidecar
 from beetsplug.resonance.sync import Plan, library_plan
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from resonance_engine.store import Model
 
+SHOWN = 20  # problems of one kind
+PARTICULARS = re.compile(r"\b[0-9a-f]{32}\b|\d+([.,]\d+)*")  # content keys and numbers
 NOTHING_YET = "nothing is analysed yet, so there is nothing to check"
 
 
@@ -69,8 +72,8 @@ def check(sidecar: Sidecar, repair: bool) -> None:
 def report(sidecar: Sidecar, found: Found, repair: bool) -> None:
     """Print the problems, and mend them where that is wanted."""
     problems = found.sentences
-    for problem in problems:
-        ui.print_(problem)
+    for line in shortened(problems):
+        ui.print_(line)
     if problems and repair:
         mend(sidecar, found)
     elif problems:
@@ -83,12 +86,23 @@ def report(sidecar: Sidecar, found: Found, repair: bool) -> None:
         ui.print_(f"no problems{waiting}{away}")
 
 
+def shortened(problems: list[str]) -> Iterator[str]:
+    """The problems, of those that differ in names and numbers only the first few and how many more there are."""
+    kinds: dict[str, list[str]] = {}
+    for problem in problems:
+        kinds.setdefault(PARTICULARS.sub("", problem), []).append(problem)
+    for alike in kinds.values():
+        yield from alike[:SHOWN]
+        if len(alike) > SHOWN:
+            yield f"and {len(alike) - SHOWN:,} more of that kind"
+
+
 def examined(sidecar: Sidecar) -> Found | None:
     """What is wrong with the data of the model in use and of one on its way; None before anything was analysed."""
     active, wanted = sidecar.model, sidecar.models.preparing
     if active is None:
         return None
-    models, store = [active, *([wanted] if wanted else [])], sidecar.store
+    models, store = [active, *([wanted] if wanted else [])], sidecar.reader
     found = Found(library_plan(sidecar, models[-1].id), models)
     for model in models:
         found.problems += store.check(model.id, partial=wanted is not None)
@@ -109,7 +123,7 @@ def bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str]]:
     folder = sidecar.path.parent
     for kind in model.widths():
         try:
-            problem = index_problem(sidecar.store, model.id, folder, kind)
+            problem = index_problem(sidecar.reader, model.id, folder, kind)
         except StoreError as error:
             if is_damage(error):
                 raise
@@ -145,9 +159,9 @@ def save(sidecar: Sidecar) -> None:
     """Put what can be read of a damaged database into a new one."""
     from resonance_engine.store.salvage import salvage
 
-    verify_idle(sidecar)
-    sidecar.close()
-    saved = salvage(sidecar.path)
+    with idle(sidecar):
+        sidecar.close()
+        saved = salvage(sidecar.path)
     ui.print_(f"It was kept as {printable(saved.kept)}.")
     ui.print_(f"{saved.recordings:,} recordings and {tracks(saved.tracks)} were saved.")
     fresh = Sidecar(sidecar.library, sidecar.settings)

@@ -68,4 +68,4 @@ def retry(sidecar: Sidecar, failed: list[ItemRow], threads: int | None, log: Bee
     said = f"{tracks(len(left))} analysed in {duration(time.monotonic() - started)}"
     ui.print_(f"{said}, {again:,} failed again" if again else said)
     if not left:
-        raise UserError("resonance: nothing could be analysed; see the lines above")
+        raise UserError("resonance: nothing could be analysed; `beet resonance failures` says why")

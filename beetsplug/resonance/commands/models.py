@@ -42,7 +42,7 @@ def list_models(sidecar: Sidecar) -> None:
     rows = [row(sidecar, name, found) for name, found in usable.items()]
     rows += [Row(printable(name), "-", "-", "-", "cannot be used") for name in described if name not in usable]
     ids = {found.id for found in usable.values()}
-    for model in sidecar.store.models() if sidecar.exists else []:
+    for model in sidecar.reader.models() if sidecar.exists else []:
         if model.id not in ids:
             use = "in use, its file is gone" if model.active else "its file is gone"
             rows.append(Row(model.id, f"{model.name} {model.version}", heard(sidecar, model.id), "-", use))
@@ -93,7 +93,7 @@ def file_of(path: Path) -> Path:
 
 
 def heard(sidecar: Sidecar, model_id: str) -> str:
-    count = sidecar.store.counts(sidecar.id, model_id).embedded if sidecar.exists else 0
+    count = sidecar.reader.counts(sidecar.id, model_id).embedded if sidecar.exists else 0
     return f"{count:,} of {sidecar.coverage().total:,}"
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 INDEX_SUFFIX = ".index"
 DAY = 24 * 3600.0
 # What `resonance_engine.atomic` and copies of the database leave behind when they are killed.
-LEFT_OVER = re.compile(r"\.resonance.*\.[0-9a-f]{16}|resonance\.db.*\.part(-wal|-shm|-journal)?")
+LEFT_OVER = re.compile(r"\.resonance-.*\.[0-9a-f]{16}|resonance\.db(\.v\d+\.bak)?\.part(-wal|-shm|-journal)?")
 
 
 def prune(sidecar: Sidecar, pretended: bool) -> None:

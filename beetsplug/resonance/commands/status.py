@@ -15,7 +15,12 @@ from resonance_engine.errors import ModelError, printable
 from resonance_engine.ingest import SPEED_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from beetsplug.resonance.sidecar import Sidecar
+    from resonance_engine.store import Failure
+
+SHOWN = 20  # files that failed
 
 
 def status(sidecar: Sidecar) -> None:
@@ -38,16 +43,24 @@ def status(sidecar: Sidecar) -> None:
     background = state(sidecar)
     lines += [("background", background)] if background else []
     lines += [("database", f"{sidecar.path} ({size(sidecar.path.stat().st_size)})")]
-    last, speed = store.state(LAST_RUN_KEY), store.state(SPEED_KEY)
+    last, speed = store.state(LAST_RUN_KEY, float), store.state(SPEED_KEY, float)
     lines += [("last analysis", f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}")] if last else []
     lines += [("time per track", f"{speed:.2f} s")] if speed else []
     table(lines)
-    for failure in made.failed:
-        ui.print_(f"not analysed: {printable(failure.path)}: {failure.reason}")
+    for line in told(made.failed):
+        ui.print_(line)
     if made.missing and made.missing == made.total:
         ui.print_(f"no file is there; is {music_folder(sidecar)} mounted?")
     if waiting:
         ui.print_(remaining(sidecar, made.total, analysed, waiting))
+
+
+def told(failed: list[Failure]) -> Iterator[str]:
+    """A line for each of the first files that failed, and how many more there are."""
+    for failure in failed[:SHOWN]:
+        yield f"not analysed: {printable(failure.path)}: {failure.reason}"
+    if len(failed) > SHOWN:
+        yield f"and {len(failed) - SHOWN:,} more; `beet resonance failures` lists them"
 
 
 def untagged(sidecar: Sidecar, model_id: str, made: Plan) -> int:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from resonance_engine.errors import StoreError
 from resonance_engine.store.damage import DamageError
 from resonance_engine.store.reading.reader import Reader
-from resonance_engine.store.reading.view import recalled
+from resonance_engine.store.reading.view import last_generation
 from resonance_engine.store.schema import VERSION, schema_version
 from resonance_engine.store.sentences import UNREADABLE, sentence
 
@@ -68,7 +68,7 @@ class FileReader(Reader):
             with self._connection() as driver:
                 driver.execute("BEGIN")
                 try:
-                    self._local.snapshot = Snapshot(driver, recalled(driver, "generation") or 0)
+                    self._local.snapshot = Snapshot(driver, last_generation(driver))
                     yield self._local.snapshot
                 finally:
                     self._local.snapshot = None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError
-from resonance_engine.store.reading.view import Reading
+from resonance_engine.store.reading.view import Reading, read_json
 from resonance_engine.store.records import Model
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class ModelReading(Reading):
 def models(driver: sqlite3.Connection) -> list[Model]:
     rows = driver.execute("SELECT id, name, version, dimensions, modalities, active, tags FROM model ORDER BY name, id")
     return [
-        Model(id_, name, version, dimensions, json.loads(modalities), bool(active), tuple(json.loads(tags)))
+        Model(id_, name, version, dimensions, read_json(modalities, dict), bool(active), tuple(read_json(tags, list)))
         for id_, name, version, dimensions, modalities, active, tags in rows
     ]
 

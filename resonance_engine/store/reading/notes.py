@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.store.reading.view import Reading, recalled
+from resonance_engine.store.reading.view import Reading, read_json, recalled
 from resonance_engine.store.records import Analysis, Failure
 
 if TYPE_CHECKING:
@@ -18,10 +17,11 @@ class NoteReading(Reading):
     def analyses(self, content_keys: Iterable[bytes]) -> dict[bytes, Analysis]:
         """What is said of recordings, by content key."""
         statement = "SELECT content_key, extractor_version, attributes FROM analysis WHERE content_key IN"
-        return {
-            key: Analysis(version, json.loads(attributes))
-            for key, version, attributes in self._rows(statement, content_keys)
-        }
+        with self._view():  # which says what is wrong where they can't be read
+            return {
+                key: Analysis(version, read_json(attributes, dict))
+                for key, version, attributes in self._rows(statement, content_keys)
+            }
 
     def analysed(self, content_keys: Iterable[bytes], extractor_version: str) -> set[bytes]:
         """Those of the recordings that this version of the extractor has spoken of."""
@@ -36,7 +36,11 @@ class NoteReading(Reading):
         with self._view() as view:
             return {row[0]: Failure(*row) for row in view.driver.execute(statement, (library,))}
 
-    def state(self, key: str) -> Any:
-        """A fact noted about the store, such as "seconds_per_track"; None when it isn't known."""
+    def state(self, key: str, *kinds: type) -> Any:
+        """A fact noted about the store, such as "seconds_per_track".
+
+        None when it isn't known, or is of none of the kinds, if any are given: nobody has written that.
+        """
         with self._view() as view:
-            return recalled(view.driver, key)
+            value = recalled(view.driver, key)
+        return value if not kinds or isinstance(value, kinds) else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resonance_engine.store.reading.view import Reading, recalled
+from resonance_engine.store.sentences import UnreadableError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,6 +25,14 @@ class PairReading(Reading):
 
 
 def pairs(driver: sqlite3.Connection) -> set[Pair]:
-    noted = recalled(driver, STATE) or {}
-    ones = {one: bytes.fromhex(one) for one in noted}
-    return {(ones[one], bytes.fromhex(other)) for one, others in noted.items() for other in others}
+    noted = recalled(driver, STATE)
+    return set() if noted is None else pairs_of(noted)
+
+
+def pairs_of(noted: Any) -> set[Pair]:
+    """The pairs that a state row says; raises UnreadableError where it says none."""
+    try:
+        ones = {one: bytes.fromhex(one) for one in noted}
+        return {(ones[one], bytes.fromhex(other)) for one, others in noted.items() for other in others}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnreadableError("the pairs kept apart are no content keys") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from resonance_engine.store.reading.check import CheckReading
 from resonance_engine.store.reading.models import ModelReading
 from resonance_engine.store.reading.notes import NoteReading
 from resonance_engine.store.reading.pairs import PairReading
@@ -10,5 +11,5 @@ from resonance_engine.store.reading.tracks import TrackReading
 from resonance_engine.store.reading.vectors import VectorReading
 
 
-class Reader(ModelReading, VectorReading, TagReading, TrackReading, NoteReading, PairReading):
+class Reader(ModelReading, VectorReading, TagReading, TrackReading, NoteReading, PairReading, CheckReading):
     """The verbs that read, see `Store`: of a file that is only read, or of one that is written as well."""

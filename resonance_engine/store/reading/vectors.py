@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +16,7 @@ from resonance_engine.store.records import EMBEDDING, Changes, Ids, Matrix, Vect
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from resonance_engine.store.reading.view import View
 
@@ -36,7 +38,8 @@ FACET_COUNT = (
     f"WHERE embedding.model_id = ? AND embedding.kind = '{EMBEDDING}' AND embedding.content_key >= x''"
 )
 
-LINKED_COUNT = "SELECT count(DISTINCT content_key) FROM track WHERE library_id = ?"
+# The sign keeps SQLite from the order of libraries, in which it would have to sort the keys first.
+LINKED_COUNT = "SELECT count(DISTINCT content_key) FROM track WHERE +library_id = ?"
 STRANGERS = (
     "SELECT id FROM vector WHERE model_id = ? AND kind = ? "
     "AND NOT EXISTS (SELECT 1 FROM track WHERE track.content_key = vector.content_key AND library_id = ?)"
@@ -54,7 +57,9 @@ class VectorReading(Reading):
     def vectors(self, content_keys: Iterable[bytes], model_id: str, kind: str = EMBEDDING) -> dict[bytes, Vector]:
         """The vectors of recordings by content key; those without one are left out."""
         statement = "SELECT content_key, data FROM vector WHERE model_id = ? AND kind = ? AND content_key IN"
-        return {key: decode(data) for key, data in self._rows(statement, content_keys, model_id, kind)}
+        with self._view() as view, self._damage():
+            width = known_model(view.driver, model_id).widths().get(kind, 0)
+            return {key: decode(data, width) for key, data in self._rows(statement, content_keys, model_id, kind)}
 
     def gates(self, content_keys: Iterable[bytes], model_id: str) -> dict[bytes, dict[str, float]]:
         """The weights of the facets in recordings' embeddings, by content key and modality."""
@@ -70,10 +75,12 @@ class VectorReading(Reading):
         """The embeddings of recordings' windows in order of position, by content key."""
         statement = "SELECT content_key, position, start, data FROM window WHERE model_id = ? AND content_key IN"
         found: dict[bytes, tuple[list[float], list[Vector]]] = {}
-        for key, _, start, data in sorted(self._rows(statement, content_keys, model_id)):
-            starts, vectors = found.setdefault(key, ([], []))
-            starts.append(start)
-            vectors.append(decode(data))
+        with self._view() as view, self._damage():
+            width = known_model(view.driver, model_id).dimensions
+            for key, _, start, data in sorted(self._rows(statement, content_keys, model_id), key=itemgetter(0, 1)):
+                starts, vectors = found.setdefault(key, ([], []))
+                starts.append(start)
+                vectors.append(decode(data, width))
         return {key: Windows(tuple(starts), np.stack(vectors)) for key, (starts, vectors) in found.items()}
 
     def content_keys(self, vector_ids: Iterable[int]) -> dict[int, bytes]:
@@ -132,17 +139,23 @@ class VectorReading(Reading):
         while rows := cursor.fetchmany(ROWS_AT_A_TIME):
             part = slice(filled, filled + len(rows))
             ids[part], data = zip(*rows, strict=True)
-            try:
+            with self._damage():
                 decode_rows(data, vectors[part])
-            except ValueError as error:
-                raise StoreError(
-                    f"{printable(self.path)} holds damaged vectors ({error}); run the check with --repair."
-                ) from error
             filled = part.stop
         if (ids[1:] < ids[:-1]).any():
             order = np.argsort(ids)
             ids, vectors = ids[order], vectors[order]
         return ids, vectors
+
+    @contextmanager
+    def _damage(self) -> Iterator[None]:
+        """Say of values that are no vectors what to do about them."""
+        try:
+            yield
+        except ValueError as error:
+            raise StoreError(
+                f"{printable(self.path)} holds damaged vectors ({error}); run the check with --repair."
+            ) from error
 
 
 def embedding_ids(driver: sqlite3.Connection, model_id: str) -> dict[bytes, int]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from resonance_engine.store.sentences import UnreadableError
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
@@ -19,6 +21,7 @@ T = TypeVar("T")
 
 # SQLite takes 32,766 parameters in a statement, older builds fewer.
 CHUNK = 10_000
+GENERATION = "generation"
 
 
 class View(Protocol):
@@ -75,9 +78,30 @@ class Reading(ABC):
 
 
 def recalled(driver: sqlite3.Connection, key: str) -> Any:
-    """The value of a state row, None when there is no such row."""
+    """The value of a state row, None when there is no such row; raises `sentences.UNREADABLE`."""
     row = driver.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
-    return None if row is None else json.loads(row[0])
+    return None if row is None else read_json(row[0])
+
+
+def last_generation(driver: sqlite3.Connection) -> int:
+    """The generation of the vector rows, 0 before the first; raises `sentences.UNREADABLE`."""
+    generation = recalled(driver, GENERATION)
+    if generation is not None and type(generation) is not int:
+        raise UnreadableError("the generation is no number")
+    return generation or 0
+
+
+def read_json(text: Any, kind: type = object) -> Any:
+    """What JSON in a column says; raises `sentences.UNREADABLE` where it is none, or not of the kind."""
+    if not isinstance(text, str):
+        raise UnreadableError("what should be JSON is no text")
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise UnreadableError("what should be JSON is too deep") from error
+    if not isinstance(value, kind):
+        raise UnreadableError("what should be JSON is of another kind")
+    return value
 
 
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:

@@ -69,7 +69,10 @@ def chosen(groups: Sequence[list[int]], wanted: float, most: int) -> list[int]:
     smallest = min(left, key=len)  # not all fit, as at most half is wanted
     size = len(taken) + len(smallest)
     nearer = abs(size - wanted) < abs(len(taken) - wanted) or len(taken) < FEWEST
-    return taken + smallest if nearer and size <= most else taken
+    found = taken + smallest if nearer and size <= most else taken
+    if len(found) < FEWEST:  # a song by itself came first, and no group fits beside it
+        return min((group for group in groups if FEWEST <= len(group) <= most), key=len, default=found)
+    return found
 
 
 def links(songs: Sequence[Song], share: float) -> list[list[Hashable]]:
