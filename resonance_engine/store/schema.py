@@ -32,7 +32,7 @@ def schema_version(driver: sqlite3.Connection, path: Path, newest: int) -> int:
         if names >= TABLES:
             raise DamageError(
                 f"{printable(path)} is damaged: its header says that it is no Resonance database; "
-                "run the check with --repair."
+                "run `beet resonance check --repair`."
             )
         raise StoreError(
             f"{printable(path)} is a database of another program; nothing was changed. "

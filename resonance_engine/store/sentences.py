@@ -35,8 +35,8 @@ def sentence(path: Path, error: BaseException | None) -> str:
     code = code_of(error)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT) or senseless(error):
         return (
-            f"{name} is damaged or not a Resonance database ({quoted(error)}). Run the check with --repair, restore it "
-            "from a backup, or move it away: a new one is made by analysing the library again."
+            f"{name} is damaged or not a Resonance database ({quoted(error)}); `beet resonance check --repair` "
+            "keeps it under another name and saves what can be read of it, or restore it from a backup."
         )
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return (

@@ -121,7 +121,7 @@ def test_a_fault_in_the_database(shelf: Shelf, statement: str, problem: str) -> 
     with_fault = shelf.dump()
     lines = shelf.check()
     assert any(problem in line for line in lines)
-    assert lines[-1].startswith("error: resonance: ")
+    assert lines[-1].startswith("error: ")
     assert lines[-1].endswith("found; run `beet resonance check --repair`")
     assert shelf.dump() == with_fault, "looking changes nothing"
 
@@ -279,7 +279,7 @@ def test_a_damaged_database_is_kept_and_what_is_left_of_it_used(shelf: Shelf, da
     )
     damaged = shelf.database.read_bytes()
     for lines in (shelf.check(), shelf.check()):
-        assert lines[-1].startswith("error: resonance: ")
+        assert lines[-1].startswith("error: ")
         assert str(shelf.database) in "".join(lines)
         assert "beet resonance check --repair" in lines[-1]
     assert shelf.database.read_bytes() == damaged, "looking changes nothing"

@@ -58,13 +58,8 @@ def check(sidecar: Sidecar, repair: bool) -> None:
             return
         report(sidecar, found, repair)
     except StoreError as error:
-        if not is_damage(error):
+        if not (repair and is_damage(error)):
             raise
-        if not repair:
-            raise UserError(
-                f"resonance: {error} `beet resonance check --repair` keeps it under another name and saves what "
-                "can be read of it."
-            ) from error
         ui.print_(str(error))
         save(sidecar)
 

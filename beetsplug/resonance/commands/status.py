@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from beets import ui
 
+from beetsplug.resonance.background.start import lock_of
 from beetsplug.resonance.commands.analyze import LAST_RUN_KEY
 from beetsplug.resonance.commands.background import state
 from beetsplug.resonance.commands.common import duration, remaining, seconds_per_track, tracks
@@ -51,7 +52,7 @@ def status(sidecar: Sidecar) -> None:
         ui.print_(line)
     if made.missing and made.missing == made.total:
         ui.print_(f"no file is there; is {music_folder(sidecar)} mounted?")
-    if waiting:
+    if waiting and lock_of(sidecar).holder() is None:  # nobody is at it
         ui.print_(remaining(sidecar, made.total, analysed, waiting))
 
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from beets import ui
 
-from resonance_engine.errors import printable
+from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
     from beetsplug.resonance.sidecar import Sidecar
+    from resonance_engine.search.overlap import Overlap
     from resonance_engine.store import Model
 
 
-def announce(sidecar: Sidecar, old: Model, new: Model) -> None:
-    """Print how many neighbours a track keeps on average, and how to go back."""
+def compared(sidecar: Sidecar, old: Model, new: Model) -> Overlap | None:
+    """How much of what the old model finds near, the new one finds too."""
     from resonance_engine.index import open_index
     from resonance_engine.search.overlap import neighbour_overlap
 
@@ -22,7 +23,15 @@ def announce(sidecar: Sidecar, old: Model, new: Model) -> None:
     with store.read():
         before, after = (store.linked_embeddings(sidecar.id, model.id) for model in (old, new))
     same = {before[key]: after[key] for key in before.keys() & after.keys()}
-    found = neighbour_overlap(open_index(store, old.id, folder), open_index(store, new.id, folder), same)
+    return neighbour_overlap(open_index(store, old.id, folder), open_index(store, new.id, folder), same)
+
+
+def announce(sidecar: Sidecar, old: Model, new: Model) -> None:
+    """Print how many neighbours a track keeps on average, and how to go back."""
+    try:
+        found = compared(sidecar, old, new)
+    except StoreError:
+        found = None  # the old model's vectors are damaged; the new one is in use all the same
     name = sidecar.models.name_of(old.id) or ""
     said = [f"{found.kept:.0f} of {found.of} neighbours kept on average"] if found else []
     said += [f"`beet resonance model use {printable(name)}` goes back"] if name in sidecar.models.names() else []

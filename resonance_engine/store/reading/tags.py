@@ -95,7 +95,7 @@ class TagReading(Reading):
             decode_rows(rows, probabilities)
         except ValueError as error:
             raise StoreError(
-                f"{printable(self.path)} holds damaged tags ({error}); run the check with --repair."
+                f"{printable(self.path)} holds damaged tags ({error}); run `beet resonance check --repair`."
             ) from error
         return probabilities
 

@@ -154,7 +154,7 @@ class VectorReading(Reading):
             yield
         except ValueError as error:
             raise StoreError(
-                f"{printable(self.path)} holds damaged vectors ({error}); run the check with --repair."
+                f"{printable(self.path)} holds damaged vectors ({error}); run `beet resonance check --repair`."
             ) from error
 
 
