@@ -38,6 +38,7 @@ LIBRARY = "catalog"
 KINDS = {"id": int, "path": str, "artist": str, "title": str, "attributes": dict}
 LARGEST_ID = 2**63
 SHOWN = 100  # characters of what is wrong that an error repeats
+LARGEST = 1.001  # number in a unit vector, rounding allowed for
 BLOCK = 4096  # vectors that are looked at together
 SUFFIXES = frozenset(
     [
@@ -270,4 +271,8 @@ def read_embeddings(path: Path, count: int) -> NDArray[np.float32]:
     fits = len(shape) == 2 and shape[0] == count and 4 * math.prod(shape) == len(content)
     if not fits or by_column or dtype != np.dtype("<f4"):
         raise CatalogError(f"{printable(path)} does not hold {count} embeddings; run `resonance index` again.")
-    return np.frombuffer(content, "<f4").reshape(shape).astype(np.float32)
+    vectors = np.frombuffer(content, "<f4").reshape(shape).astype(np.float32)
+    # Of unit vectors no number is larger; what is no number at all is not smaller either.
+    if not (np.abs(vectors) <= LARGEST).all():
+        raise CatalogError(f"{printable(path)} holds vectors that no model made; run `resonance index` again.")
+    return vectors

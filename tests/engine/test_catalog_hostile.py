@@ -84,8 +84,10 @@ def test_any_value_in_the_place_of_another(folder: Path, data: st.DataObject) ->
     holder, name = data.draw(st.sampled_from(places))
     holder[name] = data.draw(JSON)
     (folder / META).write_text(json.dumps(meta))
-    outcome(folder)
-    shutil.move(folder / "kept", folder / META)
+    try:
+        outcome(folder)
+    finally:
+        shutil.move(folder / "kept", folder / META)
 
 
 @given(st.data())
@@ -97,9 +99,12 @@ def test_any_damage_to_any_file(folder: Path, data: st.DataObject) -> None:
     whole = (folder / name).read_bytes()
     at = data.draw(st.integers(0, len(whole)))
     end = data.draw(st.integers(at, len(whole)))
-    (folder / name).write_bytes(whole[:at] + data.draw(st.binary(max_size=8)) + whole[end:])
-    outcome(folder)
-    (folder / name).write_bytes(whole)
+    instead = data.draw(st.binary(max_size=8))
+    (folder / name).write_bytes(whole[:at] + instead + whole[end:])
+    try:
+        outcome(folder)
+    finally:
+        (folder / name).write_bytes(whole)
 
 
 def saved(array: NDArray[Any]) -> bytes:

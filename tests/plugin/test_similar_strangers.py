@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from beets import config
 
 from beetsplug.resonance.finding import Finder
 from beetsplug.resonance.search import Search, searching
@@ -29,9 +30,12 @@ STRANGERS = 200
 @pytest.fixture
 def crowded(tmp_path: Path) -> Iterator[Sounding]:
     """The library of `sounding`, alone in its folder."""
+    config.clear()
+    config.read(user=False)
     made = Sounding.made(tmp_path)
     yield made
     made.close()
+    config.clear()
 
 
 def strangers(towards: int, shelf: Sounding) -> dict[bytes, Embedding]:
