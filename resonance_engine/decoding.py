@@ -16,6 +16,7 @@ import av.error
 import numpy as np
 from av.container import Container
 
+from resonance_engine.downmix import mono
 from resonance_engine.errors import AudioError
 from resonance_engine.seeking import seek
 
@@ -281,26 +282,3 @@ def _placed(samples: NDArray[np.float32], frame: AudioFrame, offset: int) -> int
         return 0
     samples[offset + begin : offset + end] = mono(frame)[begin:end]
     return end - begin
-
-
-def mono(frame: AudioFrame) -> NDArray[np.float32]:
-    """The plain mean of the frame's channels, full scale = 1, shape (n,); NaN and infinity pass.
-
-    Not FFmpeg's own downmix, which is 0.707 (L + R): 3 dB above the mean.
-    """
-    data = frame.to_ndarray()
-    if frame.format.is_packed:
-        data = data.reshape(-1, len(frame.layout.channels)).T
-    zero, full = 0.0, 1.0
-    if data.dtype == np.uint8:
-        zero, full = 128.0, 128.0
-    elif data.dtype.kind == "i":
-        full = 2.0 ** (8 * data.dtype.itemsize - 1)
-    with np.errstate(invalid="ignore", over="ignore"):
-        mean: NDArray[np.float32] = data[0].astype(np.float32)
-        for channel in data[1:]:
-            mean += channel.astype(np.float32)
-        mean /= np.float32(len(data))
-        mean -= np.float32(zero)
-        mean /= np.float32(full)
-    return mean

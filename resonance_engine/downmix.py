@@ -1,0 +1,34 @@
+"""One channel of several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from numpy.typing import NDArray
+
+
+def mono(frame: AudioFrame) -> NDArray[np.float32]:
+    """The plain mean of the frame's channels, full scale = 1, shape (n,); NaN and infinity pass.
+
+    Not FFmpeg's own downmix, which is 0.707 (L + R): 3 dB above the mean.
+    """
+    data = frame.to_ndarray()
+    if frame.format.is_packed:
+        data = data.reshape(-1, len(frame.layout.channels)).T
+    zero, full = 0.0, 1.0
+    if data.dtype == np.uint8:
+        zero, full = 128.0, 128.0
+    elif data.dtype.kind == "i":
+        full = 2.0 ** (8 * data.dtype.itemsize - 1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean: NDArray[np.float32] = data[0].astype(np.float32)
+        for channel in data[1:]:
+            mean += channel.astype(np.float32)
+        mean /= np.float32(len(data))
+        mean -= np.float32(zero)
+        mean /= np.float32(full)
+    return mean
