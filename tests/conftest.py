@@ -1,4 +1,4 @@
-"""Models that several test modules share: made once, for an export takes seconds."""
+"""What all test modules start from, and models that several share: an export takes seconds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.tiny_networks import Exported
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _beets_defaults() -> None:
+    """beets has its own settings, whatever the module before left of them."""
+    from beets import config
+
+    if not config.sources:
+        config.read(user=False)
 
 
 @pytest.fixture(scope="session")
