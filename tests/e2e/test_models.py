@@ -100,6 +100,7 @@ def test_a_killed_change_of_models_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_training_on_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the verdict: it is said, what follows from it is done, and the library is left alone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
