@@ -293,6 +293,8 @@ def _sources(tmp_path_factory: pytest.TempPathFactory) -> None:
     LibraryHistory.sources = sounds(tmp_path_factory.mktemp("sources"), SOUNDS)
 
 
+# A run that is broken off, as by a kill, closes nothing.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_short_history() -> None:
     run_state_machine_as_test(LibraryHistory, settings=settings(SETTINGS, max_examples=5, stateful_step_count=10))
 
