@@ -92,14 +92,14 @@ query: $(ENV)/ready  ## what sounds like AUDIO=song.mp3 in it
 	$(ENV)/bin/python -m training.query --audio "$(AUDIO)" --load export --topk 5
 
 corpus: $(ENV)/ready  ## fetch the soundtracks that the shipped model learns from (Debian; 3.7 GB)
-	$(ENV)/bin/python -m training.corpus $(CORPUS)
+	$(ENV)/bin/python -m training.default_model.corpus $(CORPUS)
 
 # One thread, so that sums come in the same order everywhere.
 model: corpus  ## make the shipped model again, and those of its five folds
 	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m training.default_model $(CORPUS)
 
 learning_curve: corpus  ## what training and fine-tuning bring on the soundtracks
-	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m training.learning_curve $(CORPUS)
+	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m benchmarks.learning_curve $(CORPUS)
 
 clean:
 	rm -rf $(ENV) $(ENV)-runtime $(DEMO_ENV) .demo build dist

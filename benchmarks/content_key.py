@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from resonance_engine.audio import content_key
+from resonance_engine.audio.windows import content_key
 from tests.audio_files import tune, write_audio, write_looped
 
 if TYPE_CHECKING:

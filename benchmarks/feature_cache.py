@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from resonance_engine.audio import content_key, read_windows
-from resonance_engine.features import FrontEnd
+from resonance_engine.audio.windows import content_key, read_windows
+from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.training.config import Augment, Train
-from resonance_engine.training.features.cache import MEASURED, FeatureCache, RamCache, SqliteCache
-from resonance_engine.training.features.dataset import WindowSet
+from resonance_engine.training.config.settings import Augment, Train
+from resonance_engine.training.data.cache import MEASURED, FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.learning.loop import train
 from tests.audio_files import tune, write_audio
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.training.features.ram_cache import Features, Measured
+    from resonance_engine.training.data.ram_cache import Features, Measured
 
 SPEC = FeatureSpec()
 SONGS = 12

@@ -16,7 +16,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance_engine.features import FrontEnd
+from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.harmony import chroma
 from resonance_engine.features.rhythm import tempo_envelope
 from resonance_engine.features.spec import FeatureSpec, Framing, HarmonySpec, RhythmSpec

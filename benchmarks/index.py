@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from resonance_engine.index import index_path, load_index, open_index, save_index
-from resonance_engine.scan import FaissScan, NumpyScan
+from resonance_engine.index.backends import FaissScan, NumpyScan
+from resonance_engine.index.files import index_path, load_index, open_index, save_index
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Model, Store
-from resonance_engine.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,7 @@ from benchmarks.made_library import made_library
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from beetsplug.resonance.wish import Wish
+    from beetsplug.resonance.search.request import Wish
 
 ROOT = Path(__file__).parents[1]
 BASE = ("ls", "id:1")
@@ -104,7 +104,7 @@ def median(found: Sequence[Cost]) -> Cost:
 
 def wishes() -> dict[str, list[Wish]]:
     """The queries that are timed warm, with other seeds each time."""
-    from beetsplug.resonance.wish import Wish
+    from beetsplug.resonance.search.request import Wish
 
     seeds = range(1, 12_000, 571)
     return {
@@ -121,9 +121,9 @@ def warm(home: Path) -> dict[str, float]:
     """The median time of queries in one process, in milliseconds."""
     from beets.library import Library
 
-    from beetsplug.resonance.finding import Finder
-    from beetsplug.resonance.search import Search
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.search.finder import Finder
+    from beetsplug.resonance.search.session import Search
 
     sidecar = Sidecar(Library(str(home / "library.db"), str(home / "music")))
     model = sidecar.model

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance_engine.audio import read_windows
+from resonance_engine.audio.windows import read_windows
 from resonance_engine.errors import AudioError
-from resonance_engine.features import FrontEnd
+from resonance_engine.features.front_end import FrontEnd
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.atomic import write_bytes
-from resonance_engine.audio import tags
+from resonance_engine.audio.windows import tags
 from resonance_engine.errors import AudioError, CatalogError, printable
-from resonance_engine.index import VectorIndex, read_catalog_index, write_catalog_index
+from resonance_engine.files import write_bytes
+from resonance_engine.index.files import VectorIndex, read_catalog_index, write_catalog_index
 from resonance_engine.ingest import Ingest, Job
 
 if TYPE_CHECKING:

@@ -100,7 +100,7 @@ def configure_query(parser: argparse.ArgumentParser, catalog: Path | None = None
 
 
 def model_of(options: argparse.Namespace) -> Path:
-    from resonance_engine.encoder import SHIPPED, model_file
+    from resonance_engine.encoder.encoder import SHIPPED, model_file
     from resonance_engine.training.commands.common import check_made
 
     load = options.load or SHIPPED.parent
@@ -114,7 +114,7 @@ def run_index(options: argparse.Namespace) -> None:
     from resonance_engine.catalog import LIBRARY, STORE, Update, music_files
     from resonance_engine.ingest import Ingest
     from resonance_engine.store import Store
-    from resonance_engine.worker import WorkerPool
+    from resonance_engine.worker.worker import WorkerPool
 
     files = music_files(options.folder)
     if not files:
@@ -146,9 +146,9 @@ def run_index(options: argparse.Namespace) -> None:
 def run_query(options: argparse.Namespace) -> None:
     from resonance_engine.catalog import read_catalog
     from resonance_engine.errors import ModelError
-    from resonance_engine.likeness import in_common
+    from resonance_engine.search.common_traits import in_common
     from resonance_engine.search.ranking import Ranking, neighbours
-    from resonance_engine.worker import Worker
+    from resonance_engine.worker.worker import Worker
 
     try:
         ranking = Ranking(options.topk, options.prf, options.rerank, options.lambda_div)
@@ -176,8 +176,8 @@ def run_query(options: argparse.Namespace) -> None:
 def run_embed(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from resonance_engine.atomic import write_bytes
-    from resonance_engine.worker import Worker
+    from resonance_engine.files import write_bytes
+    from resonance_engine.worker.worker import Worker
 
     paths, vectors = [], []
     with Worker(model_of(options), backend=options.backend) as worker:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from resonance_engine.store import Store
-    from resonance_engine.worker import Listened, ModelDescription
+    from resonance_engine.worker.worker import Listened, ModelDescription
 
 # A batch is written when it is this old or this large; a kill loses at most one, and what was just being listened to.
 BATCH_SECONDS = 2.0

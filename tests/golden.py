@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.atomic import write_bytes
-from resonance_engine.encoder import Encoder
+from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.features.spec import LogMelSpec
+from resonance_engine.files import write_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -34,8 +34,8 @@ def resident() -> int:
 
 def queries() -> Iterator[object]:
     """Queries with and without feedback and diversity, without end; gives what was found."""
+    from resonance_engine.index.vector_index import VectorIndex
     from resonance_engine.search.ranking import Ranking, neighbours
-    from resonance_engine.vector_index import VectorIndex
     from tests.embeddings import stored, unit_vectors
 
     tracks = 600
@@ -54,7 +54,7 @@ def training() -> Iterator[object]:
     """Steps of training, without end; gives their batches."""
     import torch
 
-    from resonance_engine.training.config import Augment, Train
+    from resonance_engine.training.config.settings import Augment, Train
     from resonance_engine.training.learning.device import Precision
     from resonance_engine.training.learning.distributed import World
     from resonance_engine.training.learning.steps import Steps

@@ -16,13 +16,13 @@ import time
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import AudioError
-from resonance_engine.listener import answer
-from resonance_engine.wire import Message
+from resonance_engine.worker.protocol import Message
+from resonance_engine.worker.server import answer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.listener import Verbs
+    from resonance_engine.worker.server import Verbs
 
 
 def identify(path: Path) -> Message:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resonance_engine.worker import Worker
+from resonance_engine.worker.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -59,10 +59,12 @@ def engine_modules() -> list[str]:
         ),
         pytest.param(engine_modules(), ("beets", "beetsplug", *TRAINING), id="the engine"),
         pytest.param(["resonance_engine.cli"], HEAVY, id="the command line, before it knows the command"),
-        pytest.param(["resonance_engine.encoder"], ("onnxruntime", "resonance_engine.network"), id="encoder"),
-        pytest.param(["resonance_engine.worker"], ("scipy", "av", "onnxruntime", "faiss", "sqlalchemy"), id="worker"),
+        pytest.param(["resonance_engine.encoder.encoder"], ("onnxruntime", "resonance_engine.network"), id="encoder"),
         pytest.param(
-            ["resonance_engine.index", "resonance_engine.search.ranking", "resonance_engine.playlist"],
+            ["resonance_engine.worker.worker"], ("scipy", "av", "onnxruntime", "faiss", "sqlalchemy"), id="worker"
+        ),
+        pytest.param(
+            ["resonance_engine.index.files", "resonance_engine.search.ranking", "resonance_engine.playlist"],
             ("scipy", "av", "onnxruntime", "faiss", "sqlalchemy"),
             id="search",
         ),
@@ -73,20 +75,20 @@ def engine_modules() -> list[str]:
             id="what reads the store",
         ),
         pytest.param(
-            ["resonance_engine.training.features.extractor"],
+            ["resonance_engine.training.data.extractor"],
             ("torch", "torchaudio", "sqlalchemy", "onnxruntime"),
             id="processes that compute features",
         ),
         pytest.param(
             [
                 f"resonance_engine.training.{name}"
-                for name in ("settings.config_file", "settings.space", "music.songs", "music.splits")
+                for name in ("config.config_file", "config.search_space", "data.songs", "data.splits")
             ],
             ("torch", "yaml", "optuna", "av", "beets"),
             id="settings and songs, before any is read",
         ),
         pytest.param(
-            ["resonance_engine.training.features.precompute"], ("torch", "torchaudio", "scipy", "av"), id="precompute"
+            ["resonance_engine.training.data.precompute"], ("torch", "torchaudio", "scipy", "av"), id="precompute"
         ),
     ],
 )
@@ -152,9 +154,9 @@ def test_only_the_encoder_and_what_trains_reach_for_the_network() -> None:
         if name.split(".")[1] not in ("network", "training")
     }
     training = {"resonance_engine.cli"} | {
-        f"beetsplug.resonance.{name}" for name in ("songs", "trained", "commands.train")
+        f"beetsplug.resonance.{name}" for name in ("library.training_source", "library.model_folder", "commands.train")
     }
-    assert outside <= {"resonance_engine.encoder", *training}
+    assert outside <= {"resonance_engine.encoder.encoder", *training}
 
 
 def test_neither_librosa_nor_scipy_signal_is_used() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from beetsplug.resonance.settings import Settings
+from beetsplug.resonance.config.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -60,13 +60,15 @@ def test_the_wheel_offers_beets_libraries_to_training(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
-        assert b"[resonance.libraries]\nbeets = beetsplug.resonance.songs:songs\n" in archive.read(name)
+        assert b"[resonance.libraries]\nbeets = beetsplug.resonance.library.training_source:songs\n" in archive.read(
+            name
+        )
 
 
 def test_the_sdist_can_build_the_same_wheel(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    assert {"pyproject.toml", "README.md", "LICENSE", "training/corpus.py"} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE", "training/default_model/corpus.py"} <= names
     assert {f"config/{name}" for name in CONFIGURATION} <= names
     assert "resonance_engine/models/default/model.onnx" in names

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from resonance_engine.catalog import EMBEDDINGS, INDEX, Entry, read_catalog, write_catalog
-from resonance_engine.encoder import Encoder
+from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import CacheError, CatalogError, ModelError, ResonanceError, TrainingError
-from resonance_engine.index import load_index
+from resonance_engine.index.files import load_index
 from tests.tiny_models import SPEC, features
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def test_a_pickle_as_the_state_of_a_training_is_not_loaded(tmp_path: Path, plant
 @pytest.mark.torch
 def test_a_pickle_as_a_feature_cache_is_not_loaded(tmp_path: Path, planted: Path) -> None:
     pytest.importorskip("torch")
-    from resonance_engine.training.features.cache import SqliteCache
+    from resonance_engine.training.data.cache import SqliteCache
 
     cache = SqliteCache(tmp_path, SPEC)
     path = cache.path

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.features import FRONT_END_VERSION
+from resonance_engine.encoder.manifest import METADATA_KEY, Manifest
+from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.features.spec import (
     Decoding,
     FeatureSpec,
@@ -19,7 +20,6 @@ from resonance_engine.features.spec import (
     SemanticSpec,
     TimbreSpec,
 )
-from resonance_engine.manifest import METADATA_KEY, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from tests.tiny_models import MANIFEST
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.manifest import Manifest
+    from resonance_engine.encoder.manifest import Manifest
 
 
 @dataclass(frozen=True)

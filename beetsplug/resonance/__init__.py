@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from beets.plugins import BeetsPlugin
 
-from beetsplug.resonance.changes import Changes
-from beetsplug.resonance.fields import Fields
-from beetsplug.resonance.guard import Guard
-from beetsplug.resonance.settings import Settings
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.error_guard import Guard
+from beetsplug.resonance.fields.fields import Fields
+from beetsplug.resonance.library.events import Changes
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
     from beets.library import Album, Item, Library
     from beets.ui import Subcommand
 
-    from beetsplug.resonance.importing import Importing
+    from beetsplug.resonance.library.importer import Importing
 
 
 class ResonancePlugin(BeetsPlugin):
@@ -109,14 +109,14 @@ class ResonancePlugin(BeetsPlugin):
         """The follower of this run's import; import stages and events come from several threads."""
         with self.starting:
             if self.importing is None:
-                from beetsplug.resonance.importing import Importing
+                from beetsplug.resonance.library.importer import Importing
 
                 self.importing = Importing(library, self.settings, self._log)
             return self.importing
 
     def hand_over(self, library: Library) -> None:
         """Let the background analyse what was imported."""
-        from beetsplug.resonance.background.start import request
+        from beetsplug.resonance.background.spawn import request
         from beetsplug.resonance.commands.common import opened
 
         self.imported = False

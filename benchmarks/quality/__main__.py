@@ -2,9 +2,10 @@
 
     python -m benchmarks.quality CORPUS --models FOLDER --musicnn FOLDER --kept FOLDER
 
-CORPUS is the folder that training.corpus filled. Each system hears the same files: the same four windows where it takes
-samples, else the file. The pools are the tracks of each of five folds by soundtrack; a fold's model was trained on the
-other four. musly and bliss need `pip install pymusly bliss-audio`; musicnn needs the folder MSD_musicnn of its package.
+CORPUS is the folder that training.default_model.corpus filled. Each system hears the same files: the same four windows
+where it takes samples, else the file. The pools are the tracks of each of five folds by soundtrack; a fold's model was
+trained on the other four. musly and bliss need `pip install pymusly bliss-audio`; musicnn needs the folder MSD_musicnn
+of its package.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.corpus_training import FOLDS, fold_of
 from benchmarks.quality import report, tables
 from benchmarks.quality.baselines import Bliss, Lots, Mfcc, Musly
 from benchmarks.quality.hearing import heard_by, seconds_of
@@ -33,11 +35,10 @@ from benchmarks.quality.musicnn import Musicnn
 from benchmarks.quality.resonance import Resonance
 from benchmarks.quality.robustness import Altered, spread
 from benchmarks.quality.scores import Tracks
-from resonance_engine.atomic import write_bytes
 from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.tasks import named
-from training.corpus import read_manifest
-from training.three_modalities import FOLDS, fold_of
+from resonance_engine.files import write_bytes
+from training.default_model.corpus import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ INT8 = "Resonance, INT8"
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description="How good the neighbours are.")
-    parser.add_argument("corpus", type=Path, help="folder that training.corpus filled")
+    parser.add_argument("corpus", type=Path, help="folder that training.default_model.corpus filled")
     parser.add_argument(
         "--models", type=Path, help="folder of fold-1 to fold-5, and untrained (one model, or one a fold)"
     )

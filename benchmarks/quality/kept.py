@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.atomic import write_bytes
+from resonance_engine.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 import soxr
 
-from resonance_engine.audio import read_windows
+from resonance_engine.audio.windows import read_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.features import FrontEnd
+    from resonance_engine.features.front_end import FrontEnd
     from resonance_engine.features.spec import Decoding
 
     Array = NDArray[np.float32]

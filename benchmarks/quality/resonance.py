@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.quality.listening import DECODING, FEATURES, NETWORKS, Heard, timed
 from benchmarks.quality.similarity import compared, cosine
-from resonance_engine.encoder import Encoder
-from resonance_engine.features import FrontEnd
+from resonance_engine.encoder.encoder import Encoder
+from resonance_engine.features.front_end import FrontEnd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.quality.listening import Listening, Similarity
-    from resonance_engine.encoder import TrackEmbedding
+    from resonance_engine.encoder.encoder import TrackEmbedding
     from resonance_engine.features.spec import Decoding
 
 WHOLE, FACET = "embedding", "facet/"

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.quality.alterations import FILES, WINDOWS
 from benchmarks.quality.listening import Heard
 from benchmarks.quality.resonance import WHOLE
-from resonance_engine.audio import read_windows
+from resonance_engine.audio.windows import read_windows
 from training.default_model.transcoding import decoded
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.ranking import Ranking, neighbours
-from resonance_engine.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

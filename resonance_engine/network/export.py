@@ -16,10 +16,10 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from resonance_engine.atomic import write_bytes
+from resonance_engine.encoder.manifest import METADATA_KEY, Manifest
 from resonance_engine.errors import ModelError
 from resonance_engine.features.spec import LogMelSpec
-from resonance_engine.manifest import METADATA_KEY, Manifest
+from resonance_engine.files import write_bytes
 from resonance_engine.network.files import weight_blocks
 
 if TYPE_CHECKING:

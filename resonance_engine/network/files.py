@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from resonance_engine.atomic import write_bytes
+from resonance_engine.encoder.manifest import METADATA_KEY, Manifest, read_manifest
 from resonance_engine.errors import ModelError, printable
-from resonance_engine.features import FRONT_END_VERSION
-from resonance_engine.manifest import METADATA_KEY, Manifest, read_manifest
+from resonance_engine.features.front_end import FRONT_END_VERSION
+from resonance_engine.files import write_bytes
 from resonance_engine.network.model import ResonanceNetwork
 
 if TYPE_CHECKING:

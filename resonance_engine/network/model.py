@@ -17,7 +17,7 @@ from resonance_engine.network.semantic import SemanticBackbone
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from resonance_engine.manifest import Manifest
+    from resonance_engine.encoder.manifest import Manifest
 
 
 class ResonanceNetwork(nn.Module):

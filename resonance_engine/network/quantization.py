@@ -20,18 +20,18 @@ import onnxruntime
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-from resonance_engine.atomic import write_bytes
-from resonance_engine.encoder import OnnxBackend, signature
+from resonance_engine.encoder.encoder import OnnxBackend, signature
+from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import ModelError, printable
-from resonance_engine.manifest import METADATA_KEY
+from resonance_engine.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from resonance_engine.encoder import Features
-    from resonance_engine.manifest import Manifest
+    from resonance_engine.encoder.encoder import Features
+    from resonance_engine.encoder.manifest import Manifest
 
 PRECISION = "int8"
 MATRIX_PRODUCTS = ("Gemm", "MatMul")

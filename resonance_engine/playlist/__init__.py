@@ -1,1 +1,5 @@
-"""Neighbours -> an ordered list: one that stays close to its seeds, a path between tracks, an arc over an attribute."""
+"""Neighbours to an ordered list.
+
+In: candidate tracks with vectors and closeness, rules and a course. Out: a playing order, a recipe, an M3U file.
+Nothing here knows where the candidates come from.
+"""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.distinct import distinct
+from resonance_engine.index.distinct import distinct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

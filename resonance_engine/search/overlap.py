@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.vector_index import VectorIndex
+    from resonance_engine.index.vector_index import VectorIndex
 
 NEIGHBOURS = 20
 SAMPLE = 200

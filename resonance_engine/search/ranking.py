@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from resonance_engine.distinct import distinct
+from resonance_engine.index.distinct import distinct
 from resonance_engine.search.agreement import agreement
 from resonance_engine.search.diversity import mmr_order
 from resonance_engine.search.feedback import centroid

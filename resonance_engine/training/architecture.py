@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from resonance_engine.features import FRONT_END_VERSION
-from resonance_engine.manifest import Manifest
+from resonance_engine.encoder.manifest import Manifest
+from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.network.model import ResonanceNetwork
 
 if TYPE_CHECKING:
-    from resonance_engine.training.config import Config
+    from resonance_engine.training.config.settings import Config
 
 OWN_LICENCE = "unspecified"  # what was trained on a private library is its owner's business
 

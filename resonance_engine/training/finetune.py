@@ -13,13 +13,13 @@ import torch
 from resonance_engine.errors import TrainingError
 from resonance_engine.evaluation.tasks import album_groups
 from resonance_engine.network.files import load_network
-from resonance_engine.training.features.cache import SqliteCache
-from resonance_engine.training.features.dataset import WindowSet
-from resonance_engine.training.features.precompute import precompute
-from resonance_engine.training.features.ram_cache import shapes_of
+from resonance_engine.training.data.cache import SqliteCache
+from resonance_engine.training.data.dataset import WindowSet
+from resonance_engine.training.data.precompute import precompute
+from resonance_engine.training.data.ram_cache import shapes_of
+from resonance_engine.training.data.songs import labels
+from resonance_engine.training.data.splits import held_out, together
 from resonance_engine.training.metric import whitened
-from resonance_engine.training.music.songs import labels
-from resonance_engine.training.music.splits import held_out, together
 from resonance_engine.training.results.embed import embeddings
 from resonance_engine.training.results.judgement import Judgement, judged, measured
 from resonance_engine.training.results.validation import asked
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from resonance_engine.encoder.manifest import Manifest
     from resonance_engine.features.spec import FeatureSpec
-    from resonance_engine.manifest import Manifest
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.features.cache import FeatureCache
-    from resonance_engine.training.music.songs import Song
+    from resonance_engine.training.data.cache import FeatureCache
+    from resonance_engine.training.data.songs import Song
 
     Report = Callable[[str], None]
 

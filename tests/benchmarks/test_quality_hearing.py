@@ -17,7 +17,7 @@ from benchmarks.quality.kept import Kept, read, write
 from benchmarks.quality.listening import Heard, Listening, timed
 from benchmarks.quality.robustness import recognitions, spread
 from benchmarks.quality.scores import Tracks
-from resonance_engine.audio import read_windows
+from resonance_engine.audio.windows import read_windows
 from resonance_engine.errors import AudioError
 from resonance_engine.features.spec import Decoding
 from tests.audio_files import tune, write_audio

@@ -77,6 +77,6 @@ def test_what_is_missing_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], corpus: Path
 ) -> None:
     assert run(monkeypatch, corpus / "nowhere") == 1
-    assert "run: python -m training.corpus" in capsys.readouterr().err
+    assert "run: python -m training.default_model.corpus" in capsys.readouterr().err
     assert run(monkeypatch, corpus, "--models", corpus / "nowhere") == 1
     assert "There is no model at" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from beets.library import Library
 
-from beetsplug.resonance.sidecar import Coverage, Sidecar
+from beetsplug.resonance.library.sidecar import Coverage, Sidecar
 from benchmarks.made_library import FACETS, made_library
 from benchmarks.similar import BASE, cost, wishes
 

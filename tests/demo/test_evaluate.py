@@ -13,7 +13,7 @@ from demo.evaluate import Vectors, chance_share, described, style_share
 from demo.instruments import RATE
 from demo.recording import Tags, write_recording
 from demo.workplace import Track
-from resonance_engine.audio import content_key
+from resonance_engine.audio.windows import content_key
 from resonance_engine.features.spec import Decoding, FeatureSpec
 from resonance_engine.store import Embedding, Model, Store
 

@@ -11,7 +11,7 @@ from mediafile import MediaFile
 from demo import library
 from demo.catalogue import STYLES, composed, performed, planned
 from demo.instruments import RATE
-from resonance_engine.audio import read_windows
+from resonance_engine.audio.windows import read_windows
 from resonance_engine.features.spec import Decoding
 
 SECONDS = 4.0

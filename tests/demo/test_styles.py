@@ -11,7 +11,7 @@ from demo.baselines import mfcc_statistics, standardised
 from demo.catalogue import STYLES, composed, performed, planned
 from demo.evaluate import Vectors, style_share
 from demo.instruments import RATE
-from resonance_engine.features import FrontEnd
+from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import Decoding, FeatureSpec
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demo.untrained import UntrainedNetwork, drawn, shapes
-from resonance_engine.encoder import SHIPPED, Encoder
+from resonance_engine.encoder.encoder import SHIPPED, Encoder
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from beetsplug.resonance.background.board import Report, read_report
-from beetsplug.resonance.background.lock import BACKGROUND, FOREGROUND, Holder, Lock
+from beetsplug.resonance.background.job_state import Report, read_report
+from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, Lock
 from resonance_engine.store import Store
 from tests.audio_files import write_audio
 from tests.e2e.home import Home, new_home

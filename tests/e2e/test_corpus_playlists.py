@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine import m3u
+from resonance_engine.playlist import m3u
 from tests.e2e.corpus import SUITE, Corpus, corpus_library, needs_corpus
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance_engine import m3u
+from resonance_engine.playlist import m3u
 from tests.e2e.home import Home, new_home, song
 
 pytestmark = pytest.mark.e2e

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.agreement import MOST_SEEDS, agreement, representatives
 from resonance_engine.search.ranking import Ranking, neighbours
-from resonance_engine.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
 
 

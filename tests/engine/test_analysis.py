@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.analysis import MAJOR_TONICS, MINOR_TONICS, Attributes, analysis, key, tempo
-from resonance_engine.features import FrontEnd
+from resonance_engine.features.attributes import MAJOR_TONICS, MINOR_TONICS, Attributes, analysis, key, tempo
+from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import Decoding, FeatureSpec, HarmonySpec, RhythmSpec
 from tests.signals import RATE, clicks, hiss, tones
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.audio import Recording, read_windows, window_starts
+from resonance_engine.audio.seeking import wavpack_block
+from resonance_engine.audio.windows import Recording, read_windows, window_starts
 from resonance_engine.features.spec import Decoding
-from resonance_engine.seeking import wavpack_block
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio, write_looped
 
 if TYPE_CHECKING:

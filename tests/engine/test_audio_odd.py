@@ -13,8 +13,8 @@ import av.error
 import numpy as np
 import pytest
 
-from resonance_engine.audio import content_key, read_windows, tags
-from resonance_engine.decoding import open_audio
+from resonance_engine.audio.decoding import open_audio
+from resonance_engine.audio.windows import content_key, read_windows, tags
 from resonance_engine.errors import AudioError
 from resonance_engine.features.spec import Decoding
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio, write_silent_film

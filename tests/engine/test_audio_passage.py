@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.audio import read_passage, read_windows, window_starts
-from resonance_engine.decoding import AudioSource, open_audio
+from resonance_engine.audio.decoding import AudioSource, open_audio
+from resonance_engine.audio.passage import Passage
+from resonance_engine.audio.windows import read_passage, read_windows, window_starts
 from resonance_engine.errors import AudioError
 from resonance_engine.features.spec import Decoding
-from resonance_engine.passage import Passage
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio
 
 if TYPE_CHECKING:

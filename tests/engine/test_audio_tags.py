@@ -9,7 +9,7 @@ import mutagen
 import pytest
 from mutagen.id3 import ID3, TALB, TCON, TIT2, TPE1, TPE2
 
-from resonance_engine.audio import Tags, tags
+from resonance_engine.audio.windows import Tags, tags
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 from mutagen.wavpack import WavPack
 
-from resonance_engine.audio import content_key
-from resonance_engine.content_key import end_of_audio
+from resonance_engine.audio.content_key import end_of_audio
+from resonance_engine.audio.windows import content_key
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.encoder import BATCH, Encoder, OnnxBackend, located, model_file
+from resonance_engine.encoder.encoder import BATCH, Encoder, OnnxBackend, located, model_file
+from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import ModelError
-from resonance_engine.features import FRONT_END_VERSION
-from resonance_engine.manifest import METADATA_KEY
+from resonance_engine.features.front_end import FRONT_END_VERSION
 from tests import golden
 from tests.tiny_models import MANIFEST, SPEC, TAGGED, features, onnx_model, other_decoding
 

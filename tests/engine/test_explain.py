@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.explain import Heard, line, shares, words
+from resonance_engine.search.explain import Heard, line, shares, words
 from tests.embeddings import unit_vectors
 
 NAMES = ("rock", "indie rock", "sad", "happy")

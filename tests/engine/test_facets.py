@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from resonance_engine.errors import ConfigError
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.facets import FOCUS, facet_query, focus, parse_weights, shares
 from resonance_engine.search.query import Ranking, query
 from resonance_engine.search.ranking import pooled
-from resonance_engine.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
 
 FACETS = ("timbre", "harmony", "rhythm")

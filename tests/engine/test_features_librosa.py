@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from resonance_engine.features import FrontEnd
 from resonance_engine.features.filters import chroma_filters, mel_filters
+from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.rhythm import onset_strength, tempogram_mean
 from resonance_engine.features.spec import Decoding, FeatureSpec, Framing
 from resonance_engine.features.spectrum import KERNEL, Spectra, row_medians

@@ -11,8 +11,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine import features as features_module
-from resonance_engine.features import FrontEnd, resampled
+from resonance_engine.features import front_end as features_module
+from resonance_engine.features.front_end import FrontEnd, resampled
 from resonance_engine.features.spec import Decoding, FeatureSpec, Framing, SemanticSpec, TimbreSpec
 from tests.signals import RATE, chirp, clicks, hiss, tones
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
-from resonance_engine.index import index_path, load_index, open_index, save_index
-from resonance_engine.scan import NumpyScan
+from resonance_engine.index.backends import NumpyScan
+from resonance_engine.index.files import index_path, load_index, open_index, save_index
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.hubness import ROWS_AT_A_TIME, Spread, deviations_from, mutual_proximity, upper_tail
 from resonance_engine.store import Embedding, Store
-from resonance_engine.vector_index import VectorIndex
 from tests.embeddings import MODEL, WIDTH, key, stored, track, unit_vectors
 
 if TYPE_CHECKING:

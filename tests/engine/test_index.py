@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine import scan
-from resonance_engine.scan import FaissScan, NumpyScan
-from resonance_engine.vector_index import VectorIndex
+from resonance_engine.index.backends import FaissScan, NumpyScan
+from resonance_engine.index.files import backends as scan
+from resonance_engine.index.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def test_numpy_searches_where_faiss_is_missing(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_faiss_and_the_database_are_loaded_when_they_are_needed() -> None:
-    code = "import sys, resonance_engine.index; print({'faiss', 'sqlalchemy'} & set(sys.modules))"
+    code = "import sys, resonance_engine.index.files; print({'faiss', 'sqlalchemy'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout == "set()\n"
 

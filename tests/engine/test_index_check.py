@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from resonance_engine.index_check import disagreement, sampled
-from resonance_engine.vector_index import VectorIndex
+from resonance_engine.index.check import disagreement, sampled
+from resonance_engine.index.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:

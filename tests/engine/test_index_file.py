@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from resonance_engine.errors import CatalogError, StoreError
-from resonance_engine.index import (
+from resonance_engine.index.backends import NumpyScan
+from resonance_engine.index.files import (
     index_path,
     load_index,
     open_index,
@@ -20,9 +21,8 @@ from resonance_engine.index import (
     save_index,
     write_catalog_index,
 )
-from resonance_engine.scan import NumpyScan
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store
-from resonance_engine.vector_index import VectorIndex
 from tests.embeddings import MODEL, WIDTH, key, stored, track, unit_vectors
 
 if TYPE_CHECKING:

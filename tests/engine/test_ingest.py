@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from resonance_engine import ingest as ingest_module
-from resonance_engine.audio import content_key
-from resonance_engine.encoder import TrackEmbedding
+from resonance_engine.audio.windows import content_key
+from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError, ModelError, StoreError
 from resonance_engine.ingest import SPEED_KEY, Ingest, Job, Outcome
 from resonance_engine.store import Counts, Store
-from resonance_engine.worker import Listened, ModelDescription, WorkerPool
+from resonance_engine.worker.worker import Listened, ModelDescription, WorkerPool
 from tests.audio_files import tune, write_audio
 from tests.embeddings import key, stored, unit_vectors
 from tests.tiny_models import MANIFEST, onnx_model

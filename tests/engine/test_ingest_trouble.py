@@ -13,7 +13,7 @@ import pytest
 
 from resonance_engine.ingest import BATCH_SECONDS, Ingest, Job, Outcome
 from resonance_engine.store import Counts, Store
-from resonance_engine.worker import Worker, WorkerPool
+from resonance_engine.worker.worker import Worker, WorkerPool
 from tests.engine.test_ingest import FakePool, jobs
 from tests.stand_in_workers import StandIn, alive, eventually, key, pid
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from resonance_engine.errors import AudioError
-    from resonance_engine.worker import Listened
+    from resonance_engine.worker.worker import Listened
 
 WORKERS = 3
 TIMEOUT = 2.0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.likeness import in_common, tags_in_common
+from resonance_engine.search.common_traits import in_common, tags_in_common
 
 ATTRIBUTES = st.fixed_dictionaries(
     {},

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine import m3u
 from resonance_engine.errors import PlaylistError
-from resonance_engine.m3u import Entry
+from resonance_engine.playlist import m3u
+from resonance_engine.playlist.m3u import Entry
 
 NAMES = st.binary(min_size=1, max_size=20).filter(lambda name: not set(name) & set(b"/\0\r\n") and name.strip(b"."))
 

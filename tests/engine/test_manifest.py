@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resonance_engine.encoder.manifest import (
+    BACKBONE_KINDS,
+    FORMAT,
+    FUSION_MODES,
+    METADATA_KEY,
+    Manifest,
+    read_manifest,
+)
 from resonance_engine.errors import ModelError
 from resonance_engine.features.spec import Decoding, FeatureSpec, SemanticSpec
-from resonance_engine.manifest import BACKBONE_KINDS, FORMAT, FUSION_MODES, METADATA_KEY, Manifest, read_manifest
 
 SPEC = FeatureSpec(semantic=SemanticSpec())
 MANIFEST = Manifest("soundtrack", "1", "MIT", SPEC, 1, tags=("calm", "loud")).sealed([b"weights"])

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine import encoder
-from resonance_engine.encoder import SHIPPED, Encoder
+from resonance_engine.encoder.encoder import SHIPPED, Encoder, encoder
+from resonance_engine.encoder.onnx_check import self_contained
 from resonance_engine.errors import ModelError
-from resonance_engine.onnx_file import self_contained
 from tests.tiny_models import onnx_model
 
 if TYPE_CHECKING:

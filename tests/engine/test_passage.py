@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resonance_engine.audio.passage import Passage, clock, parse_passage, passage_of
 from resonance_engine.errors import ConfigError
-from resonance_engine.passage import Passage, clock, parse_passage, passage_of
 
 
 @pytest.mark.parametrize(

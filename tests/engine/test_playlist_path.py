@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.errors import PlaylistError
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.playlist.length import Length
 from resonance_engine.playlist.path import great_circle, path
 from resonance_engine.playlist.rules import Rules
 from resonance_engine.playlist.track import Track, durations
-from resonance_engine.vector_index import VectorIndex
 from tests.embeddings import unit_vectors
 from tests.engine.playlists import broken, circle, crowded, rules, shelves
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.diversity import mmr_order
 from resonance_engine.search.feedback import centroid, expanded
 from resonance_engine.search.ranking import Ranking, neighbours
-from resonance_engine.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:

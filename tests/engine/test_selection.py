@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.query import Ranking, query
 from resonance_engine.search.ranking import AVOIDANCE, neighbours, pooled
 from resonance_engine.search.selection import ALBUM, ARTIST, GONE, SCORE, SOUND, VERSION, Rules, Seeds, favoured, select
 from resonance_engine.search.versions import Description
-from resonance_engine.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.query import Ranking, query
 from resonance_engine.search.ranking import AVOIDANCE, sharpened
-from resonance_engine.search.spoken import Spoken, combined_pool, share_below, spoken_pool
-from resonance_engine.vector_index import VectorIndex
+from resonance_engine.search.text.ranking import Spoken, combined_pool, share_below, spoken_pool
 from tests.embeddings import stored, unit_vectors
 
 COUNT, SIZE = 2_000, 100

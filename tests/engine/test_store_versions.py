@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resonance_engine.index import open_index
+from resonance_engine.index.files import open_index
 from resonance_engine.store import Store
 from resonance_engine.store.reading import open_reader
 from resonance_engine.store.schema import VERSION

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.words import combined, fits, measures, scores, softest, vocabulary, wanted
-from resonance_engine.words.synonyms import MEASURES, SYNONYMS
+from resonance_engine.search.text.parser import vocabulary, wanted
+from resonance_engine.search.text.scoring import combined, fits, measures, scores, softest
+from resonance_engine.search.text.synonyms import MEASURES, SYNONYMS
 
 if TYPE_CHECKING:
-    from resonance_engine.words import Wanted
+    from resonance_engine.search.text.parser import Wanted
 
 # The 50 most frequent tags of the Million Song Dataset, which musicnn gives.
 TAGS = (

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.audio import content_key, read_windows
-from resonance_engine.encoder import Encoder
+from resonance_engine.audio.windows import content_key, read_windows
+from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import AudioError, ConfigError, ModelError
-from resonance_engine.features import FrontEnd
-from resonance_engine.worker import ModelDescription, Worker, environment
+from resonance_engine.features.front_end import FrontEnd
+from resonance_engine.worker.worker import ModelDescription, Worker, environment
 from tests.audio_files import tune, write_audio
 from tests.stand_in_workers import pid, unwanted, wanted
 from tests.tiny_models import MANIFEST, SPEC, TAGGED, onnx_model

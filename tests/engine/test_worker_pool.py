@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resonance_engine import worker as worker_module
 from resonance_engine.errors import AudioError, ResonanceError
-from resonance_engine.worker import Listened, Worker, WorkerPool
+from resonance_engine.worker.worker import Listened, Worker, WorkerPool
+from resonance_engine.worker.worker import worker as worker_module
 from tests.stand_in_workers import TIMEOUT, StandIn, alive, eventually, key, pid, unwanted
 
 if TYPE_CHECKING:

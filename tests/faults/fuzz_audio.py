@@ -24,16 +24,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.encoder import SHIPPED
+from resonance_engine.encoder.encoder import SHIPPED
 from resonance_engine.errors import AudioError, ResonanceError
-from resonance_engine.worker import Worker
+from resonance_engine.worker.worker import Worker
 from tests.faults.fuzz_files import Seed, seeds
 from tests.faults.fuzz_mutations import Case, case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from resonance_engine.worker import Listened
+    from resonance_engine.worker.worker import Listened
 
 TIMEOUT = 20.0  # seconds for a file; a sound one takes less than one
 LATE = 10.0  # seconds that it may take to notice that the time is over, and to start a new child

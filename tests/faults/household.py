@@ -20,10 +20,10 @@ from beets import config, plugins, ui
 from beets.exceptions import UserError
 
 from resonance_engine.console import print_line
-from resonance_engine.encoder import SHIPPED
-from resonance_engine.index import open_index
+from resonance_engine.encoder.encoder import SHIPPED
+from resonance_engine.index.files import open_index
 from resonance_engine.store.reading import open_reader
-from resonance_engine.worker import WorkerPool
+from resonance_engine.worker.worker import WorkerPool
 
 if TYPE_CHECKING:
     from beets.library import Library

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.encoder import SHIPPED, TrackEmbedding
+from resonance_engine.encoder.encoder import SHIPPED, TrackEmbedding
 from resonance_engine.errors import AudioError
-from resonance_engine.worker import Listened, Worker
+from resonance_engine.worker.worker import Listened, Worker
 from tests.faults.fuzz_audio import Tally, main, outcome_of, peak, report, run, wrong_embedding, wrong_reason
 from tests.faults.fuzz_files import Seed, dsf, seeds
 from tests.faults.fuzz_mutations import HOURS, MUTATIONS, Case, case, silence, ten_hours
@@ -91,7 +91,7 @@ def test_a_case_is_written_with_its_hole(tmp_path: Path, intact: list[Seed]) -> 
 
 @pytest.mark.parametrize("kind", ["flac", "aac", "wav"])
 def test_ten_hours_are_promised(tmp_path: Path, intact: list[Seed], kind: str) -> None:
-    from resonance_engine.decoding import open_audio
+    from resonance_engine.audio.decoding import open_audio
 
     seed = next(each for each in intact if each.kind == kind)
     path = tmp_path / f"long{seed.suffix}"
@@ -104,7 +104,7 @@ def test_ten_hours_are_promised(tmp_path: Path, intact: list[Seed], kind: str) -
 
 
 def test_a_stream_of_dsd_is_heard(tmp_path: Path) -> None:
-    from resonance_engine.decoding import open_audio
+    from resonance_engine.audio.decoding import open_audio
 
     (tmp_path / "a.dsf").write_bytes(dsf())
     with open_audio(tmp_path / "a.dsf") as source:

@@ -15,12 +15,12 @@ from beets.exceptions import UserError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beetsplug.resonance.settings import Settings
-from resonance_engine.child import TimedPipe
+from beetsplug.resonance.config.settings import Settings
 from resonance_engine.errors import ConfigError
-from resonance_engine.index import MAGIC, VectorIndex, load_index, save_index
-from resonance_engine.training.music.pairs import read_pairs
-from resonance_engine.wire import Message, receive, send
+from resonance_engine.index.files import MAGIC, VectorIndex, load_index, save_index
+from resonance_engine.training.data.pairs import read_pairs
+from resonance_engine.worker.process import TimedPipe
+from resonance_engine.worker.protocol import Message, receive, send
 
 if TYPE_CHECKING:
     from pathlib import Path

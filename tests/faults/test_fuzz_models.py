@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.encoder import SHIPPED
+from resonance_engine.encoder.encoder import SHIPPED
+from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import AudioError, ModelError
-from resonance_engine.manifest import METADATA_KEY
-from resonance_engine.worker import Worker
+from resonance_engine.worker.worker import Worker
 from tests.audio_files import tune, write_audio
 from tests.faults.fuzz_audio import wrong_embedding
 from tests.faults.fuzz_mutations import MUTATIONS

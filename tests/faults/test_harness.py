@@ -108,7 +108,7 @@ def test_what_grows_is_told(memory: float, descriptors: int, wrong: int) -> None
         ("analyze", 1, "resonance: a line\n", True),
         ("analyze", 1, "error: one\nerror: two\n", True),
         ("analyze", 0, "error: a sentence\n", True),
-        ("analyze", 1, 'Traceback\n  File "/x/beetsplug/resonance/sync.py"\n', True),
+        ("analyze", 1, 'Traceback\n  File "/x/beetsplug/resonance/library/sync.py"\n', True),
         ("import", 1, 'Traceback\n  File "/x/beets/dbcore/db.py"\n', False),
         ("similar", 1, "error: a sentence\n", True),
     ],

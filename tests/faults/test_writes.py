@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resonance_engine import m3u
+from resonance_engine.playlist import m3u
 from resonance_engine.store.salvage import salvage
 from tests.e2e.home import ROOT
 from tests.faults.killing import Examined, Kill, Told

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonance_engine.console import positive, print_line
-from resonance_engine.scan import load_faiss
+from resonance_engine.index.backends import load_faiss
 from tests.faults.killing import PLACES, Series
 from tests.faults.writes_files import FILES
 from tests.faults.writes_ingest import Batches

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine import m3u
 from resonance_engine.catalog import Entry as CatalogEntry
 from resonance_engine.catalog import read_catalog, write_catalog
 from resonance_engine.errors import CatalogError
-from resonance_engine.index import VectorIndex, load_index, save_index
+from resonance_engine.index.files import VectorIndex, load_index, save_index
+from resonance_engine.playlist import m3u
 from tests.embeddings import stored, unit_vectors
 from tests.faults.killing import Examined, Told, left_behind
 

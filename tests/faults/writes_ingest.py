@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.encoder import TrackEmbedding
+from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError
-from resonance_engine.index import open_index
+from resonance_engine.index.files import open_index
 from resonance_engine.ingest import BATCH_FILES, Ingest, Job
 from resonance_engine.store import Store
-from resonance_engine.worker import Listened, ModelDescription
+from resonance_engine.worker.worker import Listened, ModelDescription
 from tests.embeddings import key, unit_vectors
 from tests.faults.autopsy import unsound
 from tests.faults.killing import Examined, Told, left_behind

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.index import open_index
+from resonance_engine.index.files import open_index
 from resonance_engine.store import Embedding, Model, Store, TrackRow, Windows
 from resonance_engine.store.salvage import salvage
 from tests.embeddings import key, unit_vectors

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from beets.logging import getLogger
 
-from beetsplug.resonance.background.board import Board, Orders, Report, board_of, read_report
-from beetsplug.resonance.background.run import ReadOnlyLibrary
-from beetsplug.resonance.background.runner import Runner
-from beetsplug.resonance.background.start import Task, lock_of
+from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
+from beetsplug.resonance.background.job_state import Board, Orders, Report, board_of, read_report
+from beetsplug.resonance.background.spawn import Task, lock_of
 from beetsplug.resonance.background.watch import Time
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.background.worker import Runner
+from beetsplug.resonance.library.sidecar import Sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from beetsplug.resonance.background.lock import Lock
+    from beetsplug.resonance.background.process_lock import Lock
 
 LOG = getLogger("beets.resonance")
 NOON = datetime(2026, 3, 1, 12)

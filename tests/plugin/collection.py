@@ -17,10 +17,10 @@ from beets.logging import getLogger
 from beetsplug.resonance.commands.analyze import update
 from beetsplug.resonance.commands.check import check
 from beetsplug.resonance.commands.prune import prune
-from beetsplug.resonance.models import FOLDER
-from beetsplug.resonance.search import Search
-from beetsplug.resonance.settings import Settings
-from beetsplug.resonance.sidecar import FILE_NAME, Sidecar
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.models import FOLDER
+from beetsplug.resonance.library.sidecar import FILE_NAME, Sidecar
+from beetsplug.resonance.search.session import Search
 from resonance_engine.errors import StoreError
 from resonance_engine.ingest import Ingest
 from tests.audio_files import tune, write_audio

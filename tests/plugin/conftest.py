@@ -58,9 +58,11 @@ def _log_to_current_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakePool]]:
     """No test of this folder starts a worker."""
-    monkeypatch.setattr("resonance_engine.worker.WorkerPool", FakePool)
-    monkeypatch.setattr("resonance_engine.worker.Worker", FakeWorker)
-    monkeypatch.setattr("beetsplug.resonance.models.Models.stamp", lambda models, name: FakePool.stamp(models, name))
+    monkeypatch.setattr("resonance_engine.worker.worker.WorkerPool", FakePool)
+    monkeypatch.setattr("resonance_engine.worker.worker.Worker", FakeWorker)
+    monkeypatch.setattr(
+        "beetsplug.resonance.library.models.Models.stamp", lambda models, name: FakePool.stamp(models, name)
+    )
     FakePool.reset()
     yield FakePool
     assert not FakePool.open, "a command or an import left workers running"
@@ -70,7 +72,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakePool]]:
 def spawned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands of the processes that would work in the background; no test of this folder starts one."""
     commands: list[list[str]] = []
-    monkeypatch.setattr("beetsplug.resonance.background.start.spawn", commands.append)
+    monkeypatch.setattr("beetsplug.resonance.background.spawn.spawn", commands.append)
     return commands
 
 

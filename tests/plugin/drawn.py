@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store import Embedding, Model, TrackRow
 from tests.embeddings import WIDTH, key
 from tests.plugin.shelf import Commands

@@ -6,18 +6,18 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from beetsplug.resonance.models import FOLDER
-from resonance_engine.audio import content_key
-from resonance_engine.encoder import TrackEmbedding
+from beetsplug.resonance.library.models import FOLDER
+from resonance_engine.audio.windows import content_key
+from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError, ModelError
-from resonance_engine.worker import Listened, ModelDescription
+from resonance_engine.worker.worker import Listened, ModelDescription
 from tests.embeddings import WIDTH, unit_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from beetsplug.resonance.models import Models
+    from beetsplug.resonance.library.models import Models
 
 MODALITIES = ("timbre", "rhythm")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.shelf import Analysed
 

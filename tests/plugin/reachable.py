@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beetsplug.resonance.finding import Finder
-from beetsplug.resonance.search import Search
-from beetsplug.resonance.sidecar import Sidecar
-from beetsplug.resonance.wish import Wish
-from resonance_engine.index import open_index
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.request import Wish
+from beetsplug.resonance.search.session import Search
+from resonance_engine.index.files import open_index
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,15 +14,15 @@ from beets.library import Item, Library
 from beets.logging import getLogger
 
 from beetsplug.resonance.commands import similar
-from beetsplug.resonance.finding import Finder
-from beetsplug.resonance.search import Search
-from beetsplug.resonance.settings import Settings
-from beetsplug.resonance.sidecar import Sidecar
-from beetsplug.resonance.wish import Wish
-from resonance_engine.encoder import TrackEmbedding
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.request import Wish
+from beetsplug.resonance.search.session import Search
+from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError
 from resonance_engine.store import Embedding, Model, TrackRow
-from resonance_engine.worker import Listened, ModelDescription
+from resonance_engine.worker.worker import Listened, ModelDescription
 from tests.embeddings import key, unit_vectors
 from tests.plugin.planned import FACETS, OF_AN_ARTIST, SOUNDS, STALE, TAGS, TWIN, WIDTH, fields, planned
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pytest
     from numpy.typing import NDArray
 
-    from beetsplug.resonance.finding import Found
+    from beetsplug.resonance.search.finder import Found
 
     Array = NDArray[np.float64]
 
@@ -185,7 +185,7 @@ class Sounding:
                 )
                 return Listened(path, own, 0.1, heard, (0.0,), shelf.attributes(number), "1")
 
-        monkeypatch.setattr("resonance_engine.worker.Worker", Worker)
+        monkeypatch.setattr("resonance_engine.worker.worker.Worker", Worker)
 
 
 class PlannedWorker:

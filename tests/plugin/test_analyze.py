@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.models import Models
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.shelf import Analysed

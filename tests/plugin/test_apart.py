@@ -7,9 +7,9 @@ from itertools import combinations
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.apart import pair_count, pairs_apart
 from beetsplug.resonance.commands import apart
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.playlist.incompatible_pairs import pair_count, pairs_apart
 from tests.plugin.shelf import Analysed, Commands
 from tests.plugin.test_importing import Imports
 

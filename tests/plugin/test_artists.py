@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.albums import nearest_albums, tracks_by_album
-from beetsplug.resonance.artists import nearest_artists, tracks_by_artist
-from beetsplug.resonance.search import Search
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
+from beetsplug.resonance.search.artists import nearest_artists, tracks_by_artist
+from beetsplug.resonance.search.session import Search
 from tests.plugin.fake_pool import embedding
 from tests.plugin.shelf import Commands
 
@@ -123,7 +123,7 @@ class TestArtists(Commands):
         expected = nearest_artists(search, *arguments)
         assert len(expected) == 5
         for at_a_time in (1, 3):
-            monkeypatch.setattr("beetsplug.resonance.sets.TRACKS_AT_A_TIME", at_a_time)
+            monkeypatch.setattr("beetsplug.resonance.search.groups.TRACKS_AT_A_TIME", at_a_time)
             assert nearest_artists(search, *arguments) == pytest.approx(expected, abs=1e-6)
 
     def test_albums_are_compared_in_the_same_way(self, search: Search) -> None:

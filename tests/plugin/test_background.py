@@ -9,11 +9,11 @@ from contextlib import closing
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.alone import alone
-from beetsplug.resonance.background.board import board_of
-from beetsplug.resonance.background.lock import BACKGROUND, FOREGROUND
-from beetsplug.resonance.background.start import Task, spawn
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.background.exclusive import alone
+from beetsplug.resonance.background.job_state import board_of
+from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND
+from beetsplug.resonance.background.spawn import Task, spawn
+from beetsplug.resonance.library.sidecar import Sidecar
 from tests.plugin.background_hands import LOG, Hands
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.shelf import Analysed, Commands
@@ -70,7 +70,7 @@ class TestAfterAnImport(Hands, Imports):
             raise OSError(11, "Resource temporarily unavailable", command[0])
 
         monkeypatch.setattr("subprocess.Popen", fail)
-        monkeypatch.setattr("beetsplug.resonance.background.start.spawn", spawn)
+        monkeypatch.setattr("beetsplug.resonance.background.spawn.spawn", spawn)
         self.songs("one")
         self.run_import()
         assert len(self.lib.items()) == 1

@@ -12,21 +12,21 @@ from beets.exceptions import UserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.background.board import Orders, Report, known
-from beetsplug.resonance.background.hours import DAY, Hours
-from beetsplug.resonance.background.lock import BACKGROUND, FOREGROUND, Holder, Lock
-from beetsplug.resonance.background.pace import rest
-from beetsplug.resonance.background.report import described
-from beetsplug.resonance.background.start import Task
+from beetsplug.resonance.background.job_state import Orders, Report, known
+from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, Lock
+from beetsplug.resonance.background.spawn import Task
+from beetsplug.resonance.background.status import described
+from beetsplug.resonance.background.throttle import rest
 from beetsplug.resonance.background.watch import hindrance
-from beetsplug.resonance.settings import Settings
+from beetsplug.resonance.config.hours import DAY, Hours
+from beetsplug.resonance.config.settings import Settings
 from resonance_engine.errors import StoreError
 
 ROOT = Path(__file__).parents[2]
 HOLDS = f"""
 import pathlib, sys
 sys.path.insert(0, {str(ROOT)!r})
-from beetsplug.resonance.background.lock import BACKGROUND, Lock
+from beetsplug.resonance.background.process_lock import BACKGROUND, Lock
 lock = Lock(pathlib.Path(sys.argv[1]))
 print(lock.acquire(BACKGROUND, 0), flush=True)
 sys.stdin.read()

@@ -12,13 +12,13 @@ import pytest
 from beets.exceptions import UserError
 from confuse import Configuration
 
-from beetsplug.resonance.background.board import Board, Report
-from beetsplug.resonance.background.hours import Hours
-from beetsplug.resonance.background.lock import BACKGROUND, Lock
-from beetsplug.resonance.background.run import ReadOnlyLibrary
-from beetsplug.resonance.background.start import Task
+from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
+from beetsplug.resonance.background.job_state import Board, Report
+from beetsplug.resonance.background.process_lock import BACKGROUND, Lock
+from beetsplug.resonance.background.spawn import Task
 from beetsplug.resonance.background.watch import Interrupted, Time, Watch
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.config.hours import Hours
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.store import Store
 from tests.plugin.background_hands import Hands, Script
 from tests.plugin.fake_pool import FakePool
@@ -35,7 +35,7 @@ class Pending(Hands, Commands):
 
     @pytest.fixture(autouse=True)
     def _asked(self, _spawned: None, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("beetsplug.resonance.background.pace.FILES_A_TURN", 2)
+        monkeypatch.setattr("beetsplug.resonance.background.throttle.FILES_A_TURN", 2)
         self.config["resonance"].set(self.settings)
         for number in range(5):
             self.song(f"song {number}")
@@ -78,7 +78,7 @@ class TestRunner(Pending):
                     board.request()
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("beetsplug.resonance.background.report.Reporter.step", late)
+            patched.setattr("beetsplug.resonance.background.status.Reporter.step", late)
             self.work()
         assert self.counted() == 6
         assert not self.orders().open
@@ -98,7 +98,7 @@ class TestRunner(Pending):
             released(lock)
 
         monkeypatch.setattr(Lock, "release", release)
-        monkeypatch.setattr("beetsplug.resonance.background.runner.PATIENCE", 0)
+        monkeypatch.setattr("beetsplug.resonance.background.worker.PATIENCE", 0)
         self.work()
         assert self.counted() == 6
         assert not self.orders().open
@@ -119,7 +119,7 @@ class TestRunner(Pending):
                     board.request()
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("beetsplug.resonance.background.report.Reporter.step", stopped)
+            patched.setattr("beetsplug.resonance.background.status.Reporter.step", stopped)
             self.work()
         assert self.counted() == 5
         assert not self.orders().open
@@ -175,7 +175,7 @@ class TestRunner(Pending):
     # beets leaves its connection open where its file is no database.
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_what_keeps_it_from_beginning_is_said(self) -> None:
-        from beetsplug.resonance.background import run
+        from beetsplug.resonance.background import __main__ as run
 
         task = Task.read(self.spawned[-1][-1])
         before = self.lib.path.read_bytes()

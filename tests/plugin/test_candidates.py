@@ -13,9 +13,9 @@ from beets.test.helper import TestHelper
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.candidates import matching
-from beetsplug.resonance.descriptions import VARIOUS_ARTISTS, Movement, descriptions, movements
-from beetsplug.resonance.exclusions import Exclusion, Season, excluded, exclusions
+from beetsplug.resonance.config.exclusions import Exclusion, Season, excluded, exclusions
+from beetsplug.resonance.library.item_query import matching
+from beetsplug.resonance.library.metadata import VARIOUS_ARTISTS, Movement, descriptions, movements
 from resonance_engine.search.versions import Description
 
 QUERIES = (

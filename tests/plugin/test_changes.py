@@ -9,8 +9,8 @@ import pytest
 from beets.library import Item, Library
 from beets.test.helper import ConfigMixin
 
-from beetsplug.resonance.changes import Changes, file_state
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.events import Changes, file_state
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store import TrackRow
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from beetsplug.resonance.commands.check import check
-from resonance_engine.index import index_path, load_index, open_index, save_index
+from resonance_engine.index.files import index_path, load_index, open_index, save_index
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store, Windows
-from resonance_engine.vector_index import VectorIndex
 from tests.embeddings import WIDTH, unit_vectors
 from tests.plugin.collection import Collection, Dump, lost, sounds
 from tests.plugin.fake_pool import FakePool

@@ -11,8 +11,8 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.analyze import Tally, summary
 from beetsplug.resonance.commands.common import duration
 from beetsplug.resonance.commands.status import size
-from beetsplug.resonance.sidecar import Sidecar
-from beetsplug.resonance.sync import Plan
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.library.sync import Plan
 from resonance_engine.errors import ModelError
 from resonance_engine.ingest import Job
 from resonance_engine.store import Failure

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import AudioError
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.shelf import Commands

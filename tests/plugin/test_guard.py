@@ -10,7 +10,7 @@ from beets.exceptions import UserError
 from beets.logging import getLogger
 from confuse import ConfigError
 
-from beetsplug.resonance.guard import Guard
+from beetsplug.resonance.error_guard import Guard
 from resonance_engine.errors import StoreError
 
 if TYPE_CHECKING:

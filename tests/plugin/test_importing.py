@@ -14,8 +14,8 @@ from beets import plugins
 from beets.importer import Action
 from beets.test.helper import AutotagImportHelper, ImportHelper, ImportSessionFixture, PluginMixin
 
-from beetsplug.resonance.changes import file_state
-from beetsplug.resonance.sidecar import Sidecar, item_row
+from beetsplug.resonance.library.events import file_state
+from beetsplug.resonance.library.sidecar import Sidecar, item_row
 from resonance_engine.errors import ModelError
 from resonance_engine.store import Store
 from tests.audio_files import tune, write_audio

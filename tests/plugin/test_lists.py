@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar
 from tests.plugin.fake_pool import FakePool, embedding
 from tests.plugin.shelf import Analysed
 

@@ -11,9 +11,9 @@ from beets import plugins
 from beets.exceptions import UserError
 from beets.test.helper import ImportHelper
 
-from beetsplug.resonance.models import Models
-from beetsplug.resonance.search import Search
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.session import Search
 from resonance_engine.errors import ModelError
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.model_shelf import Shelf

@@ -10,7 +10,7 @@ import pytest
 from beets import plugins
 from beets.test.helper import ImportHelper
 
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.schema import VERSION
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool

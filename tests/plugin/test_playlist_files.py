@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.sidecar import Sidecar
-from resonance_engine import m3u
+from beetsplug.resonance.library.sidecar import Sidecar
+from resonance_engine.playlist import m3u
 from tests.embeddings import key
 from tests.plugin.drawn import Drawn
 

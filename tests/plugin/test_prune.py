@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resonance_engine.index import index_path, load_index
+from resonance_engine.index.files import index_path, load_index
 from tests.plugin.collection import Collection, sounds
 from tests.plugin.fake_pool import FakePool
 
@@ -131,7 +131,7 @@ def test_it_refuses_while_the_music_is_away(shelf: Collection, away: str) -> Non
 
 
 def test_it_refuses_when_most_of_the_library_vanished(shelf: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("beetsplug.resonance.sync.MASS_REMOVAL", 2)
+    monkeypatch.setattr("beetsplug.resonance.library.sync.MASS_REMOVAL", 2)
     remove(shelf, 1, 2, 3)
     before = shelf.dump()
     assert "3 tracks that were analysed are no longer in the library, too many to believe" in shelf.prune()[0]

@@ -15,9 +15,9 @@ from beets.util import cached_classproperty
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.query import Wanted
-from beetsplug.resonance.sidecar import Sidecar
-from beetsplug.resonance.sounds import tags_in_words
+from beetsplug.resonance.fields.analysis_cache import tags_in_words
+from beetsplug.resonance.fields.queries import Wanted
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.reading import Reader
 from tests.plugin.shelf import Analysed, Commands
 

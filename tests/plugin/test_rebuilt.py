@@ -16,14 +16,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from beetsplug.resonance.changes import file_state
 from beetsplug.resonance.commands.analyze import update
 from beetsplug.resonance.commands.prune import prune
-from beetsplug.resonance.models import FOLDER, MODEL_FILE
-from beetsplug.resonance.search import Search
-from beetsplug.resonance.sidecar import Sidecar
-from beetsplug.resonance.sync import library_plan
-from resonance_engine.index_check import index_problem
+from beetsplug.resonance.library.events import file_state
+from beetsplug.resonance.library.models import FOLDER, MODEL_FILE
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.library.sync import library_plan
+from beetsplug.resonance.search.session import Search
+from resonance_engine.index.check import index_problem
 from tests.plugin.collection import sounds
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.reachable import Rebuilt, said

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from beetsplug.resonance.search import Search
-from beetsplug.resonance.seeds import file_seeds, parse_passage
-from beetsplug.resonance.sidecar import Sidecar
-from resonance_engine.audio import content_key
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.file_seeds import file_seeds, parse_passage
+from beetsplug.resonance.search.session import Search
+from resonance_engine.audio.windows import content_key
 from resonance_engine.errors import AudioError, ConfigError, ModelError
-from resonance_engine.worker import Worker, WorkerPool
+from resonance_engine.worker.worker import Worker, WorkerPool
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool, FakeWorker
 from tests.plugin.shelf import Analysed, Commands
@@ -92,8 +92,8 @@ class TestHeard(Commands):
 
     @pytest.fixture
     def search(self, setup: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Search]:  # noqa: ARG002
-        monkeypatch.setattr("resonance_engine.worker.Worker", Worker)
-        monkeypatch.setattr("resonance_engine.worker.WorkerPool", WorkerPool)
+        monkeypatch.setattr("resonance_engine.worker.worker.Worker", Worker)
+        monkeypatch.setattr("resonance_engine.worker.worker.WorkerPool", WorkerPool)
         model = tmp_path / "tiny.onnx"
         model.write_bytes(onnx_model(TAGGED))
         self.unload_plugins()

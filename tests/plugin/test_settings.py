@@ -8,9 +8,9 @@ import confuse
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.exclusions import Exclusion, Season
-from beetsplug.resonance.profiles import chosen
-from beetsplug.resonance.settings import Settings
+from beetsplug.resonance.config.exclusions import Exclusion, Season
+from beetsplug.resonance.config.profiles import chosen
+from beetsplug.resonance.config.settings import Settings
 from resonance_engine.playlist.recipe import OPTIONS, Recipe
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from beets.library import Library
 
-from beetsplug.resonance.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store import Store
 from tests.embeddings import MODEL, track
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from beets.dbcore.query import InvalidQueryError
 
-from beetsplug.resonance.exclusions import exclusions
-from beetsplug.resonance.settings import Settings
+from beetsplug.resonance.config.exclusions import exclusions
+from beetsplug.resonance.config.settings import Settings
 from tests.plugin.planned import BARE, CHRISTMAS, EVERY, LONG, SAME, TWIN, fields, listed, ranked
 
 if TYPE_CHECKING:

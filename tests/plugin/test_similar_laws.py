@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beetsplug.resonance.exclusions import exclusions
-from beetsplug.resonance.finding import Finder
-from beetsplug.resonance.settings import Settings
-from beetsplug.resonance.wish import Wish
+from beetsplug.resonance.config.exclusions import exclusions
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.request import Wish
 from tests.plugin.planned import CHRISTMAS, LONG, SAME, SOUNDS, fields, fits, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beetsplug.resonance.finding import Found
+    from beetsplug.resonance.search.finder import Found
     from tests.plugin.sounding import Sounding
 
 BPM = {"100-130": (100.0, 130.0), "90-180": (90.0, 180.0)}

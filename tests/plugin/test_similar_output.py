@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from beetsplug.resonance.explaining import Reason
+from beetsplug.resonance.search.explanations import Reason
 from tests.plugin.planned import FACETS, NO_TEXT, TAGS, TWIN, fields, ranked
 from tests.plugin.sounding import lines
 

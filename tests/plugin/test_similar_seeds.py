@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.settings import Settings
+from beetsplug.resonance.config.settings import Settings
 from resonance_engine.errors import AudioError, ConfigError
 from tests.plugin.planned import BARE, EVERY, NEW, SAME, SOUNDS, STALE, TWIN, listed, ranked
 from tests.plugin.sounding import lines

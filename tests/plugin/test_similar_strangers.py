@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from beets import config
 
-from beetsplug.resonance.finding import Finder
-from beetsplug.resonance.search import Search, searching
-from beetsplug.resonance.settings import Settings
-from beetsplug.resonance.sidecar import Sidecar
-from beetsplug.resonance.wish import Wish
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.request import Wish
+from beetsplug.resonance.search.session import Search, searching
 from resonance_engine.errors import StoreError
 from resonance_engine.store import EMBEDDING, Embedding, TrackRow
 from tests.embeddings import key, unit_vectors

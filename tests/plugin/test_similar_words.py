@@ -15,10 +15,10 @@ import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.similar import command
-from beetsplug.resonance.settings import Settings
-from beetsplug.resonance.wording import EXAMPLE
-from resonance_engine.encoder import SHIPPED, OnnxBackend
-from resonance_engine.words.reading import wanted
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.search.text import EXAMPLE
+from resonance_engine.encoder.encoder import SHIPPED, OnnxBackend
+from resonance_engine.search.text.parser import wanted
 from tests.embeddings import key
 from tests.plugin.planned import EVERY, TAGS, ranked
 from tests.plugin.sounding import Sounding

@@ -11,10 +11,10 @@ import pytest
 from beets import config, context
 from beets.library import Item, Library
 
-from beetsplug.resonance.songs import songs
+from beetsplug.resonance.library.training_source import songs
 from resonance_engine.errors import ConfigError
-from resonance_engine.training.config import Data
-from resonance_engine.training.music.songs import Song, open_library, songs_of
+from resonance_engine.training.config.settings import Data
+from resonance_engine.training.data.songs import Song, open_library, songs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +148,7 @@ def test_files_that_are_no_library(tmp_path: Path, content: bytes | None, senten
 
 
 def test_a_library_that_something_else_keeps_to_itself(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("beetsplug.resonance.songs.PATIENCE", 0.1)
+    monkeypatch.setattr("beetsplug.resonance.library.training_source.PATIENCE", 0.1)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         assert "library.db cannot be read as a beets library: database is locked." in said(file)

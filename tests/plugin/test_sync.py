@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.sidecar import ItemRow
-from beetsplug.resonance.sync import believable, plan
+from beetsplug.resonance.library.sidecar import ItemRow
+from beetsplug.resonance.library.sync import believable, plan
 from resonance_engine.ingest import Job
 from resonance_engine.store import Failure, TrackRow
 

@@ -11,8 +11,8 @@ import pytest
 
 from beetsplug.resonance.commands import train
 from beetsplug.resonance.commands.train import cache_folder
-from beetsplug.resonance.sidecar import Sidecar
-from beetsplug.resonance.trained import write_folder
+from beetsplug.resonance.library.model_folder import write_folder
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError, TrainingError
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.shelf import Analysed
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from resonance_engine.training.music.songs import Song
+    from resonance_engine.training.data.songs import Song
 
 SENTENCE = "It is better at the held-out albums (+0.050, 95 % interval +0.020 to +0.080)."
 TABLE = [
@@ -257,8 +257,8 @@ def test_where_the_cache_lies(value: str, parent: str, monkeypatch: pytest.Monke
 @pytest.mark.torch
 def test_a_kept_model_is_one_that_runs(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from beetsplug.resonance.trained import keep
-    from resonance_engine.encoder import Encoder
+    from beetsplug.resonance.library.model_folder import keep
+    from resonance_engine.encoder.encoder import Encoder
     from resonance_engine.network.files import load_network
     from tests.tiny_models import MANIFEST, features
     from tests.tiny_networks import tiny_network

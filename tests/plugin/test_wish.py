@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.commands.options import either, words
-from beetsplug.resonance.wish import COMPARING, EXAMPLES, Wish, option
+from beetsplug.resonance.search.request import COMPARING, EXAMPLES, Wish, option
 from resonance_engine.errors import ConfigError
 
 MISTAKES: list[tuple[str, Any, str]] = [

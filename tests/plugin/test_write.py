@@ -10,8 +10,8 @@ from beets.exceptions import UserError
 from beets.library import Item
 
 from beetsplug.resonance.commands.write import beets_key, compare, fields
-from beetsplug.resonance.sidecar import Sidecar
-from resonance_engine.analysis import MAJOR_TONICS, MINOR_TONICS
+from beetsplug.resonance.library.sidecar import Sidecar
+from resonance_engine.features.attributes import MAJOR_TONICS, MINOR_TONICS
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.shelf import Analysed, Commands
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from resonance_engine.training.config import Augment, EarlyStopping, Train
+from resonance_engine.training.config.settings import Augment, EarlyStopping, Train
 from resonance_engine.training.learning.loop import Trained, train
 from tests.tiny_networks import tiny_network
 from tests.training.windows import synthetic

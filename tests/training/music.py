@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance_engine.features import FrontEnd
+from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import Decoding, FeatureSpec, Framing, HarmonySpec, RhythmSpec, TimbreSpec
 
 RATE = 22050

@@ -21,7 +21,7 @@ from resonance_engine.training.augmentation.audio_augment import (
     drawn,
     tilt_gains,
 )
-from resonance_engine.training.config import AudioAugment
+from resonance_engine.training.config.settings import AudioAugment
 from tests.signals import clicks
 from tests.training.music import RATE, measured, music
 

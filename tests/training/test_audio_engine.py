@@ -13,7 +13,7 @@ import pytest
 
 from resonance_engine.training.augmentation import audio_augment
 from resonance_engine.training.augmentation.audio_augment import audio_views
-from resonance_engine.training.config import AudioAugment
+from resonance_engine.training.config.settings import AudioAugment
 from tests.training.music import measured, music
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ sys.modules["torchaudio._extension"] = extension
 VIEWS = """
 import numpy as np
 from resonance_engine.training.augmentation.audio_augment import audio_views, engine
-from resonance_engine.training.config import AudioAugment
+from resonance_engine.training.config.settings import AudioAugment
 assert engine() == "torchaudio"
 given, found = sys.argv[1:]
 windows = np.load(given, allow_pickle=False)

@@ -17,7 +17,7 @@ from resonance_engine.features.timbre import log_mel
 from resonance_engine.training.augmentation.augment import augmented, cut_off, drawn
 from resonance_engine.training.augmentation.codecs import round_trip
 from resonance_engine.training.augmentation.shifts import chroma_shifted, lags_scaled, mel_shifted, time_scaled
-from resonance_engine.training.config import Augment
+from resonance_engine.training.config.settings import Augment
 from tests.training.music import RATE, measured, music
 
 if TYPE_CHECKING:

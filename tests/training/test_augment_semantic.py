@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from resonance_engine.features import FrontEnd
+from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.mel import band_edges
 from resonance_engine.features.spec import SemanticSpec
 from resonance_engine.training.augmentation.augment import augmented, band_places, drawn
-from resonance_engine.training.config import Augment
+from resonance_engine.training.config.settings import Augment
 from tests.training.music import RATE, SPEC, music
 
 OFF = Augment(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)

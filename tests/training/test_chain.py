@@ -20,9 +20,9 @@ for name in ("torch", "optuna", "yaml"):
     pytest.importorskip(name)
 
 from resonance_engine.cli import main
-from resonance_engine.encoder import Encoder
-from resonance_engine.training.features.cache import SqliteCache
-from resonance_engine.training.settings.config_file import read_config
+from resonance_engine.encoder.encoder import Encoder
+from resonance_engine.training.config.config_file import read_config
+from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.tuning.runs import Runs, read_hpo
 from tests.training.albums import SETTINGS, write_albums
 

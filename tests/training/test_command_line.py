@@ -48,7 +48,7 @@ sys.exit(", ".join(name for name in sys.argv[1].split(",") if name in sys.module
 MODULES = sorted(path.stem for path in (ROOT / "training").glob("*.py"))
 PACKAGES = sorted(path.parent.name for path in (ROOT / "training").glob("*/__main__.py"))
 SCRIPTS = [name for name in (*MODULES, *PACKAGES) if name not in ("corpus", "tensor_bundle")]
-MADE_OF_PYTORCH = ("default_model", "fusion_ablation", "learning_curve", "three_modalities")
+MADE_OF_PYTORCH = ("default_model",)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["evaluate", "--help"], ["train", "--help"]])
@@ -135,7 +135,7 @@ def test_a_missing_extra_says_what_to_install(
     real = builtins.__import__
 
     def without_yaml(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "yaml" or name.startswith("resonance_engine.training.settings.config_file"):
+        if name == "yaml" or name.startswith("resonance_engine.training.config.config_file"):
             raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
         return real(name, *rest, **more)
 

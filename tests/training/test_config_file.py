@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from resonance_engine.errors import ConfigError
 from resonance_engine.features.spec import FeatureSpec, SemanticSpec
-from resonance_engine.training.config import Config
-from resonance_engine.training.settings.config_file import changed, flat, read_config, to_yaml
-from resonance_engine.training.settings.limits import CHOICES, KINDS, LIMITS
+from resonance_engine.training.config.config_file import changed, flat, read_config, to_yaml
+from resonance_engine.training.config.limits import CHOICES, KINDS, LIMITS
+from resonance_engine.training.config.settings import Config
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config"
@@ -225,8 +225,8 @@ def test_an_installed_package_carries_them(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED, tmp_path / "site/resonance_engine/config")
     script = (
         "from pathlib import Path\n"
-        "from resonance_engine.training.settings.config_file import read_config\n"
-        "from resonance_engine.training.settings.space import read_space\n"
+        "from resonance_engine.training.config.config_file import read_config\n"
+        "from resonance_engine.training.config.search_space import read_space\n"
         "assert read_config(None) == read_config(Path('config/base.yaml'))\n"
         "print(len(read_space(None).parameters), read_config(Path('config/quick.yaml')).train.epochs)"
     )

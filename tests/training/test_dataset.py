@@ -18,12 +18,12 @@ import torch
 
 from resonance_engine.errors import CacheError
 from resonance_engine.features.spec import FeatureSpec, Framing, RhythmSpec, SemanticSpec
-from resonance_engine.training.config import AudioAugment, Augment
-from resonance_engine.training.features import dataset as dataset_module
-from resonance_engine.training.features import extractor
-from resonance_engine.training.features.cache import FeatureCache, RamCache, SqliteCache
-from resonance_engine.training.features.dataset import Batch, WindowSet
-from resonance_engine.training.features.extractor import view_key
+from resonance_engine.training.config.settings import AudioAugment, Augment
+from resonance_engine.training.data import dataset as dataset_module
+from resonance_engine.training.data import extractor
+from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.data.dataset import Batch, WindowSet
+from resonance_engine.training.data.extractor import view_key
 from tests.tiny_models import SPEC
 from tests.training.windows import synthetic
 

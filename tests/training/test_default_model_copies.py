@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.audio import content_key, read_windows
+from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.features.spec import FeatureSpec
 from tests.audio_files import tune
 from training.default_model.copies import copied, copies, in_step

@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.manifest import Manifest
+from resonance_engine.encoder.manifest import Manifest
 from tests.training.heard import PARTS, heard
 from training.default_model.heads import blocks, evening, head, set_heads
 from training.default_model.recipe import RECIPE, SPEC, Part

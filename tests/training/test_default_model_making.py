@@ -20,8 +20,8 @@ from resonance_engine.network.files import load_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.network.musicnn import MusiCNN
 from resonance_engine.network.semantic import SemanticBackbone
-from resonance_engine.training.features.cache import RamCache
-from resonance_engine.training.features.dataset import WindowSet
+from resonance_engine.training.data.cache import RamCache
+from resonance_engine.training.data.dataset import WindowSet
 from training.default_model.heads import blocks
 from training.default_model.making import (
     MANIFEST,

@@ -12,9 +12,9 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
-from resonance_engine.encoder import Encoder, OnnxBackend
+from resonance_engine.encoder.encoder import Encoder, OnnxBackend
 from resonance_engine.evaluation.retrieval import average_precision, ranked_relevance
-from resonance_engine.training.music.songs import Song
+from resonance_engine.training.data.songs import Song
 from resonance_engine.training.results import embed, validation
 from resonance_engine.training.results.embed import embedded, embeddings
 from resonance_engine.training.results.validation import asked, related, validator
@@ -22,7 +22,7 @@ from tests.tiny_networks import Exported, tiny_network
 from tests.training.windows import sounds, synthetic
 
 if TYPE_CHECKING:
-    from resonance_engine.training.features.dataset import WindowSet
+    from resonance_engine.training.data.dataset import WindowSet
 
 SONGS = 12
 

@@ -17,23 +17,23 @@ import torch
 from torch import nn
 
 from resonance_engine.cli import main
-from resonance_engine.encoder import CHECKPOINT, OnnxBackend
+from resonance_engine.encoder.encoder import CHECKPOINT, OnnxBackend
 from resonance_engine.network import export, files
 from resonance_engine.network.export import Parity
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.architecture import manifest_of, network_of
 from resonance_engine.training.commands import evaluate
-from resonance_engine.training.features.cache import RamCache, SqliteCache
-from resonance_engine.training.features.dataset import WindowSet
-from resonance_engine.training.music.songs import Song, labels
-from resonance_engine.training.settings.config_file import read_config
+from resonance_engine.training.config.config_file import read_config
+from resonance_engine.training.data.cache import RamCache, SqliteCache
+from resonance_engine.training.data.dataset import WindowSet
+from resonance_engine.training.data.songs import Song, labels
 from tests.training.albums import SETTINGS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from resonance_engine.training.config import Config
+    from resonance_engine.training.config.settings import Config
 
 LOG = "epoch,loss,lr,gate_entropy,gate_timbre,gate_harmony,gate_rhythm,seconds,recall@1\n" + "".join(
     f"{epoch},{3 / epoch},0.001,0.9,0.5,0.3,0.2,1.0,{epoch / 10}\n" for epoch in range(1, 6)

@@ -14,10 +14,10 @@ pytest.importorskip("torch")
 import onnx
 import torch
 
-from resonance_engine.encoder import Encoder
+from resonance_engine.encoder.encoder import Encoder
+from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import ModelError
 from resonance_engine.features.spec import FeatureSpec, SemanticSpec
-from resonance_engine.manifest import METADATA_KEY
 from resonance_engine.network import export as export_module
 from resonance_engine.network.export import Parity, compare, example_inputs, export_onnx
 from resonance_engine.network.files import load_network, save_network

@@ -19,10 +19,10 @@ from resonance_engine.evaluation.measure import query_scores
 from resonance_engine.evaluation.retrieval import same_label
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.training import finetune
-from resonance_engine.training.features.cache import RamCache, SqliteCache
-from resonance_engine.training.features.dataset import WindowSet
+from resonance_engine.training.data.cache import RamCache, SqliteCache
+from resonance_engine.training.data.dataset import WindowSet
+from resonance_engine.training.data.songs import Song
 from resonance_engine.training.finetune import FEWEST_SONGS, adapted, embeddable, fine_tune, heard
-from resonance_engine.training.music.songs import Song
 from resonance_engine.training.results.embed import embeddings
 from tests.tiny_models import MANIFEST, SPEC
 from tests.tiny_networks import tiny_network

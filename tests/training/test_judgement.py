@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
-from resonance_engine.training.music.songs import Song
+from resonance_engine.training.data.songs import Song
 from resonance_engine.training.results.judgement import (
     FEWEST_ALBUMS,
     FEWEST_QUERIES,

@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.errors import TrainingError
-from resonance_engine.training.config import Augment, EarlyStopping, Train
+from resonance_engine.training.config.settings import Augment, EarlyStopping, Train
 from resonance_engine.training.learning.loop import Trained, frames_of, train
 from tests.tiny_models import SPEC
 from tests.tiny_networks import tiny_network

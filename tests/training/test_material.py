@@ -14,15 +14,15 @@ for name in ("torch", "yaml"):
     pytest.importorskip(name)
 
 from resonance_engine.errors import AudioError, TrainingError
-from resonance_engine.training.config import AudioAugment, Config
-from resonance_engine.training.features.extractor import view_key, views_maker
-from resonance_engine.training.features.precompute import SOUND_AS_IT_IS, Precomputed
-from resonance_engine.training.features.ram_cache import RamCache
-from resonance_engine.training.music import material as materials
-from resonance_engine.training.music.known_files import NAME, KnownFiles
-from resonance_engine.training.music.material import Material, measured
-from resonance_engine.training.music.songs import Song
-from resonance_engine.training.settings.config_file import changed
+from resonance_engine.training.config.config_file import changed
+from resonance_engine.training.config.settings import AudioAugment, Config
+from resonance_engine.training.data import material as materials
+from resonance_engine.training.data.extractor import view_key, views_maker
+from resonance_engine.training.data.known_files import NAME, KnownFiles
+from resonance_engine.training.data.material import Material, measured
+from resonance_engine.training.data.precompute import SOUND_AS_IT_IS, Precomputed
+from resonance_engine.training.data.ram_cache import RamCache
+from resonance_engine.training.data.songs import Song
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.errors import TrainingError
-from resonance_engine.training.config import Train
+from resonance_engine.training.config.settings import Train
 from resonance_engine.training.learning.memory import memory_told
 
 TOLD = (

@@ -12,8 +12,8 @@ pytest.importorskip("torch")
 
 import torch
 
+from resonance_engine.encoder.manifest import BACKBONE_KINDS, FUSION_MODES
 from resonance_engine.features.spec import FeatureSpec, Framing, SemanticSpec, TimbreSpec
-from resonance_engine.manifest import BACKBONE_KINDS, FUSION_MODES
 from resonance_engine.network.backbones import (
     BACKBONES,
     HarmonyBackbone,

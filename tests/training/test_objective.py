@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 import torch
 from torch.nn.functional import normalize
 
-from resonance_engine.training.config import Train
+from resonance_engine.training.config.settings import Train
 from resonance_engine.training.learning.losses import contrastive, supervised_contrastive, triplet
 from resonance_engine.training.learning.objective import loss_named, objective
 

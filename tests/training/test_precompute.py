@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from resonance_engine.audio import content_key, read_windows
+from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.errors import AudioError, ResonanceError
-from resonance_engine.features import FrontEnd
+from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.training.augmentation.audio_augment import audio_views, engine
-from resonance_engine.training.config import AudioAugment
-from resonance_engine.training.features import precompute as precompute_module
-from resonance_engine.training.features.cache import FeatureCache, RamCache, SqliteCache
-from resonance_engine.training.features.extractor import view_key, views_maker
-from resonance_engine.training.features.precompute import Extractor, Precomputed, Recorder, precompute
+from resonance_engine.training.config.settings import AudioAugment
+from resonance_engine.training.data import precompute as precompute_module
+from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.data.extractor import view_key, views_maker
+from resonance_engine.training.data.precompute import Extractor, Precomputed, Recorder, precompute
 from tests.audio_files import tune, write_audio
 from tests.tiny_models import SPEC, features
 
@@ -77,7 +77,7 @@ class TestFiles:
     ) -> None:
         harmful = """
 import os, signal, sys
-from resonance_engine import audio
+from resonance_engine.audio.windows import windows as audio
 sound = audio.read_windows
 def read_windows(path, decoding):
     if path.stem == "crash":
@@ -88,7 +88,7 @@ def read_windows(path, decoding):
         raise MemoryError
     return sound(path, decoding)
 audio.read_windows = read_windows
-from resonance_engine.training.features import extractor
+from resonance_engine.training.data import extractor
 extractor.main()
 """
         command = Extractor.command
@@ -125,8 +125,8 @@ extractor.main()
 RUN = """
 import sys
 from pathlib import Path
-from resonance_engine.training.features.cache import SqliteCache
-from resonance_engine.training.features.precompute import precompute
+from resonance_engine.training.data.cache import SqliteCache
+from resonance_engine.training.data.precompute import precompute
 from tests.tiny_models import SPEC
 cache = SqliteCache(Path(sys.argv[1]), SPEC)
 for made in precompute(map(Path, sys.argv[2:]), cache, SPEC):

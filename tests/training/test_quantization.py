@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 import onnx
 
-from resonance_engine.encoder import Encoder
+from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import ModelError
 from resonance_engine.network import quantization
 from resonance_engine.network.quantization import Loss, compare, quantize
@@ -22,7 +22,7 @@ from tests.tiny_models import features
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.encoder import OnnxBackend
+    from resonance_engine.encoder.encoder import OnnxBackend
     from tests.tiny_networks import Exported
 
 SMALL = 1000  # weights of a matrix that counts as large here

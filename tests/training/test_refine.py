@@ -16,10 +16,10 @@ for name in ("torch", "yaml"):
 from resonance_engine.errors import ConfigError, TrainingError
 from resonance_engine.network.files import load_network
 from resonance_engine.training.architecture import manifest_of, network_of
-from resonance_engine.training.config import Config
+from resonance_engine.training.config.config_file import changed, read_config
+from resonance_engine.training.config.settings import Config
+from resonance_engine.training.data.material import material
 from resonance_engine.training.learning import loop
-from resonance_engine.training.music.material import material
-from resonance_engine.training.settings.config_file import changed, read_config
 from resonance_engine.training.tuning import refine as refining
 from resonance_engine.training.tuning.refine import Outcome, best_trials, plan, refine, table
 from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, write_hpo
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from resonance_engine.training.config import Train
-    from resonance_engine.training.music.material import Material
+    from resonance_engine.training.config.settings import Train
+    from resonance_engine.training.data.material import Material
 
 HOPELESS = 1.0
 

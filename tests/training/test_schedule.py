@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
-from resonance_engine.training.config import EarlyStopping, Train
+from resonance_engine.training.config.settings import EarlyStopping, Train
 from resonance_engine.training.learning.logs import Epoch
 from resonance_engine.training.learning.schedule import best_epoch, ending, rate
 

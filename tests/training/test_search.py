@@ -14,12 +14,12 @@ for name in ("torch", "optuna"):
     pytest.importorskip(name)
 
 from resonance_engine.errors import ResonanceError, TrainingError
-from resonance_engine.training.config import Config
-from resonance_engine.training.settings.config_file import changed
-from resonance_engine.training.settings.space import Choice, LogUniform, Space, Uniform
+from resonance_engine.training.config.config_file import changed
+from resonance_engine.training.config.search_space import Choice, LogUniform, Space, Uniform
+from resonance_engine.training.config.settings import Config
 from resonance_engine.training.tuning.proxy import proxy, shortened
+from resonance_engine.training.tuning.proxy_search import Effort, search
 from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, read_hpo, remedy, write_hpo
-from resonance_engine.training.tuning.search import Effort, search
 
 if TYPE_CHECKING:
     from pathlib import Path

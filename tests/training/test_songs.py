@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import CatalogError, ConfigError
-from resonance_engine.training.config import Data
-from resonance_engine.training.music import songs as song_module
-from resonance_engine.training.music.connected import connected
-from resonance_engine.training.music.songs import Song, labels, open_library, songs_of
+from resonance_engine.training.config.settings import Data
+from resonance_engine.training.data import songs as song_module
+from resonance_engine.training.data.components import connected
+from resonance_engine.training.data.songs import Song, labels, open_library, songs_of
 from tests.audio_files import tune, write_audio
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def test_beets_that_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         def load(self) -> None:
             raise ModuleNotFoundError("No module named 'beets'")
 
-    monkeypatch.setattr("resonance_engine.training.music.songs.entry_points", lambda **_: [Broken()])
+    monkeypatch.setattr("resonance_engine.training.data.songs.entry_points", lambda **_: [Broken()])
     with pytest.raises(ConfigError, match=r"for beets is not installed \(No module named 'beets'\)\."):
         open_library("beets", tmp_path / "library.db", [])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.training.settings.space import Choice, LogUniform, Uniform, read_space
+from resonance_engine.training.config.search_space import Choice, LogUniform, Uniform, read_space
 
 SHIPPED = Path(__file__).parents[2] / "config" / "search_space.yaml"
 

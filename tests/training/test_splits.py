@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.training.music.connected import connected
-from resonance_engine.training.music.songs import Song
-from resonance_engine.training.music.splits import held_out, links
+from resonance_engine.training.data.components import connected
+from resonance_engine.training.data.songs import Song
+from resonance_engine.training.data.splits import held_out, links
 
 if TYPE_CHECKING:
     import random

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.training.features.start import standardize
+from resonance_engine.training.data.standardize import standardize
 from tests.tiny_models import SPEC
 from tests.training.windows import synthetic
 

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.training.config import Augment, Train
+from resonance_engine.training.config.settings import Augment, Train
 from resonance_engine.training.learning.device import Precision
 from resonance_engine.training.learning.distributed import World
 from resonance_engine.training.learning.steps import Steps
@@ -20,7 +20,7 @@ from tests.tiny_networks import tiny_network
 from tests.training.windows import synthetic
 
 if TYPE_CHECKING:
-    from resonance_engine.training.features.dataset import Batch
+    from resonance_engine.training.data.dataset import Batch
 
 TRAIN = Train(lr=1e-2, batch_identities=6, views_per_song=2, temperature=0.1)
 FLOAT32 = Precision("cpu")

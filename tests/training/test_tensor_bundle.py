@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training.tensor_bundle import variables
+from training.default_model.tensor_bundle import variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.training.features.cache import RamCache
-from resonance_engine.training.features.dataset import WindowSet
+from resonance_engine.training.data.cache import RamCache
+from resonance_engine.training.data.dataset import WindowSet
 from tests.tiny_models import SPEC
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Make the model that Resonance ships, and the models of its five folds, from the soundtrack corpus.
 
-    python -m training.corpus DIRECTORY
+    python -m training.default_model.corpus DIRECTORY
     python -m training.default_model DIRECTORY
 
 Features are computed once and kept in DIRECTORY/features, the pretrained trunk in DIRECTORY/pretrained. Each fold's
@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.corpus_training import FOLDS, fold_of
 from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.tasks import named
-from resonance_engine.training.features.cache import SqliteCache
-from resonance_engine.training.features.dataset import WindowSet, numbered
-from resonance_engine.training.features.precompute import precompute
-from training.corpus import CorpusTrack, read_manifest
+from resonance_engine.training.data.cache import SqliteCache
+from resonance_engine.training.data.dataset import WindowSet, numbered
+from resonance_engine.training.data.precompute import precompute
 from training.default_model.copies import copies, in_step
+from training.default_model.corpus import CorpusTrack, read_manifest
 from training.default_model.making import Material, made, semantic_activations, untrained, written, written_small
 from training.default_model.pretrained import trunk_weights
 from training.default_model.recipe import RECIPE, SPEC
-from training.three_modalities import FOLDS, fold_of
 
 if TYPE_CHECKING:
     from resonance_engine.features.spec import FeatureSpec
@@ -76,7 +76,7 @@ def small(folder: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.default_model", description="Make the shipped model.")
-    parser.add_argument("corpus", type=Path, help="folder that training.corpus filled")
+    parser.add_argument("corpus", type=Path, help="folder that training.default_model.corpus filled")
     parser.add_argument("--out", type=Path, default=MODELS / "default", help="folder for the model (the package's own)")
     parser.add_argument("--folds", type=Path, help="folder for the folds' models (the corpus' own)")
     parser.add_argument("--skip-folds", action="store_true", help="only make the final model")

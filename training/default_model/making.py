@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from resonance_engine.features import FRONT_END_VERSION
+from resonance_engine.encoder.manifest import Manifest
+from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.features.mel import band_edges
-from resonance_engine.manifest import Manifest
 from resonance_engine.network.backbones import EnvelopeBackbone
 from resonance_engine.network.export import export_onnx
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.network.quantization import quantize
 from resonance_engine.network.semantic import SemanticBackbone
-from resonance_engine.training.features.start import standardize
+from resonance_engine.training.data.standardize import standardize
 from training.default_model.heads import FAINTEST, set_heads
 from training.default_model.pooled import pooled
 from training.default_model.pretrained import TAGS
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from resonance_engine.training.features.dataset import WindowSet
+    from resonance_engine.training.data.dataset import WindowSet
 
 CALIBRATION = 40  # songs that the eight-bit model's ranges and losses are measured on
 WORTHWHILE = 200_000  # weights of a matrix that eight bits are worth it for: the semantic network's two

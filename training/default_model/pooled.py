@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from resonance_engine.training.features.dataset import WindowSet
+    from resonance_engine.training.data.dataset import WindowSet
 
 BATCH = 8
 

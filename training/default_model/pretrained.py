@@ -12,7 +12,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from resonance_engine.network.musicnn import state_of
-from training.tensor_bundle import variables
+from training.default_model.tensor_bundle import variables
 
 if TYPE_CHECKING:
     from pathlib import Path

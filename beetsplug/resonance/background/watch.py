@@ -14,8 +14,8 @@ from resonance_engine.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from beetsplug.resonance.background.board import Board, Orders
-    from beetsplug.resonance.background.hours import Hours
+    from beetsplug.resonance.background.job_state import Board, Orders
+    from beetsplug.resonance.config.hours import Hours
 
 POLL_SECONDS = 1.0
 LEAVE = "leaving"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
     from beets.ui import Subcommand
 
-    from beetsplug.resonance.settings import Settings
+    from beetsplug.resonance.config.settings import Settings
 
 
 def subcommands(settings: Callable[[], Settings], log: BeetsLogger) -> list[Subcommand]:

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.alone import alone
-from beetsplug.resonance.changes import file_state
+from beetsplug.resonance.background.exclusive import alone
 from beetsplug.resonance.commands.common import NO_TRACKS, duration, seconds_per_track, tracks
-from beetsplug.resonance.commands.switch import announce
-from beetsplug.resonance.sync import MASS_REMOVAL, forget, library_plan, music_folder
+from beetsplug.resonance.commands.model_change import announce
+from beetsplug.resonance.library.events import file_state
+from beetsplug.resonance.library.sync import MASS_REMOVAL, forget, library_plan, music_folder
 from resonance_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.sidecar import Sidecar
-    from beetsplug.resonance.sync import Plan
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.library.sync import Plan
     from resonance_engine.ingest import Ingest, Job
     from resonance_engine.store import Model, TrackRow
 
@@ -186,7 +186,7 @@ def summary(made: Plan, tally: Tally, seconds: float) -> str:
 
 def pretend(sidecar: Sidecar, query: list[str], threads: int | None) -> None:
     """Print what an analysis would do, and leave everything as it is."""
-    from resonance_engine.worker import Worker
+    from resonance_engine.worker.worker import Worker
 
     wanted = sidecar.models.wanted
     model_id = sidecar.models.known_id(wanted)

@@ -9,11 +9,11 @@ from beets import ui
 from beets.dbcore.query import InQuery
 from beets.exceptions import UserError
 
-from beetsplug.resonance.apart import pair_count, recordings
-from beetsplug.resonance.candidates import matching
 from beetsplug.resonance.commands.common import remaining, tracks
 from beetsplug.resonance.commands.models import aligned
-from beetsplug.resonance.query import split
+from beetsplug.resonance.fields.queries import split
+from beetsplug.resonance.library.item_query import matching
+from beetsplug.resonance.playlist.incompatible_pairs import pair_count, recordings
 from resonance_engine.store.reading.view import chunks
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from beets.library import Library
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.library.sidecar import Sidecar
 
 MOST_PAIRS = 10_000
 EXAMPLE = "`beet resonance apart artist:slayer --and genres:lullaby`"

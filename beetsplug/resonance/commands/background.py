@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.board import board_of, read_orders, read_report
-from beetsplug.resonance.background.lock import BACKGROUND
-from beetsplug.resonance.background.report import described
-from beetsplug.resonance.background.start import begin, lock_of, request
+from beetsplug.resonance.background.job_state import board_of, read_orders, read_report
+from beetsplug.resonance.background.process_lock import BACKGROUND
+from beetsplug.resonance.background.spawn import begin, lock_of, request
+from beetsplug.resonance.background.status import described
 from beetsplug.resonance.commands.common import duration, seconds_per_track
 
 if TYPE_CHECKING:
-    from beetsplug.resonance.background.board import Report
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.background.job_state import Report
+    from beetsplug.resonance.library.sidecar import Sidecar
 
 STOP_SECONDS = 60.0  # that the background gets to end
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.start import idle
+from beetsplug.resonance.background.spawn import idle
 from beetsplug.resonance.commands.common import tracks
-from beetsplug.resonance.sidecar import Sidecar
-from beetsplug.resonance.sync import Plan, library_plan
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.library.sync import Plan, library_plan
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def examined(sidecar: Sidecar) -> Found | None:
 
 def bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str]]:
     """The index files of a model's embeddings and facets that do not say what the database says."""
-    from resonance_engine.index import index_path
-    from resonance_engine.index_check import index_problem
+    from resonance_engine.index.check import index_problem
+    from resonance_engine.index.files import index_path
     from resonance_engine.store.damage import is_damage
 
     folder = sidecar.path.parent

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
     from beets.util.color import ColorName
 
-    from beetsplug.resonance.settings import Settings
-    from beetsplug.resonance.sidecar import Coverage, Sidecar
+    from beetsplug.resonance.config.settings import Settings
+    from beetsplug.resonance.library.sidecar import Coverage, Sidecar
 
 Command = Callable[["Library", Any, list[str]], None]
 USUAL_SECONDS = 0.5  # for one track, before anything was measured
@@ -42,7 +42,7 @@ def spoken(command: Command) -> Command:
 
 @contextmanager
 def opened(lib: Library, settings: Settings) -> Iterator[Sidecar]:
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.library.sidecar import Sidecar
 
     sidecar = Sidecar(lib, settings)
     try:

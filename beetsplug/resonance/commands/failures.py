@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.alone import alone
+from beetsplug.resonance.background.exclusive import alone
 from beetsplug.resonance.commands.analyze import Tally, listen
 from beetsplug.resonance.commands.common import duration, tracks
 from resonance_engine.errors import printable
@@ -21,7 +21,7 @@ from resonance_engine.ingest import Job
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.sidecar import ItemRow, Sidecar
+    from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
     from resonance_engine.store import Failure
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.alone import alone
+from beetsplug.resonance.background.exclusive import alone
 from beetsplug.resonance.commands.analyze import update
 from beetsplug.resonance.commands.common import confirmed, tracks
 from beetsplug.resonance.commands.status import size
-from beetsplug.resonance.settings import SHIPPED
-from beetsplug.resonance.trained import remove_folder
+from beetsplug.resonance.config.settings import SHIPPED
+from beetsplug.resonance.library.model_folder import remove_folder
 from resonance_engine.errors import ModelError, printable
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.sidecar import Sidecar
-    from resonance_engine.worker import ModelDescription
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.worker.worker import ModelDescription
 
 
 class Row(NamedTuple):
@@ -76,7 +76,7 @@ def row(sidecar: Sidecar, name: str, found: ModelDescription) -> Row:
 
 def loaded(sidecar: Sidecar, name: str) -> ModelDescription | ModelError:
     """What a model says of itself, in a process of its own, as everything that comes from a file."""
-    from resonance_engine.worker import Worker
+    from resonance_engine.worker.worker import Worker
 
     try:
         path = sidecar.models.path(name)
@@ -87,7 +87,7 @@ def loaded(sidecar: Sidecar, name: str) -> ModelDescription | ModelError:
 
 
 def file_of(path: Path) -> Path:
-    from resonance_engine.encoder import model_file
+    from resonance_engine.encoder.encoder import model_file
 
     return model_file(path)
 
@@ -128,7 +128,7 @@ def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:
     if not sure and not confirmed(f"Remove the model {name} and its vectors of {tracks(count)}?"):
         return
     if stored:
-        from resonance_engine.index import index_path
+        from resonance_engine.index.files import index_path
 
         sidecar.store.forget_model(stored.id)
         for kind in stored.widths():

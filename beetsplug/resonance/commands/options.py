@@ -11,8 +11,8 @@ from beets.exceptions import UserError
 if TYPE_CHECKING:
     from optparse import OptionParser
 
-    from beetsplug.resonance.settings import Settings
-    from beetsplug.resonance.wish import Wish
+    from beetsplug.resonance.config.settings import Settings
+    from beetsplug.resonance.search.request import Wish
 
 
 class SearchOptions(Protocol):
@@ -65,7 +65,7 @@ def add_search_options(parser: OptionParser) -> None:
 
 def wish_from(opts: SearchOptions, args: list[str], settings: Settings, command: str) -> Wish:
     """The wish that a command line comes to; raises UserError or ConfigError for what makes no sense."""
-    from beetsplug.resonance.wish import Wish
+    from beetsplug.resonance.search.request import Wish
 
     given: dict[str, Any] = {name: value for name in Wish.names() if (value := getattr(opts, name, None)) is not None}
     given["query"], given["file"] = tuple(args), tuple(opts.file or ())

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from beets.library import Item, Library
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.composing import Composed
-    from beetsplug.resonance.programme import Programme
-    from beetsplug.resonance.refreshing import Refreshed
-    from beetsplug.resonance.settings import Settings
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.config.settings import Settings
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.playlist.builder import Composed
+    from beetsplug.resonance.playlist.refresh import Refreshed
+    from beetsplug.resonance.playlist.request import Programme
 
 SUFFIXES = (".m3u", ".m3u8")
 # Of each pair, the one on the command line puts the other out of a profile.
@@ -105,8 +105,8 @@ def add_list_options(parser: Any) -> None:
 
 def programme_from(opts: PlaylistOptions, args: list[str], settings: Settings) -> Programme:
     """The programme that a command line comes to, its profile's options behind its own; raises UserError."""
-    from beetsplug.resonance.programme import OWN, Programme
-    from beetsplug.resonance.wish import Wish
+    from beetsplug.resonance.playlist.request import OWN, Programme
+    from beetsplug.resonance.search.request import Wish
 
     if opts.count is not None and opts.minutes is not None:
         raise UserError("playlist: give either -n or --minutes, not both")
@@ -155,7 +155,7 @@ def verified_refresh(opts: PlaylistOptions, args: list[str]) -> None:
     """Raise UserError where --refresh has no file, or comes with what is in the recipe."""
     extra = [name for name, value in vars(opts).items() if value not in (None, False, []) and name not in REFRESH_ALONE]
     if extra:
-        from beetsplug.resonance.wish import option
+        from beetsplug.resonance.search.request import option
 
         raise UserError(f"playlist: --refresh makes a list by the recipe in its file; leave {option(extra[0])} out")
     if not args:
@@ -164,9 +164,9 @@ def verified_refresh(opts: PlaylistOptions, args: list[str]) -> None:
 
 def make(sidecar: Sidecar, programme: Programme, opts: PlaylistOptions, log: BeetsLogger) -> None:
     """Make the list and put it where it is wanted."""
-    from beetsplug.resonance.composing import Composer
-    from beetsplug.resonance.printing import described
-    from beetsplug.resonance.search import searching
+    from beetsplug.resonance.commands.output import described
+    from beetsplug.resonance.playlist.builder import Composer
+    from beetsplug.resonance.search.session import searching
     from resonance_engine.errors import printable
 
     model = sidecar.model
@@ -202,8 +202,8 @@ def print_paths(composed: Composed, log: BeetsLogger) -> None:
 
 def write(items: Sequence[Item], path: Path, recipe: str, absolute: bool, log: BeetsLogger) -> int:
     """Write a playlist file whole or not at all, and say how many tracks it holds."""
-    from resonance_engine import m3u
     from resonance_engine.errors import printable
+    from resonance_engine.playlist import m3u
 
     entries = [m3u.Entry(item.path, item.length or 0.0, item.artist, item.title) for item in items]
     try:
@@ -217,8 +217,8 @@ def write(items: Sequence[Item], path: Path, recipe: str, absolute: bool, log: B
 
 def refresh(sidecar: Sidecar, paths: Sequence[Path], pretend: bool, log: BeetsLogger) -> None:
     """Make the lists in files again and print what became of each; one that cannot be made does not stop the others."""
-    from beetsplug.resonance.refreshing import refreshed
-    from beetsplug.resonance.search import searching
+    from beetsplug.resonance.playlist.refresh import refreshed
+    from beetsplug.resonance.search.session import searching
     from resonance_engine.errors import ResonanceError
 
     model = sidecar.model

@@ -11,19 +11,19 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import tracks
 from beetsplug.resonance.commands.status import size
-from beetsplug.resonance.sync import forget, forgettable, library_plan, music_folder
+from beetsplug.resonance.library.sync import forget, forgettable, library_plan, music_folder
 from resonance_engine.errors import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from beetsplug.resonance.sidecar import Sidecar
-    from beetsplug.resonance.sync import Plan
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.library.sync import Plan
     from resonance_engine.store import Model
 
 INDEX_SUFFIX = ".index"
 DAY = 24 * 3600.0
-# What `resonance_engine.atomic` and copies of the database leave behind when they are killed.
+# What `resonance_engine.files` and copies of the database leave behind when they are killed.
 LEFT_OVER = re.compile(r"\.resonance-.*\.[0-9a-f]{16}|resonance\.db(\.v\d+\.bak)?\.part(-wal|-shm|-journal)?")
 
 
@@ -66,7 +66,7 @@ def verify_believable(sidecar: Sidecar, made: Plan) -> None:
 
 def needless_indexes(folder: Path, models: list[Model]) -> list[Path]:
     """Index files of models and facets that the store does not know."""
-    from resonance_engine.index import MAGIC_WORDS, index_path
+    from resonance_engine.index.files import MAGIC_WORDS, index_path
 
     needed = {index_path(folder, model.id, kind) for model in models for kind in model.widths()}
     found = []

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from beets.library import Library
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.settings import Settings
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.config.settings import Settings
+    from beetsplug.resonance.library.sidecar import Sidecar
 
 # Verbs, and the options that belong to each.
 OPTIONS = {

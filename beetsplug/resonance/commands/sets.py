@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.albums import nearest_albums, tracks_by_album
-from beetsplug.resonance.artists import nearest_artists, tracks_by_artist
-from beetsplug.resonance.printing import SetRow
+from beetsplug.resonance.commands.output import SetRow
+from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
+from beetsplug.resonance.search.artists import nearest_artists, tracks_by_artist
 
 if TYPE_CHECKING:
-    from beetsplug.resonance.search import Search
-    from beetsplug.resonance.wish import Wish
+    from beetsplug.resonance.search.request import Wish
+    from beetsplug.resonance.search.session import Search
 
 
 def similar_albums(search: Search, wish: Wish) -> list[SetRow]:

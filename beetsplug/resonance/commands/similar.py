@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from beets.library import Library
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.finding import Found
-    from beetsplug.resonance.search import Search
-    from beetsplug.resonance.settings import Settings
-    from beetsplug.resonance.sidecar import Sidecar
-    from beetsplug.resonance.wish import Wish
+    from beetsplug.resonance.config.settings import Settings
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.search.finder import Found
+    from beetsplug.resonance.search.request import Wish
+    from beetsplug.resonance.search.session import Search
 
 SETS = ("query", "among", "count")  # what albums and artists are compared by
 
@@ -79,7 +79,7 @@ def verified(opts: SimilarOptions, wish: Wish) -> None:
         raise UserError("similar: give either --album or --artists")
     extra = [name for name in wish.recipe() if name not in SETS]
     if kind and (extra or opts.explain):
-        from beetsplug.resonance.wish import option
+        from beetsplug.resonance.search.request import option
 
         raise UserError(f"similar: {kind} takes no {option(extra[0]) if extra else '--explain'}")
     form = "--path" if opts.path else "--format" if opts.format is not None else ""
@@ -90,7 +90,7 @@ def verified(opts: SimilarOptions, wish: Wish) -> None:
 
 
 def run(sidecar: Sidecar, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -> None:
-    from beetsplug.resonance.search import searching
+    from beetsplug.resonance.search.session import searching
 
     model = sidecar.model
     assert model is not None, "something is embedded, so there is a model"
@@ -99,7 +99,7 @@ def run(sidecar: Sidecar, opts: SimilarOptions, wish: Wish, log: BeetsLogger) ->
 
 
 def listed(search: Search, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -> None:
-    from beetsplug.resonance import printing
+    from beetsplug.resonance.commands import output as printing
 
     if opts.album or opts.artists:
         from beetsplug.resonance.commands.sets import similar_albums, similar_artists
@@ -109,8 +109,8 @@ def listed(search: Search, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -
             raise UserError(f"similar: there is no other {'album' if opts.album else 'artist'} to list")
         printing.print_sets(rows, opts.json, plain=bool(opts.album) and (opts.format is not None or bool(opts.path)))
         return
-    from beetsplug.resonance.explaining import explained
-    from beetsplug.resonance.finding import Finder
+    from beetsplug.resonance.search.explanations import explained
+    from beetsplug.resonance.search.finder import Finder
 
     found = Finder(search, "similar").find(wish)
     if not found.hits:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from beets import ui
 
-from beetsplug.resonance.background.start import lock_of
+from beetsplug.resonance.background.spawn import lock_of
 from beetsplug.resonance.commands.analyze import LAST_RUN_KEY
 from beetsplug.resonance.commands.background import state
 from beetsplug.resonance.commands.common import duration, remaining, seconds_per_track, tracks
-from beetsplug.resonance.sync import Plan, library_plan, music_folder
+from beetsplug.resonance.library.sync import Plan, library_plan, music_folder
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.ingest import SPEED_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.store import Failure
 
 SHOWN = 20  # files that failed

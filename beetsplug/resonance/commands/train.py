@@ -16,17 +16,17 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import NO_TRACKS, confirmed, interactive, tracks
 from beetsplug.resonance.commands.models import aligned, use_model
 from beetsplug.resonance.commands.status import size
-from beetsplug.resonance.settings import SHIPPED
-from beetsplug.resonance.trained import keep
+from beetsplug.resonance.config.settings import SHIPPED
+from beetsplug.resonance.library.model_folder import keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.training.data.songs import Song
     from resonance_engine.training.finetune import Tuned
-    from resonance_engine.training.music.songs import Song
     from resonance_engine.training.results.judgement import Judgement
 
 PACKAGES = ("onnx", "onnxscript", "safetensors", "torch")  # of the training extra, to train and to export
@@ -108,7 +108,7 @@ def fine_tuning() -> Callable[[Path, list[Song], Path, float, int, Callable[[str
 
 def songs_to_learn(sidecar: Sidecar, query: list[str]) -> list[Song]:
     """What the library knows of the tracks that match, without those whose files are missing."""
-    from beetsplug.resonance.songs import song_of
+    from beetsplug.resonance.library.training_source import song_of
 
     items = list(sidecar.library.items(query))
     if not items:

@@ -17,8 +17,8 @@ from beets.exceptions import UserError
 from beets.library import Item
 
 from beetsplug.resonance.commands.common import announce_coverage, coloured, confirmed, tracks
-from beetsplug.resonance.fields import FIELDS, Measure, said
-from beetsplug.resonance.sounds import Sounds, attributes, tags
+from beetsplug.resonance.fields.analysis_cache import Sounds, attributes, tags
+from beetsplug.resonance.fields.fields import FIELDS, Measure, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from beets.library import Library
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.sidecar import Sidecar
+    from beetsplug.resonance.library.sidecar import Sidecar
 
 
 class Copy(NamedTuple):

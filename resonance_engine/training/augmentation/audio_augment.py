@@ -22,7 +22,7 @@ from resonance_engine.training.augmentation import codecs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from resonance_engine.training.config import AudioAugment
+    from resonance_engine.training.config.settings import AudioAugment
 
 Array = NDArray[np.float32]
 Engine = Literal["torchaudio", "scipy"]

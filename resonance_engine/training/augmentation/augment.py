@@ -21,7 +21,7 @@ from resonance_engine.training.augmentation.shifts import chroma_shifted, lags_s
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from resonance_engine.training.config import Augment
+    from resonance_engine.training.config.settings import Augment
 
 Array = NDArray[np.float32]
 Features = dict[str, Array]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType
 
-    from resonance_engine.training.config import Config
-    from resonance_engine.training.music.songs import Source
+    from resonance_engine.training.config.settings import Config
+    from resonance_engine.training.data.songs import Source
 
 CONFIG = Path("config") / "base.yaml"
 CACHE = Path("cache") / "features"
@@ -74,7 +74,7 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
 
 def config_of(options: argparse.Namespace) -> Config:
     """The settings that --config and --set name."""
-    from resonance_engine.training.settings.config_file import read_config
+    from resonance_engine.training.config.config_file import read_config
 
     return read_config(options.config, options.set)
 
@@ -83,7 +83,7 @@ def library_of(options: argparse.Namespace) -> Source | None:
     """The beets library that --beets names, or None without it."""
     if not options.beets:
         return None
-    from resonance_engine.training.music.songs import open_library
+    from resonance_engine.training.data.songs import open_library
 
     location, *query = options.beets
     return open_library("beets", Path(location), query)
@@ -100,7 +100,7 @@ def trained(load: Path, weights: bool = False) -> Path:
 
     With `weights` nothing else will do. Raises ModelError where there is none.
     """
-    from resonance_engine.encoder import model_file
+    from resonance_engine.encoder.encoder import model_file
 
     check_made(load)
     if weights or not load.is_dir():

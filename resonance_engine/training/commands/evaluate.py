@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from resonance_engine.manifest import Manifest
-    from resonance_engine.training.config import Config
-    from resonance_engine.training.features.dataset import WindowSet
-    from resonance_engine.training.music.songs import Song
+    from resonance_engine.encoder.manifest import Manifest
+    from resonance_engine.training.config.settings import Config
+    from resonance_engine.training.data.dataset import WindowSet
+    from resonance_engine.training.data.songs import Song
     from resonance_engine.training.results.embed import Embeddings
 
 NUMBERS, TABLE, LOG = "evaluation.json", "evaluation.txt", "log.csv"
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
 
 def opened(model: Path, device: str) -> tuple[Manifest, Callable[[WindowSet], Embeddings]]:
     """The manifest of a model file and what embeds windows with it."""
-    from resonance_engine.encoder import OnnxBackend, kind_of
+    from resonance_engine.encoder.encoder import OnnxBackend, kind_of
     from resonance_engine.training.results.embed import embedded, embeddings
 
     if kind_of(model) == "onnx":

@@ -12,16 +12,16 @@ from resonance_engine.training.commands.common import library_of
 if TYPE_CHECKING:
     import argparse
 
-    from resonance_engine.training.config import Config
-    from resonance_engine.training.features.precompute import Precomputed
-    from resonance_engine.training.music.material import Material
+    from resonance_engine.training.config.settings import Config
+    from resonance_engine.training.data.material import Material
+    from resonance_engine.training.data.precompute import Precomputed
 
 MOST_PROCESSES = 4  # more than the disk feeds
 
 
 def heard(config: Config, options: argparse.Namespace) -> Material:
     """The songs of --beets or of the settings, their features in the cache of --cache-dir."""
-    from resonance_engine.training.music.material import material
+    from resonance_engine.training.data.material import material
 
     with Listening() as progress:
         return material(config, options.cache_dir, library_of(options), processes_of(options), progress)

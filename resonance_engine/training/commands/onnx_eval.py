@@ -13,7 +13,7 @@ from resonance_engine.training.commands.export import EXPORT, MODEL
 if TYPE_CHECKING:
     import argparse
 
-    from resonance_engine.manifest import Manifest
+    from resonance_engine.encoder.manifest import Manifest
     from resonance_engine.training.results.parity import Inputs
 
 
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.onnx.is_file():
         raise ModelError(f"There is no exported model {printable(options.onnx)}; make one with `export`.")
 
-    from resonance_engine.encoder import OnnxBackend
+    from resonance_engine.encoder.encoder import OnnxBackend
     from resonance_engine.network.backend import TorchBackend
     from resonance_engine.training.results.parity import compared, timed
 

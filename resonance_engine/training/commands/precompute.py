@@ -18,9 +18,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from resonance_engine.training.music.known_files import KnownFiles
-    from resonance_engine.training.music.material import cache_of, measured
-    from resonance_engine.training.music.songs import songs_of
+    from resonance_engine.training.data.known_files import KnownFiles
+    from resonance_engine.training.data.material import cache_of, measured
+    from resonance_engine.training.data.songs import songs_of
 
     config = config_of(options)
     if config.cache.backend == "ram":

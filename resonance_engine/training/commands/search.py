@@ -38,11 +38,11 @@ def add_runs_option(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from resonance_engine.training.config.search_space import read_space
     from resonance_engine.training.learning.device import device
-    from resonance_engine.training.settings.space import read_space
     from resonance_engine.training.tuning.proxy import check_comparable, measured_on
+    from resonance_engine.training.tuning.proxy_search import Effort, search
     from resonance_engine.training.tuning.runs import Runs
-    from resonance_engine.training.tuning.search import Effort, search
 
     config = config_of(options)
     check_comparable(config)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from resonance_engine.atomic import write_bytes
 from resonance_engine.errors import TrainingError, printable
+from resonance_engine.files import write_bytes
 from resonance_engine.network.files import weight_blocks
-from resonance_engine.training.config import Config
+from resonance_engine.training.config.config_file import flat
+from resonance_engine.training.config.settings import Config
 from resonance_engine.training.learning.logs import Epoch
-from resonance_engine.training.settings.config_file import flat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.config import Augment, Train
-    from resonance_engine.training.features.dataset import WindowSet
+    from resonance_engine.training.config.settings import Augment, Train
+    from resonance_engine.training.data.dataset import WindowSet
 
 METADATA_KEY = "training"
 FORMAT = 1

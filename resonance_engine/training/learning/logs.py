@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from resonance_engine.atomic import write_bytes
+from resonance_engine.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

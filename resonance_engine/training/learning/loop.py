@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from resonance_engine.errors import TrainingError, printable
-from resonance_engine.training.features.start import standardize
+from resonance_engine.training.data.standardize import standardize
 from resonance_engine.training.learning import device as devices
 from resonance_engine.training.learning.checkpoint import (
     State,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from resonance_engine.features.spec import FeatureSpec
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.config import Augment, Train
-    from resonance_engine.training.features.dataset import Batch, WindowSet
+    from resonance_engine.training.config.settings import Augment, Train
+    from resonance_engine.training.data.dataset import Batch, WindowSet
 
     Validate = Callable[[ResonanceNetwork], dict[str, float]]
 

@@ -12,7 +12,7 @@ from resonance_engine.errors import TrainingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from resonance_engine.training.config import Train
+    from resonance_engine.training.config.settings import Train
 
 # What PyTorch's allocators for processors (Linux, Windows) and Apple GPUs say in a plain RuntimeError.
 EXHAUSTED = ("can't allocate memory", "not enough memory", "out of memory")

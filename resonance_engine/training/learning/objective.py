@@ -10,7 +10,7 @@ from resonance_engine.training.learning.losses import contrastive, supervised_co
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from resonance_engine.training.config import Train
+    from resonance_engine.training.config.settings import Train
 
 
 class Loss(Protocol):

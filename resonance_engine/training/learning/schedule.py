@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from resonance_engine.training.config import EarlyStopping, Train
+    from resonance_engine.training.config.settings import EarlyStopping, Train
     from resonance_engine.training.learning.logs import Epoch
 
 Ending = Literal["complete", "early stopping", "time"]

@@ -13,8 +13,8 @@ from resonance_engine.training.learning.recompute import outputs
 
 if TYPE_CHECKING:
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.config import Train
-    from resonance_engine.training.features.dataset import Batch
+    from resonance_engine.training.config.settings import Train
+    from resonance_engine.training.data.dataset import Batch
     from resonance_engine.training.learning.device import Precision
     from resonance_engine.training.learning.distributed import World
 

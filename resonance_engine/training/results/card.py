@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from resonance_engine.manifest import Manifest
+    from resonance_engine.encoder.manifest import Manifest
     from resonance_engine.network.export import Parity
 
 UNKNOWN = "-"

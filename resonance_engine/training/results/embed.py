@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.features.dataset import WindowSet
+    from resonance_engine.training.data.dataset import WindowSet
 
     Array = NDArray[np.float32]
     Outputs = tuple[Array, ...]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from resonance_engine.evaluation.retrieval import Array
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.features.dataset import WindowSet
-    from resonance_engine.training.music.songs import Song
+    from resonance_engine.training.data.dataset import WindowSet
+    from resonance_engine.training.data.songs import Song
 
 FEWEST_QUERIES = 30
 FEWEST_ALBUMS = 5  # with fewer, a coin toss per album would be an interval above zero too often

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from resonance_engine.features import FRONT_END_VERSION
+from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.network.export import Parity, example_inputs, parity
-from resonance_engine.training.features.sqlite_cache import SqliteCache
+from resonance_engine.training.data.sqlite_cache import SqliteCache
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.encoder import Backend
-    from resonance_engine.manifest import Manifest
+    from resonance_engine.encoder.encoder import Backend
+    from resonance_engine.encoder.manifest import Manifest
 
 Inputs = Mapping[str, NDArray[np.float32]]
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.features.dataset import WindowSet
-    from resonance_engine.training.music.songs import Song
+    from resonance_engine.training.data.dataset import WindowSet
+    from resonance_engine.training.data.songs import Song
 
 MOST = 4000  # songs, or windows, that are ranked against each other: similarities take memory by the square
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError
 from resonance_engine.training.architecture import network_of
+from resonance_engine.training.config.config_file import changed, flat
+from resonance_engine.training.data.songs import labels
 from resonance_engine.training.learning.loop import STATE, train
 from resonance_engine.training.learning.schedule import monitored
-from resonance_engine.training.music.songs import labels
-from resonance_engine.training.settings.config_file import changed, flat
 from resonance_engine.training.tuning.runs import made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from resonance_engine.training.config import Config
-    from resonance_engine.training.music.material import Material
+    from resonance_engine.training.config.settings import Config
+    from resonance_engine.training.data.material import Material
 
     Judge = Callable[[int, float], None]
     Measure = Callable[[Config, Path, Judge], float]

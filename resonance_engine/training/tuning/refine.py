@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from resonance_engine.errors import ConfigError, ResonanceError, TrainingError, printable
 from resonance_engine.network.files import save_network
 from resonance_engine.training.architecture import manifest_of, network_of
+from resonance_engine.training.config.config_file import changed, to_yaml
 from resonance_engine.training.learning.device import device as device_named
 from resonance_engine.training.learning.distributed import join, local_rank
 from resonance_engine.training.learning.loop import LOG, STATE, train
 from resonance_engine.training.learning.schedule import monitored
-from resonance_engine.training.settings.config_file import changed, to_yaml
 from resonance_engine.training.tuning.proxy import check_comparable, comparable
 from resonance_engine.training.tuning.runs import CONFIG, METRICS, WEIGHTS, made, read_hpo, remedy, write, write_json
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from resonance_engine.training.config import Config
+    from resonance_engine.training.config.settings import Config
+    from resonance_engine.training.data.material import Material
     from resonance_engine.training.learning.distributed import World
     from resonance_engine.training.learning.logs import Epoch
     from resonance_engine.training.learning.loop import Trained
-    from resonance_engine.training.music.material import Material
     from resonance_engine.training.tuning.runs import Findings, Runs, Setting
 
     Report = Callable[[str], None]

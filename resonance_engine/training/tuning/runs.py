@@ -16,8 +16,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.atomic import write_bytes
 from resonance_engine.errors import ResonanceError, printable
+from resonance_engine.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,119 @@
+"""Where processes leave word for each other: rows of the store, one written by all of them, one by the runner alone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.store import Store
+    from resonance_engine.store.reading import Reader
+
+ORDERS_KEY = "background_orders"
+REPORT_KEY = "background_report"
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What is asked of the background.
+
+    `requested` counts the requests for work, `asked` is the time of the last one in seconds since the epoch; those up
+    to `served` are done or withdrawn. `leaves` counts how often the runner of that time was to end. `paused` holds
+    until it is taken back.
+    """
+
+    requested: int = 0
+    served: int = 0
+    leaves: int = 0
+    paused: bool = False
+    asked: float = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody waits for work to be done."""
+        return self.requested > self.served
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a runner says of itself: times in seconds since the epoch, files done and in all.
+
+    `doing` is "working", "paused" or "waiting for" an hour; `said` what came of it, once it `ended`.
+    """
+
+    pid: int
+    started: float
+    done: int = 0
+    total: int = 0
+    doing: str = "working"
+    ended: float | None = None
+    said: str = ""
+
+
+class Board:
+    """Orders and reports about one library of a store; nothing is written before the first of either."""
+
+    def __init__(self, store: Store, library: int) -> None:
+        self.store = store
+        self.library = library
+
+    @property
+    def orders(self) -> Orders:
+        return read_orders(self.store, self.library)
+
+    def request(self) -> Orders:
+        """Count another request for work."""
+        now = time.time()
+        return self.changed(lambda orders: replace(orders, requested=orders.requested + 1, asked=now))
+
+    def serve(self, requested: int) -> None:
+        """The requests up to this one are done."""
+        self.changed(lambda orders: replace(orders, served=max(orders.served, requested)))
+
+    def leave(self) -> None:
+        """The runner is to end; what it was asked for stays open."""
+        self.changed(lambda orders: replace(orders, leaves=orders.leaves + 1))
+
+    def stop(self) -> None:
+        """The runner is to end, and nothing is asked any more."""
+        self.changed(lambda orders: replace(orders, leaves=orders.leaves + 1, served=orders.requested))
+
+    def pause(self, paused: bool) -> None:
+        """No work is to be done until further notice, or it may go on."""
+        self.changed(lambda orders: replace(orders, paused=paused))
+
+    def changed(self, change: Callable[[Orders], Orders]) -> Orders:
+        """Change the orders in one transaction: other processes may want to at the same time."""
+        with self.store.write():
+            made = change(self.orders)
+            self.store.set_state(f"{ORDERS_KEY}:{self.library}", asdict(made))
+        return made
+
+    def tell(self, report: Report) -> None:
+        """Replace what the runner says of itself."""
+        self.store.set_state(f"{REPORT_KEY}:{self.library}", asdict(report))
+
+
+def read_orders(reader: Reader, library: int) -> Orders:
+    return Orders(**known(Orders, reader.state(f"{ORDERS_KEY}:{library}")))
+
+
+def read_report(reader: Reader, library: int) -> Report | None:
+    """What the last runner says of itself, None before the first."""
+    row = known(Report, reader.state(f"{REPORT_KEY}:{library}"))
+    return Report(**row) if {"pid", "started"} <= row.keys() else None
+
+
+def known(kind: type[Orders | Report], row: Any) -> dict[str, Any]:
+    """What this version understands of a row, which another one may have written."""
+    kinds = get_type_hints(kind)
+    given = row if isinstance(row, dict) else {}
+    return {name: given[name] for name in kinds if name in given and isinstance(given[name], kinds[name])}
+
+
+def board_of(sidecar: Sidecar) -> Board:
+    return Board(sidecar.store, sidecar.id)

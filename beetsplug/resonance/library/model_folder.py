@@ -1,0 +1,97 @@
+"""The folder of a trained model: written as a whole, taken away without touching what is not ours."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from beetsplug.resonance.library.models import MODEL_FILE
+from resonance_engine.errors import ModelError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from resonance_engine.encoder.manifest import Manifest
+    from resonance_engine.training.finetune import Tuned
+    from resonance_engine.training.results.judgement import Judgement
+
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "CARD.md"
+FILES = (MODEL_FILE, WEIGHTS_FILE, CARD_FILE)
+
+
+def keep(tuned: Tuned, name: str, folder: Path) -> None:
+    """Export a trained model into a folder of its own, with weights and card; raises ModelError where it cannot be."""
+    from resonance_engine.network.export import export_onnx
+    from resonance_engine.network.files import save_network
+
+    def write(unfinished: Path) -> None:
+        manifest = save_network(
+            tuned.network, replace(tuned.manifest, name=name, version="1"), unfinished / WEIGHTS_FILE
+        )
+        (unfinished / CARD_FILE).write_text(card(manifest, tuned.judgement), encoding="utf-8")
+        export_onnx(tuned.network, manifest, unfinished / MODEL_FILE)
+
+    write_folder(folder, write)
+
+
+def card(manifest: Manifest, judgement: Judgement) -> str:
+    """What the model is and how good it is, in Markdown."""
+    rows = [f"| {task} | {value:.3f} | {judgement.after[task]:.3f} |" for task, value in judgement.before.items()]
+    low, high = judgement.interval
+    return "\n".join(
+        [
+            f"# Model card: {manifest.name} {manifest.version}",
+            "",
+            f"The model that comes with Resonance, fine-tuned on the music of one library on {date.today():%Y-%m-%d}.",
+            f"Model id `{manifest.id}`.",
+            "",
+            f"On {judgement.queries:,} held-out queries (`album` and `artist` are mean average precisions; tracks of",
+            "the query's artist are left out for `album`, of its album for `artist`):",
+            "",
+            "| | before | after |",
+            "|---|---|---|",
+            *rows,
+            "",
+            f"Difference of `album`: {judgement.difference:+.3f} (95 % interval {low:+.3f} to {high:+.3f}).",
+            judgement.sentence,
+            "",
+        ]
+    )
+
+
+def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a new folder, which appears when it is complete; raises ModelError where that is impossible."""
+    unfinished = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+    try:
+        try:
+            unfinished.mkdir(parents=True)
+            write(unfinished)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise ModelError(f"The model cannot be kept in {printable(folder)}: {error.strerror}.") from error
+
+
+def remove_folder(folder: Path) -> bool:
+    """Delete the files of a trained model, and its folder if nothing else is in it; says whether that was so."""
+    if folder.is_symlink():
+        return False
+    for name in FILES:
+        with suppress(FileNotFoundError):
+            (folder / name).unlink()
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:  # other files are in it
+        return False
+    with suppress(OSError):  # other models are in it
+        folder.parent.rmdir()
+    return True

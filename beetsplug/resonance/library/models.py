@@ -1,0 +1,165 @@
+"""The models that a library can be searched with, by name, and which of them it shall be searched with.
+
+`default` is the shipped one; trained ones bear the names of their folders beside the library; one that the
+configuration names goes by its path, and is the only choice then. The model that is wanted becomes the one in use when
+it has heard the library; until then, the old one's vectors serve.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets.exceptions import UserError
+
+from beetsplug.resonance.config.settings import SHIPPED
+from resonance_engine.errors import ModelError, printable
+
+if TYPE_CHECKING:
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.store import Model
+
+FOLDER = "resonance-models"
+MODEL_FILE = "model.onnx"
+CHOICE_KEY = "model"
+IDS_KEY = "model_ids"
+STAMPS_KEY = "model_stamps"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Models:
+    """The models of one library; nothing is made before something is chosen or noted."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self.sidecar = sidecar
+
+    @property
+    def folder(self) -> Path:
+        """Where trained models live, each in a folder of its own."""
+        return self.sidecar.path.with_name(FOLDER)
+
+    @property
+    def configured(self) -> str | None:
+        """The path in the configuration, if there is one: it decides, whatever was chosen."""
+        return None if self.sidecar.settings.model == SHIPPED else self.sidecar.settings.model
+
+    @property
+    def wanted(self) -> str:
+        """The name of the model that the library shall be searched with."""
+        chosen = self.sidecar.reader.state(CHOICE_KEY, str) if self.sidecar.exists else None
+        return self.configured or chosen or SHIPPED
+
+    @property
+    def preparing(self) -> Model | None:
+        """The wanted model while another one is still in use, if it is known to the store already."""
+        active = self.sidecar.model
+        wanted = self.ids.get(self.wanted) if active else None
+        if active is None or wanted is None or wanted == active.id:
+            return None
+        return next((model for model in self.sidecar.reader.models() if model.id == wanted), None)
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The ids of the models that were loaded so far, by name, as they were then."""
+        return (self.sidecar.reader.state(IDS_KEY, dict) if self.sidecar.exists else None) or {}
+
+    def names(self) -> list[str]:
+        """All that can be wanted: the configured one, the shipped one, the trained ones."""
+        trained = [path.name for path in sorted(self.folder.glob("*")) if (path / MODEL_FILE).is_file()]
+        own = [name for name in trained if NAME.fullmatch(name) and name != SHIPPED]
+        return [*([self.configured] if self.configured else []), SHIPPED, *own]
+
+    def path(self, name: str) -> Path:
+        """The model file, or its directory, of a name; raises ModelError for a trained one that is not there."""
+        if name == SHIPPED:
+            from resonance_engine.encoder.encoder import SHIPPED as SHIPPED_MODEL
+
+            return SHIPPED_MODEL
+        if name == self.configured or not NAME.fullmatch(name):
+            return Path(name)
+        path = self.folder / name / MODEL_FILE
+        if not path.is_file():
+            raise ModelError(
+                f"The model {name} is not in {printable(self.folder)}; "
+                "choose one of `beet resonance model list` with `beet resonance model use`."
+            )
+        return path
+
+    @property
+    def weights(self) -> Path:
+        """The shipped model's weights, which training starts from."""
+        return self.path(SHIPPED).with_name("model.safetensors")
+
+    def name_of(self, model_id: str) -> str | None:
+        """The name under which a model was last loaded; None when no name stands for it any more."""
+        return next((name for name, known in self.ids.items() if known == model_id), None)
+
+    def known_id(self, name: str) -> str | None:
+        """The id of the model of a name, if its file is the one that was loaded last; else only loading it can tell."""
+        noted = self.sidecar.reader.state(STAMPS_KEY, dict) if self.sidecar.exists else None
+        return self.ids.get(name) if noted and name in noted and noted[name] == self.stamp(name) else None
+
+    def stamp(self, name: str) -> list[int]:
+        """What tells a model's file from another in its place: size, times in ns and number on its disk."""
+        from resonance_engine.encoder.encoder import model_file
+
+        try:
+            stat = model_file(self.path(name)).stat()
+        except OSError:
+            return []
+        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+
+    def note(self, name: str, model_id: str, stamped: list[int] | None = None) -> None:
+        """Remember which model a name stands for, and what `stamp` said of its file before it was loaded."""
+        store = self.sidecar.store
+        if self.ids.get(name) != model_id:
+            store.set_state(IDS_KEY, {**self.ids, name: model_id})
+        stamps = store.state(STAMPS_KEY, dict) or {}
+        if stamped is not None and stamps.get(name) != stamped:
+            store.set_state(STAMPS_KEY, {**stamps, name: stamped})
+
+    def choose(self, name: str) -> None:
+        """Want another model."""
+        if self.wanted != name:
+            self.sidecar.store.set_state(CHOICE_KEY, name)
+
+    def forget(self, name: str) -> None:
+        """Drop what was noted of a name."""
+        self.sidecar.store.set_state(IDS_KEY, {other: known for other, known in self.ids.items() if other != name})
+
+    def verify_free(self) -> None:
+        """Raise UserError where the configuration leaves no choice."""
+        if self.configured:
+            raise UserError(
+                f"resonance: `model: {printable(self.configured)}` in the configuration decides; "
+                "take it out to choose a model here"
+            )
+
+    def verify_new(self, name: str) -> None:
+        """Raise UserError for a name that a new model cannot have."""
+        if not NAME.fullmatch(name):
+            raise UserError(
+                "resonance: a model's name is 1 to 64 letters, digits, dots, dashes and underscores, "
+                f"and begins with a letter or digit, not {name!r}"
+            )
+        if name == SHIPPED or (self.folder / name).exists():
+            raise UserError(f"resonance: there is a model {name} already; give another --name")
+
+    def verify_place(self) -> None:
+        """Raise UserError where a new model could not be kept, before anybody waits for it."""
+        place = self.folder if self.folder.exists() else self.folder.parent
+        if not (place.is_dir() and os.access(place, os.W_OK)):
+            raise UserError(
+                f"resonance: a new model would be kept in {printable(self.folder)}, but "
+                f"{printable(place)} is not a folder that can be written to"
+            )
+
+    def free_name(self, beginning: str = "own") -> str:
+        """The first of own, own-2, own-3 that no model has."""
+        name, number = beginning, 1
+        while (self.folder / name).exists():
+            number += 1
+            name = f"{beginning}-{number}"
+        return name

@@ -1,0 +1,43 @@
+"""What was played last, by what other plugins write into the library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from beets.dbcore.types import DATE
+from beets.exceptions import UserError
+
+from beetsplug.resonance.library.item_query import matching
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from beets.library import Library
+
+FIELDS = ("last_played", "lastplayed")  # beets' mpdstats plugin writes the first
+EITHER = ","
+
+
+def played_last(library: Library, query: Sequence[str], count: int, command: str) -> tuple[str, ...]:
+    """The words of a query for the `count` tracks that were played last, of those that a query matches (none: of all).
+
+    Raises UserError where none was ever played.
+    """
+    marks = ", ".join("?" * len(FIELDS))
+    statement = f"SELECT entity_id, value FROM item_attributes WHERE key IN ({marks})"  # noqa: S608 - marks
+    with library.transaction() as transaction:
+        rows = transaction.query(statement, FIELDS)
+    played: dict[int, float] = {}
+    for row in rows:
+        moment = DATE.parse(str(row["value"])) or 0.0
+        if moment > 0:
+            played[row["entity_id"]] = max(moment, played.get(row["entity_id"], 0.0))
+    there = played.keys() & matching(library, query)
+    if not there:
+        which = "no track that matches" if query else "no track"
+        raise UserError(
+            f"{command} --recent: {which} was played yet as far as the library knows; "
+            f"beets' mpdstats plugin notes it in the field {FIELDS[0]}"
+        )
+    last = sorted(there, key=lambda each: (-played[each], each))[:count]
+    return tuple(word for each in last for word in (EITHER, f"id:{each}"))[1:]

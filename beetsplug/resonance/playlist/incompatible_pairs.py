@@ -1,0 +1,35 @@
+"""Tracks that never stand in one playlist, as a library and a list of candidates see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from beetsplug.resonance.fields.analysis_cache import Sounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from beets.library import Library
+
+    from beetsplug.resonance.library.sidecar import Sidecar
+
+
+def pairs_apart(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset[tuple[int, int]]:
+    """The pairs among these vectors whose tracks the user keeps apart, by vector id, the smaller one first."""
+    pairs = sidecar.reader.pairs_apart() if sidecar.exists else frozenset()
+    if not pairs:
+        return frozenset()
+    ids = {key: vector_id for vector_id, key in sidecar.reader.content_keys(vector_ids).items()}
+    there = ((ids[one], ids[other]) for one, other in pairs if one in ids and other in ids)
+    return frozenset((min(pair), max(pair)) for pair in there)
+
+
+def recordings(library: Library) -> dict[int, bytes]:
+    """The content keys of the items that are analysed, by item id."""
+    return Sounds(lambda _, content_keys: {key: key for key in content_keys}).all(library)
+
+
+def pair_count(one: set[bytes], other: set[bytes]) -> int:
+    """How many pairs there are of one of each: unordered, and of two different ones."""
+    both = len(one & other)
+    return len(one) * len(other) - both * (both + 1) // 2

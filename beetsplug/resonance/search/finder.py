@@ -1,0 +1,197 @@
+"""From a wish to the library's tracks that fulfil it best, and why there are not more of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from beets.exceptions import UserError
+
+from beetsplug.resonance.search.filters import Sieve
+from beetsplug.resonance.search.request import COMPARING, naming, option
+from beetsplug.resonance.search.seeds import avoided, started
+from beetsplug.resonance.search.text import worded
+from resonance_engine.search.facets import facet_query, focus, parse_weights
+from resonance_engine.search.query import query
+from resonance_engine.search.ranking import pooled, sharpened
+from resonance_engine.search.selection import ALBUM, ARTIST, Selection, filled
+from resonance_engine.search.text.ranking import Spoken, combined_pool, spoken_pool
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from beets.library import Item
+    from numpy.typing import NDArray
+
+    from beetsplug.resonance.search.request import Wish
+    from beetsplug.resonance.search.seeds import Start
+    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.text import Worded
+    from resonance_engine.search.explain import Heard
+    from resonance_engine.search.query import Query, Ranking
+    from resonance_engine.search.ranking import Pool
+    from resonance_engine.search.selection import Rules
+
+    Vectors = NDArray[np.float32]
+
+
+UNTOLD = "not described in words yet"
+
+
+class Hit(NamedTuple):
+    """A track that was found, with its score, the id of its vector, and the embedding."""
+
+    item: Item
+    score: float
+    id: int
+    vector: Vectors
+
+
+@dataclass(frozen=True)
+class Found:
+    """A list, best first, what it started from, and why it is shorter than asked, if it is.
+
+    `weights` are those of the facets, `worded` is what a text says of the library. `turned_down` says what kept how
+    many others out, such as "tempo (12), version of another (3)"; empty for nothing.
+    """
+
+    hits: list[Hit]
+    start: Start
+    weights: Mapping[str, float]
+    worded: Worded | None
+    turned_down: str
+    notes: tuple[str, ...] = ()
+
+
+class Finder:
+    """A library and the rules of its configuration, ready to fulfil wishes; `command` begins its errors."""
+
+    def __init__(self, search: Search, command: str, today: date | None = None) -> None:
+        self.search, self.command = search, command
+        self.today = today or date.today()
+
+    def find(self, wish: Wish, start: Start | None = None) -> Found:
+        """The tracks that fulfil a wish best; `start` are its seeds, where they are known already.
+
+        Caps of the configuration give way where the list would be short for them; those that were asked for hold.
+        """
+        start = started(self.search, wish, self.command) if start is None else start
+        if not start:
+            self.comparing(wish)
+        seeds_heard = start.heard(self.search) if wish.weights or wish.like or wish.bpm or wish.key else []
+        weights = self.weights(wish, seeds_heard)
+        sieve = Sieve(self, wish, [each.attributes for each in seeds_heard])
+        said = None if wish.text is None else worded(self.search, wish.text, self.command)
+        asked = self.query(wish, start, seeds_heard, weights, sieve.allowed())
+        selection = self.selected(asked, wish, start, said, sieve)
+        items = {item.id: item for item in self.search.items({sieve.items[hit.id] for hit in selection.hits})}
+        vectors = self.search.index.vectors([hit.id for hit in selection.hits])
+        hits = [
+            Hit(items[sieve.items[hit.id]], hit.score, hit.id, vector)
+            for hit, vector in zip(selection.hits, vectors, strict=True)
+            if sieve.items[hit.id] in items  # removed this moment
+        ]
+        left_out = selection.turned_down + sieve.kept_out
+        if said is not None and not start and len(hits) < wish.count:
+            left_out[UNTOLD] = self.search.sidecar.reader.without_tags(self.search.model.id)
+        turned_down = reasons(left_out)
+        notes = (*start.notes, *sieve.notes(), *short(len(hits), wish, turned_down))
+        return Found(hits, start, weights, said, turned_down, notes)
+
+    def comparing(self, wish: Wish) -> None:
+        """Raise UserError for what compares with a track, where none is named."""
+        tempo = wish.tempo()
+        asked = [name for name in COMPARING if getattr(wish, name) is not None]
+        asked += ["bpm"] if tempo is not None and tempo.relative else []
+        asked += ["key"] if wish.key is not None else []
+        if asked:
+            raise UserError(f"{self.command}: {option(asked[0])} compares with a track; name one beside --text")
+
+    def weights(self, wish: Wish, seeds: Sequence[Heard]) -> dict[str, float]:
+        """The weights of the facets; none where all count as they were trained to."""
+        facets = list(self.search.model.modalities)
+        if wish.weights is None and wish.like is None:
+            return {}
+        if any(name not in each.facets or name not in each.gates for name in facets for each in seeds):
+            raise UserError(f"{self.command}: no facets are known of a track to start from; leave them unweighted")
+        if wish.weights is not None:
+            with naming("weights"):
+                return parse_weights(wish.weights, facets)
+        with naming("like"):
+            names = [each.strip() for each in (wish.like or "").split(",")]
+            gates = [{name: each.gates[name] for name in facets} for each in seeds]
+            return focus(names, gates)
+
+    def query(
+        self, wish: Wish, start: Start, seeds: Sequence[Heard], weights: Mapping[str, float], allowed: set[int] | None
+    ) -> Query:
+        search = self.search
+        away = avoided(search, wish, self.command)
+        exclude = {*start.ids, *away}
+        avoid = search.index.vectors(away) if away else None
+        if not weights:
+            return query(search.index, start.vectors(search), exclude, allowed, avoid)
+        indexes = {name: search.facet(name) for name in weights}
+        facets = {name: np.stack([each.facets[name] for each in seeds]) for name in weights}
+        gates = [each.gates for each in seeds]
+        return facet_query(search.index, indexes, facets, gates, weights, exclude, allowed, avoid)
+
+    def selected(self, asked: Query, wish: Wish, start: Start, said: Worded | None, sieve: Sieve) -> Selection:
+        """The best that the rules allow, with those caps raised that nobody asked for where the list is short."""
+        settings = self.search.sidecar.settings
+        rules = wish.rules(settings.per_artist, settings.per_album)
+        seeds, ranking = start.described(self.search), wish.ranking()
+        values = sieve.values if rules.favour else None
+        pool = self.pool(asked, start, said, ranking)
+
+        def listed(rules: Rules) -> Selection:
+            return filled(pool, ranking, rules, sieve.described, seeds, sieve.refused, values)
+
+        selection = listed(rules)
+        for relaxed in relaxations(rules, wish, ranking):
+            capped = selection.turned_down[ARTIST] + selection.turned_down[ALBUM]
+            if len(selection.hits) == ranking.count or not capped:
+                break
+            selection = listed(relaxed)
+        return selection
+
+    def pool(self, asked: Query, start: Start, said: Worded | None, ranking: Ranking) -> Callable[[int], Pool]:
+        """Candidates in any number, ranked by closeness to the seeds, by words, or by both."""
+        ready = sharpened(asked, ranking) if start else asked
+        if said is None:
+            return lambda size: pooled(ready, ranking, size)
+        spoken = Spoken(said.ids, said.scores()).within(asked)
+        if not start:
+            return lambda size: spoken_pool(spoken, asked, ranking, size)
+        return lambda size: combined_pool(spoken, ready, ranking, size)
+
+
+def relaxations(rules: Rules, wish: Wish, ranking: Ranking) -> Iterable[Rules]:
+    """The same rules with those caps raised, step by step, that nobody asked for."""
+    by_artist = wish.per_artist is None and rules.per_artist > 0
+    by_album = wish.per_album is None and rules.per_album > 0
+    factor = 1 if by_artist or by_album else 0
+    while factor:
+        factor = 2 * factor if factor < ranking.count else 0  # 0 lifts the caps, and is the last
+        yield replace(
+            rules,
+            per_artist=rules.per_artist * factor if by_artist else rules.per_artist,
+            per_album=rules.per_album * factor if by_album else rules.per_album,
+        )
+
+
+def reasons(turned_down: Counter[str]) -> str:
+    """What turned how many tracks down, the most first."""
+    return ", ".join(f"{rule} ({count:,})" for rule, count in turned_down.most_common() if count)
+
+
+def short(count: int, wish: Wish, turned_down: str) -> tuple[str, ...]:
+    """A sentence on why a list is shorter than asked for, if it is."""
+    if count == wish.count:
+        return ()
+    among = " among the matches of --from" if wish.among else ""
+    why = f"turned down: {turned_down}" if turned_down else "there are no others"
+    return (f"{count:,} of {wish.count:,} tracks found{among}; {why}",)

@@ -1,0 +1,65 @@
+"""From windows of samples to what the encoder hears: timbre, harmony, rhythm and semantic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soxr
+
+from resonance_engine.features.registry import EXTRACTORS
+from resonance_engine.features.spectrum import Spectra
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from resonance_engine.features.filters import Array
+    from resonance_engine.features.spec import Decoding, FeatureSpec, Framing
+
+# Of soxr. On music, it and the best one, VHQ, differ in the topmost bands alone, by 0.04 dB in the mean.
+RESAMPLING = "HQ"
+
+# Part of a model's identity: rises whenever the same spec gives other numbers.
+FRONT_END_VERSION = 1
+
+
+class FrontEnd:
+    """Measures windows of samples as `spec` says; the same numbers for a window alone and among others."""
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        self.spec = spec
+
+    def __call__(self, windows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Features by modality, (n, *shape) each, of n windows (n, samples) of finite float32 samples."""
+        self._check(windows)
+        modalities = self.spec.modalities
+        shapes = {name: spec.shape(self.spec.decoding) for name, spec in modalities.items()}
+        features = {name: np.empty((len(windows), *shape), np.float32) for name, shape in shapes.items()}
+        for row, samples in enumerate(windows):
+            heard = {self.spec.decoding.rate: samples}
+            spectra: dict[Framing, Spectra] = {}
+            for name, spec in modalities.items():
+                framing = spec.framing
+                if framing.rate not in heard:
+                    heard[framing.rate] = resampled(samples, self.spec.decoding, framing)
+                if framing not in spectra:
+                    spectra[framing] = Spectra(heard[framing.rate], framing, self.spec.hpss)
+                features[name][row] = EXTRACTORS[type(spec)](spectra[framing], spec)
+        return features
+
+    def _check(self, windows: NDArray[Any]) -> None:
+        samples = self.spec.decoding.samples
+        if windows.ndim != 2 or windows.shape[1] != samples:
+            raise ValueError(f"expected windows of the shape (n, {samples}), got {windows.shape}")
+        if windows.dtype != np.float32:
+            raise ValueError(f"expected float32 samples, got {windows.dtype}")
+        if not np.isfinite(windows).all():
+            raise ValueError("expected finite samples, got NaN or infinity")
+
+
+def resampled(window: Array, decoding: Decoding, framing: Framing) -> Array:
+    """A window of samples at the framing's rate instead of the decoding's, of as many samples as the framing counts."""
+    samples: Array = soxr.resample(window, decoding.rate, framing.rate, quality=RESAMPLING)
+    count = framing.samples(decoding)
+    # The resampler may round the length the other way.
+    return np.pad(samples, (0, max(0, count - len(samples))))[:count]

@@ -1,0 +1,85 @@
+"""Whether an index file says what the store says, found out without trusting the index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resonance_engine.errors import printable
+from resonance_engine.index.files import EMBEDDING, apply_changes, index_path, read_index
+from resonance_engine.search.hubness import Spread, batches
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.index.vector_index import VectorIndex
+    from resonance_engine.store.reading import Reader
+    from resonance_engine.store.records import Ids, Matrix
+
+SAMPLE = 64
+NEIGHBOURS = 20
+# What float32 makes of a product of unit vectors, and of the share of one vector in the sums over all.
+SCORE_ERROR = 1e-6
+MOMENT_ERROR = 1e-5
+
+
+def index_problem(store: Reader, model_id: str, folder: Path, kind: str = EMBEDDING) -> str | None:
+    """What is wrong with the index file of a model's embeddings, or of a facet, as a sentence; None when nothing is.
+
+    No file and one of an earlier state are sound, for the next query brings them up to date; so is one where FAISS,
+    which alone reads it, is missing. Raises StoreError when the store can't be read.
+    """
+    path = index_path(folder, model_id, kind)
+    try:
+        index, generation = read_index(path, model_id, kind)
+    except (FileNotFoundError, ImportError):
+        return None
+    except Exception as error:  # whatever is in the file, and however FAISS fails
+        return f"The index {printable(path)} can't be used: {error}."
+    with store.read():
+        if apply_changes(store, model_id, index, generation, kind) is None:
+            return None  # no earlier state of this store: a query makes it again
+        ids, vectors = store.matrix(model_id, kind)
+    reason = disagreement(index, ids, vectors)
+    return f"The index {printable(path)} disagrees with the database: {reason}." if reason else None
+
+
+def disagreement(index: VectorIndex, ids: Ids, vectors: Matrix) -> str | None:
+    """How an index differs from the vectors (n, d) that it should hold under these ascending ids, None if it doesn't.
+
+    Ids and sums over all vectors are compared whole; vectors and their nearest neighbours, which are searched one by
+    one, for a sample of ids.
+    """
+    if not np.array_equal(index.ids, ids):
+        odd = np.setxor1d(index.ids, ids)
+        return f"{len(odd):,} vectors are in one of them only"
+    if not len(ids) or not np.isfinite(vectors).all():
+        return None  # what is not finite, the check of the database tells
+    rows = sampled(len(ids))
+    if not np.array_equal(index.vectors(ids[rows]), vectors[rows]):
+        return "it holds other vectors"
+    if _apart(index.spread, Spread.empty(vectors.shape[1]).with_vectors(vectors)):
+        return "its sums over all vectors are others"
+    scores, found = index.nearest(vectors[rows], NEIGHBOURS)
+    queries = vectors[rows].astype(np.float64)
+    expected = np.hstack([queries @ part.T.astype(np.float64) for part in batches(vectors)])
+    best = -np.sort(-expected, axis=1)[:, : scores.shape[1]]
+    claimed = np.take_along_axis(expected, np.searchsorted(ids, found), axis=1)
+    unequal = (np.abs(best - scores) > SCORE_ERROR) | (np.abs(claimed - scores) > SCORE_ERROR)
+    wrong = int(unequal.any(axis=1).sum())
+    return f"it finds other neighbours for {wrong} of {len(rows)} vectors" if wrong else None
+
+
+def sampled(count: int) -> NDArray[np.int64]:
+    """Up to `SAMPLE` row numbers below `count`, spread evenly over all."""
+    return np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(np.int64))
+
+
+def _apart(one: Spread, other: Spread) -> bool:
+    error = MOMENT_ERROR * max(other.count, 1)
+    return one.count != other.count or any(
+        not (np.abs(mine - its) <= error).all() for mine, its in ((one.total, other.total), (one.moment, other.moment))
+    )

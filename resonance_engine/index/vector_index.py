@@ -1,0 +1,199 @@
+"""Vectors -> the nearest of them."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resonance_engine.index.backends import Scan, new_scan
+from resonance_engine.index.distinct import distinct
+from resonance_engine.search.hubness import ROWS_AT_A_TIME, Spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.store.records import Ids, Matrix
+
+# Scores of unit vectors that a scan computes in float32 are within this of the true ones.
+SCAN_ERROR = 1e-5
+SPARE = 16
+QUERIES_AT_A_TIME = 256
+CANDIDATES_AT_A_TIME = 4096
+
+
+class VectorIndex:
+    """Unit vectors by id, and the exact nearest of them to a query by inner product.
+
+    Scores are those of the float16 values that the store holds, rounded to float32; equal scores are in order
+    of id. The answer depends neither on the order in which vectors came nor on whether FAISS or numpy
+    searched. One index can be used from several threads.
+    """
+
+    def __init__(self, ids: Ids, vectors: Matrix, scan: Scan | None = None, spread: Spread | None = None) -> None:
+        """An index over vectors of shape (n, dimensions), added to what is in `scan`, if one is given.
+
+        `spread` is that of the vectors in `scan`, where it is known.
+        """
+        self._lock = threading.RLock()
+        self.scan = new_scan(vectors.shape[1]) if scan is None else scan
+        self._ids = np.sort(self.scan.ids())
+        self._spread = spread
+        self.add(ids, vectors)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def ids(self) -> Ids:
+        """The ids in the index, in ascending order."""
+        return self._ids.copy()
+
+    @property
+    def dimensions(self) -> int:
+        """The width of the vectors."""
+        return self.scan.dimensions
+
+    @property
+    def spread(self) -> Spread:
+        """How the vectors lie, exactly: made when it is first asked for, then kept up with what comes and goes."""
+        with self._lock:
+            if self._spread is None:
+                parts = (
+                    self.scan.vectors(self._ids[at : at + ROWS_AT_A_TIME]) for at in range(0, len(self), ROWS_AT_A_TIME)
+                )
+                self._spread = Spread.empty(self.dimensions).with_vectors(parts)
+            return self._spread
+
+    def has(self, ids: Iterable[int]) -> NDArray[np.bool_]:
+        """Which of the ids are in the index, in the order given."""
+        wanted = _as_ids(ids)
+        with self._lock:
+            if not len(self):
+                return np.zeros(len(wanted), bool)
+            rows = np.minimum(np.searchsorted(self._ids, wanted), len(self) - 1)
+            return np.asarray(self._ids[rows] == wanted)
+
+    def add(self, ids: Ids, vectors: Matrix) -> None:
+        """Take in vectors of shape (n, dimensions); those of ids already there are replaced."""
+        ids = np.asarray(ids, np.int64)
+        if vectors.shape != (len(ids), self.dimensions):
+            raise ValueError(f"Expected vectors of shape {(len(ids), self.dimensions)}, got {vectors.shape}.")
+        if len(distinct(ids)) != len(ids):
+            raise ValueError("Expected each id once; some come twice.")
+        if not len(ids):
+            return
+        with self._lock:
+            self.remove(ids)
+            rounded = _rounded(np.ascontiguousarray(vectors, np.float32))
+            self.scan.add(ids, rounded)
+            self._ids = np.union1d(self._ids, ids)
+            if self._spread is not None:
+                self._spread = self._spread.with_vectors(rounded)
+
+    def remove(self, ids: Iterable[int]) -> int:
+        """Drop vectors and say how many of the ids were there."""
+        with self._lock:
+            gone = self._known(ids)
+            if len(gone):
+                if 2 * len(gone) > len(self):
+                    self._spread = None  # that of what is left is sooner made anew
+                elif self._spread is not None:
+                    self._spread = self._spread.with_vectors(self.scan.vectors(gone), sign=-1)
+                self.scan.remove(gone)
+                self._ids = np.setdiff1d(self._ids, gone, assume_unique=True)
+            return len(gone)
+
+    def vectors(self, ids: Iterable[int]) -> Matrix:
+        """The vectors of ids in the order given, shape (n, dimensions); KeyError for an unknown id."""
+        with self._lock:
+            wanted = _as_ids(ids)
+            missing = wanted[~self.has(wanted)]
+            if len(missing):
+                raise KeyError(f"The index holds no vector {missing.min()}.")
+            return self.scan.vectors(wanted) if len(wanted) else np.empty((0, self.dimensions), np.float32)
+
+    def nearest(
+        self,
+        queries: Matrix,
+        k: int,
+        exclude: Iterable[int] | None = None,
+        allowed: Iterable[int] | None = None,
+    ) -> tuple[Matrix, Ids]:
+        """The k vectors with the greatest inner products with each query, best first.
+
+        `queries` has shape (q, dimensions). Ids in `exclude` and, where `allowed` is given, all but the ids
+        in it are passed over for every query. Both results, scores and ids, have shape (q, m), where m is k
+        or, if fewer vectors are left, their number.
+        """
+        queries = np.ascontiguousarray(queries, np.float32)
+        if queries.ndim != 2 or queries.shape[1] != self.dimensions:
+            raise ValueError(f"Expected queries of shape (q, {self.dimensions}), got {queries.shape}.")
+        if not np.isfinite(queries).all():
+            raise ValueError("Expected queries of finite numbers.")
+        with self._lock:
+            excluded = None if exclude is None else self._known(exclude)
+            chosen = None if allowed is None else self._known(allowed)
+            if chosen is not None and excluded is not None:
+                chosen, excluded = np.setdiff1d(chosen, excluded, assume_unique=True), None
+            left = len(self) - (0 if excluded is None else len(excluded)) if chosen is None else len(chosen)
+            count = max(min(k, left), 0)
+            scores = np.empty((len(queries), count), np.float32)
+            ids = np.empty((len(queries), count), np.int64)
+            if count:
+                for start in range(0, len(queries), QUERIES_AT_A_TIME):
+                    part = slice(start, start + QUERIES_AT_A_TIME)
+                    scores[part], ids[part] = self._best(queries[part], count, left, chosen, excluded)
+            return scores, ids
+
+    def _best(
+        self, queries: Matrix, count: int, left: int, allowed: Ids | None, excluded: Ids | None
+    ) -> tuple[Matrix, Ids]:
+        """The `count` best of `left`: a scan's candidates, and more of them while others could be as good."""
+        scores = np.empty((len(queries), count), np.float32)
+        ids = np.empty((len(queries), count), np.int64)
+        open_rows = np.arange(len(queries))
+        fetch = count + SPARE
+        while len(open_rows):
+            fetch = min(fetch, left)
+            rough, found = self.scan.best(queries[open_rows], fetch, allowed, excluded)
+            doubt = 2 * SCAN_ERROR * np.linalg.norm(queries[open_rows], axis=1)
+            settled = (rough[:, count - 1] - rough[:, -1] > doubt) | (fetch == left)
+            done = open_rows[settled]
+            scores[done], ids[done] = self._ranked(queries[done], found[settled], count)
+            open_rows = open_rows[~settled]
+            fetch *= 2
+        return scores, ids
+
+    def _ranked(self, queries: Matrix, candidates: Ids, count: int) -> tuple[Matrix, Ids]:
+        exact = np.empty(candidates.shape, np.float32)
+        step = max(1, CANDIDATES_AT_A_TIME // candidates.shape[1])
+        for start in range(0, len(queries), step):
+            part = slice(start, start + step)
+            chosen = candidates[part]
+            vectors = self.scan.vectors(chosen.ravel()).reshape(*chosen.shape, self.dimensions)
+            # Unlike a matrix product, this sums every row in the same order: equal vectors get equal scores.
+            exact[part] = np.multiply(queries[part, None], vectors, dtype=np.float64).sum(axis=2)
+        order = np.lexsort((candidates, -exact))[:, :count]
+        return np.take_along_axis(exact, order, axis=1), np.take_along_axis(candidates, order, axis=1)
+
+    def _known(self, ids: Iterable[int]) -> Ids:
+        wanted = distinct(_as_ids(ids))
+        known: Ids = wanted[self.has(wanted)]
+        return known
+
+
+def _rounded(vectors: Matrix) -> Matrix:
+    """The vectors as float16 holds them; FAISS by itself would round ties otherwise than the store."""
+    # The 13 lowest bits of what comes from the store are zero; rounding it again would take longer than all
+    # else.
+    if np.bitwise_or.reduce(vectors.view(np.uint32), axis=None) & 0x1FFF == 0:
+        return vectors
+    return vectors.astype(np.float16).astype(np.float32)
+
+
+def _as_ids(ids: Iterable[int]) -> Ids:
+    return np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)

@@ -1,0 +1,183 @@
+"""A text about music -> the parts that it asks for, in a model's tags and in what is measured, and what is unknown."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from resonance_engine.search.text.synonyms import MEASURES, SYNONYMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NEGATIONS = frozenset(["no", "not", "non", "without", "never", "less", "lacking", "minus", "isnt", "dont"])
+WEAKER, STRONGER = 0.5, 1.5
+MODIFIERS = {
+    **dict.fromkeys(["slightly", "somewhat", "bit", "little", "touch", "hint", "some"], WEAKER),
+    **dict.fromkeys(["very", "really", "extremely", "super", "highly", "especially"], STRONGER),
+}
+BREAKS = frozenset([*",;.:!?()", "but"])
+STOP_WORDS = frozenset(
+    word
+    for line in (
+        "a an the of in on at by for from to as with and also plus that which is are be it its this these any more",
+        "most much too so quite rather kind sort lots lot i im me my we you want wanted need give find play please",
+        "like likes similar something anything thing things music song songs track tracks tune tunes piece pieces",
+        "sound sounds sounding style styled vibe vibes feel feels feeling mood moods element elements influence",
+        "influences part parts tempo paced speed made based only just both good great nice",
+    )
+    for word in line.split()
+)
+STORED_AS = {"mode": "key"}
+LONGEST = 3  # words of a phrase
+NEAR, ALIKE = 3, 0.7  # suggestions for an unknown word, and how much of it they share
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What one phrase stands for: weights of tags by name and of measures (tempo, energy, brightness, mode)."""
+
+    tags: Mapping[str, float]
+    measures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A phrase of the text; below zero, `weight` says that it must not fit. Any one of several meanings will do."""
+
+    phrase: str
+    weight: float
+    meanings: tuple[Meaning, ...]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A word that nothing stands for, and known ones that look like it."""
+
+    word: str
+    near: tuple[str, ...]
+
+    def __str__(self) -> str:
+        near = f"; near it: {', '.join(self.near)}" if self.near else ""
+        return f"{self.word!r} is not a word that the model's tags and the measures tell{near}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a text asks for, in its order, and what of it is not understood."""
+
+    parts: tuple[Part, ...]
+    unknown: tuple[Unknown, ...]
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that it takes to tell, as they are stored: some of tempo, energy, brightness, key."""
+        asked = (name for part in self.parts for each in part.meanings for name in each.measures)
+        return tuple(dict.fromkeys(STORED_AS.get(name, name) for name in asked))
+
+
+def wanted(text: str, tags: Sequence[str]) -> Wanted:
+    """Read a text about music, given the names of the model's tags.
+
+    The longest phrase that is known counts. "no", "not", "without" turn the next phrase around, and the ones that "or"
+    joins to it ("and" too, after "without"); "jazz or blues" takes either; "very" and "slightly" weigh. Stop words mean
+    nothing, any other word is unknown.
+    """
+    return Reader(vocabulary(tags)).read(text)
+
+
+def vocabulary(tags: Sequence[str]) -> dict[str, Meaning]:
+    """All phrases that have a meaning with these tags, in the form that texts are read in."""
+    terms = {name: Meaning({}, {measure: sign}) for name, (measure, sign) in MEASURES.items()}
+    terms |= {name: Meaning({name: 1.0}, {}) for name in tags}
+    known: dict[str, Meaning] = {}
+    for phrases, sum_ in SYNONYMS.items():
+        meaning = summed(sum_, terms)
+        if meaning.tags or meaning.measures:
+            known |= {phrase.strip(): meaning for phrase in phrases.split(",")}
+    return known | {" ".join(tokens(name)): meaning for name, meaning in terms.items()}
+
+
+def summed(text: str, terms: Mapping[str, Meaning]) -> Meaning:
+    """The meaning of the right side of a synonym, as far as there are such tags."""
+    weights: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    for term in text.split(","):
+        name, weight = re.fullmatch(r"\s*(.+?)(?:\s+(-?[\d.]+))?\s*", term).groups()  # type: ignore[union-attr]  # ours
+        meaning = terms.get(name, Meaning({}, {}))
+        for into, part in zip(weights, (meaning.tags, meaning.measures), strict=True):
+            into.update({each: sign * float(weight or 1) for each, sign in part.items()})
+    return Meaning(*weights)
+
+
+def tokens(text: str) -> list[str]:
+    """Words in small letters, and the punctuation between them; a minus before a word becomes "not"."""
+    plain = re.sub(r"['\u2018\u2019`]", "'", text.casefold()).replace("'n'", " n ").replace("'", "")
+    plain = plain.replace("&", " and ")
+    plain = re.sub(r"(?<![^\s(,;])-(?=\w)", " not ", plain)
+    return re.findall(r"\w+|[,;.:!?()]", plain.replace("_", " "))
+
+
+class Reader:
+    """Reads a text from left to right, with what it has said about the next phrase so far."""
+
+    def __init__(self, known: Mapping[str, Meaning]) -> None:
+        self.known = known
+        self.parts: list[Part] = []
+        self.unknown: list[Unknown] = []
+        self.weight = 1.0
+        self.without = False  # "and" carries a "without" on
+        self.before: Part | None = None
+        self.either = False
+
+    def read(self, text: str) -> Wanted:
+        words = tokens(text)
+        while words:
+            length = next((n for n in range(min(LONGEST, len(words)), 0, -1) if self.phrase(words[:n])), 0)
+            if length:
+                self.take(self.phrase(words[:length]), " ".join(words[:length]))
+            else:
+                self.pass_over(words[0])
+            del words[: max(length, 1)]
+        return Wanted(tuple(self.parts), tuple(self.unknown))
+
+    def phrase(self, words: list[str]) -> str:
+        """The known phrase that words are, in singular or plural; empty when they are none."""
+        joined = " ".join(words)
+        return next((form for form in (joined, joined.removesuffix("s"), f"{joined}s") if form in self.known), "")
+
+    def take(self, phrase: str, written: str) -> None:
+        part = Part(written, self.weight, (self.known[phrase],))
+        if self.either and self.before is not None and self.weight > 0:
+            self.parts.remove(self.before)
+            either = f"{self.before.phrase} or {written}"
+            part = replace(self.before, phrase=either, meanings=(*self.before.meanings, *part.meanings))
+        self.parts.append(part)
+        self.before, self.weight, self.either = part, 1.0, False
+        self.without = self.without and part.weight < 0
+
+    def pass_over(self, word: str) -> None:
+        """Take note of a word that is no phrase: a negation, a weight, what joins or separates, or an unknown one."""
+        if word in BREAKS:
+            self.weight, self.before, self.either, self.without = 1.0, None, False, False
+            return
+        if word in ("or", "nor") or (word == "and" and self.without):
+            self.join()
+            return
+        if word in NEGATIONS:
+            self.weight = -self.weight
+            self.without = word == "without"
+        elif word in MODIFIERS:
+            self.weight *= MODIFIERS[word]
+        elif word not in STOP_WORDS:
+            self.unknown.append(Unknown(word, tuple(get_close_matches(word, self.known, NEAR, ALIKE))))
+            self.before, self.weight, self.either = None, 1.0, False
+
+    def join(self) -> None:
+        """Let what was said of the last phrase hold of the next: its negation, or that either will do."""
+        if self.before is not None and self.before.weight < 0:
+            self.weight = math.copysign(self.weight, -1)
+        else:
+            self.either = self.before is not None

@@ -1,0 +1,4 @@
+"""Settings of training: frozen dataclasses, the YAML files that change them, and the search space.
+
+In: YAML and `--set`. Out: one `Config`. Loads no PyTorch.
+"""

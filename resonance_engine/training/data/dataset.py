@@ -1,0 +1,244 @@
+"""Windows of many songs, and batches of views of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from resonance_engine.errors import CacheError
+from resonance_engine.features.spec import LogMelSpec
+from resonance_engine.training.augmentation.augment import augmented
+from resonance_engine.training.data.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.features.spec import FeatureSpec, Framing
+    from resonance_engine.training.config.settings import AudioAugment, Augment
+    from resonance_engine.training.data.cache import FeatureCache
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`features` by modality, (views, ...) float32; `songs` and `groups` (views,) say what belongs together.
+
+    `songs` are the identities: songs that are the same in two recordings have one.
+    """
+
+    features: dict[str, Tensor]
+    songs: Tensor
+    groups: Tensor
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A piece of a window: its row, the audio view that it is taken from (0: the sound as it is), its first frame.
+
+    Frames are counted by the framing of the first modality.
+    """
+
+    row: int
+    view: int
+    start: int
+
+
+class WindowSet:
+    """The cached windows of songs; `song` is the row's song, whose rows are `first[song]` to `first[song + 1]` - 1.
+
+    `identity` and `group` number, for each song, what is the same piece and what is weakly alike (album and artist).
+    Windows of changed audio are seen by `epoch` alone, which draws from them as from the windows of the song itself.
+    """
+
+    def __init__(
+        self,
+        cache: FeatureCache,
+        keys: Sequence[bytes],
+        identities: Sequence[str],
+        groups: Sequence[str],
+        preload: bool = True,
+    ) -> None:
+        if not keys:
+            raise ValueError("a training set needs at least one song")
+        self.source = Rows(cache, keys, preload)
+        self.preload = preload
+        self.choose(np.arange(len(keys)), numbered(identities), numbered(groups))
+
+    def choose(self, songs: NDArray[np.intp], identity: NDArray[np.intp], group: NDArray[np.intp]) -> None:
+        """Be the set of these songs of the source."""
+        self.songs, self.identity, self.group = songs, identity, group
+        spans = [np.arange(self.source.first[song], self.source.first[song + 1]) for song in songs]
+        counts = [len(span) for span in spans]
+        self.places: NDArray[np.intp] = np.concatenate(spans)  # of the rows within the source
+        self.song: NDArray[np.intp] = np.repeat(np.arange(len(songs)), counts)
+        self.first: NDArray[np.intp] = np.cumsum([0, *counts], dtype=np.intp)
+        self.audio_views: dict[tuple[AudioAugment, int], Rows] = {}
+
+    def __len__(self) -> int:
+        return len(self.songs)
+
+    def subset(self, songs: Sequence[int] | NDArray[np.intp]) -> WindowSet:
+        """The same for some of the songs; it shares their features."""
+        part = object.__new__(WindowSet)
+        part.source, part.preload = self.source, self.preload
+        chosen = np.asarray(songs, np.intp)
+        part.choose(self.songs[chosen], self.identity[chosen], self.group[chosen])
+        return part
+
+    def rows(self, indices: Sequence[int] | NDArray[np.intp]) -> dict[str, NDArray[np.float32]]:
+        """The features of these windows, (n, ...) by modality."""
+        made = self.empty(len(indices), None)
+        for at, row in enumerate(indices):
+            for name, values in self.source.window(self.places[row]).items():
+                made[name][at] = values
+        return made
+
+    def epoch(
+        self,
+        songs: int,
+        views: int,
+        frames: int,
+        augment: Augment,
+        seed: int,
+        epoch: int,
+        part: tuple[int, int] = (0, 1),
+    ) -> Iterator[Batch]:
+        """The identities in random order, in batches of `songs` with `views` augmented cuts of `frames` each.
+
+        Frames are those of the first modality; other framings have as many of theirs as the same time holds.
+        Where an identity has several songs, its views go round them. What is left over at the end becomes a batch if
+        it is at least half of one, or all there is. Nothing but `seed` and the number of the epoch, which both may be
+        any whole number from 0, decides what is drawn, so that a run can go on in another process. `part` (rank, world)
+        gives every process its share of each batch: those of all ranks, one after another, are the batch.
+        """
+        order = np.random.default_rng((seed, epoch)).permutation(np.unique(self.identity))
+        members = {identity: np.flatnonzero(self.identity == identity) for identity in order}
+        rank, world = part
+        for at in range(0, max(1, len(order) - (songs - 1) // 2), songs):
+            batch = order[at : at + songs]
+            share = batch[rank * len(batch) // world : (rank + 1) * len(batch) // world]
+            drawn_songs: list[int] = []
+            rngs: list[np.random.Generator] = []
+            for identity in share:
+                ring = np.random.default_rng((seed, epoch, identity)).permutation(members[identity])
+                drawn_songs += [int(ring[view % len(ring)]) for view in range(views)]
+                rngs += [np.random.default_rng((seed, epoch, identity, view)) for view in range(views)]
+            yield Batch(
+                {name: torch.from_numpy(x) for name, x in self.views(drawn_songs, frames, augment, rngs).items()},
+                torch.from_numpy(self.identity[drawn_songs]),
+                torch.from_numpy(self.group[drawn_songs]),
+            )
+
+    def views(
+        self, songs: Sequence[int], frames: int, augment: Augment, rngs: Sequence[np.random.Generator]
+    ) -> dict[str, NDArray[np.float32]]:
+        """An augmented cut of each of these songs, at most as long as a window; modalities are cut at the same time."""
+        length = self.length
+        frames = frames if length is None else min(frames, length)
+        spare = 0 if length is None else length - frames
+        cuts = [self.drawn(song, spare, augment.audio.views, rng) for song, rng in zip(songs, rngs, strict=True)]
+        features = self.cut(cuts, frames, augment.audio)
+        if augment.mix == 0:
+            return augmented(features, augment, rngs, None, self.mel_rates)
+        others = [self.other(song, rng) for song, rng in zip(songs, rngs, strict=True)]
+        cuts = [self.drawn(song, spare, augment.audio.views, rng) for song, rng in zip(others, rngs, strict=True)]
+        return augmented(features, augment, rngs, self.cut(cuts, frames, augment.audio), self.mel_rates)
+
+    def drawn(self, song: int, spare: int, audio_views: int, rng: np.random.Generator) -> Cut:
+        """A random piece of a song that leaves `spare` frames of its window out."""
+        row = rng.integers(self.first[song], self.first[song + 1])
+        view = rng.integers(audio_views + 1) if audio_views else 0
+        return Cut(int(row), int(view), int(rng.integers(spare + 1)))
+
+    def other(self, song: int, rng: np.random.Generator) -> int:
+        """A random song that is not this one, unless there is only one."""
+        return (song + int(rng.integers(1, max(2, len(self))))) % len(self)
+
+    def cut(self, cuts: Sequence[Cut], frames: int, audio: AudioAugment) -> dict[str, NDArray[np.float32]]:
+        """These pieces, (n, ...) by modality."""
+        made = self.empty(len(cuts), frames)
+        for at, piece in enumerate(cuts):
+            for name, values in self.window(piece.row, piece.view, audio).items():
+                made[name][at] = values[..., self.span(name, piece.start, frames)]
+        return made
+
+    def span(self, name: str, start: int, frames: int) -> slice:
+        """The frames of a modality that sound at the same time as those of `framing`; all of it where none is timed."""
+        modality = self.spec.modalities[name]
+        if not modality.timed:
+            return slice(None)
+        framing, own = self.framing, modality.framing
+        ratio = Fraction(framing.hop * own.rate, framing.rate * own.hop)
+        length = own.frames(self.spec.decoding)
+        count = min(max(1, round(frames * ratio)), length)
+        first = min(round(start * ratio), length - count)
+        return slice(first, first + count)
+
+    def window(self, row: int, view: int, audio: AudioAugment) -> dict[str, NDArray[np.float16]]:
+        """A window of the sound, or of a changed version of it; CacheError when that is not in the cache."""
+        if view == 0:
+            return self.source.window(self.places[row])
+        if (audio, view) not in self.audio_views:
+            self.audio_views[audio, view] = self.audio_view(view, audio)
+        return self.audio_views[audio, view].window(row)
+
+    def audio_view(self, view: int, audio: AudioAugment) -> Rows:
+        """The same windows in a changed version of the audio."""
+        from resonance_engine.training.data.extractor import view_key, views_maker
+
+        keys = [view_key(self.source.keys[song], view) for song in self.songs]
+        missing = set(keys) - self.source.cache.keys(views_maker(audio))
+        if missing:
+            raise CacheError(
+                f"The feature cache lacks audio view {view} of {len(missing)} songs; run precompute with this "
+                "augment.audio, or set augment.audio.views to 0."
+            )
+        changed = Rows(self.source.cache, keys, self.preload)
+        if not np.array_equal(changed.first, self.first):
+            raise CacheError(
+                f"The feature cache holds other windows in audio view {view} than in the songs; delete it and run "
+                "precompute again."
+            )
+        return changed
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """How the features were measured."""
+        return self.source.cache.spec
+
+    @property
+    def framing(self) -> Framing:
+        """By which frames are counted: the first modality's."""
+        return next(iter(self.spec.modalities.values())).framing
+
+    @property
+    def length(self) -> int | None:
+        """Frames of a window; None where no modality has any."""
+        timed = any(modality.timed for modality in self.spec.modalities.values())
+        return self.framing.frames(self.spec.decoding) if timed else None
+
+    @property
+    def mel_rates(self) -> dict[str, int]:
+        """The rate, in Hz, of each log-mel modality."""
+        return {name: each.framing.rate for name, each in self.spec.modalities.items() if isinstance(each, LogMelSpec)}
+
+    def empty(self, count: int, frames: int | None) -> dict[str, NDArray[np.float32]]:
+        """Room for the features of so many windows, or cuts of so many frames."""
+        shapes = dict(self.source.shapes)
+        if frames is not None:
+            for name, shape in shapes.items():
+                kept = range(shape[-1])[self.span(name, 0, frames)]
+                shapes[name] = (*shape[:-1], len(kept))
+        return {name: np.empty((count, *shape), np.float32) for name, shape in shapes.items()}
+
+
+def numbered(labels: Sequence[str]) -> NDArray[np.intp]:
+    """A number for each label, from 0 in the order in which they first appear."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(label, len(numbers)) for label in labels], np.intp)

@@ -1,0 +1,71 @@
+"""The child's side of `precompute`: measures one file after another, and changed versions of its audio.
+
+    python -m resonance_engine.training.data.extractor SPEC AUDIO     (the spec and the audio's changes as JSON)
+
+Speaks as `listener` does; a file's features come by modality, those of its audio views with their number before it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from resonance_engine.training.config.settings import AudioAugment
+from resonance_engine.worker.protocol import Message
+from resonance_engine.worker.server import answer, identify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from resonance_engine.worker.server import Verbs
+
+
+def view_key(key: bytes, view: int) -> bytes:
+    """The key of the features of an audio view of a song; views count from 1."""
+    return key + bytes([view])
+
+
+def view_array(view: int, modality: str) -> str:
+    """The name in a message of a modality's features of an audio view."""
+    return f"{view}:{modality}"
+
+
+def views_maker(audio: AudioAugment) -> str:
+    """What changes audio here, and how much: other makers give other sounds for the same song."""
+    from resonance_engine.training.augmentation.audio_augment import AUGMENT_VERSION, engine
+
+    amounts = {name: value for name, value in asdict(audio).items() if name != "views"}
+    return f"{engine()} {AUGMENT_VERSION} {json.dumps(amounts, sort_keys=True)}"
+
+
+def measuring(spec_json: str, audio: AudioAugment) -> tuple[Message, Verbs]:
+    """Who makes the audio views, and what can be asked of a file."""
+    from resonance_engine.audio.windows import content_key, read_windows
+    from resonance_engine.features.front_end import FrontEnd
+    from resonance_engine.features.spec import FeatureSpec
+
+    spec = FeatureSpec.from_json(spec_json)
+    front_end = FrontEnd(spec)
+
+    def features(path: Path) -> Message:
+        windows = read_windows(path, spec.decoding).windows
+        arrays = front_end(windows)
+        if audio.views:
+            from resonance_engine.training.augmentation.audio_augment import audio_views, engine
+
+            versions = audio_views(windows, spec.decoding.rate, audio, content_key(path), engine())
+            for view, samples in enumerate(versions, 1):
+                arrays |= {view_array(view, name): values for name, values in front_end(samples).items()}
+        return Message({}, arrays)
+
+    return Message({"maker": views_maker(audio) if audio.views else ""}), {"identify": identify, "features": features}
+
+
+def main() -> None:
+    answer(lambda: measuring(sys.argv[1], AudioAugment(**json.loads(sys.argv[2]))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Which sound a file held when it was last listened to, so that unchanged files need not be read again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from resonance_engine.files import write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+NAME = "files.json"
+FORMAT = 1
+
+
+class KnownFiles:
+    """Content keys by path, for files that have kept their size and time of change; in a folder, or in memory.
+
+    A table that cannot be read or written costs time and nothing else.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.path = folder / NAME if folder else None
+        self.entries = entries(self.path) if self.path else {}
+
+    def keys(self, paths: Iterable[Path]) -> dict[Path, bytes]:
+        """The keys of those files that are as they were."""
+        found = {}
+        for path in paths:
+            entry = self.entries.get(str(path))
+            if entry is not None and entry[:2] == state(path):
+                found[path] = entry[2]
+        return found
+
+    def keep(self, keys: Mapping[Path, bytes]) -> None:
+        """Remember these, too."""
+        added = {str(path): (*now, key) for path, key in keys.items() if (now := state(path))}
+        if added.items() <= self.entries.items():
+            return
+        self.entries |= added
+        if self.path is None:
+            return
+        files = {path: [size, time, key.hex()] for path, (size, time, key) in self.entries.items()}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(self.path, json.dumps({"format": FORMAT, "files": files}).encode())
+        except OSError:
+            return
+
+
+def entries(path: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Size, time of change and content key by path, as a table has them; none where there is no such table."""
+    try:
+        document = json.loads(path.read_bytes())
+        files = document["files"] if document["format"] == FORMAT else {}
+        return {str(name): (int(size), int(time), bytes.fromhex(key)) for name, (size, time, key) in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def state(path: Path) -> tuple[int, int] | None:
+    """Size in bytes and time of change in nanoseconds; None where there is no such file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

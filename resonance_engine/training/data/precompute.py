@@ -1,0 +1,146 @@
+"""Fill a feature cache from audio files, side by side in child processes that may crash or hang."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from resonance_engine.errors import AudioError
+from resonance_engine.training.config.settings import AudioAugment
+from resonance_engine.training.data.extractor import view_array, view_key
+from resonance_engine.training.data.ram_cache import MEASURED
+from resonance_engine.worker.pool import Pool
+from resonance_engine.worker.worker import TIMEOUT, FileProcess, stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from resonance_engine.features.spec import FeatureSpec
+    from resonance_engine.training.data.cache import FeatureCache
+
+AHEAD = 16  # files per process that may be done while an earlier one still takes its time
+SOUND_AS_IT_IS = AudioAugment(views=0)
+AUDIO_VIEWS_LIMIT = 255  # a view's number is the last byte of its key
+
+
+@dataclass(frozen=True)
+class Precomputed:
+    """What came of one file: the content key under which its features are in the cache, or the error."""
+
+    path: Path
+    key: bytes
+    error: AudioError | None = None
+
+
+class Extractor(FileProcess):
+    """A child process that measures files and changed versions of their audio."""
+
+    purpose = "measures features"
+
+    def __init__(self, spec: FeatureSpec, audio: AudioAugment, timeout: float = TIMEOUT) -> None:
+        super().__init__((1 + audio.views) * timeout)
+        self.spec = spec
+        self.audio = audio
+        self.maker = ""
+
+    def command(self) -> list[str]:
+        module = "resonance_engine.training.data.extractor"
+        return [sys.executable, "-P", "-m", module, self.spec.to_json(), json.dumps(asdict(self.audio))]
+
+    def introduced(self, header: dict[str, Any]) -> None:
+        self.maker = header["maker"]
+
+    def features(self, path: Path) -> list[dict[str, Any]]:
+        """The features of the windows of a file, by modality, then those of each audio view of it."""
+        arrays = self.ask("features", path).arrays
+        names = self.spec.modalities
+        views = [{name: arrays[view_array(view + 1, name)] for name in names} for view in range(self.audio.views)]
+        return [{name: arrays[name] for name in names}, *views]
+
+
+class Recorder:
+    """Puts what extractors measure into a cache, each sound once; its methods are called in many threads."""
+
+    def __init__(self, cache: FeatureCache, audio_views: int) -> None:
+        self.cache = cache
+        self.audio_views = audio_views
+        self.measured = cache.keys()
+        self.views: dict[str, set[bytes]] = {}
+        self.at_work: dict[bytes, threading.Lock] = {}
+        self.writing = threading.Lock()
+        self.ended = False
+
+    def record(self, extractor: Extractor, path: Path) -> bytes:
+        """The content key of a file whose features are in the cache now."""
+        key = extractor.identify(path)
+        # A second file with the same sound waits for the first, and is measured only if that one failed.
+        with self.at_work.setdefault(key, threading.Lock()):
+            if not self.complete(key, extractor.maker):
+                self.put(key, extractor.features(path), extractor.maker)
+        return key
+
+    def complete(self, key: bytes, maker: str) -> bool:
+        """Whether all that is to be measured of a sound is in the cache."""
+        if key not in self.measured:
+            return False
+        with self.writing:
+            made = self.made_by(maker)
+            return all(view_key(key, view + 1) in made for view in range(self.audio_views))
+
+    def made_by(self, maker: str) -> set[bytes]:
+        """The keys of the audio views of this maker that are in the cache; to be called while `writing` is held."""
+        if maker not in self.views:
+            self.views[maker] = self.cache.keys(maker)
+        return self.views[maker]
+
+    def put(self, key: bytes, features: list[dict[str, Any]], maker: str) -> None:
+        with self.writing:
+            if self.ended:
+                raise stopped()
+            for view, values in enumerate(features[1:], 1):
+                self.cache.put(view_key(key, view), values, maker)
+            self.cache.put(key, features[0], MEASURED)
+            self.measured.add(key)
+            self.made_by(maker).update(view_key(key, view) for view in range(1, len(features)))
+
+    def end(self) -> None:
+        """Leave the cache alone from now on."""
+        with self.writing:
+            self.ended = True
+
+
+def precompute(
+    paths: Iterable[Path],
+    cache: FeatureCache,
+    spec: FeatureSpec,
+    processes: int = 1,
+    *,
+    audio: AudioAugment = SOUND_AS_IT_IS,
+    timeout: float = TIMEOUT,
+) -> Iterator[Precomputed]:
+    """Put the features of files into the cache, and those of changed versions of the `audio`; every path, in order.
+
+    What the cache has already is not done again, nor the same sound twice. A sound is in the cache for good as soon as
+    it is measured, so that a run which is killed loses no more than the files it was at. `timeout` is in seconds for
+    each version of a file. Raises CacheError when the cache cannot be written, ValueError for more than 255 views and
+    for a cache of another spec.
+    """
+    if not 0 <= audio.views <= AUDIO_VIEWS_LIMIT:
+        raise ValueError(f"there can be 0 to {AUDIO_VIEWS_LIMIT} audio views, not {audio.views}")
+    if cache.spec != spec:
+        raise ValueError("the cache is for features of another spec")
+    recorder = Recorder(cache, audio.views)
+    extractors = [Extractor(spec, audio, timeout) for _ in range(processes)]
+    with Pool(extractors) as pool:
+        try:
+            for path, result in filter(None, pool.each(paths, recorder.record, AHEAD, in_order=True)):
+                if isinstance(result, AudioError):
+                    yield Precomputed(path, b"", result)
+                else:
+                    yield Precomputed(path, result)
+        finally:
+            recorder.end()

@@ -1,0 +1,210 @@
+"""The music to learn from, from a folder, a beets library or a file of pairs, and what of it belongs together."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resonance_engine.errors import AudioError, ConfigError, printable
+from resonance_engine.evaluation.tasks import named
+from resonance_engine.training.config.paths import expanded
+from resonance_engine.training.data.components import connected
+from resonance_engine.training.data.pairs import read_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+
+    from resonance_engine.training.config.settings import Data
+
+ENTRY_POINTS = "resonance.libraries"
+
+UNKNOWN = frozenset(["unknown", "<unknown>", "[unknown]", "unknown artist", "unknown album", "n/a", "none", "untitled"])
+NOBODY = UNKNOWN | {
+    "",
+    "[anonymous]",
+    "[no artist]",
+    "[traditional]",
+    "anonymous",
+    "artistes divers",
+    "artistes variés",
+    "artisti vari",
+    "compilation",
+    "diverse interpreten",
+    "divers",
+    "original soundtrack",
+    "ost",
+    "soundtrack",
+    "traditional",
+    "v.a.",
+    "v/a",
+    "va",
+    "various",
+    "various artists",
+    "varios artistas",
+    "verschiedene",
+    "verschiedene interpreten",
+}
+LARGEST_ALBUM = 100  # songs without an album's name in one folder that are taken for one
+NO_ALBUM = UNKNOWN | {"", "[non-album tracks]", "[standalone recordings]", "non-album tracks", "single", "singles"}
+
+
+@dataclass(frozen=True)
+class Song:
+    """A file and what is known of it; empty where nothing is.
+
+    Songs that share an `identity` belong together like windows of one song: pairs, and recordings that a library
+    knows to be the same.
+    """
+
+    path: Path
+    title: str
+    artist: str
+    album: str
+    albumartist: str = ""
+    genre: str = ""
+    identity: str = ""
+
+    @property
+    def artists(self) -> set[str]:
+        """Who made it, as `named`; nobody for "Various Artists" and their like."""
+        return {named(self.artist), named(self.albumartist)} - NOBODY
+
+    @property
+    def record(self) -> str:
+        """Its album, as `named`, or empty."""
+        album = named(self.album)
+        return "" if album in NO_ALBUM else album
+
+
+Source = Callable[[], list[Song]]
+"""Gives the songs of a library when it is called."""
+
+
+def open_library(kind: str, file: Path, query: Sequence[str]) -> Source:
+    """The songs of a library that match a query; `kind` is "beets", or another that an installed package offers.
+
+    A package offers one as an entry point of the group `resonance.libraries`: a function of the library's file and
+    the words of the query that gives a list of Song. Raises ConfigError where there is none, or it doesn't load.
+    """
+    offered = {each.name: each for each in entry_points(group=ENTRY_POINTS)}
+    if kind not in offered:
+        raise ConfigError(f"Songs of a {kind} library need a package that reads it; install beets-resonance again.")
+    try:
+        songs = offered[kind].load()
+    except ImportError as error:
+        raise ConfigError(f"A {kind} library cannot be read, for {kind} is not installed ({error}).") from error
+    return lambda: list(songs(Path(file), list(query)))
+
+
+def songs_of(data: Data, library: Source | None = None) -> list[Song]:
+    """The songs that the settings name, in order of path, each file once.
+
+    A library takes the place of the folder `data.root`, which is scanned with `data.scan_root`; the songs of
+    `data.pairs_json` come on top, or get their identities from it. Without `data.use_unlabeled` only songs with
+    an identity that another song shares stay. Raises ConfigError or CatalogError where there is nothing to learn from.
+    """
+    songs = listed(data, library)
+    pairs = read_pairs(expanded(data.pairs_json), data.root) if data.pairs_json else []
+    songs = paired(songs, pairs)
+    return songs if data.use_unlabeled else labelled(songs)
+
+
+def listed(data: Data, library: Source | None) -> list[Song]:
+    """The songs of the library or the folder."""
+    if library is not None:
+        return library()
+    if data.root and data.scan_root:
+        return list(scanned(expanded(data.root)))
+    if data.pairs_json:
+        return []
+    missing = "data.scan_root is false and data.pairs_json names no file" if data.root else "no music is named"
+    raise ConfigError(
+        f"There is nothing to learn from: {missing}; set data.root to a folder of music and data.scan_root to "
+        "true, set data.pairs_json, or give --beets LIBRARY."
+    )
+
+
+def labelled(songs: Sequence[Song]) -> list[Song]:
+    """Those with an identity that another one shares."""
+    sharing = Counter(song.identity for song in songs if song.identity)
+    found = [song for song in songs if sharing[song.identity] > 1]
+    if not found:
+        raise ConfigError(
+            "There is nothing to learn from: data.use_unlabeled is false, and no songs are said to belong "
+            "together; set it to true or data.pairs_json to a file of pairs."
+        )
+    return found
+
+
+def scanned(folder: Path) -> Iterator[Song]:
+    """Every audio file below a folder, with the names that its tags give.
+
+    Where they name no album, the file's folder is one, unless it is the folder of all, or too large for an album.
+    """
+    from resonance_engine.catalog import music_files
+
+    paths = music_files(folder)
+    if not paths:
+        raise ConfigError(f"There is no music in {printable(folder)}; set data.root to the folder that holds yours.")
+    songs = [tagged(path) for path in paths]
+    top = folder.absolute()  # as paths of files are
+    unnamed = Counter(song.path.parent for song in songs if not song.record and song.path.parent != top)
+    albums = {parent for parent, count in unnamed.items() if count <= LARGEST_ALBUM}
+    for song in songs:
+        untold = not song.record and song.path.parent in albums
+        yield replace(song, album=song.path.parent.name) if untold else song
+
+
+def tagged(path: Path) -> Song:
+    from resonance_engine.audio.windows import tags
+
+    try:
+        found = tags(path)
+    except AudioError:  # said when the file is listened to
+        return Song(path, "", "", "")
+    return Song(path, found.title, found.artist, found.album, found.albumartist, found.genre)
+
+
+def paired(songs: Sequence[Song], pairs: Sequence[Sequence[Path]]) -> list[Song]:
+    """The songs and those of the pairs, in order of path, with one identity for all that belong together.
+
+    Whatever is linked by pairs or by identities that the songs already have, directly or through others, belongs
+    together.
+    """
+    by_file = {os.path.realpath(song.path): song for song in songs}
+    keys: dict[str, list[Hashable]] = {
+        file: [("identity", song.identity)] if song.identity else [] for file, song in by_file.items()
+    }
+    for number, pair in enumerate(pairs):
+        for path in pair:
+            file = os.path.realpath(path)
+            if file not in by_file:
+                by_file[file] = tagged(path)
+            keys.setdefault(file, []).append(number)
+    every = sorted(by_file.items(), key=lambda item: item[1].path)
+    made: list[Song] = [song for _, song in every]
+    for group in connected([keys[file] for file, _ in every]):
+        if len(group) > 1:
+            for place in group:
+                made[place] = replace(made[place], identity=str(made[group[0]].path))
+    return made
+
+
+def labels(songs: Sequence[Song]) -> tuple[list[str], list[str]]:
+    """What each song is, and which weaker group it is in: songs of one album and artist.
+
+    The artist is the album's where it has one; songs without any that lie in one folder have the same. A song without
+    identity, or without album, has a label of its own.
+    """
+    identities = [song.identity or str(song.path) for song in songs]
+    return identities, [group_label(song) for song in songs]
+
+
+def group_label(song: Song) -> str:
+    artist = next((name for name in (named(song.albumartist), named(song.artist)) if name not in NOBODY), "")
+    return f"{song.record}\n{artist or song.path.parent}" if song.record else str(song.path)

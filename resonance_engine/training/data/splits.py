@@ -1,0 +1,110 @@
+"""Songs that are never trained on, so that what is measured on them was not learned by heart."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from resonance_engine.errors import ConfigError
+from resonance_engine.evaluation.tasks import named
+from resonance_engine.training.data.components import connected
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence, Set
+    from pathlib import Path
+
+    from resonance_engine.training.data.songs import Song
+
+log = logging.getLogger(__name__)
+
+FEWEST = 2
+"""Songs that either side must have."""
+
+FAR_BELOW = 0.75
+"""Part of the wanted share below which the shortfall is said."""
+
+
+def held_out(songs: Sequence[Song], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Positions of the songs to train on and of those held out, about `share` of all.
+
+    No artist, album or identity is on both sides: songs that any of them links, directly or through others, go
+    together. Such groups are taken in an order drawn from `seed`, each that still fits. The order hangs on names, not
+    on the order of `songs` nor on the folder that the music is in, so that machines agree, and new songs move few old
+    ones. Where the groups are too large for the share, less is held out, with a warning; raises ConfigError where
+    nothing can be.
+    """
+    if len(songs) < 2 * FEWEST:
+        raise ConfigError(f"Nothing can be held out of {len(songs)} songs; training needs at least {2 * FEWEST}.")
+    groups = together(songs, share, seed)
+    apart = set(chosen(groups, max(share * len(songs), FEWEST), len(songs) // 2))
+    largest = max(map(len, groups))
+    if len(apart) < FEWEST:
+        raise ConfigError(
+            f"Nothing can be held out: {largest} of {len(songs)} songs hang together by artist and album; add music "
+            "of other artists."
+        )
+    if len(apart) < FAR_BELOW * share * len(songs):
+        log.warning(
+            "only %d of %d songs are held out: %d hang together by artist and album", len(apart), len(songs), largest
+        )
+    return [place for place in range(len(songs)) if place not in apart], sorted(apart)
+
+
+def together(songs: Sequence[Song], share: float, seed: int) -> list[list[int]]:
+    """Positions of the songs that hang together, group by group in an order drawn from `seed`."""
+    return sorted(connected(links(songs, share)), key=lambda group: drawn(songs, group, seed))
+
+
+def chosen(groups: Sequence[list[int]], wanted: float, most: int) -> list[int]:
+    """The groups that fit into `wanted` in their order; and the smallest other one, where that comes nearer to it."""
+    taken: list[int] = []
+    left = []
+    for group in groups:
+        if len(taken) + len(group) <= wanted:
+            taken += group
+        else:
+            left.append(group)
+    smallest = min(left, key=len)  # not all fit, as at most half is wanted
+    size = len(taken) + len(smallest)
+    nearer = abs(size - wanted) < abs(len(taken) - wanted) or len(taken) < FEWEST
+    found = taken + smallest if nearer and size <= most else taken
+    if len(found) < FEWEST:  # a song by itself came first, and no group fits beside it
+        return min((group for group in groups if FEWEST <= len(group) <= most), key=len, default=found)
+    return found
+
+
+def links(songs: Sequence[Song], share: float) -> list[list[Hashable]]:
+    """What ties each song to others: its artists, its album, its identity.
+
+    An album is told by its artist and by its folder, as many are called "Greatest Hits", and as tracks of a
+    compilation name no common artist. Songs without any names are tied by their folder, if it is small enough to be
+    held out whole.
+    """
+    nameless = Counter(song.path.parent for song in songs if not song.artists and not song.record)
+    small = {folder for folder, count in nameless.items() if count <= share * len(songs)}
+    return [list(links_of(song, small)) for song in songs]
+
+
+def links_of(song: Song, small: Set[Path]) -> Iterator[Hashable]:
+    folder = song.path.parent
+    for artist in song.artists:
+        yield "artist", artist
+    if song.identity:
+        yield "identity", song.identity
+    if song.record:
+        yield "album", named(song.albumartist) or named(song.artist), song.record
+        yield "album in", folder, song.record
+    elif not song.artists and folder in small:
+        yield "folder", folder
+
+
+def drawn(songs: Sequence[Song], group: Sequence[int], seed: int) -> tuple[bytes, str]:
+    """Where a group comes in the random order: a hash of its first name, so that it is the same everywhere."""
+    name, path = min((signature(songs[place]), str(songs[place].path)) for place in group)
+    return hashlib.blake2b(f"{seed}\0{name}".encode("utf-8", "surrogateescape")).digest(), path
+
+
+def signature(song: Song) -> str:
+    return "\0".join((song.artist, song.album, song.title, song.path.parent.name, song.path.name))

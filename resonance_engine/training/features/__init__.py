@@ -1,1 +1,0 @@
-"""Features of songs: measured once, cached, served in batches of views."""

@@ -1,1 +1,0 @@
-"""Which songs are learned from, what of them belongs together, and which are held out."""

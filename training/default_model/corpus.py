@@ -1,0 +1,165 @@
+"""Fetch the freely licensed soundtracks that the shipped model learns from.
+
+    python -m training.default_model.corpus DIRECTORY
+
+Debian packages are downloaded (no installation, no root), their music is unpacked to DIRECTORY/music/PACKAGE/, and
+DIRECTORY/manifest.tsv lists every distinct recording of 40 s and more: soundtrack, artist, path. DIRECTORY/tracks/ has
+a link to each of them, a folder for each soundtrack, as a library to try things on. Nothing that is already there is
+done again. About 3.7 GB of packages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from resonance_engine.audio.decoding import open_audio
+from resonance_engine.audio.windows import content_key, tags
+from resonance_engine.errors import AudioError, ResonanceError
+
+PACKAGES = (
+    "0ad-data", "alienblaster-data", "amoebax-data", "asc-music", "blobwars-data", "btanks-data", "drascula-music",
+    "endless-sky-data", "extremetuxracer-data", "fillets-ng-data", "freedroidrpg-data", "freeorion-data",
+    "fretsonfire-songs-muldjord", "fretsonfire-songs-sectoid", "glob2-data", "hedgewars-data", "lincity-ng-data",
+    "megaglest-data", "pathological", "planetblupi-music-ogg", "redeclipse-data", "scorched3d-data",
+    "singularity-music", "starfighter-data", "supertux-data", "warzone2100-music", "xmoto-data", "zaz-data",
+)  # fmt: skip
+SUFFIXES = {".ogg", ".oga", ".opus", ".mp3", ".wav", ".flac"}
+MINIMUM_SECONDS = 40.0  # shorter files in these packages are sound effects
+MINIMUM_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class CorpusTrack:
+    """One recording of the corpus; `path` is relative to the corpus folder."""
+
+    soundtrack: str
+    artist: str
+    path: str
+
+
+def is_music(name: str, size: int) -> bool:
+    """Whether a packaged file may be a piece of music, told by its name and size alone."""
+    path = PurePosixPath(name)
+    # blobwars names its music without extensions; drascula repeats one set of tracks for every language.
+    suffix_fits = path.suffix.lower() in SUFFIXES or (path.suffix == "" and path.parent.name == "music")
+    repeated = "scummvm/drascula" in name and path.parent.name != "audio"
+    return suffix_fits and not repeated and size >= MINIMUM_BYTES
+
+
+def download(package: str, folder: Path) -> Path:
+    """The package file in `folder`, fetched if it is not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.glob(f"{package}_*.deb")):
+        subprocess.run(["apt-get", "download", package], cwd=folder, check=True)  # noqa: S603, S607 - fixed names
+    return next(folder.glob(f"{package}_*.deb"))
+
+
+def unpack(package_file: Path, target: Path) -> None:
+    """Write the music of a Debian package below `target`, which appears only when complete."""
+    if target.exists():
+        return
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    command = ["dpkg-deb", "--fsys-tarfile", str(package_file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - a list, no shell
+        assert process.stdout is not None
+        with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if member.isfile() else None
+                if stream is None:
+                    continue
+                if member.name.endswith("/public.zip"):
+                    unpack_zip(stream, partial)
+                elif is_music(member.name, member.size):
+                    save(stream, partial / PurePosixPath(member.name).relative_to("."))
+    partial.mkdir(parents=True, exist_ok=True)
+    partial.rename(target)
+
+
+def unpack_zip(stream: IO[bytes], target: Path) -> None:
+    """Write the music inside a zip file that is read from a stream."""
+    spool = target.with_name(target.name + ".zip")
+    save(stream, spool)
+    with zipfile.ZipFile(spool) as archive:
+        for info in archive.infolist():
+            if is_music(info.filename, info.file_size):
+                with archive.open(info) as member:
+                    save(member, target / info.filename)
+    spool.unlink()
+
+
+def save(stream: IO[bytes], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        shutil.copyfileobj(stream, file)
+
+
+def distinct_tracks(corpus: Path) -> list[CorpusTrack]:
+    """Every recording of 40 s and more once, in a stable order; files that cannot be read are named and left out."""
+    seen: set[bytes] = set()
+    tracks = []
+    for path in sorted(path for path in (corpus / "music").rglob("*") if path.is_file()):
+        try:
+            with open_audio(path) as source:
+                seconds = source.duration or 0.0
+            if seconds < MINIMUM_SECONDS or (key := content_key(path)) in seen:
+                continue
+            artist = tags(path).artist
+        except AudioError as error:
+            print(f"left out: {error}")
+            continue
+        seen.add(key)
+        relative = path.relative_to(corpus)
+        tracks.append(CorpusTrack(relative.parts[1], artist, relative.as_posix()))
+    return tracks
+
+
+def write_manifest(tracks: list[CorpusTrack], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(["soundtrack", "artist", "path"])
+        writer.writerows((track.soundtrack, track.artist, track.path) for track in tracks)
+
+
+def link(tracks: list[CorpusTrack], corpus: Path) -> None:
+    """Fill the folder `tracks` with a numbered link to every track; names without a suffix get one."""
+    shutil.rmtree(corpus / "tracks", ignore_errors=True)
+    for number, track in enumerate(tracks, start=1):
+        path = corpus / track.path
+        folder = corpus / "tracks" / track.soundtrack
+        folder.mkdir(parents=True, exist_ok=True)
+        place = folder / f"{number:03} {path.name}{'' if path.suffix else '.ogg'}"
+        place.symlink_to(os.path.relpath(path, folder))
+
+
+def read_manifest(path: Path) -> list[CorpusTrack]:
+    """The tracks of a corpus manifest; a missing file is a sentence that says how to make it."""
+    if not path.is_file():
+        raise ResonanceError(f"{path} does not exist; run: python -m training.default_model.corpus {path.parent}")
+    with path.open(newline="", encoding="utf-8") as file:
+        return [CorpusTrack(**row) for row in csv.DictReader(file, delimiter="\t")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fetch the soundtracks that the shipped model learns from.")
+    parser.add_argument("directory", type=Path, help="where packages and music go (about 9 GB)")
+    directory: Path = parser.parse_args().directory
+    for package in PACKAGES:
+        unpack(download(package, directory / "debs"), directory / "music" / package)
+    tracks = distinct_tracks(directory)
+    write_manifest(tracks, directory / "manifest.tsv")
+    link(tracks, directory)
+    print(f"{len(tracks)} tracks of {len({track.soundtrack for track in tracks})} soundtracks")
+
+
+if __name__ == "__main__":
+    main()
