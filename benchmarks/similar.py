@@ -25,7 +25,7 @@ from benchmarks.made_library import made_library
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from beetsplug.resonance.search.request import Wish
+    from beetsplug.resonance.search.request import SearchRequest
 
 ROOT = Path(__file__).parents[1]
 BASE = ("ls", "id:1")
@@ -102,18 +102,18 @@ def median(found: Sequence[Cost]) -> Cost:
     return Cost(*(statistics.median(values) for values in zip(*found, strict=True)))
 
 
-def wishes() -> dict[str, list[Wish]]:
+def wishes() -> dict[str, list[SearchRequest]]:
     """The queries that are timed warm, with other seeds each time."""
-    from beetsplug.resonance.search.request import Wish
+    from beetsplug.resonance.search.request import SearchRequest
 
     seeds = range(1, 12_000, 571)
     return {
-        "one seed": [Wish(query=(f"id:{each}",)) for each in seeds],
-        "five seeds": [Wish(query=(f"id:{each}..{each + 4}",)) for each in seeds],
-        "--from genres:jazz": [Wish(query=(f"id:{each}",), among=("genres:jazz",)) for each in seeds],
-        "--rerank mmr --prf 3": [Wish(query=(f"id:{each}",), rerank="mmr", prf=3) for each in seeds],
-        "--weights rhythm=2": [Wish(query=(f"id:{each}",), weights="rhythm=2") for each in seeds],
-        "--text": [Wish(query=(f"id:{each}",), text="happy rock") for each in seeds],
+        "one seed": [SearchRequest(query=(f"id:{each}",)) for each in seeds],
+        "five seeds": [SearchRequest(query=(f"id:{each}..{each + 4}",)) for each in seeds],
+        "--from genres:jazz": [SearchRequest(query=(f"id:{each}",), among=("genres:jazz",)) for each in seeds],
+        "--rerank mmr --prf 3": [SearchRequest(query=(f"id:{each}",), rerank="mmr", prf=3) for each in seeds],
+        "--weights rhythm=2": [SearchRequest(query=(f"id:{each}",), weights="rhythm=2") for each in seeds],
+        "--text": [SearchRequest(query=(f"id:{each}",), text="happy rock") for each in seeds],
     }
 
 
@@ -123,12 +123,12 @@ def warm(home: Path) -> dict[str, float]:
 
     from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.search.finder import Finder
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.session import SearchSession
 
     sidecar = Sidecar(Library(str(home / "library.db"), str(home / "music")))
     model = sidecar.model
     assert model is not None, "the library is analysed"
-    search = Search(sidecar, model)
+    search = SearchSession(sidecar, model)
     finder = Finder(search, "similar")
     found: dict[str, list[float]] = {name: [] for name in wishes()}
     for number, turn in enumerate(zip(*wishes().values(), strict=True)):

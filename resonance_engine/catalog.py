@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.ingest import Outcome
+    from resonance_engine.ingest import IngestOutcome
     from resonance_engine.store import Store
 
 FORMAT = 1
@@ -64,7 +64,7 @@ SUFFIXES = frozenset(
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     """A track of a catalog: its id in the index, the path of its file and what to call it.
 
     `attributes` are what was measured of it (tempo, key, energy, brightness); older catalogs have none.
@@ -88,7 +88,7 @@ class Entry:
 class Catalog:
     """A catalog that was read: its tracks by id, the index over them and the id of the model that made it."""
 
-    entries: dict[int, Entry]
+    entries: dict[int, CatalogEntry]
     index: VectorIndex
     model_id: str
 
@@ -143,7 +143,7 @@ class Update:
         self.ids |= {str(job.path): job.item_id for job in self.jobs}
         self.gone = [item_id for path, item_id in known.items() if path not in present]
 
-    def listen(self) -> Iterator[Outcome]:
+    def listen(self) -> Iterator[IngestOutcome]:
         self.store.unlink(self.ingest.library, self.gone)
         yield from self.ingest.run(self.jobs)
         self.store.activate(self.ingest.model.id)
@@ -166,15 +166,17 @@ class Update:
         return len(entries)
 
 
-def entry_for(item_id: int, path: str, attributes: Mapping[str, Any]) -> Entry:
+def entry_for(item_id: int, path: str, attributes: Mapping[str, Any]) -> CatalogEntry:
     try:
         found = tags(Path(path))
     except AudioError:
-        return Entry(item_id, path, "", "", dict(attributes))
-    return Entry(item_id, path, found.artist, found.title, dict(attributes))
+        return CatalogEntry(item_id, path, "", "", dict(attributes))
+    return CatalogEntry(item_id, path, found.artist, found.title, dict(attributes))
 
 
-def write_catalog(folder: Path, entries: list[Entry], matrix: NDArray[np.float32], model: dict[str, Any]) -> None:
+def write_catalog(
+    folder: Path, entries: list[CatalogEntry], matrix: NDArray[np.float32], model: dict[str, Any]
+) -> None:
     """Write the three files of a catalog; meta.json comes last, names the model of the others and their checksum."""
     buffer = io.BytesIO()
     np.save(buffer, matrix, allow_pickle=False)
@@ -198,7 +200,7 @@ def vector_checksum(index: VectorIndex, ids: NDArray[np.int64]) -> int:
     return checksum
 
 
-def read_entries(folder: Path) -> tuple[list[Entry], str, int | None]:
+def read_entries(folder: Path) -> tuple[list[CatalogEntry], str, int | None]:
     """The tracks that a catalog's meta.json lists, the id of its model and its vectors' checksum, if it has one."""
     path = folder / META
     again = "run `resonance index` again"
@@ -220,9 +222,9 @@ def read_entries(folder: Path) -> tuple[list[Entry], str, int | None]:
         raise CatalogError(f"{printable(path)} is damaged ({sentence(error)}); {again}.") from error
 
 
-def entry_from(track: Mapping[str, Any]) -> Entry:
+def entry_from(track: Mapping[str, Any]) -> CatalogEntry:
     """The entry that meta.json says; TypeError or ValueError where it is none, as text that no terminal takes is."""
-    entry = Entry(**track)
+    entry = CatalogEntry(**track)
     for name, kind in KINDS.items():
         if type(getattr(entry, name)) is not kind:
             raise TypeError(f"the {name} of a track is of another kind")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from resonance_engine.store import Store
-    from resonance_engine.worker.worker import Listened, ModelDescription
+    from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 
 # A batch is written when it is this old or this large; a kill loses at most one, and what was just being listened to.
 BATCH_SECONDS = 2.0
@@ -24,14 +24,14 @@ SPEED_KEY = "seconds_per_track"
 SPEED_MEMORY = 0.9  # share of the known speed that a new measurement leaves
 
 
-class Pool(Protocol):
+class AnalysisPool(Protocol):
     """Listens to files: `worker.WorkerPool`."""
 
     def description(self) -> ModelDescription: ...
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
-    ) -> Iterator[tuple[Path, Listened | AudioError] | None]: ...
+    ) -> Iterator[tuple[Path, FileAnalysis | AudioError] | None]: ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class IngestOutcome:
     """What came of a job: the content key of its sound, or the error; `embedded` if the model had to run."""
 
     job: Job
@@ -60,13 +60,13 @@ class FileState(NamedTuple):
     mtime_ns: int
 
 
-class Heard(NamedTuple):
+class IngestResult(NamedTuple):
     """A file with its jobs, its state before it was listened to, and what came of that."""
 
     path: Path
     state: FileState
     jobs: list[Job]
-    result: Listened | AudioError
+    result: FileAnalysis | AudioError
 
 
 class Ingest:
@@ -75,7 +75,7 @@ class Ingest:
     The model is registered with the store; it is taken into use at once where none is.
     """
 
-    def __init__(self, store: Store, library: int, pool: Pool) -> None:
+    def __init__(self, store: Store, library: int, pool: AnalysisPool) -> None:
         self.store = store
         self.library = library
         self.pool = pool
@@ -94,7 +94,7 @@ class Ingest:
 
     def run(
         self, jobs: Iterable[Job], record_failures: bool = True, clock: Callable[[], float] = time.monotonic
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[IngestOutcome]:
         """Listen to every job's file, link its item to the sound, and say what came of it once that is on disk.
 
         In whatever order the files are done.
@@ -106,13 +106,13 @@ class Ingest:
             by_path.setdefault(job.path, []).append(job)
         # Before listening: a file that changes meanwhile is noticed the next time.
         states = {path: file_state(path) for path in by_path}
-        batch: list[Heard] = []
+        batch: list[IngestResult] = []
         since = clock()
         try:
             for found in self.pool.listen(by_path, self.unknown):
                 if found is not None:
                     path, result = found
-                    batch.append(Heard(path, states[path], by_path[path], result))
+                    batch.append(IngestResult(path, states[path], by_path[path], result))
                 if len(batch) >= BATCH_FILES or clock() - since >= BATCH_SECONDS:
                     whole, batch, since = batch, [], clock()
                     yield from self.commit(whole, record_failures)
@@ -126,7 +126,7 @@ class Ingest:
         """Whether the model has to hear a sound: it never did, or did before its tags were kept."""
         return not self.store.heard([key], self.model.id)
 
-    def commit(self, batch: list[Heard], record_failures: bool) -> list[Outcome]:
+    def commit(self, batch: list[IngestResult], record_failures: bool) -> list[IngestOutcome]:
         """Write a batch in one transaction."""
         if not batch:
             return []
@@ -136,17 +136,17 @@ class Ingest:
                 if isinstance(result, AudioError):
                     if record_failures:
                         self.store.fail(self.library, os.fsencode(path), state.size, state.mtime_ns, result.reason)
-                    outcomes += [Outcome(job, error=result) for job in jobs]
+                    outcomes += [IngestOutcome(job, error=result) for job in jobs]
                     continue
                 self.keep(result)
                 rows = [TrackRow(job.item_id, job.added, state.size, state.mtime_ns, result.key) for job in jobs]
                 self.store.link_many(self.library, rows)
                 self.store.clear_failure(self.library, os.fsencode(path))
                 embedded = result.embedding is not None
-                outcomes += [Outcome(job, key=result.key, embedded=embedded) for job in jobs]
+                outcomes += [IngestOutcome(job, key=result.key, embedded=embedded) for job in jobs]
         return outcomes
 
-    def keep(self, heard: Listened) -> None:
+    def keep(self, heard: FileAnalysis) -> None:
         """Store the vectors, tags and attributes of one recording, and the time that they took."""
         if heard.embedding is None:
             return
@@ -165,7 +165,7 @@ def file_state(path: Path) -> FileState:
     return FileState(stat.st_size, stat.st_mtime_ns)
 
 
-def stored(heard: Listened) -> Embedding:
+def stored(heard: FileAnalysis) -> Embedding:
     """What was heard in the form that the store keeps."""
     embedding = heard.embedding
     assert embedding is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.catalog import EMBEDDINGS, INDEX, Entry, read_catalog, write_catalog
+from resonance_engine.catalog import EMBEDDINGS, INDEX, CatalogEntry, read_catalog, write_catalog
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import CacheError, CatalogError, ModelError, ResonanceError, TrainingError
 from resonance_engine.index.files import load_index
@@ -64,7 +64,7 @@ def test_the_payload_does_its_work(tmp_path: Path) -> None:
 
 
 def catalog(folder: Path) -> Path:
-    write_catalog(folder, [Entry(1, "/m/a.flac", "Can", "A")], np.eye(1, 4, dtype=np.float32), {"id": "0" * 16})
+    write_catalog(folder, [CatalogEntry(1, "/m/a.flac", "Can", "A")], np.eye(1, 4, dtype=np.float32), {"id": "0" * 16})
     return folder
 
 

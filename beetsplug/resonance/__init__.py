@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from beets.plugins import BeetsPlugin
 
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.error_guard import Guard
+from beetsplug.resonance.error_guard import ErrorGuard
 from beetsplug.resonance.fields.fields import Fields
-from beetsplug.resonance.library.events import Changes
+from beetsplug.resonance.library.events import LibraryEvents
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
     from beets.library import Album, Item, Library
     from beets.ui import Subcommand
 
-    from beetsplug.resonance.library.importer import Importing
+    from beetsplug.resonance.library.importer import Importer
 
 
 class ResonancePlugin(BeetsPlugin):
@@ -27,9 +27,9 @@ class ResonancePlugin(BeetsPlugin):
     def __init__(self) -> None:
         super().__init__("resonance")
         self.config.add(Settings.defaults())
-        self.guard = Guard(self._log)
-        self.changes = Changes()
-        self.importing: Importing | None = None
+        self.guard = ErrorGuard(self._log)
+        self.changes = LibraryEvents()
+        self.importing: Importer | None = None
         self.imported = False  # what is left to the background
         self.starting = Lock()
         self.fields = Fields(lambda: self.settings, self._log)
@@ -105,13 +105,13 @@ class ResonancePlugin(BeetsPlugin):
             with self.guard:
                 self.hand_over(lib)
 
-    def started(self, library: Library) -> Importing:
+    def started(self, library: Library) -> Importer:
         """The follower of this run's import; import stages and events come from several threads."""
         with self.starting:
             if self.importing is None:
-                from beetsplug.resonance.library.importer import Importing
+                from beetsplug.resonance.library.importer import Importer
 
-                self.importing = Importing(library, self.settings, self._log)
+                self.importing = Importer(library, self.settings, self._log)
             return self.importing
 
     def hand_over(self, library: Library) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
 
-class Guard:
+class ErrorGuard:
     """Turns each exception inside its `with` into a line of the log, and says the same thing only once."""
 
     def __init__(self, log: BeetsLogger) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.features.spec import Decoding
 
-__all__ = ["Recording", "Tags", "content_key", "read_passage", "read_windows", "tags"]
+__all__ = ["AudioTags", "Recording", "content_key", "read_passage", "read_windows", "tags"]
 
 OPENING = 180.0
 """Seconds from the beginning that are decoded where seeking fails."""
@@ -54,7 +54,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Tags:
+class AudioTags:
     """What the file says of itself; empty where it says nothing."""
 
     artist: str = ""
@@ -101,7 +101,7 @@ def read_passage(path: Path, decoding: Decoding, passage: Passage) -> Recording:
     return Recording(np.stack(windows), begun, seconds, short)
 
 
-def tags(path: Path) -> Tags:
+def tags(path: Path) -> AudioTags:
     """Artist, title, album, album artist and genre as the file states them.
 
     In any kind of tag that FFmpeg reads: all that are usual, but not APEv2 in MP3. Raises AudioError for a file
@@ -111,7 +111,7 @@ def tags(path: Path) -> Tags:
         found = {name: text.replace("\0", " ").strip() for name, text in source.metadata.items()}
     albumartist = next((found[name] for name in ALBUM_ARTIST if found.get(name)), "")
     artist, title, album, genre = (found.get(name, "") for name in ("artist", "title", "album", "genre"))
-    return Tags(artist, title, album, albumartist, genre)
+    return AudioTags(artist, title, album, albumartist, genre)
 
 
 def window_starts(duration: float, decoding: Decoding) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from resonance_engine.evaluation import chance
-from resonance_engine.evaluation.report import Estimate, Gate, Report, TaskScores, VariantScores
+from resonance_engine.evaluation.report import Estimate, EvaluationReport, Gate, TaskScores, VariantScores
 from resonance_engine.evaluation.retrieval import (
     Array,
     Relevance,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CUTS = (1, 5, 10, 20)
 
 
-class Heard(NamedTuple):
+class EvaluatedTracks(NamedTuple):
     """What a model made of some songs.
 
     `tracks` (songs, d) and `windows` (windows, d) are of unit length, `song` (windows,) says whose window it is, and
@@ -59,8 +59,8 @@ def chance_scores(relevance: Relevance) -> dict[str, Array]:
 
 
 def measured(
-    model: tuple[str, str], modalities: Sequence[str], songs: Sequence[Labelled], heard: Heard, seed: int = 0
-) -> Report:
+    model: tuple[str, str], modalities: Sequence[str], songs: Sequence[Labelled], heard: EvaluatedTracks, seed: int = 0
+) -> EvaluationReport:
     """All numbers about a model, given by name and id, on these songs; the same seed gives the same intervals."""
     groups = album_groups(songs)
     relevances = tasks(songs)
@@ -90,7 +90,7 @@ def measured(
             for ranking, each in found.items()
         ]
 
-    return Report(
+    return EvaluationReport(
         model=model[0],
         model_id=model[1],
         songs=len(songs),

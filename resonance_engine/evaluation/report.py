@@ -56,7 +56,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """An evaluation of a model on held-out songs.
 
     `hub_skewness` is that of the k-occurrence at 10 of raw cosine similarity: 0 is even, above 1 a few songs crowd
@@ -88,7 +88,7 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def table(report: Report) -> str:
+def table(report: EvaluationReport) -> str:
     """The report for a terminal: one block for each task, then segments, hubs, gates and ways to rank."""
     lines = [
         f"{report.model} ({report.model_id}) on {report.songs:,} held-out songs of {report.albums:,} albums, "

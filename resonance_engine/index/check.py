@@ -8,7 +8,7 @@ import numpy as np
 
 from resonance_engine.errors import printable
 from resonance_engine.index.files import EMBEDDING, apply_changes, index_path, read_index
-from resonance_engine.search.hubness import Spread, batches
+from resonance_engine.search.hubness import VectorMoments, batches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def disagreement(index: VectorIndex, ids: Ids, vectors: Matrix) -> str | None:
     rows = sampled(len(ids))
     if not np.array_equal(index.vectors(ids[rows]), vectors[rows]):
         return "it holds other vectors"
-    if _apart(index.spread, Spread.empty(vectors.shape[1]).with_vectors(vectors)):
+    if _apart(index.spread, VectorMoments.empty(vectors.shape[1]).with_vectors(vectors)):
         return "its sums over all vectors are others"
     scores, found = index.nearest(vectors[rows], NEIGHBOURS)
     queries = vectors[rows].astype(np.float64)
@@ -78,7 +78,7 @@ def sampled(count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(np.int64))
 
 
-def _apart(one: Spread, other: Spread) -> bool:
+def _apart(one: VectorMoments, other: VectorMoments) -> bool:
     error = MOMENT_ERROR * max(other.count, 1)
     return one.count != other.count or any(
         not (np.abs(mine - its) <= error).all() for mine, its in ((one.total, other.total), (one.moment, other.moment))

@@ -17,7 +17,7 @@ from resonance_engine.errors import CatalogError, printable
 from resonance_engine.files import write_bytes
 from resonance_engine.index.backends import FaissScan
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.hubness import Spread
+from resonance_engine.search.hubness import VectorMoments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,12 +188,12 @@ def _scan(index: VectorIndex) -> FaissScan:
     return copy
 
 
-def _spread(content: bytes, count: int, dimensions: int) -> Spread:
+def _spread(content: bytes, count: int, dimensions: int) -> VectorMoments:
     numbers = np.frombuffer(content, "<f8").astype(np.float64)
     if len(numbers) != dimensions * (dimensions + 1):
         raise ValueError("its moments are of another width")
-    return Spread(count, numbers[:dimensions], numbers[dimensions:].reshape(dimensions, dimensions))
+    return VectorMoments(count, numbers[:dimensions], numbers[dimensions:].reshape(dimensions, dimensions))
 
 
-def _over(scan: FaissScan, spread: Spread | None = None) -> VectorIndex:
+def _over(scan: FaissScan, spread: VectorMoments | None = None) -> VectorIndex:
     return VectorIndex(np.empty(0, np.int64), np.empty((0, scan.dimensions), np.float32), scan, spread)

@@ -9,7 +9,7 @@ import numpy as np
 
 from resonance_engine.index.backends import Scan, new_scan
 from resonance_engine.index.distinct import distinct
-from resonance_engine.search.hubness import ROWS_AT_A_TIME, Spread
+from resonance_engine.search.hubness import ROWS_AT_A_TIME, VectorMoments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,9 @@ class VectorIndex:
     searched. One index can be used from several threads.
     """
 
-    def __init__(self, ids: Ids, vectors: Matrix, scan: Scan | None = None, spread: Spread | None = None) -> None:
+    def __init__(
+        self, ids: Ids, vectors: Matrix, scan: Scan | None = None, spread: VectorMoments | None = None
+    ) -> None:
         """An index over vectors of shape (n, dimensions), added to what is in `scan`, if one is given.
 
         `spread` is that of the vectors in `scan`, where it is known.
@@ -58,14 +60,14 @@ class VectorIndex:
         return self.scan.dimensions
 
     @property
-    def spread(self) -> Spread:
+    def spread(self) -> VectorMoments:
         """How the vectors lie, exactly: made when it is first asked for, then kept up with what comes and goes."""
         with self._lock:
             if self._spread is None:
                 parts = (
                     self.scan.vectors(self._ids[at : at + ROWS_AT_A_TIME]) for at in range(0, len(self), ROWS_AT_A_TIME)
                 )
-                self._spread = Spread.empty(self.dimensions).with_vectors(parts)
+                self._spread = VectorMoments.empty(self.dimensions).with_vectors(parts)
             return self._spread
 
     def has(self, ids: Iterable[int]) -> NDArray[np.bool_]:

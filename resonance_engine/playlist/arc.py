@@ -12,8 +12,8 @@ from resonance_engine.playlist.lattice import Lattice, Leg, walks
 from resonance_engine.playlist.length import fitted
 from resonance_engine.playlist.order import ANCHOR
 from resonance_engine.playlist.path import notes
-from resonance_engine.playlist.rules import VARIATION, Rules, Sequences, jitter
-from resonance_engine.playlist.track import Listing, Pool, Track, durations, numbered
+from resonance_engine.playlist.rules import VARIATION, SequenceRules, Sequences, jitter
+from resonance_engine.playlist.track import OrderedTracks, Track, TrackPool, durations, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,9 @@ class Arc:
         return f"{self.attribute}:{self.shape}"
 
 
-def arched(pool: Pool, arc: Arc, length: Length, rules: Rules | None = None, seed: int | None = None) -> Listing:
+def arched(
+    pool: TrackPool, arc: Arc, length: Length, rules: SequenceRules | None = None, seed: int | None = None
+) -> OrderedTracks:
     """A list from a pool whose attribute never turns but where the arc does, and spans what the pool has of it.
 
     It is the one of the length with the least cost: for each track, ANCHOR of what it lacks in closeness to the seeds,
@@ -76,7 +78,7 @@ def arched(pool: Pool, arc: Arc, length: Length, rules: Rules | None = None, see
     unless `rules.works` is "ignore", there is one track of a work at most. A number as `seed` varies the list. The
     first of the notes says what the attribute goes through. Raises PlaylistError where no track has the attribute.
     """
-    rules = Rules() if rules is None else rules
+    rules = SequenceRules() if rules is None else rules
     having = [place for place, track in enumerate(pool.tracks) if audible(track.attributes.get(arc.attribute), arc)]
     if not having:
         raise PlaylistError(
@@ -85,7 +87,7 @@ def arched(pool: Pool, arc: Arc, length: Length, rules: Rules | None = None, see
         )
     having.sort(key=lambda place: -pool.closeness[place])
     chosen = pool.of(having[:LARGEST])
-    made: dict[int, tuple[tuple[Track, ...], Rules]] = {}
+    made: dict[int, tuple[tuple[Track, ...], SequenceRules]] = {}
 
     def of_length(count: int) -> tuple[Track, ...]:
         made[count] = along(chosen, arc, count, rules, seed)
@@ -98,7 +100,7 @@ def arched(pool: Pool, arc: Arc, length: Length, rules: Rules | None = None, see
     if len(having) < len(pool.tracks):
         without = f"{numbered(len(pool.tracks) - len(having))} of {len(pool.tracks):,}"
         said.append(f"{without} to choose from left out, for want of a measured {arc.attribute}.")
-    return Listing(tracks, tuple(said))
+    return OrderedTracks(tracks, tuple(said))
 
 
 def audible(value: Any, arc: Arc) -> bool:
@@ -108,7 +110,7 @@ def audible(value: Any, arc: Arc) -> bool:
     return arc.attribute == "energy" or value > 0
 
 
-def heights(pool: Pool, arc: Arc) -> Numbers:
+def heights(pool: TrackPool, arc: Arc) -> Numbers:
     """The attribute of each track on its scale, where the pool's lowest is 0 and its highest 1, but for odd values."""
     values = SCALES[arc.attribute](np.array([track.attributes[arc.attribute] for track in pool.tracks], np.float64))
     low, high = np.percentile(values, ENDS)
@@ -116,7 +118,9 @@ def heights(pool: Pool, arc: Arc) -> Numbers:
     return found
 
 
-def along(pool: Pool, arc: Arc, count: int, rules: Rules, seed: int | None) -> tuple[tuple[Track, ...], Rules]:
+def along(
+    pool: TrackPool, arc: Arc, count: int, rules: SequenceRules, seed: int | None
+) -> tuple[tuple[Track, ...], SequenceRules]:
     """The arc of so many tracks, or of as many as there can be, and the rules that it keeps: all, or less spacing."""
     height = heights(pool, arc)
     lattice = courses(pool, height, arc)
@@ -132,7 +136,7 @@ def along(pool: Pool, arc: Arc, count: int, rules: Rules, seed: int | None) -> t
     return tuple(pool.tracks[place] for place in best), kept
 
 
-def courses(pool: Pool, height: Numbers, arc: Arc) -> Lattice:
+def courses(pool: TrackPool, height: Numbers, arc: Arc) -> Lattice:
     """All tracks from low to high and from high to low, as the arc goes, between a node to begin at and one to end at.
 
     The cost of a step is 1 - ANCHOR of what two tracks lack in closeness to each other.

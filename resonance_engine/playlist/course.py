@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.playlist.rules import Integers, Mask, Rules
+    from resonance_engine.playlist.rules import Integers, Mask, SequenceRules
     from resonance_engine.playlist.track import Track
 
 LONG_AGO = -(10**9)
 
 
-class Course:
+class Sequencer:
     """The units of n tracks (single ones, or works that stay together), and which of them were played when.
 
     A unit counts once for caps and spacing, by the artist and album of its first track.
     """
 
-    def __init__(self, tracks: Sequence[Track], rules: Rules) -> None:
+    def __init__(self, tracks: Sequence[Track], rules: SequenceRules) -> None:
         self.units = units(tracks, rules.works == "together")
         self.first = np.array([unit[0] for unit in self.units], np.intp)
         self.last = np.array([unit[-1] for unit in self.units], np.intp)

@@ -27,7 +27,7 @@ _ADDRESS = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 @dataclass(frozen=True)
-class Entry:
+class M3uEntry:
     """One track of a playlist: absolute path of its file, length in seconds (0 where it is not known), what to show."""
 
     path: bytes
@@ -37,14 +37,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Playlist:
+class M3uPlaylist:
     """What a playlist file holds: its tracks, and the recipe that it was made by, if it has one."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[M3uEntry, ...]
     recipe: str | None = None
 
 
-def content(entries: Sequence[Entry], folder: bytes, recipe: str | None = None, absolute: bool = False) -> bytes:
+def content(entries: Sequence[M3uEntry], folder: bytes, recipe: str | None = None, absolute: bool = False) -> bytes:
     """The playlist as a file in `folder` would hold it: UTF-8 titles and the paths byte for byte.
 
     Paths are relative to the folder, unless they are to be `absolute`. The recipe is one line of text.
@@ -64,12 +64,12 @@ def content(entries: Sequence[Entry], folder: bytes, recipe: str | None = None, 
     return b"\n".join(lines) + b"\n"
 
 
-def expressible(entry: Entry) -> bool:
+def expressible(entry: M3uEntry) -> bool:
     """Whether the format can hold this path: a line cannot hold a line break."""
     return not set(entry.path) & set(b"\r\n")
 
 
-def write(path: Path, entries: Sequence[Entry], recipe: str | None = None, absolute: bool = False) -> int:
+def write(path: Path, entries: Sequence[M3uEntry], recipe: str | None = None, absolute: bool = False) -> int:
     """Write or replace the playlist at `path` in one step, and say how many of the entries it holds.
 
     Those that are not `expressible` are left out. Raises OSError where the file cannot be written.
@@ -79,7 +79,7 @@ def write(path: Path, entries: Sequence[Entry], recipe: str | None = None, absol
     return len(kept)
 
 
-def read(path: Path) -> Playlist:
+def read(path: Path) -> M3uPlaylist:
     """The tracks and the recipe of a playlist file, ours or another program's.
 
     Entries that are no files (addresses of streams) are passed over; what a track is called may be unknown. Raises
@@ -96,7 +96,7 @@ def read(path: Path) -> Playlist:
     return parsed(found, home(path))
 
 
-def parsed(found: bytes, folder: bytes) -> Playlist:
+def parsed(found: bytes, folder: bytes) -> M3uPlaylist:
     """What the content of a playlist file in `folder` says, whatever it is."""
     entries = []
     recipe = None
@@ -112,7 +112,7 @@ def parsed(found: bytes, folder: bytes) -> Playlist:
             if target is not None:
                 entries.append(entry_of(target, info))
             info = b""
-    return Playlist(tuple(entries), recipe)
+    return M3uPlaylist(tuple(entries), recipe)
 
 
 def file_of(line: bytes, folder: bytes) -> bytes | None:
@@ -126,12 +126,12 @@ def file_of(line: bytes, folder: bytes) -> bytes | None:
     return None if b"\0" in line else os.path.normpath(os.path.join(folder, line))  # noqa: PTH118 # paths are bytes
 
 
-def entry_of(path: bytes, info: bytes) -> Entry:
+def entry_of(path: bytes, info: bytes) -> M3uEntry:
     """The entry of a file from what stands before it: "61,Can - Vitamin C"."""
     found = _INFO.fullmatch(info.decode("utf-8", "replace"))
     assert found is not None, "each part of the pattern may be missing, and the last takes all that is left"
     artist, _, title = found[2].rpartition(" - ") if found[2].count(" - ") == 1 else ("", "", found[2])
-    return Entry(path, max(float(found[1] or 0), 0.0), artist, title)
+    return M3uEntry(path, max(float(found[1] or 0), 0.0), artist, title)
 
 
 def home(path: Path) -> bytes:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.playlist.course import Course
-from resonance_engine.playlist.rules import VARIATION, Rules, jitter
-from resonance_engine.playlist.track import Listing, Pool, Track, durations, numbered
+from resonance_engine.playlist.course import Sequencer
+from resonance_engine.playlist.rules import VARIATION, SequenceRules, jitter
+from resonance_engine.playlist.track import OrderedTracks, Track, TrackPool, durations, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +26,12 @@ CUT = "Works are not kept together: those that the list opens with are longer th
 
 
 def ordered(
-    pool: Pool, length: Length, rules: Rules | None = None, opening: Sequence[int] = (), seed: int | None = None
-) -> Listing:
+    pool: TrackPool,
+    length: Length,
+    rules: SequenceRules | None = None,
+    opening: Sequence[int] = (),
+    seed: int | None = None,
+) -> OrderedTracks:
     """A list of the tracks of a pool that opens with those at the positions `opening`, in this order.
 
     Each next track, or work whose movements stay together, is the one with the largest
@@ -37,7 +41,7 @@ def ordered(
     number always in the same way. The list is short only where rules leave nothing, and says so. A playing time is met
     as closely as the next tracks can, give or take half a usual one.
     """
-    rules = Rules() if rules is None else rules
+    rules = SequenceRules() if rules is None else rules
     course = opened(pool, rules, opening)
     fit = Fit(length, pool.tracks, course)
     cut = fit.over() and any(len(course.units[unit]) > 1 for unit in course.played)
@@ -48,10 +52,10 @@ def ordered(
     liking += VARIATION * jitter([pool.tracks[position].id for position in course.first], seed)
     crowded = filled(pool, course, fit, liking)
     tracks = tuple(pool.tracks[position] for unit in course.played for position in course.units[unit])
-    return Listing(tracks, ((CUT,) if cut else ()) + notes(course, fit, crowded))
+    return OrderedTracks(tracks, ((CUT,) if cut else ()) + notes(course, fit, crowded))
 
 
-def filled(pool: Pool, course: Course, fit: Fit, liking: Numbers) -> int:
+def filled(pool: TrackPool, course: Sequencer, fit: Fit, liking: Numbers) -> int:
     """Play unit after unit until the list is full or nothing may follow, and say how many came before their time."""
     crowded = 0
     while not fit.full():
@@ -65,16 +69,16 @@ def filled(pool: Pool, course: Course, fit: Fit, liking: Numbers) -> int:
     return crowded
 
 
-def opened(pool: Pool, rules: Rules, opening: Sequence[int]) -> Course:
+def opened(pool: TrackPool, rules: SequenceRules, opening: Sequence[int]) -> Sequencer:
     """A list of which only the opening was played, its works whole if they are to stay together."""
-    course = Course(pool.tracks, rules)
+    course = Sequencer(pool.tracks, rules)
     for position in opening:
         if course.left[course.unit(position)]:
             course.play(course.unit(position))
     return course
 
 
-def flow(pool: Pool, course: Course) -> Numbers:
+def flow(pool: TrackPool, course: Sequencer) -> Numbers:
     """How close the beginning of each unit is to the end of the last one; to the seeds, where none was played."""
     if not course.played:
         return pool.closeness[course.first].astype(np.float64)
@@ -82,7 +86,7 @@ def flow(pool: Pool, course: Course) -> Numbers:
     return closeness[course.first]
 
 
-def next_unit(course: Course, candidates: Mask, waits: NDArray[np.intp], liking: Numbers, places: int) -> int:
+def next_unit(course: Sequencer, candidates: Mask, waits: NDArray[np.intp], liking: Numbers, places: int) -> int:
     """The best of the candidates that need not wait, or of those that wait least."""
     ready = candidates & (waits == waits[candidates].min())
     return int(np.argmax(np.where(course.roomy(candidates, ready, places), liking, -np.inf)))
@@ -91,7 +95,7 @@ def next_unit(course: Course, candidates: Mask, waits: NDArray[np.intp], liking:
 class Fit:
     """What still fits in a list of a length."""
 
-    def __init__(self, length: Length, tracks: Sequence[Track], course: Course) -> None:
+    def __init__(self, length: Length, tracks: Sequence[Track], course: Sequencer) -> None:
         seconds = durations(tracks)
         self._length = length
         self._course = course
@@ -128,7 +132,7 @@ class Fit:
         return max(round(self.missing() if self._length.seconds is None else self.missing() / self.usual), 1)
 
 
-def notes(course: Course, fit: Fit, crowded: int) -> tuple[str, ...]:
+def notes(course: Sequencer, fit: Fit, crowded: int) -> tuple[str, ...]:
     """Sentences about what is not as it was asked for: the spacing, and a list that is short."""
     said = []
     if crowded:

@@ -11,8 +11,8 @@ import numpy as np
 from resonance_engine.errors import PlaylistError
 from resonance_engine.playlist.lattice import Lattice, Leg, walks
 from resonance_engine.playlist.length import fitted
-from resonance_engine.playlist.rules import VARIATION, Rules, Sequences, jitter
-from resonance_engine.playlist.track import Listing, Track, durations, numbered
+from resonance_engine.playlist.rules import VARIATION, SequenceRules, Sequences, jitter
+from resonance_engine.playlist.track import OrderedTracks, Track, durations, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -46,11 +46,11 @@ def path(
     waypoints: Sequence[Track],
     described: Callable[[list[int]], Iterable[Track]],
     length: Length,
-    rules: Rules | None = None,
+    rules: SequenceRules | None = None,
     allowed: Collection[int] | None = None,
     exclude: Collection[int] = (),
     seed: int | None = None,
-) -> Listing:
+) -> OrderedTracks:
     """A list that leads from the first waypoint to the last, through the others in their order, without a repeat.
 
     Between two waypoints the tracks come nearer and nearer to the second, measured by their angles to both. Of all such
@@ -71,9 +71,9 @@ def path(
         raise PlaylistError("A path has no repeats; one of the tracks that it leads through was given twice.")
     if length.seconds is None and length.count < len(ids):
         raise PlaylistError(f"A path through {len(ids)} tracks cannot have {numbered(length.count)}.")
-    rules = Rules() if rules is None else rules
+    rules = SequenceRules() if rules is None else rules
     field = surveyed(index, waypoints, described, allowed, {*exclude, *ids}, seed)
-    made: dict[int, tuple[tuple[Track, ...], Rules]] = {}
+    made: dict[int, tuple[tuple[Track, ...], SequenceRules]] = {}
 
     def of_length(count: int) -> tuple[Track, ...]:
         made[count] = even(field, count, rules)
@@ -82,7 +82,7 @@ def path(
     usual = float(np.mean(durations(field.tracks)))
     tracks = tuple(fitted(of_length, length, usual, len(ids)))
     asked, kept = next((count, kept) for count, (found, kept) in made.items() if found == tracks)
-    return Listing(tracks, notes(len(tracks), asked, rules, kept))
+    return OrderedTracks(tracks, notes(len(tracks), asked, rules, kept))
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def great_circle(one: Vectors, other: Vectors, count: int) -> Vectors:
     return points
 
 
-def even(field: Field, count: int, rules: Rules) -> tuple[tuple[Track, ...], Rules]:
+def even(field: Field, count: int, rules: SequenceRules) -> tuple[tuple[Track, ...], SequenceRules]:
     """The path of so many tracks, or the longest there is, and the rules that it keeps: all, or with less spacing."""
     best: tuple[int, ...] = ()
     kept = rules
@@ -172,14 +172,14 @@ def even(field: Field, count: int, rules: Rules) -> tuple[tuple[Track, ...], Rul
     return tuple(field.tracks[place] for place in best), kept
 
 
-def smooth(field: Field, longest: float, count: int, rules: Rules) -> tuple[int, ...] | None:
+def smooth(field: Field, longest: float, count: int, rules: SequenceRules) -> tuple[int, ...] | None:
     """The path of so many tracks with the least sum of squared steps, none of them longer than `longest`."""
     allow = Sequences(field.tracks, rules, range(field.waypoints)).allow
     ways = walks(field.lattice.capped(longest + SLACK).squared(), count - 1, np.add, allow)
     return ways[-1].places if ways and len(ways[-1].places) == count else None
 
 
-def notes(count: int, asked: int, rules: Rules, kept: Rules, noun: str = "path") -> tuple[str, ...]:
+def notes(count: int, asked: int, rules: SequenceRules, kept: SequenceRules, noun: str = "path") -> tuple[str, ...]:
     """Sentences about what is not as it was asked for."""
     said = []
     if kept != rules:

@@ -81,7 +81,7 @@ OPTIONS: Mapping[str, tuple[Callable[[object], bool], str]] = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PlaylistRecipe:
     """Options by name, as JSON values: those in `OPTIONS`, each only where it was given.
 
     Raises PlaylistError for an option that is not known and for a value of another kind than its option takes.
@@ -101,13 +101,13 @@ class Recipe:
                 raise PlaylistError(f"The recipe's option {name} should be {kind}, not {shown(value)}.")
 
     @classmethod
-    def of(cls, **options: Any) -> Recipe:
+    def of(cls, **options: Any) -> PlaylistRecipe:
         """The recipe of these options; None, an empty list and a tuple instead of a list are understood."""
         given = {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
         return cls({name: value for name, value in given.items() if value is not None and value != []})
 
     @classmethod
-    def read(cls, text: str) -> Recipe:
+    def read(cls, text: str) -> PlaylistRecipe:
         """The recipe that a text holds; PlaylistError where it holds none that this version understands."""
         if len(text) > LONGEST:
             raise PlaylistError(f"The recipe is longer than {LONGEST:,} characters; it is not one of Resonance's.")

@@ -25,7 +25,7 @@ VARIATION = 0.05  # how far a number for variation moves a closeness, as a cosin
 
 
 @dataclass(frozen=True)
-class Rules:
+class SequenceRules:
     """The rules of a list.
 
     At most `per_artist` and `per_album` tracks of one artist and album (None: any number), and at least
@@ -52,7 +52,7 @@ class Rules:
         if self.works not in WORKS:
             raise PlaylistError(f"Works can be {', '.join(WORKS[:-1])} or {WORKS[-1]}, not {self.works!r}.")
 
-    def relaxations(self) -> Iterator[Rules]:
+    def relaxations(self) -> Iterator[SequenceRules]:
         """These rules, then the same with less and less spacing."""
         for widest in range(max(self.artist_spacing, self.album_spacing), -1, -1):
             yield replace(
@@ -103,7 +103,7 @@ class Sequences:
     let in unless works are ignored: where the order is made by something else, they cannot stay together.
     """
 
-    def __init__(self, tracks: Sequence[Track], rules: Rules, fixed: Sequence[int] = ()) -> None:
+    def __init__(self, tracks: Sequence[Track], rules: SequenceRules, fixed: Sequence[int] = ()) -> None:
         self._rules = rules
         self._names = Names.of(tracks)
         self._fixed = np.zeros(len(tracks) + 1, bool)

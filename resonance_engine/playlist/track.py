@@ -34,7 +34,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Pool:
+class TrackPool:
     """What a list is chosen from: n tracks with their unit vectors (n, d) and their closeness to the seeds (n,).
 
     Closeness is what the search ranked by: a cosine, or brought to the scale of one. Of equally good tracks the one
@@ -52,14 +52,14 @@ class Pool:
                 f"got shapes {self.vectors.shape} and {self.closeness.shape}."
             )
 
-    def of(self, positions: Sequence[int]) -> Pool:
+    def of(self, positions: Sequence[int]) -> TrackPool:
         """The part of the pool at these positions, in their order."""
         rows = np.asarray(positions, np.intp)
-        return Pool([self.tracks[row] for row in positions], self.vectors[rows], self.closeness[rows])
+        return TrackPool([self.tracks[row] for row in positions], self.vectors[rows], self.closeness[rows])
 
 
 @dataclass(frozen=True)
-class Listing:
+class OrderedTracks:
     """A finished list: its tracks in playing order, and sentences about what could not be as asked."""
 
     tracks: tuple[Track, ...]

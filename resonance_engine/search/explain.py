@@ -21,7 +21,7 @@ NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class TrackProfile:
     """What is known of a track: facets, unit vectors by name, their gates in its embedding, attributes, and tags."""
 
     facets: Facets
@@ -30,7 +30,7 @@ class Heard:
     tags: Mapping[str, float]
 
 
-def shares(one: Heard, other: Heard, weights: Mapping[str, float] = NO_WEIGHTS) -> dict[str, float]:
+def shares(one: TrackProfile, other: TrackProfile, weights: Mapping[str, float] = NO_WEIGHTS) -> dict[str, float]:
     """The share of each facet in the similarity of two tracks, from 0, summing to 1: w_i cos_i / sum of w_j cos_j.
 
     w_i is the product of the facet's gates in both embeddings, times the user's weight (1 where none is named): what
@@ -45,7 +45,7 @@ def shares(one: Heard, other: Heard, weights: Mapping[str, float] = NO_WEIGHTS) 
     return {name: part / total if total > 0 else 1 / len(common) for name, part in parts.items()}
 
 
-def words(one: Heard, other: Heard, names: Sequence[str], library: NDArray[np.float32]) -> list[str]:
+def words(one: TrackProfile, other: TrackProfile, names: Sequence[str], library: NDArray[np.float32]) -> list[str]:
     """What two tracks are both like, the measured first, then tags by which both stand out from the library.
 
     `names` are the model's tags and `library` their probabilities in a sample of it, (n, names): `Store.tag_sample`.

@@ -25,7 +25,7 @@ ROWS_AT_A_TIME = 2048
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class VectorMoments:
     """How the vectors of an index lie: their `count`, their `total` (d,) and the sum of their outer products (d, d).
 
     What follows from it is exact, without a sample: the mean and the deviation of any vector's similarities to all
@@ -41,7 +41,7 @@ class Spread:
         """The spread of no vectors."""
         return cls(0, np.zeros(dimensions), np.zeros((dimensions, dimensions)))
 
-    def with_vectors(self, vectors: Iterable[Vectors] | Vectors, sign: int = 1) -> Spread:
+    def with_vectors(self, vectors: Iterable[Vectors] | Vectors, sign: int = 1) -> VectorMoments:
         """The spread when these vectors (n, d) come, or with `sign` -1 when they go."""
         count, total, moment = self.count, self.total.copy(), self.moment.copy()
         for part in batches(vectors):
@@ -50,7 +50,7 @@ class Spread:
             # Products of a large batch are summed in float32, twice as fast; the error is below that of the scores.
             wide = part if len(part) == ROWS_AT_A_TIME else part.astype(np.float64)
             moment += sign * (wide.T @ wide)
-        return Spread(count, total, moment)
+        return VectorMoments(count, total, moment)
 
     @cached_property
     def mean(self) -> float:
@@ -98,7 +98,7 @@ def batches(vectors: Iterable[Vectors] | Vectors) -> Iterable[Vectors]:
 
 
 def mutual_proximity(
-    similarity: Array, of_queries: tuple[Array, Array], of_candidates: tuple[Array, Array], spread: Spread
+    similarity: Array, of_queries: tuple[Array, Array], of_candidates: tuple[Array, Array], spread: VectorMoments
 ) -> Array:
     """Similarities (queries, candidates) freed of hubs, on the scale of a cosine.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
     Array = NDArray[np.float64]
 
-__all__ = ["NearestVectors", "Neighbour", "Pool", "Ranking", "neighbours", "pooled", "sharpened"]
+__all__ = ["CandidatePool", "NearestVectors", "Neighbour", "Ranking", "neighbours", "pooled", "sharpened"]
 
 POOL = 5  # candidates per wanted track that diversity, corrections and rules choose among
 LEAST_POOL = 100
@@ -44,7 +44,7 @@ class Neighbour(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class CandidatePool:
     """Candidates, best first: `ids` (n,), `scores` (n,), embeddings `vectors` (n, d).
 
     `complete` says that nothing else may come up.
@@ -71,7 +71,7 @@ def neighbours(
     asked = query(index, seeds, exclude).condensed(ranking.combine)
     known: dict[int, bool] = {}
 
-    def accepted(asked: Query, count: int) -> Pool:
+    def accepted(asked: Query, count: int) -> CandidatePool:
         size = first_size(ranking)
         while True:
             pool = pooled(asked, ranking, size)
@@ -80,7 +80,7 @@ def neighbours(
             known.update((each, each in good) for each in new)
             kept = np.array([known[each] for each in pool.ids.tolist()], bool)
             if pool.complete or kept.sum() >= count:
-                return Pool(pool.ids[kept], pool.scores[kept], pool.vectors[kept], pool.complete)
+                return CandidatePool(pool.ids[kept], pool.scores[kept], pool.vectors[kept], pool.complete)
             size *= GROWTH
 
     if ranking.prf:
@@ -109,7 +109,7 @@ def sharpened(asked: Query, ranking: Ranking) -> Query:
     return asked.sharpened(pooled(asked, ranking, first_size(ranking)).ids[: ranking.prf])
 
 
-def pooled(asked: Query, ranking: Ranking, size: int) -> Pool:
+def pooled(asked: Query, ranking: Ranking, size: int) -> CandidatePool:
     """About `size` candidates for a condensed query, ranked; a larger pool can differ towards its end.
 
     The score is the agreement of the candidate's similarities to the seeds, less AVOIDANCE times what its similarity to
@@ -122,7 +122,7 @@ def pooled(asked: Query, ranking: Ranking, size: int) -> Pool:
     scores = agreement(similarity(asked, ranking.hubness, ids, vectors)) if len(ids) else np.empty(0)
     scores = scores - aversion(asked, ranking.hubness, vectors)
     order = np.lexsort((ids, -scores))
-    return Pool(ids[order], scores[order], vectors[order], complete)
+    return CandidatePool(ids[order], scores[order], vectors[order], complete)
 
 
 def aversion(asked: Query, hubness: str, vectors: Vectors) -> Array:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.search.query import Query, Ranking
-    from resonance_engine.search.ranking import Pool
-    from resonance_engine.search.versions import Description
+    from resonance_engine.search.ranking import CandidatePool
+    from resonance_engine.search.versions import TrackMetadata
 
     Vectors = NDArray[np.float32]
-    Describe = Callable[[Sequence[int]], Mapping[int, Description]]
+    Describe = Callable[[Sequence[int]], Mapping[int, TrackMetadata]]
     Refuse = Callable[[Sequence[int]], Mapping[int, str]]
     Values = Callable[[Sequence[int]], Mapping[int, float]]
 
@@ -78,10 +78,10 @@ class Selection:
 
 
 @dataclass(frozen=True, eq=False)
-class Seeds:
+class SeedRecordings:
     """What the list starts from, to keep their versions out: `descriptions` and embeddings (s, d), in one order."""
 
-    descriptions: Sequence[Description] = ()
+    descriptions: Sequence[TrackMetadata] = ()
     vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
 
@@ -94,7 +94,7 @@ def select(
     ranking: Ranking,
     rules: Rules,
     describe: Describe,
-    seeds: Seeds | None = None,
+    seeds: SeedRecordings | None = None,
     refuse: Refuse = nothing,
     values: Values | None = None,
 ) -> Selection:
@@ -104,11 +104,11 @@ def select(
 
 
 def filled(
-    pool_of: Callable[[int], Pool],
+    pool_of: Callable[[int], CandidatePool],
     ranking: Ranking,
     rules: Rules,
     describe: Describe,
-    seeds: Seeds | None = None,
+    seeds: SeedRecordings | None = None,
     refuse: Refuse = nothing,
     values: Values | None = None,
 ) -> Selection:
@@ -124,7 +124,7 @@ def filled(
     while True:
         pool = pool_of(size)
         seen.learn(pool.ids.tolist())
-        listed, turned_down = chosen(pool, ranking, rules, seen, seeds or Seeds())
+        listed, turned_down = chosen(pool, ranking, rules, seen, seeds or SeedRecordings())
         low = turned_down[SCORE] > len(pool.ids) / 2
         if pool.complete or low or len(listed) == ranking.count:
             hits = [Neighbour(int(pool.ids[i]), shown(pool.scores[i])) for i in listed]
@@ -138,7 +138,7 @@ class Known:
     def __init__(self, describe: Describe, refuse: Refuse, values: Values | None) -> None:
         self._sources = (describe, refuse, values)
         self._asked: set[int] = set()
-        self.descriptions: dict[int, Description] = {}
+        self.descriptions: dict[int, TrackMetadata] = {}
         self.refusals: dict[int, str] = {}
         self.values: dict[int, float] = {}
 
@@ -152,7 +152,9 @@ class Known:
             self.values.update(values(new) if values else {})
 
 
-def chosen(pool: Pool, ranking: Ranking, rules: Rules, known: Known, seeds: Seeds) -> tuple[list[int], Counter[str]]:
+def chosen(
+    pool: CandidatePool, ranking: Ranking, rules: Rules, known: Known, seeds: SeedRecordings
+) -> tuple[list[int], Counter[str]]:
     """Positions in the pool of what is listed, and how often each rule turned a better one down."""
     turned_down: Counter[str] = Counter()
     listing = Listing(pool, rules, known, seeds)
@@ -173,7 +175,7 @@ def chosen(pool: Pool, ranking: Ranking, rules: Rules, known: Known, seeds: Seed
 class Listing:
     """A list in the making, which knows what may join it."""
 
-    def __init__(self, pool: Pool, rules: Rules, known: Known, seeds: Seeds) -> None:
+    def __init__(self, pool: CandidatePool, rules: Rules, known: Known, seeds: SeedRecordings) -> None:
         self._pool, self._rules, self._known = pool, rules, known
         self._ids: list[int] = pool.ids.tolist()
         self._artists: Counter[str] = Counter()
@@ -181,7 +183,7 @@ class Listing:
         self._versions = Versions()
         for each in seeds.descriptions:
             self._versions.add(each)
-        self._heard: list[tuple[Vectors, Description]] = []
+        self._heard: list[tuple[Vectors, TrackMetadata]] = []
         self._listed = np.empty((FIRST_ROWS, pool.vectors.shape[1]), np.float32)  # the vectors of `_heard`, and room
         self._seeds = list(zip(seeds.vectors[:MOST_SEEDS], seeds.descriptions, strict=False))
         nearest = seeds.vectors[:MOST_SEEDS]
@@ -217,7 +219,7 @@ class Listing:
         self._listed[len(self._heard)] = self._pool.vectors[position]
         self._heard.append((self._pool.vectors[position], track))
 
-    def _sounds_known(self, position: int, track: Description) -> bool:
+    def _sounds_known(self, position: int, track: TrackMetadata) -> bool:
         vector = self._pool.vectors[position]
         near = self._listed[: len(self._heard)] @ vector >= SAME_SOUND
         others = [self._heard[place] for place in near.nonzero()[0]]
@@ -225,7 +227,7 @@ class Listing:
         return any(same_sound(vector, track, *other) for other in others)
 
 
-def same_sound(one: Vectors, track: Description, other: Vectors, its: Description) -> bool:
+def same_sound(one: Vectors, track: TrackMetadata, other: Vectors, its: TrackMetadata) -> bool:
     """Whether two embeddings are near enough, and the lengths, to be one recording."""
     near = float(one @ other)
     if not (track.seconds and its.seconds):

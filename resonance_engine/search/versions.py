@@ -48,7 +48,7 @@ _ARTICLE = re.compile(r"^the |,? the$")
 
 
 @dataclass(frozen=True)
-class Description:
+class TrackMetadata:
     """What rules need to know of a track; names as they are tagged, an empty one says that nothing is known.
 
     `artist` is who the track counts for, empty for "Various Artists" and their like, `album` the record that it is on
@@ -77,13 +77,13 @@ class Versions:
         self._works: set[str] = set()
         self._titles: dict[tuple[str, str], set[str]] = {}
 
-    def add(self, track: Description) -> None:
+    def add(self, track: TrackMetadata) -> None:
         """Take a song in."""
         self._recordings.add(track.recording)
         self._works.add(track.work)
         self._titles.setdefault((artist_name(track.artist), song_title(track.title)), set()).add(track.work)
 
-    def __contains__(self, track: Description) -> bool:
+    def __contains__(self, track: TrackMetadata) -> bool:
         """Whether this is a version of a song that was taken in."""
         if track.recording and track.recording in self._recordings:
             return True
@@ -96,7 +96,7 @@ class Versions:
         return bool(works) and (not track.work or "" in works)
 
 
-def of_one_length(one: Description, other: Description) -> bool:
+def of_one_length(one: TrackMetadata, other: TrackMetadata) -> bool:
     """Whether both could be one recording by their lengths; what is unknown could."""
     return not one.seconds or not other.seconds or abs(one.seconds - other.seconds) <= SECONDS_APART
 

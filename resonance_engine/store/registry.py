@@ -12,7 +12,7 @@ from resonance_engine.store.database import Database
 from resonance_engine.store.models import AnalysisTable, ModelTable, TrackTable, VectorTable
 from resonance_engine.store.reading.models import known_model, models
 from resonance_engine.store.records import EMBEDDING, Model
-from resonance_engine.store.tombstones import bury
+from resonance_engine.store.tombstones import delete_vectors
 
 
 class Models(Database):
@@ -70,7 +70,7 @@ class Models(Database):
     def forget_model(self, model_id: str) -> None:
         """Drop a model and all vectors that it made, and what was said of recordings that nobody knows then."""
         with self._transaction(writes=True) as transaction:
-            bury(transaction, VectorTable.model_id == model_id)
+            delete_vectors(transaction, VectorTable.model_id == model_id)
             transaction.connection.execute(delete(ModelTable).where(ModelTable.id == model_id))
             needed = (select(VectorTable.content_key), select(TrackTable.content_key))
             unneeded = and_(*(AnalysisTable.content_key.not_in(keys) for keys in needed))

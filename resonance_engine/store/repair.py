@@ -21,7 +21,7 @@ from resonance_engine.store.reading.check import (
 )
 from resonance_engine.store.reading.models import known_model
 from resonance_engine.store.reading.view import chunks
-from resonance_engine.store.tombstones import bury
+from resonance_engine.store.tombstones import delete_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,7 +81,7 @@ class Repair(Database):
 def _drop_recordings(transaction: Transaction, model_id: str, keys: Iterable[bytes]) -> None:
     """Drop all that a model said of recordings, so that it listens to them again."""
     for chunk in chunks(keys):
-        bury(transaction, and_(VectorTable.model_id == model_id, VectorTable.content_key.in_(chunk)))
+        delete_vectors(transaction, and_(VectorTable.model_id == model_id, VectorTable.content_key.in_(chunk)))
         for table in (WindowTable, TagTable):
             transaction.connection.execute(
                 delete(table).where(table.model_id == model_id, table.content_key.in_(chunk))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from resonance_engine.store.database import Transaction
 
 
-def bury(transaction: Transaction, condition: ColumnElement[bool]) -> None:
+def delete_vectors(transaction: Transaction, condition: ColumnElement[bool]) -> None:
     """Delete the vectors that meet a condition on `vector`."""
     generation = transaction.next_generation()
     gone = select(VectorTable.id, VectorTable.model_id, literal(generation, Integer)).where(

@@ -14,7 +14,7 @@ from resonance_engine.store.reading.models import known_model
 from resonance_engine.store.reading.vectors import orphans
 from resonance_engine.store.records import EMBEDDING, Embedding, Model
 from resonance_engine.store.tags import put_tags
-from resonance_engine.store.tombstones import bury
+from resonance_engine.store.tombstones import delete_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Vectors(Database):
             gone = len(orphans(transaction.driver))
             if gone:
                 linked = select(TrackTable.content_key)
-                bury(transaction, VectorTable.content_key.not_in(linked))
+                delete_vectors(transaction, VectorTable.content_key.not_in(linked))
                 for table in (WindowTable, TagTable, AnalysisTable):
                     transaction.connection.execute(delete(table).where(table.content_key.not_in(linked)))
             return gone

@@ -25,7 +25,7 @@ R = TypeVar("R")
 WAKE_SECONDS = 1.0
 
 
-class Pool(Generic[W]):
+class ProcessPool(Generic[W]):
     """Workers that each do one thing at a time."""
 
     def __init__(self, workers: Sequence[W]) -> None:

@@ -21,11 +21,11 @@ POLL_SECONDS = 60.0
 PART = 1 << 20  # bytes read at once: no memory is asked for on the word of a child that may have been taken over
 
 
-class ChildDied(Exception):  # noqa: N818 - an event, which the owner of the child turns into an error
+class WorkerDied(Exception):  # noqa: N818 - an event, which the owner of the child turns into an error
     """The child ended before it answered; `str()` says how, as the rest of a sentence about what it did."""
 
 
-class Child:
+class WorkerProcess:
     """A running process that speaks `wire` on its standard streams. One thread talks to it, any may kill it.
 
     `asked` is how many messages it was sent.
@@ -62,7 +62,7 @@ class Child:
             raise self.death() from error
         except ValueError as error:
             self.end()
-            raise ChildDied("made the decoder say what is no answer") from error
+            raise WorkerDied("made the decoder say what is no answer") from error
 
     def kill(self) -> None:
         """Stop the process; the thread that waits for its answer learns that it died."""
@@ -78,13 +78,13 @@ class Child:
                 with suppress(OSError):
                     stream.close()
 
-    def death(self) -> ChildDied:
+    def death(self) -> WorkerDied:
         """How a process ended that closed its streams."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(EXIT_SECONDS)
         code = self.process.returncode
         self.end()
-        return ChildDied(exit_clause(code))
+        return WorkerDied(exit_clause(code))
 
 
 class TimedPipe:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from resonance_engine.audio.passage import passage_of
 from resonance_engine.errors import AudioError, ModelError, ResonanceError, printable
-from resonance_engine.worker.pool import Pool
-from resonance_engine.worker.process import Child, ChildDied
+from resonance_engine.worker.pool import ProcessPool
+from resonance_engine.worker.process import WorkerDied, WorkerProcess
 from resonance_engine.worker.protocol import Message
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ LIFE = 1_000  # questions, two to a new file, after which a child is replaced: w
 
 
 @dataclass(frozen=True)
-class Listened:
+class FileAnalysis:
     """What came of listening to one file.
 
     `key` is its content key. `embedding`, the windows' `starts` in seconds and the track's `attributes`, with the
@@ -73,7 +73,7 @@ class FileProcess:
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
         self.timeout = timeout
-        self.child: Child | None = None
+        self.child: WorkerProcess | None = None
         self.closed = False
         self.busy = 0.0
         self.asking = threading.Lock()  # one question at a time
@@ -99,7 +99,7 @@ class FileProcess:
         with self.asking:
             try:
                 answer = self.answer(question, self.timeout - spent)
-            except ChildDied as died:
+            except WorkerDied as died:
                 self.end()
                 if self.closed:
                     raise stopped() from died
@@ -126,7 +126,7 @@ class FileProcess:
                 child.receive(seconds)
                 begun = True
                 return child.receive(seconds - (time.monotonic() - started))
-            except ChildDied:
+            except WorkerDied:
                 if begun or not first:
                     raise
                 self.end()
@@ -135,7 +135,7 @@ class FileProcess:
                 self.busy += time.monotonic() - started
         raise AssertionError("the second child answers or raises")
 
-    def running(self) -> Child:
+    def running(self) -> WorkerProcess:
         """The child, started and introduced; a new one where the last has served its time."""
         if self.child is not None and self.child.asked < LIFE:
             return self.child
@@ -144,7 +144,7 @@ class FileProcess:
             if self.closed:
                 raise stopped()
             try:
-                child = self.child = Child(self.command(), environment())
+                child = self.child = WorkerProcess(self.command(), environment())
             except OSError as error:
                 raise self.unusable(f"A process that {self.purpose} does not start: {error.strerror}.") from error
         try:
@@ -152,11 +152,11 @@ class FileProcess:
             if "unusable" in header:
                 raise self.unusable(header["unusable"])
             self.introduced(header)
-        except (ChildDied, TimeoutError) as error:
+        except (WorkerDied, TimeoutError) as error:
             self.end()
             if self.closed:
                 raise stopped() from error
-            how = f"starting it {error}" if isinstance(error, ChildDied) else f"not within {STARTUP_TIMEOUT:g} s"
+            how = f"starting it {error}" if isinstance(error, WorkerDied) else f"not within {STARTUP_TIMEOUT:g} s"
             raise self.unusable(f"The process that {self.purpose} does not start: {how}.") from error
         except BaseException:
             self.end()
@@ -210,7 +210,7 @@ class Worker(FileProcess):
 
     def listen(
         self, path: Path, wanted: Callable[[bytes], bool], passage: tuple[float, float] | None = None
-    ) -> Listened:
+    ) -> FileAnalysis:
         """Identify the sound in a file and, if its content key is `wanted`, embed it, or only a passage of it.
 
         A `passage` is from one second of the file to a later one; see `audio.read_passage`. The content key is the
@@ -221,12 +221,12 @@ class Worker(FileProcess):
         before = self.busy
         key = self.identify(path)
         if not wanted(key):
-            return Listened(path, key, self.busy - before)
+            return FileAnalysis(path, key, self.busy - before)
         from resonance_engine.encoder.encoder import TrackEmbedding
 
         answer = self.ask("embed", path, self.busy - before, **options)
         names = list(answer.header["gates"])
-        return Listened(
+        return FileAnalysis(
             path=path,
             key=key,
             seconds=self.busy - before,
@@ -263,7 +263,7 @@ class Worker(FileProcess):
         return [sys.executable, "-P", "-m", module, os.fspath(self.model), self.backend, str(self.memory)]
 
 
-class WorkerPool(Pool[Worker]):
+class WorkerPool(ProcessPool[Worker]):
     """`count` workers with one model side by side."""
 
     def __init__(self, model: Path, count: int = 1, timeout: float = TIMEOUT, backend: str = "auto") -> None:
@@ -271,7 +271,7 @@ class WorkerPool(Pool[Worker]):
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
-    ) -> Iterator[tuple[Path, Listened | AudioError] | None]:
+    ) -> Iterator[tuple[Path, FileAnalysis | AudioError] | None]:
         """Every path with what came of it, as soon as it is there; `wanted` is called in the pool's threads.
 
         None comes in between where there is nothing new for a second. Ending the iteration early gives up what was not

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from beetsplug.resonance.background.job_state import Report, read_report
-from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, Lock
+from beetsplug.resonance.background.job_state import JobProgress, read_report
+from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, ProcessLock
 from resonance_engine.store import Store
 from tests.audio_files import write_audio
 from tests.e2e.home import Home, new_home
@@ -53,10 +53,10 @@ class Background:
 
     @property
     def holder(self) -> Holder | None:
-        return Lock(self.home.path / "resonance-1.lock").holder()
+        return ProcessLock(self.home.path / "resonance-1.lock").holder()
 
     @property
-    def report(self) -> Report | None:
+    def report(self) -> JobProgress | None:
         if not self.home.sidecar.exists():
             return None
         with Store(self.home.sidecar) as store:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from hypothesis import strategies as st
 
-from resonance_engine.playlist.rules import Rules
-from resonance_engine.playlist.track import Pool, Track
+from resonance_engine.playlist.rules import SequenceRules
+from resonance_engine.playlist.track import Track, TrackPool
 from tests.embeddings import unit_vectors
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def shelves(draw: st.DrawFn, least: int = 0, most: int = 30) -> list[Track]:
     ]
 
 
-def rules(most: int = 30) -> st.SearchStrategy[Rules]:
+def rules(most: int = 30) -> st.SearchStrategy[SequenceRules]:
     caps = st.none() | st.integers(1, 4)
     ids = st.integers(1, max(most, 1))
     return st.builds(
-        Rules,
+        SequenceRules,
         per_artist=caps,
         per_album=caps,
         artist_spacing=st.integers(0, 3),
@@ -54,9 +54,9 @@ def rules(most: int = 30) -> st.SearchStrategy[Rules]:
     )
 
 
-def pool(tracks: Sequence[Track], seed: int = 0) -> Pool:
+def pool(tracks: Sequence[Track], seed: int = 0) -> TrackPool:
     vectors = unit_vectors(len(tracks), seed=seed)
-    return Pool(tracks, vectors, vectors @ unit_vectors(1, seed=seed + 1)[0])
+    return TrackPool(tracks, vectors, vectors @ unit_vectors(1, seed=seed + 1)[0])
 
 
 def circle(*degrees: float) -> NDArray[np.float32]:
@@ -65,7 +65,7 @@ def circle(*degrees: float) -> NDArray[np.float32]:
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
 
 
-def broken(tracks: Sequence[Track], asked: Sequence[Track], rules: Rules) -> list[str]:
+def broken(tracks: Sequence[Track], asked: Sequence[Track], rules: SequenceRules) -> list[str]:
     """The rules, other than spacing, that a list breaks with more than the tracks that it was asked to hold."""
     found = []
     ids = {track.id for track in tracks}
@@ -89,7 +89,7 @@ def broken(tracks: Sequence[Track], asked: Sequence[Track], rules: Rules) -> lis
     return found
 
 
-def crowded(tracks: Sequence[Track], rules: Rules, asked: frozenset[int] = frozenset()) -> list[int]:
+def crowded(tracks: Sequence[Track], rules: SequenceRules, asked: frozenset[int] = frozenset()) -> list[int]:
     """The places of tracks that come too soon after one of their artist or album; two that were asked for may."""
     return [
         place

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.catalog import EMBEDDINGS, INDEX, META, Catalog, Entry, read_catalog, write_catalog
+from resonance_engine.catalog import EMBEDDINGS, INDEX, META, Catalog, CatalogEntry, read_catalog, write_catalog
 from resonance_engine.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def vectors() -> NDArray[np.float32]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     entries = [
-        Entry(number + 1, f"/m/{number}.flac", "Can", f"Song {number}", {"tempo": 90.0}) for number in range(COUNT)
+        CatalogEntry(number + 1, f"/m/{number}.flac", "Can", f"Song {number}", {"tempo": 90.0})
+        for number in range(COUNT)
     ]
     folder = tmp_path / "catalog"
     folder.mkdir()

@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.search.explain import Heard, line, shares, words
+from resonance_engine.search.explain import TrackProfile, line, shares, words
 from tests.embeddings import unit_vectors
 
 NAMES = ("rock", "indie rock", "sad", "happy")
 USUAL = np.linspace(0.01, 0.2, 40, dtype=np.float32)[:, None] * np.ones(4, np.float32)
 
 
-def heard(angles: dict[str, float], gates: dict[str, float] | None = None) -> Heard:
+def heard(angles: dict[str, float], gates: dict[str, float] | None = None) -> TrackProfile:
     """A track whose facets stand at these angles, in degrees."""
     facets = {
         name: np.array([np.cos(angle), np.sin(angle)], np.float32) for name, angle in
         ((name, np.radians(each)) for name, each in angles.items())
     }  # fmt: skip
-    return Heard(facets, gates or {}, {}, {})
+    return TrackProfile(facets, gates or {}, {}, {})
 
 
 def test_shares_are_the_weighted_cosines() -> None:
@@ -61,7 +61,7 @@ def test_a_facet_that_is_unlike_has_no_share() -> None:
 def test_shares_sum_to_one_and_none_is_below_zero(seed: int, weights: list[float]) -> None:
     names = ("timbre", "harmony", "rhythm")
     one, other = (
-        Heard(dict(zip(names, unit_vectors(3, 4, seed + n), strict=True)), dict.fromkeys(names, 0.33), {}, {})
+        TrackProfile(dict(zip(names, unit_vectors(3, 4, seed + n), strict=True)), dict.fromkeys(names, 0.33), {}, {})
         for n in (0, 1)
     )
     found = shares(one, other, dict(zip(names, weights, strict=True)))
@@ -72,8 +72,8 @@ def test_shares_sum_to_one_and_none_is_below_zero(seed: int, weights: list[float
 
 def test_words_are_measured_ones_then_tags() -> None:
     attributes = {"tempo": 150.0, "energy": -10.0, "brightness": 5000.0, "key": "C major"}
-    one = Heard({}, {}, attributes, {"rock": 0.5, "indie rock": 0.3, "sad": 0.01, "happy": 0.4})
-    other = Heard({}, {}, {**attributes, "key": "F major", "tempo": 180.0}, {**one.tags, "happy": 0.01})
+    one = TrackProfile({}, {}, attributes, {"rock": 0.5, "indie rock": 0.3, "sad": 0.01, "happy": 0.4})
+    other = TrackProfile({}, {}, {**attributes, "key": "F major", "tempo": 180.0}, {**one.tags, "happy": 0.01})
     said = words(one, other, NAMES, USUAL)
     assert said == ["energetic rhythm", "bright timbre", "major key", "rock"]
     assert line(said) == "[Similar: energetic rhythm, bright timbre, major key, rock]"

@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 from resonance_engine.index.backends import NumpyScan
 from resonance_engine.index.files import index_path, load_index, open_index, save_index
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.hubness import ROWS_AT_A_TIME, Spread, deviations_from, mutual_proximity, upper_tail
+from resonance_engine.search.hubness import ROWS_AT_A_TIME, VectorMoments, deviations_from, mutual_proximity, upper_tail
 from resonance_engine.store import Embedding, Store
 from tests.embeddings import MODEL, WIDTH, key, stored, track, unit_vectors
 
@@ -30,11 +30,11 @@ COSINES = VECTORS.astype(np.float64) @ VECTORS.T.astype(np.float64)
 OTHERS = np.where(np.eye(COUNT, dtype=bool), np.nan, COSINES)
 
 
-def of_all(vectors: NDArray[np.float32]) -> Spread:
-    return Spread.empty(WIDTH).with_vectors(vectors)
+def of_all(vectors: NDArray[np.float32]) -> VectorMoments:
+    return VectorMoments.empty(WIDTH).with_vectors(vectors)
 
 
-def assert_same(one: Spread, other: Spread) -> None:
+def assert_same(one: VectorMoments, other: VectorMoments) -> None:
     assert one.count == other.count
     np.testing.assert_allclose(one.total, other.total, atol=1e-9)
     np.testing.assert_allclose(one.moment, other.moment, atol=1e-9)

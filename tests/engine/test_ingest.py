@@ -18,9 +18,9 @@ from resonance_engine import ingest as ingest_module
 from resonance_engine.audio.windows import content_key
 from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError, ModelError, StoreError
-from resonance_engine.ingest import SPEED_KEY, Ingest, Job, Outcome
+from resonance_engine.ingest import SPEED_KEY, Ingest, IngestOutcome, Job
 from resonance_engine.store import Counts, Store
-from resonance_engine.worker.worker import Listened, ModelDescription, WorkerPool
+from resonance_engine.worker.worker import FileAnalysis, ModelDescription, WorkerPool
 from tests.audio_files import tune, write_audio
 from tests.embeddings import key, stored, unit_vectors
 from tests.tiny_models import MANIFEST, onnx_model
@@ -50,7 +50,7 @@ class FakePool:
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
-    ) -> Iterator[tuple[Path, Listened | AudioError]]:
+    ) -> Iterator[tuple[Path, FileAnalysis | AudioError]]:
         for path in paths:
             trouble = self.troubles.get(path.name)
             if isinstance(trouble, BaseException):
@@ -60,10 +60,10 @@ class FakePool:
                 continue
             number = int(path.stem.split()[0])
             if not wanted(key(number)):
-                yield path, Listened(path, key(number), 0.01)
+                yield path, FileAnalysis(path, key(number), 0.01)
                 continue
             self.embedded.append(number)
-            yield path, Listened(path, key(number), 2.0, embedding(number), (1.5,), {"tempo": 120.0}, "7")
+            yield path, FileAnalysis(path, key(number), 2.0, embedding(number), (1.5,), {"tempo": 120.0}, "7")
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_what_is_heard_is_kept(store: Store, tmp_path: Path) -> None:
     made = jobs(tmp_path, range(3))
     subject = ingest(store)
     outcomes = list(subject.run(made))
-    assert outcomes == [Outcome(job, key(number), embedded=True) for number, job in enumerate(made)]
+    assert outcomes == [IngestOutcome(job, key(number), embedded=True) for number, job in enumerate(made)]
     rows = store.tracks(subject.library)
     for number, job in enumerate(made):
         stat = job.path.stat()
@@ -111,7 +111,7 @@ def test_a_second_run_changes_nothing(store: Store, tmp_path: Path) -> None:
     pool, made = FakePool(), jobs(tmp_path, range(4))
     list(ingest(store, pool).run(made))
     before = store.generation, store.tracks(1), store.state(SPEED_KEY)
-    assert list(ingest(store, pool).run(made)) == [Outcome(job, key(i)) for i, job in enumerate(made)]
+    assert list(ingest(store, pool).run(made)) == [IngestOutcome(job, key(i)) for i, job in enumerate(made)]
     assert (store.generation, store.tracks(1), store.state(SPEED_KEY)) == before
     assert pool.embedded == [0, 1, 2, 3]
 
@@ -121,7 +121,7 @@ def test_a_known_sound_under_another_path_is_only_linked(store: Store, tmp_path:
     list(ingest(store, pool).run(jobs(tmp_path, [5])))
     copy = tmp_path / "5 (copy).wav"
     copy.touch()
-    assert list(ingest(store, pool).run([Job(9, 2.0, copy)])) == [Outcome(Job(9, 2.0, copy), key(5))]
+    assert list(ingest(store, pool).run([Job(9, 2.0, copy)])) == [IngestOutcome(Job(9, 2.0, copy), key(5))]
     assert pool.embedded == [5]
     assert store.counts(1, MODEL.id) == Counts(linked=2, embedded=2, failed=0)
 
@@ -271,9 +271,9 @@ class TaggingPool(FakePool):
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
-    ) -> Iterator[tuple[Path, Listened | AudioError]]:
+    ) -> Iterator[tuple[Path, FileAnalysis | AudioError]]:
         for path, heard in super().listen(paths, wanted):
-            assert isinstance(heard, Listened)
+            assert isinstance(heard, FileAnalysis)
             if heard.embedding is not None:
                 heard = replace(heard, embedding=replace(heard.embedding, tags=said(int(path.stem))))
             yield path, heard

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.ingest import BATCH_SECONDS, Ingest, Job, Outcome
+from resonance_engine.ingest import BATCH_SECONDS, Ingest, IngestOutcome, Job
 from resonance_engine.store import Counts, Store
 from resonance_engine.worker.worker import Worker, WorkerPool
 from tests.engine.test_ingest import FakePool, jobs
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from resonance_engine.errors import AudioError
-    from resonance_engine.worker.worker import Listened
+    from resonance_engine.worker.worker import FileAnalysis
 
 WORKERS = 3
 TIMEOUT = 2.0
@@ -61,11 +61,11 @@ def made(folder: Path, names: Iterable[str]) -> list[Job]:
     return found
 
 
-def run(store: Store, pool: WorkerPool, todo: list[Job]) -> list[Outcome]:
+def run(store: Store, pool: WorkerPool, todo: list[Job]) -> list[IngestOutcome]:
     return list(Ingest(store, store.library("home"), pool).run(todo))
 
 
-def check(store: Store, todo: list[Job], outcomes: list[Outcome]) -> None:
+def check(store: Store, todo: list[Job], outcomes: list[IngestOutcome]) -> None:
     """Each job came to its end once, and the store holds that."""
     assert sorted(outcome.job.item_id for outcome in outcomes) == [job.item_id for job in todo]
     troubles = {os.fsencode(job.path): REASONS[job.path.stem] for job in todo if job.path.stem in REASONS}
@@ -126,7 +126,7 @@ class HaltingPool(FakePool):
 
     def listen(  # type: ignore[override]
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
-    ) -> Iterator[tuple[Path, Listened | AudioError] | None]:
+    ) -> Iterator[tuple[Path, FileAnalysis | AudioError] | None]:
         for number, found in enumerate(super().listen(paths, wanted), 1):
             yield found
             if number % 3 == 0:

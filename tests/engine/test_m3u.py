@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from resonance_engine.errors import PlaylistError
 from resonance_engine.playlist import m3u
-from resonance_engine.playlist.m3u import Entry
+from resonance_engine.playlist.m3u import M3uEntry
 
 NAMES = st.binary(min_size=1, max_size=20).filter(lambda name: not set(name) & set(b"/\0\r\n") and name.strip(b"."))
 
 
-def entry(path: bytes, seconds: float = 61.4, artist: str = "Can", title: str = "Vitamin C") -> Entry:
-    return Entry(path, seconds, artist, title)
+def entry(path: bytes, seconds: float = 61.4, artist: str = "Can", title: str = "Vitamin C") -> M3uEntry:
+    return M3uEntry(path, seconds, artist, title)
 
 
 def targets(playlist: bytes, folder: bytes) -> list[bytes]:
@@ -95,7 +95,7 @@ def test_what_was_written_is_read_back(
     entries = [entry(b"/" + b"/".join(parts), seconds=float(len(parts))) for parts in paths]
     home = b"/" + b"/".join(folder)
     made = m3u.content(entries, home, recipe, absolute)
-    assert m3u.parsed(made, home) == m3u.Playlist(tuple(entries), recipe)
+    assert m3u.parsed(made, home) == m3u.M3uPlaylist(tuple(entries), recipe)
 
 
 @pytest.mark.parametrize("absolute", [False, True])
@@ -104,7 +104,7 @@ def test_a_file_is_read_back_byte_for_byte(tmp_path: Path, name: bytes, absolute
     file = os.fsencode(tmp_path) + b"/music/" + name
     m3u.write(tmp_path / "list.m3u8", [entry(file)], '{"version":1}', absolute)
     assert (os.fsencode(tmp_path) in (tmp_path / "list.m3u8").read_bytes()) == absolute
-    assert m3u.read(tmp_path / "list.m3u8") == m3u.Playlist((entry(file, 61.0),), '{"version":1}')
+    assert m3u.read(tmp_path / "list.m3u8") == m3u.M3uPlaylist((entry(file, 61.0),), '{"version":1}')
 
 
 def test_a_recipe_has_a_line_of_its_own() -> None:
@@ -119,23 +119,23 @@ def test_a_recipe_has_a_line_of_its_own() -> None:
     ("line", "found"),
     [
         (b"#EXTINF:61,Can - Vitamin C\r\na.mp3\r\n", entry(b"/m/a.mp3", 61.0)),
-        (b"\xef\xbb\xbf#EXTM3U\na.mp3", Entry(b"/m/a.mp3", 0.0, "", "")),
-        (b"#EXTINF:-1,A - B - C\n/a.mp3", Entry(b"/a.mp3", 0.0, "", "A - B - C")),
-        (b'#EXTINF:12.5 tvg-id="x",Title\n../a.mp3', Entry(b"/a.mp3", 12.5, "", "Title")),
-        (b"#EXTINF:9,caf\xe9\n#EXTVLCOPT:x\n\n  \na.mp3", Entry(b"/m/a.mp3", 9.0, "", "caf\ufffd")),
-        (b"#EXTINF:oops\na.mp3", Entry(b"/m/a.mp3", 0.0, "", "")),
-        (b"#EXTINF:5,gone\nhttp://radio/\na.mp3", Entry(b"/m/a.mp3", 0.0, "", "")),
-        (b"file:///m/caf%E9%20%23.mp3", Entry(b"/m/caf\xe9 #.mp3", 0.0, "", "")),
-        (b"FILE://localhost/m/a.mp3", Entry(b"/m/a.mp3", 0.0, "", "")),
+        (b"\xef\xbb\xbf#EXTM3U\na.mp3", M3uEntry(b"/m/a.mp3", 0.0, "", "")),
+        (b"#EXTINF:-1,A - B - C\n/a.mp3", M3uEntry(b"/a.mp3", 0.0, "", "A - B - C")),
+        (b'#EXTINF:12.5 tvg-id="x",Title\n../a.mp3', M3uEntry(b"/a.mp3", 12.5, "", "Title")),
+        (b"#EXTINF:9,caf\xe9\n#EXTVLCOPT:x\n\n  \na.mp3", M3uEntry(b"/m/a.mp3", 9.0, "", "caf\ufffd")),
+        (b"#EXTINF:oops\na.mp3", M3uEntry(b"/m/a.mp3", 0.0, "", "")),
+        (b"#EXTINF:5,gone\nhttp://radio/\na.mp3", M3uEntry(b"/m/a.mp3", 0.0, "", "")),
+        (b"file:///m/caf%E9%20%23.mp3", M3uEntry(b"/m/caf\xe9 #.mp3", 0.0, "", "")),
+        (b"FILE://localhost/m/a.mp3", M3uEntry(b"/m/a.mp3", 0.0, "", "")),
     ],
 )
-def test_playlists_of_other_programs(line: bytes, found: Entry) -> None:
-    assert m3u.parsed(line, b"/m") == m3u.Playlist((found,))
+def test_playlists_of_other_programs(line: bytes, found: M3uEntry) -> None:
+    assert m3u.parsed(line, b"/m") == m3u.M3uPlaylist((found,))
 
 
 @pytest.mark.parametrize("line", [b"", b"#EXTM3U", b"https://radio/stream", b"a\0b.mp3", b"file:///a%00b", b"mms://x"])
 def test_what_is_no_file_is_passed_over(line: bytes) -> None:
-    assert m3u.parsed(line, b"/m") == m3u.Playlist(())
+    assert m3u.parsed(line, b"/m") == m3u.M3uPlaylist(())
 
 
 @given(st.lists(st.binary(max_size=30) | st.sampled_from([b"#EXTINF:", b"#RESONANCE:", b"file://", b"\n", b","])))

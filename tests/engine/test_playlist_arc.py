@@ -13,12 +13,12 @@ from resonance_engine.errors import PlaylistError
 from resonance_engine.playlist.arc import LARGEST, PULL, SCALES, SHAPES, Arc, arched, heights
 from resonance_engine.playlist.length import Length
 from resonance_engine.playlist.order import ANCHOR
-from resonance_engine.playlist.rules import Rules
-from resonance_engine.playlist.track import Pool, Track, durations
+from resonance_engine.playlist.rules import SequenceRules
+from resonance_engine.playlist.track import Track, TrackPool, durations
 from tests.embeddings import unit_vectors
 from tests.engine.playlists import broken, crowded, pool, rules, shelves
 
-FREE = Rules(artist_spacing=0, album_spacing=0, works="ignore")
+FREE = SequenceRules(artist_spacing=0, album_spacing=0, works="ignore")
 SHAPED = st.sampled_from(list(SHAPES))
 
 
@@ -42,7 +42,7 @@ def turns(values: list[float], shape: str) -> bool:
     seed=st.none() | st.integers(),
 )
 def test_the_attribute_goes_as_asked_and_rules_hold(
-    tracks: list[Track], shape: str, attribute: str, rules: Rules, count: int, seed: int | None
+    tracks: list[Track], shape: str, attribute: str, rules: SequenceRules, count: int, seed: int | None
 ) -> None:
     made = arched(pool(tracks), Arc(attribute, shape), Length(count), rules, seed)
     assert turns([track.attributes[attribute] for track in made.tracks], shape)
@@ -86,7 +86,7 @@ def test_it_spans_what_the_pool_has_in_even_steps(shape: str) -> None:
     """Of tracks that are all alike, those are taken that stand where the arc is."""
     tracks = [Track(number, attributes={"energy": -30.0 + number / 4}) for number in range(81)]
     vectors = np.tile(unit_vectors(1), (81, 1))
-    made = arched(Pool(tracks, vectors, np.ones(81, np.float32)), Arc("energy", shape), Length(7), FREE)
+    made = arched(TrackPool(tracks, vectors, np.ones(81, np.float32)), Arc("energy", shape), Length(7), FREE)
     values = np.array([track.attributes["energy"] for track in made.tracks])
     np.testing.assert_allclose(values, -29 + 18 * SHAPES[shape](np.linspace(0, 1, 7)), atol=0.3)
 
@@ -96,7 +96,7 @@ def test_it_stays_close_to_the_seeds() -> None:
     tracks = [Track(number, attributes={"energy": -30.0 + number // 2}) for number in range(40)]
     closeness = np.where(np.arange(40) % 2, 0.9, 0.2).astype(np.float32)
     alike = np.tile(unit_vectors(1), (40, 1))
-    made = arched(Pool(tracks, alike, closeness), Arc("energy", "rise"), Length(10), FREE)
+    made = arched(TrackPool(tracks, alike, closeness), Arc("energy", "rise"), Length(10), FREE)
     assert all(track.id % 2 for track in made.tracks)
 
 
@@ -123,7 +123,7 @@ def test_what_it_goes_through_is_said(spec: str, said: str) -> None:
         Track(number, attributes={"energy": -30.0 + number, "tempo": 100.0 + number, "brightness": 1e3 * 1.054**number})
         for number in range(20)
     ]
-    alike = Pool(tracks, np.tile(unit_vectors(1), (20, 1)), np.ones(20, np.float32))
+    alike = TrackPool(tracks, np.tile(unit_vectors(1), (20, 1)), np.ones(20, np.float32))
     assert arched(alike, Arc.of(spec), Length(9), FREE).notes == (said,)
 
 
@@ -141,7 +141,7 @@ def test_tracks_without_the_attribute_are_left_out(odd: object) -> None:
 def test_of_a_large_pool_the_closest_are_taken() -> None:
     tracks = [Track(number, attributes={"energy": float(number % 7)}) for number in range(LARGEST + 50)]
     closeness = np.where(np.arange(LARGEST + 50) < 50, 0.0, 0.5).astype(np.float32)
-    made = arched(Pool(tracks, unit_vectors(LARGEST + 50), closeness), Arc("energy", "peak"), Length(10), FREE)
+    made = arched(TrackPool(tracks, unit_vectors(LARGEST + 50), closeness), Arc("energy", "peak"), Length(10), FREE)
     assert min(track.id for track in made.tracks) >= 50
 
 
@@ -154,7 +154,7 @@ def test_an_arc_of_a_playing_time(minutes: float) -> None:
 
 def test_a_number_varies_the_arc_and_always_in_the_same_way() -> None:
     tracks = [Track(number, attributes={"energy": float(-number)}) for number in range(60)]
-    alike = Pool(tracks, np.tile(unit_vectors(1), (60, 1)), np.ones(60, np.float32))
+    alike = TrackPool(tracks, np.tile(unit_vectors(1), (60, 1)), np.ones(60, np.float32))
     made = [arched(alike, Arc("energy", "rise"), Length(12), FREE, seed).tracks for seed in (None, 1, 2, 1)]
     assert made[1] == made[3]
     assert len({made[0], made[1], made[2]}) == 3

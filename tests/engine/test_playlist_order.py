@@ -13,29 +13,29 @@ from hypothesis import strategies as st
 from resonance_engine.errors import PlaylistError
 from resonance_engine.playlist.length import Length
 from resonance_engine.playlist.order import ANCHOR, ordered
-from resonance_engine.playlist.rules import Rules, jitter
-from resonance_engine.playlist.track import Pool, Track, durations
+from resonance_engine.playlist.rules import SequenceRules, jitter
+from resonance_engine.playlist.track import Track, TrackPool, durations
 from tests.embeddings import unit_vectors
 from tests.engine.playlists import broken, circle, crowded, pool, rules, shelves
 
-FREE = Rules(artist_spacing=0, album_spacing=0, works="ignore")
+FREE = SequenceRules(artist_spacing=0, album_spacing=0, works="ignore")
 
 
-def titled(angles: list[float], artists: str, **more: object) -> Pool:
+def titled(angles: list[float], artists: str, **more: object) -> TrackPool:
     """A pool on a circle, the seed at 0 degrees."""
     vectors = circle(*angles)
     tracks = [Track(place, artist.strip(), **more) for place, artist in enumerate(artists)]  # type: ignore[arg-type]
-    return Pool(tracks, vectors, vectors @ circle(0)[0])
+    return TrackPool(tracks, vectors, vectors @ circle(0)[0])
 
 
-def ids(pool: Pool, *args: object, **more: object) -> list[int]:
+def ids(pool: TrackPool, *args: object, **more: object) -> list[int]:
     return [track.id for track in ordered(pool, *args, **more).tracks]  # type: ignore[arg-type]
 
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), tracks=shelves(), rules=rules(), count=st.integers(1, 12), seed=st.none() | st.integers())
 def test_rules_and_number_always_hold(
-    data: st.DataObject, tracks: list[Track], rules: Rules, count: int, seed: int | None
+    data: st.DataObject, tracks: list[Track], rules: SequenceRules, count: int, seed: int | None
 ) -> None:
     rules = replace(rules, works=data.draw(st.sampled_from(["avoid", "ignore"])))
     opening = data.draw(st.lists(st.sampled_from(range(len(tracks))), max_size=2, unique=True)) if tracks else []
@@ -52,7 +52,7 @@ def test_rules_and_number_always_hold(
 @settings(max_examples=60, deadline=None)
 @given(tracks=shelves(), count=st.integers(1, 30), spacing=st.integers(0, 2))
 def test_works_are_whole_in_order_and_in_one_piece(tracks: list[Track], count: int, spacing: int) -> None:
-    made = ordered(pool(tracks), Length(count), Rules(artist_spacing=spacing)).tracks
+    made = ordered(pool(tracks), Length(count), SequenceRules(artist_spacing=spacing)).tracks
     for (work, album), group in itertools.groupby(made, lambda track: (track.work, track.album)):
         played = list(group)
         if work:
@@ -86,7 +86,7 @@ def test_without_rules_every_track_is_the_best_that_was_left(tracks: list[Track]
 @given(names=st.lists(st.sampled_from("aaabbc "), min_size=1, max_size=7), count=st.integers(1, 7))
 def test_artists_are_apart_whenever_the_pool_can_be_put_so(names: list[str], count: int) -> None:
     """Against all orders there are; a list that takes the best alone ends with what is left of one artist."""
-    rule = Rules(artist_spacing=1)
+    rule = SequenceRules(artist_spacing=1)
     tracks = [Track(number, name.strip()) for number, name in enumerate(names)]
     count = min(count, len(tracks))
     made = ordered(pool(tracks), Length(count), rule).tracks
@@ -95,10 +95,10 @@ def test_artists_are_apart_whenever_the_pool_can_be_put_so(names: list[str], cou
 
 
 def test_spacing_gives_way_only_where_nothing_else_is_left_and_says_so() -> None:
-    made = ordered(titled([1, 2, 90], "aab"), Length(3), Rules(artist_spacing=1))
+    made = ordered(titled([1, 2, 90], "aab"), Length(3), SequenceRules(artist_spacing=1))
     assert [track.id for track in made.tracks] == [0, 2, 1]
     assert made.notes == ()
-    made = ordered(titled([1, 2, 90], "aab"), Length(3), Rules(artist_spacing=2))
+    made = ordered(titled([1, 2, 90], "aab"), Length(3), SequenceRules(artist_spacing=2))
     assert made.notes == (
         "1 track comes sooner after another of the same artist or album than asked for: there was no other left.",
     )
@@ -119,7 +119,7 @@ def test_a_long_list_does_not_drift() -> None:
     while len(chain) < 15:
         left.discard(chain[-1])
         chain.append(max(left, key=lambda each: float(vectors[each] @ vectors[chain[-1]])))
-    listed = ids(Pool(tracks, vectors, closeness), Length(15), FREE)
+    listed = ids(TrackPool(tracks, vectors, closeness), Length(15), FREE)
     assert closeness[listed[5:]].mean() > closeness[chain[5:]].mean() + 0.2
 
 
@@ -159,20 +159,20 @@ def test_the_variation_of_a_track_depends_on_nothing_but_its_id_and_the_number()
 
 def test_what_was_opened_with_stays_in_order_and_counts() -> None:
     shelf = titled([1, 2, 3, 4], "abab")
-    made = ordered(shelf, Length(4), Rules(per_artist=1), opening=[3])
+    made = ordered(shelf, Length(4), SequenceRules(per_artist=1), opening=[3])
     assert [track.id for track in made.tracks] == [3, 0]
     assert made.notes == ("The list is shorter than asked for: left out were 2 beyond the limit of 1 per artist.",)
 
 
 def test_never_together() -> None:
     shelf = titled([1, 2, 3], "abc")
-    made = ordered(shelf, Length(3), Rules(apart=frozenset({(1, 0), (9, 2)})))
+    made = ordered(shelf, Length(3), SequenceRules(apart=frozenset({(1, 0), (9, 2)})))
     assert [track.id for track in made.tracks] == [0, 2]
     assert "1 never to be together with one in the list" in made.notes[0]
-    assert ids(shelf, Length(3), Rules(apart=frozenset({(1, 0)})), [1, 0]) == [1, 0, 2]
+    assert ids(shelf, Length(3), SequenceRules(apart=frozenset({(1, 0)})), [1, 0]) == [1, 0, 2]
 
 
-def suite() -> Pool:
+def suite() -> TrackPool:
     """Three movements of a suite, of which the second is closest, two other recordings of it, and a song."""
     tracks = [
         Track(0, "Bach", "Casals", "Suite", 2),
@@ -182,7 +182,7 @@ def suite() -> Pool:
         Track(4, "Bach", "Casals", "Suite", 3),
     ]
     vectors = circle(1, 30, 50, 20, 40)
-    return Pool(tracks, vectors, vectors @ circle(0)[0])
+    return TrackPool(tracks, vectors, vectors @ circle(0)[0])
 
 
 @pytest.mark.parametrize(
@@ -195,19 +195,19 @@ def suite() -> Pool:
     ],
 )
 def test_movements_of_a_work(works: str, count: int, order: list[int]) -> None:
-    assert ids(suite(), Length(count), Rules(artist_spacing=0, album_spacing=0, works=works)) == order
+    assert ids(suite(), Length(count), SequenceRules(artist_spacing=0, album_spacing=0, works=works)) == order
 
 
 def test_a_work_to_open_with_is_whole_or_the_list_says_why_not() -> None:
-    made = ordered(suite(), Length(4), Rules(), opening=[4])
+    made = ordered(suite(), Length(4), SequenceRules(), opening=[4])
     assert [track.id for track in made.tracks] == [1, 0, 4, 3]
-    made = ordered(suite(), Length(2), Rules(), opening=[4])
+    made = ordered(suite(), Length(2), SequenceRules(), opening=[4])
     assert [track.id for track in made.tracks] == [4, 3]
     assert made.notes == ("Works are not kept together: those that the list opens with are longer than the list.",)
 
 
 def test_a_work_whose_movements_must_not_meet_is_left_out() -> None:
-    made = ordered(suite(), Length(5), Rules(apart=frozenset({(0, 4)})))
+    made = ordered(suite(), Length(5), SequenceRules(apart=frozenset({(0, 4)})))
     assert {track.id for track in made.tracks} == {2, 3}
 
 
@@ -227,7 +227,7 @@ def test_nothing_to_choose_from() -> None:
 )
 def test_rules_that_make_no_sense(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(PlaylistError) as error:
-        Rules(**wrong)  # type: ignore[arg-type]
+        SequenceRules(**wrong)  # type: ignore[arg-type]
     assert str(error.value) == said
 
 
@@ -241,4 +241,4 @@ def test_lengths_that_make_no_sense(wrong: dict[str, float]) -> None:
 
 def test_a_pool_has_a_vector_for_each_track() -> None:
     with pytest.raises(ValueError, match="each of 1 tracks"):
-        Pool([Track(1)], unit_vectors(2), np.ones(2, np.float32))
+        TrackPool([Track(1)], unit_vectors(2), np.ones(2, np.float32))

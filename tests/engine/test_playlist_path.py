@@ -15,7 +15,7 @@ from resonance_engine.errors import PlaylistError
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.playlist.length import Length
 from resonance_engine.playlist.path import great_circle, path
-from resonance_engine.playlist.rules import Rules
+from resonance_engine.playlist.rules import SequenceRules
 from resonance_engine.playlist.track import Track, durations
 from tests.embeddings import unit_vectors
 from tests.engine.playlists import broken, circle, crowded, rules, shelves
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FREE = Rules(artist_spacing=0, album_spacing=0, works="ignore")
+FREE = SequenceRules(artist_spacing=0, album_spacing=0, works="ignore")
 
 
 def shelved(
@@ -87,7 +87,7 @@ def test_no_other_path_has_a_shorter_longest_step_nor_more_even_ones(
     seed=st.none() | st.integers(),
 )
 def test_ends_waypoints_and_rules_always_hold(
-    tracks: list[Track], rules: Rules, count: int, data: st.DataObject, seed: int | None
+    tracks: list[Track], rules: SequenceRules, count: int, data: st.DataObject, seed: int | None
 ) -> None:
     index, described = shelved(unit_vectors(len(tracks), seed=count), tracks)
     waypoints = data.draw(st.lists(st.sampled_from(tracks), min_size=2, max_size=4, unique_by=lambda track: track.id))
@@ -142,10 +142,10 @@ def test_artists_are_apart_unless_there_is_no_other_path() -> None:
     artists = ("", "", "Can", "Bach", "Can", "Bach")
     tracks = [Track(number, artist) for number, artist in enumerate(artists)]
     index, described = shelved(circle(*degrees), tracks)
-    made = path(index, tracks[:2], described, Length(4), Rules())
+    made = path(index, tracks[:2], described, Length(4), SequenceRules())
     assert {degrees[track.id] for track in made.tracks} in ({0, 30, 57, 90}, {0, 33, 60, 90})
     assert made.notes == ()
-    made = path(index, tracks[:2], described, Length(4), Rules(), allowed={2, 4})
+    made = path(index, tracks[:2], described, Length(4), SequenceRules(), allowed={2, 4})
     assert [degrees[track.id] for track in made.tracks] == [0, 30, 60, 90]
     assert made.notes == ("The spacing per artist and album is 0, not 2: there was no other path of this length.",)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.playlist.recipe import LONGEST, OPTIONS, Recipe
+from resonance_engine.playlist.recipe import LONGEST, OPTIONS, PlaylistRecipe
 from resonance_engine.playlist.refresh import difference, standing
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -27,21 +27,25 @@ RECIPES = st.fixed_dictionaries({}, optional={name: VALUES[kind] for name, (_, k
 
 @given(RECIPES)
 def test_a_recipe_is_one_line_that_says_the_same_when_read(options: dict[str, Any]) -> None:
-    text = Recipe(options).text()
+    text = PlaylistRecipe(options).text()
     assert text.isascii()
     assert len(text.splitlines()) == 1
-    assert Recipe.read(text) == Recipe(options)
+    assert PlaylistRecipe.read(text) == PlaylistRecipe(options)
 
 
 def test_the_format() -> None:
-    recipe = Recipe.of(query=("artist:björk", "year:1997.."), count=20, minutes=None, avoid=(), seed=0)
+    recipe = PlaylistRecipe.of(query=("artist:björk", "year:1997.."), count=20, minutes=None, avoid=(), seed=0)
     assert recipe.text() == '{"version":1,"query":["artist:bj\\u00f6rk","year:1997.."],"count":20,"seed":0}'
-    assert Recipe.read(recipe.text()).options == {"query": ["artist:björk", "year:1997.."], "count": 20, "seed": 0}
+    assert PlaylistRecipe.read(recipe.text()).options == {
+        "query": ["artist:björk", "year:1997.."],
+        "count": 20,
+        "seed": 0,
+    }
 
 
 def test_a_file_whose_name_is_no_text_is_found_again() -> None:
     name = os.fsdecode(b"caf\xe9.mp3")
-    recipe = Recipe.read(Recipe.of(file=[name]).text())
+    recipe = PlaylistRecipe.read(PlaylistRecipe.of(file=[name]).text())
     assert os.fsencode(recipe.options["file"][0]) == b"caf\xe9.mp3"
 
 
@@ -75,7 +79,7 @@ def test_a_file_whose_name_is_no_text_is_found_again() -> None:
 )
 def test_what_is_no_recipe(text: str, said: str) -> None:
     with pytest.raises(PlaylistError) as error:
-        Recipe.read(text)
+        PlaylistRecipe.read(text)
     assert said in str(error.value)
     assert len(str(error.value)) < 250
 
@@ -90,8 +94,8 @@ JSON = st.recursive(
 @given(st.text() | JSON.map(json.dumps) | st.dictionaries(st.sampled_from(["version", *OPTIONS]), JSON).map(json.dumps))
 def test_any_text_is_a_recipe_or_refused_as_none(text: str) -> None:
     with contextlib.suppress(PlaylistError):
-        recipe = Recipe.read(text)
-        assert Recipe.read(recipe.text()) == recipe
+        recipe = PlaylistRecipe.read(text)
+        assert PlaylistRecipe.read(recipe.text()) == recipe
 
 
 KEYS = st.lists(st.sampled_from("abcdefgh"), max_size=8)

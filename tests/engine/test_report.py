@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from resonance_engine.evaluation.measure import Heard, chance_scores, measured, query_scores
-from resonance_engine.evaluation.report import Report, table
+from resonance_engine.evaluation.measure import EvaluatedTracks, chance_scores, measured, query_scores
+from resonance_engine.evaluation.report import EvaluationReport, table
 from resonance_engine.evaluation.tasks import tasks
 from tests.embeddings import unit_vectors
 from tests.engine.labelled import Track
@@ -18,7 +18,7 @@ MODALITIES = ("timbre", "harmony", "rhythm")
 SONGS = [Track(artist=f"Artist {i % 5}", album=f"Album {i // 6}", genre="") for i in range(48)]
 
 
-def world(songs: list[Track]) -> Report:
+def world(songs: list[Track]) -> EvaluationReport:
     """Two windows a song, and albums far apart."""
     count = len(songs)
     albums = sorted({song.album for song in songs})
@@ -26,16 +26,16 @@ def world(songs: list[Track]) -> Report:
     vectors = centres + 0.1 * unit_vectors(count, seed=0)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     gates = np.tile(np.array([[0.5, 0.3, 0.2]], np.float32), (count, 1))
-    heard = Heard(vectors, np.repeat(vectors, 2, axis=0), np.repeat(np.arange(count), 2), gates)
+    heard = EvaluatedTracks(vectors, np.repeat(vectors, 2, axis=0), np.repeat(np.arange(count), 2), gates)
     return measured(("tiny", "0" * 16), MODALITIES, songs, heard)
 
 
 @pytest.fixture(scope="module")
-def report() -> Report:
+def report() -> EvaluationReport:
     return world(SONGS)
 
 
-def test_where_albums_lie_apart_they_are_found(report: Report) -> None:
+def test_where_albums_lie_apart_they_are_found(report: EvaluationReport) -> None:
     album = next(task for task in report.tasks if task.name == "album")
     assert album.queries == 48
     for name in ("recall@1", "mrr", "map"):
@@ -57,13 +57,13 @@ def test_what_is_drawn_by_lot_is_found_by_chance() -> None:
             assert np.nanmean(values) == pytest.approx(np.nanmean(expected[name]), abs=0.05), (task, name)
 
 
-def test_queries_are_those_that_have_an_answer(report: Report) -> None:
+def test_queries_are_those_that_have_an_answer(report: EvaluationReport) -> None:
     counted = {task.name: task.queries for task in report.tasks}
     assert counted == {name: int(each.relevant.any(axis=1).sum()) for name, each in tasks(SONGS).items()}
     assert counted["genre"] == 0
 
 
-def test_gains_are_those_of_the_same_queries(report: Report) -> None:
+def test_gains_are_those_of_the_same_queries(report: EvaluationReport) -> None:
     ways = {(way.task, way.ranking): way for way in report.rankings}
     assert {task for task, _ in ways} == {"album", "artist"}
     for (task, ranking), way in ways.items():
@@ -81,11 +81,11 @@ def test_ways_to_rank_are_compared_unfiltered_where_the_filter_leaves_nothing() 
     assert {way.task for way in report.rankings} == {"album, unfiltered", "artist, unfiltered", "genre"}
 
 
-def test_it_is_the_same_every_time(report: Report) -> None:
+def test_it_is_the_same_every_time(report: EvaluationReport) -> None:
     assert world(SONGS).to_json() == report.to_json()
 
 
-def test_json_holds_every_number_and_null_where_there_is_none(report: Report) -> None:
+def test_json_holds_every_number_and_null_where_there_is_none(report: EvaluationReport) -> None:
     document = json.loads(report.to_json(), parse_constant=pytest.fail)
     by_name = {task["name"]: task for task in document["tasks"]}
     assert by_name["album"]["metrics"]["map"]["value"] == 1.0
@@ -100,7 +100,7 @@ def test_the_table_fits_a_terminal(songs: list[Track]) -> None:
     assert "nan" not in text
 
 
-def test_the_table_says_what_was_asked(report: Report) -> None:
+def test_the_table_says_what_was_asked(report: EvaluationReport) -> None:
     lines = table(report).splitlines()
     assert lines[0] == "tiny (0000000000000000) on 48 held-out songs of 8 albums, 96 windows"
     (start,) = (place for place, line in enumerate(lines) if line.startswith("Same album"))

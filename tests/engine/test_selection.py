@@ -13,8 +13,19 @@ from hypothesis import strategies as st
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.query import Ranking, query
 from resonance_engine.search.ranking import AVOIDANCE, neighbours, pooled
-from resonance_engine.search.selection import ALBUM, ARTIST, GONE, SCORE, SOUND, VERSION, Rules, Seeds, favoured, select
-from resonance_engine.search.versions import Description
+from resonance_engine.search.selection import (
+    ALBUM,
+    ARTIST,
+    GONE,
+    SCORE,
+    SOUND,
+    VERSION,
+    Rules,
+    SeedRecordings,
+    favoured,
+    select,
+)
+from resonance_engine.search.versions import TrackMetadata
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:
@@ -28,13 +39,13 @@ VECTORS = stored(unit_vectors(COUNT))
 INDEX = VectorIndex(IDS, VECTORS)
 EVERY = {int(each) for each in IDS}
 TRACKS = {
-    int(each): Description(f"artist {i % 40}" if i % 7 else "", f"album {i % 90}", f"title {i}", seconds=60.0 + 7 * i)
+    int(each): TrackMetadata(f"artist {i % 40}" if i % 7 else "", f"album {i % 90}", f"title {i}", seconds=60.0 + 7 * i)
     for i, each in enumerate(IDS)
 }
 FREE = Rules(0, 0, versions=True)
 
 
-def describe(ids: Sequence[int]) -> dict[int, Description]:
+def describe(ids: Sequence[int]) -> dict[int, TrackMetadata]:
     return {each: TRACKS[each] for each in ids}
 
 
@@ -79,7 +90,7 @@ class TestLaws:
             ranking,
             rules,
             describe,
-            Seeds([TRACKS[each] for each in sorted(own)], VECTORS[sorted(seeds)]),
+            SeedRecordings([TRACKS[each] for each in sorted(own)], VECTORS[sorted(seeds)]),
             lambda ids: {each: "tempo" for each in ids if each in bad},
             lambda ids: {each: float(each % 5) for each in ids if each % 3},
         )
@@ -120,7 +131,7 @@ class TestLaws:
     def test_everybody_is_asked_about_a_track_once(self) -> None:
         asked: list[int] = []
 
-        def describe_few(ids: Sequence[int]) -> dict[int, Description]:
+        def describe_few(ids: Sequence[int]) -> dict[int, TrackMetadata]:
             asked.extend(ids)
             return {each: TRACKS[each] for each in ids if each == 77}
 
@@ -134,7 +145,7 @@ class TestLaws:
     def test_a_score_that_nothing_reaches_does_not_read_the_whole_library(self) -> None:
         seen: list[int] = []
 
-        def noted(ids: Sequence[int]) -> dict[int, Description]:
+        def noted(ids: Sequence[int]) -> dict[int, TrackMetadata]:
             seen.extend(ids)
             return describe(ids)
 
@@ -146,7 +157,7 @@ class TestLaws:
 
 class TestRules:
     def listed(
-        self, tracks: list[Description], rules: Rules, seeds: Seeds | None = None
+        self, tracks: list[TrackMetadata], rules: Rules, seeds: SeedRecordings | None = None
     ) -> tuple[list[int], dict[str, int]]:
         """What is listed of tracks that lie 20 degrees apart, for a query at the first."""
         vectors = circle(*(20 * i for i in range(len(tracks))))
@@ -156,23 +167,28 @@ class TestRules:
         return [each.id for each in found.hits], dict(found.turned_down)
 
     def test_caps(self) -> None:
-        tracks = [Description("The Who", "A"), Description("Who", "B"), Description("WHO", "C"), Description("", "D")]
+        tracks = [
+            TrackMetadata("The Who", "A"),
+            TrackMetadata("Who", "B"),
+            TrackMetadata("WHO", "C"),
+            TrackMetadata("", "D"),
+        ]
         assert self.listed(tracks, Rules(2, 0)) == ([0, 1, 3], {ARTIST: 1})
-        tracks = [Description("a", "X"), Description("b", "x"), Description("c", ""), Description("d", "")]
+        tracks = [TrackMetadata("a", "X"), TrackMetadata("b", "x"), TrackMetadata("c", ""), TrackMetadata("d", "")]
         assert self.listed(tracks, Rules(0, 1)) == ([0, 2, 3], {ALBUM: 1})
 
     def test_various_artists_are_nobody(self) -> None:
-        tracks = [Description("", f"album {i}", f"title {i}") for i in range(8)]
+        tracks = [TrackMetadata("", f"album {i}", f"title {i}") for i in range(8)]
         assert self.listed(tracks, Rules(1, 1))[0] == list(range(8))
 
     def test_versions_of_seeds_and_of_each_other(self) -> None:
         tracks = [
-            Description("a", "1", "Song"),
-            Description("a", "2", "Song (Live)"),
-            Description("b", "3", "Hymn", work="w"),
-            Description("c", "4", "Psalm", work="w"),
+            TrackMetadata("a", "1", "Song"),
+            TrackMetadata("a", "2", "Song (Live)"),
+            TrackMetadata("b", "3", "Hymn", work="w"),
+            TrackMetadata("c", "4", "Psalm", work="w"),
         ]
-        seeds = Seeds([Description("d", "5", "Hymn", work="w")], np.empty((0, 2), np.float32))
+        seeds = SeedRecordings([TrackMetadata("d", "5", "Hymn", work="w")], np.empty((0, 2), np.float32))
         assert self.listed(tracks, Rules()) == ([0, 2], {VERSION: 2})
         assert self.listed(tracks, Rules(), seeds) == ([0], {VERSION: 3})
         assert self.listed(tracks, Rules(versions=True), seeds)[0] == [0, 1, 2, 3]
@@ -182,16 +198,18 @@ class TestRules:
         [(14, 200, 203, True), (14, 200, 260, False), (14, 200, 0, False), (5, 0, 200, True), (25, 200, 200, False)],
     )
     def test_the_same_sound(self, degrees: float, seconds: float, other: float, same: bool) -> None:
-        tracks = [Description(seconds=seconds), Description(seconds=other)]
+        tracks = [TrackMetadata(seconds=seconds), TrackMetadata(seconds=other)]
         vectors = circle(0, degrees)
         index = VectorIndex(np.arange(2), vectors)
 
-        def look(ids: Sequence[int]) -> dict[int, Description]:
+        def look(ids: Sequence[int]) -> dict[int, TrackMetadata]:
             return {i: tracks[i] for i in ids}
 
         ranking = Ranking(hubness="none")
         among = select(query(index, vectors[:1]), ranking, Rules(), look)
-        of_seed = select(query(index, vectors[:1], [0]), ranking, Rules(), look, Seeds(tracks[:1], vectors[:1]))
+        of_seed = select(
+            query(index, vectors[:1], [0]), ranking, Rules(), look, SeedRecordings(tracks[:1], vectors[:1])
+        )
         assert among.turned_down == of_seed.turned_down == ({SOUND: 1} if same else {})
 
     @pytest.mark.parametrize(

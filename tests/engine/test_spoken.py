@@ -10,7 +10,7 @@ import pytest
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.query import Ranking, query
 from resonance_engine.search.ranking import AVOIDANCE, sharpened
-from resonance_engine.search.text.ranking import Spoken, combined_pool, share_below, spoken_pool
+from resonance_engine.search.text.ranking import TextFit, combined_pool, share_below, spoken_pool
 from tests.embeddings import stored, unit_vectors
 
 COUNT, SIZE = 2_000, 100
@@ -24,11 +24,11 @@ def index() -> VectorIndex:
 
 
 @pytest.fixture(scope="module")
-def spoken() -> Spoken:
-    return Spoken(IDS, np.random.default_rng(4).standard_normal(COUNT))
+def spoken() -> TextFit:
+    return TextFit(IDS, np.random.default_rng(4).standard_normal(COUNT))
 
 
-def test_words_alone(index: VectorIndex, spoken: Spoken) -> None:
+def test_words_alone(index: VectorIndex, spoken: TextFit) -> None:
     pool = spoken_pool(spoken, query(index, np.empty((0, index.dimensions), np.float32)), PLAIN, SIZE)
     best = np.argsort(-spoken.fit)[:SIZE]
     assert pool.ids.tolist() == IDS[best].tolist()
@@ -37,7 +37,7 @@ def test_words_alone(index: VectorIndex, spoken: Spoken) -> None:
     assert spoken_pool(spoken, query(index, index.vectors(IDS[:1])), PLAIN, COUNT).complete
 
 
-def test_words_alone_and_what_to_keep_away_from(index: VectorIndex, spoken: Spoken) -> None:
+def test_words_alone_and_what_to_keep_away_from(index: VectorIndex, spoken: TextFit) -> None:
     away = index.vectors(IDS[:2])
     asked = query(index, np.empty((0, index.dimensions), np.float32), IDS[:2].tolist(), avoid=away)
     pool = spoken_pool(spoken.within(asked), asked, PLAIN, COUNT)
@@ -53,7 +53,7 @@ def test_words_alone_and_what_to_keep_away_from(index: VectorIndex, spoken: Spok
 
 @pytest.mark.parametrize("seeds", [1, 8])
 def test_what_fits_best_is_judged_however_far_it_is_from_the_seeds(
-    index: VectorIndex, spoken: Spoken, seeds: int
+    index: VectorIndex, spoken: TextFit, seeds: int
 ) -> None:
     asked = query(index, index.vectors(IDS[:seeds]), IDS[:seeds].tolist())
     pool = combined_pool(spoken.within(asked), sharpened(asked, PLAIN), PLAIN, SIZE)
@@ -63,9 +63,9 @@ def test_what_fits_best_is_judged_however_far_it_is_from_the_seeds(
     assert pool.scores.tolist() == sorted(pool.scores.tolist(), reverse=True)
 
 
-def test_within_what_may_come_up(index: VectorIndex, spoken: Spoken) -> None:
+def test_within_what_may_come_up(index: VectorIndex, spoken: TextFit) -> None:
     asked = query(index, index.vectors(IDS[:1]), IDS[:5].tolist(), allowed=IDS[:50].tolist())
     found = spoken.within(asked)
     assert found.ids.tolist() == IDS[5:50].tolist()
     assert found.of(IDS[4:6]).tolist() == [0.0, spoken.fit[5]]
-    assert Spoken(IDS[:0], spoken.fit[:0]).of(IDS[:2]).tolist() == [0.0, 0.0]
+    assert TextFit(IDS[:0], spoken.fit[:0]).of(IDS[:2]).tolist() == [0.0, 0.0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resonance_engine.search.versions import Description, Versions, artist_name, of_one_length, song_title
+from resonance_engine.search.versions import TrackMetadata, Versions, artist_name, of_one_length, song_title
 
 
 @pytest.mark.parametrize(
@@ -49,24 +49,24 @@ def test_artists(name: str, artist: str) -> None:
     assert artist_name(name) == artist
 
 
-SONG = Description("The Beatles", "Help!", "Yesterday", recording="r1", work="w1", seconds=125)
+SONG = TrackMetadata("The Beatles", "Help!", "Yesterday", recording="r1", work="w1", seconds=125)
 
 
 @pytest.mark.parametrize(
     ("other", "same"),
     [
-        (Description("Beatles", "1", "Yesterday (Remastered)"), True),
-        (Description("Boyz II Men", "", "Something else", work="w1"), True),
-        (Description("Somebody", "", "Something else", recording="r1"), True),
-        (Description("The Beatles", "", "Yesterday", work="w1"), True),
-        (Description("The Beatles", "", "Yesterday", work="w2"), False),
-        (Description("Boyz II Men", "", "Yesterday"), False),
-        (Description("", "", "Yesterday"), False),
-        (Description("The Beatles", "Help!", "Help!"), False),
-        (Description(), False),
+        (TrackMetadata("Beatles", "1", "Yesterday (Remastered)"), True),
+        (TrackMetadata("Boyz II Men", "", "Something else", work="w1"), True),
+        (TrackMetadata("Somebody", "", "Something else", recording="r1"), True),
+        (TrackMetadata("The Beatles", "", "Yesterday", work="w1"), True),
+        (TrackMetadata("The Beatles", "", "Yesterday", work="w2"), False),
+        (TrackMetadata("Boyz II Men", "", "Yesterday"), False),
+        (TrackMetadata("", "", "Yesterday"), False),
+        (TrackMetadata("The Beatles", "Help!", "Help!"), False),
+        (TrackMetadata(), False),
     ],
 )
-def test_versions(other: Description, same: bool) -> None:
+def test_versions(other: TrackMetadata, same: bool) -> None:
     versions = Versions()
     assert SONG not in versions
     versions.add(SONG)
@@ -76,11 +76,11 @@ def test_versions(other: Description, same: bool) -> None:
 @pytest.mark.parametrize("title", ["Intro", "II. Adagio", "Track 7", "Main Theme", "Untitled", ""])
 def test_titles_that_say_nothing(title: str) -> None:
     versions = Versions()
-    versions.add(Description("Somebody", "One", title))
-    assert Description("Somebody", "Two", title) not in versions
+    versions.add(TrackMetadata("Somebody", "One", title))
+    assert TrackMetadata("Somebody", "Two", title) not in versions
 
 
 def test_lengths() -> None:
-    assert of_one_length(SONG, Description(seconds=129.9))
-    assert not of_one_length(SONG, Description(seconds=131))
-    assert of_one_length(SONG, Description())
+    assert of_one_length(SONG, TrackMetadata(seconds=129.9))
+    assert not of_one_length(SONG, TrackMetadata(seconds=131))
+    assert of_one_length(SONG, TrackMetadata())

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.search.text.parser import vocabulary, wanted
+from resonance_engine.search.text.parser import parse_text, vocabulary
 from resonance_engine.search.text.scoring import combined, fits, measures, scores, softest
 from resonance_engine.search.text.synonyms import MEASURES, SYNONYMS
 
 if TYPE_CHECKING:
-    from resonance_engine.search.text.parser import Wanted
+    from resonance_engine.search.text.parser import TextQuery
 
 # The 50 most frequent tags of the Million Song Dataset, which musicnn gives.
 TAGS = (
@@ -28,8 +28,8 @@ TAGS = (
 KNOWN = frozenset(vocabulary(TAGS))
 
 
-def read(text: str) -> Wanted:
-    return wanted(text, TAGS)
+def read(text: str) -> TextQuery:
+    return parse_text(text, TAGS)
 
 
 def phrases(text: str) -> list[tuple[str, float]]:
@@ -98,11 +98,11 @@ class TestReading:
         assert phrases("no zither jazz") == [("jazz", 1)]
 
     def test_only_what_the_model_gives_is_known(self) -> None:
-        assert [each.word for each in wanted("groovy fast sad", ("funk",)).unknown] == ["sad"]
-        (groovy, _) = wanted("groovy fast", ("funk",)).parts
+        assert [each.word for each in parse_text("groovy fast sad", ("funk",)).unknown] == ["sad"]
+        (groovy, _) = parse_text("groovy fast", ("funk",)).parts
         assert dict(groovy.meanings[0].tags) == {"funk": 1.0}
-        assert [part.phrase for part in wanted("fast rock", ()).parts] == ["fast"]
-        assert [part.phrase for part in wanted("Zydeco-Punk!", ("zydeco punk",)).parts] == ["zydeco punk"]
+        assert [part.phrase for part in parse_text("fast rock", ()).parts] == ["fast"]
+        assert [part.phrase for part in parse_text("Zydeco-Punk!", ("zydeco punk",)).parts] == ["zydeco punk"]
 
     def test_the_attributes_that_are_asked_for(self) -> None:
         assert read("slow rock in minor, calm").attributes == ("tempo", "key", "energy")

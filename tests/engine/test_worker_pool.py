@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.errors import AudioError, ResonanceError
-from resonance_engine.worker.worker import Listened, Worker, WorkerPool
+from resonance_engine.worker.worker import FileAnalysis, Worker, WorkerPool
 from resonance_engine.worker.worker import worker as worker_module
 from tests.stand_in_workers import TIMEOUT, StandIn, alive, eventually, key, pid, unwanted
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def listed(pool: WorkerPool, paths: Iterable[Path]) -> list[tuple[Path, Listened | AudioError]]:
+def listed(pool: WorkerPool, paths: Iterable[Path]) -> list[tuple[Path, FileAnalysis | AudioError]]:
     return list(filter(None, pool.listen(paths, unwanted)))
 
 
@@ -41,7 +41,7 @@ class TestPool:
             if path.stem in ("crash", "bad"):
                 assert isinstance(result, AudioError)
             else:
-                assert isinstance(result, Listened)
+                assert isinstance(result, FileAnalysis)
                 assert result.key == key(path.name)
             assert result.path == path
 

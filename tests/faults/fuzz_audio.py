@@ -33,7 +33,7 @@ from tests.faults.fuzz_mutations import Case, case
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from resonance_engine.worker.worker import Listened
+    from resonance_engine.worker.worker import FileAnalysis
 
 TIMEOUT = 20.0  # seconds for a file; a sound one takes less than one
 LATE = 10.0  # seconds that it may take to notice that the time is over, and to start a new child
@@ -126,7 +126,7 @@ def wrong_reason(reason: str) -> str:
     return ""
 
 
-def wrong_embedding(heard: Listened) -> str:
+def wrong_embedding(heard: FileAnalysis) -> str:
     """What is wrong with an embedding, if anything."""
     found = heard.embedding
     if found is None or len(heard.key) != 16:

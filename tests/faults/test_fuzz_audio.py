@@ -11,7 +11,7 @@ import pytest
 
 from resonance_engine.encoder.encoder import SHIPPED, TrackEmbedding
 from resonance_engine.errors import AudioError
-from resonance_engine.worker.worker import Listened, Worker
+from resonance_engine.worker.worker import FileAnalysis, Worker
 from tests.faults.fuzz_audio import Tally, main, outcome_of, peak, report, run, wrong_embedding, wrong_reason
 from tests.faults.fuzz_files import Seed, dsf, seeds
 from tests.faults.fuzz_mutations import HOURS, MUTATIONS, Case, case, silence, ten_hours
@@ -127,7 +127,7 @@ SOUND = TrackEmbedding(UNIT[0], {"timbre": UNIT[0]}, {"timbre": 1.0}, UNIT)
     ],
 )
 def test_the_judge_of_embeddings(tmp_path: Path, changes: dict[str, object], found: str) -> None:
-    listened = Listened(tmp_path, bytes(16), 0.1, replace(SOUND, **changes), (0.0,))  # type: ignore[arg-type]
+    listened = FileAnalysis(tmp_path, bytes(16), 0.1, replace(SOUND, **changes), (0.0,))  # type: ignore[arg-type]
     assert wrong_embedding(listened).startswith(found)
     assert bool(wrong_embedding(listened)) == bool(found)
     assert wrong_embedding(replace(listened, embedding=None)) == "no embedding"

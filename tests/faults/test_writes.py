@@ -41,7 +41,7 @@ class InPlace(List):
 
     name = "playlist in place"
 
-    def put(self, home: Path, number: int, content: list[m3u.Entry]) -> None:
+    def put(self, home: Path, number: int, content: list[m3u.M3uEntry]) -> None:
         path = home / "list.m3u8"
         with path.open("wb", buffering=0) as file:
             for line in m3u.content(content, m3u.home(path), f"similar {number}", True).splitlines(keepends=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.catalog import Entry as CatalogEntry
+from resonance_engine.catalog import CatalogEntry as CatalogEntry
 from resonance_engine.catalog import read_catalog, write_catalog
 from resonance_engine.errors import CatalogError
 from resonance_engine.index.files import VectorIndex, load_index, save_index
@@ -120,14 +120,14 @@ class List(Replaced):
 
     name = "playlist"
 
-    def content(self, number: int) -> list[m3u.Entry]:
+    def content(self, number: int) -> list[m3u.M3uEntry]:
         folder = b"/music/" + b"a long name " * 8
         count = TRACKS - number % 7 * 50
         return [
-            m3u.Entry(b"%s/%d.flac" % (folder, each), each, f"writing {number}", f"{each}") for each in range(count)
+            m3u.M3uEntry(b"%s/%d.flac" % (folder, each), each, f"writing {number}", f"{each}") for each in range(count)
         ]
 
-    def put(self, home: Path, number: int, content: list[m3u.Entry]) -> None:
+    def put(self, home: Path, number: int, content: list[m3u.M3uEntry]) -> None:
         m3u.write(home / "list.m3u8", content, f"similar {number}", absolute=True)
 
     def present(self, home: Path, numbers: list[int]) -> int | str:

@@ -15,7 +15,7 @@ from resonance_engine.errors import AudioError
 from resonance_engine.index.files import open_index
 from resonance_engine.ingest import BATCH_FILES, Ingest, Job
 from resonance_engine.store import Store
-from resonance_engine.worker.worker import Listened, ModelDescription
+from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 from tests.embeddings import key, unit_vectors
 from tests.faults.autopsy import unsound
 from tests.faults.killing import Examined, Told, left_behind
@@ -39,7 +39,7 @@ def fails(number: int) -> bool:
     return number % FAILS == 5
 
 
-def made_up(number: int) -> Listened:
+def made_up(number: int) -> FileAnalysis:
     """What a model would hear in the recording of this number, always the same."""
     vectors = unit_vectors(1 + len(FACETS) + WINDOWS, WIDTH, seed=number)
     facets = dict(zip(FACETS, vectors[1:], strict=False))
@@ -47,7 +47,7 @@ def made_up(number: int) -> Listened:
     tags = dict(zip(MODEL.tags, (0.5, 0.25, (number % 8) / 8), strict=True))
     embedding = TrackEmbedding(vectors[0], facets, gates, vectors[1 + len(FACETS) :], tags)
     starts = tuple(2.5 * each for each in range(WINDOWS))
-    return Listened(Path(f"{number}.flac"), key(number), 2.0, embedding, starts, {"tempo": float(number)}, "1")
+    return FileAnalysis(Path(f"{number}.flac"), key(number), 2.0, embedding, starts, {"tempo": float(number)}, "1")
 
 
 class StandIn:
@@ -62,7 +62,7 @@ class StandIn:
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
-    ) -> Iterator[tuple[Path, Listened | AudioError]]:
+    ) -> Iterator[tuple[Path, FileAnalysis | AudioError]]:
         for path in paths:
             number = int(path.stem)
             if number % BATCH_FILES == BATCH_FILES - 1:

@@ -10,16 +10,16 @@ import pytest
 from beets.logging import getLogger
 
 from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
-from beetsplug.resonance.background.job_state import Board, Orders, Report, board_of, read_report
+from beetsplug.resonance.background.job_state import JobProgress, JobRequests, JobState, job_state_of, read_report
 from beetsplug.resonance.background.spawn import Task, lock_of
 from beetsplug.resonance.background.watch import Time
-from beetsplug.resonance.background.worker import Runner
+from beetsplug.resonance.background.worker import BackgroundWorker
 from beetsplug.resonance.library.sidecar import Sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from beetsplug.resonance.background.process_lock import Lock
+    from beetsplug.resonance.background.process_lock import ProcessLock
 
 LOG = getLogger("beets.resonance")
 NOON = datetime(2026, 3, 1, 12)
@@ -61,10 +61,10 @@ class Hands:
         self.spawned = spawned
 
     @contextmanager
-    def runner(self, script: Script | None = None) -> Iterator[Runner]:
+    def runner(self, script: Script | None = None) -> Iterator[BackgroundWorker]:
         task = Task.read(self.spawned[-1][-1])
         library = ReadOnlyLibrary(task.library, task.directory)
-        with closing(Runner(library, task.settings, LOG, (script or Script()).time())) as made:
+        with closing(BackgroundWorker(library, task.settings, LOG, (script or Script()).time())) as made:
             yield made
         library._close()
 
@@ -73,22 +73,22 @@ class Hands:
             runner.run()
 
     @contextmanager
-    def board(self) -> Iterator[Board]:
+    def board(self) -> Iterator[JobState]:
         with closing(Sidecar(self.lib)) as sidecar:  # type: ignore[attr-defined]  # of beets' helper
-            yield board_of(sidecar)
+            yield job_state_of(sidecar)
 
-    def orders(self) -> Orders:
+    def orders(self) -> JobRequests:
         with self.board() as board:
             return board.orders
 
-    def report(self) -> Report:
+    def report(self) -> JobProgress:
         with self.board() as board:
             found = read_report(board.store, board.library)
         assert found is not None, "nothing ran"
         return found
 
     @contextmanager
-    def locked(self, kind: str) -> Iterator[Lock]:
+    def locked(self, kind: str) -> Iterator[ProcessLock]:
         """Another process analyses."""
         with closing(Sidecar(self.lib)) as sidecar:  # type: ignore[attr-defined]  # of beets' helper
             lock = lock_of(sidecar)

@@ -20,7 +20,7 @@ from beetsplug.resonance.commands.prune import prune
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.models import FOLDER
 from beetsplug.resonance.library.sidecar import FILE_NAME, Sidecar
-from beetsplug.resonance.search.session import Search
+from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.errors import StoreError
 from resonance_engine.ingest import Ingest
 from tests.audio_files import tune, write_audio
@@ -110,7 +110,7 @@ class Collection:
         """Open every index of the model in use, as queries do, which makes their files."""
         with self.sidecar() as sidecar:
             assert sidecar.model is not None
-            search = Search(sidecar, sidecar.model)
+            search = SearchSession(sidecar, sidecar.model)
             for facet in sidecar.model.modalities:
                 search.facet(facet)
 

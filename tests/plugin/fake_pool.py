@@ -10,7 +10,7 @@ from beetsplug.resonance.library.models import FOLDER
 from resonance_engine.audio.windows import content_key
 from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError, ModelError
-from resonance_engine.worker.worker import Listened, ModelDescription
+from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 from tests.embeddings import WIDTH, unit_vectors
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class FakePool:
 
     def listen(
         self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
-    ) -> Iterator[tuple[Path, Listened | AudioError]]:
+    ) -> Iterator[tuple[Path, FileAnalysis | AudioError]]:
         for path in paths:
             if self.surprise is not None and len(self.embedded) >= self.patience:
                 raise self.surprise
@@ -83,11 +83,11 @@ class FakePool:
                 yield path, error
                 continue
             if not wanted(key):
-                yield path, Listened(path, key, 0.01)
+                yield path, FileAnalysis(path, key, 0.01)
                 continue
             self.embedded.append(path)
             heard = replace(embedding(key, self.trained), tags=dict.fromkeys(self.tags, 0.5))
-            yield path, Listened(path, key, 0.01, heard, (0.0,), {"tempo": 120}, "1")
+            yield path, FileAnalysis(path, key, 0.01, heard, (0.0,), {"tempo": 120}, "1")
 
     def close(self) -> None:
         self.open.discard(id(self))
@@ -104,7 +104,7 @@ class FakeWorker(FakePool):
 
     def listen(  # type: ignore[override]  # as Worker
         self, path: Path, wanted: Callable[[bytes], bool], passage: tuple[float, float] | None = None
-    ) -> Listened:
+    ) -> FileAnalysis:
         [(_, heard)] = super().listen([path], wanted)
         if isinstance(heard, AudioError):
             raise heard

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.finder import Finder
-from beetsplug.resonance.search.request import Wish
-from beetsplug.resonance.search.session import Search
+from beetsplug.resonance.search.request import SearchRequest
+from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.index.files import open_index
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def said(sidecar: Sidecar) -> dict[str, Any]:
     tracks = store.tracks(sidecar.id)
     keys = {track.content_key for track in tracks.values()}
     key_of = {vector: key for key, vector in store.linked_embeddings(sidecar.id, model.id).items()}
-    search = Search(sidecar, model)
+    search = SearchSession(sidecar, model)
     found: dict[str, Any] = {"model": model, "tracks": tracks, "keys": set(key_of.values())}
     for kind in model.widths():
         index = open_index(store, model.id, sidecar.path.parent, kind)
@@ -43,6 +43,6 @@ def said(sidecar: Sidecar) -> dict[str, Any]:
     found["windows"] = {key: (each.starts, each.vectors.tobytes()) for key, each in windows.items()}
     found["gates"], found["analyses"] = store.gates(keys, model.id), store.analyses(keys)
     for item_id in list(tracks)[:2]:
-        hits = Finder(search, "similar").find(Wish(query=(f"id:{item_id}",), count=10)).hits if tracks else []
+        hits = Finder(search, "similar").find(SearchRequest(query=(f"id:{item_id}",), count=10)).hits if tracks else []
         found[f"similar to {item_id}"] = [(key_of[hit.id], round(hit.score, 5)) for hit in hits]
     return found

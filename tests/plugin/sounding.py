@@ -17,12 +17,12 @@ from beetsplug.resonance.commands import similar
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.finder import Finder
-from beetsplug.resonance.search.request import Wish
-from beetsplug.resonance.search.session import Search
+from beetsplug.resonance.search.request import SearchRequest
+from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError
 from resonance_engine.store import Embedding, Model, TrackRow
-from resonance_engine.worker.worker import Listened, ModelDescription
+from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 from tests.embeddings import key, unit_vectors
 from tests.plugin.planned import FACETS, OF_AN_ARTIST, SOUNDS, STALE, TAGS, TWIN, WIDTH, fields, planned
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pytest
     from numpy.typing import NDArray
 
-    from beetsplug.resonance.search.finder import Found
+    from beetsplug.resonance.search.finder import SearchResult
 
     Array = NDArray[np.float64]
 
@@ -117,17 +117,21 @@ class Sounding:
     # What a search answers.
 
     @contextmanager
-    def search(self, settings: Settings | None = None) -> Iterator[Search]:
+    def search(self, settings: Settings | None = None) -> Iterator[SearchSession]:
         sidecar = Sidecar(self.lib, settings or Settings())
         try:
-            yield Search(sidecar, MODEL)
+            yield SearchSession(sidecar, MODEL)
         finally:
             sidecar.close()
 
-    def find(self, query: str = "", settings: Settings | None = None, today: date | None = None, **wish: Any) -> Found:
+    def find(
+        self, query: str = "", settings: Settings | None = None, today: date | None = None, **wish: Any
+    ) -> SearchResult:
         """What `Finder.find` answers; ten tracks unless asked otherwise."""
         with self.search(settings) as search:
-            return Finder(search, "similar", today).find(Wish(**{"query": tuple(query.split()), "count": 10, **wish}))
+            return Finder(search, "similar", today).find(
+                SearchRequest(**{"query": tuple(query.split()), "count": 10, **wish})
+            )
 
     def ids(self, query: str = "", settings: Settings | None = None, **wish: Any) -> list[int]:
         return [each.item.id or 0 for each in self.find(query, settings, **wish).hits]
@@ -167,7 +171,7 @@ class Sounding:
         class Worker(PlannedWorker):
             def listen(
                 self, path: Path, wanted: Callable[[bytes], bool], passage: tuple[float, float] | None = None
-            ) -> Listened:
+            ) -> FileAnalysis:
                 del wanted
                 shelf.heard.append((path, passage))
                 if path.name not in sounds:
@@ -183,7 +187,7 @@ class Sounding:
                     planned.vector[None, :],
                     dict(planned.tags),
                 )
-                return Listened(path, own, 0.1, heard, (0.0,), shelf.attributes(number), "1")
+                return FileAnalysis(path, own, 0.1, heard, (0.0,), shelf.attributes(number), "1")
 
         monkeypatch.setattr("resonance_engine.worker.worker.Worker", Worker)
 

@@ -9,7 +9,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands import apart
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.playlist.incompatible_pairs import pair_count, pairs_apart
+from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs, pair_count
 from tests.plugin.shelf import Analysed, Commands
 from tests.plugin.test_importing import Imports
 
@@ -99,12 +99,12 @@ class TestApart(Analysed):
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
             ids = store.vector_ids(sidecar.id, range(1, 6), "fake")
-            assert pairs_apart(sidecar, ids.values()) == frozenset()
+            assert incompatible_pairs(sidecar, ids.values()) == frozenset()
             self.apart("title:song 4", "--and", "title:'song 0'")
             self.apart("title:song 1", "--and", "title:'song 2'")
             expected = {tuple(sorted((ids[5], ids[1]))), tuple(sorted((ids[2], ids[3])))}
-            assert pairs_apart(sidecar, ids.values()) == expected
-            assert pairs_apart(sidecar, [ids[1], ids[5], ids[2], 999]) == {tuple(sorted((ids[5], ids[1])))}
+            assert incompatible_pairs(sidecar, ids.values()) == expected
+            assert incompatible_pairs(sidecar, [ids[1], ids[5], ids[2], 999]) == {tuple(sorted((ids[5], ids[1])))}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ class TestNothingAnalysed(Commands):
         said = self.refused("resonance", "apart", "one", "--and", "one")
         assert said.startswith("no track is analysed yet; run `beet resonance analyze`")
         sidecar = Sidecar(self.lib)
-        assert pairs_apart(sidecar, [1, 2]) == frozenset()
+        assert incompatible_pairs(sidecar, [1, 2]) == frozenset()
         assert not sidecar.exists
 
 
@@ -149,7 +149,9 @@ class TestImportedAgain(Imports):
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
             ids = store.vector_ids(sidecar.id, after.values(), "fake")
-            assert pairs_apart(sidecar, ids.values()) == {tuple(sorted((ids[after["one"]], ids[after["three"]])))}
+            assert incompatible_pairs(sidecar, ids.values()) == {
+                tuple(sorted((ids[after["one"]], ids[after["three"]])))
+            }
 
 
 def test_the_number_of_pairs_is_counted_without_making_them() -> None:

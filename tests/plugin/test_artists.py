@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
 from beetsplug.resonance.search.artists import nearest_artists, tracks_by_artist
-from beetsplug.resonance.search.session import Search
+from beetsplug.resonance.search.session import SearchSession
 from tests.plugin.fake_pool import embedding
 from tests.plugin.shelf import Commands
 
@@ -37,7 +37,7 @@ class TestArtists(Commands):
     """Of nine tracks, the last of which is not analysed."""
 
     @pytest.fixture
-    def search(self, setup: None) -> Iterator[Search]:  # noqa: ARG002 - after beets is set up
+    def search(self, setup: None) -> Iterator[SearchSession]:  # noqa: ARG002 - after beets is set up
         for number, names in enumerate(ARTISTS):
             item = self.song(f"song {number}", artist=names["artist"])
             item.update(names)
@@ -46,14 +46,14 @@ class TestArtists(Commands):
         sidecar = Sidecar(self.lib)
         model = sidecar.model
         assert model is not None
-        yield Search(sidecar, model)
+        yield SearchSession(sidecar, model)
         sidecar.close()
 
-    def vectors(self, search: Search, tracks: list[int]) -> NDArray[np.float32]:
+    def vectors(self, search: SearchSession, tracks: list[int]) -> NDArray[np.float32]:
         known = search.sidecar.store.tracks(search.sidecar.id)
         return np.stack([embedding(known[each].content_key).embedding for each in tracks])
 
-    def test_a_track_counts_for_its_albums_artist_and_spellings_are_one(self, search: Search) -> None:  # noqa: ARG002
+    def test_a_track_counts_for_its_albums_artist_and_spellings_are_one(self, search: SearchSession) -> None:  # noqa: ARG002
         assert tracks_by_artist(self.lib, []) == {
             "The Band": [1, 2, 3],
             "Sigur Ros": [4, 5],
@@ -63,7 +63,7 @@ class TestArtists(Commands):
         assert tracks_by_artist(self.lib, ["title:song 1"]) == {"The Band": [2]}
         assert tracks_by_artist(self.lib, ["title:nothing"]) == {}
 
-    def test_sets_are_compared_track_by_track(self, search: Search) -> None:
+    def test_sets_are_compared_track_by_track(self, search: SearchSession) -> None:
         """The smaller of two means of nearest cosines, computed apart."""
         seeds = tracks_by_artist(self.lib, ["albumartist:the band"])
         mine = self.vectors(search, [1, 2])
@@ -77,12 +77,12 @@ class TestArtists(Commands):
         assert found == pytest.approx(expected, abs=2e-3)
         assert list(found) == sorted(expected, key=lambda name: -expected[name])
 
-    def test_a_seed_does_not_come_up_however_it_is_spelt(self, search: Search) -> None:
+    def test_a_seed_does_not_come_up_however_it_is_spelt(self, search: SearchSession) -> None:
         seeds = tracks_by_artist(self.lib, ["title:song 2"])
         assert list(seeds) == ["BAND"]
         assert nearest_artists(search, seeds, tracks_by_artist(self.lib, []), 10).keys() == {"Sigur Ros", "Zz"}
 
-    def test_candidates_and_count(self, search: Search) -> None:
+    def test_candidates_and_count(self, search: SearchSession) -> None:
         seeds = tracks_by_artist(self.lib, ["albumartist:the band"])
         everything = nearest_artists(search, seeds, tracks_by_artist(self.lib, []), 10)
         best = next(iter(everything))
@@ -90,13 +90,15 @@ class TestArtists(Commands):
         assert nearest_artists(search, seeds, tracks_by_artist(self.lib, ["artist:zz"]), 10).keys() == {"Zz"}
         assert nearest_artists(search, seeds, {}, 10) == {}
 
-    def test_the_same_tracks_under_another_name_are_as_close_as_can_be(self, search: Search) -> None:
+    def test_the_same_tracks_under_another_name_are_as_close_as_can_be(self, search: SearchSession) -> None:
         seeds = tracks_by_artist(self.lib, ["albumartist:the band"])
         [twin] = nearest_artists(search, seeds, {"Twin": list(seeds["The Band"])}, 10).values()
         assert twin == pytest.approx(1.0, abs=1e-3)
         assert twin <= 1.0
 
-    def test_an_id_that_beets_gave_again_is_out_and_a_date_that_changed_hides_nothing(self, search: Search) -> None:
+    def test_an_id_that_beets_gave_again_is_out_and_a_date_that_changed_hides_nothing(
+        self, search: SearchSession
+    ) -> None:
         seeds = tracks_by_artist(self.lib, ["albumartist:the band"])
         everybody = tracks_by_artist(self.lib, [])
         before = nearest_artists(search, seeds, everybody, 10)
@@ -111,14 +113,14 @@ class TestArtists(Commands):
         assert alone["Sigur Ros"] != pytest.approx(before["Sigur Ros"], abs=1e-3)
         assert nearest_artists(search, seeds, everybody, 10) == pytest.approx(before | alone, abs=1e-6)
 
-    def test_a_seed_that_is_not_analysed(self, search: Search) -> None:
+    def test_a_seed_that_is_not_analysed(self, search: SearchSession) -> None:
         everybody = tracks_by_artist(self.lib, [])
         with pytest.raises(UserError, match="none of the tracks to start from is analysed yet"):
             nearest_artists(search, tracks_by_artist(self.lib, ["artist:Solo"]), everybody, 10)
         with pytest.raises(UserError, match="is analysed yet"):
             nearest_artists(search, {}, everybody, 10)
 
-    def test_however_many_are_compared_at_a_time(self, search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_however_many_are_compared_at_a_time(self, search: SearchSession, monkeypatch: pytest.MonkeyPatch) -> None:
         arguments: tuple[Any, ...] = ({"Zz": [6, 8]}, {f"artist {track}": [track] for track in range(1, 6)}, 10)
         expected = nearest_artists(search, *arguments)
         assert len(expected) == 5
@@ -126,7 +128,7 @@ class TestArtists(Commands):
             monkeypatch.setattr("beetsplug.resonance.search.groups.TRACKS_AT_A_TIME", at_a_time)
             assert nearest_artists(search, *arguments) == pytest.approx(expected, abs=1e-6)
 
-    def test_albums_are_compared_in_the_same_way(self, search: Search) -> None:
+    def test_albums_are_compared_in_the_same_way(self, search: SearchSession) -> None:
         for tracks in ("1,2", "4,5", "6,8"):
             self.lib.add_album([item for item in self.lib.items() if str(item.id) in tracks.split(",")])
         [one, *others] = tracks_by_album(self.lib, [])

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.exclusive import alone
-from beetsplug.resonance.background.job_state import board_of
+from beetsplug.resonance.background.exclusive import exclusive_analysis
+from beetsplug.resonance.background.job_state import job_state_of
 from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND
 from beetsplug.resonance.background.spawn import Task, spawn
 from beetsplug.resonance.library.sidecar import Sidecar
@@ -98,10 +98,10 @@ class TestForeground(Hands, Analysed):
 
     def test_a_request_meanwhile_is_handed_over_afterwards(self) -> None:
         with closing(Sidecar(self.lib)) as sidecar:
-            with alone(sidecar, True, LOG):
-                board_of(sidecar).request()
+            with exclusive_analysis(sidecar, True, LOG):
+                job_state_of(sidecar).request()
             assert len(self.spawned) == 1
-            with alone(sidecar, True, LOG):
+            with exclusive_analysis(sidecar, True, LOG):
                 pass
             assert len(self.spawned) == 1
 
@@ -114,9 +114,9 @@ class TestForeground(Hands, Analysed):
 
     def test_a_request_meanwhile_waits_while_it_is_paused(self) -> None:
         with closing(Sidecar(self.lib)) as sidecar:
-            board_of(sidecar).pause(True)
-            with alone(sidecar, True, LOG):
-                board_of(sidecar).request()
+            job_state_of(sidecar).pause(True)
+            with exclusive_analysis(sidecar, True, LOG):
+                job_state_of(sidecar).request()
         assert self.spawned == []
 
     def test_nothing_to_resume_or_stop(self) -> None:

@@ -12,8 +12,8 @@ from beets.exceptions import UserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.background.job_state import Orders, Report, known
-from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, Lock
+from beetsplug.resonance.background.job_state import JobProgress, JobRequests, known
+from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, ProcessLock
 from beetsplug.resonance.background.spawn import Task
 from beetsplug.resonance.background.status import described
 from beetsplug.resonance.background.throttle import rest
@@ -87,7 +87,7 @@ def test_the_pace_is_the_share_of_work_in_the_time(worked: float, pace: int) -> 
 
 
 def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
-    one, other = Lock(tmp_path / "lock"), Lock(tmp_path / "lock")
+    one, other = ProcessLock(tmp_path / "lock"), ProcessLock(tmp_path / "lock")
     assert one.holder() is None
     assert not (tmp_path / "lock").exists()
     assert one.acquire(BACKGROUND, 0)
@@ -113,19 +113,19 @@ def test_a_lock_falls_to_others_when_its_process_is_killed(tmp_path: Path) -> No
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "True\n"
-        assert Lock(path).holder() == Holder(process.pid, BACKGROUND)
-        assert not Lock(path).acquire(FOREGROUND, 0.1)
+        assert ProcessLock(path).holder() == Holder(process.pid, BACKGROUND)
+        assert not ProcessLock(path).acquire(FOREGROUND, 0.1)
         process.kill()
         process.wait()
-    lock = Lock(path)
+    lock = ProcessLock(path)
     assert lock.acquire(FOREGROUND, 0)
     lock.release()
 
 
 def test_a_lock_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"/nowhere/lock cannot be opened: No such file or directory\.$"):
-        Lock(tmp_path / "nowhere" / "lock").acquire(BACKGROUND, 0)
-    assert Lock(tmp_path).holder() is None, "a folder is a file that cannot be written to, which nobody can have"
+        ProcessLock(tmp_path / "nowhere" / "lock").acquire(BACKGROUND, 0)
+    assert ProcessLock(tmp_path).holder() is None, "a folder is a file that cannot be written to, which nobody can have"
 
 
 def test_a_task_survives_the_command_line() -> None:
@@ -137,23 +137,26 @@ def test_a_task_survives_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("orders", "moment", "why"),
     [
-        (Orders(1), "23:00", ""),
-        (Orders(1), "21:59", "waiting for 22:00"),
-        (Orders(1, paused=True), "23:00", "paused"),
-        (Orders(1, paused=True), "12:00", "paused"),
-        (Orders(1, leaves=1, paused=True), "23:00", "leaving"),
+        (JobRequests(1), "23:00", ""),
+        (JobRequests(1), "21:59", "waiting for 22:00"),
+        (JobRequests(1, paused=True), "23:00", "paused"),
+        (JobRequests(1, paused=True), "12:00", "paused"),
+        (JobRequests(1, leaves=1, paused=True), "23:00", "leaving"),
     ],
 )
-def test_what_hinders_the_work(orders: Orders, moment: str, why: str) -> None:
+def test_what_hinders_the_work(orders: JobRequests, moment: str, why: str) -> None:
     now = datetime.fromisoformat(f"2026-03-01T{moment}")
     assert hindrance(orders, 0, Hours.read("22:00-07:00"), now) == why
 
 
 def test_rows_that_another_version_wrote_are_read_as_far_as_they_are_known() -> None:
-    assert known(Orders, {"requested": 3, "colour": "red"}) == {"requested": 3}
-    assert known(Orders, None) == {}
-    assert known(Orders, {"requested": "3", "paused": None, "asked": 1.5, "served": 2}) == {"asked": 1.5, "served": 2}
-    assert known(Report, {"pid": 7, "ended": None, "said": 3}) == {"pid": 7, "ended": None}
+    assert known(JobRequests, {"requested": 3, "colour": "red"}) == {"requested": 3}
+    assert known(JobRequests, None) == {}
+    assert known(JobRequests, {"requested": "3", "paused": None, "asked": 1.5, "served": 2}) == {
+        "asked": 1.5,
+        "served": 2,
+    }
+    assert known(JobProgress, {"pid": 7, "ended": None, "said": 3}) == {"pid": 7, "ended": None}
 
 
 AT = datetime(2026, 3, 1, 4, 0).timestamp()
@@ -164,47 +167,52 @@ RUNNER = Holder(7, BACKGROUND)
 @pytest.mark.parametrize(
     ("orders", "report", "holder", "said"),
     [
-        (Orders(), None, None, ""),
-        (Orders(1, asked=AT - 2), None, None, "starting"),
-        (Orders(1, asked=AT - 99), None, None, DEAD),
+        (JobRequests(), None, None, ""),
+        (JobRequests(1, asked=AT - 2), None, None, "starting"),
+        (JobRequests(1, asked=AT - 99), None, None, DEAD),
         (
-            Orders(2, 1, asked=AT - 99),
-            Report(7, AT - 900, 4, 4, ended=AT - 800),
+            JobRequests(2, 1, asked=AT - 99),
+            JobProgress(7, AT - 900, 4, 4, ended=AT - 800),
             None,
             DEAD,
         ),
-        (Orders(1, asked=AT), Report(6, AT - 900, ended=AT - 800), RUNNER, "starting"),
-        (Orders(1), Report(7, AT), RUNNER, "working since 2026-03-01 04:00 (pid 7)"),
+        (JobRequests(1, asked=AT), JobProgress(6, AT - 900, ended=AT - 800), RUNNER, "starting"),
+        (JobRequests(1), JobProgress(7, AT), RUNNER, "working since 2026-03-01 04:00 (pid 7)"),
         (
-            Orders(1),
-            Report(7, AT, 4, 9),
+            JobRequests(1),
+            JobProgress(7, AT, 4, 9),
             RUNNER,
             "working; 4 of 9 tracks since 2026-03-01 04:00, about 3 min left (pid 7)",
         ),
         (
-            Orders(1),
-            Report(7, AT, 4, 9, "waiting for 22:00"),
+            JobRequests(1),
+            JobProgress(7, AT, 4, 9, "waiting for 22:00"),
             RUNNER,
             "waiting for 22:00; 4 of 9 tracks since 2026-03-01 04:00 (pid 7)",
         ),
         (
-            Orders(1, paused=True),
-            Report(7, AT, 4, 9),
+            JobRequests(1, paused=True),
+            JobProgress(7, AT, 4, 9),
             RUNNER,
             "paused, `beet resonance resume` goes on; 4 of 9 tracks since 2026-03-01 04:00 (pid 7)",
         ),
-        (Orders(1, paused=True), None, None, "paused; `beet resonance resume` goes on"),
-        (Orders(1, 1, paused=True), None, None, "paused for new imports; `beet resonance resume` ends that"),
-        (Orders(1), Report(7, AT), Holder(9, FOREGROUND), "`beet resonance` itself is analysing (pid 9)"),
+        (JobRequests(1, paused=True), None, None, "paused; `beet resonance resume` goes on"),
+        (JobRequests(1, 1, paused=True), None, None, "paused for new imports; `beet resonance resume` ends that"),
+        (JobRequests(1), JobProgress(7, AT), Holder(9, FOREGROUND), "`beet resonance` itself is analysing (pid 9)"),
         (
-            Orders(1),
-            Report(7, AT, 4, 9),
+            JobRequests(1),
+            JobProgress(7, AT, 4, 9),
             None,
             "ended before it was done, at 4 of 9 tracks; `beet resonance analyze` goes on",
         ),
-        (Orders(1, 1), Report(7, AT, 9, 9, ended=AT), None, "ended 2026-03-01 04:00, 9 tracks done"),
-        (Orders(1, 1), Report(7, AT, 9, 9, ended=AT, said="it broke"), None, "ended 2026-03-01 04:00, it broke"),
+        (JobRequests(1, 1), JobProgress(7, AT, 9, 9, ended=AT), None, "ended 2026-03-01 04:00, 9 tracks done"),
+        (
+            JobRequests(1, 1),
+            JobProgress(7, AT, 9, 9, ended=AT, said="it broke"),
+            None,
+            "ended 2026-03-01 04:00, it broke",
+        ),
     ],
 )
-def test_what_status_says(orders: Orders, report: Report | None, holder: Holder | None, said: str) -> None:
+def test_what_status_says(orders: JobRequests, report: JobProgress | None, holder: Holder | None, said: str) -> None:
     assert described(orders, report, holder, AT, "3 min") == said

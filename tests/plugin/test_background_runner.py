@@ -13,8 +13,8 @@ from beets.exceptions import UserError
 from confuse import Configuration
 
 from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
-from beetsplug.resonance.background.job_state import Board, Report
-from beetsplug.resonance.background.process_lock import BACKGROUND, Lock
+from beetsplug.resonance.background.job_state import JobProgress, JobState
+from beetsplug.resonance.background.process_lock import BACKGROUND, ProcessLock
 from beetsplug.resonance.background.spawn import Task
 from beetsplug.resonance.background.watch import Interrupted, Time, Watch
 from beetsplug.resonance.config.hours import Hours
@@ -78,15 +78,15 @@ class TestRunner(Pending):
                     board.request()
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("beetsplug.resonance.background.status.Reporter.step", late)
+            patched.setattr("beetsplug.resonance.background.status.ProgressReporter.step", late)
             self.work()
         assert self.counted() == 6
         assert not self.orders().open
 
     def test_a_request_between_the_last_look_and_the_release_is_not_lost(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        released = Lock.release
+        released = ProcessLock.release
 
-        def release(lock: Lock) -> None:
+        def release(lock: ProcessLock) -> None:
             if self.orders().requested == 1:
                 self.song("late")
                 with self.board() as board:
@@ -97,7 +97,7 @@ class TestRunner(Pending):
                 assert self.counted() == 5, "the lock was free already, which is not what is tested"
             released(lock)
 
-        monkeypatch.setattr(Lock, "release", release)
+        monkeypatch.setattr(ProcessLock, "release", release)
         monkeypatch.setattr("beetsplug.resonance.background.worker.PATIENCE", 0)
         self.work()
         assert self.counted() == 6
@@ -119,7 +119,7 @@ class TestRunner(Pending):
                     board.request()
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("beetsplug.resonance.background.status.Reporter.step", stopped)
+            patched.setattr("beetsplug.resonance.background.status.ProgressReporter.step", stopped)
             self.work()
         assert self.counted() == 5
         assert not self.orders().open
@@ -142,9 +142,9 @@ class TestRunner(Pending):
 
     def test_a_request_after_which_it_failed_is_tried_once_more(self) -> None:
         FakePool.surprise = ZeroDivisionError("by nobody")
-        released = Lock.release
+        released = ProcessLock.release
 
-        def release(lock: Lock) -> None:
+        def release(lock: ProcessLock) -> None:
             FakePool.surprise = None
             if self.orders().requested == 1:
                 with self.board() as board:
@@ -152,13 +152,13 @@ class TestRunner(Pending):
             released(lock)
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Lock, "release", release)
+            patched.setattr(ProcessLock, "release", release)
             self.work()
         assert self.counted() == 5
 
     def test_one_that_was_killed(self) -> None:
         with self.board() as board:
-            board.tell(Report(1, time.time(), 2, 5))
+            board.tell(JobProgress(1, time.time(), 2, 5))
         assert self.background() == "ended before it was done, at 2 of 5 tracks; `beet resonance analyze` goes on"
         self.beet("resonance", "analyze")
         assert not self.orders().open
@@ -245,7 +245,7 @@ class TestHours(Pending):
 
 def test_a_watch_ends_what_takes_long(tmp_path: Path) -> None:
     with Store(tmp_path / "resonance.db") as store:
-        board, ended = Board(store, 1), threading.Event()
+        board, ended = JobState(store, 1), threading.Event()
         watch = Watch(board, Hours(), 0, Time())
         with watch.over(ended.set):
             board.pause(True)

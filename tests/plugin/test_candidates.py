@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.config.exclusions import Exclusion, Season, excluded, exclusions
-from beetsplug.resonance.library.item_query import matching
-from beetsplug.resonance.library.metadata import VARIOUS_ARTISTS, Movement, descriptions, movements
-from resonance_engine.search.versions import Description
+from beetsplug.resonance.library.item_query import matching_ids
+from beetsplug.resonance.library.metadata import VARIOUS_ARTISTS, Movement, metadata_of, movements
+from resonance_engine.search.versions import TrackMetadata
 
 QUERIES = (
     [],
@@ -58,22 +58,22 @@ class TestCandidates(TestHelper):
 
     def test_ids_are_those_of_the_items_that_beets_finds(self) -> None:
         for query in QUERIES:
-            assert matching(self.lib, query) == {item.id for item in self.lib.items(query)}, query
+            assert matching_ids(self.lib, query) == {item.id for item in self.lib.items(query)}, query
 
     def test_a_path_is_a_query(self) -> None:
         folder = self.lib_path / "folder"
         folder.mkdir(parents=True)
         inside = self.add_item(title="inside", path=str(folder / "song.mp3"))
-        assert matching(self.lib, [str(folder)]) == {inside.id}
-        assert matching(self.lib, ["path:folder"]) == {inside.id}
+        assert matching_ids(self.lib, [str(folder)]) == {inside.id}
+        assert matching_ids(self.lib, ["path:folder"]) == {inside.id}
 
     def test_a_fast_query_builds_no_items(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Library, "items", lambda *_: pytest.fail("items are built"))
-        assert matching(self.lib, ["genres:jazz", "title:one"]) == {1}
+        assert matching_ids(self.lib, ["genres:jazz", "title:one"]) == {1}
 
     def test_an_invalid_query_is_a_sentence(self) -> None:
         with pytest.raises(InvalidQueryError, match="'soon' is not an int or a float"):
-            matching(self.lib, ["year:soon"])
+            matching_ids(self.lib, ["year:soon"])
 
     def test_what_is_excluded_may_depend_on_the_day(self) -> None:
         rules = exclusions(["mood:calm year:1991", {"query": "genres:christmas", "except": "12-01..12-31"}])
@@ -90,13 +90,13 @@ class TestCandidates(TestHelper):
         for number, tags in enumerate(DESCRIBED, 5):
             self.add_item(**{"title": "T", "length": 60.0, "album": "", "albumartist": "", **tags})
             del number
-        found = descriptions(self.lib, {*range(5, 5 + len(DESCRIBED)), 999})
+        found = metadata_of(self.lib, {*range(5, 5 + len(DESCRIBED)), 999})
         assert [(each.artist, each.album) for each in found.values()] == list(DESCRIPTIONS)
-        assert descriptions(self.lib, [1]) == {1: Description("A", "A / X", "One", "", "", 100.0)}
+        assert metadata_of(self.lib, [1]) == {1: TrackMetadata("A", "A / X", "One", "", "", 100.0)}
 
     def test_music_brainz_ids_go_along(self) -> None:
         item = self.add_item(title="T", artist="A", mb_trackid="recording", mb_workid="work", length=1.5)
-        found = descriptions(self.lib, [item.id])[item.id]
+        found = metadata_of(self.lib, [item.id])[item.id]
         assert (found.recording, found.work, found.seconds) == ("recording", "work", 1.5)
 
     def test_movements_belong_to_the_parent_work_or_to_what_their_names_tell(self) -> None:

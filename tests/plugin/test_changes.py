@@ -9,7 +9,7 @@ import pytest
 from beets.library import Item, Library
 from beets.test.helper import ConfigMixin
 
-from beetsplug.resonance.library.events import Changes, file_state
+from beetsplug.resonance.library.events import LibraryEvents, file_state
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store import TrackRow
 
@@ -58,7 +58,7 @@ def state_of(sidecar: Sidecar, item_id: int) -> tuple[int, int]:
     return track.size, track.mtime_ns
 
 
-def rewrite(changes: Changes, item: Item, content: bytes) -> None:
+def rewrite(changes: LibraryEvents, item: Item, content: bytes) -> None:
     changes.begin(item, item.path)
     item.filepath.write_bytes(content)
     changes.complete(item, item.path)
@@ -66,7 +66,7 @@ def rewrite(changes: Changes, item: Item, content: bytes) -> None:
 
 def test_a_tag_write_keeps_the_row_right(library: Library, item: Item, sidecar: Sidecar) -> None:
     link(sidecar, item)
-    changes = Changes()
+    changes = LibraryEvents()
     rewrite(changes, item, b"other tags and music")
     rewrite(changes, item, b"yet other tags and music")
     changes.apply(library)
@@ -78,7 +78,7 @@ def test_a_file_that_had_changed_before_stays_suspect(library: Library, item: It
     link(sidecar, item)
     before = state_of(sidecar, 1)
     item.filepath.write_bytes(b"music of another kind")
-    changes = Changes()
+    changes = LibraryEvents()
     rewrite(changes, item, b"new tags and music of another kind")
     changes.apply(library)
     assert state_of(sidecar, 1) == before != file_state(item.path)
@@ -89,7 +89,7 @@ def test_a_failure_moves_with_its_file(library: Library, item: Item, sidecar: Si
     assert state is not None
     sidecar.store.fail(sidecar.id, item.path, *state, "it is broken")
     target = item.path.replace(b"a.mp3", b"b.mp3")
-    changes = Changes()
+    changes = LibraryEvents()
     changes.begin(item, item.path)
     os.rename(item.path, target)  # noqa: PTH104 - bytes
     changes.complete(item, target)
@@ -102,7 +102,7 @@ def test_a_failure_moves_with_its_file(library: Library, item: Item, sidecar: Si
 def test_a_removed_item_is_forgotten_with_its_failure(library: Library, item: Item, sidecar: Sidecar) -> None:
     link(sidecar, item)
     sidecar.store.fail(sidecar.id, item.path, 1, 1, "it was broken once")
-    changes = Changes()
+    changes = LibraryEvents()
     changes.remove(item)
     item.remove()
     changes.apply(library)
@@ -111,7 +111,7 @@ def test_a_removed_item_is_forgotten_with_its_failure(library: Library, item: It
 
 
 def test_an_id_that_is_in_use_again_is_not_forgotten(library: Library, item: Item, sidecar: Sidecar) -> None:
-    changes = Changes()
+    changes = LibraryEvents()
     changes.remove(item)
     item.remove()
     again = Item(path=item.path, title="again")
@@ -123,7 +123,7 @@ def test_an_id_that_is_in_use_again_is_not_forgotten(library: Library, item: Ite
 
 
 def test_items_and_files_that_are_not_there_are_nothing_to_tell(item: Item) -> None:
-    changes = Changes()
+    changes = LibraryEvents()
     changes.begin(item, b"/nowhere/a.mp3")
     changes.complete(item, b"/nowhere/b.mp3")
     changes.begin(Item(path=item.path), item.path)
@@ -135,14 +135,14 @@ def test_items_and_files_that_are_not_there_are_nothing_to_tell(item: Item) -> N
 
 
 def test_without_a_store_none_is_made(library: Library, item: Item, tmp_path: Path) -> None:
-    changes = Changes()
+    changes = LibraryEvents()
     changes.remove(item)
     changes.apply(library)
     assert not (tmp_path / "resonance.db").exists()
 
 
 def test_a_library_in_memory_has_nothing_to_tell(item: Item) -> None:
-    changes = Changes()
+    changes = LibraryEvents()
     changes.remove(item)
     library = Library(":memory:", "/music")
     changes.apply(library)

@@ -10,7 +10,7 @@ from beets.exceptions import UserError
 from beets.logging import getLogger
 from confuse import ConfigError
 
-from beetsplug.resonance.error_guard import Guard
+from beetsplug.resonance.error_guard import ErrorGuard
 from resonance_engine.errors import StoreError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def lines() -> Iterator[list[str]]:
     ],
 )
 def test_an_error_becomes_one_line(lines: list[str], error: Exception, said: str) -> None:
-    guard = Guard(getLogger("guarded"))
+    guard = ErrorGuard(getLogger("guarded"))
     for _ in range(3):
         with guard:
             raise error
@@ -50,5 +50,5 @@ def test_an_error_becomes_one_line(lines: list[str], error: Exception, said: str
 
 
 def test_an_interrupt_passes() -> None:
-    with pytest.raises(KeyboardInterrupt), Guard(getLogger("guarded")):
+    with pytest.raises(KeyboardInterrupt), ErrorGuard(getLogger("guarded")):
         raise KeyboardInterrupt

@@ -13,7 +13,7 @@ from beets.test.helper import ImportHelper
 
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.search.session import Search
+from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.errors import ModelError
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool
@@ -57,7 +57,7 @@ class TestUse(Shelf):
         folder = self.folder.parent
         with closing(Sidecar(self.lib)) as sidecar:
             assert sidecar.model is not None
-            Search(sidecar, sidecar.model).facet("rhythm")
+            SearchSession(sidecar, sidecar.model).facet("rhythm")
         own = {"resonance-own.index", "resonance-own-rhythm.index"}
         assert own <= {path.name for path in folder.glob("*.index")}
         self.beet("resonance", "model", "use", "default")

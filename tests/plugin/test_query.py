@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.fields.analysis_cache import tags_in_words
-from beetsplug.resonance.fields.queries import Wanted
+from beetsplug.resonance.fields.queries import SimilarPattern
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.reading import Reader
 from tests.plugin.shelf import Analysed, Commands
@@ -275,7 +275,7 @@ class TestUnanalysed(Commands):
 @given(st.text() | st.text("1:'\"\\ a,^-\u00e9"))
 def test_any_pattern_names_seeds_or_is_refused(pattern: str) -> None:
     try:
-        wanted = Wanted.parse(pattern)
+        wanted = SimilarPattern.parse(pattern)
     except InvalidQueryArgumentValueError:
         return
     assert all(wanted.seeds)
@@ -285,20 +285,23 @@ def test_any_pattern_names_seeds_or_is_refused(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        ("title:yesterday", Wanted(["title:yesterday"], [], None)),
-        ("artist:'the beatles' title:help", Wanted(["artist:the beatles", "title:help"], [], None)),
-        ("title:don't", Wanted(["title:don't"], [], None)),
-        ("50:title:help", Wanted(["title:help"], [], 50)),
-        ("50 cent", Wanted(["50", "cent"], [], None)),
-        ("title:no surprises artist:the easy stars", Wanted(["title:no surprises", "artist:the easy stars"], [], None)),
-        ("title:don't stop -live", Wanted(["title:don't stop", "-live"], [], None)),
-        ("title:5:15 , artist:the who", Wanted(["title:5:15", ",", "artist:the who"], [], None)),
-        ("artist:a, b", Wanted(["artist:a,", "b"], [], None)),
-        ("5:a , b --from year:1990.. ^live", Wanted(["a", ",", "b"], ["year:1990..", "^live"], 5)),
+        ("title:yesterday", SimilarPattern(["title:yesterday"], [], None)),
+        ("artist:'the beatles' title:help", SimilarPattern(["artist:the beatles", "title:help"], [], None)),
+        ("title:don't", SimilarPattern(["title:don't"], [], None)),
+        ("50:title:help", SimilarPattern(["title:help"], [], 50)),
+        ("50 cent", SimilarPattern(["50", "cent"], [], None)),
+        (
+            "title:no surprises artist:the easy stars",
+            SimilarPattern(["title:no surprises", "artist:the easy stars"], [], None),
+        ),
+        ("title:don't stop -live", SimilarPattern(["title:don't stop", "-live"], [], None)),
+        ("title:5:15 , artist:the who", SimilarPattern(["title:5:15", ",", "artist:the who"], [], None)),
+        ("artist:a, b", SimilarPattern(["artist:a,", "b"], [], None)),
+        ("5:a , b --from year:1990.. ^live", SimilarPattern(["a", ",", "b"], ["year:1990..", "^live"], 5)),
     ],
 )
-def test_a_pattern_is_a_query_as_in_a_smart_playlist(pattern: str, expected: Wanted) -> None:
-    assert Wanted.parse(pattern) == expected
+def test_a_pattern_is_a_query_as_in_a_smart_playlist(pattern: str, expected: SimilarPattern) -> None:
+    assert SimilarPattern.parse(pattern) == expected
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from beetsplug.resonance.library.events import file_state
 from beetsplug.resonance.library.models import FOLDER, MODEL_FILE
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.library.sync import library_plan
-from beetsplug.resonance.search.session import Search
+from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.index.check import index_problem
 from tests.plugin.collection import sounds
 from tests.plugin.fake_pool import FakePool
@@ -150,7 +150,7 @@ class LibraryHistory(RuleBasedStateMachine):
         """Index files are made, and brought up to date."""
         with closing(Sidecar(self.lib)) as sidecar:
             if sidecar.model is not None:
-                search = Search(sidecar, sidecar.model)
+                search = SearchSession(sidecar, sidecar.model)
                 search.facet("rhythm")
 
     @rule()

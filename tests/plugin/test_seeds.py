@@ -10,7 +10,7 @@ import pytest
 
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.file_seeds import file_seeds, parse_passage
-from beetsplug.resonance.search.session import Search
+from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.audio.windows import content_key
 from resonance_engine.errors import AudioError, ConfigError, ModelError
 from resonance_engine.worker.worker import Worker, WorkerPool
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def opened(commands: Commands) -> Iterator[Search]:
+def opened(commands: Commands) -> Iterator[SearchSession]:
     sidecar = Sidecar(commands.lib)
     model = sidecar.model
     assert model is not None
-    yield Search(sidecar, model)
+    yield SearchSession(sidecar, model)
     sidecar.close()
 
 
@@ -36,14 +36,14 @@ class TestFileSeeds(Analysed):
     """Beside a library of five tracks."""
 
     @pytest.fixture
-    def search(self, _analysed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]:
+    def search(self, _analysed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchSession]:
         monkeypatch.setattr(FakeWorker, "starts", 0)
         yield from opened(self)
 
     def path(self, title: str) -> Path:
         return self.lib.items(f"title:{title}")[0].filepath
 
-    def test_a_copy_of_a_track_is_what_the_library_knows(self, search: Search, tmp_path: Path) -> None:
+    def test_a_copy_of_a_track_is_what_the_library_knows(self, search: SearchSession, tmp_path: Path) -> None:
         copy = tmp_path / "unknown.flac"
         shutil.copy(self.path("song 2"), copy)
 
@@ -59,29 +59,29 @@ class TestFileSeeds(Analysed):
         assert store.gates(key, model)[seed.key] == pytest.approx(seed.gates)
         assert store.analyses(key)[seed.key].attributes == seed.attributes
 
-    def test_tags_are_the_models(self, search: Search) -> None:
+    def test_tags_are_the_models(self, search: SearchSession) -> None:
         FakePool.tags = ("rock", "pop")
         assert file_seeds(search, [self.path("song 2")])[0].tags == {"rock": 0.5, "pop": 0.5}
 
-    def test_one_worker_listens_to_all_in_order(self, search: Search) -> None:
+    def test_one_worker_listens_to_all_in_order(self, search: SearchSession) -> None:
         paths = [self.path(f"song {number}") for number in (3, 0, 3)]
         assert [seed.path for seed in file_seeds(search, paths)] == paths
         assert FakeWorker.starts == 1
 
-    def test_without_files_nothing_is_started(self, search: Search) -> None:
+    def test_without_files_nothing_is_started(self, search: SearchSession) -> None:
         assert file_seeds(search, [], (0.0, 10.0)) == []
         assert FakeWorker.starts == 0
 
-    def test_what_is_no_passage_starts_nothing(self, search: Search) -> None:
+    def test_what_is_no_passage_starts_nothing(self, search: SearchSession) -> None:
         with pytest.raises(ConfigError, match="The passage 1:50-1:20 ends before it begins"):
             file_seeds(search, [self.path("song 2")], (110.0, 80.0))
         assert FakeWorker.starts == 0
 
-    def test_the_first_bad_file_is_named(self, search: Search, tmp_path: Path) -> None:
+    def test_the_first_bad_file_is_named(self, search: SearchSession, tmp_path: Path) -> None:
         with pytest.raises(AudioError, match=r"missing\.flac: there is no such file"):
             file_seeds(search, [self.path("song 2"), tmp_path / "missing.flac", tmp_path / "another.flac"])
 
-    def test_another_model_than_the_librarys(self, search: Search) -> None:
+    def test_another_model_than_the_librarys(self, search: SearchSession) -> None:
         FakePool.model_id = "newer"
         with pytest.raises(ModelError, match="run `beet resonance analyze` to switch"):
             file_seeds(search, [self.path("song 2")])
@@ -91,7 +91,7 @@ class TestHeard(Commands):
     """With real workers and a real, tiny model, two tracks of six seconds, and a file that joins them."""
 
     @pytest.fixture
-    def search(self, setup: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Search]:  # noqa: ARG002
+    def search(self, setup: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SearchSession]:  # noqa: ARG002
         monkeypatch.setattr("resonance_engine.worker.worker.Worker", Worker)
         monkeypatch.setattr("resonance_engine.worker.worker.WorkerPool", WorkerPool)
         model = tmp_path / "tiny.onnx"
@@ -104,7 +104,7 @@ class TestHeard(Commands):
         self.run_command("resonance", "analyze")
         yield from opened(self)
 
-    def test_a_passage_sounds_as_the_track_that_it_was_made_of(self, search: Search, tmp_path: Path) -> None:
+    def test_a_passage_sounds_as_the_track_that_it_was_made_of(self, search: SearchSession, tmp_path: Path) -> None:
         parts = [tune(6.0, 8000, channels=1, seed=number) for number in (1, 2)]
         joined = write_audio(tmp_path / "mix.flac", np.hstack(parts), 8000)
         tracks = search.vectors_of(list(self.lib.items()))

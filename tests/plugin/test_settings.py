@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.config.exclusions import Exclusion, Season
 from beetsplug.resonance.config.profiles import chosen
 from beetsplug.resonance.config.settings import Settings
-from resonance_engine.playlist.recipe import OPTIONS, Recipe
+from resonance_engine.playlist.recipe import OPTIONS, PlaylistRecipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +147,7 @@ def test_a_profile_is_what_a_recipe_takes() -> None:
         "absolute": True,
         "file": ["~/song one.mp3"],
     }
-    assert Recipe.read(Recipe(profile).text()).options == profile
+    assert PlaylistRecipe.read(PlaylistRecipe(profile).text()).options == profile
 
 
 @pytest.mark.parametrize("name", OPTIONS)

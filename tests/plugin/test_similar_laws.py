@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from beetsplug.resonance.config.exclusions import exclusions
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.search.finder import Finder
-from beetsplug.resonance.search.request import Wish
+from beetsplug.resonance.search.request import SearchRequest
 from tests.plugin.planned import CHRISTMAS, LONG, SAME, SOUNDS, fields, fits, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beetsplug.resonance.search.finder import Found
+    from beetsplug.resonance.search.finder import SearchResult
     from tests.plugin.sounding import Sounding
 
 BPM = {"100-130": (100.0, 130.0), "90-180": (90.0, 180.0)}
@@ -56,7 +56,7 @@ def ids(words: tuple[str, ...]) -> set[int]:
     return {int(word[3:]) for word in words if word != ","}
 
 
-def scores(found: Found) -> list[tuple[int, float]]:
+def scores(found: SearchResult) -> list[tuple[int, float]]:
     return [(hit.item.id or 0, hit.score) for hit in found.hits]
 
 
@@ -69,7 +69,7 @@ class TestLaws:
         with shelf.search(Settings(exclude=exclusions("genres:christmas"))) as search:
             yield Finder(search, "similar", date(2025, 7, 1))
 
-    def may(self, item_id: int, wish: Wish) -> bool:
+    def may(self, item_id: int, wish: SearchRequest) -> bool:
         """Whether a track may be in a list at all."""
         tempo, said = self.shelf.plan.tempo[item_id - 1], fields(item_id)
         tempi = [] if tempo is None else [octave * tempo for octave in (0.5, 1.0, 2.0)]
@@ -85,7 +85,7 @@ class TestLaws:
             and (not wish.among or among[wish.among])
         )
 
-    def may_join(self, item_id: int, others: list[int], wish: Wish) -> bool:
+    def may_join(self, item_id: int, others: list[int], wish: SearchRequest) -> bool:
         if not wish.versions and version(item_id, [*others, *ids(wish.query)]):
             return False
         return fits(item_id, others, wish.per_artist or 0, wish.per_album or 0)
@@ -93,7 +93,7 @@ class TestLaws:
     @law
     @given(asked=wishes())
     def test_rules_hold_and_a_list_is_short_for_nothing_else(self, finder: Finder, asked: dict[str, Any]) -> None:
-        wish = Wish(**asked)
+        wish = SearchRequest(**asked)
         found = finder.find(wish)
         listed = [item_id for item_id, _ in scores(found)]
 
@@ -119,7 +119,7 @@ class TestLaws:
         self, finder: Finder, asked: dict[str, Any], neutral: dict[str, Any]
     ) -> None:
         plain = {name: value for name, value in asked.items() if name not in (*neutral, "lambda_div")}
-        assert scores(finder.find(Wish(**plain, **neutral))) == scores(finder.find(Wish(**plain)))
+        assert scores(finder.find(SearchRequest(**plain, **neutral))) == scores(finder.find(SearchRequest(**plain)))
 
     @law
     @given(asked=wishes(), longer=st.integers(1, 20))
@@ -128,8 +128,8 @@ class TestLaws:
         fixed = {"per_artist": 0, "per_album": 1, **asked, "count": 5}
         for name in ("lambda_div", "text"):
             fixed.pop(name, None)
-        shorter = scores(finder.find(Wish(**fixed)))
-        assert scores(finder.find(Wish(**{**fixed, "count": 5 + longer})))[: len(shorter)] == shorter
+        shorter = scores(finder.find(SearchRequest(**fixed)))
+        assert scores(finder.find(SearchRequest(**{**fixed, "count": 5 + longer})))[: len(shorter)] == shorter
 
 
 def test_the_same_sound_is_the_same_sound_from_either_side(shelf: Sounding) -> None:

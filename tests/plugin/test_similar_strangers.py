@@ -12,8 +12,8 @@ from beets import config
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.finder import Finder
-from beetsplug.resonance.search.request import Wish
-from beetsplug.resonance.search.session import Search, searching
+from beetsplug.resonance.search.request import SearchRequest
+from beetsplug.resonance.search.session import SearchSession, open_session
 from resonance_engine.errors import StoreError
 from resonance_engine.store import EMBEDDING, Embedding, TrackRow
 from tests.embeddings import key, unit_vectors
@@ -67,22 +67,22 @@ def test_what_is_not_in_the_library_does_not_count(crowded: Sounding, wish: dict
 
 
 def test_what_comes_and_goes_meanwhile_is_seen_by_the_next_query(crowded: Sounding) -> None:
-    wish = Wish(query=("id:1..9",), count=5)
+    wish = SearchRequest(query=("id:1..9",), count=5)
     with closing(Sidecar(crowded.lib, Settings())) as sidecar, closing(Sidecar(crowded.lib)) as other:
-        with searching(sidecar, MODEL) as search:
+        with open_session(sidecar, MODEL) as search:
             before = [hit.id for hit in Finder(search, "similar").find(wish).hits]
             vector = crowded.embedding(30)
             other.store.put(key(7000), MODEL.id, vector)
             other.store.link(other.id, TrackRow(5, 1005.0, 1, 1, key(7000)))  # a seed sounds otherwise now
             other.store.unlink(other.id, [1, 2, 3])
             assert [hit.id for hit in Finder(search, "similar").find(wish).hits] == before
-        with searching(sidecar, MODEL) as search:
+        with open_session(sidecar, MODEL) as search:
             assert len(Finder(search, "similar").find(wish).start.ids) == 6
 
 
 def test_a_damaged_vector_is_said_whoever_it_belongs_to(crowded: Sounding) -> None:
     with closing(Sidecar(crowded.lib)) as sidecar:
-        Search(sidecar, MODEL)  # makes the index file
+        SearchSession(sidecar, MODEL)  # makes the index file
         nothing = np.full(WIDTH, np.nan, "<f2").tobytes()
         with sidecar.store._transaction(writes=True) as transaction:
             transaction.connection.exec_driver_sql(

@@ -18,7 +18,7 @@ from beetsplug.resonance.commands.similar import command
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.search.text import EXAMPLE
 from resonance_engine.encoder.encoder import SHIPPED, OnnxBackend
-from resonance_engine.search.text.parser import wanted
+from resonance_engine.search.text.parser import parse_text
 from tests.embeddings import key
 from tests.plugin.planned import EVERY, TAGS, ranked
 from tests.plugin.sounding import Sounding
@@ -143,7 +143,7 @@ def test_what_the_help_gives_as_examples_is_understood(capsys: pytest.CaptureFix
     texts = [EXAMPLE, *re.findall(r"--text '([^']+)'", printed), *re.findall(r'--text=WORDS "([^"]+)"', printed)]
     assert len(texts) == 3
     for text in texts:
-        asked = wanted(text, tags)
+        asked = parse_text(text, tags)
         assert asked.parts
         assert not asked.unknown
 
@@ -170,4 +170,4 @@ def test_a_library_analysed_before_words_were_kept(shelf: Sounding, tmp_path: Pa
         with pytest.raises(UserError, match=r"no track has been described in words yet; run `beet resonance analyze`"):
             old.find(text="rock")
         assert old.ids(text="fast", **ALONE) == shelf.ids(text="fast", **ALONE)
-    assert wanted("fast", TAGS).attributes == ("tempo",)
+    assert parse_text("fast", TAGS).attributes == ("tempo",)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.commands.options import either, words
-from beetsplug.resonance.search.request import COMPARING, EXAMPLES, Wish, option
+from beetsplug.resonance.search.request import COMPARING, EXAMPLES, SearchRequest, option
 from resonance_engine.errors import ConfigError
 
 MISTAKES: list[tuple[str, Any, str]] = [
@@ -49,21 +49,21 @@ MISTAKES: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(("name", "value", "said"), MISTAKES)
 def test_a_mistake_is_a_sentence_that_names_the_option(name: str, value: Any, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Wish(query=("x",), **{name: value})
+        SearchRequest(query=("x",), **{name: value})
     assert str(caught.value) == said
 
 
 @pytest.mark.parametrize("value", ["fast", "130-120", "5-200", "0-0", "-3", "1e2", "120-", "0.95 to 1.05"])
 def test_a_tempo_that_is_none(value: str) -> None:
     with pytest.raises(ConfigError, match=r"^--bpm: (A tempo is written|The bounds of a tempo) ") as caught:
-        Wish(bpm=value)
+        SearchRequest(bpm=value)
     assert str(caught.value).endswith(f"not {value!r}.")
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_a_weight_of_diversity_that_is_none(value: float) -> None:
     with pytest.raises(ConfigError, match=r"^--lambda-div must lie between 0 \(similarity alone\)"):
-        Wish(lambda_div=value)
+        SearchRequest(lambda_div=value)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_weight_of_diversity_that_is_none(value: float) -> None:
 )
 def test_options_that_make_no_sense_together(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Wish(query=("x",), **options)
+        SearchRequest(query=("x",), **options)
     assert str(caught.value) == said
 
 
@@ -88,21 +88,21 @@ def test_an_option_without_a_text(name: str) -> None:
     """As from a script whose variable is empty; the example that is given is one that is taken."""
     for empty in ("", "  "):
         with pytest.raises(ConfigError) as caught:
-            Wish(**given_as(name, empty))
+            SearchRequest(**given_as(name, empty))
         assert str(caught.value) == (
             f"{option(name)} has nothing after it; write for example {option(name)} {EXAMPLES[name]}."
         )
-    Wish(**given_as(name, EXAMPLES[name].strip("'")))
+    SearchRequest(**given_as(name, EXAMPLES[name].strip("'")))
 
 
 def given_as(name: str, value: Any) -> dict[str, Any]:
     return {name: value}
 
 
-def asked(options: dict[str, Any]) -> Wish | str:
+def asked(options: dict[str, Any]) -> SearchRequest | str:
     """A wish, or the complaint about it."""
     try:
-        return Wish(**options)
+        return SearchRequest(**options)
     except ConfigError as error:
         return str(error)
 
@@ -113,8 +113,8 @@ def asked(options: dict[str, Any]) -> Wish | str:
 )
 def test_any_text_is_taken_or_named(name: str, value: str) -> None:
     made = asked({name: value})
-    if isinstance(made, Wish):
-        assert Wish(**dict(made.recipe())) == made
+    if isinstance(made, SearchRequest):
+        assert SearchRequest(**dict(made.recipe())) == made
     else:
         assert made.startswith(option(name))
         assert made.endswith(".")
@@ -147,9 +147,9 @@ def test_any_number_is_taken_or_named(options: dict[str, Any]) -> None:
 
 
 def test_a_weight_of_diversity_asks_for_variety() -> None:
-    assert Wish(lambda_div=0.4).ranking().rerank == "mmr"
-    assert Wish(rerank="mmr").ranking().diversity == 0.3
-    assert Wish().ranking().diversity == 0
+    assert SearchRequest(lambda_div=0.4).ranking().rerank == "mmr"
+    assert SearchRequest(rerank="mmr").ranking().diversity == 0.3
+    assert SearchRequest().ranking().diversity == 0
 
 
 @pytest.mark.parametrize(
@@ -157,19 +157,21 @@ def test_a_weight_of_diversity_asks_for_variety() -> None:
     [(None, ("", 0.0)), ("rating", ("rating", 1.0)), (" play_count = -0.5", ("play_count", -0.5))],
 )
 def test_a_preference(asked: str | None, expected: tuple[str, float]) -> None:
-    wish = Wish(prefer=asked)
+    wish = SearchRequest(prefer=asked)
     assert wish.preference() == expected
     assert wish.rules(0, 0).favour == expected[1]
 
 
 def test_seeds_are_tracks_files_or_words() -> None:
-    assert Wish().seedless
-    assert Wish(among=("x",), avoid=("x",), at="0-9").seedless
-    assert not any(each.seedless for each in (Wish(query=("x",)), Wish(file=("x",)), Wish(text="x")))
+    assert SearchRequest().seedless
+    assert SearchRequest(among=("x",), avoid=("x",), at="0-9").seedless
+    assert not any(
+        each.seedless for each in (SearchRequest(query=("x",)), SearchRequest(file=("x",)), SearchRequest(text="x"))
+    )
 
 
 def test_a_recipe_has_what_differs_from_the_defaults() -> None:
-    assert Wish().recipe() == {}
+    assert SearchRequest().recipe() == {}
     asked: dict[str, Any] = {
         "query": ("a", "b"),
         "avoid": ("c",),
@@ -178,7 +180,7 @@ def test_a_recipe_has_what_differs_from_the_defaults() -> None:
         "min_score": 0.0,
         "lambda_div": 0.0,
     }
-    recipe = Wish(**asked).recipe()
+    recipe = SearchRequest(**asked).recipe()
     assert recipe == {name: list(value) if isinstance(value, tuple) else value for name, value in asked.items()}
 
 
@@ -186,7 +188,7 @@ def test_options_have_the_names_that_are_typed() -> None:
     assert [option(name) for name in ("among", "avoid", "lambda_div", "bpm")] == [
         "--from", "--not", "--lambda-div", "--bpm",
     ]  # fmt: skip
-    assert {*COMPARING} < {*Wish.names()}
+    assert {*COMPARING} < {*SearchRequest.names()}
 
 
 @pytest.mark.parametrize(

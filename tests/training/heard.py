@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.tiny_models import SPEC
 from tests.tiny_networks import tiny_network
-from training.default_model.recipe import Part, Recipe
+from training.default_model.recipe import ModelRecipe, Part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resonance_engine.network.model import ResonanceNetwork
 
 PARTS = {"timbre": Part(5, 0.5, 0.3), "harmony": Part(4, 0.3, 1.0), "rhythm": Part(7, 0.2, 3.0)}
-RECIPE = replace(Recipe(), parts=PARTS, epochs=4, lr=1e-2, batch_songs=10)
+RECIPE = replace(ModelRecipe(), parts=PARTS, epochs=4, lr=1e-2, batch_songs=10)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from resonance_engine.training.data.dataset import WindowSet
 from training.default_model.heads import blocks
 from training.default_model.making import (
     MANIFEST,
-    Material,
+    TrainingMaterial,
     limit_timbre,
     made,
     semantic_activations,
@@ -116,7 +116,7 @@ def heard(trunk: dict[str, Tensor], windows: WindowSet) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def network(trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray) -> ResonanceNetwork:
-    return made(trunk, Material(windows, heard), np.arange(SONGS), NARROW)
+    return made(trunk, TrainingMaterial(windows, heard), np.arange(SONGS), NARROW)
 
 
 @torch.inference_mode()
@@ -154,7 +154,7 @@ def test_the_same_songs_make_the_same_network(
     network: ResonanceNetwork, trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray
 ) -> None:
     torch.manual_seed(99)
-    again = made(trunk, Material(windows, heard), np.arange(SONGS), NARROW).state_dict()
+    again = made(trunk, TrainingMaterial(windows, heard), np.arange(SONGS), NARROW).state_dict()
     assert all(torch.equal(values, again[name]) for name, values in network.state_dict().items())
 
 
@@ -164,7 +164,7 @@ def test_what_an_encoder_changes_is_heard_less(
     """An encoder that moves all windows in one direction of the semantic activations."""
     direction = np.where(heard.std(axis=0) > 2e-3, np.random.default_rng(3).normal(size=heard.shape[1]), 0)
     encoded = (heard + 3 * heard.std(axis=0) * direction).astype(np.float32)
-    aware = made(trunk, Material(windows, heard), np.arange(SONGS), NARROW, Material(windows, encoded))
+    aware = made(trunk, TrainingMaterial(windows, heard), np.arange(SONGS), NARROW, TrainingMaterial(windows, encoded))
 
     def kept(network: ResonanceNetwork) -> float:
         semantic = network.backbones["semantic"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from training.default_model.recipe import Recipe
+    from training.default_model.recipe import ModelRecipe
 
 
 def with_heads(seed: int = 0, apart: float = 1.0) -> Heard:
@@ -38,7 +38,7 @@ def outputs_of(given: Heard) -> tuple[Tensor, Tensor, Tensor]:
     return outputs(given.network, {name: torch.from_numpy(values) for name, values in given.values.items()})
 
 
-def tuned(given: Heard, recipe: Recipe = RECIPE) -> list[float]:
+def tuned(given: Heard, recipe: ModelRecipe = RECIPE) -> list[float]:
     return tune(given.network, given.values, given.song, given.group, given.artist, recipe)
 
 

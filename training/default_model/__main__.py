@@ -26,7 +26,14 @@ from resonance_engine.training.data.dataset import WindowSet, numbered
 from resonance_engine.training.data.precompute import precompute
 from training.default_model.copies import copies, in_step
 from training.default_model.corpus import CorpusTrack, read_manifest
-from training.default_model.making import Material, made, semantic_activations, untrained, written, written_small
+from training.default_model.making import (
+    TrainingMaterial,
+    made,
+    semantic_activations,
+    untrained,
+    written,
+    written_small,
+)
 from training.default_model.pretrained import trunk_weights
 from training.default_model.recipe import RECIPE, SPEC
 
@@ -92,7 +99,8 @@ def make(corpus: Path, out: Path, folds: Path | None) -> None:
     tracks, windows = listened(corpus, SPEC)
     trunk = trunk_weights(corpus / "pretrained")
     material, copied = (
-        Material(each, semantic_activations(trunk, each)) for each in (windows, encoded(corpus, tracks, windows))
+        TrainingMaterial(each, semantic_activations(trunk, each))
+        for each in (windows, encoded(corpus, tracks, windows))
     )
     artists = numbered([named(track.artist) or track.path for track in tracks])
     soundtracks = [track.soundtrack for track in tracks]

@@ -21,7 +21,7 @@ from resonance_engine.training.data.standardize import standardize
 from training.default_model.heads import FAINTEST, set_heads
 from training.default_model.pooled import pooled
 from training.default_model.pretrained import TAGS
-from training.default_model.recipe import LICENCE, NAME, SPEC, VERSION, Recipe
+from training.default_model.recipe import LICENCE, NAME, SPEC, VERSION, ModelRecipe
 from training.default_model.tuning import tune
 
 if TYPE_CHECKING:
@@ -55,24 +55,24 @@ def semantic_activations(trunk: Mapping[str, Tensor], windows: WindowSet) -> NDA
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingMaterial:
     """Windows, grouped by soundtrack, with what the published trunk hears in them (windows, 1506)."""
 
     windows: WindowSet
     semantic: NDArray[np.float32]
 
-    def subset(self, songs: NDArray[np.intp]) -> Material:
+    def subset(self, songs: NDArray[np.intp]) -> TrainingMaterial:
         """That of some songs."""
         chosen = self.windows.subset(songs)
-        return Material(chosen, self.semantic[chosen.places])
+        return TrainingMaterial(chosen, self.semantic[chosen.places])
 
 
 def made(
     trunk: Mapping[str, Tensor],
-    material: Material,
+    material: TrainingMaterial,
     artist: NDArray[np.intp],
-    recipe: Recipe,
-    encoded: Material | None = None,
+    recipe: ModelRecipe,
+    encoded: TrainingMaterial | None = None,
 ) -> ResonanceNetwork:
     """The network that the recipe makes of some songs.
 
@@ -91,7 +91,7 @@ def made(
     return network.eval()
 
 
-def activations(network: ResonanceNetwork, material: Material) -> dict[str, NDArray[np.float32]]:
+def activations(network: ResonanceNetwork, material: TrainingMaterial) -> dict[str, NDArray[np.float32]]:
     """What the heads of a network are given of windows, (windows, length) by modality."""
     backbones, windows = network.backbones, material.windows
     found = {name: pooled(backbones[name], name, windows) for name in network.modalities if name != "semantic"}

@@ -32,7 +32,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelRecipe:
     """How heads and gates are made; `ceiling_hz` is the highest frequency that timbre listens to."""
 
     parts: Mapping[str, Part] = field(
@@ -57,4 +57,4 @@ class Recipe:
     seed: int = 0
 
 
-RECIPE = Recipe()
+RECIPE = ModelRecipe()

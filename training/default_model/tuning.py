@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from resonance_engine.network.model import ResonanceNetwork
-    from training.default_model.recipe import Recipe
+    from training.default_model.recipe import ModelRecipe
 
 VIEWS = 2
 
@@ -43,7 +43,7 @@ def tune(
     song: NDArray[np.intp],
     group: NDArray[np.intp],
     artist: NDArray[np.intp],
-    recipe: Recipe,
+    recipe: ModelRecipe,
 ) -> list[float]:
     """Train projections and gates on windows whose `song` is numbered; the epochs' losses.
 
@@ -90,7 +90,7 @@ def tune(
     return losses
 
 
-def keep_blocks(network: ResonanceNetwork, recipe: Recipe) -> None:
+def keep_blocks(network: ResonanceNetwork, recipe: ModelRecipe) -> None:
     """Drop the gradients that would let a facet leave its block."""
     for name, where in blocks(recipe.parts).items():
         for parameter in projection(network.backbones[name]).parameters():

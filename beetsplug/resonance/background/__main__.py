@@ -20,11 +20,11 @@ from beets.exceptions import UserError
 from beets.library import Library
 from beets.logging import getLogger
 
-from beetsplug.resonance.background.job_state import board_of
+from beetsplug.resonance.background.job_state import job_state_of
 from beetsplug.resonance.background.spawn import Task
-from beetsplug.resonance.background.status import Reporter
+from beetsplug.resonance.background.status import ProgressReporter
 from beetsplug.resonance.background.watch import Time
-from beetsplug.resonance.background.worker import Runner
+from beetsplug.resonance.background.worker import BackgroundWorker
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ResonanceError
 
@@ -62,7 +62,7 @@ def main(text: str) -> None:
 
 def work(task: Task) -> None:
     library = ReadOnlyLibrary(task.library, task.directory)
-    runner = Runner(library, task.settings, getLogger("beets.resonance"), Time())
+    runner = BackgroundWorker(library, task.settings, getLogger("beets.resonance"), Time())
     signal.signal(signal.SIGTERM, lambda *_: runner.terminate())
     try:
         runner.run()
@@ -76,7 +76,7 @@ def say(task: Task, what: str) -> None:
     sidecar = Sidecar(cast("Library", SimpleNamespace(path=Path(task.library))), task.settings)
     with closing(sidecar), suppress(ResonanceError):  # of a store that is broken too, which `status` says itself
         if sidecar.exists:
-            Reporter(board_of(sidecar), time.monotonic).end(what)
+            ProgressReporter(job_state_of(sidecar), time.monotonic).end(what)
 
 
 if __name__ == "__main__":

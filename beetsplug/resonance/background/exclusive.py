@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.job_state import board_of
+from beetsplug.resonance.background.job_state import job_state_of
 from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND
 from beetsplug.resonance.background.spawn import begin, lock_of
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.background.job_state import Board
-    from beetsplug.resonance.background.process_lock import Lock
+    from beetsplug.resonance.background.job_state import JobState
+    from beetsplug.resonance.background.process_lock import ProcessLock
     from beetsplug.resonance.library.sidecar import Sidecar
 
 MOMENT = 0.5  # seconds to try for the lock before asking who has it
@@ -26,13 +26,13 @@ PATIENCE = 60.0  # seconds that the background gets to end
 
 
 @contextmanager
-def alone(sidecar: Sidecar, whole: bool, log: BeetsLogger) -> Iterator[None]:
+def exclusive_analysis(sidecar: Sidecar, whole: bool, log: BeetsLogger) -> Iterator[None]:
     """Be the only analysis of a library for the time of a `with`; `whole` if that does all that is pending.
 
     Raises UserError while another command analyses. The background makes way, and goes on afterwards with what it was
     asked for and is not done.
     """
-    board, lock = board_of(sidecar), lock_of(sidecar)
+    board, lock = job_state_of(sidecar), lock_of(sidecar)
     take(board, lock, log)
     before = board.orders.requested
     try:
@@ -48,7 +48,7 @@ def alone(sidecar: Sidecar, whole: bool, log: BeetsLogger) -> Iterator[None]:
             begin(sidecar)
 
 
-def take(board: Board, lock: Lock, log: BeetsLogger) -> None:
+def take(board: JobState, lock: ProcessLock, log: BeetsLogger) -> None:
     """Take the lock, and send the background away for it."""
     told: set[int] = set()
     deadline = time.monotonic() + PATIENCE

@@ -18,7 +18,7 @@ REPORT_KEY = "background_report"
 
 
 @dataclass(frozen=True)
-class Orders:
+class JobRequests:
     """What is asked of the background.
 
     `requested` counts the requests for work, `asked` is the time of the last one in seconds since the epoch; those up
@@ -39,7 +39,7 @@ class Orders:
 
 
 @dataclass(frozen=True)
-class Report:
+class JobProgress:
     """What a runner says of itself: times in seconds since the epoch, files done and in all.
 
     `doing` is "working", "paused" or "waiting for" an hour; `said` what came of it, once it `ended`.
@@ -54,7 +54,7 @@ class Report:
     said: str = ""
 
 
-class Board:
+class JobState:
     """Orders and reports about one library of a store; nothing is written before the first of either."""
 
     def __init__(self, store: Store, library: int) -> None:
@@ -62,10 +62,10 @@ class Board:
         self.library = library
 
     @property
-    def orders(self) -> Orders:
+    def orders(self) -> JobRequests:
         return read_orders(self.store, self.library)
 
-    def request(self) -> Orders:
+    def request(self) -> JobRequests:
         """Count another request for work."""
         now = time.time()
         return self.changed(lambda orders: replace(orders, requested=orders.requested + 1, asked=now))
@@ -86,34 +86,34 @@ class Board:
         """No work is to be done until further notice, or it may go on."""
         self.changed(lambda orders: replace(orders, paused=paused))
 
-    def changed(self, change: Callable[[Orders], Orders]) -> Orders:
+    def changed(self, change: Callable[[JobRequests], JobRequests]) -> JobRequests:
         """Change the orders in one transaction: other processes may want to at the same time."""
         with self.store.write():
             made = change(self.orders)
             self.store.set_state(f"{ORDERS_KEY}:{self.library}", asdict(made))
         return made
 
-    def tell(self, report: Report) -> None:
+    def tell(self, report: JobProgress) -> None:
         """Replace what the runner says of itself."""
         self.store.set_state(f"{REPORT_KEY}:{self.library}", asdict(report))
 
 
-def read_orders(reader: Reader, library: int) -> Orders:
-    return Orders(**known(Orders, reader.state(f"{ORDERS_KEY}:{library}")))
+def read_orders(reader: Reader, library: int) -> JobRequests:
+    return JobRequests(**known(JobRequests, reader.state(f"{ORDERS_KEY}:{library}")))
 
 
-def read_report(reader: Reader, library: int) -> Report | None:
+def read_report(reader: Reader, library: int) -> JobProgress | None:
     """What the last runner says of itself, None before the first."""
-    row = known(Report, reader.state(f"{REPORT_KEY}:{library}"))
-    return Report(**row) if {"pid", "started"} <= row.keys() else None
+    row = known(JobProgress, reader.state(f"{REPORT_KEY}:{library}"))
+    return JobProgress(**row) if {"pid", "started"} <= row.keys() else None
 
 
-def known(kind: type[Orders | Report], row: Any) -> dict[str, Any]:
+def known(kind: type[JobRequests | JobProgress], row: Any) -> dict[str, Any]:
     """What this version understands of a row, which another one may have written."""
     kinds = get_type_hints(kind)
     given = row if isinstance(row, dict) else {}
     return {name: given[name] for name in kinds if name in given and isinstance(given[name], kinds[name])}
 
 
-def board_of(sidecar: Sidecar) -> Board:
-    return Board(sidecar.store, sidecar.id)
+def job_state_of(sidecar: Sidecar) -> JobState:
+    return JobState(sidecar.store, sidecar.id)

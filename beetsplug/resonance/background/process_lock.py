@@ -27,7 +27,7 @@ class Holder(NamedTuple):
     kind: str
 
 
-class Lock:
+class ProcessLock:
     """A lock on a file that stays when it is free: deleting it could let two processes in at once."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:

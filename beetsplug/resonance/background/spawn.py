@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.job_state import board_of
-from beetsplug.resonance.background.process_lock import FOREGROUND, Lock
+from beetsplug.resonance.background.job_state import job_state_of
+from beetsplug.resonance.background.process_lock import FOREGROUND, ProcessLock
 from beetsplug.resonance.config.settings import Settings
 from resonance_engine.errors import ResonanceError
 
@@ -46,9 +46,9 @@ class Task:
         return cls(content["library"], content["directory"], Settings(**content["settings"]))
 
 
-def lock_of(sidecar: Sidecar) -> Lock:
+def lock_of(sidecar: Sidecar) -> ProcessLock:
     """The lock that whoever analyses a library holds; a sidecar may serve several libraries, each with its own."""
-    return Lock(sidecar.path.with_name(f"{sidecar.path.stem}-{sidecar.id}.lock"))
+    return ProcessLock(sidecar.path.with_name(f"{sidecar.path.stem}-{sidecar.id}.lock"))
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def idle(sidecar: Sidecar) -> Iterator[None]:
     """Let nobody analyse a library of the sidecar for the time of a `with`; raises UserError while somebody does."""
     with ExitStack() as held:
         for path in sorted(sidecar.path.parent.glob(f"{sidecar.path.stem}-*.lock")):
-            lock = Lock(path)
+            lock = ProcessLock(path)
             held.callback(lock.release)
             while not lock.acquire(FOREGROUND, 0):
                 holder = lock.holder()
@@ -72,7 +72,7 @@ def request(sidecar: Sidecar) -> bool:
 
     A process that finds another one at work ends; the one at work looks at the count of requests before it ends.
     """
-    if board_of(sidecar).request().paused:
+    if job_state_of(sidecar).request().paused:
         return False
     begin(sidecar)
     return True

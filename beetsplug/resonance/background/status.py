@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from beetsplug.resonance.background.job_state import Orders, Report
+from beetsplug.resonance.background.job_state import JobProgress, JobRequests
 from beetsplug.resonance.background.process_lock import BACKGROUND, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from beetsplug.resonance.background.job_state import Board
+    from beetsplug.resonance.background.job_state import JobState
 
 WORKING = "working"
 NOTE_SECONDS = 2.0
@@ -22,12 +22,12 @@ START_SECONDS = 30.0  # that a process may take until it has the lock
 GOES_ON = "`beet resonance analyze` goes on"
 
 
-class Reporter:
+class ProgressReporter:
     """Keeps the report of one runner, which a new state changes at once and a step every two seconds."""
 
-    def __init__(self, board: Board, clock: Callable[[], float]) -> None:
+    def __init__(self, board: JobState, clock: Callable[[], float]) -> None:
         self.board, self.clock = board, clock
-        self.report = Report(os.getpid(), time.time())
+        self.report = JobProgress(os.getpid(), time.time())
         self.noted = clock()
         board.tell(self.report)
 
@@ -57,7 +57,7 @@ class Reporter:
         self.board.tell(self.report)
 
 
-def described(orders: Orders, report: Report | None, holder: Holder | None, now: float, left: str) -> str:
+def described(orders: JobRequests, report: JobProgress | None, holder: Holder | None, now: float, left: str) -> str:
     """The background in a line, empty where it was never asked for; `left` says how long the rest takes, if known."""
     if holder is not None and holder.kind != BACKGROUND:
         return f"`beet resonance` itself is analysing (pid {holder.pid})"
@@ -70,7 +70,7 @@ def described(orders: Orders, report: Report | None, holder: Holder | None, now:
     return past(orders, report)
 
 
-def running(orders: Orders, report: Report, left: str) -> str:
+def running(orders: JobRequests, report: JobProgress, left: str) -> str:
     paused = orders.paused or report.doing == "paused"
     what = "paused, `beet resonance resume` goes on" if paused else report.doing
     done = f"; {report.done:,} of {report.total:,} tracks" if report.total else ""
@@ -78,7 +78,7 @@ def running(orders: Orders, report: Report, left: str) -> str:
     return f"{what}{done} since {moment(report.started)}{time_left} (pid {report.pid})"
 
 
-def past(orders: Orders, report: Report | None) -> str:
+def past(orders: JobRequests, report: JobProgress | None) -> str:
     """What came of the last runner; nothing runs."""
     paused = "paused for new imports; `beet resonance resume` ends that" if orders.paused else ""
     if report is None or (report.ended is not None and orders.open and not seen_since(report, orders)):
@@ -89,7 +89,7 @@ def past(orders: Orders, report: Report | None) -> str:
     return f"{paused}; {last}" if paused else last
 
 
-def seen_since(report: Report | None, orders: Orders) -> bool:
+def seen_since(report: JobProgress | None, orders: JobRequests) -> bool:
     """Whether a runner lived after the last request."""
     return report is not None and max(report.started, report.ended or 0) >= orders.asked
 

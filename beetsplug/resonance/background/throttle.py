@@ -10,9 +10,9 @@ from resonance_engine.errors import ResonanceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from beetsplug.resonance.background.status import Reporter
+    from beetsplug.resonance.background.status import ProgressReporter
     from beetsplug.resonance.background.watch import Watch
-    from resonance_engine.ingest import Ingest, Job, Outcome
+    from resonance_engine.ingest import Ingest, IngestOutcome, Job
 
 ALWAYS = 100
 FILES_A_TURN = 8  # after so many it rests, which is long enough to matter and too short to notice a pause late
@@ -23,14 +23,14 @@ def rest(worked: float, pace: int) -> float:
     return worked * (ALWAYS - pace) / pace
 
 
-class PacedIngest:
+class ThrottledIngest:
     """An ingest that rests between turns and stops when the watch says so, with Interrupted."""
 
-    def __init__(self, ingest: Ingest, pace: int, watch: Watch, reporter: Reporter) -> None:
+    def __init__(self, ingest: Ingest, pace: int, watch: Watch, reporter: ProgressReporter) -> None:
         self.ingest, self.model = ingest, ingest.model
         self.pace, self.watch, self.reporter = pace, watch, reporter
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[IngestOutcome]:
         """As `Ingest.run`, in turns."""
         every = list(jobs)
         self.reporter.expect(len(every))
@@ -42,7 +42,7 @@ class PacedIngest:
                 self.reporter.note()
                 self.watch.rest(rest(self.watch.time.clock() - began, self.pace))
 
-    def turn(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    def turn(self, outcomes: Iterator[IngestOutcome]) -> Iterator[IngestOutcome]:
         try:
             for outcome in outcomes:
                 self.reporter.step()

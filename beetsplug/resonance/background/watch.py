@@ -14,7 +14,7 @@ from resonance_engine.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from beetsplug.resonance.background.job_state import Board, Orders
+    from beetsplug.resonance.background.job_state import JobRequests, JobState
     from beetsplug.resonance.config.hours import Hours
 
 POLL_SECONDS = 1.0
@@ -42,7 +42,7 @@ class Watch:
     `why` is the reason for which it may not work, empty while it may.
     """
 
-    def __init__(self, board: Board, hours: Hours, leaves: int, time: Time) -> None:
+    def __init__(self, board: JobState, hours: Hours, leaves: int, time: Time) -> None:
         self.board, self.hours, self.leaves, self.time = board, hours, leaves, time
         self.terminated = False
         self.why = ""
@@ -89,7 +89,7 @@ class Watch:
             thread.join()
 
 
-def hindrance(orders: Orders, leaves: int, hours: Hours, now: datetime) -> str:
+def hindrance(orders: JobRequests, leaves: int, hours: Hours, now: datetime) -> str:
     """Why nothing may be done at a time, empty where it may."""
     if orders.leaves != leaves:
         return LEAVE

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.job_state import board_of
+from beetsplug.resonance.background.job_state import job_state_of
 from beetsplug.resonance.background.process_lock import BACKGROUND
 from beetsplug.resonance.background.spawn import lock_of
-from beetsplug.resonance.background.status import WORKING, Reporter
-from beetsplug.resonance.background.throttle import PacedIngest
+from beetsplug.resonance.background.status import WORKING, ProgressReporter
+from beetsplug.resonance.background.throttle import ThrottledIngest
 from beetsplug.resonance.background.watch import LEAVE, POLL_SECONDS, Interrupted, Time, Watch
 from beetsplug.resonance.commands.analyze import settled, update
 from beetsplug.resonance.config.hours import Hours
@@ -35,20 +35,20 @@ class WatchedSidecar(Sidecar):
     """A sidecar whose listening is paced and can be ended by the watch."""
 
     watch: Watch
-    reporter: Reporter
+    reporter: ProgressReporter
 
     @contextmanager
     def ingest(self, name: str, threads: int | None = None) -> Iterator[Ingest]:
         with super().ingest(name, threads) as made, self.watch.over(cast("WorkerPool", made.pool).close):
-            yield cast("Ingest", PacedIngest(made, self.settings.pace, self.watch, self.reporter))
+            yield cast("Ingest", ThrottledIngest(made, self.settings.pace, self.watch, self.reporter))
 
 
-class Runner:
+class BackgroundWorker:
     """Analyses a library as long as somebody asks for it."""
 
     def __init__(self, library: Library, settings: Settings, log: BeetsLogger, time: Time) -> None:
         self.sidecar = WatchedSidecar(library, settings)
-        self.board, self.lock = board_of(self.sidecar), lock_of(self.sidecar)
+        self.board, self.lock = job_state_of(self.sidecar), lock_of(self.sidecar)
         self.log, self.time = log, time
         self.watch: Watch | None = None
         self.terminated = False
@@ -82,7 +82,7 @@ class Runner:
         """Work until all is done or cannot be, or it is to end; the number of requests that were looked at."""
         self.watch = Watch(self.board, Hours.read(self.sidecar.settings.hours), leaves, self.time)
         self.watch.terminated = self.terminated
-        self.sidecar.watch, self.sidecar.reporter = self.watch, Reporter(self.board, self.time.clock)
+        self.sidecar.watch, self.sidecar.reporter = self.watch, ProgressReporter(self.board, self.time.clock)
         asked = self.board.orders.requested
         said = ""
         try:

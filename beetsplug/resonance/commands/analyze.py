@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.exclusive import alone
+from beetsplug.resonance.background.exclusive import exclusive_analysis
 from beetsplug.resonance.commands.common import NO_TRACKS, duration, seconds_per_track, tracks
 from beetsplug.resonance.commands.model_change import announce
 from beetsplug.resonance.library.events import file_state
@@ -47,7 +47,7 @@ def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretended: 
     if pretended:
         pretend(sidecar, query, threads)
         return
-    with alone(sidecar, not query, log):
+    with exclusive_analysis(sidecar, not query, log):
         made = settled(sidecar, query)
         if made is not None:
             sidecar.store.set_state(LAST_RUN_KEY, time.time())

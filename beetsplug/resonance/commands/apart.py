@@ -12,7 +12,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import remaining, tracks
 from beetsplug.resonance.commands.models import aligned
 from beetsplug.resonance.fields.queries import split
-from beetsplug.resonance.library.item_query import matching
+from beetsplug.resonance.library.item_query import matching_ids
 from beetsplug.resonance.playlist.incompatible_pairs import pair_count, recordings
 from resonance_engine.store.reading.view import chunks
 
@@ -72,7 +72,7 @@ def analysed(sidecar: Sidecar) -> dict[int, bytes]:
 
 def keys_of(sidecar: Sidecar, query: list[str], known: Mapping[int, bytes], log: BeetsLogger) -> set[bytes]:
     """The recordings that a query matches; raises UserError where there are none, warns of those not analysed."""
-    ids, words = matching(sidecar.library, query), shlex.join(query)
+    ids, words = matching_ids(sidecar.library, query), shlex.join(query)
     if not ids:
         raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`")
     unknown = len(ids - known.keys())

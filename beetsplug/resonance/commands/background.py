@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.job_state import board_of, read_orders, read_report
+from beetsplug.resonance.background.job_state import job_state_of, read_orders, read_report
 from beetsplug.resonance.background.process_lock import BACKGROUND
 from beetsplug.resonance.background.spawn import begin, lock_of, request
 from beetsplug.resonance.background.status import described
 from beetsplug.resonance.commands.common import duration, seconds_per_track
 
 if TYPE_CHECKING:
-    from beetsplug.resonance.background.job_state import Report
+    from beetsplug.resonance.background.job_state import JobProgress
     from beetsplug.resonance.library.sidecar import Sidecar
 
 STOP_SECONDS = 60.0  # that the background gets to end
@@ -31,13 +31,13 @@ def start(sidecar: Sidecar) -> None:
 
 def pause(sidecar: Sidecar) -> None:
     """Let the background do nothing until it is resumed, also for imports to come."""
-    board_of(sidecar).pause(True)
+    job_state_of(sidecar).pause(True)
     ui.print_("the background analysis is paused; `beet resonance resume` goes on")
 
 
 def resume(sidecar: Sidecar) -> None:
     """Let the background go on, and start it where there is something to do."""
-    board = board_of(sidecar)
+    board = job_state_of(sidecar)
     board.pause(False)
     holder = lock_of(sidecar).holder()
     if holder is not None and holder.kind == BACKGROUND:
@@ -53,7 +53,7 @@ def resume(sidecar: Sidecar) -> None:
 
 def stop(sidecar: Sidecar) -> None:
     """End the background analysis; what it has done is kept."""
-    board, lock = board_of(sidecar), lock_of(sidecar)
+    board, lock = job_state_of(sidecar), lock_of(sidecar)
     waited = board.orders.open
     board.stop()
     deadline = time.monotonic() + STOP_SECONDS
@@ -77,7 +77,7 @@ def state(sidecar: Sidecar) -> str:
     return described(orders, report, holder, time.time(), time_left(sidecar, report) if report else "")
 
 
-def time_left(sidecar: Sidecar, report: Report) -> str:
+def time_left(sidecar: Sidecar, report: JobProgress) -> str:
     """About how long the background still needs while it works."""
     settings = sidecar.settings
     seconds = (report.total - report.done) * seconds_per_track(sidecar) / settings.workers()

@@ -27,7 +27,7 @@ NOTHING_YET = "nothing is analysed yet, so there is nothing to check"
 
 
 @dataclass
-class Found:
+class CheckFindings:
     """What is wrong with the data that the models made, and with the index files; and what is to be analysed."""
 
     plan: Plan
@@ -64,7 +64,7 @@ def check(sidecar: Sidecar, repair: bool) -> None:
         save(sidecar)
 
 
-def report(sidecar: Sidecar, found: Found, repair: bool) -> None:
+def report(sidecar: Sidecar, found: CheckFindings, repair: bool) -> None:
     """Print the problems, and mend them where that is wanted."""
     problems = found.sentences
     for line in shortened(problems):
@@ -92,13 +92,13 @@ def shortened(problems: list[str]) -> Iterator[str]:
             yield f"and {len(alike) - SHOWN:,} more of that kind"
 
 
-def examined(sidecar: Sidecar) -> Found | None:
+def examined(sidecar: Sidecar) -> CheckFindings | None:
     """What is wrong with the data of the model in use and of one on its way; None before anything was analysed."""
     active, wanted = sidecar.model, sidecar.models.preparing
     if active is None:
         return None
     models, store = [active, *([wanted] if wanted else [])], sidecar.reader
-    found = Found(library_plan(sidecar, models[-1].id), models)
+    found = CheckFindings(library_plan(sidecar, models[-1].id), models)
     for model in models:
         found.problems += store.check(model.id, partial=wanted is not None)
         found.problems += [
@@ -127,7 +127,7 @@ def bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str]]:
             yield index_path(folder, model.id, kind), problem
 
 
-def mend(sidecar: Sidecar, found: Found) -> None:
+def mend(sidecar: Sidecar, found: CheckFindings) -> None:
     """Repair what the models made; the last one is that which the library shall be analysed with."""
     done, store = [], sidecar.store
     for model in found.models:

@@ -25,7 +25,7 @@ USUAL_SECONDS = 0.5  # for one track, before anything was measured
 NO_TRACKS = "the library has no tracks; import some with `beet import PATH`"
 
 
-def spoken(command: Command) -> Command:
+def user_errors(command: Command) -> Command:
     """The command with the engine's errors as beets prints them: one sentence, exit status 1."""
 
     @functools.wraps(command)

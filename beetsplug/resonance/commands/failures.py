@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.exclusive import alone
+from beetsplug.resonance.background.exclusive import exclusive_analysis
 from beetsplug.resonance.commands.analyze import Tally, listen
 from beetsplug.resonance.commands.common import duration, tracks
 from resonance_engine.errors import printable
@@ -59,7 +59,7 @@ def retry(sidecar: Sidecar, failed: list[ItemRow], threads: int | None, log: Bee
     models, active, started = sidecar.models, sidecar.model, time.monotonic()
     used = models.name_of(active.id) if active else None
     left = there
-    with alone(sidecar, whole=False, log=log):
+    with exclusive_analysis(sidecar, whole=False, log=log):
         for name in dict.fromkeys([used or models.wanted, models.wanted]):
             with sidecar.ingest(name, threads) as ingest:
                 deaf = listen(sidecar, ingest, left, Tally(), log)

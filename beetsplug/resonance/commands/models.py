@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.exclusive import alone
+from beetsplug.resonance.background.exclusive import exclusive_analysis
 from beetsplug.resonance.commands.analyze import update
 from beetsplug.resonance.commands.common import confirmed, tracks
 from beetsplug.resonance.commands.status import size
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from resonance_engine.worker.worker import ModelDescription
 
 
-class Row(NamedTuple):
+class ModelRow(NamedTuple):
     """A line of the list: `tracks` are those that the model has heard, `use` what it is needed for."""
 
     name: str
@@ -40,15 +40,15 @@ def list_models(sidecar: Sidecar) -> None:
     described = {name: loaded(sidecar, name) for name in sidecar.models.names()}
     usable = {name: found for name, found in described.items() if not isinstance(found, ModelError)}
     rows = [row(sidecar, name, found) for name, found in usable.items()]
-    rows += [Row(printable(name), "-", "-", "-", "cannot be used") for name in described if name not in usable]
+    rows += [ModelRow(printable(name), "-", "-", "-", "cannot be used") for name in described if name not in usable]
     ids = {found.id for found in usable.values()}
     for model in sidecar.reader.models() if sidecar.exists else []:
         if model.id not in ids:
             use = "in use, its file is gone" if model.active else "its file is gone"
-            rows.append(Row(model.id, f"{model.name} {model.version}", heard(sidecar, model.id), "-", use))
+            rows.append(ModelRow(model.id, f"{model.name} {model.version}", heard(sidecar, model.id), "-", use))
     if sidecar.models.wanted not in described:
-        rows.append(Row(sidecar.models.wanted, "-", "-", "-", "chosen, its file is gone"))
-    for line in aligned([Row("name", "model", "tracks", "size", ""), *rows]):
+        rows.append(ModelRow(sidecar.models.wanted, "-", "-", "-", "chosen, its file is gone"))
+    for line in aligned([ModelRow("name", "model", "tracks", "size", ""), *rows]):
         ui.print_(line)
     for found in described.values():
         if isinstance(found, ModelError):
@@ -61,7 +61,7 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def row(sidecar: Sidecar, name: str, found: ModelDescription) -> Row:
+def row(sidecar: Sidecar, name: str, found: ModelDescription) -> ModelRow:
     active = sidecar.model
     if active is not None and active.id == found.id:
         use = "in use"
@@ -71,7 +71,7 @@ def row(sidecar: Sidecar, name: str, found: ModelDescription) -> Row:
         use = ""
     model = f"{found.name} {found.version} ({found.id})"
     file = file_of(sidecar.models.path(name))
-    return Row(printable(name), model, heard(sidecar, found.id), size(file.stat().st_size), use)
+    return ModelRow(printable(name), model, heard(sidecar, found.id), size(file.stat().st_size), use)
 
 
 def loaded(sidecar: Sidecar, name: str) -> ModelDescription | ModelError:
@@ -104,7 +104,7 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
     if name not in models.names():
         raise UserError(f"resonance: there is no model {name!r}; choose one of {', '.join(models.names())}")
     # A model that does not load is not chosen.
-    with alone(sidecar, True, log), sidecar.ingest(name, threads) as ingest:
+    with exclusive_analysis(sidecar, True, log), sidecar.ingest(name, threads) as ingest:
         models.choose(name)
         active = sidecar.model
         if active is not None and active.id != ingest.model.id:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from optparse import OptionParser
 
     from beetsplug.resonance.config.settings import Settings
-    from beetsplug.resonance.search.request import Wish
+    from beetsplug.resonance.search.request import SearchRequest
 
 
 class SearchOptions(Protocol):
@@ -63,15 +63,17 @@ def add_search_options(parser: OptionParser) -> None:
     parser.add_option_group(ranking)
 
 
-def wish_from(opts: SearchOptions, args: list[str], settings: Settings, command: str) -> Wish:
+def wish_from(opts: SearchOptions, args: list[str], settings: Settings, command: str) -> SearchRequest:
     """The wish that a command line comes to; raises UserError or ConfigError for what makes no sense."""
-    from beetsplug.resonance.search.request import Wish
+    from beetsplug.resonance.search.request import SearchRequest
 
-    given: dict[str, Any] = {name: value for name in Wish.names() if (value := getattr(opts, name, None)) is not None}
+    given: dict[str, Any] = {
+        name: value for name in SearchRequest.names() if (value := getattr(opts, name, None)) is not None
+    }
     given["query"], given["file"] = tuple(args), tuple(opts.file or ())
     given["among"] = () if opts.among is None else tuple(words(opts.among, f"{command} --from"))
     given["avoid"] = tuple(word for each in either(opts.avoid or [], f"{command} --not") for word in each)
-    return Wish(**{"count": settings.count, **given})
+    return SearchRequest(**{"count": settings.count, **given})
 
 
 def either(queries: list[str], option: str) -> list[list[str]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from beets.library import Album, Item
 
     from beetsplug.resonance.search.explanations import Reason
-    from beetsplug.resonance.search.finder import Found
+    from beetsplug.resonance.search.finder import SearchResult
 
 
 class SetRow(NamedTuple):
@@ -33,7 +33,7 @@ class SetRow(NamedTuple):
         return {"id": self.album.id, "album": self.album.album, "artist": self.album.albumartist}
 
 
-def print_tracks(found: Found, reasons: Mapping[int, Reason], plain: bool) -> None:
+def print_tracks(found: SearchResult, reasons: Mapping[int, Reason], plain: bool) -> None:
     """One line a track, the score in front unless `plain`; reasons go below."""
     width = max(len(f"{hit.score:.3f}") for hit in found.hits)
     indent = " " * (2 if plain else width + 2)
@@ -45,7 +45,7 @@ def print_tracks(found: Found, reasons: Mapping[int, Reason], plain: bool) -> No
             ui.print_(f"{indent}{coloured('text_faint', reasons[hit.id].line)}")
 
 
-def print_json(found: Found, reasons: Mapping[int, Reason]) -> None:
+def print_json(found: SearchResult, reasons: Mapping[int, Reason]) -> None:
     """One JSON list; a path that is no UTF-8 has its odd bytes as surrogates."""
     rows = []
     for hit in found.hits:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import announce_coverage, opened, spoken, tracks
+from beetsplug.resonance.commands.common import announce_coverage, opened, tracks, user_errors
 from beetsplug.resonance.commands.options import SearchOptions, add_search_options, wish_from
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.config.settings import Settings
     from beetsplug.resonance.library.sidecar import Sidecar
-    from beetsplug.resonance.playlist.builder import Composed
-    from beetsplug.resonance.playlist.refresh import Refreshed
-    from beetsplug.resonance.playlist.request import Programme
+    from beetsplug.resonance.playlist.builder import BuiltPlaylist
+    from beetsplug.resonance.playlist.refresh import RefreshedPlaylist
+    from beetsplug.resonance.playlist.request import PlaylistRequest
 
 SUFFIXES = (".m3u", ".m3u8")
 # Of each pair, the one on the command line puts the other out of a profile.
@@ -60,7 +60,7 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
     made.parser.add_path_option()
     made.parser.add_format_option(target="item")
 
-    @spoken
+    @user_errors
     def playlist(lib: Library, opts: PlaylistOptions, args: list[str]) -> None:
         if opts.refresh:
             verified_refresh(opts, args)
@@ -103,17 +103,17 @@ def add_list_options(parser: Any) -> None:
     parser.add_option_group(output)
 
 
-def programme_from(opts: PlaylistOptions, args: list[str], settings: Settings) -> Programme:
+def programme_from(opts: PlaylistOptions, args: list[str], settings: Settings) -> PlaylistRequest:
     """The programme that a command line comes to, its profile's options behind its own; raises UserError."""
-    from beetsplug.resonance.playlist.request import OWN, Programme
-    from beetsplug.resonance.search.request import Wish
+    from beetsplug.resonance.playlist.request import OWN, PlaylistRequest
+    from beetsplug.resonance.search.request import SearchRequest
 
     if opts.count is not None and opts.minutes is not None:
         raise UserError("playlist: give either -n or --minutes, not both")
     if opts.pretend:
         raise UserError("playlist: --pretend goes with --refresh")
     wish = wish_from(opts, args, settings, "playlist")
-    given = {name: getattr(wish, name) for name in Wish.names() if getattr(opts, name, None) is not None}
+    given = {name: getattr(wish, name) for name in SearchRequest.names() if getattr(opts, name, None) is not None}
     given |= {name: getattr(opts, name) for name in OWN if getattr(opts, name) is not None}
     given |= {"query": tuple(args)} if args else {}
     usual = {"count": settings.count, **profile(opts.profile, settings)}
@@ -123,7 +123,7 @@ def programme_from(opts: PlaylistOptions, args: list[str], settings: Settings) -
     merged = {**usual, **given}
     # A recipe is read wherever beet runs.
     merged["file"] = [str(Path(each).expanduser().absolute()) for each in merged.get("file", ())]
-    programme = Programme.of(merged)
+    programme = PlaylistRequest.of(merged)
     if programme.seedless:
         raise UserError("playlist: name a track to start from, for example `beet playlist title:yesterday`")
     return programme
@@ -162,17 +162,17 @@ def verified_refresh(opts: PlaylistOptions, args: list[str]) -> None:
         raise UserError("playlist: --refresh needs a file, for example `beet playlist --refresh evening.m3u8`")
 
 
-def make(sidecar: Sidecar, programme: Programme, opts: PlaylistOptions, log: BeetsLogger) -> None:
+def make(sidecar: Sidecar, programme: PlaylistRequest, opts: PlaylistOptions, log: BeetsLogger) -> None:
     """Make the list and put it where it is wanted."""
     from beetsplug.resonance.commands.output import described
-    from beetsplug.resonance.playlist.builder import Composer
-    from beetsplug.resonance.search.session import searching
+    from beetsplug.resonance.playlist.builder import PlaylistBuilder
+    from beetsplug.resonance.search.session import open_session
     from resonance_engine.errors import printable
 
     model = sidecar.model
     assert model is not None, "something is embedded, so there is a model"
-    with searching(sidecar, model) as search:
-        composed = Composer(search, programme).composed()
+    with open_session(sidecar, model) as search:
+        composed = PlaylistBuilder(search, programme).composed()
     for note in composed.notes:
         log.info("{}", note)
     if not composed.items:
@@ -190,7 +190,7 @@ def make(sidecar: Sidecar, programme: Programme, opts: PlaylistOptions, log: Bee
             ui.print_(format(item))
 
 
-def print_paths(composed: Composed, log: BeetsLogger) -> None:
+def print_paths(composed: BuiltPlaylist, log: BeetsLogger) -> None:
     """Absolute paths, one a line, byte for byte: what a name is in UTF-8 is not known to be."""
     kept = [item.path for item in composed.items if b"\n" not in item.path]
     if len(kept) < len(composed.items):
@@ -205,7 +205,7 @@ def write(items: Sequence[Item], path: Path, recipe: str, absolute: bool, log: B
     from resonance_engine.errors import printable
     from resonance_engine.playlist import m3u
 
-    entries = [m3u.Entry(item.path, item.length or 0.0, item.artist, item.title) for item in items]
+    entries = [m3u.M3uEntry(item.path, item.length or 0.0, item.artist, item.title) for item in items]
     try:
         count = m3u.write(path, entries, recipe, absolute)
     except OSError as error:
@@ -217,8 +217,8 @@ def write(items: Sequence[Item], path: Path, recipe: str, absolute: bool, log: B
 
 def refresh(sidecar: Sidecar, paths: Sequence[Path], pretend: bool, log: BeetsLogger) -> None:
     """Make the lists in files again and print what became of each; one that cannot be made does not stop the others."""
-    from beetsplug.resonance.playlist.refresh import refreshed
-    from beetsplug.resonance.search.session import searching
+    from beetsplug.resonance.playlist.refresh import refresh_playlist
+    from beetsplug.resonance.search.session import open_session
     from resonance_engine.errors import ResonanceError
 
     model = sidecar.model
@@ -226,8 +226,8 @@ def refresh(sidecar: Sidecar, paths: Sequence[Path], pretend: bool, log: BeetsLo
     failed = 0
     for path in paths:
         try:
-            with searching(sidecar, model) as search:
-                found = refreshed(search, path)
+            with open_session(sidecar, model) as search:
+                found = refresh_playlist(search, path)
             renew(found, pretend, log)
         except (UserError, ResonanceError) as error:
             if len(paths) == 1:
@@ -238,7 +238,7 @@ def refresh(sidecar: Sidecar, paths: Sequence[Path], pretend: bool, log: BeetsLo
         raise UserError(f"playlist: {failed} of {len(paths)} playlists could not be made again")
 
 
-def renew(found: Refreshed, pretend: bool, log: BeetsLogger) -> None:
+def renew(found: RefreshedPlaylist, pretend: bool, log: BeetsLogger) -> None:
     """Print what became of a list and write it in place of the old one."""
     from resonance_engine.errors import printable
 

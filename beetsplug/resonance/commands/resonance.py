@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import opened, spoken
+from beetsplug.resonance.commands.common import opened, user_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,7 +107,7 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
     add("--fields", metavar="NAMES", help="write: which fields, with commas between")
     add("--overwrite", action="store_true", default=False, help="write: replace what bpm and initial_key hold, too")
 
-    @spoken
+    @user_errors
     def resonance(lib: Library, opts: ResonanceOptions, args: list[str]) -> None:
         verb, rest = verified(opts, args)
         with opened(lib, settings()) as sidecar:
@@ -132,10 +132,10 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, lo
     )
 
     def written() -> None:
-        asked = write.Wish(write.fields(opts.fields), opts.pretend, opts.overwrite, opts.yes)
+        asked = write.WriteOptions(write.fields(opts.fields), opts.pretend, opts.overwrite, opts.yes)
         write.write(sidecar, rest, asked, log)
 
-    wish = train.Wish(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes)
+    wish = train.TrainOptions(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes)
     acts: dict[str, Callable[[], None]] = {
         "analyze": lambda: analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log),
         "analyze --background": lambda: background.start(sidecar),

@@ -12,11 +12,11 @@ from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
 from beetsplug.resonance.search.artists import nearest_artists, tracks_by_artist
 
 if TYPE_CHECKING:
-    from beetsplug.resonance.search.request import Wish
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.request import SearchRequest
+    from beetsplug.resonance.search.session import SearchSession
 
 
-def similar_albums(search: Search, wish: Wish) -> list[SetRow]:
+def similar_albums(search: SearchSession, wish: SearchRequest) -> list[SetRow]:
     """The albums closest to those that match, best first."""
     library = search.sidecar.library
     seeds = tracks_by_album(library, wish.query)
@@ -32,7 +32,7 @@ def similar_albums(search: Search, wish: Wish) -> list[SetRow]:
     return [SetRow(score, "", albums[each]) for each, score in found.items() if albums[each] is not None]
 
 
-def similar_artists(search: Search, wish: Wish) -> list[SetRow]:
+def similar_artists(search: SearchSession, wish: SearchRequest) -> list[SetRow]:
     """The artists closest to those of the tracks that match, best first."""
     library = search.sidecar.library
     named = tracks_by_artist(library, wish.query)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import announce_coverage, opened, spoken
+from beetsplug.resonance.commands.common import announce_coverage, opened, user_errors
 from beetsplug.resonance.commands.options import SearchOptions, add_search_options, wish_from
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.config.settings import Settings
     from beetsplug.resonance.library.sidecar import Sidecar
-    from beetsplug.resonance.search.finder import Found
-    from beetsplug.resonance.search.request import Wish
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.finder import SearchResult
+    from beetsplug.resonance.search.request import SearchRequest
+    from beetsplug.resonance.search.session import SearchSession
 
 SETS = ("query", "among", "count")  # what albums and artists are compared by
 
@@ -58,7 +58,7 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
     made.parser.add_path_option()
     made.parser.add_format_option()
 
-    @spoken
+    @user_errors
     def similar(lib: Library, opts: SimilarOptions, args: list[str]) -> None:
         wish = wish_from(opts, args, settings(), "similar")
         if wish.seedless:
@@ -72,7 +72,7 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
     return made
 
 
-def verified(opts: SimilarOptions, wish: Wish) -> None:
+def verified(opts: SimilarOptions, wish: SearchRequest) -> None:
     """Raise UserError for options that make no sense together."""
     kind = "--album" if opts.album else "--artists" if opts.artists else ""
     if opts.album and opts.artists:
@@ -89,16 +89,16 @@ def verified(opts: SimilarOptions, wish: Wish) -> None:
         raise UserError(f"similar: {kind} starts from a query, for example `beet similar {kind} artist:radiohead`")
 
 
-def run(sidecar: Sidecar, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -> None:
-    from beetsplug.resonance.search.session import searching
+def run(sidecar: Sidecar, opts: SimilarOptions, wish: SearchRequest, log: BeetsLogger) -> None:
+    from beetsplug.resonance.search.session import open_session
 
     model = sidecar.model
     assert model is not None, "something is embedded, so there is a model"
-    with searching(sidecar, model) as search:
+    with open_session(sidecar, model) as search:
         listed(search, opts, wish, log)
 
 
-def listed(search: Search, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -> None:
+def listed(search: SearchSession, opts: SimilarOptions, wish: SearchRequest, log: BeetsLogger) -> None:
     from beetsplug.resonance.commands import output as printing
 
     if opts.album or opts.artists:
@@ -109,7 +109,7 @@ def listed(search: Search, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -
             raise UserError(f"similar: there is no other {'album' if opts.album else 'artist'} to list")
         printing.print_sets(rows, opts.json, plain=bool(opts.album) and (opts.format is not None or bool(opts.path)))
         return
-    from beetsplug.resonance.search.explanations import explained
+    from beetsplug.resonance.search.explanations import explain_hits
     from beetsplug.resonance.search.finder import Finder
 
     found = Finder(search, "similar").find(wish)
@@ -117,14 +117,14 @@ def listed(search: Search, opts: SimilarOptions, wish: Wish, log: BeetsLogger) -
         raise UserError(f"similar: {nothing(search.sidecar, wish, found)}")
     for note in found.notes:
         log.info("{}", note)
-    reasons = explained(search, found) if opts.explain else {}
+    reasons = explain_hits(search, found) if opts.explain else {}
     if opts.json:
         printing.print_json(found, reasons)
     else:
         printing.print_tracks(found, reasons, plain=opts.format is not None or bool(opts.path))
 
 
-def nothing(sidecar: Sidecar, wish: Wish, found: Found) -> str:
+def nothing(sidecar: Sidecar, wish: SearchRequest, found: SearchResult) -> str:
     """Why a list is empty."""
     if found.turned_down:
         return f"no track is left to list; turned down: {found.turned_down}"

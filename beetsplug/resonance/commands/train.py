@@ -37,7 +37,7 @@ TASKS = {
 }
 
 
-class Wish(NamedTuple):
+class TrainOptions(NamedTuple):
     """How the user wants it: how long it may take, the model's name, processes, and whether to ask at the end."""
 
     minutes: float
@@ -46,7 +46,7 @@ class Wish(NamedTuple):
     sure: bool
 
 
-def train(sidecar: Sidecar, query: list[str], wish: Wish, log: BeetsLogger) -> None:
+def train(sidecar: Sidecar, query: list[str], wish: TrainOptions, log: BeetsLogger) -> None:
     """Fine-tune the shipped model, keep the result if it is better, and take it into use if the user says so."""
     models = sidecar.models
     models.verify_free()
@@ -71,7 +71,7 @@ def train(sidecar: Sidecar, query: list[str], wish: Wish, log: BeetsLogger) -> N
     settle(sidecar, tuned, wish, log)
 
 
-def settle(sidecar: Sidecar, tuned: Tuned, wish: Wish, log: BeetsLogger) -> None:
+def settle(sidecar: Sidecar, tuned: Tuned, wish: TrainOptions, log: BeetsLogger) -> None:
     """Keep a model that is better, and ask whether it shall be used."""
     name = wish.name or sidecar.models.free_name()
     # Before the question: nobody trains twice because of an answer.

@@ -17,7 +17,7 @@ from beets.exceptions import UserError
 from beets.library import Item
 
 from beetsplug.resonance.commands.common import announce_coverage, coloured, confirmed, tracks
-from beetsplug.resonance.fields.analysis_cache import Sounds, attributes, tags
+from beetsplug.resonance.fields.analysis_cache import AnalysisCache, attributes, tags
 from beetsplug.resonance.fields.fields import FIELDS, Measure, said
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ NAMES = (*FIELDS, *OWN)
 
 
 @dataclass(frozen=True)
-class Wish:
+class WriteOptions:
     """What the user asked for; with `overwrite`, fields of beets that hold something already are replaced too."""
 
     fields: tuple[str, ...]
@@ -56,7 +56,7 @@ class Wish:
     yes: bool = False
 
 
-class Change(NamedTuple):
+class FieldChange(NamedTuple):
     """An item, its new values by field, and the fields of beets that hold something else and are spared."""
 
     item: Item
@@ -77,7 +77,7 @@ def fields(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def write(sidecar: Sidecar, query: list[str], wish: Wish, log: BeetsLogger) -> None:
+def write(sidecar: Sidecar, query: list[str], wish: WriteOptions, log: BeetsLogger) -> None:
     """Show what would change, ask, and store it."""
     announce_coverage(sidecar, log)
     items = list(sidecar.library.items(query))
@@ -101,10 +101,10 @@ def write(sidecar: Sidecar, query: list[str], wish: Wish, log: BeetsLogger) -> N
 def heard(library: Library, names: Iterable[str]) -> dict[int, dict[str, Any]]:
     """The values of fields by item id and name, as beets keeps them; what is not known is left out."""
     found: dict[int, dict[str, Any]] = {}
-    measured, called = Sounds(attributes), Sounds(tags)
+    measured, called = AnalysisCache(attributes), AnalysisCache(tags)
     for name in names:
         copy = OWN.get(name) or Copy(name, partial(rounded, name))
-        sounds: Sounds[Any] = measured if FIELDS[copy.source].attribute else called
+        sounds: AnalysisCache[Any] = measured if FIELDS[copy.source].attribute else called
         for item_id, sound in sounds.all(library).items():
             value = said(copy.source, sound)
             if value not in (None, ""):
@@ -118,10 +118,10 @@ def rounded(name: str, value: Any) -> Any:
     return round(value, kind.digits) if isinstance(kind, Measure) else value
 
 
-def compare(item: Item, values: Mapping[str, Any], overwrite: bool) -> Change:
+def compare(item: Item, values: Mapping[str, Any], overwrite: bool) -> FieldChange:
     different = {name: value for name, value in values.items() if held(item, name) != value}
     spared = tuple(name for name in different if name in OWN and held(item, name) and not overwrite)
-    return Change(item, {name: value for name, value in different.items() if name not in spared}, spared)
+    return FieldChange(item, {name: value for name, value in different.items() if name not in spared}, spared)
 
 
 def held(item: Item, name: str) -> Any:
@@ -129,7 +129,7 @@ def held(item: Item, name: str) -> Any:
     return item[name] if name in OWN else item._values_flex.get(name)
 
 
-def show(changes: Iterable[Change]) -> None:
+def show(changes: Iterable[FieldChange]) -> None:
     """Print what would change, as `beet modify` does."""
     for change in changes:
         ui.print_(format(change.item))
@@ -139,7 +139,7 @@ def show(changes: Iterable[Change]) -> None:
             ui.print_(f"  {name}: {before}{coloured('text_diff_added', kind.format(value))}")
 
 
-def remark(compared: Iterable[Change], unknown: int) -> None:
+def remark(compared: Iterable[FieldChange], unknown: int) -> None:
     """Print what is left as it is, and why."""
     spared = Counter(name for change in compared for name in change.spared)
     for name, count in spared.items():
@@ -149,7 +149,7 @@ def remark(compared: Iterable[Change], unknown: int) -> None:
         ui.print_(f"nothing of this is known of {tracks(unknown)}")
 
 
-def store(library: Library, changes: Iterable[Change]) -> None:
+def store(library: Library, changes: Iterable[FieldChange]) -> None:
     with library.transaction():
         for change in changes:
             change.item.update(change.values)

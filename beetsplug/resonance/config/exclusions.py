@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.item_query import matching
+from beetsplug.resonance.library.item_query import matching_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +93,7 @@ def excluded(library: Library, rules: Iterable[Exclusion], today: date) -> set[i
     for rule in rules:
         if rule.season is None or today not in rule.season:
             try:
-                found |= matching(library, shlex.split(rule.query))
+                found |= matching_ids(library, shlex.split(rule.query))
             except (ParsingError, ValueError) as error:
                 raise UserError(f"{SETTING}: the query {rule.query!r} is not understood ({error})") from error
     return found

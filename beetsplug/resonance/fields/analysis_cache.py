@@ -29,7 +29,7 @@ TAG_SHARE = 0.5  # of the likeliest tag's probability; what is less likely is no
 MOST_TAGS = 3
 
 
-class Sound(NamedTuple, Generic[T]):
+class CachedEntry(NamedTuple, Generic[T]):
     """What is known of an item's audio, and the state of the row and file that it was linked to."""
 
     added: float
@@ -42,7 +42,7 @@ class Sound(NamedTuple, Generic[T]):
         return self.added == item.added or file_state(item.path) == (self.size, self.mtime_ns)
 
 
-class Sounds(Generic[T]):
+class AnalysisCache(Generic[T]):
     """What the store says of items' audio, as `say` has it of recordings by content key.
 
     A list of thousands costs a handful of reads, one item a small one: neighbours in a list are mostly neighbours by
@@ -56,7 +56,7 @@ class Sounds(Generic[T]):
     def forget(self) -> None:
         """Read everything anew, as after an import."""
         self.library: Library | None = None
-        self.known: dict[int, Sound[T] | None] = {}
+        self.known: dict[int, CachedEntry[T] | None] = {}
         self.complete = False
         self.span = FIRST_SPAN
         self.since = 0.0
@@ -88,7 +88,7 @@ class Sounds(Generic[T]):
             self.forget()
             self.library, self.since = library, time.monotonic()
 
-    def read(self, library: Library, item_ids: Iterable[int] | None = None) -> dict[int, Sound[T]]:
+    def read(self, library: Library, item_ids: Iterable[int] | None = None) -> dict[int, CachedEntry[T]]:
         """What is said of some items, or of all; nothing, and no file is made, where nothing was ever stored."""
         sidecar = Sidecar(library)
         if not sidecar.exists:
@@ -100,13 +100,13 @@ class Sounds(Generic[T]):
                 tracks = reader.tracks(number) if item_ids is None else reader.tracks_of(number, item_ids)
                 said = self.say(reader, {track.content_key for track in tracks.values()})
         return {
-            item_id: Sound(track.added, track.size, track.mtime_ns, said[track.content_key])
+            item_id: CachedEntry(track.added, track.size, track.mtime_ns, said[track.content_key])
             for item_id, track in tracks.items()
             if track.content_key in said
         }
 
 
-def current(library: Library, sounds: Mapping[int, Sound[T]]) -> dict[int, T]:
+def current(library: Library, sounds: Mapping[int, CachedEntry[T]]) -> dict[int, T]:
     """What is said of those items that are still what was listened to, by id."""
     with library.transaction() as transaction:
         rows = transaction.query("SELECT id, added FROM items")

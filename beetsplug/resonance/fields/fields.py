@@ -10,9 +10,9 @@ from beets.dbcore.query import FieldQuery, NumericQuery, SubstringQuery
 from beets.exceptions import UserError
 from beets.library import Album, Item
 
-from beetsplug.resonance.fields.analysis_cache import Sounds, attributes, tags
-from beetsplug.resonance.fields.queries import FoundQuery, MeasuredQuery, Scores, SimilarQuery
-from beetsplug.resonance.fields.similar import Neighbourhood, Neighbours
+from beetsplug.resonance.fields.analysis_cache import AnalysisCache, attributes, tags
+from beetsplug.resonance.fields.queries import AttributeQuery, SimilarityQuery, SimilarityScores, SimilarQuery
+from beetsplug.resonance.fields.similar import Neighbours, SimilarResolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,11 +56,11 @@ class Fields:
 
     def __init__(self, settings: Callable[[], Settings], log: BeetsLogger) -> None:
         self.log = log
-        self.neighbourhood = Neighbourhood(settings, log)
-        self.attributes, self.tags = Sounds(attributes), Sounds(tags)
+        self.neighbourhood = SimilarResolver(settings, log)
+        self.attributes, self.tags = AnalysisCache(attributes), AnalysisCache(tags)
         self.said: set[str] = set()
-        self.tracks = tracks = Scores()
-        albums = Scores()
+        self.tracks = tracks = SimilarityScores()
+        albums = SimilarityScores()
         self.item_types = {
             "similarity": SIMILARITY,
             **{name: field.kind for name, field in FIELDS.items()},
@@ -69,13 +69,13 @@ class Fields:
         self.album_types = {"similarity": SIMILARITY}
         self.item_queries = {
             "similar": partial(SimilarQuery, Item, self.neighbourhood.tracks, tracks, log),
-            "similarity": partial(FoundQuery, Item, tracks, tracks.by_id),
-            **{name: partial(MeasuredQuery, field.query, self.values) for name, field in FIELDS.items()},
-            **dict.fromkeys(FACETS, partial(FoundQuery, Item, tracks, self.shares)),
+            "similarity": partial(SimilarityQuery, Item, tracks, tracks.by_id),
+            **{name: partial(AttributeQuery, field.query, self.values) for name, field in FIELDS.items()},
+            **dict.fromkeys(FACETS, partial(SimilarityQuery, Item, tracks, self.shares)),
         }
         self.album_queries = {
             "similar": partial(SimilarQuery, Album, self.neighbourhood.albums, albums, log),
-            "similarity": partial(FoundQuery, Album, albums, albums.by_id),
+            "similarity": partial(SimilarityQuery, Album, albums, albums.by_id),
         }
         self.item_getters: dict[str, Callable[[Item], object]] = {
             "similarity": tracks.of,

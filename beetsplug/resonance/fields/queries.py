@@ -34,7 +34,7 @@ FIELD = re.compile(r"[^\s:]+:[^,]*$")  # and no comma at the end, which begins a
 STARTS_ANEW = re.compile(r"[\^-]\S|,$|[^\s:]+:\S")
 
 
-class Wanted(NamedTuple):
+class SimilarPattern(NamedTuple):
     """What `similar:` asks for: seeds and candidates as words of beets queries; `length` None is the setting's."""
 
     seeds: list[str]
@@ -42,7 +42,7 @@ class Wanted(NamedTuple):
     length: int | None
 
     @classmethod
-    def parse(cls, pattern: str) -> Wanted:
+    def parse(cls, pattern: str) -> SimilarPattern:
         """The pattern `[COUNT:]QUERY [--from QUERY]`; raises InvalidQueryArgumentValueError.
 
         Queries are written as in a smart playlist; quotes around a value with spaces may be left out, see `split`.
@@ -62,7 +62,7 @@ class Wanted(NamedTuple):
         return cls(seeds, candidates, int(counted[1]) if counted else None)
 
 
-class Scores:
+class SimilarityScores:
     """How close things are to what was asked for last, by id: what `$similarity` says and `similarity-` sorts by.
 
     A field knows its item and not the query that found it. The last list that holds an item is the one that beets
@@ -104,8 +104,8 @@ class SimilarQuery(FieldQuery[str]):
     def __init__(
         self,
         model: type[LibModel],
-        nearest: Callable[[Wanted], Mapping[int, float]],
-        scores: Scores,
+        nearest: Callable[[SimilarPattern], Mapping[int, float]],
+        scores: SimilarityScores,
         log: BeetsLogger,
         field_name: str,
         pattern: str,
@@ -113,7 +113,7 @@ class SimilarQuery(FieldQuery[str]):
     ) -> None:
         super().__init__(field_name, pattern, fast)
         self.model, self.nearest, self.scores, self.log = model, nearest, scores, log
-        self.wanted = Wanted.parse(pattern)
+        self.wanted = SimilarPattern.parse(pattern)
         for words in (self.wanted.seeds, self.wanted.candidates):
             parse_query_parts(words, model)  # a mistake is named before anything is listed
         self.found: Mapping[int, float] | None = None
@@ -135,7 +135,7 @@ class SimilarQuery(FieldQuery[str]):
         return obj.id in (self.found or {})
 
 
-class FoundQuery(NumericQuery):
+class SimilarityQuery(NumericQuery):
     """`similarity:0.8..`: what a `similar:` of the same query found, by a number that belongs to finding it.
 
     `values` gives that number by id, for a field of the name, once all parts of the query are known.
@@ -144,7 +144,7 @@ class FoundQuery(NumericQuery):
     def __init__(
         self,
         model: type[LibModel],
-        scores: Scores,
+        scores: SimilarityScores,
         values: Callable[[str], Mapping[int, float]],
         field_name: str,
         pattern: str,
@@ -154,7 +154,7 @@ class FoundQuery(NumericQuery):
         self.model, self.scores, self.values = model, scores, values
 
     def clause(self) -> Clause:
-        return f"{self.model._table}.id IN (SELECT value FROM json_each(?))", (Late(self.ids),)  # noqa: S608 - a constant
+        return f"{self.model._table}.id IN (SELECT value FROM json_each(?))", (LateIds(self.ids),)  # noqa: S608 - a constant
 
     def ids(self) -> list[int]:
         return [each for each, value in self.values(self.field_name).items() if self.holds(value)]
@@ -169,7 +169,7 @@ class FoundQuery(NumericQuery):
         return super().match({self.field_name: value})  # type: ignore[arg-type]  # of a model, it reads the field alone
 
 
-class Late:
+class LateIds:
     """A list of ids as a value of an SQL statement, made when that runs: all parts of a query are known then."""
 
     def __init__(self, ids: Callable[[], Iterable[int]]) -> None:
@@ -180,7 +180,7 @@ class Late:
         return json.dumps(list(self.ids()))
 
 
-class MeasuredQuery(FieldQuery[str]):
+class AttributeQuery(FieldQuery[str]):
     """`res_bpm:120..130`, `res_key:minor`: items by what was measured of their sound.
 
     `kind` is beets' own query for such a value; `values` gives the value of every item by id, for a field of the name.

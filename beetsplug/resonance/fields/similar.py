@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.config.settings import Settings
-    from beetsplug.resonance.fields.queries import Wanted
+    from beetsplug.resonance.fields.queries import SimilarPattern
     from beetsplug.resonance.library.sidecar import Sidecar
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.session import SearchSession
 
-    Nearest = Callable[[Search, Wanted, int], dict[int, float]]
+    Nearest = Callable[[SearchSession, SimilarPattern, int], dict[int, float]]
 
 NAME = "similar"  # what its sentences begin with
 
@@ -44,7 +44,7 @@ class Neighbours(dict[int, float]):
             return facet_shares(sidecar, self.seeds, self)
 
 
-class Neighbourhood:
+class SimilarResolver:
     """The library that this run of beets works on, as `similar:` sees it.
 
     Seeds that nothing matches, or that are not analysed, are no error: that is said in a line, and nothing is similar
@@ -60,15 +60,15 @@ class Neighbourhood:
         """From now on, ask this library."""
         self.library, self.said = lib, set()
 
-    def tracks(self, wanted: Wanted) -> dict[int, float]:
+    def tracks(self, wanted: SimilarPattern) -> dict[int, float]:
         """Items by id with their scores, best first; raises UserError where the store or a setting is damaged."""
         return self.asked(nearest_tracks, wanted)
 
-    def albums(self, wanted: Wanted) -> dict[int, float]:
+    def albums(self, wanted: SimilarPattern) -> dict[int, float]:
         """Albums by id with their scores, as `tracks`; the queries name albums."""
         return self.asked(closest_albums, wanted)
 
-    def asked(self, nearest: Nearest, wanted: Wanted) -> dict[int, float]:
+    def asked(self, nearest: Nearest, wanted: SimilarPattern) -> dict[int, float]:
         from beetsplug.resonance.commands.common import opened
         from resonance_engine.errors import ResonanceError
 
@@ -81,7 +81,7 @@ class Neighbourhood:
         except ResonanceError as error:
             raise UserError(str(error)) from error
 
-    def found(self, sidecar: Sidecar, nearest: Nearest, wanted: Wanted, count: int) -> dict[int, float]:
+    def found(self, sidecar: Sidecar, nearest: Nearest, wanted: SimilarPattern, count: int) -> dict[int, float]:
         from beetsplug.resonance.commands.common import NO_TRACKS, remaining
 
         coverage = sidecar.coverage()
@@ -92,10 +92,10 @@ class Neighbourhood:
             return {}
         if coverage.missing:
             self.log.info("{}", told)
-        from beetsplug.resonance.search.session import searching
+        from beetsplug.resonance.search.session import open_session
 
         try:
-            with searching(sidecar, model) as search:
+            with open_session(sidecar, model) as search:
                 scores = nearest(search, wanted, count)
         except UserError as error:
             self.say(str(error))
@@ -111,18 +111,20 @@ class Neighbourhood:
             self.log.warning("{}", sentence)
 
 
-def nearest_tracks(search: Search, wanted: Wanted, count: int) -> dict[int, float]:
+def nearest_tracks(search: SearchSession, wanted: SimilarPattern, count: int) -> dict[int, float]:
     """The items that `beet similar -n COUNT` lists for the same seeds and candidates; UserError without any seed."""
     from beetsplug.resonance.search.finder import Finder
-    from beetsplug.resonance.search.request import Wish
+    from beetsplug.resonance.search.request import SearchRequest
 
-    found = Finder(search, NAME).find(Wish(query=tuple(wanted.seeds), among=tuple(wanted.candidates), count=count))
+    found = Finder(search, NAME).find(
+        SearchRequest(query=tuple(wanted.seeds), among=tuple(wanted.candidates), count=count)
+    )
     scores = {hit.item.id: min(hit.score, 1.0) for hit in found.hits if hit.item.id is not None}
     seeds = [item.id for item in found.start.items if item.id is not None]
     return Neighbours(scores, search.sidecar.library, seeds, found.notes)
 
 
-def closest_albums(search: Search, wanted: Wanted, count: int) -> dict[int, float]:
+def closest_albums(search: SearchSession, wanted: SimilarPattern, count: int) -> dict[int, float]:
     """The `count` albums that sound most like the seeds, all taken as one set of tracks; UserError without any seed."""
     from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 State = tuple[int, int]
 
 
-class Alteration(NamedTuple):
+class FileChange(NamedTuple):
     """An item's file that beets rewrote or moved, the music in it unchanged; states are size and mtime in ns."""
 
     item_id: int
@@ -27,12 +27,12 @@ class Alteration(NamedTuple):
     after: State
 
 
-class Changes:
+class LibraryEvents:
     """The removals, tag writes and moves of one run."""
 
     def __init__(self) -> None:
         self.removed: dict[int, bytes] = {}
-        self.alterations: list[Alteration] = []
+        self.alterations: list[FileChange] = []
         self.begun: dict[int, tuple[bytes, State]] = {}
 
     def __bool__(self) -> bool:
@@ -57,7 +57,7 @@ class Changes:
             return
         source, before = begun
         if (source, before) != (path, after):
-            self.alterations.append(Alteration(item.id, source, path, before, after))
+            self.alterations.append(FileChange(item.id, source, path, before, after))
 
     def apply(self, library: Library) -> None:
         """Tell the store, if there is one. A file that had changed behind beets' back before stays suspect."""
@@ -80,7 +80,7 @@ class Changes:
         self.removed, self.alterations = {}, []
 
 
-def follow(store: Store, library: int, alterations: list[Alteration]) -> None:
+def follow(store: Store, library: int, alterations: list[FileChange]) -> None:
     """Give the rows of altered files their new states, where the rows were right about the old ones."""
     tracks = store.tracks_of(library, {each.item_id for each in alterations})
     states = {item_id: (track.size, track.mtime_ns) for item_id, track in tracks.items()}

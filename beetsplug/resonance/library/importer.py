@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.config.settings import Settings
     from beetsplug.resonance.library.sidecar import ItemRow
-    from resonance_engine.ingest import Ingest, Job, Outcome
+    from resonance_engine.ingest import Ingest, IngestOutcome, Job
     from resonance_engine.worker.worker import WorkerPool
 
 
-class Importing:
+class Importer:
     """Follows one run of beets. Workers start with the first imported track and live until `finish`."""
 
     def __init__(self, library: Library, settings: Settings, log: BeetsLogger) -> None:
@@ -80,7 +80,7 @@ class Importing:
                 if interrupted():
                     return
 
-    def note(self, outcome: Outcome) -> None:
+    def note(self, outcome: IngestOutcome) -> None:
         # In the course of one import, an id may stand for one item after another.
         self.keys.pop(outcome.job.item_id, None)
         self.reasons.pop(outcome.job.item_id, None)

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 UNSORTED = Sort()  # beets takes NullSort for its default order, which costs more than the query
 
 
-def matching(library: Library, query: Sequence[str]) -> set[int]:
+def matching_ids(library: Library, query: Sequence[str]) -> set[int]:
     """The ids of the items that a beets query matches, given as the words of a command line; none name all items.
 
     Raises InvalidQueryError, which beets prints as a sentence.
     """
-    return ids_of(library, parsed(library, query))
+    return select_ids(library, parse_item_query(library, query))
 
 
-def parsed(library: Library, words: Sequence[str]) -> Query:
+def parse_item_query(library: Library, words: Sequence[str]) -> Query:
     """A query as beets reads it from a command line; what it says of the order is dropped."""
     try:
         with context.music_dir(library.directory):
@@ -36,7 +36,7 @@ def parsed(library: Library, words: Sequence[str]) -> Query:
         raise InvalidQueryError(words, error) from error
 
 
-def ids_of(library: Library, query: Query) -> set[int]:
+def select_ids(library: Library, query: Query) -> set[int]:
     """The ids of the items that a query matches.
 
     What beets can say in SQL is one statement; of the rest, only items that the statement leaves are built.
@@ -50,7 +50,7 @@ def ids_of(library: Library, query: Query) -> set[int]:
             rows = transaction.query(f"SELECT items.id FROM ({tables}) WHERE {where}", values)  # noqa: S608
         return {row[0] for row in rows}
     if isinstance(query, OrQuery):
-        return {item_id for part in query for item_id in ids_of(library, part)}
+        return {item_id for part in query for item_id in select_ids(library, part)}
     parts = list(query) if isinstance(query, AndQuery) else [query]
     fast: list[Query] = []
     slow: list[Query] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import config
 
 from resonance_engine.playlist.works import movement_of
-from resonance_engine.search.versions import Description
+from resonance_engine.search.versions import TrackMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -33,18 +33,18 @@ class Movement(NamedTuple):
     number: int
 
 
-def descriptions(library: Library, item_ids: Collection[int]) -> dict[int, Description]:
+def metadata_of(library: Library, item_ids: Collection[int]) -> dict[int, TrackMetadata]:
     """What is tagged of items, by id; ids without an item are left out. Reads a few columns and builds no items."""
     various = VARIOUS_NAMES | {config["va_name"].as_str().casefold()}
     return {row["id"]: description(row, various) for row in rows(library, item_ids)}
 
 
-def description(row: Row, various: frozenset[str]) -> Description:
+def description(row: Row, various: frozenset[str]) -> TrackMetadata:
     """A track as rules see it: it counts for its album's artist, on a compilation for its own."""
     by, own = row["albumartist"] or row["artist"] or "", row["artist"] or ""
     mixed = row["comp"] or row["mb_albumartistid"] == VARIOUS_ARTISTS or by.casefold() in various
     artist = own if mixed else by
-    return Description(
+    return TrackMetadata(
         artist="" if artist.casefold() in various else artist,
         # Two artists' "Greatest Hits" are two records.
         album=f"{'' if mixed else by} / {row['album']}" if row["album"] else "",

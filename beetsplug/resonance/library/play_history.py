@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from beets.dbcore.types import DATE
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.item_query import matching
+from beetsplug.resonance.library.item_query import matching_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ FIELDS = ("last_played", "lastplayed")  # beets' mpdstats plugin writes the firs
 EITHER = ","
 
 
-def played_last(library: Library, query: Sequence[str], count: int, command: str) -> tuple[str, ...]:
+def last_played(library: Library, query: Sequence[str], count: int, command: str) -> tuple[str, ...]:
     """The words of a query for the `count` tracks that were played last, of those that a query matches (none: of all).
 
     Raises UserError where none was ever played.
@@ -32,7 +32,7 @@ def played_last(library: Library, query: Sequence[str], count: int, command: str
         moment = DATE.parse(str(row["value"])) or 0.0
         if moment > 0:
             played[row["entity_id"]] = max(moment, played.get(row["entity_id"], 0.0))
-    there = played.keys() & matching(library, query)
+    there = played.keys() & matching_ids(library, query)
     if not there:
         which = "no track that matches" if query else "no track"
         raise UserError(

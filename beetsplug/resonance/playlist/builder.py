@@ -10,30 +10,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.play_history import played_last
-from beetsplug.resonance.playlist.candidates import Repertoire, pool_of
-from beetsplug.resonance.playlist.incompatible_pairs import pairs_apart
+from beetsplug.resonance.library.play_history import last_played
+from beetsplug.resonance.playlist.candidates import PlaylistCandidates, pool_of
+from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs
 from beetsplug.resonance.search.finder import Finder, short
 from beetsplug.resonance.search.request import LARGEST_COUNT
-from beetsplug.resonance.search.seeds import started
+from beetsplug.resonance.search.seeds import resolve_seeds
 from beetsplug.resonance.search.session import seeds_of
 from resonance_engine.playlist.arc import arched
 from resonance_engine.playlist.length import Length
 from resonance_engine.playlist.order import ordered
 from resonance_engine.playlist.path import path
-from resonance_engine.playlist.track import USUAL_SECONDS, Listing, Pool, durations
+from resonance_engine.playlist.track import USUAL_SECONDS, OrderedTracks, TrackPool, durations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from beets.library import Item
 
-    from beetsplug.resonance.playlist.request import Programme
-    from beetsplug.resonance.search.finder import Found
-    from beetsplug.resonance.search.request import Wish
-    from beetsplug.resonance.search.seeds import Start
-    from beetsplug.resonance.search.session import Search
-    from resonance_engine.playlist.rules import Rules
+    from beetsplug.resonance.playlist.request import PlaylistRequest
+    from beetsplug.resonance.search.finder import SearchResult
+    from beetsplug.resonance.search.request import SearchRequest
+    from beetsplug.resonance.search.seeds import Seeds
+    from beetsplug.resonance.search.session import SearchSession
+    from resonance_engine.playlist.rules import SequenceRules
     from resonance_engine.playlist.track import Track
 
 COMMAND = "playlist"
@@ -47,28 +47,30 @@ TURNED_DOWN = "Candidates were turned down: {}."
 
 
 @dataclass(frozen=True)
-class Composed:
+class BuiltPlaylist:
     """A playlist, in playing order, and sentences about what could not be as asked."""
 
     items: list[Item]
     notes: tuple[str, ...] = ()
 
 
-class Composer:
-    """A library ready to make the playlist of a programme; `files` are the items meant by vectors, see `Repertoire`."""
+class PlaylistBuilder:
+    """Makes the playlist of a request; `files` are the items meant by vectors, see `PlaylistCandidates`."""
 
-    def __init__(self, search: Search, programme: Programme, files: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self, search: SearchSession, programme: PlaylistRequest, files: Mapping[int, int] | None = None
+    ) -> None:
         self.search = search
         self.programme = programme
         self.wish = programme.wish
         if programme.recent is not None:
-            seeds = played_last(search.sidecar.library, self.wish.query, programme.recent, COMMAND)
+            seeds = last_played(search.sidecar.library, self.wish.query, programme.recent, COMMAND)
             self.wish = replace(self.wish, query=seeds)
         self.finder = Finder(search, COMMAND)
-        self.start: Start = started(search, self.wish, COMMAND)
-        self.repertoire = Repertoire(self.finder, self.wish, self.start, files)
+        self.start: Seeds = resolve_seeds(search, self.wish, COMMAND)
+        self.repertoire = PlaylistCandidates(self.finder, self.wish, self.start, files)
 
-    def composed(self, kept: Sequence[int] = ()) -> Composed:
+    def composed(self, kept: Sequence[int] = ()) -> BuiltPlaylist:
         """The playlist; vector ids in `kept` were in it before, in this order, and still hold.
 
         What is kept stays as it is where nothing is missing.
@@ -76,9 +78,9 @@ class Composer:
         listing = self.path(kept) if self.programme.to is not None else self.whole(kept) or self.listed(kept)
         item_ids = [self.repertoire.items[track.id] for track in listing.tracks]
         items = {item.id: item for item in self.search.items(set(item_ids))}
-        return Composed([items[each] for each in item_ids if each in items], listing.notes)
+        return BuiltPlaylist([items[each] for each in item_ids if each in items], listing.notes)
 
-    def rules(self) -> Rules:
+    def rules(self) -> SequenceRules:
         """The rules of the list, without the pairs that never are in one."""
         settings = self.search.sidecar.settings
         return self.programme.rules(settings.per_artist, settings.per_album, settings.spacing)
@@ -91,12 +93,12 @@ class Composer:
         seconds = durations(tracks)
         return not seconds or length.seconds - sum(seconds) >= float(np.median(seconds)) / 2
 
-    def whole(self, kept: Sequence[int]) -> Listing | None:
+    def whole(self, kept: Sequence[int]) -> OrderedTracks | None:
         """What is kept, where it is a list of the length already."""
         tracks = self.repertoire.named(kept)
-        return None if self.missing(tracks) else Listing(tuple(tracks))
+        return None if self.missing(tracks) else OrderedTracks(tuple(tracks))
 
-    def listed(self, kept: Sequence[int]) -> Listing:
+    def listed(self, kept: Sequence[int]) -> OrderedTracks:
         """A list that starts at the seeds and stays close to them, or an arc that does.
 
         The list is made from some times as many candidates as it has tracks. While it is short for the rules, there are
@@ -119,7 +121,7 @@ class Composer:
                     return replace(listing, notes=(*self.asides(found, wish, listing), *listing.notes))
             size = min(GROWTH * size, LARGEST_COUNT)
 
-    def asides(self, found: Found, wish: Wish, listing: Listing) -> list[str]:
+    def asides(self, found: SearchResult, wish: SearchRequest, listing: OrderedTracks) -> list[str]:
         """What the search said of the seeds and, where the list is short, of what it turned down."""
         of_the_pool = short(len(found.hits), wish, found.turned_down)
         said = [note for note in found.notes if note not in of_the_pool]
@@ -142,19 +144,19 @@ class Composer:
         """What the list opens with: the most typical of the seeds."""
         return [self.repertoire.typical(self.seeds)] if self.seeds else []
 
-    def ordered(self, pool: Pool, kept: Sequence[int], rules: Rules) -> Listing:
+    def ordered(self, pool: TrackPool, kept: Sequence[int], rules: SequenceRules) -> OrderedTracks:
         """A list of tracks of the pool."""
         ids = [track.id for track in pool.tracks]
-        rules = replace(rules, apart=pairs_apart(self.search.sidecar, ids))
+        rules = replace(rules, apart=incompatible_pairs(self.search.sidecar, ids))
         places = {each: place for place, each in enumerate(ids)}
         length, seed, arc = self.programme.length(), self.programme.seed, self.programme.course()
         if arc is None:
             first = [places[each] for each in kept or self.opening if each in places]
             return ordered(pool, length, rules, first, seed)
         there = np.isin(ids, list(kept))
-        return arched(Pool(pool.tracks, pool.vectors, pool.closeness + KEPT * there), arc, length, rules, seed)
+        return arched(TrackPool(pool.tracks, pool.vectors, pool.closeness + KEPT * there), arc, length, rules, seed)
 
-    def relaxed(self, listing: Listing, made: Callable[[Rules], Listing]) -> Listing:
+    def relaxed(self, listing: OrderedTracks, made: Callable[[SequenceRules], OrderedTracks]) -> OrderedTracks:
         """A list that is short made again with the caps that nobody asked for raised as far as is needed."""
         found = listing
         for rules in self.raised(self.rules()):
@@ -165,7 +167,7 @@ class Composer:
             return listing
         return replace(found, notes=(*found.notes, GAVE_WAY))
 
-    def raised(self, rules: Rules) -> Iterator[Rules]:
+    def raised(self, rules: SequenceRules) -> Iterator[SequenceRules]:
         """The same rules with those caps doubled again and again that nobody asked for, at last without them."""
         artist = rules.per_artist if self.wish.per_artist is None else None
         album = rules.per_album if self.wish.per_album is None else None
@@ -184,7 +186,7 @@ class Composer:
                 per_album=None if album else rules.per_album,
             )
 
-    def path(self, kept: Sequence[int]) -> Listing:
+    def path(self, kept: Sequence[int]) -> OrderedTracks:
         """A path from the seeds' typical track to the last one, through the others; through what is kept, if it can."""
         corners = self.corners([[*self.wish.query], *self.programme.corners()], kept)
         stay = self.leads_through(kept, corners)
@@ -195,11 +197,11 @@ class Composer:
         if length.seconds is None:
             length = Length(max(length.count, len(waypoints) if stay else 1))
         index = self.search.index
-        apart = pairs_apart(self.search.sidecar, index.ids.tolist())
+        apart = incompatible_pairs(self.search.sidecar, index.ids.tolist())
         allowed = self.repertoire.sieve.allowed()
         away = set() if self.programme.recent is None else set(self.start.ids)
 
-        def made(rules: Rules) -> Listing:
+        def made(rules: SequenceRules) -> OrderedTracks:
             rules = replace(rules, apart=apart)
             seed = self.programme.seed
             return path(index, waypoints, self.repertoire.tracks, length, rules, allowed, away, seed)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beetsplug.resonance.library.metadata import movements, selected
-from beetsplug.resonance.search.filters import EXCLUDED, TOO_LONG, Sieve
-from beetsplug.resonance.search.seeds import avoided
-from resonance_engine.playlist.track import Pool, Track
+from beetsplug.resonance.search.filters import EXCLUDED, TOO_LONG, CandidateFilter
+from beetsplug.resonance.search.seeds import negative_vector_ids
+from resonance_engine.playlist.track import Track, TrackPool
 from resonance_engine.search.agreement import agreement, representatives
 from resonance_engine.search.feedback import centroid
 from resonance_engine.search.selection import favoured
@@ -18,38 +18,40 @@ from resonance_engine.search.versions import Versions, artist_name, named
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from beetsplug.resonance.search.finder import Finder, Found
-    from beetsplug.resonance.search.request import Wish
-    from beetsplug.resonance.search.seeds import Start
-    from resonance_engine.search.versions import Description
+    from beetsplug.resonance.search.finder import Finder, SearchResult
+    from beetsplug.resonance.search.request import SearchRequest
+    from beetsplug.resonance.search.seeds import Seeds
+    from resonance_engine.search.versions import TrackMetadata
 
 NO_MATCH = "does not match --from"
 NEGATIVE = "is what --not names"
 
 
-class Repertoire:
-    """The tracks of a library that may be in a list, by their vector ids; see `Sieve` for what keeps some out.
+class PlaylistCandidates:
+    """The tracks of a library that may be in a list, by vector id; see `CandidateFilter` for what keeps some out.
 
     `items` are the ids of the items that stand for vectors. Of several files with one sound, `files` names the one that
     is meant. Negative seeds never come up.
     """
 
-    def __init__(self, finder: Finder, wish: Wish, start: Start, files: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self, finder: Finder, wish: SearchRequest, start: Seeds, files: Mapping[int, int] | None = None
+    ) -> None:
         self.search, self.wish = finder.search, wish
-        self._away = frozenset(avoided(finder.search, wish, finder.command))
-        heard = start.heard(finder.search) if wish.bpm or wish.key else []
-        self.sieve = Sieve(finder, wish, [each.attributes for each in heard])
+        self._away = frozenset(negative_vector_ids(finder.search, wish, finder.command))
+        heard = start.profiles(finder.search) if wish.bpm or wish.key else []
+        self.sieve = CandidateFilter(finder, wish, [each.attributes for each in heard])
         self.items = self.sieve.items
         self._files = files or {}
 
-    def described(self, vector_ids: Iterable[int]) -> dict[int, Description]:
+    def described(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
         """What is tagged of the tracks behind vectors, in this order, without those that are gone."""
         ids = list(dict.fromkeys(vector_ids))
         found = self.sieve.described(ids)
         self.items.update({each: self._files[each] for each in ids if each in self._files})
         return {each: found[each] for each in ids if each in found}
 
-    def admitted(self, vector_ids: Iterable[int]) -> dict[int, Description]:
+    def admitted(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
         """What is tagged of the tracks behind vectors, in this order, without those that may not come up."""
         described = self.described(vector_ids)
         refused = self.refusals(list(described))
@@ -74,7 +76,7 @@ class Repertoire:
         found |= {each: NEGATIVE for each in vector_ids if each in self._away}
         return found
 
-    def told(self, described: Mapping[int, Description]) -> list[Track]:
+    def told(self, described: Mapping[int, TrackMetadata]) -> list[Track]:
         """The tracks of these descriptions, with what was measured of them and the works that they belong to."""
         works = movements(self.search.sidecar.library, {self.items[each] for each in described})
         attributes = self.search.attributes(list(described))
@@ -122,7 +124,7 @@ class Repertoire:
         agreeing = {vector_ids[place]: float(closeness[place]) for place in np.argsort(-closeness, kind="stable")}
         return {each: agreeing[each] for each in self.unlike((), self.admitted(agreeing))[:most]}
 
-    def unlike(self, fixed: Iterable[int], described: Mapping[int, Description]) -> list[int]:
+    def unlike(self, fixed: Iterable[int], described: Mapping[int, TrackMetadata]) -> list[int]:
         """Those of the described tracks that are versions neither of fixed ones nor of one that comes before them."""
         if self.wish.versions:
             return list(described)
@@ -137,8 +139,12 @@ class Repertoire:
 
 
 def pool_of(
-    repertoire: Repertoire, found: Found, seeds: Mapping[int, float], fixed: Sequence[int], together: bool
-) -> Pool:
+    repertoire: PlaylistCandidates,
+    found: SearchResult,
+    seeds: Mapping[int, float],
+    fixed: Sequence[int],
+    together: bool,
+) -> TrackPool:
     """What a list is chosen from: `fixed` tracks, seeds with their closeness, and what was found, each once.
 
     Where works stay `together`, their other movements are added, as close as those of the work that are there. What the
@@ -164,4 +170,4 @@ def pool_of(
     strength = repertoire.wish.preference()[1]
     values = repertoire.sieve.values(ids) if strength else {}
     close = np.array([closeness[each] for each in ids]) + favoured(ids, values, strength)
-    return Pool(tracks, repertoire.search.index.vectors(ids), close.astype(np.float32))
+    return TrackPool(tracks, repertoire.search.index.vectors(ids), close.astype(np.float32))

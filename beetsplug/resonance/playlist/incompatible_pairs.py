@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beetsplug.resonance.fields.analysis_cache import Sounds
+from beetsplug.resonance.fields.analysis_cache import AnalysisCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
 
 
-def pairs_apart(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset[tuple[int, int]]:
+def incompatible_pairs(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset[tuple[int, int]]:
     """The pairs among these vectors whose tracks the user keeps apart, by vector id, the smaller one first."""
     pairs = sidecar.reader.pairs_apart() if sidecar.exists else frozenset()
     if not pairs:
@@ -26,7 +26,7 @@ def pairs_apart(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset[tuple[
 
 def recordings(library: Library) -> dict[int, bytes]:
     """The content keys of the items that are analysed, by item id."""
-    return Sounds(lambda _, content_keys: {key: key for key in content_keys}).all(library)
+    return AnalysisCache(lambda _, content_keys: {key: key for key in content_keys}).all(library)
 
 
 def pair_count(one: set[bytes], other: set[bytes]) -> int:

@@ -11,13 +11,13 @@ from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.sidecar import IDS_AT_A_TIME
-from beetsplug.resonance.playlist.builder import COMMAND, Composer
-from beetsplug.resonance.playlist.incompatible_pairs import pairs_apart
-from beetsplug.resonance.playlist.request import Programme
+from beetsplug.resonance.playlist.builder import COMMAND, PlaylistBuilder
+from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs
+from beetsplug.resonance.playlist.request import PlaylistRequest
 from resonance_engine.errors import printable
 from resonance_engine.playlist import m3u
-from resonance_engine.playlist.course import Course
-from resonance_engine.playlist.recipe import Recipe
+from resonance_engine.playlist.course import Sequencer
+from resonance_engine.playlist.recipe import PlaylistRecipe
 from resonance_engine.playlist.refresh import TWICE, Difference, difference, standing
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from beets.library import Item, Library
 
-    from beetsplug.resonance.search.session import Search
-    from resonance_engine.playlist.rules import Rules
+    from beetsplug.resonance.search.session import SearchSession
+    from resonance_engine.playlist.rules import SequenceRules
 
 GONE = "is not in the library"
 UNHEARD = "is not analysed"
@@ -35,7 +35,7 @@ PLAYED = "was played lately"
 
 
 @dataclass(frozen=True)
-class Refreshed:
+class RefreshedPlaylist:
     """A playlist file made again, not yet written: its items in order, what became of it, and notes on it.
 
     `before` are the entries of the file by path, `known` the items of the library among them, by path, too; `recipe` is
@@ -43,9 +43,9 @@ class Refreshed:
     """
 
     path: Path
-    programme: Programme
+    programme: PlaylistRequest
     recipe: str
-    before: Mapping[bytes, m3u.Entry]
+    before: Mapping[bytes, m3u.M3uEntry]
     known: Mapping[bytes, Item]
     items: Sequence[Item]
     difference: Difference[bytes]
@@ -70,17 +70,17 @@ class Refreshed:
         return self.difference.lines(named)
 
 
-def refreshed(search: Search, path: Path) -> Refreshed:
+def refresh_playlist(search: SearchSession, path: Path) -> RefreshedPlaylist:
     """The playlist in a file made again; raises UserError or ResonanceError where that cannot be."""
     found = m3u.read(path)
     if found.recipe is None:
         raise UserError(
             f"{COMMAND}: {printable(path)} has no recipe, so it cannot be made again; `beet playlist -o` writes one"
         )
-    programme = Programme.of(Recipe.read(found.recipe).options)
+    programme = PlaylistRequest.of(PlaylistRecipe.read(found.recipe).options)
     old = [entry.path for entry in found.entries]
     try:
-        past = Past(search, programme, old)
+        past = PreviousPlaylist(search, programme, old)
         kept, dropped = standing(old, past.reason)
         kept, more = past.within_rules(kept)
         composed = past.composer.composed([past.vectors[each] for each in kept])
@@ -89,7 +89,7 @@ def refreshed(search: Search, path: Path) -> Refreshed:
             f"{COMMAND}: the recipe in {printable(path)} has a query that beets does not understand: {error}"
         ) from error
     new = [item.path for item in composed.items]
-    return Refreshed(
+    return RefreshedPlaylist(
         path,
         programme,
         found.recipe,
@@ -101,10 +101,10 @@ def refreshed(search: Search, path: Path) -> Refreshed:
     )
 
 
-class Past:
+class PreviousPlaylist:
     """What a list was, seen with the library as it is now: `vectors` by path of what is analysed."""
 
-    def __init__(self, search: Search, programme: Programme, paths: Sequence[bytes]) -> None:
+    def __init__(self, search: SearchSession, programme: PlaylistRequest, paths: Sequence[bytes]) -> None:
         sidecar = search.sidecar
         self.ids = items_at(sidecar.library, paths)
         current = search.current(sidecar.some_rows(self.ids.values()))
@@ -119,7 +119,7 @@ class Past:
             if path in self.vectors:
                 files.setdefault(self.vectors[path], self.ids[path])
         self._files = files
-        self.composer = Composer(search, programme, files)
+        self.composer = PlaylistBuilder(search, programme, files)
         known = list(self.composer.repertoire.described(files))
         self._reasons = self.composer.repertoire.refusals(known)
         if programme.recent is not None:
@@ -141,7 +141,7 @@ class Past:
         The configuration's caps do not count: they gave way when the list was made, or were others.
         """
         tracks = self.composer.repertoire.named(self.vectors[path] for path in paths)
-        course = Course(tracks, self.rules([track.id for track in tracks]))
+        course = Sequencer(tracks, self.rules([track.id for track in tracks]))
         kept, dropped = [], []
         for position, path in enumerate(paths):
             unit = course.unit(position)
@@ -154,9 +154,9 @@ class Past:
                 dropped.append((path, f"is {broken}"))
         return kept, dropped
 
-    def rules(self, vector_ids: Sequence[int]) -> Rules:
+    def rules(self, vector_ids: Sequence[int]) -> SequenceRules:
         programme = self.composer.programme
-        apart = pairs_apart(self.composer.search.sidecar, vector_ids)
+        apart = incompatible_pairs(self.composer.search.sidecar, vector_ids)
         return replace(programme.rules(0, 0, 0), apart=apart)
 
 

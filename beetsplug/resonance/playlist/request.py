@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from beetsplug.resonance.search.request import LONGEST_MINUTES, Wish, option
+from beetsplug.resonance.search.request import LONGEST_MINUTES, SearchRequest, option
 from resonance_engine.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from resonance_engine.playlist.arc import Arc
     from resonance_engine.playlist.length import Length
-    from resonance_engine.playlist.recipe import Recipe
-    from resonance_engine.playlist.rules import Rules
+    from resonance_engine.playlist.recipe import PlaylistRecipe
+    from resonance_engine.playlist.rules import SequenceRules
 
 MOST_RECENT = 500
 WIDEST_SPACING = 1_000
@@ -27,7 +27,7 @@ RANKING = (
 
 
 @dataclass(frozen=True)
-class Programme:
+class PlaylistRequest:
     """A wish, and what makes a playlist of what fulfils it.
 
     `to` and `via` are queries of tracks that a path ends at and leads through, `arc` an attribute and its course such
@@ -36,7 +36,7 @@ class Programme:
     `recent` the seeds are so many of the wish's tracks, those that were played last. None stands for a default.
     """
 
-    wish: Wish = field(default_factory=Wish)
+    wish: SearchRequest = field(default_factory=SearchRequest)
     to: str | None = None
     via: tuple[str, ...] = ()
     minutes: float | None = None
@@ -92,12 +92,12 @@ class Programme:
 
         return None if self.arc is None else Arc.of(self.arc)
 
-    def rules(self, per_artist: int, per_album: int, spacing: int) -> Rules:
+    def rules(self, per_artist: int, per_album: int, spacing: int) -> SequenceRules:
         """The rules of the list; the arguments are the defaults, 0 for any number of tracks. Raises PlaylistError."""
-        from resonance_engine.playlist.rules import WORKS, Rules
+        from resonance_engine.playlist.rules import WORKS, SequenceRules
 
         between = spacing if self.spacing is None else self.spacing
-        return Rules(
+        return SequenceRules(
             per_artist=(per_artist if self.wish.per_artist is None else self.wish.per_artist) or None,
             per_album=(per_album if self.wish.per_album is None else self.wish.per_album) or None,
             artist_spacing=between,
@@ -112,20 +112,20 @@ class Programme:
         ends = [(each, "playlist --via") for each in self.via] + [(self.to or "", "playlist --to")]
         return [words(query, option) for query, option in ends]
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> PlaylistRecipe:
         """What the playlist's file remembers of this; what is None there, too, is for the next time to choose."""
-        from resonance_engine.playlist.recipe import Recipe
+        from resonance_engine.playlist.recipe import PlaylistRecipe
 
-        return Recipe.of(**self.wish.recipe(), **{name: getattr(self, name) for name in OWN})
+        return PlaylistRecipe.of(**self.wish.recipe(), **{name: getattr(self, name) for name in OWN})
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Programme:
+    def of(cls, options: Mapping[str, Any]) -> PlaylistRequest:
         """The programme of options by their names in a recipe; raises ConfigError or PlaylistError for no sense."""
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
         }
         own = {each.name for each in fields(cls)} - {"wish"}
         return cls(
-            Wish(**{name: value for name, value in given.items() if name not in own}),
+            SearchRequest(**{name: value for name, value in given.items() if name not in own}),
             **{name: value for name, value in given.items() if name in own},
         )

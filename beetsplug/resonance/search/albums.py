@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from beets.library import Library
 
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.session import SearchSession
 
     Albums = dict[int, list[int]]
 
@@ -28,7 +28,7 @@ def tracks_by_album(library: Library, query: Sequence[str]) -> Albums:
     return found
 
 
-def nearest_albums(search: Search, seeds: Albums, candidates: Albums, count: int) -> dict[int, float]:
+def nearest_albums(search: SearchSession, seeds: Albums, candidates: Albums, count: int) -> dict[int, float]:
     """The `count` candidates whose sets of tracks are closest to that of all seeds, best first, with their similarity.
 
     Tracks that are not analysed are left out of their albums. Raises UserError where no track of a seed is analysed.

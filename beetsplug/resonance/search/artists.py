@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from beetsplug.resonance.library.item_query import matching
-from beetsplug.resonance.library.metadata import descriptions
+from beetsplug.resonance.library.item_query import matching_ids
+from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.search.groups import nearest_sets
 from resonance_engine.search.versions import artist_name
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from beets.library import Library
 
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.session import SearchSession
 
     Artists = dict[str, list[int]]
 
@@ -28,7 +28,7 @@ def tracks_by_artist(library: Library, query: Sequence[str]) -> Artists:
     """
     spellings: dict[str, Counter[str]] = {}
     tracks: Artists = {}
-    for item_id, track in sorted(descriptions(library, matching(library, query)).items()):
+    for item_id, track in sorted(metadata_of(library, matching_ids(library, query)).items()):
         if track.artist:
             name = artist_name(track.artist)
             spellings.setdefault(name, Counter())[track.artist] += 1
@@ -36,7 +36,7 @@ def tracks_by_artist(library: Library, query: Sequence[str]) -> Artists:
     return {min(spelt, key=lambda each: (-spelt[each], each)): tracks[name] for name, spelt in spellings.items()}
 
 
-def nearest_artists(search: Search, seeds: Artists, candidates: Artists, count: int) -> dict[str, float]:
+def nearest_artists(search: SearchSession, seeds: Artists, candidates: Artists, count: int) -> dict[str, float]:
     """The `count` candidates whose tracks are closest to those of all seeds, best first, with their similarity.
 
     Sets of tracks are compared, not their means; the seeds themselves, however they are spelt, do not come up. Tracks

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from beetsplug.resonance.search.seeds import heard
+from beetsplug.resonance.search.seeds import load_profiles
 from resonance_engine.search.explain import line, shares, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from beetsplug.resonance.search.finder import Found
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.finder import SearchResult
+    from beetsplug.resonance.search.session import SearchSession
 
 LEAST_SHARE = 0.005  # what rounds to 0 % is not said
 
@@ -41,14 +41,14 @@ def percent(name: str, share: float) -> str:
     return f"{name} {100 * share:.0f} %"
 
 
-def explained(search: Search, found: Found) -> dict[int, Reason]:
+def explain_hits(search: SearchSession, found: SearchResult) -> dict[int, Reason]:
     """The reasons of the hits, by vector id."""
     reader, model = search.sidecar.reader, search.model
-    said = {hit.id: {} if found.worded is None else found.worded.of(hit.id) for hit in found.hits}
+    said = {hit.id: {} if found.text_scores is None else found.text_scores.of(hit.id) for hit in found.hits}
     if not found.start:
         return {each: Reason(fits=fits) for each, fits in said.items()}
-    seeds, vectors = found.start.heard(search), found.start.vectors(search)
-    known = heard(search, [hit.id for hit in found.hits])
+    seeds, vectors = found.start.profiles(search), found.start.vectors(search)
+    known = load_profiles(search, [hit.id for hit in found.hits])
     sample = reader.tag_sample(model.id)
     reasons = {}
     for hit in found.hits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resonance_engine.search.agreement import representatives
-from resonance_engine.search.explain import Heard, shares
+from resonance_engine.search.explain import TrackProfile, shares
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,7 +29,7 @@ def facet_shares(sidecar: Sidecar, seeds: Collection[int], hits: Collection[int]
         vectors = {name: store.vectors(keys, model.id, name) for name in model.modalities}
         gates = store.gates(keys, model.id)
     known = {
-        item_id: Heard(
+        item_id: TrackProfile(
             {name: found[key] for name, found in vectors.items() if key in found}, gates.get(key, {}), {}, {}
         )
         for item_id, key in ((each, track.content_key) for each, track in tracks.items())

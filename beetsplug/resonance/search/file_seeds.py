@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from beetsplug.resonance.search.session import Search
-    from resonance_engine.worker.worker import Listened
+    from beetsplug.resonance.search.session import SearchSession
+    from resonance_engine.worker.worker import FileAnalysis
 
     Vector = NDArray[np.float32]
 
@@ -40,7 +40,7 @@ class FileSeed:
     tags: dict[str, float]
 
 
-def file_seeds(search: Search, paths: list[Path], passage: tuple[float, float] | None = None) -> list[FileSeed]:
+def file_seeds(search: SearchSession, paths: list[Path], passage: tuple[float, float] | None = None) -> list[FileSeed]:
     """Listen to files, or to the same passage (seconds) of each, with the model that the library is searched with.
 
     One worker listens to all of them, one after another. Raises ModelError where the configuration names another model
@@ -65,7 +65,7 @@ def file_seeds(search: Search, paths: list[Path], passage: tuple[float, float] |
         return [seed_of(worker.listen(path, lambda _: True, passage)) for path in paths]
 
 
-def seed_of(listened: Listened) -> FileSeed:
+def seed_of(listened: FileAnalysis) -> FileSeed:
     heard, attributes = listened.embedding, listened.attributes
     assert heard is not None, "everything was wanted"
     assert attributes is not None, "what is embedded is measured"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.exclusions import excluded
-from beetsplug.resonance.library.item_query import matching
-from beetsplug.resonance.library.metadata import descriptions
+from beetsplug.resonance.library.item_query import matching_ids
+from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.search.request import naming
 from resonance_engine.search.constraints import Constraints
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from beets.library import Item
 
     from beetsplug.resonance.search.finder import Finder
-    from beetsplug.resonance.search.request import Wish
-    from resonance_engine.search.versions import Description
+    from beetsplug.resonance.search.request import SearchRequest
+    from resonance_engine.search.versions import TrackMetadata
 
 EXCLUDED, TOO_LONG = "excluded by the configuration", "too long"
 MOST_REFUSED = 0.1  # share of the library from which on what is excluded is left out before the search, not after
 
 
-class Sieve:
+class CandidateFilter:
     """What may come up: by the queries of the wish and the configuration, by tempo and key; asked in batches of ids.
 
     `items` are the ids of the items that stand for vectors; `kept_out` counts what is left out before the search.
     """
 
-    def __init__(self, finder: Finder, wish: Wish, seeds: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, finder: Finder, wish: SearchRequest, seeds: Sequence[Mapping[str, Any]]) -> None:
         self.search, self.wish, self.command, self.seeds = finder.search, wish, finder.command, seeds
         self.sidecar = finder.search.sidecar
         library, settings = self.sidecar.library, self.sidecar.settings
@@ -57,7 +57,7 @@ class Sieve:
         """The items that match --from; None for any, UserError for none."""
         if not self.wish.among:
             return None
-        found = matching(self.sidecar.library, self.wish.among)
+        found = matching_ids(self.sidecar.library, self.wish.among)
         if not found:
             words = shlex.join(self.wish.among)
             raise UserError(f"{self.command} --from: no track matches {words}; try `beet ls {words}`")
@@ -67,7 +67,7 @@ class Sieve:
         """The vector ids that may come up; None for any."""
         if self.among is None and len(self.excluded) <= MOST_REFUSED * len(self.search.index):
             return None
-        items = matching(self.sidecar.library, ()) if self.among is None else self.among
+        items = matching_ids(self.sidecar.library, ()) if self.among is None else self.among
         self.kept_out = Counter(self.excluded[each] for each in items if each in self.excluded)
         known = self.sidecar.reader.vector_ids(self.sidecar.id, items - self.excluded.keys(), self.search.model.id)
         return set(known.values())
@@ -82,10 +82,10 @@ class Sieve:
     def may(self, item_id: int) -> bool:
         return item_id not in self.excluded and (self.among is None or item_id in self.among)
 
-    def described(self, vector_ids: Sequence[int]) -> Mapping[int, Description]:
+    def described(self, vector_ids: Sequence[int]) -> Mapping[int, TrackMetadata]:
         """What rules need to know of the items behind vectors, without those that are not in the library."""
         found = self.search.current_items(vector_ids)
-        known = descriptions(self.search.sidecar.library, {item for items in found.values() for item in items})
+        known = metadata_of(self.search.sidecar.library, {item for items in found.values() for item in items})
         # Looked at here: to ask all items for their lengths reads the whole table, lyrics and all.
         for each, track in known.items():
             if track.seconds > self.longest:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from beets.exceptions import UserError
 
-from beetsplug.resonance.search.filters import Sieve
+from beetsplug.resonance.search.filters import CandidateFilter
 from beetsplug.resonance.search.request import COMPARING, naming, option
-from beetsplug.resonance.search.seeds import avoided, started
-from beetsplug.resonance.search.text import worded
+from beetsplug.resonance.search.seeds import negative_vector_ids, resolve_seeds
+from beetsplug.resonance.search.text import score_text
 from resonance_engine.search.facets import facet_query, focus, parse_weights
 from resonance_engine.search.query import query
 from resonance_engine.search.ranking import pooled, sharpened
 from resonance_engine.search.selection import ALBUM, ARTIST, Selection, filled
-from resonance_engine.search.text.ranking import Spoken, combined_pool, spoken_pool
+from resonance_engine.search.text.ranking import TextFit, combined_pool, spoken_pool
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from beets.library import Item
     from numpy.typing import NDArray
 
-    from beetsplug.resonance.search.request import Wish
-    from beetsplug.resonance.search.seeds import Start
-    from beetsplug.resonance.search.session import Search
-    from beetsplug.resonance.search.text import Worded
-    from resonance_engine.search.explain import Heard
+    from beetsplug.resonance.search.request import SearchRequest
+    from beetsplug.resonance.search.seeds import Seeds
+    from beetsplug.resonance.search.session import SearchSession
+    from beetsplug.resonance.search.text import TextScores
+    from resonance_engine.search.explain import TrackProfile
     from resonance_engine.search.query import Query, Ranking
-    from resonance_engine.search.ranking import Pool
+    from resonance_engine.search.ranking import CandidatePool
     from resonance_engine.search.selection import Rules
 
     Vectors = NDArray[np.float32]
@@ -51,17 +51,17 @@ class Hit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """A list, best first, what it started from, and why it is shorter than asked, if it is.
 
-    `weights` are those of the facets, `worded` is what a text says of the library. `turned_down` says what kept how
-    many others out, such as "tempo (12), version of another (3)"; empty for nothing.
+    `weights` are those of the facets, `text_scores` those of a text. `turned_down` says what kept how many others out,
+    such as "tempo (12), version of another (3)"; empty for nothing.
     """
 
     hits: list[Hit]
-    start: Start
+    start: Seeds
     weights: Mapping[str, float]
-    worded: Worded | None
+    text_scores: TextScores | None
     turned_down: str
     notes: tuple[str, ...] = ()
 
@@ -69,22 +69,22 @@ class Found:
 class Finder:
     """A library and the rules of its configuration, ready to fulfil wishes; `command` begins its errors."""
 
-    def __init__(self, search: Search, command: str, today: date | None = None) -> None:
+    def __init__(self, search: SearchSession, command: str, today: date | None = None) -> None:
         self.search, self.command = search, command
         self.today = today or date.today()
 
-    def find(self, wish: Wish, start: Start | None = None) -> Found:
+    def find(self, wish: SearchRequest, start: Seeds | None = None) -> SearchResult:
         """The tracks that fulfil a wish best; `start` are its seeds, where they are known already.
 
         Caps of the configuration give way where the list would be short for them; those that were asked for hold.
         """
-        start = started(self.search, wish, self.command) if start is None else start
+        start = resolve_seeds(self.search, wish, self.command) if start is None else start
         if not start:
             self.comparing(wish)
-        seeds_heard = start.heard(self.search) if wish.weights or wish.like or wish.bpm or wish.key else []
+        seeds_heard = start.profiles(self.search) if wish.weights or wish.like or wish.bpm or wish.key else []
         weights = self.weights(wish, seeds_heard)
-        sieve = Sieve(self, wish, [each.attributes for each in seeds_heard])
-        said = None if wish.text is None else worded(self.search, wish.text, self.command)
+        sieve = CandidateFilter(self, wish, [each.attributes for each in seeds_heard])
+        said = None if wish.text is None else score_text(self.search, wish.text, self.command)
         asked = self.query(wish, start, seeds_heard, weights, sieve.allowed())
         selection = self.selected(asked, wish, start, said, sieve)
         items = {item.id: item for item in self.search.items({sieve.items[hit.id] for hit in selection.hits})}
@@ -99,9 +99,9 @@ class Finder:
             left_out[UNTOLD] = self.search.sidecar.reader.without_tags(self.search.model.id)
         turned_down = reasons(left_out)
         notes = (*start.notes, *sieve.notes(), *short(len(hits), wish, turned_down))
-        return Found(hits, start, weights, said, turned_down, notes)
+        return SearchResult(hits, start, weights, said, turned_down, notes)
 
-    def comparing(self, wish: Wish) -> None:
+    def comparing(self, wish: SearchRequest) -> None:
         """Raise UserError for what compares with a track, where none is named."""
         tempo = wish.tempo()
         asked = [name for name in COMPARING if getattr(wish, name) is not None]
@@ -110,7 +110,7 @@ class Finder:
         if asked:
             raise UserError(f"{self.command}: {option(asked[0])} compares with a track; name one beside --text")
 
-    def weights(self, wish: Wish, seeds: Sequence[Heard]) -> dict[str, float]:
+    def weights(self, wish: SearchRequest, seeds: Sequence[TrackProfile]) -> dict[str, float]:
         """The weights of the facets; none where all count as they were trained to."""
         facets = list(self.search.model.modalities)
         if wish.weights is None and wish.like is None:
@@ -126,10 +126,15 @@ class Finder:
             return focus(names, gates)
 
     def query(
-        self, wish: Wish, start: Start, seeds: Sequence[Heard], weights: Mapping[str, float], allowed: set[int] | None
+        self,
+        wish: SearchRequest,
+        start: Seeds,
+        seeds: Sequence[TrackProfile],
+        weights: Mapping[str, float],
+        allowed: set[int] | None,
     ) -> Query:
         search = self.search
-        away = avoided(search, wish, self.command)
+        away = negative_vector_ids(search, wish, self.command)
         exclude = {*start.ids, *away}
         avoid = search.index.vectors(away) if away else None
         if not weights:
@@ -139,7 +144,9 @@ class Finder:
         gates = [each.gates for each in seeds]
         return facet_query(search.index, indexes, facets, gates, weights, exclude, allowed, avoid)
 
-    def selected(self, asked: Query, wish: Wish, start: Start, said: Worded | None, sieve: Sieve) -> Selection:
+    def selected(
+        self, asked: Query, wish: SearchRequest, start: Seeds, said: TextScores | None, sieve: CandidateFilter
+    ) -> Selection:
         """The best that the rules allow, with those caps raised that nobody asked for where the list is short."""
         settings = self.search.sidecar.settings
         rules = wish.rules(settings.per_artist, settings.per_album)
@@ -158,18 +165,20 @@ class Finder:
             selection = listed(relaxed)
         return selection
 
-    def pool(self, asked: Query, start: Start, said: Worded | None, ranking: Ranking) -> Callable[[int], Pool]:
+    def pool(
+        self, asked: Query, start: Seeds, said: TextScores | None, ranking: Ranking
+    ) -> Callable[[int], CandidatePool]:
         """Candidates in any number, ranked by closeness to the seeds, by words, or by both."""
         ready = sharpened(asked, ranking) if start else asked
         if said is None:
             return lambda size: pooled(ready, ranking, size)
-        spoken = Spoken(said.ids, said.scores()).within(asked)
+        spoken = TextFit(said.ids, said.scores()).within(asked)
         if not start:
             return lambda size: spoken_pool(spoken, asked, ranking, size)
         return lambda size: combined_pool(spoken, ready, ranking, size)
 
 
-def relaxations(rules: Rules, wish: Wish, ranking: Ranking) -> Iterable[Rules]:
+def relaxations(rules: Rules, wish: SearchRequest, ranking: Ranking) -> Iterable[Rules]:
     """The same rules with those caps raised, step by step, that nobody asked for."""
     by_artist = wish.per_artist is None and rules.per_artist > 0
     by_album = wish.per_album is None and rules.per_album > 0
@@ -188,7 +197,7 @@ def reasons(turned_down: Counter[str]) -> str:
     return ", ".join(f"{rule} ({count:,})" for rule, count in turned_down.most_common() if count)
 
 
-def short(count: int, wish: Wish, turned_down: str) -> tuple[str, ...]:
+def short(count: int, wish: SearchRequest, turned_down: str) -> tuple[str, ...]:
     """A sentence on why a list is shorter than asked for, if it is."""
     if count == wish.count:
         return ()

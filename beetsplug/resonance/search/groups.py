@@ -13,7 +13,7 @@ from resonance_engine.search.sets import set_similarity
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.session import SearchSession
 
 Name = TypeVar("Name", int, str)
 
@@ -21,7 +21,7 @@ TRACKS_AT_A_TIME = 10_000
 
 
 def nearest_sets(
-    search: Search, seeds: Collection[int], candidates: Mapping[Name, list[int]], count: int
+    search: SearchSession, seeds: Collection[int], candidates: Mapping[Name, list[int]], count: int
 ) -> dict[Name, float]:
     """The `count` candidates whose sets of tracks are closest to the set of seeds, best first, with their similarity.
 
@@ -59,7 +59,7 @@ def parts(sets: Mapping[Name, list[int]]) -> Iterator[list[Name]]:
         yield group
 
 
-def vector_ids(search: Search) -> dict[int, int]:
+def vector_ids(search: SearchSession) -> dict[int, int]:
     """The embeddings of all items of the library, by item id."""
     sidecar = search.sidecar
     tracks = sidecar.reader.tracks(sidecar.id)

@@ -50,7 +50,7 @@ def naming(name: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SearchRequest:
     """Seeds, candidates, ranking and rules of a list.
 
     `query`, `avoid` and `among` are words of beets queries: of the seeds, of what the list must not sound like, of what

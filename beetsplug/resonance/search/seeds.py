@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.metadata import descriptions
+from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.search.file_seeds import file_seeds
 from beetsplug.resonance.search.session import seeds_of
 from resonance_engine.errors import printable
-from resonance_engine.search.explain import Heard
-from resonance_engine.search.selection import Seeds
-from resonance_engine.search.versions import Description
+from resonance_engine.search.explain import TrackProfile
+from resonance_engine.search.selection import SeedRecordings
+from resonance_engine.search.versions import TrackMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from beetsplug.resonance.search.file_seeds import FileSeed
-    from beetsplug.resonance.search.request import Wish
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.request import SearchRequest
+    from beetsplug.resonance.search.session import SearchSession
 
     Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Start:
+class Seeds:
     """Seeds: `items` of the library with their `ids`, vector ids in the same order, and `files` that were listened to.
 
     Of an item whose passage is the seed, `files` holds what was heard of it; its id keeps it out of the list. `notes`
@@ -51,28 +51,28 @@ class Start:
         """The vector ids of seeds that count as they are stored, each once."""
         return [] if self.passage else list(dict.fromkeys(self.ids))
 
-    def vectors(self, search: Search) -> Vectors:
+    def vectors(self, search: SearchSession) -> Vectors:
         """The embeddings of the seeds, (s, d): first those of `known`, then the files'."""
         return np.concatenate([search.index.vectors(self.known()), *(seed.embedding[None, :] for seed in self.files)])
 
-    def heard(self, search: Search) -> list[Heard]:
+    def profiles(self, search: SearchSession) -> list[TrackProfile]:
         """What was heard in the seeds, in the order of `vectors`."""
         known = self.known()
-        found = heard(search, known)
-        files = [Heard(seed.facets, seed.gates, seed.attributes, seed.tags) for seed in self.files]
+        found = load_profiles(search, known)
+        files = [TrackProfile(seed.facets, seed.gates, seed.attributes, seed.tags) for seed in self.files]
         return [*(found[each] for each in known), *files]
 
-    def described(self, search: Search) -> Seeds:
+    def described(self, search: SearchSession) -> SeedRecordings:
         """What keeps versions of the seeds out of the list."""
         item_ids = [item.id for item in self.items if item.id is not None]
-        found = descriptions(search.sidecar.library, item_ids)
+        found = metadata_of(search.sidecar.library, item_ids)
         # Of a file nothing is known but its sound; a passage sounds like nothing as a whole.
         files = [] if self.passage else [seed.embedding[None, :] for seed in self.files]
-        described = [found[each] for each in item_ids] + [Description() for _ in files]
-        return Seeds(described, np.concatenate([search.index.vectors(self.ids), *files]))
+        described = [found[each] for each in item_ids] + [TrackMetadata() for _ in files]
+        return SeedRecordings(described, np.concatenate([search.index.vectors(self.ids), *files]))
 
 
-def started(search: Search, wish: Wish, command: str) -> Start:
+def resolve_seeds(search: SearchSession, wish: SearchRequest, command: str) -> Seeds:
     """The seeds of a wish, without those that it says to keep away from.
 
     A file with the sound of a track of the library is that track. Raises UserError for a query without analysed
@@ -80,7 +80,7 @@ def started(search: Search, wish: Wish, command: str) -> Start:
     """
     passage = wish.passage()
     items, ids = seeds_of(search, list(wish.query), command) if wish.query else ([], [])
-    if away := {*avoided(search, wish, command)} if ids else set():
+    if away := {*negative_vector_ids(search, wish, command)} if ids else set():
         pairs = [(item, each) for item, each in zip(items, ids, strict=True) if each not in away]
         if not pairs:
             raise UserError(f"{command}: --not names every track to start from")
@@ -91,10 +91,10 @@ def started(search: Search, wish: Wish, command: str) -> Start:
             named = f"{len(items) + len(paths):,} are" if items or paths else "none is"
             raise UserError(f"{command}: --at is a passage of one track, and {named} named")
         paths = paths or [items[0].filepath]
-    return with_files(search, Start(items, ids, passage=passage is not None), file_seeds(search, paths, passage))
+    return with_files(search, Seeds(items, ids, passage=passage is not None), file_seeds(search, paths, passage))
 
 
-def with_files(search: Search, start: Start, files: Sequence[FileSeed]) -> Start:
+def with_files(search: SearchSession, start: Seeds, files: Sequence[FileSeed]) -> Seeds:
     """The seeds and what was heard in files; where the library has the sound of one, its track is the seed."""
     if not files:
         return start
@@ -117,12 +117,12 @@ def with_files(search: Search, start: Start, files: Sequence[FileSeed]) -> Start
     )
 
 
-def avoided(search: Search, wish: Wish, command: str) -> list[int]:
+def negative_vector_ids(search: SearchSession, wish: SearchRequest, command: str) -> list[int]:
     """The vector ids of the negative seeds, those of each of the queries."""
     return seeds_of(search, list(wish.avoid), f"{command} --not")[1] if wish.avoid else []
 
 
-def heard(search: Search, vector_ids: Sequence[int]) -> dict[int, Heard]:
+def load_profiles(search: SearchSession, vector_ids: Sequence[int]) -> dict[int, TrackProfile]:
     """What was heard in the recordings behind vector ids."""
     store, model = search.sidecar.reader, search.model
     keys = store.content_keys(vector_ids)
@@ -131,7 +131,7 @@ def heard(search: Search, vector_ids: Sequence[int]) -> dict[int, Heard]:
     gates, analyses = store.gates(recordings, model.id), store.analyses(recordings)
     tags = store.tags(recordings, model.id)
     return {
-        vector_id: Heard(
+        vector_id: TrackProfile(
             {name: vectors[key] for name, vectors in facets.items() if key in vectors},
             gates.get(key, {}),
             analyses[key].attributes if key in analyses else {},

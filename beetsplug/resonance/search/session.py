@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 IDS_AT_A_TIME = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 
 
-class Search:
+class SearchSession:
     """A library ready to be searched; raises StoreError where its data cannot be read."""
 
     def __init__(self, sidecar: Sidecar, model: Model) -> None:
@@ -98,14 +98,14 @@ class Search:
 
 
 @contextmanager
-def searching(sidecar: Sidecar, model: Model) -> Iterator[Search]:
+def open_session(sidecar: Sidecar, model: Model) -> Iterator[SearchSession]:
     """A library ready to be searched, as it is at one moment, whatever others write meanwhile."""
     _ = sidecar.id  # where it has to be noted first, that cannot be done while reading
     with sidecar.reader.read():
-        yield Search(sidecar, model)
+        yield SearchSession(sidecar, model)
 
 
-def seeds_of(search: Search, query: list[str], command: str) -> tuple[list[Item], list[int]]:
+def seeds_of(search: SearchSession, query: list[str], command: str) -> tuple[list[Item], list[int]]:
     """The items that a query matches and that are analysed, with their vector ids; UserError where there are none."""
     items = list(search.sidecar.library.items(query))
     words = shlex.join(query)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from beets.exceptions import UserError
 
-from resonance_engine.search.text.parser import wanted
+from resonance_engine.search.text.parser import parse_text
 from resonance_engine.search.text.ranking import share_below
 from resonance_engine.search.text.scoring import fits, measures, softest
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from beetsplug.resonance.search.session import Search
+    from beetsplug.resonance.search.session import SearchSession
     from resonance_engine.search.text.parser import Unknown
 
 EXAMPLE = "quiet acoustic guitar"
@@ -25,7 +25,7 @@ KNOWN = "genres, moods, eras, voices, guitars, and words for tempo, loudness, br
 
 
 @dataclass(frozen=True, eq=False)
-class Worded:
+class TextScores:
     """How well the recordings of a library fit a text: vector `ids` (n,), ascending, and how well each part of it.
 
     `parts` are phrases of the text with their `weights`, below zero for what is not wanted; `fits` (parts, n) are in
@@ -52,13 +52,13 @@ class Worded:
         }
 
 
-def worded(search: Search, text: str, command: str) -> Worded:
+def score_text(search: SearchSession, text: str, command: str) -> TextScores:
     """What a text says of the recordings of the library.
 
     Raises UserError for words that nothing stands for, and where the tracks were analysed before words were kept.
     """
     store, model = search.sidecar.reader, search.model
-    asked = wanted(text, model.tags)
+    asked = parse_text(text, model.tags)
     if asked.unknown:
         raise UserError(f"{command} --text: {unknown(asked.unknown)}")
     if not asked.parts:
@@ -71,7 +71,7 @@ def worded(search: Search, text: str, command: str) -> Worded:
                 f"{command} --text: no track has been described in words yet; run `beet resonance analyze` once more"
             )
         ids, probabilities = known, np.zeros((len(known), len(model.tags)), np.float32)
-    return Worded(
+    return TextScores(
         ids,
         [part.phrase for part in asked.parts],
         [part.weight for part in asked.parts],

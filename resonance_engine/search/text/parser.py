@@ -45,7 +45,7 @@ class Meaning:
 
 
 @dataclass(frozen=True)
-class Part:
+class Phrase:
     """A phrase of the text; below zero, `weight` says that it must not fit. Any one of several meanings will do."""
 
     phrase: str
@@ -66,10 +66,10 @@ class Unknown:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TextQuery:
     """What a text asks for, in its order, and what of it is not understood."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Phrase, ...]
     unknown: tuple[Unknown, ...]
 
     @property
@@ -79,14 +79,14 @@ class Wanted:
         return tuple(dict.fromkeys(STORED_AS.get(name, name) for name in asked))
 
 
-def wanted(text: str, tags: Sequence[str]) -> Wanted:
+def parse_text(text: str, tags: Sequence[str]) -> TextQuery:
     """Read a text about music, given the names of the model's tags.
 
     The longest phrase that is known counts. "no", "not", "without" turn the next phrase around, and the ones that "or"
     joins to it ("and" too, after "without"); "jazz or blues" takes either; "very" and "slightly" weigh. Stop words mean
     nothing, any other word is unknown.
     """
-    return Reader(vocabulary(tags)).read(text)
+    return PhraseParser(vocabulary(tags)).read(text)
 
 
 def vocabulary(tags: Sequence[str]) -> dict[str, Meaning]:
@@ -120,19 +120,19 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\w+|[,;.:!?()]", plain.replace("_", " "))
 
 
-class Reader:
+class PhraseParser:
     """Reads a text from left to right, with what it has said about the next phrase so far."""
 
     def __init__(self, known: Mapping[str, Meaning]) -> None:
         self.known = known
-        self.parts: list[Part] = []
+        self.parts: list[Phrase] = []
         self.unknown: list[Unknown] = []
         self.weight = 1.0
         self.without = False  # "and" carries a "without" on
-        self.before: Part | None = None
+        self.before: Phrase | None = None
         self.either = False
 
-    def read(self, text: str) -> Wanted:
+    def read(self, text: str) -> TextQuery:
         words = tokens(text)
         while words:
             length = next((n for n in range(min(LONGEST, len(words)), 0, -1) if self.phrase(words[:n])), 0)
@@ -141,7 +141,7 @@ class Reader:
             else:
                 self.pass_over(words[0])
             del words[: max(length, 1)]
-        return Wanted(tuple(self.parts), tuple(self.unknown))
+        return TextQuery(tuple(self.parts), tuple(self.unknown))
 
     def phrase(self, words: list[str]) -> str:
         """The known phrase that words are, in singular or plural; empty when they are none."""
@@ -149,7 +149,7 @@ class Reader:
         return next((form for form in (joined, joined.removesuffix("s"), f"{joined}s") if form in self.known), "")
 
     def take(self, phrase: str, written: str) -> None:
-        part = Part(written, self.weight, (self.known[phrase],))
+        part = Phrase(written, self.weight, (self.known[phrase],))
         if self.either and self.before is not None and self.weight > 0:
             self.parts.remove(self.before)
             either = f"{self.before.phrase} or {written}"

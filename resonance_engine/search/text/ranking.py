@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.search.ranking import Pool, aversion, pooled
+from resonance_engine.search.ranking import CandidatePool, aversion, pooled
 from resonance_engine.search.text.scoring import combined
 
 if TYPE_CHECKING:
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Spoken:
+class TextFit:
     """How well recordings fit some words: vector `ids` (n,), ascending, and `fit` (n,) in standard deviations."""
 
     ids: Ids
     fit: Array
 
-    def within(self, asked: Query) -> Spoken:
+    def within(self, asked: Query) -> TextFit:
         """Those that may come up in a query."""
         may = asked.vectors.has(self.ids) & ~np.isin(self.ids, np.fromiter(asked.exclude, np.int64))
         if asked.allowed is not None:
             may &= np.isin(self.ids, asked.allowed)
-        return Spoken(self.ids[may], self.fit[may])
+        return TextFit(self.ids[may], self.fit[may])
 
     def best(self, size: int) -> Ids:
         """The ids that fit best, in order; of equal ones the lower first."""
@@ -46,7 +46,7 @@ class Spoken:
         return np.where(self.ids[rows] == ids, self.fit[rows], 0.0)
 
 
-def spoken_pool(spoken: Spoken, asked: Query, ranking: Ranking, size: int) -> Pool:
+def spoken_pool(spoken: TextFit, asked: Query, ranking: Ranking, size: int) -> CandidatePool:
     """The candidates that fit words best, for a query without seeds.
 
     The score says which share of recordings would fit a single word worse: 0.98 stands out like two in a hundred. It is
@@ -56,7 +56,7 @@ def spoken_pool(spoken: Spoken, asked: Query, ranking: Ranking, size: int) -> Po
     vectors = asked.vectors.vectors(ids)
     scores = np.array([share_below(each) for each in spoken.of(ids)]) - aversion(asked, ranking.hubness, vectors)
     order = np.lexsort((ids, -scores))
-    return Pool(ids[order], scores[order], vectors[order], size >= len(spoken.ids))
+    return CandidatePool(ids[order], scores[order], vectors[order], size >= len(spoken.ids))
 
 
 def share_below(deviations: float) -> float:
@@ -64,7 +64,7 @@ def share_below(deviations: float) -> float:
     return NormalDist().cdf(deviations)
 
 
-def combined_pool(spoken: Spoken, ready: Query, ranking: Ranking, size: int) -> Pool:
+def combined_pool(spoken: TextFit, ready: Query, ranking: Ranking, size: int) -> CandidatePool:
     """The candidates that are close to seeds and fit words, half by half; `ready` comes from `ranking.sharpened`."""
     close = pooled(ready, ranking, size)
     wanted = np.union1d(close.ids, spoken.best(size))
@@ -72,4 +72,6 @@ def combined_pool(spoken: Spoken, ready: Query, ranking: Ranking, size: int) -> 
     judged = pooled(replace(ready, allowed=wanted), ranking, len(ready.vectors))
     scores = combined(judged.scores.astype(np.float32), spoken.of(judged.ids))
     order = np.lexsort((judged.ids, -scores))
-    return Pool(judged.ids[order], scores[order], judged.vectors[order], close.complete and size >= len(spoken.ids))
+    return CandidatePool(
+        judged.ids[order], scores[order], judged.vectors[order], close.complete and size >= len(spoken.ids)
+    )

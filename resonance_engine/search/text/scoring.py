@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from resonance_engine.search.text.parser import Meaning, Wanted
+    from resonance_engine.search.text.parser import Meaning, TextQuery
 
 Probabilities = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -61,7 +61,9 @@ CONVERSIONS = {
 }
 
 
-def scores(asked: Wanted, tags: Sequence[str], probabilities: Probabilities, measured: Mapping[str, Scores]) -> Scores:
+def scores(
+    asked: TextQuery, tags: Sequence[str], probabilities: Probabilities, measured: Mapping[str, Scores]
+) -> Scores:
     """How well recordings fit what is asked, (n,), in standard deviations of one word over these recordings.
 
     0 is typical of them, 2 stands out like the best few of a hundred, in all words at once: `softest` of `fits`.
@@ -70,7 +72,7 @@ def scores(asked: Wanted, tags: Sequence[str], probabilities: Probabilities, mea
     return softest(fits(asked, tags, probabilities, measured), [abs(part.weight) for part in asked.parts])
 
 
-def fits(asked: Wanted, tags: Sequence[str], probabilities: Probabilities, measured: Mapping[str, Scores]) -> Scores:
+def fits(asked: TextQuery, tags: Sequence[str], probabilities: Probabilities, measured: Mapping[str, Scores]) -> Scores:
     """How well recordings fit each part, (parts, n), in standard deviations over these recordings.
 
     From the logits of `probabilities` (n, tags) and from `measured`, (n,) each, NaN where not known. All are

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from resonance_engine.evaluation.measure import Heard, measured
+    from resonance_engine.evaluation.measure import EvaluatedTracks, measured
     from resonance_engine.evaluation.report import table
     from resonance_engine.training.results.validation import asked
     from resonance_engine.training.tuning.runs import write
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
         (manifest.name, manifest.id),
         manifest.modalities,
         songs,
-        Heard(found.tracks, found.windows, windows.song, found.gates),
+        EvaluatedTracks(found.tracks, found.windows, windows.song, found.gates),
     )
     folder = options.out or model.parent
     write(folder / NUMBERS, report.to_json().encode())

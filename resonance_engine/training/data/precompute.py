@@ -12,7 +12,7 @@ from resonance_engine.errors import AudioError
 from resonance_engine.training.config.settings import AudioAugment
 from resonance_engine.training.data.extractor import view_array, view_key
 from resonance_engine.training.data.ram_cache import MEASURED
-from resonance_engine.worker.pool import Pool
+from resonance_engine.worker.pool import ProcessPool
 from resonance_engine.worker.worker import TIMEOUT, FileProcess, stopped
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def precompute(
         raise ValueError("the cache is for features of another spec")
     recorder = Recorder(cache, audio.views)
     extractors = [Extractor(spec, audio, timeout) for _ in range(processes)]
-    with Pool(extractors) as pool:
+    with ProcessPool(extractors) as pool:
         try:
             for path, result in filter(None, pool.each(paths, recorder.record, AHEAD, in_order=True)):
                 if isinstance(result, AudioError):

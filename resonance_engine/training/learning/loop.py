@@ -105,7 +105,7 @@ def train(
             standardize(network, windows)
         world.equalize(network.to(place))
         steps = Steps(network, config, precision, world)
-        course = taken_up(run / STATE, steps, belongs) if run else Course()
+        course = taken_up(run / STATE, steps, belongs) if run else TrainingProgress()
         with statistics_shared(network, world):
             while (ended := ending(course.epochs, config, minutes)) is None:
                 number = len(course.epochs) + 1
@@ -129,7 +129,7 @@ def frames_of(seconds: float, spec: FeatureSpec) -> int:
 
 
 @dataclass
-class Course:
+class TrainingProgress:
     """How training has gone so far: its epochs, and the weights after the best one."""
 
     epochs: list[Epoch] = field(default_factory=list)
@@ -184,7 +184,7 @@ def one_epoch(
     return Epoch(**json.loads(world.from_first(content)))
 
 
-def taken_up(path: Path, steps: Steps, belongs: dict[str, object]) -> Course:
+def taken_up(path: Path, steps: Steps, belongs: dict[str, object]) -> TrainingProgress:
     """Go back to the state that the first process finds there, if there is one."""
     content = b""
     if steps.world.first and path.exists():
@@ -196,7 +196,7 @@ def taken_up(path: Path, steps: Steps, belongs: dict[str, object]) -> Course:
             raise unreadable(path, "it is empty")
     content = steps.world.from_first(content)
     if not content:
-        return Course()
+        return TrainingProgress()
     state = read_state(content, path, belongs)
     try:
         steps.network.load_state_dict(state.weights)
@@ -205,10 +205,10 @@ def taken_up(path: Path, steps: Steps, belongs: dict[str, object]) -> Course:
         raise unreadable(path, "its tensors are not those of this network") from error
     if state.scaler:
         steps.scaler.load_state_dict(state.scaler)
-    return Course(state.epochs, state.best)
+    return TrainingProgress(state.epochs, state.best)
 
 
-def keep(course: Course, steps: Steps, run: Path, belongs: dict[str, object]) -> None:
+def keep(course: TrainingProgress, steps: Steps, run: Path, belongs: dict[str, object]) -> None:
     """Write state and log; TrainingError where that is impossible."""
     weights = steps.network.state_dict()
     state = State(course.epochs, weights, course.best, moments_of(steps.optimizer), steps.scaler.state_dict())
