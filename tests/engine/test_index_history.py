@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.index.files import apply_changes, index_path, load_index, open_index
-from resonance_engine.index.files import files as index_module
+from resonance_engine.index import files as index_module
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store
 from tests.embeddings import MODEL, key, stored, track, unit_vectors
@@ -85,7 +85,7 @@ def test_an_index_followed_equals_one_made_anew(steps: list[tuple[str, int]], re
 REWRITER = """
 import select, sys
 from pathlib import Path
-from resonance_engine.index.files import files as index
+from resonance_engine.index import files as index
 from tests.engine.test_index_history import put
 from resonance_engine.store import Store
 index.REWRITE_ROWS = index.REWRITE_SHARE = 0

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.encoder.encoder import SHIPPED, Encoder, encoder
+from resonance_engine.encoder import encoder
+from resonance_engine.encoder.encoder import SHIPPED, Encoder
 from resonance_engine.encoder.onnx_check import self_contained
 from resonance_engine.errors import ModelError
 from tests.tiny_models import onnx_model

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.errors import AudioError
-from resonance_engine.worker.worker import worker as worker_module
+from resonance_engine.worker import worker as worker_module
 from tests.stand_in_workers import (
     TIMEOUT,
     StandIn,

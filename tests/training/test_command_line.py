@@ -45,9 +45,9 @@ except SystemExit:
     pass
 sys.exit(", ".join(name for name in sys.argv[1].split(",") if name in sys.modules) or 0)
 """
-MODULES = sorted(path.stem for path in (ROOT / "training").glob("*.py"))
+MODULES = sorted(path.stem for path in (ROOT / "training").glob("[!_]*.py"))
 PACKAGES = sorted(path.parent.name for path in (ROOT / "training").glob("*/__main__.py"))
-SCRIPTS = [name for name in (*MODULES, *PACKAGES) if name not in ("corpus", "tensor_bundle")]
+SCRIPTS = [*MODULES, *PACKAGES]
 MADE_OF_PYTORCH = ("default_model",)
 
 

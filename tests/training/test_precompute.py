@@ -77,7 +77,7 @@ class TestFiles:
     ) -> None:
         harmful = """
 import os, signal, sys
-from resonance_engine.audio.windows import windows as audio
+from resonance_engine.audio import windows as audio
 sound = audio.read_windows
 def read_windows(path, decoding):
     if path.stem == "crash":
