@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.index.backends import FaissScan, NumpyScan
 from resonance_engine.index import backends as scan
+from resonance_engine.index.backends import FaissScan, NumpyScan
 from resonance_engine.index.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.index.files import apply_changes, index_path, load_index, open_index
 from resonance_engine.index import files as index_module
+from resonance_engine.index.files import apply_changes, index_path, load_index, open_index
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store
 from tests.embeddings import MODEL, key, stored, track, unit_vectors

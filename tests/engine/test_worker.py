@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.errors import AudioError, ConfigError, ModelError, ResonanceError
-from resonance_engine.worker.worker import ModelDescription
 from resonance_engine.worker import worker as worker_module
+from resonance_engine.worker.worker import ModelDescription
 from tests.stand_in_workers import TIMEOUT, StandIn, alive, eventually, key, pid, unwanted, wanted
 
 if TYPE_CHECKING:

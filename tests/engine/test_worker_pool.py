@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.errors import AudioError, ResonanceError
-from resonance_engine.worker.worker import FileAnalysis, Worker, WorkerPool
 from resonance_engine.worker import worker as worker_module
+from resonance_engine.worker.worker import FileAnalysis, Worker, WorkerPool
 from tests.stand_in_workers import TIMEOUT, StandIn, alive, eventually, key, pid, unwanted
 
 if TYPE_CHECKING:
