@@ -8,7 +8,7 @@ import numpy as np
 
 from resonance_engine.errors import printable
 from resonance_engine.index.files import EMBEDDING, apply_changes, index_path, read_index
-from resonance_engine.search.hubness import VectorMoments, batches
+from resonance_engine.index.statistics import VectorMoments, batches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def disagreement(index: VectorIndex, ids: Ids, vectors: Matrix) -> str | None:
     rows = sampled(len(ids))
     if not np.array_equal(index.vectors(ids[rows]), vectors[rows]):
         return "it holds other vectors"
-    if _apart(index.spread, VectorMoments.empty(vectors.shape[1]).with_vectors(vectors)):
+    if _apart(index.moments, VectorMoments.empty(vectors.shape[1]).with_vectors(vectors)):
         return "its sums over all vectors are others"
     scores, found = index.nearest(vectors[rows], NEIGHBOURS)
     queries = vectors[rows].astype(np.float64)
@@ -74,7 +74,7 @@ def disagreement(index: VectorIndex, ids: Ids, vectors: Matrix) -> str | None:
 
 
 def sampled(count: int) -> NDArray[np.int64]:
-    """Up to `SAMPLE` row numbers below `count`, spread evenly over all."""
+    """Up to `SAMPLE` row numbers below `count`, moments evenly over all."""
     return np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(np.int64))
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from resonance_engine.errors import CatalogError, printable
 from resonance_engine.files import write_bytes
 from resonance_engine.index.backends import FaissScan
+from resonance_engine.index.statistics import VectorMoments
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.hubness import VectorMoments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +123,7 @@ def read_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[Vector
             raise ValueError("its content is damaged")
         file.seek(start)
         scan = FaissScan.read(file)
-        return _over(scan, _spread(file.read(), len(scan.ids()), scan.dimensions)), int(header["generation"])
+        return _over(scan, _moments(file.read(), len(scan.ids()), scan.dimensions)), int(header["generation"])
 
 
 def save_index(path: Path, index: VectorIndex, model_id: str, generation: int, kind: str = EMBEDDING) -> None:
@@ -135,7 +135,7 @@ def save_index(path: Path, index: VectorIndex, model_id: str, generation: int, k
         codes = _scan(index).to_bytes()
     except ImportError:
         return
-    moments = np.concatenate([index.spread.total, index.spread.moment.ravel()]).astype("<f8").tobytes()
+    moments = np.concatenate([index.moments.total, index.moments.moment.ravel()]).astype("<f8").tobytes()
     checksum = zlib.crc32(moments, zlib.crc32(codes))
     header = {"model": model_id, "kind": kind, "generation": generation, "checksum": checksum}
     write_bytes(path, b"\n".join((MAGIC, json.dumps(header).encode(), codes + moments)))
@@ -188,12 +188,12 @@ def _scan(index: VectorIndex) -> FaissScan:
     return copy
 
 
-def _spread(content: bytes, count: int, dimensions: int) -> VectorMoments:
+def _moments(content: bytes, count: int, dimensions: int) -> VectorMoments:
     numbers = np.frombuffer(content, "<f8").astype(np.float64)
     if len(numbers) != dimensions * (dimensions + 1):
         raise ValueError("its moments are of another width")
     return VectorMoments(count, numbers[:dimensions], numbers[dimensions:].reshape(dimensions, dimensions))
 
 
-def _over(scan: FaissScan, spread: VectorMoments | None = None) -> VectorIndex:
-    return VectorIndex(np.empty(0, np.int64), np.empty((0, scan.dimensions), np.float32), scan, spread)
+def _over(scan: FaissScan, moments: VectorMoments | None = None) -> VectorIndex:
+    return VectorIndex(np.empty(0, np.int64), np.empty((0, scan.dimensions), np.float32), scan, moments)

@@ -9,7 +9,7 @@ import numpy as np
 
 from resonance_engine.index.backends import Scan, new_scan
 from resonance_engine.index.distinct import distinct
-from resonance_engine.search.hubness import ROWS_AT_A_TIME, VectorMoments
+from resonance_engine.index.statistics import ROWS_PER_BATCH, VectorMoments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,16 +34,16 @@ class VectorIndex:
     """
 
     def __init__(
-        self, ids: Ids, vectors: Matrix, scan: Scan | None = None, spread: VectorMoments | None = None
+        self, ids: Ids, vectors: Matrix, scan: Scan | None = None, moments: VectorMoments | None = None
     ) -> None:
         """An index over vectors of shape (n, dimensions), added to what is in `scan`, if one is given.
 
-        `spread` is that of the vectors in `scan`, where it is known.
+        `moments` is that of the vectors in `scan`, where it is known.
         """
         self._lock = threading.RLock()
         self.scan = new_scan(vectors.shape[1]) if scan is None else scan
         self._ids = np.sort(self.scan.ids())
-        self._spread = spread
+        self._moments = moments
         self.add(ids, vectors)
 
     def __len__(self) -> int:
@@ -60,15 +60,15 @@ class VectorIndex:
         return self.scan.dimensions
 
     @property
-    def spread(self) -> VectorMoments:
+    def moments(self) -> VectorMoments:
         """How the vectors lie, exactly: made when it is first asked for, then kept up with what comes and goes."""
         with self._lock:
-            if self._spread is None:
+            if self._moments is None:
                 parts = (
-                    self.scan.vectors(self._ids[at : at + ROWS_AT_A_TIME]) for at in range(0, len(self), ROWS_AT_A_TIME)
+                    self.scan.vectors(self._ids[at : at + ROWS_PER_BATCH]) for at in range(0, len(self), ROWS_PER_BATCH)
                 )
-                self._spread = VectorMoments.empty(self.dimensions).with_vectors(parts)
-            return self._spread
+                self._moments = VectorMoments.empty(self.dimensions).with_vectors(parts)
+            return self._moments
 
     def has(self, ids: Iterable[int]) -> NDArray[np.bool_]:
         """Which of the ids are in the index, in the order given."""
@@ -93,8 +93,8 @@ class VectorIndex:
             rounded = _rounded(np.ascontiguousarray(vectors, np.float32))
             self.scan.add(ids, rounded)
             self._ids = np.union1d(self._ids, ids)
-            if self._spread is not None:
-                self._spread = self._spread.with_vectors(rounded)
+            if self._moments is not None:
+                self._moments = self._moments.with_vectors(rounded)
 
     def remove(self, ids: Iterable[int]) -> int:
         """Drop vectors and say how many of the ids were there."""
@@ -102,9 +102,9 @@ class VectorIndex:
             gone = self._known(ids)
             if len(gone):
                 if 2 * len(gone) > len(self):
-                    self._spread = None  # that of what is left is sooner made anew
-                elif self._spread is not None:
-                    self._spread = self._spread.with_vectors(self.scan.vectors(gone), sign=-1)
+                    self._moments = None  # that of what is left is sooner made anew
+                elif self._moments is not None:
+                    self._moments = self._moments.with_vectors(self.scan.vectors(gone), sign=-1)
                 self.scan.remove(gone)
                 self._ids = np.setdiff1d(self._ids, gone, assume_unique=True)
             return len(gone)

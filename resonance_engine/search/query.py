@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.search.hubness import VectorMoments
+    from resonance_engine.index.statistics import VectorMoments
 
     Vectors = NDArray[np.float32]
     Ids = NDArray[np.int64]
@@ -29,7 +29,7 @@ class NearestVectors(Protocol):
     """An index: the `k` nearest of each query, never padded, the vectors behind ids, and how all of them lie."""
 
     @property
-    def spread(self) -> VectorMoments: ...
+    def moments(self) -> VectorMoments: ...
 
     def nearest(
         self, queries: Vectors, k: int, exclude: Iterable[int] | None = None, allowed: Iterable[int] | None = None

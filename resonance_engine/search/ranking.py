@@ -165,10 +165,15 @@ def similarity(asked: Query, hubness: str, ids: NDArray[np.int64], vectors: Vect
 
 def layer_similarity(layer: Layer, exclude: Collection[int], hubness: str, vectors: Vectors) -> Array:
     cosines: Array = layer.seeds.astype(np.float64) @ vectors.T.astype(np.float64)
-    spread = layer.index.spread if hubness == "mutual_proximity" else None
-    if spread is None or spread.count < LEAST_CORRECTED:
+    moments = layer.index.moments if hubness == "mutual_proximity" else None
+    if moments is None or moments.count < LEAST_CORRECTED:
         return cosines
-    corrected = mutual_proximity(cosines, spread.of(layer.seeds, members(layer, exclude)), spread.of(vectors), spread)
+    corrected = mutual_proximity(
+        cosines,
+        moments.similarity_moments(layer.seeds, members(layer, exclude)),
+        moments.similarity_moments(vectors),
+        moments,
+    )
     # The same sound is the same sound, whether or not it is a hub.
     return np.where(cosines > 1 - SAME, np.maximum(corrected, 1.0), corrected)
 
@@ -187,4 +192,4 @@ def members(layer: Layer, exclude: Collection[int]) -> NDArray[np.bool_]:
 def nearness(negative: Layer, exclude: Collection[int], hubness: str, vectors: Vectors) -> Array:
     """How much nearer than two random tracks candidates (n, d) are to the nearest negative seed, at least 0."""
     near = layer_similarity(negative, exclude, hubness, vectors).max(axis=0)
-    return np.asarray(np.maximum(near - negative.index.spread.mean, 0.0))
+    return np.asarray(np.maximum(near - negative.index.moments.mean, 0.0))

@@ -12,8 +12,9 @@ from scipy.special import ndtr, ndtri
 
 from resonance_engine.index.backends import NumpyScan
 from resonance_engine.index.files import index_path, load_index, open_index, save_index
+from resonance_engine.index.statistics import ROWS_PER_BATCH, VectorMoments
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.hubness import ROWS_AT_A_TIME, VectorMoments, deviations_from, mutual_proximity, upper_tail
+from resonance_engine.search.hubness import deviations_from, mutual_proximity, upper_tail
 from resonance_engine.store import Embedding, Store
 from tests.embeddings import MODEL, WIDTH, key, stored, track, unit_vectors
 
@@ -42,14 +43,14 @@ def assert_same(one: VectorMoments, other: VectorMoments) -> None:
 
 class TestSpread:
     def test_mean_and_deviation_without_oneself(self) -> None:
-        mean, deviation = of_all(VECTORS).of(VECTORS)
+        mean, deviation = of_all(VECTORS).similarity_moments(VECTORS)
         np.testing.assert_allclose(mean, np.nanmean(OTHERS, axis=1), atol=1e-6)
         np.testing.assert_allclose(deviation, np.nanstd(OTHERS, axis=1), atol=1e-6)
 
     def test_a_stranger_is_compared_with_all(self) -> None:
         strangers = unit_vectors(5, seed=9)
         cosines = strangers.astype(np.float64) @ VECTORS.T.astype(np.float64)
-        mean, deviation = of_all(VECTORS).of(strangers, members=False)
+        mean, deviation = of_all(VECTORS).similarity_moments(strangers, members=False)
         np.testing.assert_allclose(mean, cosines.mean(axis=1), atol=1e-6)
         np.testing.assert_allclose(deviation, cosines.std(axis=1), atol=1e-6)
 
@@ -61,24 +62,24 @@ class TestSpread:
     @given(st.lists(st.tuples(st.booleans(), st.sets(st.integers(0, COUNT - 1), max_size=12)), max_size=8))
     def test_it_follows_the_index_exactly(self, changes: list[tuple[bool, set[int]]]) -> None:
         index = VectorIndex(np.arange(40), VECTORS[:40])
-        assert_same(index.spread, of_all(VECTORS[:40]))
+        assert_same(index.moments, of_all(VECTORS[:40]))
         for comes, ids in changes:
             rows = np.array(sorted(ids), np.int64)
             if comes:
                 index.add(rows, VECTORS[rows[::-1]])
             else:
                 index.remove(rows)
-        assert_same(index.spread, of_all(index.vectors(index.ids)))
+        assert_same(index.moments, of_all(index.vectors(index.ids)))
 
     def test_large_batches_lose_nothing_that_matters(self) -> None:
-        many = stored(unit_vectors(2 * ROWS_AT_A_TIME + 5))
+        many = stored(unit_vectors(2 * ROWS_PER_BATCH + 5))
         moment = many.astype(np.float64).T @ many.astype(np.float64)
         np.testing.assert_allclose(of_all(many).moment / len(many), moment / len(many), atol=1e-6)
 
     @pytest.mark.parametrize("count", [0, 1, 2])
     def test_next_to_nothing_has_no_nan(self, count: int) -> None:
         spread = of_all(VECTORS[:count])
-        found = np.concatenate([*spread.of(VECTORS), [spread.mean, spread.deviation]])
+        found = np.concatenate([*spread.similarity_moments(VECTORS), [spread.mean, spread.deviation]])
         assert np.isfinite(found).all()
 
 
@@ -88,8 +89,8 @@ class TestKept:
         save_index(tmp_path / "index", index, "m", 3)
         found = load_index(tmp_path / "index", "m")
         assert found is not None
-        np.testing.assert_array_equal(found[0].spread.moment, index.spread.moment)
-        assert_same(found[0].spread, index.spread)
+        np.testing.assert_array_equal(found[0].moments.moment, index.moments.moment)
+        assert_same(found[0].moments, index.moments)
 
     def test_changes_of_the_store_reach_it(self, tmp_path: Path) -> None:
         with Store(tmp_path / "resonance.db") as store:
@@ -101,7 +102,7 @@ class TestKept:
             store.prune()
             index = open_index(store, MODEL.id, tmp_path)
             assert len(index) == 50
-            assert_same(index.spread, of_all(index.vectors(index.ids)))
+            assert_same(index.moments, of_all(index.vectors(index.ids)))
 
     def test_facets_have_files_of_their_own(self, tmp_path: Path) -> None:
         with Store(tmp_path / "resonance.db") as store:
@@ -125,7 +126,7 @@ class TestKept:
     def test_numpy_knows_it_too(self) -> None:
         index = VectorIndex(np.arange(COUNT), VECTORS, NumpyScan(WIDTH))
         index.remove([3])
-        assert_same(index.spread, of_all(np.delete(VECTORS, 3, axis=0)))
+        assert_same(index.moments, of_all(np.delete(VECTORS, 3, axis=0)))
 
 
 class TestMutualProximity:
@@ -134,7 +135,9 @@ class TestMutualProximity:
         chances = ndtr((COSINES - mean[:, None]) / deviation[:, None]) * ndtr((COSINES - mean) / deviation)
         spread = of_all(VECTORS)
         expected = spread.mean + spread.deviation * ndtri(np.sqrt(chances))
-        found = mutual_proximity(COSINES, spread.of(VECTORS), spread.of(VECTORS), spread)
+        found = mutual_proximity(
+            COSINES, spread.similarity_moments(VECTORS), spread.similarity_moments(VECTORS), spread
+        )
         off = ~np.eye(COUNT, dtype=bool)
         np.testing.assert_allclose(found[off], expected[off], atol=1e-4)
         np.testing.assert_allclose(found, found.T, atol=1e-9)
@@ -158,7 +161,9 @@ class TestMutualProximity:
 
     def test_hubs_go(self) -> None:
         spread = of_all(VECTORS)
-        corrected = mutual_proximity(COSINES, spread.of(VECTORS), spread.of(VECTORS), spread)
+        corrected = mutual_proximity(
+            COSINES, spread.similarity_moments(VECTORS), spread.similarity_moments(VECTORS), spread
+        )
 
         def most_often(similarity: NDArray[np.float64]) -> int:
             nearest = np.argsort(-np.where(np.eye(COUNT, dtype=bool), -np.inf, similarity), axis=1)[:, :10]

@@ -48,7 +48,7 @@ def test_many_equal_vectors_are_right_in_any_order() -> None:
 
 def test_an_index_that_was_kept_up_with_many_changes_is_right() -> None:
     index = VectorIndex(IDS, VECTORS)
-    assert index.spread.count == len(IDS)
+    assert index.moments.count == len(IDS)
     for start in range(0, 280, 20):
         index.remove(IDS[start : start + 20])
         index.add(IDS[start : start + 20], VECTORS[start : start + 20])

@@ -235,7 +235,7 @@ def test_negative_seeds_cost_what_they_are_nearer_than_chance() -> None:
     before = dict(zip(plain.ids.tolist(), plain.scores, strict=True))
     for vector_id, score in zip(avoiding.ids.tolist(), avoiding.scores, strict=True):
         (vector,) = INDEX.vectors([vector_id])
-        near = max(float(vector @ each) for each in circle_of_two()) - INDEX.spread.mean
+        near = max(float(vector @ each) for each in circle_of_two()) - INDEX.moments.mean
         assert score == pytest.approx(before[vector_id] - AVOIDANCE * max(near, 0), abs=1e-5)
 
 

@@ -175,7 +175,7 @@ def one_less(index: VectorIndex) -> VectorIndex:
 
 
 def other_moments(index: VectorIndex) -> VectorIndex:
-    index.spread.moment[0, 0] += 0.1
+    index.moments.moment[0, 0] += 0.1
     return index
 
 

@@ -44,7 +44,7 @@ class SearchSession:
     def _opened(self, kind: str) -> VectorIndex:
         index = open_index(self.sidecar.reader, self.model.id, self.sidecar.path.parent, kind)
         index.remove(self._strangers)
-        if not np.isfinite(index.spread.total).all():
+        if not np.isfinite(index.moments.total).all():
             raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
         return index
 
