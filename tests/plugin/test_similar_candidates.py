@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from beets.dbcore.query import InvalidQueryError
 
-from beetsplug.resonance.config.exclusions import exclusions
+from beetsplug.resonance.config.exclusions import parse_exclusions
 from beetsplug.resonance.config.settings import Settings
 from tests.plugin.planned import BARE, CHRISTMAS, EVERY, LONG, SAME, TWIN, fields, listed, ranked
 
@@ -185,7 +185,7 @@ def test_versions(shelf: Sounding) -> None:
 
 
 def test_what_the_configuration_excludes(shelf: Sounding) -> None:
-    rule = exclusions([{"query": "genres:christmas", "except": "12-01..12-31"}, "title:'song 40'"])
+    rule = parse_exclusions([{"query": "genres:christmas", "except": "12-01..12-31"}, "title:'song 40'"])
     settings = Settings(exclude=rule, max_length=0)
     near: dict[str, Any] = {"among": ("id:31..41",), "hubness": "none", "per_artist": 0, "per_album": 0}
     summer = shelf.find("id:29", settings, date(2025, 7, 1), **near)
@@ -199,7 +199,7 @@ def test_what_the_configuration_excludes(shelf: Sounding) -> None:
 @pytest.mark.parametrize("query", ["id:37", "id:37..60"])
 def test_what_is_excluded_is_left_out_before_the_search_or_after(shelf: Sounding, query: str) -> None:
     """However much of the library it is."""
-    settings = Settings(exclude=exclusions(query), max_length=0)
+    settings = Settings(exclude=parse_exclusions(query), max_length=0)
     gone = {37} if query == "id:37" else {*range(37, 61)}
     expected = only(shelf, lambda each: each not in gone)
     found = shelf.find(f"id:{SEED}", settings, hubness="none", versions=True, per_artist=0, per_album=0, count=60)

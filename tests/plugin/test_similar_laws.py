@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beetsplug.resonance.config.exclusions import exclusions
+from beetsplug.resonance.config.exclusions import parse_exclusions
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.request import SearchRequest
@@ -66,7 +66,7 @@ class TestLaws:
     @pytest.fixture
     def finder(self, shelf: Sounding) -> Iterator[Finder]:
         self.shelf = shelf
-        with shelf.search(Settings(exclude=exclusions("genres:christmas"))) as search:
+        with shelf.search(Settings(exclude=parse_exclusions("genres:christmas"))) as search:
             yield Finder(search, "similar", date(2025, 7, 1))
 
     def may(self, item_id: int, wish: SearchRequest) -> bool:

@@ -6,11 +6,9 @@ import math
 from typing import Any
 
 import pytest
-from beets.exceptions import UserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.commands.options import either, words
 from beetsplug.resonance.search.request import COMPARING, EXAMPLES, SearchRequest, option
 from resonance_engine.errors import ConfigError
 
@@ -189,28 +187,3 @@ def test_options_have_the_names_that_are_typed() -> None:
         "--from", "--not", "--lambda-div", "--bpm",
     ]  # fmt: skip
     assert {*COMPARING} < {*SearchRequest.names()}
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("genres:jazz year:..1960", ["genres:jazz", "year:..1960"]),
-        ("artist:'miles davis'", ["artist:miles davis"]),
-        ("title:don't stop", ["title:don't stop"]),
-        ("a , b", ["a", ",", "b"]),
-    ],
-)
-def test_a_query_in_one_text(query: str, expected: list[str]) -> None:
-    assert words(query, "similar --from") == expected
-
-
-@pytest.mark.parametrize("query", ["", " ", "''"])
-def test_a_query_without_words(query: str) -> None:
-    """It would match everything."""
-    with pytest.raises(UserError) as caught:
-        words(query, "similar --not")
-    assert str(caught.value) == "similar --not: a query is missing, for example `--not genres:jazz`"
-
-
-def test_several_queries_are_any_of_them() -> None:
-    assert either(["a b", "c", "d , e"], "--not") == [["a", "b"], [",", "c"], [",", "d", ",", "e"]]

@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import remaining, tracks
 from beetsplug.resonance.commands.models import aligned
-from beetsplug.resonance.fields.queries import split
+from beetsplug.resonance.config.query_words import split_query
 from beetsplug.resonance.library.item_query import matching_ids
 from beetsplug.resonance.playlist.incompatible_pairs import pair_count, recordings
 from resonance_engine.store.reading.view import chunks
@@ -39,7 +39,7 @@ def apart(sidecar: Sidecar, query: list[str], others: list[str], remove: bool, l
         return
     known = analysed(sidecar)
     one = keys_of(sidecar, query, known, log)
-    other = keys_of(sidecar, split(others[0]), known, log) if others else None
+    other = keys_of(sidecar, split_query(others[0]), known, log) if others else None
     if remove:
         count = sidecar.store.reunite(one, other)
         ui.print_(f"{pairs(count)} may be together again" if count else "none of these tracks was kept apart")
@@ -51,7 +51,7 @@ def verify(query: list[str], others: list[str], remove: bool) -> None:
     """Raise UserError where the words make no sense together."""
     if len(others) > 1:
         raise UserError("resonance: apart takes --and once; put a query of several words into quotes")
-    if others and not (query and split(others[0])):
+    if others and not (query and split_query(others[0])):
         raise UserError(f"resonance: apart takes a query on either side of --and, for example {EXAMPLE}")
     if remove and not query:
         raise UserError(

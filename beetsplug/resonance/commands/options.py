@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from optparse import OptionGroup
 from typing import TYPE_CHECKING, Any, Protocol
 
-from beets.exceptions import UserError
+from beetsplug.resonance.config.query_words import split_alternatives, split_option
 
 if TYPE_CHECKING:
     from optparse import OptionParser
@@ -71,23 +70,6 @@ def wish_from(opts: SearchOptions, args: list[str], settings: Settings, command:
         name: value for name in SearchRequest.names() if (value := getattr(opts, name, None)) is not None
     }
     given["query"], given["file"] = tuple(args), tuple(opts.file or ())
-    given["among"] = () if opts.among is None else tuple(words(opts.among, f"{command} --from"))
-    given["avoid"] = tuple(word for each in either(opts.avoid or [], f"{command} --not") for word in each)
+    given["among"] = () if opts.among is None else tuple(split_option(opts.among, f"{command} --from"))
+    given["avoid"] = tuple(split_alternatives(opts.avoid or (), f"{command} --not"))
     return SearchRequest(**{"count": settings.count, **given})
-
-
-def either(queries: list[str], option: str) -> list[list[str]]:
-    """Queries of which any may match, as one: beets joins them by a comma."""
-    parts = [words(each, option) for each in queries]
-    return [part if number == 0 else [",", *part] for number, part in enumerate(parts)]
-
-
-def words(query: str, option: str) -> list[str]:
-    """The words of a query that was given as one text; a text with an odd quote is one word."""
-    try:
-        found = shlex.split(query)
-    except ValueError:
-        found = [query]
-    if not any(found):
-        raise UserError(f"{option}: a query is missing, for example `{option.split()[-1]} genres:jazz`")
-    return found

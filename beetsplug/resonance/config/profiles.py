@@ -8,6 +8,8 @@ from typing import Any
 
 from beets.exceptions import UserError
 
+from beetsplug.resonance.config.query_words import split_query
+
 SETTING = "resonance.profiles"
 QUERIES = ("query", "avoid", "among")  # each the words of one query
 
@@ -68,11 +70,10 @@ def converted(place: str, name: str, value: Any) -> Any:
 
     Of a query, a text is split into its words as in a smart playlist; weights may be given by name.
     """
-    from beetsplug.resonance.fields.queries import split
     from resonance_engine.playlist.recipe import OPTIONS, TEXT, TEXTS, is_number
 
     if OPTIONS[name] == TEXTS and isinstance(value, str):
-        value = split(value) if name in QUERIES else [value]
+        value = split_query(value) if name in QUERIES else [value]
     elif OPTIONS[name] == TEXT and is_number(value):
         value = str(value)
     elif name == "weights" and isinstance(value, Mapping):

@@ -77,7 +77,7 @@ class Settings:
                 near = difflib.get_close_matches(str(key), known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
                 raise UserError(f"resonance.{key} in the configuration is no setting; {hint}")
-        from beetsplug.resonance.config.exclusions import exclusions
+        from beetsplug.resonance.config.exclusions import parse_exclusions
         from beetsplug.resonance.config.hours import Hours
         from beetsplug.resonance.config.profiles import profiles
 
@@ -98,7 +98,7 @@ class Settings:
             per_album=section["per_album"].get(int),
             spacing=section["spacing"].get(int),
             max_length=section["max_length"].as_number(),
-            exclude=exclusions(section["exclude"].get()),
+            exclude=parse_exclusions(section["exclude"].get()),
             # One file may add to the profiles of another.
             profiles=profiles(named.flatten() if isinstance(named.get(), dict) else named.get()),
         )

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from beets.dbcore.query import FieldQuery, InvalidQueryArgumentValueError, NumericQuery, PathQuery
+from beets.dbcore.query import FieldQuery, InvalidQueryArgumentValueError, NumericQuery
 from beets.exceptions import UserError
 from beets.library.queries import parse_query_parts
 
+from beetsplug.resonance.config.query_words import split_query
 from beetsplug.resonance.config.settings import LIMITS
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 SCORES_KEPT = 16  # lists at a time that `$similarity` speaks of
 COUNT = re.compile(r"(\d+):(.*)", re.DOTALL)
 FROM = "--from"
-QUOTE = re.compile(r"[\"'\\]")
-FIELD = re.compile(r"[^\s:]+:[^,]*$")  # and no comma at the end, which begins an alternative
-STARTS_ANEW = re.compile(r"[\^-]\S|,$|[^\s:]+:\S")
 
 
 class SimilarPattern(NamedTuple):
@@ -45,10 +42,10 @@ class SimilarPattern(NamedTuple):
     def parse(cls, pattern: str) -> SimilarPattern:
         """The pattern `[COUNT:]QUERY [--from QUERY]`; raises InvalidQueryArgumentValueError.
 
-        Queries are written as in a smart playlist; quotes around a value with spaces may be left out, see `split`.
+        Queries are written as in a smart playlist; quotes around values may be left out, see `split_query`.
         """
         counted = COUNT.fullmatch(pattern)
-        words = [word for word in split(counted[2] if counted else pattern) if word]
+        words = split_query(counted[2] if counted else pattern)
         place = words.index(FROM) if FROM in words else len(words)
         seeds, candidates = words[:place], words[place + 1 :]
         if not seeds:
@@ -207,24 +204,3 @@ class AttributeQuery(FieldQuery[str]):
     def holds(self, value: Any) -> bool:
         # Of a model, these queries read the field alone; what is unknown is in no range.
         return value is not None and self.like.match({self.field_name: value})  # type: ignore[arg-type]
-
-
-def split(text: str) -> list[str]:
-    """The words of a query.
-
-    Where quotes are in pairs, as a shell has it; without, a value goes on to the next field: "title:don't stop".
-    """
-    if PathQuery.is_path_query(text):
-        return [text]
-    if QUOTE.search(text):
-        try:
-            return shlex.split(text)
-        except ValueError:
-            pass
-    words: list[str] = []
-    for word in text.split():
-        if words and FIELD.match(words[-1]) and not STARTS_ANEW.match(word):
-            words[-1] += f" {word}"
-        else:
-            words.append(word)
-    return words

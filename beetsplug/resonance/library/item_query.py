@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from beets import context
-from beets.dbcore.query import AndQuery, InvalidQueryArgumentValueError, InvalidQueryError, OrQuery
+from beets.dbcore.query import AndQuery, InvalidQueryArgumentValueError, InvalidQueryError, OrQuery, ParsingError
 from beets.dbcore.sort import Sort
+from beets.exceptions import UserError
 from beets.library import Item
 from beets.library.queries import parse_query_parts
 
+from beetsplug.resonance.config.exclusions import SETTING
+from beetsplug.resonance.config.query_words import split_query
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import date
 
     from beets.dbcore.query import Query
     from beets.library import Library
+
+    from beetsplug.resonance.config.exclusions import Exclusion
 
 UNSORTED = Sort()  # beets takes NullSort for its default order, which costs more than the query
 
@@ -58,3 +65,18 @@ def select_ids(library: Library, query: Query) -> set[int]:
         (fast if part.clause()[0] else slow).append(part)
     items = library.items(AndQuery(fast) if fast else None, UNSORTED)
     return {item.id for item in items if item.id is not None and all(part.match(item) for part in slow)}
+
+
+def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> set[int]:
+    """The ids of the items that rules of `exclude` keep out of lists today.
+
+    Raises UserError for a rule whose query beets does not understand.
+    """
+    excluded: set[int] = set()
+    for rule in rules:
+        if rule.season is None or today not in rule.season:
+            try:
+                excluded |= matching_ids(library, split_query(rule.query))
+            except ParsingError as error:
+                raise UserError(f"{SETTING}: the query {rule.query!r} is not understood ({error})") from error
+    return excluded

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from beetsplug.resonance.config.query_words import split_option
 from beetsplug.resonance.search.request import LONGEST_MINUTES, SearchRequest, option
 from resonance_engine.errors import ConfigError
 
@@ -107,10 +108,8 @@ class PlaylistRequest:
 
     def corners(self) -> list[list[str]]:
         """The queries of the tracks that a path leads through and ends at, each as words."""
-        from beetsplug.resonance.commands.options import words
-
         ends = [(each, "playlist --via") for each in self.via] + [(self.to or "", "playlist --to")]
-        return [words(query, option) for query, option in ends]
+        return [split_option(query, option) for query, option in ends]
 
     def recipe(self) -> PlaylistRecipe:
         """What the playlist's file remembers of this; what is None there, too, is for the next time to choose."""

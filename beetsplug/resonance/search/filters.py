@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.exclusions import excluded
-from beetsplug.resonance.library.item_query import matching_ids
+from beetsplug.resonance.library.item_query import excluded_ids, matching_ids
 from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.search.request import naming
 from resonance_engine.search.constraints import Constraints
@@ -40,7 +39,7 @@ class CandidateFilter:
         library, settings = self.sidecar.library, self.sidecar.settings
         minutes = settings.max_length if wish.max_length is None else wish.max_length
         self.longest = minutes * 60 if minutes else math.inf
-        self.excluded = dict.fromkeys(excluded(library, settings.exclude, finder.today), EXCLUDED)
+        self.excluded = dict.fromkeys(excluded_ids(library, settings.exclude, finder.today), EXCLUDED)
         self.among = self.matches()
         self.constraints = Constraints(wish.tempo(), wish.key is not None)
         if self.constraints.tempo is not None and self.constraints.tempo.relative:
