@@ -1,0 +1,226 @@
+"""Count the functions of this project that a command enters: how far a reader has to follow it.
+
+A walk is one command, run in a fresh interpreter against a checkout of any revision: only the plugin's commands and the
+command line's verbs are used. Counted are calls of functions of the checkout, distinct functions, their files, and
+changes of file between one entered function and the next, from the moment when beets has parsed its command line; of
+`resonance`, the parsing counts, too. Left out are other processes, other packages, bodies of modules and classes,
+lambdas and comprehensions; a generator counts once, however often it is resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import wave
+from collections import Counter
+from inspect import CO_OPTIMIZED
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import CodeType, FrameType
+
+ROOT = Path(__file__).parents[1]
+TITLES = (
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
+)  # fmt: skip
+ARTISTS = ("Brass", "Organ", "Strings")
+SECONDS, RATE = 6, 22_050
+ADDED = Path("new", "omicron.wav")
+WALKS = {
+    "import": ["beet", "import", "-q", "-A", "-s", str(ADDED)],
+    "similar": ["beet", "similar", "title:alpha"],
+    "filters": ["beet", "similar", "title:alpha", "--from", "artist:Brass", "--not", "title:zeta"],
+    "playlist": ["beet", "playlist", "title:alpha"],
+    "embed": ["resonance", "embed", str(ADDED), "--out", "vectors.npz"],
+}
+LIBRARY = ["beet", "import", "-q", "-A", "-C", "-s", "music"]
+COUNTS = ("calls", "functions", "files", "changes")
+
+
+class Tracer:
+    """Counter of the calls of functions whose source is below `root`, by file, line and name, in every thread."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = f"{root.resolve()}{os.sep}"
+        self.calls: Counter[tuple[str, int, str]] = Counter()
+        self.changes = 0
+        self._files: dict[CodeType, str | None] = {}
+        self._starts: dict[CodeType, int] = {}
+        self._last: dict[int, str] = {}
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> None:
+        if event != "call":
+            return
+        code = frame.f_code
+        if code not in self._files:
+            self._files[code] = self._file(code)
+            self._starts[code] = frame.f_lasti  # a generator that is resumed stands at a later instruction
+        file = self._files[code]
+        if file is None or frame.f_lasti != self._starts[code]:
+            return
+        thread = threading.get_ident()
+        self.changes += self._last.get(thread, file) != file
+        self._last[thread] = file
+        self.calls[file, code.co_firstlineno, code.co_qualname] += 1
+
+    def _file(self, code: CodeType) -> str | None:
+        """Return the file of a function with a name that belongs to the project, else None."""
+        path = os.path.realpath(code.co_filename)
+        has_name = code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<")  # not a class, not a comprehension
+        return path.removeprefix(self.root) if has_name and path.startswith(self.root) else None
+
+    def counts(self) -> dict[str, int]:
+        files = {file for file, _, _ in self.calls}
+        return dict(zip(COUNTS, (self.calls.total(), len(self.calls), len(files), self.changes), strict=True))
+
+    def start(self) -> None:
+        threading.setprofile(self)
+        sys.setprofile(self)
+
+    def stop(self) -> None:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def run(command: list[str], tracer: Tracer | None = None) -> int:
+    """Run a command in this interpreter, as its entry point would, and return its exit status."""
+    program, *arguments = command
+    try:
+        if program == "beet":
+            run_beets(arguments, tracer)
+        else:
+            from resonance_engine.cli import main as resonance
+
+            if tracer is not None:
+                tracer.start()
+            return resonance(arguments) or 0
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        if tracer is not None:
+            tracer.stop()
+    return 0
+
+
+def run_beets(arguments: list[str], tracer: Tracer | None) -> None:
+    """Run a command of beets; the tracer starts when beets has parsed the command line."""
+    from beets import ui
+
+    class Parser(ui.SubcommandsOptionParser):
+        def parse_subcommand(self, args: list[str]) -> Any:
+            parsed = super().parse_subcommand(args)
+            if tracer is not None:
+                tracer.start()
+            return parsed
+
+    ui.SubcommandsOptionParser = Parser  # type: ignore[misc]  # the one place between set-up and command
+    ui._raw_main(arguments)
+
+
+def trace(root: Path, command: list[str], out: Path) -> int:
+    """Run a command, write its counts as JSON, and return its exit status."""
+    tracer = Tracer(root)
+    code = run(command, tracer)
+    calls = [[*function, count] for function, count in tracer.calls.most_common()]
+    out.write_text(json.dumps({"counts": tracer.counts(), "calls": calls}), encoding="utf-8")
+    return code
+
+
+def write_audio(path: Path, title: str, artist: str, seed: int) -> None:
+    """Write a few seconds of a chord with noise, and its tags."""
+    import numpy as np
+    from mediafile import MediaFile
+
+    rng = np.random.default_rng(seed)
+    times = np.arange(SECONDS * RATE) / RATE
+    pitches = 110 * 2 ** (rng.integers(0, 36, 4) / 12)
+    beat = (times * rng.uniform(1, 4) % 1 < 0.5) + 0.2
+    sound = beat * np.sin(2 * np.pi * pitches[:, None] * times).sum(axis=0) / 8 + 0.02 * rng.standard_normal(len(times))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((32_000 * np.clip(sound, -1, 1)).astype("<i2").tobytes())
+    tags = MediaFile(str(path))
+    tags.update({"title": title, "artist": artist, "album": f"{artist} one"})
+    tags.save()
+
+
+def child(root: Path, home: Path, *arguments: str) -> None:
+    """Run this file in an interpreter that imports the checkout at `root`, in the folder `home` with its own beets."""
+    environment = {**os.environ, "PYTHONPATH": str(root), "BEETSDIR": str(home)}
+    command = [sys.executable, "-P", __file__, *arguments]  # -P: this folder's modules stay off the path
+    process = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(arguments)} in {root} ended with {process.returncode}:\n{process.stderr}")
+
+
+def write_home(home: Path, titles: Sequence[str]) -> None:
+    """Write a configuration of beets, files to import and one more file."""
+    settings = {"plugins": ["resonance"], "directory": "library", "library": "library.db"}
+    for number, title in enumerate(titles):
+        write_audio(home / "music" / f"{title}.wav", title, ARTISTS[number % len(ARTISTS)], number)
+    write_audio(home / ADDED, ADDED.stem, "Piano", len(TITLES))
+    lines = (f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
+    (home / "config.yaml").write_text("".join(lines), encoding="utf-8")
+
+
+def measure(root: Path, walks: list[str]) -> dict[str, dict[str, Any]]:
+    """Trace the walks: the import into a new library, the others in a small one that the checkout has imported."""
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        new, filled = Path(folder, "new"), Path(folder, "filled")
+        write_home(new, [])
+        write_home(filled, TITLES)
+        if set(walks) != {"import"}:
+            child(root, filled, "--run", *LIBRARY)
+        for name in walks:
+            out = Path(folder, f"{name}.json")
+            child(root, new if name == "import" else filled, "--trace", str(root), str(out), *WALKS[name])
+            results[name] = json.loads(out.read_text(encoding="utf-8"))
+    return results
+
+
+def show(result: dict[str, Any], limit: int) -> None:
+    """Print the functions of one walk, those called most often first."""
+    for file, line, name, count in result["calls"][:limit]:
+        print(f"{count:6,}  {file}:{line}  {name}")
+
+
+def main() -> int:
+    """Print the counts of each walk, one group of columns per checkout."""
+    parser = argparse.ArgumentParser(description="Count the functions that commands enter.")
+    parser.add_argument("--root", type=Path, action="append", metavar="DIR", help="a checkout (this one); repeatable")
+    parser.add_argument("--walk", choices=WALKS, action="append", help="one walk only; repeatable")
+    parser.add_argument("--show", choices=WALKS, metavar="WALK", help="list the functions of one walk by their calls")
+    parser.add_argument("--limit", type=int, metavar="N", help="of --show: so many functions")
+    options = parser.parse_args()
+    walks = [options.show] if options.show else options.walk or list(WALKS)
+    roots = [root.resolve() for root in options.root or [ROOT]]
+    results = {root: measure(root, walks) for root in roots}
+    if options.show:
+        for root, result in results.items():
+            print(root)
+            show(result[options.show], options.limit)
+    print(" " * 9, *(f"{root.name:>{9 * len(COUNTS) - 1}}" for root in roots))
+    print("walk     ", *(f"{count:>8}" for _ in roots for count in COUNTS))
+    for name in walks:
+        counts = [results[root][name]["counts"][count] for root in roots for count in COUNTS]
+        print(f"{name:<9}", *(f"{count:8,}" for count in counts))
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--run"]:
+        sys.exit(run(sys.argv[2:]))
+    if sys.argv[1:2] == ["--trace"]:
+        sys.exit(trace(Path(sys.argv[2]), sys.argv[4:], Path(sys.argv[3])))
+    sys.exit(main())
