@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.tiny_networks import Exported
+
+# The suite runs beside other work, whose load would fail a law for its duration.
+settings.register_profile("resonance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("resonance")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.search.explain import TrackProfile, line, shares, words
@@ -57,7 +57,6 @@ def test_a_facet_that_is_unlike_has_no_share() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.floats(0, 10), min_size=3, max_size=3))
-@settings(deadline=None)
 def test_shares_sum_to_one_and_none_is_below_zero(seed: int, weights: list[float]) -> None:
     names = ("timbre", "harmony", "rhythm")
     one, other = (

@@ -107,7 +107,7 @@ def test_silent_frames_between_notes_have_no_harmony() -> None:
 
 
 @given(arrays(np.float32, 88200, elements=st.floats(-1, 1, width=32), fill=st.just(np.float32(0))))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_samples_give_finite_features_in_range(signal: Signal) -> None:
     features = heard(signal)
     assert features["timbre"].min() >= -100.001
@@ -117,7 +117,7 @@ def test_any_samples_give_finite_features_in_range(signal: Signal) -> None:
 
 
 @given(st.integers(-6, 6))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_gain_raises_timbre_by_its_decibels_and_leaves_the_rest(doublings: int) -> None:
     signal = tones((0, 4, 7), SECONDS) + clicks(120, SECONDS) + hiss(SECONDS, 0.01)
     plain, loud = heard(signal), heard(signal * np.float32(2**doublings))
@@ -127,7 +127,7 @@ def test_gain_raises_timbre_by_its_decibels_and_leaves_the_rest(doublings: int) 
 
 
 @given(st.integers(1, 20))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_a_delay_of_whole_hops_shifts_the_frames(hops: int) -> None:
     signal = hiss(SECONDS)
     delayed = np.concatenate([np.zeros(hops * HOP, np.float32), signal])[: len(signal)]
@@ -185,7 +185,7 @@ def test_separation_keeps_beats_out_of_harmony() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_banded_product_is_the_full_product(bins: int, columns: int, group: int) -> None:
     matrix = np.triu(np.tril(np.ones((bins, columns)), 3), -3) * np.arange(1, columns + 1)
     matrix[0] += 1

@@ -90,7 +90,7 @@ def test_the_sound_is_resampled_once_for_all_framings_of_a_rate(monkeypatch: pyt
 
 
 @given(st.integers(16000, 96000), st.floats(0.5, 2), st.integers(8000, 16000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_resampled_window_has_as_many_samples_as_its_framing_counts(rate: int, seconds: float, lower: int) -> None:
     decoding, framing = Decoding(rate=rate, seconds=seconds), Framing(rate=lower, n_fft=512, hop=256, n_mels=20)
     window = resampled(np.ones(decoding.samples, np.float32), decoding, framing)
@@ -100,7 +100,7 @@ def test_a_resampled_window_has_as_many_samples_as_its_framing_counts(rate: int,
 
 
 @given(st.integers(0, 6))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_gain_raises_it_by_its_decibels(doublings: int) -> None:
     plain, loud = heard(MUSIC), heard(MUSIC * np.float32(2**doublings))
     np.testing.assert_allclose(loud - plain, 20 * np.log10(2) * doublings, atol=1e-3)

@@ -217,7 +217,7 @@ STEPS = st.lists(
 
 @pytest.mark.parametrize("kind", [FaissScan, NumpyScan])
 @given(steps=STEPS, seed=st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_history_is_as_good_as_none(
     kind: type[FaissScan | NumpyScan], steps: list[tuple[str, list[int]]], seed: int
 ) -> None:

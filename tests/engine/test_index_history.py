@@ -40,7 +40,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS, rewrite=st.sampled_from([0, 2, 1000]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_an_index_followed_equals_one_made_anew(steps: list[tuple[str, int]], rewrite: int) -> None:
     contents: dict[int, Matrix] = {}
     items: dict[int, int] = {}

@@ -29,7 +29,7 @@ def expected(old: Matrix, new: Matrix, rows: list[int], count: int) -> float:
 
 
 @given(common=st.integers(2, 60), alone=st.integers(0, 5), neighbours=st.integers(1, 20), seed=st.integers(0, 99))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_it_is_what_sorting_gives(common: int, alone: int, neighbours: int, seed: int) -> None:
     """Each index holds recordings of its own, too, which count for nothing."""
     old, new = (unit_vectors(common + alone, 8, 2 * seed + n) for n in (0, 1))

@@ -32,7 +32,7 @@ def turns(values: list[float], shape: str) -> bool:
     return not values
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     tracks=shelves(least=1),
     shape=SHAPED,
@@ -53,7 +53,7 @@ def test_the_attribute_goes_as_asked_and_rules_hold(
         assert any("The spacing" in note for note in made.notes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(2, 6), shape=st.sampled_from(["rise", "fall"]), data=st.data())
 def test_no_other_list_costs_less(seed: int, size: int, shape: str, data: st.DataObject) -> None:
     """The definition, over all lists there are."""

@@ -32,7 +32,7 @@ def ids(pool: TrackPool, *args: object, **more: object) -> list[int]:
     return [track.id for track in ordered(pool, *args, **more).tracks]  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), tracks=shelves(), rules=rules(), count=st.integers(1, 12), seed=st.none() | st.integers())
 def test_rules_and_number_always_hold(
     data: st.DataObject, tracks: list[Track], rules: SequenceRules, count: int, seed: int | None
@@ -49,7 +49,7 @@ def test_rules_and_number_always_hold(
         assert any("sooner" in note for note in made.notes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tracks=shelves(), count=st.integers(1, 30), spacing=st.integers(0, 2))
 def test_works_are_whole_in_order_and_in_one_piece(tracks: list[Track], count: int, spacing: int) -> None:
     made = ordered(pool(tracks), Length(count), SequenceRules(artist_spacing=spacing)).tracks
@@ -63,7 +63,7 @@ def test_works_are_whole_in_order_and_in_one_piece(tracks: list[Track], count: i
     assert len(made) <= count
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(tracks=shelves())
 def test_without_rules_every_track_is_the_best_that_was_left(tracks: list[Track]) -> None:
     """The definition, track by track."""
@@ -82,7 +82,7 @@ def test_without_rules_every_track_is_the_best_that_was_left(tracks: list[Track]
     assert not left
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names=st.lists(st.sampled_from("aaabbc "), min_size=1, max_size=7), count=st.integers(1, 7))
 def test_artists_are_apart_whenever_the_pool_can_be_put_so(names: list[str], count: int) -> None:
     """Against all orders there are; a list that takes the best alone ends with what is left of one artist."""
@@ -123,7 +123,7 @@ def test_a_long_list_does_not_drift() -> None:
     assert closeness[listed[5:]].mean() > closeness[chain[5:]].mean() + 0.2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tracks=shelves(least=1), minutes=st.integers(1, 60))
 def test_a_playing_time_is_met_to_half_a_usual_track(tracks: list[Track], minutes: int) -> None:
     seconds = durations(tracks)

@@ -62,7 +62,7 @@ def most_even(index: VectorIndex, start: int, end: int, between: Sequence[int], 
     return longest, min(squares for most, squares in found if most <= longest + 1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(4, 10), width=st.integers(2, 4), data=st.data())
 def test_no_other_path_has_a_shorter_longest_step_nor_more_even_ones(
     seed: int, size: int, width: int, data: st.DataObject
@@ -78,7 +78,7 @@ def test_no_other_path_has_a_shorter_longest_step_nor_more_even_ones(
     assert sum(each * each for each in taken) == pytest.approx(squares, abs=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     tracks=shelves(least=6, most=40),
     rules=rules(40),
@@ -108,7 +108,7 @@ def test_ends_waypoints_and_rules_always_hold(
         assert any("The spacing" in note for note in made.notes)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(2, 20))
 def test_between_two_waypoints_it_only_goes_forward(seed: int, count: int) -> None:
     tracks = [Track(number) for number in range(60)]

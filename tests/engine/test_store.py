@@ -105,7 +105,7 @@ class TestVectors:
         assert store.has([key(1), key(2)], MODEL.id) == set()
 
     @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 128, 512]))
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     def test_storing_keeps_length_and_direction(self, seed: int, width: int) -> None:
         vector = unit_vectors(1, width, seed)[0]
         found = decode(encode(vector), width)

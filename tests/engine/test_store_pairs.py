@@ -42,7 +42,7 @@ def test_reuniting_undoes_it_from_either_side(store: Store) -> None:
     assert store.reunite([key(2)], []) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(STEPS)
 def test_the_pairs_are_those_of_a_set_of_sets(steps: list[tuple[bool, list[int], list[int] | None]]) -> None:
     expected: set[frozenset[int]] = set()

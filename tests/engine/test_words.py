@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.search.text.parser import parse_text, vocabulary
@@ -109,14 +109,12 @@ class TestReading:
         assert read("rock").attributes == ()
 
     @given(st.text(max_size=60))
-    @settings(deadline=None)
     def test_any_text_is_read_and_none_of_it_twice(self, text: str) -> None:
         found = read(text)
         assert all(part.meanings and part.weight for part in found.parts)
         assert not {each.word for each in found.unknown} & KNOWN
 
     @given(st.lists(st.sampled_from([*sorted(KNOWN), "no", "or", "and", "without", ",", "zither"]), max_size=8))
-    @settings(deadline=None)
     def test_every_known_phrase_counts(self, words: list[str]) -> None:
         found = read(" , ".join(words))
         known = [word for word in words if word in KNOWN]
@@ -196,7 +194,6 @@ class TestFit:
             scores(read("zither"), TAGS, library(sad=[0.5]), {})
 
     @given(st.lists(st.floats(-4, 4), min_size=1, max_size=6), st.floats(-4, 4))
-    @settings(deadline=None)
     def test_a_soft_minimum_lies_between_the_least_and_the_mean(self, parts: list[float], other: float) -> None:
         column = np.array(parts)[:, None]
         found = float(softest(column, [1.0] * len(parts))[0])
@@ -204,7 +201,6 @@ class TestFit:
         assert softest(np.full((3, 1), other), [0.5, 1, 1.5])[0] == pytest.approx(other)
 
     @given(st.integers(0, 2**32 - 1))
-    @settings(deadline=None)
     def test_the_order_of_recordings_does_not_matter(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         probabilities = rng.random((12, 50), np.float32)

@@ -25,7 +25,7 @@ from resonance_engine.worker.protocol import Message, receive, send
 if TYPE_CHECKING:
     from pathlib import Path
 
-IN_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+IN_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 MODEL = "0123456789abcdef"
 WIDTH = 8
 
@@ -54,7 +54,7 @@ def configured(section: Any) -> Settings:
 
 
 @given(st.dictionaries(st.sampled_from([*Settings.defaults()]), YAML, max_size=3) | YAML)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_any_section_is_settings_or_a_mistake_that_is_named(section: Any) -> None:
     try:
         assert isinstance(configured(section), Settings)
@@ -112,7 +112,7 @@ def through_a_pipe(content: bytes) -> Message:
 
 
 @given(CONTENTS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_answer_of_a_child_is_a_message_or_none(content: bytes) -> None:
     """A decoder that was taken over can say what it likes, and ask for no memory by it."""
     try:

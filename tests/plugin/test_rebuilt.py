@@ -40,7 +40,7 @@ LOG = getLogger("beets.history")
 SOUNDS = 8
 MODELS = ("default", "own")
 # Without shrinking, which takes minutes here: what failed is printed as it was.
-SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, phases=[Phase.generate])
+SETTINGS = settings(suppress_health_check=list(HealthCheck), print_blob=True, phases=[Phase.generate])
 
 
 class Home(PluginMixin, ImportHelper):

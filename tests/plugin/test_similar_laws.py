@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.plugin.sounding import Sounding
 
 BPM = {"100-130": (100.0, 130.0), "90-180": (90.0, 180.0)}
-law = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+law = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite

@@ -129,7 +129,7 @@ def test_more_than_the_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> 
 KEYS = st.binary(min_size=1, max_size=3)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     puts=st.lists(st.tuples(KEYS, st.integers(1, 4), st.integers(0, 9)), min_size=1, max_size=5),
     draws=st.lists(st.tuples(st.integers(0, 99), st.lists(st.integers(0, 99), max_size=5)), max_size=4),
@@ -308,7 +308,7 @@ class TestDamage:
             with pytest.raises(KeyError):
                 cache.read(b"another song")
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.data())
     def test_wherever_a_file_is_cut_or_changed_no_wrong_number_comes_out(
         self, tmp_path_factory: pytest.TempPathFactory, sound_file: Path, data: st.DataObject

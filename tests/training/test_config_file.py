@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.errors import ConfigError
@@ -257,7 +257,7 @@ def possible(key: str) -> st.SearchStrategy[object]:
     return st.floats(limits.least, limits.most, exclude_min=limits.open)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.fixed_dictionaries({}, optional={key: possible(key) for key in KINDS}))
 def test_what_is_within_the_limits_is_taken_or_contradicts_something_and_survives_a_file(
     tmp_path_factory: pytest.TempPathFactory, values: dict[str, object]
@@ -273,7 +273,7 @@ def test_what_is_within_the_limits_is_taken_or_contradicts_something_and_survive
     assert read_config(path) == config
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet=st.sampled_from("train:lrdaot{}[]&*!?|>-'\" \n\t#0.e1_,\x00\ud800"), max_size=40))
 def test_no_text_is_more_than_one_sentence_s_trouble(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "odd.yaml"

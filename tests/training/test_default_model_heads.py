@@ -55,7 +55,7 @@ def test_the_recipe_fills_the_embedding_with_blocks_that_do_not_overlap() -> Non
 
 class TestEvening:
     @given(seeds, st.floats(1e-3, 100))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_it_is_the_inverse_root_of_what_varies_plus_the_shrinkage(self, seed: int, shrinkage: float) -> None:
         values, group = grouped(seed)
         found = evening(values, group, shrinkage)
@@ -92,7 +92,7 @@ class TestEvening:
 
 class TestHead:
     @given(seeds, st.floats(0.01, 30))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_scale_sign_and_offset_of_an_activation_do_not_matter(self, seed: int, shrinkage: float) -> None:
         values, group = grouped(seed)
         rng = np.random.default_rng(seed)
@@ -114,7 +114,7 @@ class TestHead:
         np.testing.assert_allclose(covariance, np.eye(6), atol=1e-9)
 
     @given(seeds, st.floats(0.1, 100))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_what_an_encoder_changes_counts_among_what_varies(self, seed: int, weight: float) -> None:
         values, group = grouped(seed)
         changed = values + np.random.default_rng((seed, 1)).normal(size=values.shape)

@@ -142,7 +142,7 @@ def test_compression_is_not_guessed_at(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_to_the_index_is_told_or_does_not_matter(tmp_path: Path, data: st.DataObject) -> None:
     """Other bytes in a few places never give any other error."""
     index, numbers = bundle()
