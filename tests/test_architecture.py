@@ -6,15 +6,16 @@ import ast
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.paths import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
 PROGRAM = ("beetsplug", "resonance_engine")
 SOURCES = sorted(
     path

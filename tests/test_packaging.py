@@ -6,11 +6,15 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 CONFIGURATION = ("base.yaml", "example-beets.yaml", "quick.yaml", "search_space.yaml")
 
 pytest.importorskip("hatchling")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.paths import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
 PROGRAM = ("beetsplug", "resonance_engine", "training", "demo", "benchmarks")
 SOURCES = sorted(
     path

@@ -6,7 +6,7 @@ import os
 import resource
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,8 +15,11 @@ from beets.library import Library
 from beetsplug.resonance.library.sidecar import Coverage, Sidecar
 from benchmarks.made_library import FACETS, made_library
 from benchmarks.similar import BASE, cost, wishes
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TRACKS = 150
 # What no query has time for.
 HEAVY = ("sqlalchemy", "torch", "scipy", "onnxruntime", "librosa", "soxr", "av", "tqdm", "sklearn")

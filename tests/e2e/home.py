@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from resonance_engine.store import Store
 from tests.audio_files import tune, write_audio
+from tests.paths import ROOT
 
 if TYPE_CHECKING:
     from resonance_engine.store import TrackRow
 
-ROOT = Path(__file__).parents[2]
 MUSIC_FORMATS = (".flac", ".mp3", ".ogg")
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,10 +22,12 @@ from resonance_engine.store import Counts, Store
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription, WorkerPool
 from tests.audio_files import tune, write_audio
 from tests.embeddings import key, stored, unit_vectors
+from tests.paths import ROOT
 from tests.tiny_models import MANIFEST, onnx_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 MODEL = ModelDescription("a" * 16, "fake", "1", 8, ("timbre", "rhythm"))
 VECTORS = unit_vectors(50)
@@ -228,7 +229,7 @@ ingest.BATCH_FILES = 2
 with Store(folder / "resonance.db") as store:
     list(ingest.Ingest(store, store.library("home"), FakePool(Fatal())).run(jobs(folder, range(8))))
 """
-        done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=Path(__file__).parents[2], check=False)
+        done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False)
         assert done.returncode == -signal.SIGKILL
         assert store.tracks(1).keys() == {100, 101, 102, 103}
         assert store.counts(1, MODEL.id).embedded == 4

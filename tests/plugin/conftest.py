@@ -14,7 +14,7 @@ from beets.util import cached_classproperty
 
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool, FakeWorker
-from tests.plugin.sounding import Sounding
+from tests.plugin.synthetic_library import SyntheticLibrary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,16 +77,16 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 @pytest.fixture(scope="session")
-def _sounding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sounding]:
+def _sounding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyntheticLibrary]:
     config.clear()
     config.read(user=False)
-    made = Sounding.made(tmp_path_factory.mktemp("sounding"))
+    made = SyntheticLibrary.made(tmp_path_factory.mktemp("sounding"))
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def shelf(_sounding: Sounding) -> Iterator[Sounding]:
+def shelf(_sounding: SyntheticLibrary) -> Iterator[SyntheticLibrary]:
     """The library that nobody writes to, and beets as it is without a configuration."""
     config.clear()
     config.read(user=False)

@@ -13,8 +13,8 @@ from beets.exceptions import UserError
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError
+from tests.plugin.command_library import AnalysedLibrary
 from tests.plugin.fake_pool import FakePool
-from tests.plugin.shelf import Analysed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STAMP = Models.stamp  # before it is replaced, as in all tests of this folder
 
 
-class TestAnalyze(Analysed):
+class TestAnalyze(AnalysedLibrary):
     """Five tracks, all analysed."""
 
     def active_model(self) -> str:

@@ -10,11 +10,11 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands import apart
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs, pair_count
-from tests.plugin.shelf import Analysed, Commands
-from tests.plugin.test_importing import Imports
+from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
+from tests.plugin.test_importer import Imports
 
 
-class TestApart(Analysed):
+class TestApart(AnalysedLibrary):
     """Of five tracks by two artists: 0, 2 and 4 are by artist 0."""
 
     def apart(self, *words: str) -> list[str]:
@@ -124,7 +124,7 @@ def test_a_sentence_says_what_is_wrong(query: str, others: list[str], remove: bo
     assert str(caught.value).startswith(f"resonance: {said}")
 
 
-class TestNothingAnalysed(Commands):
+class TestNothingAnalysed(CommandLibrary):
     def test_no_file_is_made(self) -> None:
         self.song("one")
         [line] = self.beet("resonance", "apart")

@@ -12,8 +12,8 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
 from beetsplug.resonance.search.artists import nearest_artists, tracks_by_artist
 from beetsplug.resonance.search.session import SearchSession
+from tests.plugin.command_library import CommandLibrary
 from tests.plugin.fake_pool import embedding
-from tests.plugin.shelf import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ ARTISTS: tuple[dict[str, Any], ...] = (
 )
 
 
-class TestArtists(Commands):
+class TestArtists(CommandLibrary):
     """Of nine tracks, the last of which is not analysed."""
 
     @pytest.fixture

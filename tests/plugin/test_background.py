@@ -14,13 +14,13 @@ from beetsplug.resonance.background.job_state import job_state_of
 from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND
 from beetsplug.resonance.background.spawn import Task, spawn
 from beetsplug.resonance.library.sidecar import Sidecar
-from tests.plugin.background_hands import LOG, Hands
+from tests.plugin.background_fixtures import LOG, BackgroundFixtures
+from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 from tests.plugin.fake_pool import FakePool
-from tests.plugin.shelf import Analysed, Commands
-from tests.plugin.test_importing import Imports
+from tests.plugin.test_importer import Imports
 
 
-class TestAfterAnImport(Hands, Imports):
+class TestAfterAnImport(BackgroundFixtures, Imports):
     def setup_beets(self) -> None:
         super().setup_beets()
         self.config["resonance"]["auto"] = "background"
@@ -77,7 +77,7 @@ class TestAfterAnImport(Hands, Imports):
         assert "The background analysis does not start: Resource temporarily unavailable; tracks are" in caplog.text
 
 
-class TestForeground(Hands, Analysed):
+class TestForeground(BackgroundFixtures, AnalysedLibrary):
     def test_two_at_once(self) -> None:
         self.song("new")
         with self.locked(FOREGROUND):
@@ -125,7 +125,7 @@ class TestForeground(Hands, Analysed):
         assert self.spawned == []
 
 
-class TestArguments(Commands):
+class TestArguments(CommandLibrary):
     @pytest.mark.parametrize(
         ("words", "said"),
         [

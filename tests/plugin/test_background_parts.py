@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import datetime, time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from beets.exceptions import UserError
@@ -21,8 +21,11 @@ from beetsplug.resonance.background.watch import hindrance
 from beetsplug.resonance.config.hours import DAY, Hours
 from beetsplug.resonance.config.settings import Settings
 from resonance_engine.errors import StoreError
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HOLDS = f"""
 import pathlib, sys
 sys.path.insert(0, {str(ROOT)!r})

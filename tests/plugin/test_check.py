@@ -16,8 +16,8 @@ from resonance_engine.index.files import index_path, load_index, open_index, sav
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store, Windows
 from tests.embeddings import WIDTH, unit_vectors
-from tests.plugin.collection import Collection, Dump, lost, sounds
 from tests.plugin.fake_pool import FakePool
+from tests.plugin.file_library import Dump, FileLibrary, missing_rows, write_sounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,12 +27,12 @@ TRACKS = 6
 PAGE = 16384
 
 
-class Shelf(Collection):
+class Shelf(FileLibrary):
     """Six tracks, all analysed and searched; `fresh` puts the sidecar back as it was then."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        for number, source in enumerate(sounds(folder / "sounds", TRACKS)):
+        for number, source in enumerate(write_sounds(folder / "sounds", TRACKS)):
             self.add(source, f"{number}.flac")
         self.analyze()
         self.searched()
@@ -126,7 +126,7 @@ def test_a_fault_in_the_database(shelf: Shelf, statement: str, problem: str) -> 
     assert shelf.dump() == with_fault, "looking changes nothing"
 
     assert shelf.repair()
-    assert only(victim, lost(before, shelf.dump()))
+    assert only(victim, missing_rows(before, shelf.dump()))
     shelf.analyze()
     assert shelf.check() == ["no problems"]
     assert shelf.dump() == before, "as if there had been no fault"

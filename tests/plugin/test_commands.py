@@ -16,11 +16,11 @@ from beetsplug.resonance.library.sync import Plan
 from resonance_engine.errors import ModelError
 from resonance_engine.ingest import Job
 from resonance_engine.store import Failure
+from tests.plugin.command_library import CommandLibrary
 from tests.plugin.fake_pool import FakePool
-from tests.plugin.shelf import Commands
 
 
-class TestNothingThere(Commands):
+class TestNothingThere(CommandLibrary):
     @pytest.mark.parametrize("words", ["similar x", "playlist x", "resonance analyze", "resonance analyze --pretend"])
     def test_an_empty_library(self, words: str) -> None:
         assert self.refused(*words.split()) == "the library has no tracks; import some with `beet import PATH`"
@@ -64,7 +64,7 @@ class TestNothingThere(Commands):
         assert "this library has no file" in self.refused("resonance", "analyze")
 
 
-class TestArguments(Commands):
+class TestArguments(CommandLibrary):
     @pytest.mark.parametrize(
         ("words", "said"),
         [

@@ -12,8 +12,8 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import AudioError
+from tests.plugin.command_library import CommandLibrary
 from tests.plugin.fake_pool import FakePool
-from tests.plugin.shelf import Commands
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def unreadable(path: Path) -> bytes:
     raise AudioError(path, "it cannot be read")
 
 
-class TestFailures(Commands):
+class TestFailures(CommandLibrary):
     """One song that can be listened to, and two that fail."""
 
     @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ class TestFailures(Commands):
         assert self.tries() == before
 
 
-class TestNone(Commands):
+class TestNone(CommandLibrary):
     def test_nothing_failed(self) -> None:
         assert self.beet("resonance", "failures") == ["no file failed"]
         assert self.beet("resonance", "failures", "--retry") == ["no file failed"]

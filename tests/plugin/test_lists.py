@@ -11,14 +11,14 @@ import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.sidecar import Sidecar
+from tests.plugin.command_library import AnalysedLibrary
 from tests.plugin.fake_pool import FakePool, embedding
-from tests.plugin.shelf import Analysed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class TestLists(Analysed):
+class TestLists(AnalysedLibrary):
     """Of five tracks, all analysed."""
 
     def cosines(self, seed: int) -> dict[str, float]:

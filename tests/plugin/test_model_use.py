@@ -17,13 +17,13 @@ from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.errors import ModelError
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool
-from tests.plugin.model_shelf import Shelf
+from tests.plugin.models_library import ModelsLibrary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class TestUse(Shelf):
+class TestUse(ModelsLibrary):
     @pytest.fixture(autouse=True)
     def _own(self, _analysed: None) -> None:
         self.trained("own")
@@ -230,7 +230,7 @@ class TestUse(Shelf):
         )
 
 
-class TestImports(ImportHelper, Shelf):
+class TestImports(ImportHelper, ModelsLibrary):
     """Imports while a model is being prepared."""
 
     @pytest.fixture(autouse=True)

@@ -10,15 +10,15 @@ import pytest
 
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError
+from tests.plugin.command_library import CommandLibrary
 from tests.plugin.fake_pool import FakePool
-from tests.plugin.model_shelf import Shelf
-from tests.plugin.shelf import Commands
+from tests.plugin.models_library import ModelsLibrary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class TestList(Shelf):
+class TestList(ModelsLibrary):
     def test_the_list(self) -> None:
         self.trained("own")
         self.trained("own-2")
@@ -61,7 +61,7 @@ class TestList(Shelf):
         assert not Sidecar(self.lib).exists
 
 
-class TestRemove(Shelf):
+class TestRemove(ModelsLibrary):
     @pytest.fixture(autouse=True)
     def _own(self, _analysed: None) -> None:
         self.trained("own")
@@ -145,7 +145,7 @@ class TestRemove(Shelf):
         )
 
 
-class TestNothingAnalysed(Commands):
+class TestNothingAnalysed(CommandLibrary):
     def test_a_choice_in_an_empty_library(self) -> None:
         folder = Sidecar(self.lib).path.with_name("resonance-models") / "own"
         folder.mkdir(parents=True)

@@ -13,7 +13,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.playlist import m3u
 from tests.embeddings import key
-from tests.plugin.drawn import Drawn
+from tests.plugin.circle_library import CircleLibrary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ODD = b"caf\xe9 # 3.flac"
 
 
-class TestFiles(Drawn):
+class TestFiles(CircleLibrary):
     """Of twelve tracks, one of them in a file whose name is no text."""
 
     @pytest.fixture(autouse=True)

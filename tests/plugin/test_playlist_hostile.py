@@ -10,7 +10,7 @@ import pytest
 from beets.exceptions import UserError
 
 from resonance_engine.errors import ResonanceError
-from tests.plugin.drawn import Drawn
+from tests.plugin.circle_library import CircleLibrary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ RECIPES: list[dict[str, Any]] = [
 ENTRIES = b"../../../../etc/passwd\nfile:///etc/shadow\nhttp://127.0.0.1:9/x.mp3\n/dev/zero\n0.flac\n"
 
 
-class TestStrangers(Drawn):
+class TestStrangers(CircleLibrary):
     @pytest.fixture(autouse=True)
     def _tracks(self, setup: None, io: object) -> None:  # noqa: ARG002 - after beets and its output are set up
         self.circle(12, name=lambda number: f"{number}.flac")
@@ -82,7 +82,7 @@ def shielded(tmp_path: Path) -> Iterator[Path]:
     assert kept.read_text() == "mine"
 
 
-class TestOutput(Drawn):
+class TestOutput(CircleLibrary):
     """Where `-o` leads."""
 
     @pytest.fixture(autouse=True)

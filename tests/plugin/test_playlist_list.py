@@ -9,7 +9,7 @@ import pytest
 
 from beetsplug.resonance.library.sidecar import Sidecar
 from tests.embeddings import key
-from tests.plugin.drawn import Drawn
+from tests.plugin.circle_library import CircleLibrary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def gaps(names: Sequence[str]) -> list[int]:
     return found
 
 
-class TestList(Drawn):
+class TestList(CircleLibrary):
     """Of 16 tracks, each by another artist on another album."""
 
     @pytest.fixture(autouse=True)
@@ -121,7 +121,7 @@ class TestList(Drawn):
             assert said in self.refused("playlist", *args.split())
 
 
-class TestSpacing(Drawn):
+class TestSpacing(CircleLibrary):
     """Of 24 tracks by four artists, each with two albums, whose own tracks are nearest to each other."""
 
     @pytest.fixture(autouse=True)
@@ -161,7 +161,7 @@ class TestSpacing(Drawn):
         assert "There are more tracks of an artist or album than the configuration wants" in self.said(caplog)
 
 
-class TestWorks(Drawn):
+class TestWorks(CircleLibrary):
     """Of a symphony on two albums, whose movements sound each another way, and eight other tracks."""
 
     @pytest.fixture(autouse=True)
@@ -217,7 +217,7 @@ class TestWorks(Drawn):
         assert all(one[0] not in "BV" or one[0] != other[0] for one, other in pairwise(found[:8]))
 
 
-class TestStarts(Drawn):
+class TestStarts(CircleLibrary):
     """Of ten tracks, some of which were played."""
 
     @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.index.files import index_path, load_index
-from tests.plugin.collection import Collection, sounds
 from tests.plugin.fake_pool import FakePool
+from tests.plugin.file_library import FileLibrary, write_sounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,9 @@ NOTHING = "0 recordings, 0 index files, 0 left-over files"
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Collection]:
-    made = Collection(tmp_path)
-    for number, source in enumerate(sounds(tmp_path / "sounds", TRACKS)):
+def shelf(tmp_path: Path) -> Iterator[FileLibrary]:
+    made = FileLibrary(tmp_path)
+    for number, source in enumerate(write_sounds(tmp_path / "sounds", TRACKS)):
         made.add(source, f"{number}.flac")
     made.analyze()
     made.searched()
@@ -31,21 +31,21 @@ def shelf(tmp_path: Path) -> Iterator[Collection]:
     made.close()
 
 
-def remove(shelf: Collection, *numbers: int) -> None:
+def remove(shelf: FileLibrary, *numbers: int) -> None:
     for number in numbers:
         item = shelf.lib.get_item(number)
         assert item is not None
         item.remove()
 
 
-def test_nothing_to_do(shelf: Collection) -> None:
+def test_nothing_to_do(shelf: FileLibrary) -> None:
     before, indexes = shelf.dump(), sorted(shelf.folder.glob("*.index"))
     assert shelf.prune(pretended=True) == [f"would drop {NOTHING}"]
     assert shelf.prune() == [f"dropped {NOTHING}; 0.0 MB freed"]
     assert (shelf.dump(), sorted(shelf.folder.glob("*.index"))) == (before, indexes)
 
 
-def test_recordings_that_left_the_library_go_and_their_pairs_stay(shelf: Collection) -> None:
+def test_recordings_that_left_the_library_go_and_their_pairs_stay(shelf: FileLibrary) -> None:
     with shelf.sidecar() as sidecar:
         tracks = sidecar.store.tracks(sidecar.id)
         sidecar.store.part([tracks[1].content_key], [tracks[2].content_key])
@@ -67,7 +67,7 @@ def test_recordings_that_left_the_library_go_and_their_pairs_stay(shelf: Collect
     assert shelf.prune() == [f"dropped {NOTHING}; 0.0 MB freed"]
 
 
-def test_without_tombstones_an_old_index_is_made_again(shelf: Collection) -> None:
+def test_without_tombstones_an_old_index_is_made_again(shelf: FileLibrary) -> None:
     path = index_path(shelf.folder, "fake")
     remove(shelf, 1)
     shelf.prune()
@@ -78,7 +78,7 @@ def test_without_tombstones_an_old_index_is_made_again(shelf: Collection) -> Non
     assert len(found[0]) == TRACKS - 1
 
 
-def test_index_files_that_nothing_reads_go(shelf: Collection) -> None:
+def test_index_files_that_nothing_reads_go(shelf: FileLibrary) -> None:
     needed = set(shelf.folder.glob("*.index"))
     sound = index_path(shelf.folder, "fake").read_bytes()
     for name in ("resonance-gone.index", "resonance-gone-rhythm.index", "resonance-fake-mood.index"):
@@ -89,7 +89,7 @@ def test_index_files_that_nothing_reads_go(shelf: Collection) -> None:
     assert set(shelf.folder.glob("*.index")) == {*needed, foreign}
 
 
-def test_left_over_files_go_when_they_are_old(shelf: Collection) -> None:
+def test_left_over_files_go_when_they_are_old(shelf: FileLibrary) -> None:
     ours = [".resonance-fake.index.0123456789abcdef", "resonance.db.v1.bak.part", "resonance.db.part-wal"]
     others = ["resonance.db.v1.bak", "resonance.db.damaged-1", ".resonance.txt", "song.part", ".x.0123456789abcdef"]
     others += ["resonance.db.zip.part", "resonance.db.part.gz", ".resonance.0123456789abcdef"]
@@ -104,7 +104,7 @@ def test_left_over_files_go_when_they_are_old(shelf: Collection) -> None:
     assert all((shelf.folder / name).exists() for name in (*others, fresh.name))
 
 
-def test_the_file_shrinks_when_that_is_worthwhile(shelf: Collection) -> None:
+def test_the_file_shrinks_when_that_is_worthwhile(shelf: FileLibrary) -> None:
     with shelf.sidecar() as sidecar:
         sidecar.store.put_analysis(bytes(16), "1", {"text": "x" * 3_000_000})
     before = shelf.database.stat().st_size
@@ -115,7 +115,7 @@ def test_the_file_shrinks_when_that_is_worthwhile(shelf: Collection) -> None:
 
 
 @pytest.mark.parametrize("away", ["folder", "files"])
-def test_it_refuses_while_the_music_is_away(shelf: Collection, away: str) -> None:
+def test_it_refuses_while_the_music_is_away(shelf: FileLibrary, away: str) -> None:
     remove(shelf, 1)
     before = shelf.dump()
     hidden = shelf.music.rename(shelf.folder / "hidden")
@@ -130,7 +130,7 @@ def test_it_refuses_while_the_music_is_away(shelf: Collection, away: str) -> Non
     assert shelf.prune()[0].startswith("dropped 1 recording, ")
 
 
-def test_it_refuses_when_most_of_the_library_vanished(shelf: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_refuses_when_most_of_the_library_vanished(shelf: FileLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("beetsplug.resonance.library.sync.MASS_REMOVAL", 2)
     remove(shelf, 1, 2, 3)
     before = shelf.dump()
@@ -141,7 +141,7 @@ def test_it_refuses_when_most_of_the_library_vanished(shelf: Collection, monkeyp
 
 
 def test_nothing_was_ever_analysed(tmp_path: Path) -> None:
-    made = Collection(tmp_path)
+    made = FileLibrary(tmp_path)
     assert made.prune() == ["nothing is analysed yet, so there is nothing to prune"]
     assert not made.database.exists()
     made.close()

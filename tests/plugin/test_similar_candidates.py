@@ -11,39 +11,39 @@ from beets.dbcore.query import InvalidQueryError
 
 from beetsplug.resonance.config.exclusions import parse_exclusions
 from beetsplug.resonance.config.settings import Settings
-from tests.plugin.planned import BARE, CHRISTMAS, EVERY, LONG, SAME, TWIN, fields, listed, ranked
+from tests.plugin.synthetic_tracks import BARE, CHRISTMAS, EVERY, LONG, SAME, TWIN, expected_list, rank, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.plugin.sounding import Sounding
+    from tests.plugin.synthetic_library import SyntheticLibrary
 
 SEED = 36
 OCTAVES = (0.5, 1.0, 2.0)
 WHEEL = ("C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "Bb", "F")  # of fifths; Bb stands for A#
 
 
-def only(shelf: Sounding, may: Callable[[int], bool], seed: int = SEED) -> list[int]:
+def only(shelf: SyntheticLibrary, may: Callable[[int], bool], seed: int = SEED) -> list[int]:
     """All that may come up, in order of the cosine."""
-    return [each for each in ranked(shelf.near(seed)[0], [seed]) if may(each)]
+    return [each for each in rank(shelf.near(seed)[0], [seed]) if may(each)]
 
 
-def test_a_query_chooses_before_the_best_are_taken(shelf: Sounding) -> None:
-    jazz = only(shelf, lambda each: fields(each)["genres"] == ["Jazz"])
+def test_a_query_chooses_before_the_best_are_taken(shelf: SyntheticLibrary) -> None:
+    jazz = only(shelf, lambda each: tags_of(each)["genres"] == ["Jazz"])
     assert len(jazz) == 13
     assert shelf.ids(f"id:{SEED}", **BARE, among=("genres:jazz",), count=5) == jazz[:5]
-    old = [each for each in jazz if fields(each)["year"] < 1990]
+    old = [each for each in jazz if tags_of(each)["year"] < 1990]
     assert shelf.ids(f"id:{SEED}", **BARE, among=("genres:jazz", "year:..1989")) == old
 
 
-def test_a_query_that_matches_too_few(shelf: Sounding) -> None:
+def test_a_query_that_matches_too_few(shelf: SyntheticLibrary) -> None:
     said = shelf.beet("--from", "id:1..4", "--per-artist", "0", "--per-album", "0", f"id:{SEED}")
     assert said.notes[1] == ("3 of 20 tracks found among the matches of --from; turned down: version of another (1)")
     said = shelf.beet("--from", "id:9..12", f"id:{SEED}")
     assert said.notes[1] == "4 of 20 tracks found among the matches of --from; there are no others"
 
 
-def test_a_query_that_matches_nothing_else(shelf: Sounding) -> None:
+def test_a_query_that_matches_nothing_else(shelf: SyntheticLibrary) -> None:
     assert shelf.refused("--from", "title:none", f"id:{SEED}") == (
         "similar --from: no track matches title:none; try `beet ls title:none`"
     )
@@ -58,15 +58,15 @@ def test_a_query_that_matches_nothing_else(shelf: Sounding) -> None:
         shelf.beet("--from", "year:soon", f"id:{SEED}")
 
 
-def test_of_two_files_with_one_sound_the_one_that_matches_is_listed(shelf: Sounding) -> None:
+def test_of_two_files_with_one_sound_the_one_that_matches_is_listed(shelf: SyntheticLibrary) -> None:
     assert shelf.ids("id:4", among=("album:twins",)) == [TWIN]
-    assert shelf.ids("id:4", among=("id:1..10",), per_artist=0, per_album=0) == listed(
+    assert shelf.ids("id:4", among=("id:1..10",), per_artist=0, per_album=0) == expected_list(
         only(shelf, lambda each: each <= 10, 4), 10, [4]
     )
 
 
 @pytest.mark.parametrize(("asked", "low", "high"), [("120-130", 120, 130), ("124", 124 * 0.97, 124 * 1.03)])
-def test_a_tempo_counts_at_half_and_double_too(shelf: Sounding, asked: str, low: float, high: float) -> None:
+def test_a_tempo_counts_at_half_and_double_too(shelf: SyntheticLibrary, asked: str, low: float, high: float) -> None:
     def fits(item_id: int) -> bool:
         tempo = shelf.plan.tempo[item_id - 1]
         return tempo is not None and any(low <= octave * tempo <= high for octave in OCTAVES)
@@ -76,7 +76,7 @@ def test_a_tempo_counts_at_half_and_double_too(shelf: Sounding, asked: str, low:
     assert shelf.ids(f"id:{SEED}", **EVERY, bpm=asked) == expected
 
 
-def test_a_tempo_next_to_those_of_the_seeds(shelf: Sounding) -> None:
+def test_a_tempo_next_to_those_of_the_seeds(shelf: SyntheticLibrary) -> None:
     def fits(item_id: int) -> bool:
         tempo, seeds = shelf.plan.tempo[item_id - 1], (shelf.plan.tempo[35], shelf.plan.tempo[40])
         return tempo is not None and any(
@@ -87,7 +87,7 @@ def test_a_tempo_next_to_those_of_the_seeds(shelf: Sounding) -> None:
     assert {*found} == {each for each in range(1, 61) if fits(each)} - {36, 41}
 
 
-def test_a_tempo_that_nothing_has(shelf: Sounding) -> None:
+def test_a_tempo_that_nothing_has(shelf: SyntheticLibrary) -> None:
     unknown = shelf.plan.tempo.count(None) - 1  # the one that is too long
     assert shelf.refused("--bpm", "10.5-10.6", "--versions", f"id:{SEED}") == (
         f"similar: no track is left to list; turned down: tempo ({59 - unknown - 1}), no tempo known ({unknown}), "
@@ -95,7 +95,7 @@ def test_a_tempo_that_nothing_has(shelf: Sounding) -> None:
     )
 
 
-def test_a_seed_without_a_tempo_or_key(shelf: Sounding) -> None:
+def test_a_seed_without_a_tempo_or_key(shelf: SyntheticLibrary) -> None:
     assert shelf.refused("--bpm", "0.9-1.1", "id:10") == (
         "--bpm: No track to start from has a tempo that was measured; give beats a minute, as 120-130."
     )
@@ -115,7 +115,7 @@ def mixes(one: str, other: str) -> bool:
     return apart == 0 or (apart in (1, 11) and places[0][1] == places[1][1])
 
 
-def test_keys_that_mix(shelf: Sounding) -> None:
+def test_keys_that_mix(shelf: SyntheticLibrary) -> None:
     keys = shelf.plan.key
     for seed in (37, 41, 53):
         mixing = {number for number, key in enumerate(keys, 1) if key and mixes(str(keys[seed - 1]), key)}
@@ -124,41 +124,41 @@ def test_keys_that_mix(shelf: Sounding) -> None:
         assert shelf.ids(f"id:{seed}", **EVERY, key="compatible") == expected
 
 
-def test_caps_hold_where_they_are_asked_for(shelf: Sounding) -> None:
-    order = ranked(shelf.near(SEED)[0], [SEED])
+def test_caps_hold_where_they_are_asked_for(shelf: SyntheticLibrary) -> None:
+    order = rank(shelf.near(SEED)[0], [SEED])
     bare: dict[str, Any] = {**EVERY, "versions": None}
     for artist, album in ((1, 0), (2, 1), (0, 1), (3, 2)):
-        expected = listed(order, 59, [SEED], artist, album)
+        expected = expected_list(order, 59, [SEED], artist, album)
         assert shelf.ids(f"id:{SEED}", **{**bare, "per_artist": artist, "per_album": album}) == expected
 
 
-def test_caps_that_leave_too_few(shelf: Sounding) -> None:
+def test_caps_that_leave_too_few(shelf: SyntheticLibrary) -> None:
     said = shelf.beet("--per-artist", "1", f"id:{SEED}", "-n", "30")
     assert said.notes[1].startswith("16 of 30 tracks found; turned down: artist already listed often enough (")
 
 
-def test_caps_of_the_configuration_give_way(shelf: Sounding) -> None:
-    order = ranked(shelf.near(SEED)[0], [SEED])
+def test_caps_of_the_configuration_give_way(shelf: SyntheticLibrary) -> None:
+    order = rank(shelf.near(SEED)[0], [SEED])
     usual: dict[str, Any] = {"hubness": "none", "max_length": 0.0}
-    assert shelf.ids(f"id:{SEED}", **usual) == listed(order, 10, [SEED], 3, 2)
+    assert shelf.ids(f"id:{SEED}", **usual) == expected_list(order, 10, [SEED], 3, 2)
     few: dict[str, Any] = {"among": ("id:16..22",), "count": 5}
     among = [each for each in order if 16 <= each <= 22]
-    assert len(listed(among, 5, [SEED], 3, 2)) == 4
-    assert shelf.ids(f"id:{SEED}", **usual, **few) == listed(among, 5, [SEED], 6, 4)
+    assert len(expected_list(among, 5, [SEED], 3, 2)) == 4
+    assert shelf.ids(f"id:{SEED}", **usual, **few) == expected_list(among, 5, [SEED], 6, 4)
     # One that was asked for holds while the other gives way.
-    assert shelf.ids(f"id:{SEED}", **usual, **few, per_artist=3) == listed(among, 5, [SEED], 3, 0)
+    assert shelf.ids(f"id:{SEED}", **usual, **few, per_artist=3) == expected_list(among, 5, [SEED], 3, 0)
     strict = Settings(per_artist=1, per_album=1)
-    assert shelf.ids(f"id:{SEED}", strict, **usual) == listed(order, 10, [SEED], 1, 1)
+    assert shelf.ids(f"id:{SEED}", strict, **usual) == expected_list(order, 10, [SEED], 1, 1)
 
 
-def test_on_a_compilation_everybody_plays_for_himself(shelf: Sounding) -> None:
+def test_on_a_compilation_everybody_plays_for_himself(shelf: SyntheticLibrary) -> None:
     guests = {*range(56, 61)}
     found = shelf.ids("id:56", **{**EVERY, "per_artist": 1})
     assert guests - {56} < {*found}
     assert len(guests & {*shelf.ids("id:51", **{**EVERY, "per_album": 2})}) == 2
 
 
-def test_long_tracks(shelf: Sounding) -> None:
+def test_long_tracks(shelf: SyntheticLibrary) -> None:
     near: dict[str, Any] = {"among": (f"id:{LONG - 1}..{LONG + 3}",), "per_artist": 0, "per_album": 0}
     assert LONG not in shelf.ids(f"id:{SEED}", **near)
     assert LONG in shelf.ids(f"id:{SEED}", **near, max_length=0.0)
@@ -172,19 +172,19 @@ def test_long_tracks(shelf: Sounding) -> None:
     )
 
 
-def test_versions(shelf: Sounding) -> None:
-    order = ranked(shelf.near(1)[0], [1])
+def test_versions(shelf: SyntheticLibrary) -> None:
+    order = rank(shelf.near(1)[0], [1])
     usual: dict[str, Any] = {"per_artist": 0, "per_album": 0, "max_length": 0.0, "count": 60, "hubness": "none"}
     found = shelf.find("id:1", **usual)
     names = [hit.item.id for hit in found.hits]
-    assert names == listed(order, 60, [1])
+    assert names == expected_list(order, 60, [1])
     assert {2, 7, 8, SAME[0]} < {*order} - {*names}
     assert SAME[1] in names
     assert "version of another (4), sounds the same as another (1)" in found.turned_down
     assert shelf.ids("id:1", **usual, versions=True) == order
 
 
-def test_what_the_configuration_excludes(shelf: Sounding) -> None:
+def test_what_the_configuration_excludes(shelf: SyntheticLibrary) -> None:
     rule = parse_exclusions([{"query": "genres:christmas", "except": "12-01..12-31"}, "title:'song 40'"])
     settings = Settings(exclude=rule, max_length=0)
     near: dict[str, Any] = {"among": ("id:31..41",), "hubness": "none", "per_artist": 0, "per_album": 0}
@@ -197,7 +197,7 @@ def test_what_the_configuration_excludes(shelf: Sounding) -> None:
 
 
 @pytest.mark.parametrize("query", ["id:37", "id:37..60"])
-def test_what_is_excluded_is_left_out_before_the_search_or_after(shelf: Sounding, query: str) -> None:
+def test_what_is_excluded_is_left_out_before_the_search_or_after(shelf: SyntheticLibrary, query: str) -> None:
     """However much of the library it is."""
     settings = Settings(exclude=parse_exclusions(query), max_length=0)
     gone = {37} if query == "id:37" else {*range(37, 61)}
@@ -207,9 +207,9 @@ def test_what_is_excluded_is_left_out_before_the_search_or_after(shelf: Sounding
     assert f"excluded by the configuration ({len(gone)})" in found.turned_down
 
 
-def test_a_least_score(shelf: Sounding) -> None:
+def test_a_least_score(shelf: SyntheticLibrary) -> None:
     cosines = shelf.near(SEED)[0]
-    expected = [each for each in ranked(cosines, [SEED]) if cosines[each - 1] >= 0.3]
+    expected = [each for each in rank(cosines, [SEED]) if cosines[each - 1] >= 0.3]
     found = shelf.find(f"id:{SEED}", **EVERY, min_score=0.3)
     assert [hit.item.id for hit in found.hits] == expected
     assert found.notes == (f"{len(expected)} of 59 tracks found; turned down: {found.turned_down}",)

@@ -13,13 +13,13 @@ from beetsplug.resonance.config.exclusions import parse_exclusions
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.request import SearchRequest
-from tests.plugin.planned import CHRISTMAS, LONG, SAME, SOUNDS, fields, fits, version
+from tests.plugin.synthetic_tracks import CHRISTMAS, LONG, SAME, SOUNDS, is_version, tags_of, within_caps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from beetsplug.resonance.search.finder import SearchResult
-    from tests.plugin.sounding import Sounding
+    from tests.plugin.synthetic_library import SyntheticLibrary
 
 BPM = {"100-130": (100.0, 130.0), "90-180": (90.0, 180.0)}
 law = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -64,14 +64,14 @@ class TestLaws:
     """In a library that excludes Christmas songs, in summer."""
 
     @pytest.fixture
-    def finder(self, shelf: Sounding) -> Iterator[Finder]:
+    def finder(self, shelf: SyntheticLibrary) -> Iterator[Finder]:
         self.shelf = shelf
         with shelf.search(Settings(exclude=parse_exclusions("genres:christmas"))) as search:
             yield Finder(search, "similar", date(2025, 7, 1))
 
     def may(self, item_id: int, wish: SearchRequest) -> bool:
         """Whether a track may be in a list at all."""
-        tempo, said = self.shelf.plan.tempo[item_id - 1], fields(item_id)
+        tempo, said = self.shelf.plan.tempo[item_id - 1], tags_of(item_id)
         tempi = [] if tempo is None else [octave * tempo for octave in (0.5, 1.0, 2.0)]
         low, high = BPM[wish.bpm] if wish.bpm else (0.0, 0.0)
         among = {
@@ -86,9 +86,9 @@ class TestLaws:
         )
 
     def may_join(self, item_id: int, others: list[int], wish: SearchRequest) -> bool:
-        if not wish.versions and version(item_id, [*others, *ids(wish.query)]):
+        if not wish.versions and is_version(item_id, [*others, *ids(wish.query)]):
             return False
-        return fits(item_id, others, wish.per_artist or 0, wish.per_album or 0)
+        return within_caps(item_id, others, wish.per_artist or 0, wish.per_album or 0)
 
     @law
     @given(asked=wishes())
@@ -132,7 +132,7 @@ class TestLaws:
         assert scores(finder.find(SearchRequest(**{**fixed, "count": 5 + longer})))[: len(shorter)] == shorter
 
 
-def test_the_same_sound_is_the_same_sound_from_either_side(shelf: Sounding) -> None:
+def test_the_same_sound_is_the_same_sound_from_either_side(shelf: SyntheticLibrary) -> None:
     """13 is as long as 1, 14 is not."""
     for one, other in ((1, SAME[0]), (SAME[0], 1)):
         assert other not in shelf.ids(f"id:{one}", count=59, per_artist=0, per_album=0)

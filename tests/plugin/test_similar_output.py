@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from beetsplug.resonance.search.explanations import Reason
-from tests.plugin.planned import FACETS, NO_TEXT, TAGS, TWIN, fields, ranked
-from tests.plugin.sounding import lines
+from tests.plugin.synthetic_library import parse_lines
+from tests.plugin.synthetic_tracks import FACETS, NO_TEXT, TAGS, TWIN, rank, tags_of
 
 if TYPE_CHECKING:
-    from tests.plugin.sounding import Sounding
+    from tests.plugin.synthetic_library import SyntheticLibrary
 
     Captured = pytest.CaptureFixture[str]
 
@@ -23,7 +23,7 @@ SEED = 37
 BARE = ("--hubness", "none", "--versions", "--per-artist", "0", "--per-album", "0")
 
 
-def shares(shelf: Sounding, one: int, other: int) -> dict[str, float]:
+def shares(shelf: SyntheticLibrary, one: int, other: int) -> dict[str, float]:
     """A facet counts for the product of its gates times its cosine, if that is not negative."""
     counted = [
         shelf.plan.gates[one - 1][place]
@@ -34,17 +34,17 @@ def shares(shelf: Sounding, one: int, other: int) -> dict[str, float]:
     return {facet: part / sum(counted) for facet, part in zip(FACETS, counted, strict=True)}
 
 
-def test_lines_have_a_score_and_a_track_in_columns(shelf: Sounding, capsys: Captured) -> None:
+def test_lines_have_a_score_and_a_track_in_columns(shelf: SyntheticLibrary, capsys: Captured) -> None:
     shelf.beet("-n", "100", *BARE, f"id:{SEED}")
-    printed = lines(capsys.readouterr().out)
+    printed = parse_lines(capsys.readouterr().out)
     cosines = shelf.near(SEED)[0]
-    expected = [each for each in ranked(cosines, [SEED]) if each != 30]
-    assert [line.title for line in printed] == [fields(each)["title"] for each in expected]
+    expected = [each for each in rank(cosines, [SEED]) if each != 30]
+    assert [line.title for line in printed] == [tags_of(each)["title"] for each in expected]
     assert [line.score for line in printed] == pytest.approx([cosines[each - 1] for each in expected], abs=6e-4)
     assert printed[-1].score < 0 < printed[0].score
 
 
-def test_the_reasons_stand_below(shelf: Sounding, capsys: Captured) -> None:
+def test_the_reasons_stand_below(shelf: SyntheticLibrary, capsys: Captured) -> None:
     shelf.beet("--explain", "-n", "8", *BARE, f"id:{SEED}")
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 16
@@ -58,7 +58,7 @@ def test_the_reasons_stand_below(shelf: Sounding, capsys: Captured) -> None:
         assert 0.97 < sum(said.values()) < 1.03
 
 
-def test_the_words_are_those_of_both(shelf: Sounding, capsys: Captured) -> None:
+def test_the_words_are_those_of_both(shelf: SyntheticLibrary, capsys: Captured) -> None:
     plan = shelf.plan
     shelf.beet("--explain", "-n", "50", "-f", "$id", *BARE, f"id:{SEED}")
     printed = capsys.readouterr().out.splitlines()
@@ -83,21 +83,21 @@ def test_the_words_are_those_of_both(shelf: Sounding, capsys: Captured) -> None:
     assert told
 
 
-def test_reasons_are_those_of_the_nearest_seed(shelf: Sounding, capsys: Captured) -> None:
+def test_reasons_are_those_of_the_nearest_seed(shelf: SyntheticLibrary, capsys: Captured) -> None:
     shelf.beet("--json", "--explain", "-n", "8", *BARE, f"id:{SEED}", ",", "id:52")
     for row in json.loads(capsys.readouterr().out):
         one, two = shelf.near(SEED, 52)[:, row["id"] - 1]
         assert row["shares"] == pytest.approx(shares(shelf, SEED if one > two else 52, row["id"]), abs=2e-3)
 
 
-def test_weights_count_in_the_reasons(shelf: Sounding, capsys: Captured) -> None:
+def test_weights_count_in_the_reasons(shelf: SyntheticLibrary, capsys: Captured) -> None:
     shelf.beet("--json", "--explain", "--weights", "rhythm=0", "-n", "5", f"id:{SEED}")
     for row in json.loads(capsys.readouterr().out):
         assert row["shares"]["rhythm"] == 0
         assert sum(row["shares"].values()) == pytest.approx(1, abs=2e-3)
 
 
-def test_words_that_were_asked_for_are_told_apart(shelf: Sounding, capsys: Captured) -> None:
+def test_words_that_were_asked_for_are_told_apart(shelf: SyntheticLibrary, capsys: Captured) -> None:
     """Each by the share of the library that fits it worse; alone there is nothing else to say."""
     shelf.beet("--text", "rock, no guitar", "--explain", "-n", "3")
     alone = capsys.readouterr().out.splitlines()[1::2]
@@ -111,18 +111,18 @@ def test_words_that_were_asked_for_are_told_apart(shelf: Sounding, capsys: Captu
         assert row["fits"]["no guitar"] == pytest.approx(more_guitar, abs=0.12)
 
 
-def test_json_without_reasons(shelf: Sounding, capsys: Captured) -> None:
+def test_json_without_reasons(shelf: SyntheticLibrary, capsys: Captured) -> None:
     shelf.beet("--json", "-n", "3", "--from", "album:twins , id:1..10", *BARE, "id:4")
     rows = json.loads(capsys.readouterr().out)
     cosines = shelf.near(4)[0]
-    expected = [TWIN if each == 5 else each for each in ranked(cosines, [4]) if each <= 10][:3]
+    expected = [TWIN if each == 5 else each for each in rank(cosines, [4]) if each <= 10][:3]
     expected = [5 if each == TWIN else each for each in expected]
     assert [row["id"] for row in rows] == expected
     assert {*rows[0]} == {"score", "id", "artist", "title", "album", "path", "length"}
-    assert rows[0]["length"] == fields(expected[0])["length"]
+    assert rows[0]["length"] == tags_of(expected[0])["length"]
 
 
-def test_a_path_that_is_no_text(shelf: Sounding, capsys: Captured) -> None:
+def test_a_path_that_is_no_text(shelf: SyntheticLibrary, capsys: Captured) -> None:
     shelf.beet("--json", "--from", "album:twins", "id:4")
     [row] = json.loads(capsys.readouterr().out)
     assert os.fsencode(row["path"]) == NO_TEXT
@@ -132,10 +132,10 @@ def test_a_path_that_is_no_text(shelf: Sounding, capsys: Captured) -> None:
     assert capsys.readouterr().out.endswith("  Twin - Twins - Twin\n")
 
 
-def test_a_format_of_ones_own(shelf: Sounding, capsys: Captured) -> None:
+def test_a_format_of_ones_own(shelf: SyntheticLibrary, capsys: Captured) -> None:
     shelf.beet("-f", "$title: $similarity", "-n", "3", *BARE, f"id:{SEED}")
     cosines = shelf.near(SEED)[0]
-    best = ranked(cosines, [SEED])[:3]
+    best = rank(cosines, [SEED])[:3]
     for line, each in zip(capsys.readouterr().out.splitlines(), best, strict=True):
         title, score = line.split(": ")
         assert title == f"Song {each}"
@@ -145,11 +145,11 @@ def test_a_format_of_ones_own(shelf: Sounding, capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("option", ["--path", "--format=$title"])
-def test_json_has_a_form_of_its_own(shelf: Sounding, option: str) -> None:
+def test_json_has_a_form_of_its_own(shelf: SyntheticLibrary, option: str) -> None:
     assert shelf.refused("--json", option, "id:1") == f"similar: --json takes no {option.partition('=')[0]}"
 
 
-def test_nothing_to_print(shelf: Sounding, capsys: Captured) -> None:
+def test_nothing_to_print(shelf: SyntheticLibrary, capsys: Captured) -> None:
     assert shelf.refused("--json", "--min-score", "1", f"id:{SEED}").startswith("similar: no track is left to list")
     assert capsys.readouterr().out == ""
 

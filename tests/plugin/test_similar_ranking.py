@@ -9,17 +9,17 @@ import pytest
 from beets.exceptions import UserError
 
 from resonance_engine.errors import ConfigError
-from tests.plugin.planned import EVERY, FACETS, fields, ranked, unit
+from tests.plugin.synthetic_tracks import EVERY, FACETS, rank, tags_of, unit
 
 if TYPE_CHECKING:
-    from tests.plugin.planned import Array
-    from tests.plugin.sounding import Sounding
+    from tests.plugin.synthetic_library import SyntheticLibrary
+    from tests.plugin.synthetic_tracks import Array
 
 SEED = 36
 SWING = 0.1
 
 
-def by_facets(shelf: Sounding, weights: dict[str, float], seed: int = SEED) -> Array:
+def by_facets(shelf: SyntheticLibrary, weights: dict[str, float], seed: int = SEED) -> Array:
     """The mean of the facets' cosines, weighted by weight times the facet's share in the seed."""
     shares = shelf.plan.gates[seed - 1] ** 2
     counted = shares * [weights.get(facet, 1.0) for facet in FACETS]
@@ -30,26 +30,26 @@ def by_facets(shelf: Sounding, weights: dict[str, float], seed: int = SEED) -> A
 @pytest.mark.parametrize(
     "weights", [{"rhythm": 2.0, "timbre": 0.5}, {"semantic": 0.0}, {"timbre": 0.0, "harmony": 0.0, "semantic": 0.0}]
 )
-def test_weights(shelf: Sounding, weights: dict[str, float]) -> None:
+def test_weights(shelf: SyntheticLibrary, weights: dict[str, float]) -> None:
     asked = " , ".join(f"{facet} = {weight:g}" for facet, weight in weights.items())
     scores = by_facets(shelf, weights)
     found = shelf.find(f"id:{SEED}", **EVERY, weights=asked)
-    assert [hit.item.id for hit in found.hits] == ranked(scores, [SEED])
+    assert [hit.item.id for hit in found.hits] == rank(scores, [SEED])
     assert found.hits[0].score == pytest.approx(np.delete(scores, SEED - 1).max(), abs=2e-3)
 
 
-def test_one_facet_above_all(shelf: Sounding) -> None:
+def test_one_facet_above_all(shelf: SyntheticLibrary) -> None:
     """It makes up three quarters of the similarity."""
     shares = shelf.plan.gates[SEED - 1] ** 2 / (shelf.plan.gates[SEED - 1] ** 2).sum()
     for facet, share in zip(FACETS, shares.tolist(), strict=True):
         scores = by_facets(shelf, {facet: 3 * (1 - share) / share})
-        assert shelf.ids(f"id:{SEED}", **EVERY, like=facet) == ranked(scores, [SEED])
+        assert shelf.ids(f"id:{SEED}", **EVERY, like=facet) == rank(scores, [SEED])
     both = shares[1] + shares[2]
     scores = by_facets(shelf, dict.fromkeys(("harmony", "rhythm"), 3 * (1 - both) / both))
-    assert shelf.ids(f"id:{SEED}", **EVERY, like="rhythm, harmony") == ranked(scores, [SEED])
+    assert shelf.ids(f"id:{SEED}", **EVERY, like="rhythm, harmony") == rank(scores, [SEED])
 
 
-def test_facets_that_there_are_not(shelf: Sounding) -> None:
+def test_facets_that_there_are_not(shelf: SyntheticLibrary) -> None:
     known = "it has timbre, harmony, rhythm, semantic."
     assert shelf.refused("--like", "rythm", "id:1") == f"--like: The model has no facet 'rythm'; {known}"
     assert shelf.refused("--weights", "rythm=1", "id:1") == f"--weights: The model has no facet 'rythm'; {known}"
@@ -59,14 +59,14 @@ def test_facets_that_there_are_not(shelf: Sounding) -> None:
         shelf.find("id:1", weights="rhythm=2", like="rhythm")
 
 
-def test_a_track_whose_facets_are_not_known(shelf: Sounding, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_track_whose_facets_are_not_known(shelf: SyntheticLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resonance_engine.store.reading.reader.Reader.gates", lambda *_: {})
     with pytest.raises(UserError, match="no facets are known of a track to start from"):
         shelf.find("id:1", like="rhythm")
 
 
 @pytest.mark.parametrize("strength", [1.0, -0.5, 10.0])
-def test_a_field_that_is_preferred(shelf: Sounding, strength: float) -> None:
+def test_a_field_that_is_preferred(shelf: SyntheticLibrary, strength: float) -> None:
     """By its rank, half of the swing up or down; what has none, or no number in it, stays where it is."""
     values = {each: each * 7 % 11 for each in range(2, 61, 2) if each not in (4, SEED)}
     ranks = {
@@ -76,7 +76,7 @@ def test_a_field_that_is_preferred(shelf: Sounding, strength: float) -> None:
     cosines = shelf.near(SEED)[0]
     boost = np.array([SWING * strength * ranks[values[each]] if each in values else 0.0 for each in range(1, 61)])
     found = shelf.find(f"id:{SEED}", **EVERY, prefer=f"play_count={strength}")
-    assert [hit.item.id for hit in found.hits] == ranked(cosines + boost, [SEED])
+    assert [hit.item.id for hit in found.hits] == rank(cosines + boost, [SEED])
     # The score stays the score.
     assert [hit.score for hit in found.hits] == pytest.approx(
         [cosines[(hit.item.id or 0) - 1] for hit in found.hits], abs=1e-5
@@ -84,20 +84,20 @@ def test_a_field_that_is_preferred(shelf: Sounding, strength: float) -> None:
     assert not found.notes
 
 
-def test_a_field_of_beets_own(shelf: Sounding) -> None:
-    years = np.array([fields(each)["year"] for each in range(1, 61)], float)
+def test_a_field_of_beets_own(shelf: SyntheticLibrary) -> None:
+    years = np.array([tags_of(each)["year"] for each in range(1, 61)], float)
     boost = SWING * 4 * (np.argsort(np.argsort(np.where(np.arange(60) == SEED - 1, 0, years))) - 1) / 58
-    assert shelf.ids(f"id:{SEED}", **EVERY, prefer="year=4") == ranked(shelf.near(SEED)[0] + boost, [SEED])
+    assert shelf.ids(f"id:{SEED}", **EVERY, prefer="year=4") == rank(shelf.near(SEED)[0] + boost, [SEED])
 
 
 @pytest.mark.parametrize("field", ["playcount", "title"])
-def test_a_field_without_numbers_is_named(shelf: Sounding, field: str) -> None:
+def test_a_field_without_numbers_is_named(shelf: SyntheticLibrary, field: str) -> None:
     said = shelf.beet("--prefer", field, "-n", "3", f"id:{SEED}")
     assert said.notes[1:] == [f"no track here has a number in the field {field}, so --prefer changes nothing"]
 
 
 @pytest.mark.parametrize("weight", [0.3, 0.7, 1.0])
-def test_variety(shelf: Sounding, weight: float) -> None:
+def test_variety(shelf: SyntheticLibrary, weight: float) -> None:
     """Carbonell & Goldstein 1998, step by step."""
     cosines, left = shelf.near(SEED)[0], {*range(1, 61)} - {SEED}
     expected: list[int] = []
@@ -118,14 +118,14 @@ def test_variety(shelf: Sounding, weight: float) -> None:
 
 
 @pytest.mark.parametrize("hits", [1, 4])
-def test_feedback(shelf: Sounding, hits: int) -> None:
+def test_feedback(shelf: SyntheticLibrary, hits: int) -> None:
     """The query moves to the mean of itself and its first hits."""
-    vectors, first = shelf.plan.vectors, ranked(shelf.near(SEED)[0], [SEED])[:hits]
+    vectors, first = shelf.plan.vectors, rank(shelf.near(SEED)[0], [SEED])[:hits]
     moved = unit(vectors[SEED - 1] + vectors[[each - 1 for each in first]].sum(axis=0))
-    assert shelf.ids(f"id:{SEED}", **EVERY, prf=hits) == ranked(vectors @ moved, [SEED])
+    assert shelf.ids(f"id:{SEED}", **EVERY, prf=hits) == rank(vectors @ moved, [SEED])
 
 
-def test_hubs_can_stay(shelf: Sounding) -> None:
+def test_hubs_can_stay(shelf: SyntheticLibrary) -> None:
     usual = {**EVERY, "hubness": None}
     plain, corrected = shelf.ids(f"id:{SEED}", **EVERY), shelf.ids(f"id:{SEED}", **usual)
     assert plain != corrected == shelf.ids(f"id:{SEED}", **{**usual, "hubness": "mutual_proximity"})
@@ -142,7 +142,7 @@ def test_hubs_can_stay(shelf: Sounding) -> None:
         {"lambda_div": 0.5, "rerank": "none"},
     ],
 )
-def test_what_ranking_does_not_know(shelf: Sounding, options: dict[str, object]) -> None:
+def test_what_ranking_does_not_know(shelf: SyntheticLibrary, options: dict[str, object]) -> None:
     names = [f"--{name.replace('_', '-')}" for name in options]
     arguments = [word for name, value in zip(names, options.values(), strict=True) for word in (name, str(value))]
     assert names[0] in shelf.refused(*arguments, "id:1")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.plugin.planned import SOUNDS, artist, fields
+from tests.plugin.synthetic_tracks import SOUNDS, artist, tags_of
 
 if TYPE_CHECKING:
-    from tests.plugin.sounding import Sounding
+    from tests.plugin.synthetic_library import SyntheticLibrary
 
     Captured = pytest.CaptureFixture[str]
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 def tracks_by(artists: bool) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for number in range(1, SOUNDS + 1):
-        said = fields(number)
+        said = tags_of(number)
         name = artist(number) if artists else f"{said['albumartist']} - {said['album']}"
         found.setdefault(name, []).append(number)
     return found
 
 
-def expected(shelf: Sounding, seed: str, artists: bool) -> dict[str, float]:
+def expected(shelf: SyntheticLibrary, seed: str, artists: bool) -> dict[str, float]:
     """The modified Hausdorff distance of Dubuisson & Jain 1994, in cosines: best first."""
     sets = tracks_by(artists)
     mine = [each - 1 for each in sets.pop(seed)]
@@ -35,7 +35,7 @@ def expected(shelf: Sounding, seed: str, artists: bool) -> dict[str, float]:
     return dict(sorted(scores.items(), key=lambda each: -each[1]))
 
 
-def test_albums(shelf: Sounding, capsys: Captured) -> None:
+def test_albums(shelf: SyntheticLibrary, capsys: Captured) -> None:
     shelf.beet("-a", "-n", "100", "albumartist:artist h", "album:first")
     printed = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
     scores = expected(shelf, "Artist H - First", artists=False)
@@ -43,7 +43,7 @@ def test_albums(shelf: Sounding, capsys: Captured) -> None:
     assert [float(score) for score, _ in printed] == pytest.approx([*scores.values()], abs=1e-3)
 
 
-def test_artists(shelf: Sounding, capsys: Captured) -> None:
+def test_artists(shelf: SyntheticLibrary, capsys: Captured) -> None:
     """On a compilation everybody is one; what is on no analysed track is not there."""
     shelf.beet("--artists", "-n", "5", "artist:artist h")
     printed = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
@@ -54,7 +54,7 @@ def test_artists(shelf: Sounding, capsys: Captured) -> None:
     assert [float(score) for score, _ in printed] == pytest.approx([scores[name] for name in best], abs=1e-3)
 
 
-def test_an_artist_is_all_that_he_plays(shelf: Sounding, capsys: Captured) -> None:
+def test_an_artist_is_all_that_he_plays(shelf: SyntheticLibrary, capsys: Captured) -> None:
     shelf.beet("--artists", "artist:artist h")
     everything = capsys.readouterr().out
     shelf.beet("--artists", "id:36")
@@ -62,14 +62,14 @@ def test_an_artist_is_all_that_he_plays(shelf: Sounding, capsys: Captured) -> No
 
 
 @pytest.mark.parametrize(("option", "count"), [("-a", 2), ("--artists", 1)])
-def test_candidates(shelf: Sounding, capsys: Captured, option: str, count: int) -> None:
+def test_candidates(shelf: SyntheticLibrary, capsys: Captured, option: str, count: int) -> None:
     shelf.beet(option, "--from", "'albumartist:artist a'", "albumartist:artist h")
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == count
     assert all("Artist A" in line for line in printed)
 
 
-def test_json(shelf: Sounding, capsys: Captured) -> None:
+def test_json(shelf: SyntheticLibrary, capsys: Captured) -> None:
     scores = expected(shelf, "Artist H - First", artists=False)
     shelf.beet("-a", "--json", "-n", "2", "albumartist:artist h", "album:first")
     rows = json.loads(capsys.readouterr().out)
@@ -81,7 +81,7 @@ def test_json(shelf: Sounding, capsys: Captured) -> None:
     assert {*row} == {"score", "artist"}
 
 
-def test_a_format_is_about_albums(shelf: Sounding, capsys: Captured) -> None:
+def test_a_format_is_about_albums(shelf: SyntheticLibrary, capsys: Captured) -> None:
     for arguments in (("-a", "-f", "$album/$similarity"), ("-f", "$album/$similarity", "-a")):
         shelf.beet(*arguments, "-n", "2", "albumartist:artist h")
         for line in capsys.readouterr().out.splitlines():
@@ -110,7 +110,7 @@ def test_a_format_is_about_albums(shelf: Sounding, capsys: Captured) -> None:
         ("--artists", "name a track to start from, for example `beet similar title:yesterday`"),
     ],
 )
-def test_what_makes_no_sense(shelf: Sounding, arguments: str, said: str | None) -> None:
+def test_what_makes_no_sense(shelf: SyntheticLibrary, arguments: str, said: str | None) -> None:
     found = shelf.refused(*arguments.split())
     if said is None:
         assert found.startswith(

@@ -14,8 +14,8 @@ from beetsplug.resonance.commands.train import cache_folder
 from beetsplug.resonance.library.model_folder import write_folder
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError, TrainingError
+from tests.plugin.command_library import AnalysedLibrary
 from tests.plugin.fake_pool import FakePool
-from tests.plugin.shelf import Analysed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ class FakeTraining:
         return SimpleNamespace(judgement=judgement(self.verdict))
 
 
-class TestTrain(Analysed):
+class TestTrain(AnalysedLibrary):
     """Five tracks, all analysed by the shipped model."""
 
     @pytest.fixture(autouse=True)

@@ -12,13 +12,13 @@ from beets.library import Item
 from beetsplug.resonance.commands.write import beets_key, compare, fields
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.features.attributes import MAJOR_TONICS, MINOR_TONICS
+from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 from tests.plugin.fake_pool import FakePool
-from tests.plugin.shelf import Analysed, Commands
 
 EXAMPLE = {"tempo": 118.26, "key": "C# minor", "energy": -10.24, "brightness": 2000.4}
 
 
-class TestWrite(Analysed):
+class TestWrite(AnalysedLibrary):
     """Of five tracks, of which the last has no measures."""
 
     @pytest.fixture(autouse=True)
@@ -119,7 +119,7 @@ class TestWrite(Analysed):
         return hashlib.sha256(self.lib.path.read_bytes()).hexdigest()
 
 
-class TestTags(Commands):
+class TestTags(CommandLibrary):
     def test_tags_are_words(self) -> None:
         FakePool.tags = ("rock", "80s")
         self.song("one")

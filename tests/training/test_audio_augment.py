@@ -23,7 +23,7 @@ from resonance_engine.training.augmentation.audio_augment import (
 )
 from resonance_engine.training.config.settings import AudioAugment
 from tests.signals import clicks
-from tests.training.music import RATE, measured, music
+from tests.training.synthetic_music import RATE, features_of, music
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -191,7 +191,7 @@ class TestPitchAndTempo:
         self, change: Change, real: dict[str, float], modality: str
     ) -> None:
         sounds = only(music()[np.newaxis], change, RATE), music(), music(**real)
-        found, before, after = (measured(sound)[modality] for sound in sounds)
+        found, before, after = (features_of(sound)[modality] for sound in sounds)
         assert np.abs(found - after).mean() < 0.75 * np.abs(before - after).mean()
 
     @settings(max_examples=15)
@@ -229,7 +229,7 @@ class TestLevels:
     def test_mel_bands_are_tilted_along_a_straight_line(self) -> None:
         sound = 0.5 * music()
         tilted = only(sound[np.newaxis], replace(NOTHING, tilt_db=6.0), RATE)
-        before, after = measured(sound)["timbre"][0], measured(tilted)["timbre"][0]
+        before, after = features_of(sound)["timbre"][0], features_of(tilted)["timbre"][0]
         loud = before > -60
         place = np.interp(band_edges(RATE, 80)[1:-1], band_edges(RATE, 80), np.linspace(-0.5, 0.5, 82))
         assert np.abs((after - before - 6 * place[:, np.newaxis])[loud]).mean() < 0.3

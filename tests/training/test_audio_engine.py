@@ -14,7 +14,7 @@ import pytest
 from resonance_engine.training.augmentation import audio_augment
 from resonance_engine.training.augmentation.audio_augment import audio_views
 from resonance_engine.training.config.settings import AudioAugment
-from tests.training.music import measured, music
+from tests.training.synthetic_music import features_of, music
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,5 +94,5 @@ def test_torchaudio_and_scipy_give_the_same_views(tmp_path: Path) -> None:
     assert found.shape == expected.shape
     # Not the samples: a frame's place rounded to another one turns all phases behind it.
     for of_torchaudio, of_scipy in zip(found, expected, strict=True):
-        one, other, neither = (measured(*each)["timbre"] for each in (of_torchaudio, of_scipy, windows))
+        one, other, neither = (features_of(*each)["timbre"] for each in (of_torchaudio, of_scipy, windows))
         assert np.abs(one - other).mean() < 0.5 < 3 < np.abs(one - neither).mean()

@@ -18,7 +18,7 @@ from resonance_engine.training.augmentation.augment import augmented, cut_off, d
 from resonance_engine.training.augmentation.codecs import round_trip
 from resonance_engine.training.augmentation.shifts import chroma_shifted, lags_scaled, mel_shifted, time_scaled
 from resonance_engine.training.config.settings import Augment
-from tests.training.music import RATE, measured, music
+from tests.training.synthetic_music import RATE, features_of, music
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -191,12 +191,12 @@ class TestEqualiser:
         hz = np.fft.rfftfreq(len(sound), 1 / RATE)
         edges = band_edges(RATE, 80)
         place = np.interp(hz, edges, np.linspace(-0.5 - 1 / 79, 0.5 + 1 / 79, 82))
-        before = measured(sound)
+        before = features_of(sound)
         tilts = {seed: drawn(replace(OFF, tilt_db=12), rngs(1, seed)[0]).tilt for seed in range(9)}
         seed, tilt = max(tilts.items(), key=lambda item: abs(item[1]))
         filtered = np.fft.irfft(np.fft.rfft(sound) * 10 ** (tilt * place / 20), len(sound)).astype(np.float32)
         found = augmented(before, replace(OFF, tilt_db=12), rngs(1, seed))[TIMBRE]
-        assert distance(found, measured(filtered)[TIMBRE]) < 0.25 * distance(found, before[TIMBRE])
+        assert distance(found, features_of(filtered)[TIMBRE]) < 0.25 * distance(found, before[TIMBRE])
 
 
 class TestMasks:
@@ -223,7 +223,7 @@ class TestPitch:
     @pytest.mark.parametrize("semitones", [-1.0, -0.5, 0.5, 1.0])
     def test_it_is_what_a_transposed_sound_has(self, semitones: float) -> None:
         pitch = 2 ** (semitones / 12)
-        before, higher = measured(music()), measured(music(pitch=pitch))
+        before, higher = features_of(music()), features_of(music(pitch=pitch))
         for name, found in (
             (TIMBRE, mel_shifted(before[TIMBRE][0], pitch, RATE)),
             (HARMONY, chroma_shifted(before[HARMONY][0], pitch)),
@@ -251,7 +251,7 @@ class TestPitch:
 class TestTempo:
     @pytest.mark.parametrize("tempo", [0.94, 0.97, 1.015, 1.03])
     def test_it_is_what_a_faster_sound_has(self, tempo: float) -> None:
-        before, faster = measured(music()), measured(music(tempo=tempo))
+        before, faster = features_of(music()), features_of(music(tempo=tempo))
         for name, found in (
             (TIMBRE, time_scaled(before[TIMBRE][0], tempo)),
             (HARMONY, time_scaled(before[HARMONY][0], tempo)),
@@ -274,26 +274,26 @@ class TestTempo:
 class TestMixing:
     def test_it_is_what_the_sum_of_two_sounds_has(self) -> None:
         sounds = [music(), music(tempo=1.3, seed=1)]
-        first, second = measured(sounds[0]), measured(sounds[1])
+        first, second = features_of(sounds[0]), features_of(sounds[1])
         share = drawn(replace(OFF, mix=0.5), rngs(1)[0]).mix
         assert share > 0.1
         louder = first[TIMBRE].max() - second[TIMBRE].max()
         total = sounds[0] + np.sqrt(share / (1 - share)) * 10 ** (louder / 20) * sounds[1]
-        both = measured(total.astype(np.float32))
+        both = features_of(total.astype(np.float32))
         both[TIMBRE] += 10 * np.log10(1 - share)
         found = augmented(first, replace(OFF, mix=0.5), rngs(1), second)
         for name, nearer in ((TIMBRE, 0.3), (HARMONY, 0.9), (RHYTHM, 0.7)):
             assert distance(found[name], both[name]) < nearer * distance(first[name], both[name])
 
     def test_features_keep_the_front_end_s_scale(self) -> None:
-        first, second = measured(music()), measured(music(tempo=1.3, seed=1))
+        first, second = features_of(music()), features_of(music(tempo=1.3, seed=1))
         found = augmented(first, replace(OFF, mix=0.5), rngs(1), second)
         np.testing.assert_allclose(found[HARMONY].max(axis=1), 1, rtol=1e-5)
         assert found[RHYTHM][0, 0] == pytest.approx(1)
         np.testing.assert_allclose(found[TIMBRE].max(), first[TIMBRE].max(), atol=3)
 
     def test_with_itself_a_window_stays_what_it_is(self) -> None:
-        same = measured(music())
+        same = features_of(music())
         found = augmented(same, replace(OFF, mix=0.5), rngs(1), same)
         for name, values in same.items():
             np.testing.assert_allclose(found[name], values, atol=1e-4)

@@ -15,7 +15,7 @@ from resonance_engine.features.mel import band_edges
 from resonance_engine.features.spec import SemanticSpec
 from resonance_engine.training.augmentation.augment import augmented, band_places, drawn
 from resonance_engine.training.config.settings import Augment
-from tests.training.music import RATE, SPEC, music
+from tests.training.synthetic_music import RATE, SPEC, music
 
 OFF = Augment(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
 ALL = Augment(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3, codec=1)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from contextlib import closing, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +19,12 @@ from resonance_engine.errors import CacheError
 from resonance_engine.training.data import sqlite_cache
 from resonance_engine.training.data.cache import MEASURED, FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.sqlite_cache import window_checksum
+from tests.paths import ROOT
 from tests.tiny_models import SPEC, features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -175,7 +176,7 @@ class TestFile:
             same(cache.read(ONE, [2, 0]), {name: x[[2, 0]] for name, x in features(3).items()})
 
     def test_several_processes_write_and_read_one_file(self, tmp_path: Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         commands = [[sys.executable, "-P", "-c", WRITER, str(tmp_path), str(number)] for number in range(2)]
         processes = [subprocess.Popen(command, env=environment) for command in commands]
         with closing(SqliteCache(tmp_path, SPEC)) as cache:

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,12 +23,13 @@ from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.training.config.config_file import read_config
 from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.tuning.runs import Runs, read_hpo
-from tests.training.albums import SETTINGS, write_albums
+from tests.paths import ROOT
+from tests.training.synthetic_albums import SETTINGS, write_albums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 
 SPACE = """
 lr: {loguniform: [1.0e-3, 1.0e-2]}

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,21 +20,22 @@ from safetensors.torch import load, save
 
 from resonance_engine.errors import TrainingError
 from resonance_engine.training.learning.loop import LOG, STATE, train
+from tests.paths import ROOT
 from tests.tiny_networks import tiny_network
-from tests.training import apart
-from tests.training.windows import synthetic
+from tests.training import training_process
+from tests.training.window_sets import make_window_set
 
 if TYPE_CHECKING:
-    from resonance_engine.training.learning.loop import Trained
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+    from resonance_engine.training.learning.loop import Trained
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trained]:
     """A run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("finished")
-    return folder, apart.run(folder)
+    return folder, training_process.run(folder)
 
 
 def same_weights(first: Trained, second: Trained) -> bool:
@@ -45,7 +45,7 @@ def same_weights(first: Trained, second: Trained) -> bool:
 
 def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path, finished: tuple[Path, Trained]) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.training.apart", str(tmp_path), "3"], cwd=ROOT, stdout=subprocess.PIPE
+        [sys.executable, "-m", "tests.training.training_process", str(tmp_path), "3"], cwd=ROOT, stdout=subprocess.PIPE
     )
     assert child.stdout is not None
     with child.stdout:
@@ -53,7 +53,7 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path, finished: tuple
         child.kill()
         child.wait()
     assert len((tmp_path / LOG).read_text().splitlines()) == 1 + 2
-    resumed = apart.run(tmp_path)
+    resumed = training_process.run(tmp_path)
     assert resumed.epochs == finished[1].epochs
     assert same_weights(resumed, finished[1])
     assert resumed.best == finished[1].best
@@ -63,7 +63,7 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path, finished: tuple
 
 def test_a_finished_run_is_not_run_again(finished: tuple[Path, Trained], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resonance_engine.training.learning.loop.one_epoch", None)
-    again = apart.run(finished[0])
+    again = training_process.run(finished[0])
     assert (again.epochs, again.ended) == (finished[1].epochs, "complete")
     assert same_weights(again, finished[1])
 
@@ -75,33 +75,36 @@ def test_the_log_has_a_row_per_epoch(finished: tuple[Path, Trained]) -> None:
     names = ["epoch", "loss", "lr", "gate_entropy", "gate_timbre", "gate_harmony", "gate_rhythm", "seconds", "map"]
     assert list(rows[0]) == names
     assert [float(row["loss"]) for row in rows] == [epoch.loss for epoch in trained.epochs]
-    assert [float(row["map"]) for row in rows] == list(apart.QUALITY)
+    assert [float(row["map"]) for row in rows] == list(training_process.QUALITY)
 
 
 def resume(folder: Path, **changes: Any) -> Trained:
     """The same run with other arguments."""
     arguments: dict[str, Any] = {
         "network": tiny_network(),
-        "windows": synthetic(13),
-        "config": apart.SETTINGS,
-        "augment": apart.AUGMENT,
+        "windows": make_window_set(13),
+        "config": training_process.SETTINGS,
+        "augment": training_process.AUGMENT,
         "standardized": False,
         **changes,
     }
-    return train(**arguments, device="cpu", validate=apart.validation(), run=folder)
+    return train(**arguments, device="cpu", validate=training_process.validation(), run=folder)
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"config": replace(apart.SETTINGS, lr=0.5)}, "train.lr is 0.001 there and 0.5 now"),
-        ({"augment": replace(apart.AUGMENT, mix=0.0)}, "augment.mix is 0.2 there and 0.0 now"),
-        ({"windows": synthetic(12)}, "the music differs"),
-        ({"windows": synthetic(13, windows=2)}, "the music differs"),
+        ({"config": replace(training_process.SETTINGS, lr=0.5)}, "train.lr is 0.001 there and 0.5 now"),
+        ({"augment": replace(training_process.AUGMENT, mix=0.0)}, "augment.mix is 0.2 there and 0.0 now"),
+        ({"windows": make_window_set(12)}, "the music differs"),
+        ({"windows": make_window_set(13, windows=2)}, "the music differs"),
         ({"network": tiny_network(seed=1)}, "the network it started from differs"),
         ({"network": tiny_network("gated_concat")}, "the network it started from differs"),
         ({"standardized": True}, "standardized differs"),
-        ({"config": replace(apart.SETTINGS, lr=1.0, epochs=9, seed=4, margin=1.0)}, "; and 1 more. Delete it"),
+        (
+            {"config": replace(training_process.SETTINGS, lr=1.0, epochs=9, seed=4, margin=1.0)},
+            "; and 1 more. Delete it",
+        ),
     ],
 )
 def test_a_state_of_another_training_is_refused(
@@ -116,7 +119,7 @@ def test_a_state_of_another_training_is_refused(
 
 def test_gradient_checkpointing_may_be_switched_on_the_way(tmp_path: Path, finished: tuple[Path, Trained]) -> None:
     shutil.copy(finished[0] / STATE, tmp_path)
-    again = resume(tmp_path, config=replace(apart.SETTINGS, gradient_checkpointing=False))
+    again = resume(tmp_path, config=replace(training_process.SETTINGS, gradient_checkpointing=False))
     assert again.epochs == finished[1].epochs
 
 

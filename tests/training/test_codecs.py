@@ -9,7 +9,7 @@ import pytest
 
 from resonance_engine.training.augmentation import codecs
 from tests.signals import clicks, tones
-from tests.training.music import RATE, music
+from tests.training.synthetic_music import RATE, music
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,11 +16,11 @@ from resonance_engine.cli import main, parser
 from resonance_engine.training.commands import evaluate, index_build, query, search
 from resonance_engine.training.commands.common import alone
 from resonance_engine.training.commands.train import by_mode
+from tests.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).parents[2]
 SHIPPED = "resonance_engine/models/default"
 VERBS = ("index", "query", "embed", "precompute", "search", "refine", "evaluate", "export", "onnx-eval", "train")
 HEAVY = (

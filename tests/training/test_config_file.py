@@ -19,8 +19,8 @@ from resonance_engine.features.spec import FeatureSpec, SemanticSpec
 from resonance_engine.training.config.config_file import changed, flat, read_config, to_yaml
 from resonance_engine.training.config.limits import CHOICES, KINDS, LIMITS
 from resonance_engine.training.config.settings import Config
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config"
 
 

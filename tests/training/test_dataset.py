@@ -25,7 +25,7 @@ from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteC
 from resonance_engine.training.data.dataset import Batch, WindowSet
 from resonance_engine.training.data.extractor import view_key
 from tests.tiny_models import SPEC
-from tests.training.windows import synthetic
+from tests.training.window_sets import make_window_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -256,7 +256,7 @@ class TestRandomness:
 
     @pytest.mark.parametrize("world", [1, 2, 3, 4])
     def test_the_parts_of_all_ranks_are_the_batch(self, world: int) -> None:
-        windows = synthetic(5)
+        windows = make_window_set(5)
         whole = list(windows.epoch(4, 2, 20, Augment(mix=0.3), 3, 1))
         parts = [list(windows.epoch(4, 2, 20, Augment(mix=0.3), 3, 1, part=(rank, world))) for rank in range(world)]
         joined = [

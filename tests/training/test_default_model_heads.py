@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.encoder.manifest import Manifest
-from tests.training.heard import PARTS, heard
+from tests.training.backbone_activations import PARTS, make_activations
 from training.default_model.heads import blocks, evening, head, set_heads
 from training.default_model.recipe import RECIPE, SPEC, Part
 from training.default_model.tuning import outputs
@@ -156,7 +156,7 @@ class TestHead:
 class TestSetHeads:
     @torch.no_grad()
     def test_each_facet_lies_in_its_block_and_has_its_share_of_every_embedding(self) -> None:
-        given = heard()
+        given = make_activations()
         set_heads(given.network, given.values, given.of_window, PARTS)
         tensors = {name: torch.from_numpy(values) for name, values in given.values.items()}
         embedding, facets, gates = outputs(given.network, tensors)
@@ -172,7 +172,7 @@ class TestSetHeads:
 
     @torch.no_grad()
     def test_a_facet_is_the_head_of_what_was_heard(self) -> None:
-        given = heard(1)
+        given = make_activations(1)
         set_heads(given.network, given.values, given.of_window, PARTS)
         _, facets, _ = outputs(given.network, {name: torch.from_numpy(x) for name, x in given.values.items()})
         for number, (name, where) in enumerate(blocks(PARTS).items()):

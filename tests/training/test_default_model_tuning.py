@@ -14,8 +14,8 @@ pytest.importorskip("torch")
 import torch
 from torch.nn import functional
 
-from tests.training.heard import PARTS, RECIPE, Heard, heard
-from tests.training.windows import synthetic
+from tests.training.backbone_activations import PARTS, RECIPE, Activations, make_activations
+from tests.training.window_sets import make_window_set
 from training.default_model.heads import blocks, set_heads
 from training.default_model.pooled import BATCH, pooled, projection
 from training.default_model.tuning import outputs, rescaled, scaled, tune
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from training.default_model.recipe import ModelRecipe
 
 
-def with_heads(seed: int = 0, apart: float = 1.0) -> Heard:
-    given = heard(seed, apart=apart)
+def with_heads(seed: int = 0, apart: float = 1.0) -> Activations:
+    given = make_activations(seed, apart=apart)
     set_heads(given.network, given.values, given.of_window, PARTS)
     return given
 
 
 @torch.no_grad()
-def outputs_of(given: Heard) -> tuple[Tensor, Tensor, Tensor]:
+def outputs_of(given: Activations) -> tuple[Tensor, Tensor, Tensor]:
     return outputs(given.network, {name: torch.from_numpy(values) for name, values in given.values.items()})
 
 
-def tuned(given: Heard, recipe: ModelRecipe = RECIPE) -> list[float]:
+def tuned(given: Activations, recipe: ModelRecipe = RECIPE) -> list[float]:
     return tune(given.network, given.values, given.song, given.group, given.artist, recipe)
 
 
 class TestPooled:
     def test_it_is_what_the_facet_is_made_of(self) -> None:
-        network, windows = heard().network, synthetic(songs=7)
+        network, windows = make_activations().network, make_window_set(songs=7)
         assert len(windows.song) % BATCH
         rows = windows.rows(range(len(windows.song)))
         for name in network.modalities:
@@ -57,7 +57,7 @@ class TestPooled:
             torch.testing.assert_close(again, facets, atol=1e-5, rtol=0)
 
     def test_afterwards_nobody_listens_any_more(self) -> None:
-        network, windows = heard().network, synthetic(songs=1)
+        network, windows = make_activations().network, make_window_set(songs=1)
         first = pooled(network.backbones["rhythm"], "rhythm", windows)
         network(*(torch.from_numpy(x) for x in windows.rows([0]).values()))
         assert not projection(network.backbones["rhythm"])._forward_hooks
@@ -104,7 +104,7 @@ class TestTune:
 
     def test_the_loss_by_hand(self) -> None:
         """One batch of all songs, with one window each; some artists are on two soundtracks."""
-        given = replace(heard(3, songs=9, windows=1), artist=np.array([0, 0, 1, 2, 1, 3, 4, 4, 0]))
+        given = replace(make_activations(3, songs=9, windows=1), artist=np.array([0, 0, 1, 2, 1, 3, 4, 4, 0]))
         set_heads(given.network, given.values, given.of_window, PARTS)
         recipe = replace(RECIPE, epochs=1, batch_songs=9, temperature=0.2, song_weight=0.7, artist_weight=0.4)
         song = np.repeat(np.arange(9), 2)

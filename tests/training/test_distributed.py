@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
+
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file
@@ -20,9 +21,12 @@ from resonance_engine.errors import TrainingError
 from resonance_engine.training.learning.distributed import World, join, local_rank, together
 from resonance_engine.training.learning.loop import LOG, STATE
 from resonance_engine.training.learning.shared_norm import SharedBatchNorm, statistics_shared
-from tests.training import apart
+from tests.paths import ROOT
+from tests.training import training_process
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
 
 # The batch norm after it takes this bias away, so that its gradients are rounding errors, which AdamW makes steps of.
@@ -32,12 +36,20 @@ IDLE = ("rhythm.layers.0.bias", "rhythm.layers.1.running_mean")
 @pytest.mark.slow
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     """13 songs in batches of 5 are shared 2 and 3, and the rest of 3 as 1 and 2."""
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.training.apart"]
+    command = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "tests.training.training_process",
+    ]
     done = subprocess.run(
         [sys.executable, *command, str(tmp_path / "two")], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    apart.run(tmp_path / "one")
+    training_process.run(tmp_path / "one")
     logs = []
     for name in ("one", "two"):
         with (tmp_path / name / LOG).open(newline="") as file:

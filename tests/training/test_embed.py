@@ -19,7 +19,7 @@ from resonance_engine.training.results import embed, validation
 from resonance_engine.training.results.embed import embedded, embeddings
 from resonance_engine.training.results.validation import asked, related, validator
 from tests.tiny_networks import Exported, tiny_network
-from tests.training.windows import sounds, synthetic
+from tests.training.window_sets import make_window_set, song_windows
 
 if TYPE_CHECKING:
     from resonance_engine.training.data.dataset import WindowSet
@@ -29,7 +29,7 @@ SONGS = 12
 
 @pytest.fixture
 def windows() -> WindowSet:
-    return synthetic(SONGS)
+    return make_window_set(SONGS)
 
 
 def songs(artists: list[str], albums: list[str]) -> list[Song]:
@@ -48,7 +48,7 @@ def test_it_is_what_the_encoder_hears(
     encoder = Encoder(exported["gated_add"].weights)
     assert (found.tracks.shape, found.facets.shape, found.gates.shape) == ((SONGS, 16), (SONGS, 3, 16), (SONGS, 3))
     for song in range(SONGS):
-        rounded = {name: x.astype(np.float16).astype(np.float32) for name, x in sounds(song).items()}
+        rounded = {name: x.astype(np.float16).astype(np.float32) for name, x in song_windows(song).items()}
         heard = encoder.embed(rounded)
         np.testing.assert_allclose(found.tracks[song], heard.embedding, atol=1e-5)
         np.testing.assert_allclose(found.facets[song], list(heard.facets.values()), atol=1e-5)

@@ -28,7 +28,7 @@ from resonance_engine.training.config.config_file import read_config
 from resonance_engine.training.data.cache import RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.songs import Song, labels
-from tests.training.albums import SETTINGS
+from tests.training.synthetic_albums import SETTINGS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

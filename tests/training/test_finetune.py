@@ -26,8 +26,8 @@ from resonance_engine.training.finetune import FEWEST_SONGS, adapted, embeddable
 from resonance_engine.training.results.embed import embeddings
 from tests.tiny_models import MANIFEST, SPEC
 from tests.tiny_networks import tiny_network
-from tests.training.albums import write_albums
-from tests.training.windows import sounds, synthetic
+from tests.training.synthetic_albums import write_albums
+from tests.training.window_sets import make_window_set, song_windows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +99,7 @@ def test_songs_that_are_measured_already_take_time_too(
     monkeypatch.setattr(finetune, "embeddings", slow)
     monkeypatch.setattr(finetune, "FEWEST_SONGS", 3)
     monkeypatch.setattr(finetune.time, "monotonic", lambda: clock[0])
-    probe = synthetic(songs=4)
+    probe = make_window_set(songs=4)
     assert embeddable(tiny_network(), probe, 4.0 + 50.0) == 80
     assert embeddable(tiny_network(), probe, 0.0) == 3
 
@@ -135,7 +135,7 @@ def test_what_cannot_be_done_is_a_sentence(songs: list[Song], model: Path, tmp_p
 
 
 def test_the_original_is_not_touched() -> None:
-    network, windows = tiny_network(), synthetic()
+    network, windows = tiny_network(), make_window_set()
     before = {name: values.clone() for name, values in network.state_dict().items()}
     once = adapted(network, windows)
     assert once.metric is not None
@@ -162,9 +162,9 @@ def noisy_albums(seed: int, albums: int = 40, songs: int = 4) -> WindowSet:
     cache, keys, names = RamCache(SPEC), [], []
     random = np.random.default_rng(seed)
     for album in range(albums):
-        base = sounds(album, seed=seed)
+        base = song_windows(album, seed=seed)
         for song in range(songs):
-            other = sounds(album * songs + song, seed=seed + 100)
+            other = song_windows(album * songs + song, seed=seed + 100)
             timbre = base["timbre"] + 4 * random.standard_normal(base["timbre"].shape).astype(np.float32)
             keys.append(bytes([album, song]) * 8)
             names.append(str(album))

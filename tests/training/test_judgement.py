@@ -21,7 +21,7 @@ from resonance_engine.training.results.judgement import (
     verdict_of,
 )
 from tests.tiny_networks import tiny_network
-from tests.training.windows import synthetic
+from tests.training.window_sets import make_window_set
 
 ALBUMS, TRACKS = 12, 5
 
@@ -100,7 +100,7 @@ def test_a_few_albums_cannot_tell(albums: int, verdict: str, said: str) -> None:
 
 def test_what_is_measured() -> None:
     """Songs of one sound that are on one album are found; an artist's only album gives nothing to look for."""
-    windows = synthetic(songs=9)
+    windows = make_window_set(songs=9)
     found = measured(tiny_network(), windows, compilations(3, 3))
     assert found.album.shape == (9,)
     assert ((found.album > 0) & (found.album <= 1)).all()

@@ -19,7 +19,7 @@ from resonance_engine.training.config.settings import Augment, EarlyStopping, Tr
 from resonance_engine.training.learning.loop import Trained, frames_of, train
 from tests.tiny_models import SPEC
 from tests.tiny_networks import tiny_network
-from tests.training.windows import synthetic
+from tests.training.window_sets import make_window_set
 
 if TYPE_CHECKING:
     from resonance_engine.network.model import ResonanceNetwork
@@ -37,7 +37,7 @@ TRAIN = Train(
     early_stopping=STOPPING,
 )
 AUGMENT = Augment(curve_db=1.0)
-WINDOWS = synthetic()
+WINDOWS = make_window_set()
 
 
 def trained(config: Train = TRAIN, **options: Any) -> Trained:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,8 +22,11 @@ from resonance_engine.training.results.plots import (
     save,
     training_curve,
 )
+from tests.paths import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 LOG = """epoch,loss,lr,gate_entropy,gate_timbre,gate_harmony,seconds,recall@1,map
@@ -129,5 +131,5 @@ class TestProjection:
 
 def test_matplotlib_is_loaded_with_the_first_picture_alone() -> None:
     code = "import sys, resonance_engine.training.results.plots; sys.exit('matplotlib' in sys.modules)"
-    root = Path(__file__).parents[2]
+    root = ROOT
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -25,6 +25,7 @@ from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteC
 from resonance_engine.training.data.extractor import view_key, views_maker
 from resonance_engine.training.data.precompute import Extractor, Precomputed, Recorder, precompute
 from tests.audio_files import tune, write_audio
+from tests.paths import ROOT
 from tests.tiny_models import SPEC, features
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_a_killed_run_is_taken_up_where_it_was(tmp_path: Path, monkeypatch: pyte
     paths = music(tmp_path, *(f"{song}.wav" for song in range(8)))
     run = subprocess.Popen(
         [sys.executable, "-P", "-c", RUN, str(tmp_path / "cache"), *map(str, paths)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -23,7 +23,7 @@ from resonance_engine.training.learning import loop
 from resonance_engine.training.tuning import refine as refining
 from resonance_engine.training.tuning.refine import Outcome, best_trials, plan, refine, table
 from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, write_hpo
-from tests.training.albums import SETTINGS, write_albums
+from tests.training.synthetic_albums import SETTINGS, write_albums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

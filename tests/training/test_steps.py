@@ -17,7 +17,7 @@ from resonance_engine.training.learning.device import Precision
 from resonance_engine.training.learning.distributed import World
 from resonance_engine.training.learning.steps import Steps
 from tests.tiny_networks import tiny_network
-from tests.training.windows import synthetic
+from tests.training.window_sets import make_window_set
 
 if TYPE_CHECKING:
     from resonance_engine.training.data.dataset import Batch
@@ -28,7 +28,7 @@ FLOAT32 = Precision("cpu")
 
 @pytest.fixture(scope="module")
 def batches() -> list[Batch]:
-    return list(synthetic(12).epoch(6, 2, 30, Augment(), 0, 1))
+    return list(make_window_set(12).epoch(6, 2, 30, Augment(), 0, 1))
 
 
 def steps(train: Train = TRAIN, precision: Precision = FLOAT32) -> Steps:

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 optuna = pytest.importorskip("optuna")
+
+from typing import TYPE_CHECKING
 
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
@@ -19,8 +20,11 @@ from optuna.trial import TrialState
 from resonance_engine.errors import ResonanceError
 from resonance_engine.training.tuning import study as studies
 from resonance_engine.training.tuning.study import counted, drawn, failed, give_back, open_study, release_interrupted
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SPACE = {"x": FloatDistribution(-3, 3)}
 
 WORKER = f"""

@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
-from tests.growth import MEGABYTE, growth
+from tests.memory_growth import MEGABYTE, growth
 
 
 @pytest.mark.slow

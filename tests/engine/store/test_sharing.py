@@ -1,0 +1,183 @@
+"""Threads and processes that share a store, and one that is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from resonance_engine.errors import StoreError
+from resonance_engine.store import Embedding, Store
+from resonance_engine.store.reading import open_reader
+from tests.embeddings import MODEL, key, track, unit_vectors
+from tests.paths import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+VECTORS = unit_vectors(8)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "resonance.db"
+    with Store(path) as store:
+        store.register(MODEL)
+        store.put(key(1), MODEL.id, Embedding(VECTORS[0]))
+    return path
+
+
+def test_readers_see_the_last_committed_state(path: Path) -> None:
+    with Store(path) as writer, Store(path) as reader:
+        with writer.write():
+            writer.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+            assert reader.has([key(2)], MODEL.id) == set()
+        assert reader.has([key(2)], MODEL.id) == {key(2)}
+
+
+def test_a_reading_stays_at_one_state(path: Path) -> None:
+    with Store(path) as writer, Store(path) as reader, reader.read():
+        generation = reader.generation
+        writer.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        assert reader.generation == generation
+        assert len(reader.matrix(MODEL.id)[0]) == 1
+
+
+def test_many_threads_make_and_fill_one_file(path: Path) -> None:
+    shared = Store(path)
+    stores = [shared, shared, Store(path), Store(path)]
+    start = threading.Barrier(len(stores))
+    errors = []
+
+    def work(number: int, store: Store) -> None:
+        try:
+            start.wait()
+            store.register(MODEL)
+            library = store.library("home")
+            for content in range(number * 100, number * 100 + 20):
+                with store.write():
+                    store.put(key(content), MODEL.id, Embedding(VECTORS[content % 8]))
+                    store.link(library, track(content, content))
+                assert store.has([key(content)], MODEL.id)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=item) for item in enumerate(stores)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    counts = shared.counts(shared.library("home"), MODEL.id)
+    for store in stores:
+        store.close()
+    assert (counts.linked, counts.embedded) == (80, 80)
+
+
+def test_two_processes_write_at_once(path: Path) -> None:
+    with writing_process(path, first=1000) as process, Store(path) as store:
+        for content in range(100, 140):
+            put_and_link(store, content)
+        process.stdin.close()
+        assert process.wait() == 0
+        found = store.tracks(store.library("home")).keys()
+        assert set(range(100, 140)) < found
+        assert {1000, 1001} < found
+        assert store.check(MODEL.id) == []
+
+
+def test_a_killed_writer_loses_nothing_that_it_reported(path: Path) -> None:
+    with writing_process(path, first=1000) as process:
+        reported = [int(process.stdout.readline()) for _ in range(30)]
+        process.kill()
+        process.wait()
+    with Store(path) as store:
+        assert store.has(map(key, reported), MODEL.id) == set(map(key, reported))
+        counts = store.counts(store.library("home"), MODEL.id)
+        assert counts.linked == counts.embedded
+        assert store.check(MODEL.id) == []
+
+
+def test_readers_never_wait_for_a_writer_of_another_process(path: Path) -> None:
+    """Without patience, any wait would be an error."""
+    with holding_process(path) as process, Store(path, patience=0) as store:
+        readers = [open_reader(path, patience=0) for _ in range(10)]
+        for reader in (*readers, store):
+            assert reader is not None
+            with reader:
+                assert reader.has([key(1)], MODEL.id) == {key(1)}
+                assert len(reader.matrix(MODEL.id)[0]) == 1
+                assert reader.state("half") is None
+        assert process.poll() is None
+
+
+def test_a_writer_that_waits_in_vain_says_so_and_keeps_nothing(path: Path) -> None:
+    with holding_process(path), Store(path, patience=0.01) as store:
+        with pytest.raises(StoreError, match=r"resonance\.db is being written by another program; try again"):
+            store.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        assert store.has([key(2)], MODEL.id) == set()
+    with Store(path) as store:
+        store.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        assert store.has([key(2)], MODEL.id) == {key(2)}
+
+
+HOLDER = """
+import sqlite3, sys
+writer = sqlite3.connect(sys.argv[1], isolation_level=None)
+writer.execute("BEGIN EXCLUSIVE")
+writer.execute("INSERT INTO state (key, value) VALUES ('half', '1')")
+print("holding", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def holding_process(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process in the midst of writing, which stays there until the `with` ends; nothing of it is kept."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "holding\n"
+        yield process
+        process.kill()
+
+
+def put_and_link(store: Store, content: int) -> None:
+    """Keep one imagined recording, the way an import does."""
+    with store.write():
+        store.put(key(content), MODEL.id, Embedding(VECTORS[content % 8]))
+        store.link(store.library("home"), track(content, content))
+
+
+WRITER = """
+import select, sys
+from pathlib import Path
+from resonance_engine.store import Store
+from tests.engine.store.test_sharing import put_and_link
+with Store(Path(sys.argv[1])) as store:
+    content = int(sys.argv[2])
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        put_and_link(store, content)
+        print(content, flush=True)
+        content += 1
+"""
+
+
+@contextmanager
+def writing_process(path: Path, first: int) -> Iterator[subprocess.Popen[str]]:
+    """A process that puts one recording after another, reports each, and ends when its input does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), str(first)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert int(process.stdout.readline()) == first
+        yield process

@@ -1,0 +1,100 @@
+"""A library whose tracks sound as a test says: analysed without files, their embeddings on a circle."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from beetsplug.resonance.library.sidecar import Sidecar
+from resonance_engine.store import Embedding, Model, TrackRow
+from tests.embeddings import WIDTH, key
+from tests.plugin.command_library import CommandLibrary
+
+if TYPE_CHECKING:
+    from beets.library import Item
+
+MODEL = Model("drawn", "drawn", "1", WIDTH)
+STEP = 4.0  # degrees between two tracks of `circle`
+LONGEST_APART = 7.0  # seconds by which tracks of `circle` differ, so that none is taken for another of the same sound
+
+
+def on_circle(degrees: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A unit vector."""
+    vector = np.zeros(WIDTH, np.float32)
+    vector[:2] = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return vector
+
+
+class CircleLibrary(CommandLibrary):
+    """An empty library; `heard` puts a track into it that is analysed already."""
+
+    def heard(self, title: str, degrees: float, name: str | bytes | None = None, **fields: Any) -> Item:
+        """An item at an angle; what `fields` do not say it has from its number."""
+        self.count += 1
+        number = self.count
+        named = name or f"{title}.flac"
+        path = os.path.join(  # noqa: PTH118 - names may be no text
+            os.fsencode(self.lib_path), named if isinstance(named, bytes) else named.encode()
+        )
+        measured = {"tempo": 60.0 + number, "energy": -20.0, "brightness": 1000.0, **fields.pop("measured", {})}
+        usual = {"artist": f"artist {number}", "album": f"album {number}", "length": 100.0 + LONGEST_APART * number}
+        item = self.add_item(title=title, path=path, **{**usual, **fields})
+        self.fresh.append((item, degrees, measured))
+        return item
+
+    @pytest.fixture(autouse=True)
+    def _nothing_heard(self) -> None:
+        self.count = 0
+        self.fresh: list[tuple[Item, float, dict[str, float]]] = []
+
+    def run_command(self, *args: str, **options: Any) -> None:
+        self.analyse()
+        super().run_command(*args, **options)
+
+    def analyse(self) -> None:
+        """Store what was heard; commands do so first."""
+        if not self.fresh:
+            return
+        sidecar = Sidecar(self.lib)
+        with sidecar.store as store, store.write():
+            store.register(MODEL)
+            store.activate(MODEL.id)
+            for item, degrees, measured in self.fresh:
+                assert item.id is not None, "it was added"
+                content = key(item.id)
+                store.put(content, MODEL.id, Embedding(on_circle(degrees)))
+                store.put_analysis(content, "1", measured)
+                store.link(sidecar.id, TrackRow(item.id, item.added, 1, 1, content))
+        self.fresh = []
+
+    def circle(self, count: int, **fields: Any) -> None:
+        """Tracks "0", "1" ... that go along the circle in even steps; fields are functions of the number."""
+        with self.lib.transaction():
+            for number in range(count):
+                self.heard(str(number), STEP * number, **{name: value(number) for name, value in fields.items()})
+
+    def set(self, **settings: Any) -> None:
+        """Configure the plugin anew."""
+        for name, value in settings.items():
+            self.config["resonance"][name].set(value)
+        self.unload_plugins()
+        self.load_plugins()
+
+    def listed(self, *args: str) -> list[str]:
+        """The titles of a playlist."""
+        return self.beet("playlist", "-f", "$title", *args)
+
+    def rows(self, *args: str) -> list[dict[str, Any]]:
+        """What `--json` says of a playlist."""
+        found: list[dict[str, Any]] = json.loads("\n".join(self.beet("playlist", "--json", *args)))
+        return found
+
+    def said(self, caplog: pytest.LogCaptureFixture) -> str:
+        """What was told beside the list, in lines; forgotten then."""
+        lines = [each.getMessage() for each in caplog.records if each.name == "beets.resonance" and each.levelno >= 20]
+        caplog.clear()
+        return "\n".join(lines)

@@ -1,0 +1,248 @@
+"""A library of 63 items without a single file, of which is known how each sounds, and so what a search has to find."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from beets import config
+from beets.exceptions import UserError
+from beets.library import Item, Library
+from beets.logging import getLogger
+
+from beetsplug.resonance.commands import similar
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.request import SearchRequest
+from beetsplug.resonance.search.session import SearchSession
+from resonance_engine.encoder.encoder import TrackEmbedding
+from resonance_engine.errors import AudioError
+from resonance_engine.store import Embedding, Model, TrackRow
+from resonance_engine.worker.worker import FileAnalysis, ModelDescription
+from tests.embeddings import key, unit_vectors
+from tests.plugin.synthetic_tracks import FACETS, OF_AN_ARTIST, SOUNDS, STALE, TAGS, TWIN, WIDTH, make_tracks, tags_of
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
+    from typing import Self
+
+    import pytest
+    from numpy.typing import NDArray
+
+    from beetsplug.resonance.search.finder import SearchResult
+
+    Array = NDArray[np.float64]
+
+MODEL = Model("planned", "planned", "1", WIDTH, dict.fromkeys(FACETS, WIDTH), tags=TAGS)
+
+
+class SyntheticLibrary:
+    """The library, and how its tracks sound: `plan`.
+
+    `heard` are paths of files that somebody listened to, with their passages.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.plan = make_tracks()
+        self.folder = folder
+        self.lib = Library(str(folder / "library.db"), "/music")
+        self.heard: list[tuple[Path, Any]] = []
+
+    @classmethod
+    def made(cls, folder: Path) -> Self:
+        """Write both databases."""
+        made = cls(folder)
+        with made.lib.transaction():
+            for number in range(1, STALE + 1):
+                made.lib.add(Item(**tags_of(number)))
+                item = made.lib.get_item(number)
+                assert item is not None
+                item.added = 1000.0 + number
+                if number % 2 == 0:
+                    item["play_count"] = "many" if number == 4 else number * 7 % 11
+                item.store()
+            for first in range(1, SOUNDS, OF_AN_ARTIST):
+                ids = list(range(first, first + OF_AN_ARTIST))
+                for tracks in [ids] if first > SOUNDS - OF_AN_ARTIST else [ids[:3], ids[3:]]:
+                    made.lib.add_album([item for each in tracks if (item := made.lib.get_item(each))])
+        sidecar = Sidecar(made.lib)
+        made.fill(sidecar)
+        sidecar.close()
+        return made
+
+    def close(self) -> None:
+        self.lib._close()  # beets offers no other way
+
+    def fill(self, sidecar: Sidecar) -> None:
+        """Put into the store what a model would have heard."""
+        plan, store = self.plan, sidecar.store
+        with store.write():
+            store.register(MODEL)
+            store.activate(MODEL.id)
+            for number in range(1, SOUNDS + 1):
+                store.put(key(number), MODEL.id, self.embedding(number))
+                store.put_analysis(key(number), "1", self.attributes(number))
+            rows = {number: number for number in range(1, SOUNDS + 1)} | {TWIN: 5, STALE: SOUNDS + 1}
+            store.put(key(SOUNDS + 1), MODEL.id, Embedding(unit_vectors(1, WIDTH, 99)[0]))
+            added = {number: 1000.0 + number for number in rows} | {STALE: 1.0}
+            store.link_many(sidecar.id, [TrackRow(each, added[each], 1, 1, key(sound)) for each, sound in rows.items()])
+        assert {self.pair(each) for each in np.argwhere(np.triu(plan.cosines > 0.94, 1)).tolist()} == {
+            frozenset(each) for each in ((1, 13), (1, 14), (13, 14))
+        }
+
+    @staticmethod
+    def pair(rows: Sequence[int]) -> frozenset[int]:
+        return frozenset(row + 1 for row in rows)
+
+    def embedding(self, number: int) -> Embedding:
+        row = number - 1
+        return Embedding(
+            self.plan.vectors[row].astype(np.float32),
+            {name: each[row].astype(np.float32) for name, each in self.plan.facets.items()},
+            dict(zip(FACETS, self.plan.gates[row].tolist(), strict=True)),
+            tags=dict(zip(TAGS, self.plan.tags[row].tolist(), strict=True)),
+        )
+
+    def attributes(self, number: int) -> dict[str, Any]:
+        row = number - 1
+        return {"tempo": self.plan.tempo[row], "key": self.plan.key[row], "energy": -30.0 + row % 25}
+
+    # What a search answers.
+
+    @contextmanager
+    def search(self, settings: Settings | None = None) -> Iterator[SearchSession]:
+        sidecar = Sidecar(self.lib, settings or Settings())
+        try:
+            yield SearchSession(sidecar, MODEL)
+        finally:
+            sidecar.close()
+
+    def find(
+        self, query: str = "", settings: Settings | None = None, today: date | None = None, **wish: Any
+    ) -> SearchResult:
+        """What `Finder.find` answers; ten tracks unless asked otherwise."""
+        with self.search(settings) as search:
+            return Finder(search, "similar", today).find(
+                SearchRequest(**{"query": tuple(query.split()), "count": 10, **wish})
+            )
+
+    def ids(self, query: str = "", settings: Settings | None = None, **wish: Any) -> list[int]:
+        return [each.item.id or 0 for each in self.find(query, settings, **wish).hits]
+
+    def beet(self, *arguments: str, settings: Settings | None = None) -> CommandNotes:
+        """What `beet similar` prints and says beside it."""
+        said = CommandNotes()
+        made = similar.command(lambda: settings or Settings(), said.log())
+        forms = {name: config[name].get() for name in ("format_item", "format_album")}
+        options, rest = made.parse_args(list(arguments))
+        try:
+            # As beets itself opens its library; other tests leave their own music folder behind.
+            with said.listening(), self.lib.music_dir_context():
+                made.func(self.lib, options, rest)
+        finally:
+            for name, form in forms.items():
+                config[name].set(form)
+        return said
+
+    def refused(self, *arguments: str, settings: Settings | None = None) -> str:
+        """The sentence with which `beet similar` ends."""
+        try:
+            self.beet(*arguments, settings=settings)
+        except UserError as error:
+            return str(error)
+        raise AssertionError("it was not refused")
+
+    def near(self, *seeds: int) -> Array:
+        """Cosines (seeds, 60)."""
+        return self.plan.cosines[[seed - 1 for seed in seeds]]
+
+    def worker(self, monkeypatch: pytest.MonkeyPatch, sounds: dict[str, int]) -> None:
+        """Let files be heard that are called so: as the library's sound of that number, under a key of their own."""
+        shelf = self
+        self.heard.clear()
+
+        class Worker(SyntheticWorker):
+            def listen(
+                self, path: Path, wanted: Callable[[bytes], bool], passage: tuple[float, float] | None = None
+            ) -> FileAnalysis:
+                del wanted
+                shelf.heard.append((path, passage))
+                if path.name not in sounds:
+                    raise AudioError(path, "there is no such file")
+                number = sounds[path.name]
+                sound = shelf.embedding(number)
+                # A file is known by its name: 17.mp3 is the library's.
+                own = key(int(path.stem)) if path.stem.isdecimal() else key(1000 + number)
+                heard = TrackEmbedding(
+                    sound.vector,
+                    dict(sound.facets),
+                    dict(sound.gates),
+                    sound.vector[None, :],
+                    dict(sound.tags),
+                )
+                return FileAnalysis(path, own, 0.1, heard, (0.0,), shelf.attributes(number), "1")
+
+        monkeypatch.setattr("resonance_engine.worker.worker.Worker", Worker)
+
+
+class SyntheticWorker:
+    """Stands for `worker.Worker`."""
+
+    def __init__(self, model: Path, timeout: float) -> None:
+        del model, timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def description(self) -> ModelDescription:
+        return ModelDescription(MODEL.id, MODEL.name, MODEL.version, WIDTH, FACETS, TAGS)
+
+
+@dataclass
+class CommandNotes:
+    """Notes of a command; what it prints is on standard output."""
+
+    notes: list[str] = field(default_factory=list)
+
+    def log(self) -> Any:
+        return getLogger("beets.sounding")
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        import logging
+
+        class Note(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                notes.append(record.getMessage())
+
+        notes, handler, log = self.notes, Note(), self.log()
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            log.removeHandler(handler)
+
+
+class PrintedLine(NamedTuple):
+    """A printed line."""
+
+    score: float
+    title: str
+
+
+def parse_lines(printed: str) -> list[PrintedLine]:
+    """The scores and titles of a printed list, whose columns have to be aligned."""
+    rows = [line for line in printed.splitlines() if not line.startswith("       ")]
+    assert len({re.match(r" ?-?\d\.\d{3}  ", line).end() for line in rows}) == 1  # type: ignore[union-attr]  # it has to
+    return [PrintedLine(float(line.split()[0]), line.split(" - ", 2)[2]) for line in rows]

@@ -1,0 +1,162 @@
+"""What a killed run left: read from copies, so that the next run meets the very files that the kill left."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from beets.library import Library
+
+from resonance_engine.store import Store
+from resonance_engine.store.schema import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tests.e2e.home import Home
+
+Vectors = dict[tuple[bytes, str, str], bytes]
+TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}|.*\.part(-journal)?")
+# What a kill may leave of a database besides the file itself; its shared memory is made anew.
+LOGS = ("-wal", "-journal")
+PLAYLIST = "list.m3u8"
+
+
+@dataclass(frozen=True)
+class HomeState:
+    """What is in the files of a home, in a form that two runs can be compared by.
+
+    `tracks` are content keys by title, `facts` the other tables that a result depends on.
+    """
+
+    items: frozenset[tuple[str, str, str]]
+    tracks: dict[str, bytes]
+    vectors: Vectors
+    facts: dict[str, frozenset[tuple[Any, ...]]]
+    active: str | None
+    version: int
+    playlist: bytes | None
+    indexes: frozenset[str]
+
+    def progress(self) -> tuple[object, ...]:
+        """What changes in the course of a run."""
+        vectors = hashlib.blake2b(repr(sorted(self.vectors.items())).encode()).digest()
+        facts = {name: len(rows) for name, rows in self.facts.items()}
+        return (self.items, self.tracks, vectors, facts, self.active, self.version, self.playlist, self.indexes)
+
+
+def copied(home: Home, folder: Path) -> tuple[Path, Path]:
+    """Copies of the library and the sidecar of a home, with their logs."""
+    folder.mkdir(exist_ok=True)
+    for file in (home.library, home.sidecar):
+        for suffix in ("", *LOGS):
+            target = folder / f"{file.name}{suffix}"
+            target.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                shutil.copy(f"{file}{suffix}", target)
+    return folder / home.library.name, folder / home.sidecar.name
+
+
+def read_state(home: Home, folder: Path) -> HomeState:
+    """Read the files of a home by way of copies in a folder."""
+    library, sidecar = copied(home, folder)
+    with closing(sqlite3.connect(library)) as connection:
+        rows = list(connection.execute("SELECT id, title, artist, album FROM items"))
+    titles = {row[0]: row[1] for row in rows}
+    playlist = home.path / PLAYLIST
+    with closing(sqlite3.connect(sidecar)) as connection:
+        links = connection.execute("SELECT item_id, content_key FROM track WHERE item_id < 1000000")
+        tracks = {titles.get(item, f"item {item} that is gone"): key for item, key in links}
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        active = connection.execute("SELECT id FROM model WHERE active").fetchone()
+        return HomeState(
+            items=frozenset(row[1:] for row in rows),
+            tracks=tracks,
+            vectors=vectors(connection),
+            facts={name: facts(connection, name) for name in ("window", "tag", "analysis", "removed")},
+            active=active and active[0],
+            version=version,
+            playlist=playlist.read_bytes() if playlist.exists() else None,
+            indexes=frozenset(f"{file.name} {file.stat().st_size}" for file in home.path.glob("*.index")),
+        )
+
+
+def vectors(connection: sqlite3.Connection) -> Vectors:
+    rows = connection.execute("SELECT content_key, model_id, kind, data FROM vector")
+    return {(key, model, kind): data for key, model, kind, data in rows}
+
+
+def facts(connection: sqlite3.Connection, table: str) -> frozenset[tuple[Any, ...]]:
+    """The rows of a table; of removed vectors only how many there are, for their ids depend on the order of events."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+        return frozenset()
+    what = "count(*)" if table == "removed" else "*"
+    return frozenset(connection.execute(f"SELECT {what} FROM {table}"))  # noqa: S608 - a name from above
+
+
+def visible(path: Path) -> Vectors:
+    """The vectors that a second process sees while another one may be writing."""
+    location = f"file:{path}?mode=rw"
+    try:
+        with closing(sqlite3.connect(location, uri=True)) as connection:
+            return vectors(connection)
+    except sqlite3.OperationalError:  # not there yet
+        return {}
+
+
+def unsound(path: Path) -> list[str]:
+    """What SQLite finds wrong with a database."""
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            lines = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+        except sqlite3.DatabaseError as error:
+            lines = [str(error)]
+    return [f"{path.name}: {line}" for line in lines if line != "ok"]
+
+
+def sidecar_problems(path: Path) -> list[str]:
+    """What the store itself finds wrong; of a file of an older schema, only what SQLite does."""
+    with closing(sqlite3.connect(path)) as connection:
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+    if version != VERSION:
+        return []
+    with Store(path) as store:
+        return [line for model in store.models() for line in store.check(model.id, partial=True)]
+
+
+def schema(path: Path) -> frozenset[tuple[str, str | None]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return frozenset(connection.execute("SELECT name, sql FROM sqlite_master"))
+
+
+def attributes(path: Path) -> frozenset[str]:
+    """The names of all flexible attributes in a library."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT key FROM item_attributes UNION SELECT key FROM album_attributes")
+        return frozenset(key for (key,) in rows)
+
+
+def opened_by_beets(path: Path) -> int:
+    """How many items beets itself reads."""
+    library = Library(str(path))
+    try:
+        return len([item.path for item in library.items()])
+    finally:
+        library._close()
+
+
+def temporaries(home: Home) -> list[Path]:
+    """Files that were to be renamed into their places and were not."""
+    return [path for path in home.path.iterdir() if TEMPORARY.fullmatch(path.name)]
+
+
+def lost(before: Vectors, after: Vectors, spared: Iterable[tuple[bytes, str, str]] = ()) -> list[str]:
+    """The vectors that are not what they were, but for those that were to be dropped."""
+    gone = [each for each in before.keys() - set(spared) if after.get(each) != before[each]]
+    return [f"{len(gone)} committed vectors are lost, such as {gone[0]}"] if gone else []

@@ -1,0 +1,84 @@
+"""A process that lives long with the plugin in it, driven by lines on its standard input.
+
+    python -m tests.reliability.long_process
+
+runs each line, a JSON list of words, as a command of beets with one library and one pool of workers that stay, and
+answers with a line `done STATUS`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets import config, plugins, ui
+from beets.exceptions import UserError
+
+from resonance_engine.console import print_line
+from resonance_engine.encoder.encoder import SHIPPED
+from resonance_engine.index.files import open_index
+from resonance_engine.store.reading import open_reader
+from resonance_engine.worker.worker import WorkerPool
+
+if TYPE_CHECKING:
+    from beets.library import Library
+    from beets.ui import Subcommand
+
+# What is no command of beets: the workers hear a folder, the index is opened as a query does.
+EMBED, INDEXED = "heard", "index"
+
+
+def run(commands: list[Subcommand], library: Library, pool: WorkerPool, words: list[str]) -> int:
+    """One command, as `beet` itself would run it; 1 where it ends with an error."""
+    name, *rest = words
+    if name == EMBED:
+        return embed_folder(pool, Path(rest[0]))
+    if name == INDEXED:
+        return open_index_of(Path(os.fsdecode(library.path)).with_name("resonance.db"))
+    command = next(each for each in commands if each.name == name)
+    try:
+        options, arguments = command.parse_args(rest)
+        command.func(library, options, arguments)
+        plugins.send("cli_exit", lib=library)
+    except UserError as error:
+        print_line(f"error: {error}")
+        return 1
+    return 0
+
+
+def embed_folder(pool: WorkerPool, folder: Path) -> int:
+    """Let the workers that stay hear all files below a folder."""
+    results = list(pool.listen(sorted(path for path in folder.rglob("*.*") if path.is_file()), lambda _: True))
+    return 0 if results else 1
+
+
+def open_index_of(sidecar: Path) -> int:
+    """Open the index as a query does."""
+    reader = open_reader(sidecar)
+    if reader is None:
+        return 1
+    with reader:
+        model = reader.active_model()
+        return 1 if model is None or not len(open_index(reader, model.id, sidecar.parent)) else 0
+
+
+def main() -> None:
+    config.read()
+    commands, library = ui._setup()
+    with WorkerPool(SHIPPED, 1) as pool:
+        for line in sys.stdin:
+            said = io.StringIO()
+            with redirect_stdout(said), redirect_stderr(said):
+                status = run(commands, library, pool, json.loads(line))
+            print_line(f"done {status} {said.getvalue()[-200:]!r}")
+            sys.stdout.flush()
+    library._close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Real `beet` processes in groups of their own, ended the hard way, and who is left of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.paths import ROOT
+
+if TYPE_CHECKING:
+    from tests.e2e.home import Home
+
+MARK = "RESONANCE_FAULT_TRIAL"
+PROCESSES = Path("/proc")
+OUTPUT = "output.txt"
+
+
+def environment(home: Home, **more: str) -> dict[str, str]:
+    """What a `beet` of this home finds around it; all its children inherit which home it is."""
+    plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    return {**plain, "BEETSDIR": str(home.path), "PYTHONPATH": str(ROOT), MARK: str(home.path), **more}
+
+
+def begun(home: Home, *arguments: str) -> subprocess.Popen[bytes]:
+    """A `beet` in a process group of its own; what it prints goes to a file in its home."""
+    with (home.path / OUTPUT).open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "beets", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment(home),
+            cwd=home.path,
+            start_new_session=True,
+        )
+
+
+def await_change(home: Home, process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until a file of the home comes, goes or is written to, until the process ends or the time is over."""
+    before, deadline = state(home), time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline and state(home) == before:
+        time.sleep(0.001)
+
+
+def state(home: Home) -> set[tuple[str, int, int]]:
+    found = set()
+    with os.scandir(home.path) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                found.add((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns))
+    return found
+
+
+def family(home: Home) -> list[int]:
+    """Every living process that a `beet` of this home is, or has started."""
+    wanted = f"{MARK}={home.path}\0".encode()
+    found = []
+    for folder in PROCESSES.glob("[0-9]*"):
+        try:
+            # A process that has ended and was not waited for has no environment any more.
+            if wanted in (folder / "environ").read_bytes() + b"\0":
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def kill(process: subprocess.Popen[bytes], whole: bool) -> None:
+    """End a `beet` with SIGKILL: the whole group, as a terminal or an out-of-memory killer may, or the parent alone."""
+    if whole:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def survivors(home: Home, seconds: float) -> list[int]:
+    """Who is still there so many seconds after the parent's end; they are ended now."""
+    deadline = time.monotonic() + seconds
+    while (left := family(home)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for each in left:
+        os.kill(each, signal.SIGKILL)
+    return left

@@ -1,0 +1,210 @@
+"""What is killed: the commands, each with a home that is prepared once and cloned for every trial."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tests.e2e.home import Home, album, new_home
+from tests.paths import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+VERSION_1 = ROOT / "tests" / "data" / "store_v1.db.gz"
+SECOND_MODEL = ROOT / "resonance_engine" / "models" / "default-int8" / "model.onnx"
+OWN = "own"
+KNOWN, NEW, PER_ALBUM = 8, 8, 2
+ROWS = 20_000  # so that what goes over all of them takes a while
+COPIES, DAMAGED = 2_000, 500
+IMPORTING = {"write": False, "resume": False, "autotag": False, "quiet": True}
+ANALYSING = {"auto": "import", "threads": 1}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command that is killed, in a clone of `home`; `rest` are the commands that complete what it began.
+
+    `imports` says that beets' own rows change, `replaces` that stored vectors may be dropped on purpose.
+    """
+
+    name: str
+    home: Home
+    arguments: tuple[str, ...]
+    rest: tuple[tuple[str, ...], ...]
+    settings: dict[str, object] = field(default_factory=dict)
+    imports: bool = False
+    replaces: frozenset[tuple[bytes, str, str]] = frozenset()
+
+    def clone(self, path: Path) -> Home:
+        """A home of its own with the same music, in the state before the command."""
+        shutil.copytree(self.home.path, path, ignore=shutil.ignore_patterns("music", "output.txt"))
+        made = Home(path)
+        configure(made, self.home.music if self.settings.get("copy") is not True else made.music, **self.settings)
+        return made
+
+
+def configure(home: Home, music: Path, copy: bool = False, **resonance: object) -> None:
+    home.configure(
+        directory=str(music), **{"import": {**IMPORTING, "copy": copy}, "resonance": {**ANALYSING, **resonance}}
+    )
+
+
+def scenarios(folder: Path) -> list[Scenario]:
+    """All of them, prepared below a folder."""
+    known = folder / "known"
+    for first in range(0, KNOWN, PER_ALBUM):
+        album(known / str(first), PER_ALBUM, first, f"Album {first}")
+    new = folder / "new"
+    for first in range(KNOWN, KNOWN + NEW, PER_ALBUM):
+        album(new / str(first), PER_ALBUM, first, f"Album {first}")
+    base = new_home(folder / "base")
+    configure(base, base.music)
+    base.beet("import", str(known))
+    base.beet("similar", "title:=Song 0")
+    makers: list[Callable[[Path, Home, Path], list[Scenario]]] = [imports, analysis, playlist, index, switch]
+    return [story for make in (*makers, migration, repair) for story in make(folder, base, new)]
+
+
+def variant(folder: Path, base: Home, name: str) -> Home:
+    """A copy of the base to be changed, over the same music."""
+    shutil.copytree(base.path, folder / name)
+    made = Home(folder / name)
+    configure(made, base.music)
+    return made
+
+
+def imports(folder: Path, base: Home, new: Path) -> list[Scenario]:
+    command, then = ("import", str(new)), ("resonance", "analyze")
+    home = variant(folder, base, "importing")
+    return [
+        Scenario("import, in place", home, command, (command, then), imports=True),
+        Scenario("import, copying", home, command, (command, then), {"copy": True}, imports=True),
+    ]
+
+
+def analysis(folder: Path, base: Home, new: Path) -> list[Scenario]:
+    home = variant(folder, base, "analysing")
+    home.beet("-P", "resonance", "import", str(new))
+    command = ("resonance", "analyze")
+    return [Scenario("resonance analyze", home, command, (command,))]
+
+
+def playlist(folder: Path, base: Home, _: Path) -> list[Scenario]:
+    home = variant(folder, base, "listing")
+    home.beet("playlist", "-n", "3", "-o", str(home.path / "list.m3u8"), "title:=Song 1")
+    command = ("playlist", "-o", "list.m3u8", "title:=Song 0")
+    return [Scenario("playlist -o, over a list", home, command, (command,))]
+
+
+def index(folder: Path, base: Home, _: Path) -> list[Scenario]:
+    stale = variant(folder, base, "stale")
+    grow(stale, ROWS)
+    missing = variant(folder, stale, "missing")
+    for file in missing.path.glob("*.index"):
+        file.unlink()
+    command = ("similar", "--json", "title:=Song 0")
+    return [
+        Scenario("similar, stale index", stale, command, (command,)),
+        Scenario("similar, no index", missing, command, (command,)),
+    ]
+
+
+def switch(folder: Path, base: Home, _: Path) -> list[Scenario]:
+    home = variant(folder, base, "switching")
+    own = home.path / "resonance-models" / OWN
+    own.mkdir(parents=True)
+    (own / "model.onnx").symlink_to(SECOND_MODEL)
+    command = ("resonance", "model", "use", OWN)
+    return [Scenario("resonance model use", home, command, (command,))]
+
+
+def migration(folder: Path, base: Home, _: Path) -> list[Scenario]:
+    grown = variant(folder, base, "grown")
+    grow(grown, ROWS)
+    home = variant(folder, grown, "migrating")
+    for file in home.path.glob("*.index"):  # its numbers are those of another file
+        file.unlink()
+    home.sidecar.write_bytes(gzip.decompress(VERSION_1.read_bytes()))
+    with closing(sqlite3.connect(home.sidecar)) as connection, connection:
+        connection.execute("ATTACH ? AS full", (str(grown.sidecar),))
+        connection.execute("UPDATE model SET active = 0")
+        for table, columns in {
+            "library": "id + 1, uuid, name",
+            "model": "id, name, version, dimensions, modalities, active",
+            "track": "library_id + 1, item_id, added, size, mtime_ns, content_key",
+            "window": "*",
+            "analysis": "*",
+        }.items():
+            rows = f"SELECT {columns} FROM full.{table} WHERE true"  # noqa: S608 - names from above
+            connection.execute(f"INSERT OR IGNORE INTO {table} {rows}")
+        # Its own vectors have the first ids.
+        kept = "content_key, model_id, kind, generation, gate, data"
+        connection.execute(f"INSERT INTO vector ({kept}) SELECT {kept} FROM full.vector")  # noqa: S608
+        connection.execute("UPDATE state SET value = (SELECT value FROM full.state s WHERE s.key = state.key)")
+        connection.execute("UPDATE state SET value = '0.5' WHERE value IS NULL")
+    with closing(sqlite3.connect(home.sidecar)) as connection:
+        connection.execute("VACUUM")
+    command = ("similar", "--json", "title:=Song 0")
+    return [Scenario("migration from version 1", home, command, (command,))]
+
+
+def repair(folder: Path, base: Home, _: Path) -> list[Scenario]:
+    home = variant(folder, base, "damaged")
+    with closing(sqlite3.connect(home.sidecar)) as connection, connection:
+        copies = copied(connection, COPIES)
+        # The whole recording is dropped, so the facets of a real one are replaced with it.
+        real = connection.execute("SELECT DISTINCT content_key FROM track ORDER BY item_id LIMIT 2")
+        keys = [*(key for (key,) in real), *copies[:DAMAGED]]
+        statement = "UPDATE vector SET data = zeroblob(length(data)) WHERE kind = 'embedding' AND content_key = ?"
+        connection.executemany(statement, [(key,) for key in keys])
+        rows = connection.execute("SELECT content_key, model_id, kind FROM vector")
+        replaced = frozenset(row for row in rows if row[0] in set(keys))
+    command = ("resonance", "check", "--repair")
+    return [Scenario("check --repair", home, command, (command, ("resonance", "analyze")), replaces=replaced)]
+
+
+def copied(connection: sqlite3.Connection, count: int) -> list[bytes]:
+    """Give a sidecar so many more recordings, each with all that is known of a real one; gives their keys."""
+    keys = [number.to_bytes(16, "big") for number in range(count)]
+    [real] = connection.execute("SELECT content_key FROM track ORDER BY item_id DESC LIMIT 1").fetchone()
+    for table, columns in {
+        "vector": "model_id, kind, generation, gate, data",
+        "window": "model_id, position, start, data",
+        "tag": "model_id, data",
+        "analysis": "extractor_version, attributes",
+    }.items():
+        rows = f"SELECT ?, {columns} FROM {table} WHERE content_key = ?"  # noqa: S608 - names from above
+        statement = f"INSERT INTO {table} (content_key, {columns}) {rows}"
+        connection.executemany(statement, [(key, real) for key in keys])
+    return keys
+
+
+def grow(home: Home, rows: int) -> None:
+    """Give a sidecar the embeddings of that many recordings that are in no library."""
+    with closing(sqlite3.connect(home.sidecar)) as connection, connection:
+        [model, dimensions] = connection.execute("SELECT id, dimensions FROM model WHERE active").fetchone()
+        [generation] = connection.execute("SELECT value FROM state WHERE key = 'generation'").fetchone()
+        later = json.loads(generation) + 1
+        made = enumerate(directions(rows, dimensions))
+        connection.executemany(
+            "INSERT INTO vector (content_key, model_id, kind, generation, data) VALUES (?, ?, 'embedding', ?, ?)",
+            ((number.to_bytes(16, "big"), model, later, vector.tobytes()) for number, vector in made),
+        )
+        connection.execute("UPDATE state SET value = ? WHERE key = 'generation'", (json.dumps(later),))
+
+
+def directions(count: int, width: int) -> NDArray[np.float16]:
+    vectors = np.random.default_rng(0).standard_normal((count, width)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype("<f2")
