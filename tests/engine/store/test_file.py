@@ -100,17 +100,16 @@ from pathlib import Path
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Store
 from resonance_engine.store.reading import open_reader
-from tests.engine.store.store_files import NEWEST, VECTORS, filled, pragmas
 from tests.reliability import disks
 action, path = sys.argv[1], Path(sys.argv[2])
 if action == "fill":
     disk = path.parent / "disk"
-    media.small(disk, 2)
+    disks.small(disk, 2)
     path = Path(shutil.copy(path, disk))
-    media.fill(disk)
-    assert media.is_full(disk)
+    disks.fill(disk)
+    assert disks.is_full(disk)
 else:
-    media.protect(path.parent)
+    disks.protect(path.parent)
 reader = open_reader(path) or Store(path)
 try:
     with reader:

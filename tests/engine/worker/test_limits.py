@@ -107,12 +107,12 @@ class TestRecycling:
 class TestOrphans:
     SCRIPT = """
 from pathlib import Path
-from tests.fake_workers import StandInListener, pid, unwanted
+from tests.fake_workers import FakeServerWorker, pid, reject_key
 
-worker = StandInListener(Path("model.onnx"), 600.0)
-worker.listen(Path("good.wav"), unwanted)
+worker = FakeServerWorker(Path("model.onnx"), 600.0)
+worker.listen(Path("good.wav"), reject_key)
 print(pid(worker), flush=True)
-worker.listen(Path("NAME.wav"), unwanted)
+worker.listen(Path("NAME.wav"), reject_key)
 input()
 """
 
