@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.import_graph import PROGRAM, imported_names, parse, sources
 from tests.paths import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-PROGRAM = ("beetsplug", "resonance_engine")
-SOURCES = sorted(
-    path
-    for folder in (*PROGRAM, "training", "demo", "benchmarks", "tests")
-    for path in (ROOT / folder).rglob("*.py")
-    if "__pycache__" not in path.parts
-)
 
 HEAVY = ("torch", "librosa", "onnxruntime", "faiss", "sqlalchemy", "numpy", "scipy", "av", "soxr")
 TRAINING = ("torch", "librosa", "onnx", "onnxscript", "optuna", "safetensors")
@@ -38,15 +25,9 @@ for name in names:
 """
 
 
-def module(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
 def engine_modules() -> list[str]:
     """All of the engine but what is PyTorch's."""
-    names = [module(path) for path in SOURCES if path.is_relative_to(ROOT / "resonance_engine")]
-    return [name for name in names if name.split(".")[1:2] not in (["network"], ["training"])]
+    return [name for name in sources("resonance_engine") if name.split(".")[1:2] not in (["network"], ["training"])]
 
 
 @pytest.mark.parametrize(
@@ -111,29 +92,13 @@ def test_the_check_of_fresh_interpreters_sees_what_is_loaded() -> None:
     assert "importing json.decoder loads json" in done.stderr
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
-    """Every module that is imported anywhere, also within functions and for types alone."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, "imports are absolute"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"), str(path))
-
-
 def importers(*names: str, folders: tuple[str, ...] = PROGRAM) -> set[str]:
-    """The modules in these folders that import one of these, or a part of one."""
+    """The modules in these folders that import one of these, or a part of one, if only for types."""
     prefixes = tuple(f"{name}." for name in names)
     return {
-        module(path)
-        for path in SOURCES
-        if path.relative_to(ROOT).parts[0] in folders
-        and any(f"{found}.".startswith(prefixes) for found in imports(tree(path)))
+        module
+        for module, path in sources(*folders).items()
+        if any(f"{imported}.".startswith(prefixes) for imported in imported_names(parse(path), typing_too=True))
     }
 
 
