@@ -1,57 +1,45 @@
-"""Measure the design of three modalities, every layer trained from nothing, on the soundtrack corpus.
+"""Train the three-modality network on folds of the soundtrack corpus, for the learning curve and the fusion ablation.
 
-    python -m training.default_model.corpus DIRECTORY
-    python -m benchmarks.corpus_training DIRECTORY
-
-Five folds by soundtrack tell what the recipe gives on soundtracks that it never heard, against the same networks
-untrained. Features are computed once and kept in DIRECTORY, where the folds' numbers go too (folds.json). About half an
-hour on two cores.
+Every layer is trained from scratch on four folds of soundtracks; what it was trained on is never what it is tested on.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from resonance_engine.evaluation.retrieval import (
-    average_precision,
-    bootstrap_interval,
-    hub_skewness,
-    precision_at,
-    ranked_relevance,
-    recall_at,
-    same_label,
-)
+from resonance_engine.audio.windows import tags
+from resonance_engine.encoder.manifest import Manifest
+from resonance_engine.evaluation.folds import FOLDS, assign_folds
+from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.features.spec import FeatureSpec
-from resonance_engine.files import write_bytes
+from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.config.settings import Config, Data, EarlyStopping, Segment, Train
 from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.precompute import precompute
+from resonance_engine.training.data.songs import Song
 from resonance_engine.training.learning.loop import train
-from resonance_engine.training.results.embed import embeddings
 from training.default_model.corpus import CorpusTrack, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from resonance_engine.training.learning.logs import Epoch
 
-FOLDS = 5
 PROCESSES = 2
 MODALITIES = ("timbre", "harmony", "rhythm")
 RECIPE = Config(
-    # Twice the windows that are listened to later: other cuts of the same songs.
+    # Twice the windows of inference: other cuts of the same songs.
     data=Data(segment=Segment(segments_per_song=8)),
     train=Train(
         use_amp=False,
@@ -67,157 +55,87 @@ RECIPE = Config(
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """The tracks that could be read, with the windows that are trained on and the four that are tested with."""
+class SoundtrackCorpus:
+    """The decodable tracks of the corpus, with their windows for training (eight) and for testing (four)."""
 
+    directory: Path
     tracks: list[CorpusTrack]
     training: WindowSet
     testing: WindowSet
 
-    @property
+    @cached_property
     def soundtracks(self) -> list[str]:
         return [track.soundtrack for track in self.tracks]
 
+    @cached_property
+    def fold(self) -> NDArray[np.intp]:
+        """The fold of each track, 1 to 5."""
+        return assign_folds(self.soundtracks) + 1
 
-def load_corpus(directory: Path) -> Corpus:
-    """The corpus with its features, computed where they are not cached yet."""
+    @cached_property
+    def songs(self) -> list[Song]:
+        """The tracks with their tags, the soundtrack as the album."""
+        songs = []
+        for track in self.tracks:
+            path = self.directory / track.path
+            known = tags(path)
+            folder = self.directory / "music" / track.soundtrack / path.name
+            songs.append(Song(folder, known.title, known.artist, track.soundtrack, "", known.genre))
+        return songs
+
+
+def load_corpus(directory: Path) -> SoundtrackCorpus:
+    """Load the corpus with its features, computed where they are not cached yet."""
     tracks = read_manifest(directory / "manifest.tsv")
     caches = [SqliteCache(directory / "features", spec) for spec in (RECIPE.spec, FeatureSpec())]
     paths = [directory / track.path for track in tracks]
-    found = [list(precompute(paths, cache, cache.spec, PROCESSES)) for cache in caches]
-    kept: list[CorpusTrack] = []
+    results = [list(precompute(paths, cache, cache.spec, PROCESSES)) for cache in caches]
+    decodable: list[CorpusTrack] = []
     keys: list[bytes] = []
-    for track, *made in zip(tracks, *found, strict=True):
-        errors = [each.error for each in made if each.error]
+    for track, *outcomes in zip(tracks, *results, strict=True):
+        errors = [outcome.error for outcome in outcomes if outcome.error]
         if errors:
             print(f"left out: {errors[0]}")
             continue
-        kept.append(track)
-        keys.append(made[0].key)
-    identities = [track.path for track in kept]
-    groups = [track.soundtrack for track in kept]
-    return Corpus(kept, *(WindowSet(cache, keys, identities, groups) for cache in caches))
+        decodable.append(track)
+        keys.append(outcomes[0].key)
+    identities = [track.path for track in decodable]
+    groups = [track.soundtrack for track in decodable]
+    return SoundtrackCorpus(directory, decodable, *(WindowSet(cache, keys, identities, groups) for cache in caches))
 
 
-def fold_of(soundtracks: list[str]) -> NDArray[np.intp]:
-    """The fold of each track: whole soundtracks, the largest first into the fold with the fewest tracks."""
-    totals = [0] * FOLDS
-    fold = {}
-    for name, count in sorted(Counter(soundtracks).items(), key=lambda item: (-item[1], item[0])):
-        fold[name] = totals.index(min(totals))
-        totals[fold[name]] += count
-    return np.array([fold[name] for name in soundtracks])
+def fold_network(corpus: SoundtrackCorpus, number: int, fusion: str = "gated_add") -> ResonanceNetwork:
+    """Load the network trained on the other folds than this one (1 to 5); train and save it where there is none yet."""
+    variant = "" if fusion == "gated_add" else f"-{fusion}"
+    path = results_folder(corpus.directory) / f"fold-{number}{variant}.safetensors"
+    if not path.exists():
+        title = f"fold {number}{variant}"
+        torch.manual_seed(RECIPE.train.seed)
+        windows = corpus.training.subset(np.flatnonzero(corpus.fold != number))
+
+        def report(epoch: Epoch) -> None:
+            print(
+                f"{title} epoch {epoch.number}: loss {epoch.loss:.3f}, gate entropy {epoch.gate_entropy:.3f}",
+                flush=True,
+            )
+
+        network = ResonanceNetwork(MODALITIES, fusion)
+        trained = train(network, windows, RECIPE.train, RECIPE.augment, device="cpu", report=report).network
+        save_network(trained, Manifest(title, "1", "MIT", FeatureSpec(), FRONT_END_VERSION, fusion=fusion), path)
+    return load_network(path)[0]
 
 
-def scores(vectors: NDArray[np.float32], soundtracks: list[str]) -> dict[str, NDArray[np.float64]]:
-    """Same-soundtrack R@1, P@10 and AP of every track against the other tracks of the pool."""
-    similarity = (vectors @ vectors.T).astype(np.float64)
-    hits, _ = ranked_relevance(similarity, same_label(soundtracks))
-    return {"R@1": recall_at(hits, 1), "P@10": precision_at(hits, 10), "mAP": average_precision(hits)}
+def results_folder(directory: Path) -> Path:
+    """Return the folder of trained networks and results, created if it is missing."""
+    folder = directory / "learning-curve"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
-def cross_validate(corpus: Corpus, recipe: Config) -> list[dict[str, object]]:
-    """For every fold: each track's scores by the untrained network and by the one trained on the other folds."""
-    fold = fold_of(corpus.soundtracks)
-    results: list[dict[str, object]] = []
-    for number in range(FOLDS):
-        held_out = np.flatnonzero(fold == number)
-        testing = corpus.testing.subset(held_out)
-        names = [corpus.soundtracks[i] for i in held_out]
-        torch.manual_seed(recipe.train.seed)
-        network = ResonanceNetwork(MODALITIES).eval()
-        untrained = scores(embeddings(network, testing).tracks, names)
-        trained(network, corpus.training.subset(np.flatnonzero(fold != number)), recipe, f"fold {number + 1}")
-        vectors, facets, *_ = embeddings(network, testing)
-        results.append(
-            {
-                "soundtracks": names,
-                "untrained": {name: values.tolist() for name, values in untrained.items()},
-                "trained": {name: values.tolist() for name, values in scores(vectors, names).items()},
-                "facets": {
-                    name: {key: float(np.nanmean(v)) for key, v in scores(facets[:, i], names).items()}
-                    for i, name in enumerate(MODALITIES)
-                },
-                "hub skewness": hub_skewness((vectors @ vectors.T).astype(np.float64)),
-            }
-        )
-        print(fold_line(number, results[-1]), flush=True)
-    return results
-
-
-def trained(network: ResonanceNetwork, windows: WindowSet, recipe: Config, title: str) -> ResonanceNetwork:
-    """The network after training on these windows."""
-    return train(network, windows, recipe.train, recipe.augment, device="cpu", report=reporter(title)).network
-
-
-def reporter(title: str) -> Callable[[Epoch], None]:
-    def report(epoch: Epoch) -> None:
-        print(f"{title} epoch {epoch.number}: loss {epoch.loss:.3f}, gate entropy {epoch.gate_entropy:.3f}", flush=True)
-
-    return report
-
-
-def fold_line(number: int, result: dict[str, object]) -> str:
-    parts = []
-    for kind in ("untrained", "trained"):
-        values = result[kind]
-        assert isinstance(values, dict)
-        parts.append(f"{kind} " + ", ".join(f"{name} {np.nanmean(each):.3f}" for name, each in values.items()))
-    return f"fold {number + 1}: {'; '.join(parts)}"
-
-
-def summary(results: list[dict[str, object]], rng: np.random.Generator) -> dict[str, dict[str, object]]:
-    """Per metric: means over all folds' queries, folds won, and the paired difference with its 95 % interval.
-
-    The interval is a bootstrap over soundtracks.
-    """
-    table: dict[str, dict[str, object]] = {}
-    groups = [name for result in results for name in result["soundtracks"]]  # type: ignore[attr-defined]
-    for metric in ("R@1", "P@10", "mAP"):
-        pairs = [(np.array(r["untrained"][metric]), np.array(r["trained"][metric])) for r in results]  # type: ignore[index]
-        before, after = (np.concatenate(side) for side in zip(*pairs, strict=True))
-        table[metric] = {
-            "untrained": float(np.nanmean(before)),
-            "trained": float(np.nanmean(after)),
-            "queries": int(np.sum(~np.isnan(after))),
-            "folds won": sum(bool(np.nanmean(b) > np.nanmean(a)) for a, b in pairs),
-            "difference": float(np.nanmean(after - before)),
-            "interval": bootstrap_interval(after - before, groups, rng),
-        }
-    return table
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the design of three modalities.")
+def parse_options(description: str) -> argparse.Namespace:
+    """Parse the command line of a benchmark on the corpus: the folder, and which folds."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("corpus", type=Path, help="folder that training.default_model.corpus filled")
-    parser.add_argument("--epochs", type=int, default=RECIPE.train.epochs)
-    options = parser.parse_args()
-    recipe = replace(RECIPE, train=replace(RECIPE.train, epochs=options.epochs))
-    corpus = load_corpus(options.corpus)
-    print(f"{len(corpus.tracks)} tracks of {len(set(corpus.soundtracks))} soundtracks", flush=True)
-    results = cross_validate(corpus, recipe)
-    table = summary(results, np.random.default_rng(0))
-    report = {"recipe": asdict(recipe), "summary": table, "folds": [fold_summary(each) for each in results]}
-    write_bytes(options.corpus / "folds.json", json.dumps(report, indent=1).encode())
-    print(json.dumps(table, indent=1), flush=True)
-
-
-def fold_summary(result: dict[str, object]) -> dict[str, object]:
-    """A fold's means, without the single queries."""
-    means = {
-        kind: {name: float(np.nanmean(values)) for name, values in result[kind].items()}  # type: ignore[attr-defined]
-        for kind in ("untrained", "trained")
-    }
-    soundtracks = result["soundtracks"]
-    assert isinstance(soundtracks, list)
-    return {
-        "tracks": len(soundtracks),
-        "soundtracks": sorted(set(soundtracks)),
-        **means,
-        "facets": result["facets"],
-        "hub skewness": result["hub skewness"],
-    }
-
-
-if __name__ == "__main__":
-    main()
+    folds: Sequence[int] = range(1, FOLDS + 1)
+    parser.add_argument("--folds", type=int, nargs="+", choices=folds, default=folds)
+    return parser.parse_args()

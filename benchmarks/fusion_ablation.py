@@ -1,32 +1,24 @@
-"""Which fusion is best: gated sum, gated concatenation or cross attention, on soundtracks that none was trained on.
+"""Compare fusions (gated sum, gated concatenation, cross attention) on soundtracks that no network was trained on.
 
     python -m benchmarks.fusion_ablation DIRECTORY [--folds 1 2 3 4 5]
 
-The shipped recipe with each mode, trained on four folds of soundtracks and tested on the fifth. Models are kept in
-DIRECTORY/learning-curve, where those of `benchmarks.learning_curve` serve as the gated sum; the table is of the folds
-that are named. About an hour on one core.
+The three-modality network with each fusion, trained on four folds of soundtracks and tested on the fifth. Networks are
+kept in DIRECTORY/learning-curve, where those of `benchmarks.learning_curve` serve as the gated sum; the table is of the
+folds that are named. About an hour on one core.
 """
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from benchmarks.corpus_training import FOLDS, MODALITIES, RECIPE, Corpus, fold_of, load_corpus, trained
-from benchmarks.learning_curve import model_of, songs_of
-from resonance_engine.encoder.manifest import FUSION_MODES, Manifest
-from resonance_engine.evaluation.measure import mean, query_scores
-from resonance_engine.evaluation.retrieval import bootstrap_interval
+from benchmarks.corpus_training import MODALITIES, fold_network, load_corpus, parse_options
+from resonance_engine.encoder.manifest import FUSION_MODES
+from resonance_engine.evaluation.metrics import query_scores
 from resonance_engine.evaluation.segments import segment_recall
+from resonance_engine.evaluation.statistics import estimate_mean, mean
 from resonance_engine.evaluation.tasks import UNFILTERED, tasks
-from resonance_engine.features.front_end import FRONT_END_VERSION
-from resonance_engine.features.spec import FeatureSpec
-from resonance_engine.network.files import load_network, save_network
-from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.results.embed import embeddings
 
 if TYPE_CHECKING:
@@ -34,73 +26,48 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.training.data.songs import Song
+    from benchmarks.corpus_training import SoundtrackCorpus
 
     Values = dict[str, NDArray[np.float64]]
 
 MEASURES = ("R@1", "mAP", "mAP, artist left out", "segment recall")
 
 
-def fused(mode: str, corpus: Corpus, others: NDArray[np.intp], number: int, folder: Path) -> ResonanceNetwork:
-    """The recipe with this fusion trained on these tracks, made if it is not there yet."""
-    if mode == "gated_add":
-        return model_of(corpus, others, number, folder / f"fold-{number}.safetensors")
-    path = folder / f"fold-{number}-{mode}.safetensors"
-    if not path.exists():
-        torch.manual_seed(RECIPE.train.seed)
-        network = ResonanceNetwork(MODALITIES, mode)
-        trained(network, corpus.training.subset(others), RECIPE, f"fold {number} {mode}")
-        save_network(network, Manifest(mode, "1", "MIT", FeatureSpec(), FRONT_END_VERSION, fusion=mode), path)
-    return load_network(path)[0]
-
-
-def measured(network: ResonanceNetwork, corpus: Corpus, songs: Sequence[Song], own: NDArray[np.intp]) -> Values:
-    """Every measure of each track of a fold (or window, of segment recall), and its mean gates."""
+def score(corpus: SoundtrackCorpus, number: int, fusion: str) -> Values:
+    """Compute every measure of each track of a fold (segment recall: of each window), and the tracks' gates."""
+    own = np.flatnonzero(corpus.fold == number)
     windows = corpus.testing.subset(own)
-    found = embeddings(network, windows)
-    questions = tasks([songs[int(track)] for track in own])
-    whole = query_scores(found.tracks, questions["album" + UNFILTERED])
-    filtered = query_scores(found.tracks, questions["album"])
-    values = (whole["recall@1"], whole["map"], filtered["map"], segment_recall(found.windows, windows.song))
-    return {**dict(zip(MEASURES, values, strict=True)), "gates": found.gates.astype(np.float64)}
+    output = embeddings(fold_network(corpus, number, fusion), windows)
+    relevances = tasks([corpus.songs[int(track)] for track in own])
+    whole = query_scores(output.tracks, relevances["album" + UNFILTERED])
+    filtered = query_scores(output.tracks, relevances["album"])
+    values = (whole["recall@1"], whole["map"], filtered["map"], segment_recall(output.windows, windows.song))
+    return {**dict(zip(MEASURES, values, strict=True)), "gates": output.gates.astype(np.float64)}
 
 
-def table(values: dict[str, Values], soundtracks: Sequence[str]) -> list[str]:
-    """A row for each mode; differences to the gated sum with 95 % intervals over soundtracks where one exists."""
+def format_table(values: dict[str, Values], soundtracks: Sequence[str]) -> list[str]:
+    """Format a row for each fusion, with its paired difference from the gated sum (95 % interval over soundtracks)."""
     lines = []
-    for mode, found in values.items():
-        parts = [f"{name} {mean(found[name]):.3f}" for name in MEASURES]
-        gains = found["mAP"] - values[FUSION_MODES[0]]["mAP"]
-        low, high = bootstrap_interval(gains, list(soundtracks), np.random.default_rng(0))
-        gates = ", ".join(
-            f"{name} {gate:.2f}" for name, gate in zip(MODALITIES, found["gates"].mean(axis=0), strict=True)
-        )
-        lines.append(f"{mode}: {', '.join(parts)}; mAP {mean(gains):+.3f} ({low:+.3f} to {high:+.3f}); gates {gates}")
+    for fusion, scores in values.items():
+        means = ", ".join(f"{name} {mean(scores[name]):.3f}" for name in MEASURES)
+        gain = estimate_mean(scores["mAP"] - values[FUSION_MODES[0]]["mAP"], soundtracks)
+        gates = zip(MODALITIES, scores["gates"].mean(axis=0), strict=True)
+        shares = ", ".join(f"{name} {gate:.2f}" for name, gate in gates)
+        difference = f"mAP {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+        lines.append(f"{fusion}: {means}; {difference}; gates {shares}")
     return lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Compare the three ways to fuse modalities.")
-    parser.add_argument("corpus", type=Path, help="folder that training.default_model.corpus filled")
-    parser.add_argument("--folds", type=int, nargs="+", choices=range(1, FOLDS + 1), default=range(1, FOLDS + 1))
-    options = parser.parse_args()
-    folder = options.corpus / "learning-curve"
-    folder.mkdir(parents=True, exist_ok=True)
+    options = parse_options("Compare the three ways to fuse modalities.")
     corpus = load_corpus(options.corpus)
-    songs = songs_of(corpus, options.corpus)
-    fold = fold_of(corpus.soundtracks)
-    soundtracks: list[str] = []
-    parts: dict[str, list[Values]] = {mode: [] for mode in FUSION_MODES}
-    for number in options.folds:
-        own, others = np.flatnonzero(fold == number - 1), np.flatnonzero(fold != number - 1)
-        soundtracks += [corpus.soundtracks[track] for track in own]
-        for mode, found in parts.items():
-            found.append(measured(fused(mode, corpus, others, number, folder), corpus, songs, own))
+    folds = {fusion: [score(corpus, number, fusion) for number in options.folds] for fusion in FUSION_MODES}
     values = {
-        mode: {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-        for mode, found in parts.items()
+        fusion: {name: np.concatenate([fold[name] for fold in scores]) for name in scores[0]}
+        for fusion, scores in folds.items()
     }
-    print("\n".join(table(values, soundtracks)))
+    order = [track for number in options.folds for track in np.flatnonzero(corpus.fold == number)]
+    print("\n".join(format_table(values, [corpus.soundtracks[track] for track in order])))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.corpus_training import FOLDS, fold_of
 from benchmarks.quality import report, tables
 from benchmarks.quality.baselines import Bliss, Lots, Mfcc, Musly
 from benchmarks.quality.hearing import heard_by, seconds_of
@@ -36,6 +35,7 @@ from benchmarks.quality.resonance import Resonance
 from benchmarks.quality.robustness import Altered, spread
 from benchmarks.quality.scores import Tracks
 from resonance_engine.errors import ResonanceError
+from resonance_engine.evaluation.folds import FOLDS, assign_folds
 from resonance_engine.evaluation.tasks import named
 from resonance_engine.files import write_bytes
 from training.default_model.corpus import read_manifest
@@ -72,7 +72,7 @@ def corpus(directory: Path, limit: int | None) -> Tracks:
     """The corpus in its folds; artists' names are compared without case."""
     rows = read_manifest(directory / "manifest.tsv")
     soundtracks = [each.soundtrack for each in rows]
-    fold = fold_of(soundtracks)
+    fold = assign_folds(soundtracks)
     whole = Tracks(tuple(e.path for e in rows), tuple(soundtracks), tuple(named(e.artist) for e in rows), fold)
     if limit is None:
         return whole

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.quality.resonance import WHOLE
-from resonance_engine.evaluation.retrieval import same_label
+from resonance_engine.evaluation.metrics import same_label
+from resonance_engine.evaluation.rankings import RANKINGS, evaluate_ranking
 from resonance_engine.evaluation.segments import segment_recall
-from resonance_engine.evaluation.variants import VARIANTS, lists
 
 if TYPE_CHECKING:
     from benchmarks.quality.kept import Kept
@@ -28,14 +28,14 @@ def ways_to_rank(tracks: Tracks, kept: Kept, filtered: bool) -> dict[str, dict[s
 
     Relevant are tracks of the same soundtrack; with `filtered`, the query's own artist's tracks are taken out.
     """
-    found = {way: {name: np.full(len(tracks.paths), np.nan) for name in MEASURES} for way in VARIANTS}
+    found = {way: {name: np.full(len(tracks.paths), np.nan) for name in MEASURES} for way in RANKINGS}
     for places in tracks.pools():
         known, arrays = kept.pool([tracks.paths[place] for place in places])
         rows = places[known]
         vectors = arrays[WHOLE].astype(np.float32)
         artists = [tracks.artists[row] for row in rows] if filtered else None
         relevance = same_label([tracks.soundtracks[row] for row in rows], artists)
-        made = {way: lists(vectors, relevance, ranking) for way, ranking in VARIANTS.items()}
+        made = {way: evaluate_ranking(vectors, relevance, ranking) for way, ranking in RANKINGS.items()}
         for way, each in made.items():
             for name, values in zip(MEASURES, (each.recall, each.reciprocal_rank, each.alike), strict=True):
                 found[way][name][rows] = values

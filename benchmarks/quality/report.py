@@ -11,8 +11,9 @@ import numpy as np
 from benchmarks.quality import ablations, musicnn, seeds, tables
 from benchmarks.quality.resonance import WHOLE, Resonance
 from benchmarks.quality.robustness import recognitions
-from benchmarks.quality.scores import HUBS, QUALITY, Estimate, Scores, mean_of, scores
+from benchmarks.quality.scores import HUBS, QUALITY, Scores, scores
 from benchmarks.quality.similarity import compared, cosine, mutual_proximity
+from resonance_engine.evaluation.statistics import Estimate, estimate_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +96,7 @@ def of_resonance(tracks: Tracks, system: Resonance, kept: Kept) -> Sections:
     }
     for filtered in (False, True):
         ways = {
-            way: {name: mean_of(values, tracks.soundtracks) for name, values in each.items()}
+            way: {name: estimate_mean(values, tracks.soundtracks) for name, values in each.items()}
             for way, each in ablations.ways_to_rank(tracks, kept, filtered).items()
         }
         title = f"{system.label}: ways to rank, same soundtrack{' by other artists' if filtered else ''}"
@@ -106,7 +107,7 @@ def of_resonance(tracks: Tracks, system: Resonance, kept: Kept) -> Sections:
 def of_seeds(tracks: Tracks, system: Resonance, kept: Kept) -> Sections:
     """Agreement against the centroid, for several seeds."""
     rows = {
-        way: {column: mean_of(np.array(each.values), each.soundtracks) for column, each in columns.items()}
+        way: {column: estimate_mean(np.array(each.values), each.soundtracks) for column, each in columns.items()}
         for way, columns in seeds.ways_to_combine(tracks, kept).items()
     }
     columns = list(next(iter(rows.values())))
@@ -118,7 +119,7 @@ def of_segments(tracks: Tracks, systems: Sequence[Resonance], heard: Mapping[str
     rows = {}
     for system in systems:
         values, soundtracks = ablations.segments(tracks, heard[system.name])
-        rows[system.label] = {"segment Recall@1": mean_of(values, soundtracks)}
+        rows[system.label] = {"segment Recall@1": estimate_mean(values, soundtracks)}
     return {"Segments": (f"{ablations.SEGMENTS}\n\n{tables.table(rows, ['segment Recall@1'])}", plain(rows))}
 
 

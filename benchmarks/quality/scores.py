@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.quality.similarity import Array, mutual_proximity
-from resonance_engine.evaluation.retrieval import (
+from resonance_engine.evaluation.metrics import (
     average_precision,
-    bootstrap_interval,
     precision_at,
     ranked_relevance,
     recall_at,
     same_label,
 )
+from resonance_engine.evaluation.statistics import occurrence_counts, skewness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +26,6 @@ RECALL, PRECISION, MAP = "same-soundtrack R@1", "P@10", "mAP"
 ARTIST, FILTERED = "same-artist mAP", "artist-filtered R@1"
 QUALITY = (RECALL, PRECISION, MAP, ARTIST, FILTERED)
 HUBS = "hub skew@10"
-NEIGHBOURS = 10
-DRAWS = 2000
 LAST = -1e300  # below every similarity, above what does not take part
 
 
@@ -77,73 +74,9 @@ def scores(tracks: Tracks, similarities: Sequence[Array]) -> Scores:
         found[FILTERED] = recall_at(ranked_relevance(ranked, same_label(soundtracks, artists))[0], 1)
         for column, each in found.items():
             values[column][places] = np.where(known, each, np.nan)
-        occurrence[places] = occurrences(ranked)
-        corrected[places] = occurrences(np.nan_to_num(mutual_proximity(similarity), nan=LAST))
+        occurrence[places] = occurrence_counts(ranked)
+        corrected[places] = occurrence_counts(np.nan_to_num(mutual_proximity(similarity), nan=LAST))
     return Scores(values, occurrence, corrected)
-
-
-def occurrences(similarity: Array, k: int = NEIGHBOURS) -> Array:
-    """How many others have each candidate among their first k; the same neighbours as `hub_skewness` counts."""
-    ranked = np.where(np.eye(len(similarity), dtype=bool), -np.inf, similarity)
-    nearest = np.argsort(-ranked, axis=1, kind="stable")[:, :k]
-    return np.bincount(nearest.ravel(), minlength=len(similarity)).astype(np.float64)
-
-
-def skewness(counts: Array) -> float:
-    """Third standardised moment; 0 where nothing varies."""
-    deviation = counts.std()
-    return float(((counts - counts.mean()) ** 3).mean() / deviation**3) if deviation > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its 95 % interval; NaN where there is none."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-
-
-def mean_of(values: Array, groups: Sequence[str], seed: int = 0) -> Estimate:
-    """Mean over the queries that have a value, with a bootstrap interval over soundtracks."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return Estimate(math.nan)
-    return Estimate(float(known.mean()), *bootstrap_interval(values, groups, np.random.default_rng(seed), DRAWS))
-
-
-def difference(ours: Array, theirs: Array, groups: Sequence[str], seed: int = 0) -> Estimate:
-    """Mean of ours - theirs over the queries that both have, in pairs: soundtracks are drawn for both at once."""
-    return mean_of(ours - theirs, groups, seed)
-
-
-def skewness_of(counts: Array, groups: Sequence[str], seed: int = 0) -> Estimate:
-    """Skewness of k-occurrences over all pools' tracks, with a bootstrap interval over soundtracks."""
-    return Estimate(skewness(counts), *interval(drawn_skewness(counts, groups, seed)))
-
-
-def skewness_difference(ours: Array, theirs: Array, groups: Sequence[str], seed: int = 0) -> Estimate:
-    """Our skewness less theirs; below zero is better. Soundtracks are drawn for both at once."""
-    drawn = drawn_skewness(ours, groups, seed) - drawn_skewness(theirs, groups, seed)
-    return Estimate(skewness(ours) - skewness(theirs), *interval(drawn))
-
-
-def drawn_skewness(counts: Array, groups: Sequence[str], seed: int) -> Array:
-    """The skewness of each draw of whole groups, as many as there are, with replacement."""
-    _, member = np.unique(np.array(groups), return_inverse=True)
-    powers = np.stack([np.bincount(member, weights=counts**power) for power in range(4)])
-    picks = np.random.default_rng(seed).integers(0, powers.shape[1], size=(DRAWS, powers.shape[1]))
-    size, first, second, third = powers[:, picks].sum(axis=2)
-    mean, square, cube = first / size, second / size, third / size
-    variance = np.maximum(square - mean**2, 0.0)
-    moment = cube - 3 * mean * square + 2 * mean**3
-    drawn: Array = np.divide(moment, variance**1.5, out=np.zeros_like(moment), where=variance > 0)
-    return drawn
-
-
-def interval(drawn: Array) -> tuple[float, float]:
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def fold_skewness(tracks: Tracks, counts: Array) -> float:

@@ -14,21 +14,16 @@ from benchmarks.quality.scores import (
     PRECISION,
     QUALITY,
     RECALL,
-    Estimate,
-    Scores,
     best_per_column,
-    difference,
     fold_skewness,
-    mean_of,
-    skewness_difference,
-    skewness_of,
 )
+from resonance_engine.evaluation.statistics import Estimate, estimate_mean, estimate_skewness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.quality.robustness import Recognition
-    from benchmarks.quality.scores import Tracks
+    from benchmarks.quality.scores import Scores, Tracks
 
     Row = Mapping[str, Estimate]
 
@@ -43,10 +38,10 @@ def row(tracks: Tracks, scores: Scores) -> dict[str, Estimate]:
     """A system's columns."""
     groups = tracks.soundtracks
     return {
-        **{column: mean_of(scores.queries[column], groups) for column in QUALITY},
-        HUBS: skewness_of(scores.occurrence, groups),
+        **{column: estimate_mean(scores.queries[column], groups) for column in QUALITY},
+        HUBS: estimate_skewness(scores.occurrence, groups),
         FOLD_HUBS: Estimate(fold_skewness(tracks, scores.occurrence)),
-        PROXIMITY_HUBS: skewness_of(scores.corrected, groups),
+        PROXIMITY_HUBS: estimate_skewness(scores.corrected, groups),
         PROXIMITY_FOLDS: Estimate(fold_skewness(tracks, scores.corrected)),
     }
 
@@ -55,8 +50,8 @@ def lead(tracks: Tracks, ours: Scores, theirs: Scores) -> dict[str, Estimate]:
     """Ours less theirs, column by column, in pairs."""
     groups = tracks.soundtracks
     return {
-        **{column: difference(ours.queries[column], theirs.queries[column], groups) for column in QUALITY},
-        HUBS: skewness_difference(ours.occurrence, theirs.occurrence, groups),
+        **{column: estimate_mean(ours.queries[column] - theirs.queries[column], groups) for column in QUALITY},
+        HUBS: estimate_skewness(ours.occurrence, groups, theirs.occurrence),
     }
 
 
@@ -64,7 +59,7 @@ def lead_on_best(tracks: Tracks, ours: Scores, rows: Mapping[str, Scores]) -> di
     """Ours less whichever row is best in each column."""
     best = best_per_column(rows)
     return {
-        column: difference(ours.queries[column], rows[name].queries[column], tracks.soundtracks)
+        column: estimate_mean(ours.queries[column] - rows[name].queries[column], tracks.soundtracks)
         for column, name in best.items()
     }
 

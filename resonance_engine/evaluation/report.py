@@ -1,30 +1,23 @@
-"""The numbers of an evaluation, as JSON and as a table that fits 100 columns."""
+"""The report of an evaluation, as JSON and as a table that fits 100 columns."""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resonance_engine.evaluation.tasks import UNFILTERED
+
+if TYPE_CHECKING:
+    from resonance_engine.evaluation.statistics import Estimate
 
 INTERVAL = "95 %"
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A mean over queries with its 95 % interval, drawn by albums, and what a random ranking would give."""
-
-    value: float
-    low: float
-    high: float
-    chance: float = math.nan
-
-
-@dataclass(frozen=True)
 class TaskScores:
-    """How well one task is solved: `metrics` (recall@k, mrr, map) over the `queries` that have an answer."""
+    """Scores of one task: `metrics` (recall@k, mrr, map) over its answerable `queries`."""
 
     name: str
     queries: int
@@ -32,8 +25,8 @@ class TaskScores:
 
 
 @dataclass(frozen=True)
-class VariantScores:
-    """One way to rank, on one task: recall@5 and MRR in lists of 20, and their differences from plain similarity.
+class RankingScores:
+    """Scores of one ranking on one task: recall@5 and MRR in lists of 20, and their gains over plain similarity.
 
     `alike` is the mean cosine of the tracks of a list with one another.
     """
@@ -48,8 +41,8 @@ class VariantScores:
 
 
 @dataclass(frozen=True)
-class Gate:
-    """How much of the embedding a modality makes up: mean and deviation over songs, 0 to 1."""
+class GateStatistics:
+    """Mean and standard deviation over songs of a modality's gate, 0 to 1."""
 
     mean: float
     deviation: float
@@ -59,8 +52,8 @@ class Gate:
 class EvaluationReport:
     """An evaluation of a model on held-out songs.
 
-    `hub_skewness` is that of the k-occurrence at 10 of raw cosine similarity: 0 is even, above 1 a few songs crowd
-    everybody's neighbours.
+    `hub_skewness` is that of the k-occurrence at 10 of raw cosine similarity: 0 is even, above 1 a few songs are among
+    the neighbours of many.
     """
 
     model: str
@@ -71,25 +64,25 @@ class EvaluationReport:
     tasks: list[TaskScores]
     segment_recall: Estimate
     hub_skewness: float
-    gates: dict[str, Gate]
-    rankings: list[VariantScores]
+    gates: dict[str, GateStatistics]
+    rankings: list[RankingScores]
 
     def to_json(self) -> str:
-        """All numbers; those that do not exist are null."""
-        return json.dumps(finite(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False)
+        """Serialize all numbers; NaN becomes null."""
+        return json.dumps(replace_nan(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def finite(value: Any) -> Any:
-    """The same with None for what JSON has no number for."""
+def replace_nan(value: Any) -> Any:
+    """Replace NaN and infinity, which JSON does not have, by None."""
     if isinstance(value, dict):
-        return {key: finite(each) for key, each in value.items()}
+        return {key: replace_nan(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [finite(each) for each in value]
+        return [replace_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def table(report: EvaluationReport) -> str:
-    """The report for a terminal: one block for each task, then segments, hubs, gates and ways to rank."""
+def format_report(report: EvaluationReport) -> str:
+    """Format a report for a terminal: a block for each task, then segments, hubs, gates and rankings."""
     lines = [
         f"{report.model} ({report.model_id}) on {report.songs:,} held-out songs of {report.albums:,} albums, "
         f"{report.windows:,} windows",
@@ -97,16 +90,16 @@ def table(report: EvaluationReport) -> str:
     scores = {task.name: task for task in report.tasks}
     for name, task in scores.items():
         if not name.endswith(UNFILTERED):
-            lines += ["", *block(task, scores.get(name + UNFILTERED))]
-    segment = report.segment_recall
+            lines += ["", *task_block(task, scores.get(name + UNFILTERED))]
+    segment, chance = report.segment_recall, format_number(report.segment_recall.chance)
     lines += [
         "",
-        f"Segment recall@1  {number(segment.value)}  ({span(segment)}; by chance {number(segment.chance)})",
-        f"Hub skewness at 10, raw similarity  {number(report.hub_skewness)}",
+        f"Segment recall@1  {format_number(segment.value)}  ({format_interval(segment)}; by chance {chance})",
+        f"Hub skewness at 10, raw similarity  {format_number(report.hub_skewness)}",
         "Gates  " + ", ".join(f"{name} {gate.mean:.2f} ± {gate.deviation:.2f}" for name, gate in report.gates.items()),
     ]
     if report.rankings:
-        lines += ["", *rankings(report.rankings)]
+        lines += ["", *rankings_block(report.rankings)]
     return "\n".join(lines) + "\n"
 
 
@@ -119,43 +112,44 @@ TITLES = {
 FILTERED, ALL = "filtered", "unfiltered"
 
 
-def block(task: TaskScores, unfiltered: TaskScores | None) -> list[str]:
+def task_block(task: TaskScores, unfiltered: TaskScores | None) -> list[str]:
     title = TITLES[task.name]
-    asked = [(name, each) for name, each in ((FILTERED, task), (ALL, unfiltered)) if each is not None and each.queries]
-    if not asked:
+    variants = [(FILTERED, task), *([(ALL, unfiltered)] if unfiltered is not None else [])]
+    answerable = [(name, scores) for name, scores in variants if scores.queries]
+    if not answerable:
         return [f"{title}: no two held-out songs share one"]
     rows = [["", *task.metrics]]
-    for name, scores in asked:
+    for name, scores in answerable:
         values = scores.metrics.values()
-        rows.append([name, *(number(each.value) for each in values)])
-        rows.append([f"  {INTERVAL}", *(span(each) for each in values)])
-        rows.append(["  by chance", *(number(each.chance) for each in values)])
+        rows.append([name, *(format_number(each.value) for each in values)])
+        rows.append([f"  {INTERVAL}", *(format_interval(each) for each in values)])
+        rows.append(["  by chance", *(format_number(each.chance) for each in values)])
     counts = f"{task.queries:,} queries" + (f", {unfiltered.queries:,} {ALL}" if unfiltered is not None else "")
-    return [f"{title} ({counts})", *aligned(rows)]
+    return [f"{title} ({counts})", *align_columns(rows)]
 
 
-def rankings(variants: list[VariantScores]) -> list[str]:
+def rankings_block(scores: list[RankingScores]) -> list[str]:
     rows = [["", "recall@5", f"gain ({INTERVAL})", "mrr", f"gain ({INTERVAL})", "alike"]]
     task = ""
-    for each in variants:
+    for each in scores:
         if each.task != task:
             task = each.task
             rows.append([f"{task}:"])
         rows.append(
             [
                 f"  {each.ranking}",
-                number(each.recall.value),
-                gain(each.recall_gain),
-                number(each.mrr.value),
-                gain(each.mrr_gain),
-                number(each.alike),
+                format_number(each.recall.value),
+                format_gain(each.recall_gain),
+                format_number(each.mrr.value),
+                format_gain(each.mrr_gain),
+                format_number(each.alike),
             ]
         )
-    return ["Ways to rank, lists of 20; alike: mean cosine within a list", *aligned(rows)]
+    return ["Ways to rank, lists of 20; alike: mean cosine within a list", *align_columns(rows)]
 
 
-def aligned(rows: list[list[str]]) -> list[str]:
-    """Columns of even width: the first to the left, numbers to the right."""
+def align_columns(rows: list[list[str]]) -> list[str]:
+    """Pad columns to even width: the first to the left, numbers to the right."""
     columns = max(len(row) for row in rows)
     full = [row + [""] * (columns - len(row)) for row in rows]
     widths = [max(len(row[column]) for row in full if len(row[column])) for column in range(columns)]
@@ -168,15 +162,15 @@ def aligned(rows: list[list[str]]) -> list[str]:
     ]
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
-def span(estimate: Estimate) -> str:
+def format_interval(estimate: Estimate) -> str:
     return "-" if math.isnan(estimate.low) else f"{estimate.low:.2f} to {estimate.high:.2f}"
 
 
-def gain(estimate: Estimate | None) -> str:
+def format_gain(estimate: Estimate | None) -> str:
     if estimate is None:
         return ""
     return f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"

@@ -21,21 +21,14 @@ from benchmarks.quality.scores import (
     PRECISION,
     QUALITY,
     RECALL,
-    Estimate,
     Tracks,
     best_per_column,
-    difference,
     fold_skewness,
-    mean_of,
-    occurrences,
     scores,
-    skewness,
-    skewness_difference,
-    skewness_of,
 )
 from benchmarks.quality.seeds import draws, measured, ways_to_combine
 from benchmarks.quality.similarity import closeness, compared, cosine, mutual_proximity, z_scored
-from resonance_engine.evaluation.retrieval import hub_skewness
+from resonance_engine.evaluation.statistics import Estimate, hub_skewness, occurrence_counts, skewness
 
 # Two pools of four: soundtracks A, A, B, B and C, C, C, D; one artist made both the first of A and the first of B.
 TRACKS = Tracks(
@@ -75,7 +68,7 @@ def test_track_that_failed_comes_last_and_has_no_value_itself() -> None:
 
 def test_hub_skewness_is_that_of_the_engine() -> None:
     similarity = similar(40)
-    assert skewness(occurrences(similarity)) == pytest.approx(hub_skewness(similarity))
+    assert skewness(occurrence_counts(similarity)) == pytest.approx(hub_skewness(similarity))
     both = scores(
         Tracks(tuple(map(str, range(80))), ("A",) * 80, ("",) * 80, np.repeat([0, 1], 40)), [similarity, similar(40, 1)]
     )
@@ -101,8 +94,8 @@ def test_mutual_proximity_by_brute_force() -> None:
 def test_mutual_proximity_takes_hubs_away() -> None:
     # In 200 dimensions the vectors nearest to the centre are everybody's neighbours.
     distances = closeness(np.random.default_rng(0).standard_normal((300, 200)))
-    assert skewness(occurrences(distances)) > 2
-    assert skewness(occurrences(mutual_proximity(distances))) < 0.7
+    assert skewness(occurrence_counts(distances)) > 2
+    assert skewness(occurrence_counts(mutual_proximity(distances))) < 0.7
 
 
 def test_mutual_proximity_leaves_failed_tracks_out() -> None:
@@ -124,32 +117,6 @@ def test_distances_by_brute_force() -> None:
     vectors = np.random.default_rng(1).standard_normal((6, 3))
     expected = [[-np.linalg.norm(a - b) for b in vectors] for a in vectors]
     np.testing.assert_allclose(closeness(vectors), expected, atol=1e-6)
-
-
-def test_paired_difference_is_sharper_than_two_intervals() -> None:
-    rng = np.random.default_rng(0)
-    groups = [str(number) for number in range(30) for _ in range(10)]
-    theirs = np.repeat(rng.random(30), 10)  # soundtracks differ much, the systems little
-    found = difference(theirs + 0.05 + 0.01 * rng.standard_normal(300), theirs, groups)
-    assert found.value == pytest.approx(0.05, abs=0.005)
-    assert 0.04 < found.low < found.high < 0.06
-    alone = mean_of(theirs, groups)
-    assert alone.high - alone.low > 0.1
-
-
-def test_difference_takes_only_queries_that_both_have() -> None:
-    found = difference(np.array([1.0, np.nan, 0.0]), np.array([0.5, 0.0, np.nan]), ["A", "B", "C"])
-    assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)
-
-
-def test_skewness_interval() -> None:
-    rng = np.random.default_rng(0)
-    counts, groups = rng.exponential(size=800), [str(number) for number in range(800)]
-    found = skewness_of(counts, groups)
-    assert found.low < found.value < found.high
-    assert found.low < 2 < found.high  # an exponential distribution's
-    same = skewness_difference(counts, counts, groups)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
 
 
 def test_best_of_several_per_column() -> None:

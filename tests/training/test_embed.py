@@ -13,7 +13,7 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
 from resonance_engine.encoder.encoder import Encoder, OnnxBackend
-from resonance_engine.evaluation.retrieval import average_precision, ranked_relevance
+from resonance_engine.evaluation.metrics import average_precision, ranked_relevance
 from resonance_engine.training.data.songs import Song
 from resonance_engine.training.results import embed, validation
 from resonance_engine.training.results.embed import embedded, embeddings

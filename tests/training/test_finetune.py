@@ -15,8 +15,7 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.errors import ConfigError, ModelError, TrainingError
-from resonance_engine.evaluation.measure import query_scores
-from resonance_engine.evaluation.retrieval import same_label
+from resonance_engine.evaluation.metrics import query_scores, same_label
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.training import finetune
 from resonance_engine.training.data.cache import RamCache, SqliteCache

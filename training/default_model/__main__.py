@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.corpus_training import FOLDS, fold_of
 from resonance_engine.errors import ResonanceError
+from resonance_engine.evaluation.folds import FOLDS, assign_folds
 from resonance_engine.evaluation.tasks import named
 from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.dataset import WindowSet, numbered
@@ -107,7 +107,7 @@ def make(corpus: Path, out: Path, folds: Path | None) -> None:
     print(f"{len(tracks)} tracks of {len(set(soundtracks))} soundtracks", flush=True)
     if folds is not None:
         written(untrained(trunk, RECIPE.seed), folds / "untrained")
-        fold = fold_of(soundtracks)
+        fold = assign_folds(soundtracks)
         for number in range(FOLDS):
             songs = np.flatnonzero(fold != number)
             others = material.subset(songs)

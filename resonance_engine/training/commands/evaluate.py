@@ -29,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from resonance_engine.evaluation.measure import EvaluatedTracks, measured
-    from resonance_engine.evaluation.report import table
+    from resonance_engine.evaluation.evaluate import EvaluatedTracks, evaluate_model
+    from resonance_engine.evaluation.report import format_report
     from resonance_engine.training.results.validation import asked
     from resonance_engine.training.tuning.runs import write
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
         chosen = asked(songs)
         windows, songs = material.held_out_windows().subset(chosen), [songs[place] for place in chosen]
         found = embed(windows)
-    report = measured(
+    report = evaluate_model(
         (manifest.name, manifest.id),
         manifest.modalities,
         songs,
@@ -51,9 +51,9 @@ def run(options: argparse.Namespace) -> None:
     )
     folder = options.out or model.parent
     write(folder / NUMBERS, report.to_json().encode())
-    write(folder / TABLE, table(report).encode())
+    write(folder / TABLE, format_report(report).encode())
     draw(folder, model.parent / LOG, report.model, manifest, songs, found)
-    print_line(table(report) + f"\nNumbers and pictures: {printable(folder)}")
+    print_line(format_report(report) + f"\nNumbers and pictures: {printable(folder)}")
 
 
 def opened(model: Path, device: str) -> tuple[Manifest, Callable[[WindowSet], Embeddings]]:

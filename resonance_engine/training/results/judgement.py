@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from resonance_engine.evaluation.measure import mean, query_scores
-from resonance_engine.evaluation.retrieval import bootstrap_interval
+from resonance_engine.evaluation.metrics import query_scores
 from resonance_engine.evaluation.segments import segment_recall
+from resonance_engine.evaluation.statistics import bootstrap_interval, mean
 from resonance_engine.evaluation.tasks import album_groups, tasks
 from resonance_engine.training.results.embed import embeddings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from resonance_engine.evaluation.retrieval import Array
+    from resonance_engine.evaluation.metrics import Array
     from resonance_engine.network.model import ResonanceNetwork
     from resonance_engine.training.data.dataset import WindowSet
     from resonance_engine.training.data.songs import Song
@@ -73,7 +73,7 @@ def judged(before: Measured, after: Measured, songs: Sequence[Song]) -> Judgemen
     groups = album_groups(songs)
     asked = np.flatnonzero(~np.isnan(gains))
     albums = len({groups[place] for place in asked})
-    low, high = bootstrap_interval(gains, groups, np.random.default_rng(0))
+    low, high = bootstrap_interval(gains, groups)
     difference, lost = mean(gains), mean(before.segments) - mean(after.segments)
     verdict, sentence = verdict_of(len(asked), albums, difference, (low, high), lost)
     return Judgement(before.means(), after.means(), len(asked), difference, (low, high), verdict, sentence)

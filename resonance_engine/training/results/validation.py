@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.evaluation.measure import mean, query_scores
-from resonance_engine.evaluation.retrieval import Relevance, matches
+from resonance_engine.evaluation.metrics import Relevance, equal_labels, query_scores
 from resonance_engine.evaluation.segments import segment_recall
+from resonance_engine.evaluation.statistics import mean
 from resonance_engine.evaluation.tasks import album_groups, album_label, artist_label
 from resonance_engine.training.results.embed import embeddings
 
@@ -67,7 +67,7 @@ def related(songs: Sequence[Song]) -> Relevance:
         [artist_label(song) for song in songs],
         [song.identity for song in songs],
     )
-    alike = np.logical_or.reduce([matches(names) for names in kinds])
+    alike = np.logical_or.reduce([equal_labels(names) for names in kinds])
     return Relevance(alike & others, others)
 
 

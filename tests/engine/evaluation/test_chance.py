@@ -7,13 +7,13 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from resonance_engine.evaluation import chance, retrieval
+from resonance_engine.evaluation import chance, metrics
 
 METRICS = {
-    "recall@1": (lambda n, r: chance.recall_at(n, r, 1), lambda hits: retrieval.recall_at(hits, 1)),
-    "recall@3": (lambda n, r: chance.recall_at(n, r, 3), lambda hits: retrieval.recall_at(hits, 3)),
-    "rr": (chance.reciprocal_rank, retrieval.reciprocal_rank),
-    "ap": (chance.average_precision, retrieval.average_precision),
+    "recall@1": (lambda n, r: chance.recall_at(n, r, 1), lambda hits: metrics.recall_at(hits, 1)),
+    "recall@3": (lambda n, r: chance.recall_at(n, r, 3), lambda hits: metrics.recall_at(hits, 3)),
+    "rr": (chance.reciprocal_rank, metrics.reciprocal_rank),
+    "ap": (chance.average_precision, metrics.average_precision),
 }
 
 

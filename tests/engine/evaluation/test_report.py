@@ -8,8 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from resonance_engine.evaluation.measure import EvaluatedTracks, chance_scores, measured, query_scores
-from resonance_engine.evaluation.report import EvaluationReport, table
+from resonance_engine.evaluation.chance import chance_scores
+from resonance_engine.evaluation.evaluate import EvaluatedTracks, evaluate_model
+from resonance_engine.evaluation.metrics import query_scores
+from resonance_engine.evaluation.report import EvaluationReport, format_report
 from resonance_engine.evaluation.tasks import tasks
 from tests.embeddings import unit_vectors
 from tests.engine.evaluation.labelled_tracks import LabelledTrack
@@ -27,7 +29,7 @@ def world(songs: list[LabelledTrack]) -> EvaluationReport:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     gates = np.tile(np.array([[0.5, 0.3, 0.2]], np.float32), (count, 1))
     heard = EvaluatedTracks(vectors, np.repeat(vectors, 2, axis=0), np.repeat(np.arange(count), 2), gates)
-    return measured(("tiny", "0" * 16), MODALITIES, songs, heard)
+    return evaluate_model(("tiny", "0" * 16), MODALITIES, songs, heard)
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +101,13 @@ def test_json_holds_every_number_and_null_where_there_is_none(report: Evaluation
 
 @pytest.mark.parametrize("songs", [SONGS, SONGS[:2], [LabelledTrack()] * 3, [LabelledTrack(identity="a")] * 30])
 def test_the_table_fits_a_terminal(songs: list[LabelledTrack]) -> None:
-    text = table(world(songs))
+    text = format_report(world(songs))
     assert max(map(len, text.splitlines())) <= 100
     assert "nan" not in text
 
 
 def test_the_table_says_what_was_asked(report: EvaluationReport) -> None:
-    lines = table(report).splitlines()
+    lines = format_report(report).splitlines()
     assert lines[0] == "tiny (0000000000000000) on 48 held-out songs of 8 albums, 96 windows"
     (start,) = (place for place, line in enumerate(lines) if line.startswith("Same album"))
     assert lines[start] == "Same album, the query's artist left out (48 queries, 48 unfiltered)"

@@ -1,4 +1,4 @@
-"""Do feedback, diversity and mutual proximity find more? The search itself, each song a query, option by option."""
+"""Compare rankings (feedback, diversity, mutual proximity) by running the search with each song as a query."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from resonance_engine.search.ranking import Ranking, neighbours
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from resonance_engine.evaluation.retrieval import Array, Relevance
+    from resonance_engine.evaluation.metrics import Array, Relevance
 
 SHOWN = 20  # tracks in a list, as a query shows by default
 FIRST = 5
-MOST_QUERIES = 1000  # asked of the search one by one, a few milliseconds each
+MOST_QUERIES = 1000  # run one by one, a few milliseconds each
 PLAIN = "plain"
 PROXIMITY = "mutual proximity"
-VARIANTS = {
+RANKINGS = {
     PLAIN: Ranking(SHOWN, hubness="none"),
     "PRF 5": Ranking(SHOWN, prf=5, hubness="none"),
     "MMR 0.3": Ranking(SHOWN, rerank="mmr", lambda_div=0.3, hubness="none"),
@@ -32,8 +32,8 @@ VARIANTS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Lists:
-    """What the lists of all queries were like, one value per query, NaN where nothing is relevant.
+class ListScores:
+    """Scores of the lists of all queries, one value per query, NaN where nothing is relevant.
 
     `recall` is recall@5; `reciprocal_rank` is that of the first relevant track of the list, 0 where the list has none;
     `alike` is the mean cosine of the list's tracks with one another: diversity shall lower it.
@@ -44,10 +44,10 @@ class Lists:
     alike: Array
 
 
-def lists(vectors: NDArray[np.float32], relevance: Relevance, ranking: Ranking) -> Lists:
-    """Ask an exact index of the vectors (n, d) of unit length for what is near each of them, with this ranking.
+def evaluate_ranking(vectors: NDArray[np.float32], relevance: Relevance, ranking: Ranking) -> ListScores:
+    """Search an exact index of the vectors (n, d) of unit length for each of them with this ranking.
 
-    Of very many queries 1000 are asked, always the same ones.
+    Of more than 1000 answerable queries, a fixed random sample of 1000 is run.
     """
     index = VectorIndex(np.arange(len(vectors)), vectors)
     values = np.full((3, len(vectors)), np.nan)
@@ -55,17 +55,17 @@ def lists(vectors: NDArray[np.float32], relevance: Relevance, ranking: Ranking) 
     if len(answerable) > MOST_QUERIES:
         answerable = np.random.default_rng(0).choice(answerable, MOST_QUERIES, replace=False)
     for query in answerable:
-        left_out = np.flatnonzero(~relevance.allowed[query])
-        found = neighbours(index, vectors[query, None], ranking, exclude=left_out)
-        ids = np.array([each.id for each in found])
+        excluded = np.flatnonzero(~relevance.allowed[query])
+        results = neighbours(index, vectors[query, None], ranking, exclude=excluded)
+        ids = np.array([result.id for result in results])
         hits = relevance.relevant[query, ids]
         first = 1.0 / (hits.argmax() + 1.0) if hits.any() else 0.0
         values[:, query] = hits[:FIRST].any(), first, mean_cosine(vectors[ids])
-    return Lists(*values)
+    return ListScores(*values)
 
 
 def mean_cosine(vectors: NDArray[np.float32]) -> float:
-    """Mean over all pairs of unit vectors (n, d); NaN for fewer than two."""
+    """Return the mean cosine over all pairs of unit vectors (n, d); NaN for fewer than two."""
     count = len(vectors)
     if count < 2:
         return float("nan")

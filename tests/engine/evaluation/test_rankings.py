@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
-from resonance_engine.evaluation.retrieval import ranked_relevance, recall_at, reciprocal_rank, same_label
-from resonance_engine.evaluation.variants import FIRST, PLAIN, SHOWN, VARIANTS, lists, mean_cosine
+from resonance_engine.evaluation.metrics import ranked_relevance, recall_at, reciprocal_rank, same_label
+from resonance_engine.evaluation.rankings import FIRST, PLAIN, RANKINGS, SHOWN, evaluate_ranking, mean_cosine
 from tests.embeddings import unit_vectors
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def naive(space: NDArray[np.float32], query: int, prf: int, mmr: bool, corrected
     return [int(i) for i in chosen]
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", RANKINGS)
 def test_against_the_formulas(name: str) -> None:
-    space, ranking = vectors(), VARIANTS[name]
-    found = lists(space, RELEVANCE, ranking)
+    space, ranking = vectors(), RANKINGS[name]
+    found = evaluate_ranking(space, RELEVANCE, ranking)
     for query in range(0, COUNT, 25):
         expected = naive(space, query, ranking.prf, ranking.rerank == "mmr", ranking.hubness == "mutual_proximity")
         places = [place for place, i in enumerate(expected, start=1) if LABELS[i] == LABELS[query] != ""]
@@ -84,7 +84,7 @@ def test_against_the_formulas(name: str) -> None:
 
 def test_plain_is_the_ranking_that_the_other_metrics_see() -> None:
     space = vectors()
-    found = lists(space, RELEVANCE, VARIANTS[PLAIN])
+    found = evaluate_ranking(space, RELEVANCE, RANKINGS[PLAIN])
     hits, _ = ranked_relevance((space @ space.T).astype(np.float64), RELEVANCE)
     np.testing.assert_array_equal(found.recall, recall_at(hits, 5))
     whole = reciprocal_rank(hits)
@@ -92,23 +92,23 @@ def test_plain_is_the_ranking_that_the_other_metrics_see() -> None:
 
 
 def test_of_very_many_queries_some_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = lists(vectors(), RELEVANCE, VARIANTS[PLAIN])
-    monkeypatch.setattr("resonance_engine.evaluation.variants.MOST_QUERIES", 20)
-    some = lists(vectors(), RELEVANCE, VARIANTS[PLAIN])
+    whole = evaluate_ranking(vectors(), RELEVANCE, RANKINGS[PLAIN])
+    monkeypatch.setattr("resonance_engine.evaluation.rankings.MOST_QUERIES", 20)
+    some = evaluate_ranking(vectors(), RELEVANCE, RANKINGS[PLAIN])
     asked = ~np.isnan(some.recall)
     assert asked.sum() == 20
     np.testing.assert_array_equal(some.recall[asked], whole.recall[asked])
 
 
 def test_queries_that_nothing_answers_are_not_asked() -> None:
-    found = lists(vectors(), RELEVANCE, VARIANTS[PLAIN])
+    found = evaluate_ranking(vectors(), RELEVANCE, RANKINGS[PLAIN])
     assert np.isnan(found.recall[-2:]).all()
     assert not np.isnan(found.recall[:-2]).any()
 
 
 def test_diversity_makes_lists_less_alike() -> None:
     space = vectors()
-    plain, diverse = (lists(space, RELEVANCE, VARIANTS[name]) for name in (PLAIN, "MMR 0.3"))
+    plain, diverse = (evaluate_ranking(space, RELEVANCE, RANKINGS[name]) for name in (PLAIN, "MMR 0.3"))
     assert np.nanmean(diverse.alike) < np.nanmean(plain.alike)
 
 

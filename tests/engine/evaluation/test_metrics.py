@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.evaluation.retrieval import (
+from resonance_engine.evaluation.metrics import (
     average_precision,
-    bootstrap_interval,
-    hub_skewness,
     precision_at,
     ranked_relevance,
     recall_at,
@@ -145,47 +143,3 @@ def test_against_loops(labels: list[str]) -> None:
         places = [place for place, hit in enumerate(row, start=1) if hit]
         expected = [sum(row[:place]) / place for place in places]
         assert value == pytest.approx(sum(expected) / len(expected)) if places else math.isnan(value)
-
-
-class TestHubs:
-    def test_by_hand(self) -> None:
-        # Everybody's nearest is track 0, whose own is track 1: occurrences 3, 1, 0, 0.
-        scores = np.array([[9, 3, 2, 1], [8, 9, 2, 1], [8, 2, 9, 1], [8, 2, 1, 9]], float)
-        counts = np.array([3, 1, 0, 0])
-        expected = np.mean((counts - 1.0) ** 3) / np.std(counts) ** 3
-        assert hub_skewness(scores, k=1) == pytest.approx(expected)
-
-    def test_a_ring_has_no_hubs(self) -> None:
-        angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        assert abs(hub_skewness(np.cos(angle[:, None] - angle[None, :]), k=2)) < 1e-6
-
-    def test_more_neighbours_than_tracks(self) -> None:
-        assert hub_skewness(similarities(5), k=10) == 0.0
-
-
-class TestBootstrap:
-    def test_it_brackets_the_mean_and_narrows_with_more_groups(self) -> None:
-        rng = np.random.default_rng(0)
-        values = rng.random(400)
-        groups = [str(number) for number in range(400)]
-        low, high = bootstrap_interval(values, groups, np.random.default_rng(1))
-        assert low < values.mean() < high
-        # 1.96 standard errors on either side.
-        assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(400), rel=0.1)
-        few = bootstrap_interval(values, [str(number // 100) for number in range(400)], np.random.default_rng(1))
-        assert few[0] <= values.mean() <= few[1]
-
-    def test_a_group_is_drawn_as_a_whole(self) -> None:
-        values = np.array([0.0, 0.0, 1.0, 1.0])
-        low, high = bootstrap_interval(values, ["a", "a", "b", "b"], np.random.default_rng(0))
-        assert (low, high) == (0.0, 1.0)
-        assert bootstrap_interval(values, ["a"] * 4, np.random.default_rng(0)) == (0.5, 0.5)
-
-    def test_queries_without_a_value_take_no_part(self) -> None:
-        values = np.array([0.25, np.nan, np.nan])
-        assert bootstrap_interval(values, ["a", "b", "c"], np.random.default_rng(0)) == (0.25, 0.25)
-
-    def test_nothing_has_no_interval(self) -> None:
-        low, high = bootstrap_interval(np.array([np.nan]), ["a"], np.random.default_rng(0))
-        assert math.isnan(low)
-        assert math.isnan(high)
