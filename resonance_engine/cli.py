@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,7 +125,7 @@ def run_index(options: argparse.Namespace) -> None:
     except OSError as error:
         raise CatalogError(f"{printable(options.out)} cannot be made: {error.strerror}.") from error
     with (
-        WorkerPool(model_of(options), options.threads, backend=options.backend) as pool,
+        closing(WorkerPool(model_of(options), options.threads, backend=options.backend)) as pool,
         Store(options.out / STORE) as store,
     ):
         update = Update(options.out, files, Ingest(store, store.library(LIBRARY), pool))
@@ -155,21 +156,21 @@ def run_query(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise ResonanceError(f"query: {error}.") from error
     catalog = read_catalog(options.index_dir)
-    with Worker(model_of(options), backend=options.backend) as worker:
+    with closing(Worker(model_of(options), backend=options.backend)) as worker:
         model = worker.description()
         if (model.id, model.dimensions) != (catalog.model_id, catalog.index.dimensions):
             raise ModelError(
                 f"{printable(options.index_dir)} was made with another model; name it with --load, or run "
                 "`resonance index` again."
             )
-        heard = worker.listen(options.audio.absolute(), lambda _: True)
-    assert heard.embedding is not None
-    hits = neighbours(catalog.index, heard.embedding.embedding[None, :], ranking)
+        analysed = worker.analyse(options.audio.absolute())
+    assert analysed.embedding is not None
+    hits = neighbours(catalog.index, analysed.embedding.vector[None, :], ranking)
     print_line("Top results:")
     for place, hit in enumerate(hits, start=1):
         entry = catalog.entries[hit.id]
         print_line(f"{place}. {entry.shown}  score={hit.score:.3f}")
-        if words := in_common(heard.attributes or {}, entry.attributes):
+        if words := in_common(analysed.analysis.attributes if analysed.analysis else {}, entry.attributes):
             print_line(f"   [Similar: {', '.join(words)}]")
 
 
@@ -180,16 +181,16 @@ def run_embed(options: argparse.Namespace) -> None:
     from resonance_engine.worker.worker import Worker
 
     paths, vectors = [], []
-    with Worker(model_of(options), backend=options.backend) as worker:
+    with closing(Worker(model_of(options), backend=options.backend)) as worker:
         for path in options.paths:
             try:
-                heard = worker.listen(path.absolute(), lambda _: True)
+                embedding = worker.analyse(path.absolute()).embedding
             except AudioError as error:
                 complain(error)
                 continue
-            assert heard.embedding is not None
+            assert embedding is not None
             paths.append(str(path))
-            vectors.append(heard.embedding.embedding)
+            vectors.append(embedding.vector)
         width = worker.description().dimensions
     matrix = np.stack(vectors) if vectors else np.empty((0, width), np.float32)
     buffer = io.BytesIO()

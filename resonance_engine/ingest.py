@@ -1,4 +1,4 @@
-"""Listen to the files of a library and keep what was heard, a small batch at a time."""
+"""Analyse the files of a library and store the results, a small batch at a time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from resonance_engine.errors import AudioError
-from resonance_engine.store import Embedding, Model, TrackRow, Windows
+from resonance_engine.store import Model, TrackRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from resonance_engine.store import Store
-    from resonance_engine.worker.worker import FileAnalysis, ModelDescription
+    from resonance_engine.worker.worker import FileAnalysis, IsKnown, ModelDescription
 
-# A batch is written when it is this old or this large; a kill loses at most one, and what was just being listened to.
+# A batch is written when it is this old or this large; a kill loses at most one, and the files being analysed.
 BATCH_SECONDS = 2.0
 BATCH_FILES = 32
 SPEED_KEY = "seconds_per_track"
@@ -25,18 +25,20 @@ SPEED_MEMORY = 0.9  # share of the known speed that a new measurement leaves
 
 
 class AnalysisPool(Protocol):
-    """Listens to files: `worker.WorkerPool`."""
+    """Analyses files with one model: `worker.WorkerPool`."""
 
     def description(self) -> ModelDescription: ...
 
-    def listen(
-        self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
+    def analyse(
+        self, paths: Iterable[Path], is_known: IsKnown | None = None, passage: tuple[float, float] | None = None
     ) -> Iterator[tuple[Path, FileAnalysis | AudioError] | None]: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
 class Job:
-    """A library item whose file is to be listened to; `added` tells two generations of one item id apart."""
+    """A library item whose file is to be analysed; `added` tells two generations of one item id apart."""
 
     item_id: int
     added: float
@@ -45,7 +47,7 @@ class Job:
 
 @dataclass(frozen=True)
 class IngestOutcome:
-    """What came of a job: the content key of its sound, or the error; `embedded` if the model had to run."""
+    """The content key of a job's file, or the error; `embedded` if the model had to run."""
 
     job: Job
     key: bytes | None = None
@@ -54,25 +56,26 @@ class IngestOutcome:
 
 
 class FileState(NamedTuple):
-    """By what a changed file is known; zeros for one that is not there."""
+    """Size and modification time by which a changed file is known; zeros for a missing one."""
 
     size: int
     mtime_ns: int
 
 
-class IngestResult(NamedTuple):
-    """A file with its jobs, its state before it was listened to, and what came of that."""
+class PendingFile(NamedTuple):
+    """A file, the jobs that name it, and its state before it is analysed."""
 
-    path: Path
     state: FileState
     jobs: list[Job]
-    result: FileAnalysis | AudioError
+
+
+Results = list[tuple["Path", "FileAnalysis | AudioError"]]
 
 
 class Ingest:
-    """Keeps what a pool of workers hears in a store, for one library of it.
+    """Stores the analyses of a pool of workers, for one library of a store.
 
-    The model is registered with the store; it is taken into use at once where none is.
+    The model is registered with the store, and activated where no other is.
     """
 
     def __init__(self, store: Store, library: int, pool: AnalysisPool) -> None:
@@ -93,67 +96,69 @@ class Ingest:
             store.activate(self.model.id)
 
     def run(
-        self, jobs: Iterable[Job], record_failures: bool = True, clock: Callable[[], float] = time.monotonic
+        self, jobs: Iterable[Job], link: bool = True, clock: Callable[[], float] = time.monotonic
     ) -> Iterator[IngestOutcome]:
-        """Listen to every job's file, link its item to the sound, and say what came of it once that is on disk.
+        """Analyse every job's file and yield its outcome once that is on disk, in the order of completion.
 
-        In whatever order the files are done.
-        Failures become rows too, unless the caller keeps them itself (the path of a file is not final yet). Raises
-        ModelError or StoreError when going on makes no sense; what was heard until then is kept where possible.
+        With `link`, the items are linked to their content keys and failures become rows; a caller whose paths are not
+        final yet does both itself later. Raises ModelError or StoreError when going on makes no sense; the results
+        until then are stored where possible.
         """
-        by_path: dict[Path, list[Job]] = {}
+        files: dict[Path, PendingFile] = {}
         for job in jobs:
-            by_path.setdefault(job.path, []).append(job)
-        # Before listening: a file that changes meanwhile is noticed the next time.
-        states = {path: file_state(path) for path in by_path}
-        batch: list[IngestResult] = []
+            if job.path not in files:
+                # Before the analysis: a file that changes meanwhile is noticed the next time.
+                files[job.path] = PendingFile(file_state(job.path), [])
+            files[job.path].jobs.append(job)
+        batch: Results = []
         since = clock()
         try:
-            for found in self.pool.listen(by_path, self.unknown):
-                if found is not None:
-                    path, result = found
-                    batch.append(IngestResult(path, states[path], by_path[path], result))
+            for result in self.pool.analyse(files, self.is_known):
+                if result is not None:
+                    batch.append(result)
                 if len(batch) >= BATCH_FILES or clock() - since >= BATCH_SECONDS:
-                    whole, batch, since = batch, [], clock()
-                    yield from self.commit(whole, record_failures)
+                    full, batch, since = batch, [], clock()
+                    yield from self.commit(full, files, link)
         except BaseException:
-            # Stopped by the user, or by a model that broke: what was heard until then is kept.
-            self.commit(batch, record_failures)
+            # Stopped by the user, or by a model that broke: the results until then are kept.
+            self.commit(batch, files, link)
             raise
-        yield from self.commit(batch, record_failures)
+        yield from self.commit(batch, files, link)
 
-    def unknown(self, key: bytes) -> bool:
-        """Whether the model has to hear a sound: it never did, or did before its tags were kept."""
-        return not self.store.heard([key], self.model.id)
+    def is_known(self, key: bytes) -> bool:
+        """Return whether the model need not run: the store has the vectors of a recording, and its tags if it tags."""
+        return bool(self.store.heard([key], self.model.id))
 
-    def commit(self, batch: list[IngestResult], record_failures: bool) -> list[IngestOutcome]:
+    def commit(self, batch: Results, files: dict[Path, PendingFile], link: bool) -> list[IngestOutcome]:
         """Write a batch in one transaction."""
         if not batch:
             return []
         outcomes = []
         with self.store.write():
-            for path, state, jobs, result in batch:
+            for path, result in batch:
+                state, jobs = files[path]
                 if isinstance(result, AudioError):
-                    if record_failures:
-                        self.store.fail(self.library, os.fsencode(path), state.size, state.mtime_ns, result.reason)
+                    if link:
+                        self.store.fail(self.library, os.fsencode(path), *state, result.reason)
                     outcomes += [IngestOutcome(job, error=result) for job in jobs]
                     continue
-                self.keep(result)
-                rows = [TrackRow(job.item_id, job.added, state.size, state.mtime_ns, result.key) for job in jobs]
-                self.store.link_many(self.library, rows)
-                self.store.clear_failure(self.library, os.fsencode(path))
+                self.put(result)
+                if link:
+                    rows = [TrackRow(job.item_id, job.added, *state, result.key) for job in jobs]
+                    self.store.link_many(self.library, rows)
+                    self.store.clear_failure(self.library, os.fsencode(path))
                 embedded = result.embedding is not None
                 outcomes += [IngestOutcome(job, key=result.key, embedded=embedded) for job in jobs]
         return outcomes
 
-    def keep(self, heard: FileAnalysis) -> None:
-        """Store the vectors, tags and attributes of one recording, and the time that they took."""
-        if heard.embedding is None:
+    def put(self, result: FileAnalysis) -> None:
+        """Store the vectors, tags and attributes of one recording, and update the mean time per track."""
+        if result.embedding is None or result.analysis is None:
             return
-        self.store.put(heard.key, self.model.id, stored(heard))
-        self.store.put_analysis(heard.key, heard.extractor, heard.attributes or {})
+        self.store.put(result.key, self.model.id, result.embedding)
+        self.store.put_analysis(result.key, result.analysis.extractor_version, result.analysis.attributes)
         known = self.store.state(SPEED_KEY, float)
-        speed = heard.seconds if known is None else SPEED_MEMORY * known + (1 - SPEED_MEMORY) * heard.seconds
+        speed = result.seconds if known is None else SPEED_MEMORY * known + (1 - SPEED_MEMORY) * result.seconds
         self.store.set_state(SPEED_KEY, speed)
 
 
@@ -163,16 +168,3 @@ def file_state(path: Path) -> FileState:
     except OSError:
         return FileState(0, 0)
     return FileState(stat.st_size, stat.st_mtime_ns)
-
-
-def stored(heard: FileAnalysis) -> Embedding:
-    """What was heard in the form that the store keeps."""
-    embedding = heard.embedding
-    assert embedding is not None
-    return Embedding(
-        vector=embedding.embedding,
-        facets=embedding.facets,
-        gates=embedding.gates,
-        windows=Windows(heard.starts, embedding.windows),
-        tags=embedding.tags,
-    )

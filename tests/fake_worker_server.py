@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.errors import AudioError
 from resonance_engine.worker.protocol import Message
-from resonance_engine.worker.server import answer
+from resonance_engine.worker.server import run_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,4 +45,4 @@ def prepared() -> tuple[Message, Verbs]:
 
 
 if __name__ == "__main__":
-    answer(prepared, int(sys.argv[1]))
+    run_server(prepared, int(sys.argv[1]))

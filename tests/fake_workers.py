@@ -18,11 +18,7 @@ FAKE_PROCESS = Path(__file__).with_name("fake_worker_process.py")
 TIMEOUT = 10.0
 
 
-def reject_key(_: bytes) -> bool:
-    return False
-
-
-def accept_key(_: bytes) -> bool:
+def all_known(_: bytes) -> bool:
     return True
 
 

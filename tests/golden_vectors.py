@@ -41,10 +41,10 @@ def outputs(encoder: Encoder) -> dict[str, NDArray[Any]]:
     tags = {"tags": np.array(list(heard.tags.values()), np.float32)} if heard.tags else {}
     return {
         "id": np.array(encoder.manifest.id),
-        "embedding": heard.embedding,
+        "embedding": heard.vector,
         "facets": np.stack(list(heard.facets.values())),
         "gates": np.array(list(heard.gates.values()), np.float32),
-        "windows": heard.windows,
+        "windows": heard.windows.vectors,
         **tags,
     }
 

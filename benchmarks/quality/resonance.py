@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.quality.listening import Listening, Similarity
-    from resonance_engine.encoder.encoder import TrackEmbedding
     from resonance_engine.features.spec import Decoding
+    from resonance_engine.store import Embedding
 
 WHOLE, FACET = "embedding", "facet/"
 
@@ -59,7 +59,7 @@ class Resonance:
     def heard_again(self, windows: NDArray[np.float32], place: int) -> NDArray[np.float32]:
         """The embedding of altered windows (n, samples) of the track at this place."""
         number = self.fold[place]
-        return self.encoders[number].embed(self.front_ends[number](windows)).embedding
+        return self.encoders[number].embed(self.front_ends[number](windows)).vector
 
     def rows(self) -> Mapping[str, Similarity]:
         return {self.label: compared(WHOLE, cosine)}
@@ -69,11 +69,13 @@ class Resonance:
         return {name: compared(FACET + name, cosine) for name in self.modalities}
 
 
-def arrays(track: TrackEmbedding, most: int) -> dict[str, NDArray[np.generic]]:
-    windows = np.full((most, track.windows.shape[1]), np.nan, np.float32)
-    windows[: len(track.windows)] = track.windows
+def arrays(track: Embedding, most: int) -> dict[str, NDArray[np.generic]]:
+    assert track.windows is not None, "an encoder embeds windows"
+    vectors = track.windows.vectors
+    windows = np.full((most, vectors.shape[1]), np.nan, np.float32)
+    windows[: len(vectors)] = vectors
     return {
-        WHOLE: track.embedding,
+        WHOLE: track.vector,
         **{FACET + name: facet for name, facet in track.facets.items()},
         "gates": np.array(list(track.gates.values()), np.float32),
         "windows": windows,

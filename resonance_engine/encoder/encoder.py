@@ -6,7 +6,6 @@ Only the second loads PyTorch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +15,7 @@ from resonance_engine.encoder.manifest import read_manifest
 from resonance_engine.encoder.onnx_check import LARGEST, self_contained
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.features.front_end import FRONT_END_VERSION
+from resonance_engine.store.records import Embedding, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,22 +34,6 @@ SUFFIXES = {".onnx": "onnx", ".safetensors": "torch", ".pt": "torch"}
 CHECKPOINT = "ckpt.pt"  # of a training run: safetensors under the name that it always had
 RUN_STATE = "state.safetensors"  # of a run that can be taken up again: no model
 TOLERANCE = 1e-3  # of unit vectors' lengths, and of probabilities
-
-
-@dataclass(frozen=True)
-class TrackEmbedding:
-    """What a model hears in one track.
-
-    `embedding` (dimensions,) and each of `facets` (dimensions,) are unit vectors: the normalised means over the
-    windows. `gates` sum to one. `windows` (n, dimensions) are the windows' own embeddings. `tags` are probabilities by
-    name, the means over the windows; there are none where the model names none.
-    """
-
-    embedding: NDArray[np.float32]
-    facets: dict[str, NDArray[np.float32]]
-    gates: dict[str, float]
-    windows: NDArray[np.float32]
-    tags: dict[str, float] = field(default_factory=dict)
 
 
 class Backend(Protocol):
@@ -232,29 +216,30 @@ class Encoder:
             self.backend = TorchBackend(file)
         self.manifest = self.backend.manifest
 
-    def embed(self, features: Features) -> TrackEmbedding:
-        """What the model hears in a track, from the front end's features of its windows, (n, ...) each, n >= 1.
+    def embed(self, features: Features, starts: tuple[float, ...] = ()) -> Embedding:
+        """Return the embedding of a track from the front end's features of its windows, (n, ...) each, n >= 1.
 
-        Raises ModelError when the model gives anything but unit vectors, or tags that are no probabilities.
+        Vector and facets are the normalised means over the windows, gates and tags the means; `starts` are the windows'
+        in seconds. Raises ModelError when the model gives anything but unit vectors, or tags that are no probabilities.
         """
         count = len(next(iter(features.values())))
-        parts = [
+        batches = [
             self.backend.run({name: features[name][at : at + BATCH] for name in self.manifest.modalities})
             for at in range(0, count, BATCH)
         ]
-        windows, facets, gates, *tags = (np.concatenate(part) for part in zip(*parts, strict=True))
+        windows, facets, gates, *tags = (np.concatenate(outputs) for outputs in zip(*batches, strict=True))
         names = self.manifest.modalities
-        heard = TrackEmbedding(
-            embedding=normalised(windows.mean(axis=0)),
+        embedding = Embedding(
+            vector=normalised(windows.mean(axis=0)),
             facets={name: normalised(facets[:, i].mean(axis=0)) for i, name in enumerate(names)},
             gates={name: float(gates[:, i].mean()) for i, name in enumerate(names)},
-            windows=windows,
+            windows=Windows(starts, windows),
             tags=self.probabilities(tags[0].mean(axis=0)) if tags else {},
         )
-        lengths = np.linalg.norm([heard.embedding, *heard.facets.values(), *windows], axis=1)
+        lengths = np.linalg.norm([embedding.vector, *embedding.facets.values(), *windows], axis=1)
         if not (np.abs(lengths - 1) < TOLERANCE).all() or not np.isfinite(gates).all():
             raise ModelError(f"The model {self.manifest.name} gives no unit vectors; export or install it again.")
-        return heard
+        return embedding
 
     def probabilities(self, tags: NDArray[np.float32]) -> dict[str, float]:
         """Tags (n,) by name; the roundings of a quantised model that lead out of 0 to 1 are taken back."""

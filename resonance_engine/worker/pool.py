@@ -1,18 +1,17 @@
-"""Several workers side by side, whatever they do with a file."""
+"""Several workers side by side, one file each at a time."""
 
 from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from queue import LifoQueue
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from resonance_engine.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
 
 
 class Closable(Protocol):
@@ -26,7 +25,7 @@ WAKE_SECONDS = 1.0
 
 
 class ProcessPool(Generic[W]):
-    """Workers that each do one thing at a time."""
+    """Workers that each process one file at a time; `close` it, for example by `contextlib.closing`."""
 
     def __init__(self, workers: Sequence[W]) -> None:
         self.workers = workers
@@ -34,21 +33,21 @@ class ProcessPool(Generic[W]):
         for worker in reversed(workers):
             self.idle.put(worker)
 
-    def each(
-        self, paths: Iterable[Path], hear: Callable[[W, Path], R], ahead: int, in_order: bool = False
+    def map(
+        self, paths: Iterable[Path], process: Callable[[W, Path], R], ahead: int, in_order: bool = False
     ) -> Iterator[tuple[Path, R | AudioError] | None]:
-        """Every path with what came of it, as soon as it is there; `hear` is called in the pool's threads.
+        """Yield every path with its result as soon as it is done; `process` is called in the pool's threads.
 
-        None comes in between where there is nothing new for `WAKE_SECONDS`, so that the caller can do what else is to
-        be done. Up to `ahead` files per worker are begun, or done and not yet taken. With `in_order` the results come
-        in the order of `paths`, and a slow one holds others back. Ending the iteration early gives up what was not
-        begun; what was begun ends by itself or with `close`.
+        Yields None where nothing is done for `WAKE_SECONDS`, so that the caller can do its own work in between. Up to
+        `ahead` files per worker are begun, or done and not yet taken. With `in_order` the results come in the order of
+        `paths`, and a slow one holds others back. Ending the iteration early drops the files that are not begun; the
+        others end by themselves or with `close`.
         """
 
-        def one(path: Path) -> R | AudioError:
+        def run(path: Path) -> R | AudioError:
             worker = self.idle.get()
             try:
-                return hear(worker, path)
+                return process(worker, path)
             except AudioError as error:
                 return error
             finally:
@@ -60,7 +59,7 @@ class ProcessPool(Generic[W]):
         try:
             while True:
                 room = ahead * len(self.workers) - len(pending)
-                pending |= {executor.submit(one, path): path for path in islice(left, room)}
+                pending |= {executor.submit(run, path): path for path in islice(left, room)}
                 if not pending:
                     return
                 awaited = list(pending)[: 1 if in_order else None]
@@ -76,11 +75,3 @@ class ProcessPool(Generic[W]):
         """End all workers, whatever they are doing."""
         for worker in self.workers:
             worker.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

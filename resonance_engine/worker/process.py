@@ -1,4 +1,4 @@
-"""A child process that answers messages, and may die or hang without harm to the program that asks."""
+"""A child process that answers messages, and may die or hang without harm to the parent."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from resonance_engine.worker.protocol import Message, receive, send
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-EXIT_SECONDS = 1.0  # that a process which closed its streams gets to say how it ended
-KILL_SECONDS = 5.0  # one that reads from a dead network disk outlives even SIGKILL, and is left behind
+EXIT_SECONDS = 1.0  # from closed streams to an exit status
+KILL_SECONDS = 5.0  # a process that reads from a dead network disk outlives even SIGKILL, and is left behind
 POLL_SECONDS = 60.0
-PART = 1 << 20  # bytes read at once: no memory is asked for on the word of a child that may have been taken over
+CHUNK = 1 << 20  # bytes read at once: a child that may have been taken over does not decide how much is allocated
 
 
 class WorkerDied(Exception):  # noqa: N818 - an event, which the owner of the child turns into an error
-    """The child ended before it answered; `str()` says how, as the rest of a sentence about what it did."""
+    """The child ended before it answered; `str()` is a clause on how, such as "crashed the decoder (SIGSEGV)"."""
 
 
 class WorkerProcess:
-    """A running process that speaks `wire` on its standard streams. One thread talks to it, any may kill it.
+    """A running process that exchanges `Message`s on its standard streams. One thread uses it, any may kill it.
 
-    `asked` is how many messages it was sent.
+    `sent` counts the messages to it.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -39,33 +39,33 @@ class WorkerProcess:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
-        self.asked = 0
+        self.sent = 0
 
     def send(self, message: Message) -> None:
-        """Hand a message over; raises ChildDied when there is nobody to take it."""
+        """Write a message; raises WorkerDied when the process has closed its input."""
         assert self.process.stdin is not None
-        self.asked += 1
+        self.sent += 1
         try:
             send(self.process.stdin, message)
         except OSError as error:
-            raise self.death() from error
+            raise self.exit_error() from error
 
     def receive(self, seconds: float) -> Message:
-        """The next message; raises ChildDied, or TimeoutError when it is not complete after so many seconds.
+        """Return the next message; raises WorkerDied, or TimeoutError when it is not complete after `seconds`.
 
-        After either, and after an interrupt, the child is of no use: an answer may be read by half.
+        After either, and after an interrupt, the child is unusable: an answer may be half read.
         """
         assert self.process.stdout is not None
         try:
             return receive(TimedPipe(self.process.stdout.fileno(), seconds))
         except EOFError as error:
-            raise self.death() from error
+            raise self.exit_error() from error
         except ValueError as error:
             self.end()
             raise WorkerDied("made the decoder say what is no answer") from error
 
     def kill(self) -> None:
-        """Stop the process; the thread that waits for its answer learns that it died."""
+        """Stop the process; a thread that waits for its answer gets WorkerDied."""
         self.process.kill()
 
     def end(self) -> None:
@@ -78,8 +78,8 @@ class WorkerProcess:
                 with suppress(OSError):
                     stream.close()
 
-    def death(self) -> WorkerDied:
-        """How a process ended that closed its streams."""
+    def exit_error(self) -> WorkerDied:
+        """Release a process that closed its streams, and return the error that describes its end."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(EXIT_SECONDS)
         code = self.process.returncode
@@ -88,7 +88,7 @@ class WorkerProcess:
 
 
 class TimedPipe:
-    """Reads a pipe until `seconds` have passed; raises TimeoutError then."""
+    """A pipe whose reads raise TimeoutError once `seconds` have passed since it was made."""
 
     def __init__(self, descriptor: int, seconds: float) -> None:
         self.descriptor = descriptor
@@ -98,21 +98,22 @@ class TimedPipe:
         self.poll.register(descriptor, select.POLLIN)
 
     def read(self, count: int) -> bytes:
-        """That many bytes, or fewer where the pipe ends."""
+        """Read `count` bytes, or fewer where the pipe ends."""
         content = bytearray()
         while len(content) < count:
             left = self.until - time.monotonic()
             if left <= 0:
                 raise TimeoutError
             if self.poll.poll(1000 * min(left, POLL_SECONDS)):
-                part = os.read(self.descriptor, min(count - len(content), PART))
-                if not part:
+                chunk = os.read(self.descriptor, min(count - len(content), CHUNK))
+                if not chunk:
                     break
-                content += part
+                content += chunk
         return bytes(content)
 
 
 def exit_clause(code: int | None) -> str:
+    """Return the clause of an error message for the exit status of a decoder process, None while it still runs."""
     if code is None:
         return "left the decoder without an answer"
     if code >= 0:
@@ -123,6 +124,6 @@ def exit_clause(code: int | None) -> str:
         name = f"signal {-code}"
     if -code == signal.SIGKILL:
         return f"got the decoder killed ({name}), as happens where memory runs out"
-    # A library in C++ that gets no memory ends the process, often before anything else can be said.
+    # A C++ library that gets no memory aborts the process, often before any error message.
     why = ", as happens where memory runs out" if -code == signal.SIGABRT else ""
     return f"crashed the decoder ({name}){why}"

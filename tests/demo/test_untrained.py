@@ -21,7 +21,7 @@ def features() -> dict[str, np.ndarray]:
 
 
 def test_it_forgets_what_the_shipped_model_learned(features: dict[str, np.ndarray]) -> None:
-    learned = Encoder(SHIPPED).embed(features).embedding
+    learned = Encoder(SHIPPED).embed(features).vector
     drawn_by_lot = UntrainedNetwork(SHIPPED.parent)(features)
     assert abs(float(drawn_by_lot @ learned)) / np.linalg.norm(drawn_by_lot) < 0.3
 

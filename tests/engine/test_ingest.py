@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,9 @@ import pytest
 
 from resonance_engine import ingest as ingest_module
 from resonance_engine.audio.windows import content_key
-from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError, ModelError, StoreError
 from resonance_engine.ingest import SPEED_KEY, Ingest, IngestOutcome, Job
-from resonance_engine.store import Counts, Store
+from resonance_engine.store import Analysis, Counts, Embedding, Store, Windows
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription, WorkerPool
 from tests.audio_files import tune, write_audio
 from tests.embeddings import key, stored, unit_vectors
@@ -33,9 +33,10 @@ MODEL = ModelDescription("a" * 16, "fake", "1", 8, ("timbre", "rhythm"))
 VECTORS = unit_vectors(50)
 
 
-def embedding(number: int) -> TrackEmbedding:
+def embedding(number: int) -> Embedding:
     vector = VECTORS[number]
-    return TrackEmbedding(vector, {"timbre": vector, "rhythm": vector}, {"timbre": 0.5, "rhythm": 0.5}, vector[None])
+    windows = Windows((1.5,), vector[None])
+    return Embedding(vector, {"timbre": vector, "rhythm": vector}, {"timbre": 0.5, "rhythm": 0.5}, windows)
 
 
 @dataclass
@@ -49,8 +50,8 @@ class FakePool:
     def description(self) -> ModelDescription:
         return self.model
 
-    def listen(
-        self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
+    def analyse(
+        self, paths: Iterable[Path], is_known: Callable[[bytes], bool]
     ) -> Iterator[tuple[Path, FileAnalysis | AudioError]]:
         for path in paths:
             trouble = self.troubles.get(path.name)
@@ -60,11 +61,11 @@ class FakePool:
                 yield path, AudioError(path, trouble)
                 continue
             number = int(path.stem.split()[0])
-            if not wanted(key(number)):
+            if is_known(key(number)):
                 yield path, FileAnalysis(path, key(number), 0.01)
                 continue
             self.embedded.append(number)
-            yield path, FileAnalysis(path, key(number), 2.0, embedding(number), (1.5,), {"tempo": 120.0}, "7")
+            yield path, FileAnalysis(path, key(number), 2.0, embedding(number), Analysis("7", {"tempo": 120.0}))
 
 
 @pytest.fixture
@@ -160,11 +161,13 @@ class TestFailures:
         (failure,) = store.failures(1).values()
         assert (failure.size, failure.mtime_ns, failure.reason) == (0, 0, "there is no such file")
 
-    def test_a_caller_may_keep_them(self, store: Store, tmp_path: Path) -> None:
+    def test_a_caller_may_link_and_note_failures_itself(self, store: Store, tmp_path: Path) -> None:
         pool = FakePool({"1.wav": "it is silent"})
-        (outcome,) = ingest(store, pool).run(jobs(tmp_path, [1]), record_failures=False)
-        assert outcome.error is not None
+        failed, embedded = ingest(store, pool).run(jobs(tmp_path, [1, 2]), link=False)
+        assert failed.error is not None
         assert store.failures(1) == {}
+        assert store.tracks(1) == {}
+        assert store.has([key(2)], MODEL.id) == {embedded.key}
 
 
 class TestBatches:
@@ -270,10 +273,10 @@ class TaggingPool(FakePool):
     def description(self) -> ModelDescription:
         return replace(MODEL, tags=TAGS)
 
-    def listen(
-        self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
+    def analyse(
+        self, paths: Iterable[Path], is_known: Callable[[bytes], bool]
     ) -> Iterator[tuple[Path, FileAnalysis | AudioError]]:
-        for path, heard in super().listen(paths, wanted):
+        for path, heard in super().analyse(paths, is_known):
             assert isinstance(heard, FileAnalysis)
             if heard.embedding is not None:
                 heard = replace(heard, embedding=replace(heard.embedding, tags=said(int(path.stem))))
@@ -307,7 +310,7 @@ def test_with_a_real_worker(store: Store, tmp_path: Path) -> None:
     model.write_bytes(onnx_model())
     music = write_audio(tmp_path / os.fsdecode(b"t\xfcne.wav"), tune(4.0, 8000), 8000)
     (tmp_path / "text.mp3").write_bytes(b"no music")
-    with WorkerPool(model) as pool:
+    with closing(WorkerPool(model)) as pool:
         subject = Ingest(store, store.library("home"), pool)
         good, bad = subject.run([Job(1, 1.0, music), Job(2, 1.0, tmp_path / "text.mp3")])
         (again,) = subject.run([Job(1, 1.0, music)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerPool]:
     """Three stand-ins."""
     monkeypatch.setattr(Worker, "command", FakeProcessWorker.command)
     monkeypatch.setattr(Worker, "beginning", "", raising=False)
-    with WorkerPool(Path("model.onnx"), WORKERS, TIMEOUT) as pool:
+    with closing(WorkerPool(Path("model.onnx"), WORKERS, TIMEOUT)) as pool:
         yield pool
 
 
@@ -124,10 +125,10 @@ class HaltingPool(FakePool):
 
     now = 0.0
 
-    def listen(  # type: ignore[override]
-        self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
+    def analyse(  # type: ignore[override]
+        self, paths: Iterable[Path], is_known: Callable[[bytes], bool]
     ) -> Iterator[tuple[Path, FileAnalysis | AudioError] | None]:
-        for number, found in enumerate(super().listen(paths, wanted), 1):
+        for number, found in enumerate(super().analyse(paths, is_known), 1):
             yield found
             if number % 3 == 0:
                 self.now += BATCH_SECONDS

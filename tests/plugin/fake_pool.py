@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from beetsplug.resonance.library.models import FOLDER
 from resonance_engine.audio.windows import content_key
-from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError, ModelError
+from resonance_engine.store import Analysis, Embedding, Windows
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 from tests.embeddings import WIDTH, unit_vectors
 
@@ -68,8 +68,8 @@ class FakePool:
         name = self.trained or "fake"
         return ModelDescription(self.trained or self.model_id, name, "1", WIDTH, MODALITIES, self.tags)
 
-    def listen(
-        self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
+    def analyse(
+        self, paths: Iterable[Path], is_known: Callable[[bytes], bool]
     ) -> Iterator[tuple[Path, FileAnalysis | AudioError]]:
         for path in paths:
             if self.surprise is not None and len(self.embedded) >= self.patience:
@@ -82,12 +82,12 @@ class FakePool:
             except AudioError as error:
                 yield path, error
                 continue
-            if not wanted(key):
+            if is_known(key):
                 yield path, FileAnalysis(path, key, 0.01)
                 continue
             self.embedded.append(path)
             heard = replace(embedding(key, self.trained), tags=dict.fromkeys(self.tags, 0.5))
-            yield path, FileAnalysis(path, key, 0.01, heard, (0.0,), {"tempo": 120}, "1")
+            yield path, FileAnalysis(path, key, 0.01, heard, Analysis("1", {"tempo": 120}))
 
     def close(self) -> None:
         self.open.discard(id(self))
@@ -102,10 +102,10 @@ class FakePool:
 class FakeWorker(FakePool):
     """Stands for `Worker`."""
 
-    def listen(  # type: ignore[override]  # as Worker
-        self, path: Path, wanted: Callable[[bytes], bool], passage: tuple[float, float] | None = None
+    def analyse(  # type: ignore[override]  # as Worker
+        self, path: Path, passage: tuple[float, float] | None = None
     ) -> FileAnalysis:
-        [(_, heard)] = super().listen([path], wanted)
+        [(_, heard)] = super().analyse([path], lambda _: False)
         if isinstance(heard, AudioError):
             raise heard
         if heard.embedding is None or passage is None:
@@ -113,7 +113,8 @@ class FakeWorker(FakePool):
         return replace(heard, embedding=replace(embedding(heard.key, f"{passage}"), tags=heard.embedding.tags))
 
 
-def embedding(key: bytes, trained: str = "") -> TrackEmbedding:
+def embedding(key: bytes, trained: str = "") -> Embedding:
     """What a model makes of a sound, each something else."""
     vectors = unit_vectors(4, seed=int.from_bytes(key[:4], "big") ^ zlib.crc32(trained.encode()))
-    return TrackEmbedding(vectors[0], dict(zip(MODALITIES, vectors[1:], strict=False)), {"timbre": 1.0}, vectors[3:])
+    facets = dict(zip(MODALITIES, vectors[1:], strict=False))
+    return Embedding(vectors[0], facets, {"timbre": 1.0}, Windows((0.0,), vectors[3:]))

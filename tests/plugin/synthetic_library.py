@@ -19,16 +19,15 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import SearchSession
-from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError
-from resonance_engine.store import Embedding, Model, TrackRow
+from resonance_engine.store import Analysis, Embedding, Model, TrackRow
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 from tests.embeddings import key, unit_vectors
 from tests.plugin.synthetic_tracks import FACETS, OF_AN_ARTIST, SOUNDS, STALE, TAGS, TWIN, WIDTH, make_tracks, tags_of
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
     from pathlib import Path
     from typing import Self
@@ -169,10 +168,7 @@ class SyntheticLibrary:
         self.heard.clear()
 
         class Worker(SyntheticWorker):
-            def listen(
-                self, path: Path, wanted: Callable[[bytes], bool], passage: tuple[float, float] | None = None
-            ) -> FileAnalysis:
-                del wanted
+            def analyse(self, path: Path, passage: tuple[float, float] | None = None) -> FileAnalysis:
                 shelf.heard.append((path, passage))
                 if path.name not in sounds:
                     raise AudioError(path, "there is no such file")
@@ -180,14 +176,7 @@ class SyntheticLibrary:
                 sound = shelf.embedding(number)
                 # A file is known by its name: 17.mp3 is the library's.
                 own = key(int(path.stem)) if path.stem.isdecimal() else key(1000 + number)
-                heard = TrackEmbedding(
-                    sound.vector,
-                    dict(sound.facets),
-                    dict(sound.gates),
-                    sound.vector[None, :],
-                    dict(sound.tags),
-                )
-                return FileAnalysis(path, own, 0.1, heard, (0.0,), shelf.attributes(number), "1")
+                return FileAnalysis(path, own, 0.1, sound, Analysis("1", shelf.attributes(number)))
 
         monkeypatch.setattr("resonance_engine.worker.worker.Worker", Worker)
 
@@ -198,10 +187,7 @@ class SyntheticWorker:
     def __init__(self, model: Path, timeout: float) -> None:
         del model, timeout
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         pass
 
     def description(self) -> ModelDescription:

@@ -274,8 +274,8 @@ def test_a_kept_model_is_one_that_runs(tmp_path: Path) -> None:
     )
     assert onnx.manifest == weights[1]
     assert (onnx.manifest.name, onnx.manifest.spec) == ("evenings", MANIFEST.spec)
-    heard = onnx.embed(features(3)).embedding
-    assert heard == pytest.approx(Encoder(tmp_path / "evenings", "torch").embed(features(3)).embedding, abs=1e-5)
+    heard = onnx.embed(features(3)).vector
+    assert heard == pytest.approx(Encoder(tmp_path / "evenings", "torch").embed(features(3)).vector, abs=1e-5)
     card = (tmp_path / "evenings" / "CARD.md").read_text()
     assert onnx.manifest.id in card
     assert "| album | 0.400 | 0.450 |" in card

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,7 +96,7 @@ def hear(worker: Worker, number: int, made: Case, path: Path) -> Result:
     outcome, reason = "embedded", ""
     try:
         passage = None if number % PASSAGE_EVERY else PASSAGE
-        violation = wrong_embedding(worker.listen(path, lambda _: True, passage))
+        violation = wrong_embedding(worker.analyse(path, passage=passage))
     except AudioError as error:
         outcome, reason = outcome_of(error.reason), error.reason
         violation = wrong_reason(reason)
@@ -129,14 +130,14 @@ def wrong_reason(reason: str) -> str:
 def wrong_embedding(heard: FileAnalysis) -> str:
     """What is wrong with an embedding, if anything."""
     found = heard.embedding
-    if found is None or len(heard.key) != 16:
+    if found is None or found.windows is None or len(heard.key) != 16:
         return "no embedding"
-    lengths = np.linalg.norm([found.embedding, *found.facets.values(), *found.windows], axis=1)
+    lengths = np.linalg.norm([found.vector, *found.facets.values(), *found.windows.vectors], axis=1)
     if not (np.abs(lengths - 1) < UNIT).all():  # NaN is not less either
         return f"vectors of the lengths {lengths}"
-    numbers = [*found.gates.values(), *found.tags.values(), *heard.starts]
-    if not np.isfinite(numbers).all() or len(heard.starts) != len(found.windows):
-        return f"odd numbers: {found.gates}, {heard.starts}"
+    numbers = [*found.gates.values(), *found.tags.values(), *found.windows.starts]
+    if not np.isfinite(numbers).all() or len(found.windows.starts) != len(found.windows.vectors):
+        return f"odd numbers: {found.gates}, {found.windows.starts}"
     return ""
 
 
@@ -163,7 +164,7 @@ def run(intact: list[Seed], numbers: Iterable[int], seed: int, workers: int, tak
     waiting = iter(numbers)
 
     def work(folder: Path) -> None:
-        with Worker(SHIPPED, TIMEOUT) as worker:
+        with closing(Worker(SHIPPED, TIMEOUT)) as worker:
             while True:
                 with lock:
                     number = next(waiting, None)

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ def run(commands: list[Subcommand], library: Library, pool: WorkerPool, words: l
 
 def embed_folder(pool: WorkerPool, folder: Path) -> int:
     """Let the workers that stay hear all files below a folder."""
-    results = list(pool.listen(sorted(path for path in folder.rglob("*.*") if path.is_file()), lambda _: True))
+    results = list(pool.analyse(sorted(path for path in folder.rglob("*.*") if path.is_file())))
     return 0 if results else 1
 
 
@@ -70,7 +70,7 @@ def open_index_of(sidecar: Path) -> int:
 def main() -> None:
     config.read()
     commands, library = ui._setup()
-    with WorkerPool(SHIPPED, 1) as pool:
+    with closing(WorkerPool(SHIPPED, 1)) as pool:
         for line in sys.stdin:
             said = io.StringIO()
             with redirect_stdout(said), redirect_stderr(said):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from resonance_engine.encoder.encoder import SHIPPED, TrackEmbedding
+from resonance_engine.encoder.encoder import SHIPPED
 from resonance_engine.errors import AudioError
+from resonance_engine.store import Embedding, Windows
 from resonance_engine.worker.worker import FileAnalysis, Worker
 from tests.reliability.fuzz_audio import Tally, main, outcome_of, peak, report, run, wrong_embedding, wrong_reason
 from tests.reliability.fuzz_files import Seed, dsf, seeds
@@ -57,11 +59,11 @@ def test_a_file_that_takes_more_memory_than_there_may_be_is_refused(tmp_path: Pa
     """FFmpeg gathers all that lies between two frames of FLAC, as in a download that was never finished."""
     seed = next(each for each in intact if each.kind == "flac")
     Case("flac", "sparse", ".flac", seed.content, 20_000, 2**29).write(tmp_path / "half.flac")
-    with Worker(SHIPPED, 60.0, memory=60_000_000) as worker:
+    with closing(Worker(SHIPPED, 60.0, memory=60_000_000)) as worker:
         worker.description()
         before = peak(worker)
         with pytest.raises(AudioError, match=r"none of its audio can be read|more memory than"):
-            worker.listen(tmp_path / "half.flac", lambda _: True)
+            worker.analyse(tmp_path / "half.flac")
         assert peak(worker) < before + 200  # MB
 
 
@@ -112,22 +114,22 @@ def test_a_stream_of_dsd_is_heard(tmp_path: Path) -> None:
 
 
 UNIT = np.eye(1, 4, dtype=np.float32)
-SOUND = TrackEmbedding(UNIT[0], {"timbre": UNIT[0]}, {"timbre": 1.0}, UNIT)
+SOUND = Embedding(UNIT[0], {"timbre": UNIT[0]}, {"timbre": 1.0}, Windows((0.0,), UNIT))
 
 
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
         ({}, ""),
-        ({"embedding": 2 * UNIT[0]}, "vectors of the lengths"),
-        ({"windows": UNIT * np.nan}, "vectors of the lengths"),
+        ({"vector": 2 * UNIT[0]}, "vectors of the lengths"),
+        ({"windows": Windows((0.0,), UNIT * np.nan)}, "vectors of the lengths"),
         ({"facets": {"timbre": 0 * UNIT[0]}}, "vectors of the lengths"),
         ({"gates": {"timbre": float("nan")}}, "odd numbers"),
-        ({"windows": np.concatenate([UNIT, UNIT])}, "odd numbers"),
+        ({"windows": Windows((0.0,), np.concatenate([UNIT, UNIT]))}, "odd numbers"),
     ],
 )
 def test_the_judge_of_embeddings(tmp_path: Path, changes: dict[str, object], found: str) -> None:
-    listened = FileAnalysis(tmp_path, bytes(16), 0.1, replace(SOUND, **changes), (0.0,))  # type: ignore[arg-type]
+    listened = FileAnalysis(tmp_path, bytes(16), 0.1, replace(SOUND, **changes))  # type: ignore[arg-type]
     assert wrong_embedding(listened).startswith(found)
     assert bool(wrong_embedding(listened)) == bool(found)
     assert wrong_embedding(replace(listened, embedding=None)) == "no embedding"

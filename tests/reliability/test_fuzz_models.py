@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +35,8 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def outcome(model: Path, song: Path) -> str:
     """What a worker makes of a model: "works", or a sentence."""
     try:
-        with Worker(model, TIMEOUT) as worker:
-            assert wrong_embedding(worker.listen(song, lambda _: True)) == ""
+        with closing(Worker(model, TIMEOUT)) as worker:
+            assert wrong_embedding(worker.analyse(song)) == ""
     except (ModelError, AudioError) as error:
         said = str(error)
         assert said.isprintable()

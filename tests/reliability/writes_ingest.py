@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.encoder.encoder import TrackEmbedding
 from resonance_engine.errors import AudioError
 from resonance_engine.index.files import open_index
 from resonance_engine.ingest import BATCH_FILES, Ingest, Job
-from resonance_engine.store import Store
+from resonance_engine.store import Analysis, Embedding, Store, Windows
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 from tests.embeddings import key, unit_vectors
 from tests.reliability.crash_harness import CrashFindings, WriterLog, left_behind
@@ -45,9 +44,9 @@ def made_up(number: int) -> FileAnalysis:
     facets = dict(zip(FACETS, vectors[1:], strict=False))
     gates = dict(zip(FACETS, (0.5, 0.25, 0.25), strict=True))
     tags = dict(zip(MODEL.tags, (0.5, 0.25, (number % 8) / 8), strict=True))
-    embedding = TrackEmbedding(vectors[0], facets, gates, vectors[1 + len(FACETS) :], tags)
-    starts = tuple(2.5 * each for each in range(WINDOWS))
-    return FileAnalysis(Path(f"{number}.flac"), key(number), 2.0, embedding, starts, {"tempo": float(number)}, "1")
+    windows = Windows(tuple(2.5 * place for place in range(WINDOWS)), vectors[1 + len(FACETS) :])
+    embedding = Embedding(vectors[0], facets, gates, windows, tags)
+    return FileAnalysis(Path(f"{number}.flac"), key(number), 2.0, embedding, Analysis("1", {"tempo": float(number)}))
 
 
 class StandIn:
@@ -60,8 +59,8 @@ class StandIn:
     def description(self) -> ModelDescription:
         return MODEL
 
-    def listen(
-        self, paths: Iterable[Path], wanted: Callable[[bytes], bool]
+    def analyse(
+        self, paths: Iterable[Path], is_known: Callable[[bytes], bool]
     ) -> Iterator[tuple[Path, FileAnalysis | AudioError]]:
         for path in paths:
             number = int(path.stem)
@@ -70,7 +69,7 @@ class StandIn:
                     self.say("ready")
                     self.begins = False
                 self.say("begun", number + 1 - BATCH_FILES)
-            if fails(number) or not wanted(key(number)):
+            if fails(number) or is_known(key(number)):
                 yield path, AudioError(path, "it is made up")
             else:
                 yield path, made_up(number)
@@ -155,15 +154,19 @@ def expected(home: Path, numbers: Iterable[int]) -> dict[str, set[tuple[Any, ...
             tables["failure"].add((bytes(home / f"{number}.flac"), 0, 0, "it is made up", 1))
             continue
         heard = made_up(number)
-        embedding, name = heard.embedding, key(number)
+        embedding, analysis, name = heard.embedding, heard.analysis, key(number)
         assert embedding is not None
+        assert embedding.windows is not None
+        assert analysis is not None
         tables["track"].add((number, 1.5, 0, 0, name))
-        tables["analysis"].add((name, heard.extractor, json.dumps(heard.attributes)))
+        tables["analysis"].add((name, analysis.extractor_version, json.dumps(analysis.attributes)))
         tables["tag"].add((name, MODEL.id, halves(np.array([*embedding.tags.values()]))))
-        tables["vector"].add((name, MODEL.id, "embedding", None, halves(embedding.embedding)))
+        tables["vector"].add((name, MODEL.id, "embedding", None, halves(embedding.vector)))
         for kind, vector in embedding.facets.items():
             tables["vector"].add((name, MODEL.id, kind, embedding.gates[kind], halves(vector)))
-        for position, (start, vector) in enumerate(zip(heard.starts, embedding.windows, strict=True)):
+        for position, (start, vector) in enumerate(
+            zip(embedding.windows.starts, embedding.windows.vectors, strict=True)
+        ):
             tables["window"].add((name, MODEL.id, position, start, halves(vector)))
     return tables
 

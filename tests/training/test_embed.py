@@ -50,10 +50,10 @@ def test_it_is_what_the_encoder_hears(
     for song in range(SONGS):
         rounded = {name: x.astype(np.float16).astype(np.float32) for name, x in song_windows(song).items()}
         heard = encoder.embed(rounded)
-        np.testing.assert_allclose(found.tracks[song], heard.embedding, atol=1e-5)
+        np.testing.assert_allclose(found.tracks[song], heard.vector, atol=1e-5)
         np.testing.assert_allclose(found.facets[song], list(heard.facets.values()), atol=1e-5)
         np.testing.assert_allclose(found.gates[song], list(heard.gates.values()), atol=1e-5)
-        np.testing.assert_allclose(found.windows[windows.song == song], heard.windows, atol=1e-5)
+        np.testing.assert_allclose(found.windows[windows.song == song], heard.windows.vectors, atol=1e-5)
 
 
 def test_an_exported_model_gives_the_same(exported: dict[str, Exported], windows: WindowSet) -> None:

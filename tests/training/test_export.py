@@ -41,7 +41,7 @@ def test_both_backends_hear_the_same(exported: dict[str, Exported], fusion: str,
     original, copy = Encoder(files.weights), Encoder(files.onnx)
     first, second = original.embed(inputs), copy.embed(inputs)
     assert original.manifest == copy.manifest == files.manifest
-    pairs = [(first.windows, second.windows), (first.embedding[None], second.embedding[None])]
+    pairs = [(first.windows.vectors, second.windows.vectors), (first.vector[None], second.vector[None])]
     pairs += [(first.facets[name][None], second.facets[name][None]) for name in first.facets]
     for expected, found in pairs:
         errors = np.abs(expected - found)
@@ -51,7 +51,7 @@ def test_both_backends_hear_the_same(exported: dict[str, Exported], fusion: str,
     assert second.gates == pytest.approx(first.gates, abs=1e-5)
     # Or the comparison would say nothing.
     assert len({round(gate, 5) for gate in first.gates.values()}) == 3
-    assert count == 1 or np.abs(first.windows[0] - first.windows[1]).max() > 1e-3
+    assert count == 1 or np.abs(first.windows.vectors[0] - first.windows.vectors[1]).max() > 1e-3
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
@@ -140,7 +140,7 @@ class TestTags:
     def test_both_backends_hear_the_same(self, tagged: Exported, count: int) -> None:
         inputs = features(count, seed=count, spec=LIGHT.spec)
         first, second = Encoder(tagged.weights).embed(inputs), Encoder(tagged.onnx).embed(inputs)
-        np.testing.assert_allclose(second.windows, first.windows, atol=1e-4)
+        np.testing.assert_allclose(second.windows.vectors, first.windows.vectors, atol=1e-4)
         for name, facet in first.facets.items():
             np.testing.assert_allclose(second.facets[name], facet, atol=1e-4)
         assert second.tags == pytest.approx(first.tags, abs=1e-4)

@@ -41,7 +41,7 @@ def test_it_runs_as_any_model_and_loses_what_was_told(
     path, loss = quantised
     before, after = (Encoder(each) for each in (exported["gated_add"].onnx, path))
     heard = [(before.embed(track), after.embed(track)) for track in TRACKS[1::2]]
-    windows = np.concatenate([(a.windows * b.windows).sum(axis=1) for a, b in heard])
+    windows = np.concatenate([(a.windows.vectors * b.windows.vectors).sum(axis=1) for a, b in heard])
     assert loss.mean == pytest.approx(windows.mean(), abs=1e-6)
     assert loss.lowest == pytest.approx(windows.min(), abs=1e-6)
     assert 0.999 < loss.lowest < 1 - 1e-6  # something was quantised, and little lost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from beets import ui
@@ -80,7 +81,7 @@ def loaded(sidecar: Sidecar, name: str) -> ModelDescription | ModelError:
 
     try:
         path = sidecar.models.path(name)
-        with Worker(path, sidecar.settings.timeout) as worker:
+        with closing(Worker(path, sidecar.settings.timeout)) as worker:
             return worker.description()
     except ModelError as error:
         return error

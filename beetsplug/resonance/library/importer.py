@@ -70,13 +70,13 @@ class Importer:
         """Embed files, and note what came of each."""
         first, *others = self.started()
         # The files are not in their final place: failures are noted by `settle`, under the path that will last.
-        for outcome in first.run(jobs, record_failures=False):
+        for outcome in first.run(jobs, link=False):
             self.note(outcome)
             if interrupted():
                 return
         for ingest in others:
             heard = [job for job in jobs if job.item_id in self.keys]
-            for _ in ingest.run(heard, record_failures=False):
+            for _ in ingest.run(heard, link=False):
                 if interrupted():
                     return
 

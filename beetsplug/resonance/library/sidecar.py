@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -113,7 +113,7 @@ class Sidecar:
         from resonance_engine.worker.worker import WorkerPool
 
         count, stamped = self.settings.workers(threads), self.models.stamp(name)
-        with WorkerPool(self.models.path(name), count, self.settings.timeout) as pool:
+        with closing(WorkerPool(self.models.path(name), count, self.settings.timeout)) as pool:
             made = Ingest(self.store, self.id, pool)
             self.models.note(name, made.model.id, stamped)
             yield made

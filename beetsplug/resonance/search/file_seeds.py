@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from resonance_engine.audio.passage import parse_passage, passage_of
 from resonance_engine.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy as np
@@ -34,10 +36,10 @@ class FileSeed:
     path: Path
     key: bytes
     embedding: Vector
-    facets: dict[str, Vector]
-    gates: dict[str, float]
-    attributes: dict[str, Any]
-    tags: dict[str, float]
+    facets: Mapping[str, Vector]
+    gates: Mapping[str, float]
+    attributes: Mapping[str, Any]
+    tags: Mapping[str, float]
 
 
 def file_seeds(search: SearchSession, paths: list[Path], passage: tuple[float, float] | None = None) -> list[FileSeed]:
@@ -55,18 +57,26 @@ def file_seeds(search: SearchSession, paths: list[Path], passage: tuple[float, f
 
     models = search.sidecar.models
     name = models.name_of(search.model.id) or models.wanted
-    with Worker(models.path(name), search.sidecar.settings.timeout) as worker:
+    with closing(Worker(models.path(name), search.sidecar.settings.timeout)) as worker:
         described = worker.description()
         if described.id != search.model.id:
             raise ModelError(
                 f"The library is analysed with the model {search.model.name} {search.model.version}, the "
                 f"configuration names {described.name} {described.version}; run `beet resonance analyze` to switch."
             )
-        return [seed_of(worker.listen(path, lambda _: True, passage)) for path in paths]
+        return [seed_of(worker.analyse(path, passage=passage)) for path in paths]
 
 
 def seed_of(listened: FileAnalysis) -> FileSeed:
-    heard, attributes = listened.embedding, listened.attributes
-    assert heard is not None, "everything was wanted"
-    assert attributes is not None, "what is embedded is measured"
-    return FileSeed(listened.path, listened.key, heard.embedding, heard.facets, heard.gates, attributes, heard.tags)
+    embedding, analysis = listened.embedding, listened.analysis
+    assert embedding is not None, "no key counts as known"
+    assert analysis is not None, "what is embedded is measured"
+    return FileSeed(
+        listened.path,
+        listened.key,
+        embedding.vector,
+        embedding.facets,
+        embedding.gates,
+        analysis.attributes,
+        embedding.tags,
+    )

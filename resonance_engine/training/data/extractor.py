@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.training.config.settings import AudioAugment
 from resonance_engine.worker.protocol import Message
-from resonance_engine.worker.server import answer, identify
+from resonance_engine.worker.server import identify, run_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def measuring(spec_json: str, audio: AudioAugment) -> tuple[Message, Verbs]:
 
 
 def main() -> None:
-    answer(lambda: measuring(sys.argv[1], AudioAugment(**json.loads(sys.argv[2]))))
+    run_server(lambda: measuring(sys.argv[1], AudioAugment(**json.loads(sys.argv[2]))))
 
 
 if __name__ == "__main__":

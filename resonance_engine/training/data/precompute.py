@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from resonance_engine.training.config.settings import AudioAugment
 from resonance_engine.training.data.extractor import view_array, view_key
 from resonance_engine.training.data.ram_cache import MEASURED
 from resonance_engine.worker.pool import ProcessPool
-from resonance_engine.worker.worker import TIMEOUT, FileProcess, stopped
+from resonance_engine.worker.worker import TIMEOUT, FileProcess, stopped_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,12 +52,12 @@ class Extractor(FileProcess):
         module = "resonance_engine.training.data.extractor"
         return [sys.executable, "-P", "-m", module, self.spec.to_json(), json.dumps(asdict(self.audio))]
 
-    def introduced(self, header: dict[str, Any]) -> None:
+    def accept_description(self, header: dict[str, Any]) -> None:
         self.maker = header["maker"]
 
     def features(self, path: Path) -> list[dict[str, Any]]:
         """The features of the windows of a file, by modality, then those of each audio view of it."""
-        arrays = self.ask("features", path).arrays
+        arrays = self.request("features", path).arrays
         names = self.spec.modalities
         views = [{name: arrays[view_array(view + 1, name)] for name in names} for view in range(self.audio.views)]
         return [{name: arrays[name] for name in names}, *views]
@@ -100,7 +101,7 @@ class Recorder:
     def put(self, key: bytes, features: list[dict[str, Any]], maker: str) -> None:
         with self.writing:
             if self.ended:
-                raise stopped()
+                raise stopped_error()
             for view, values in enumerate(features[1:], 1):
                 self.cache.put(view_key(key, view), values, maker)
             self.cache.put(key, features[0], MEASURED)
@@ -135,9 +136,9 @@ def precompute(
         raise ValueError("the cache is for features of another spec")
     recorder = Recorder(cache, audio.views)
     extractors = [Extractor(spec, audio, timeout) for _ in range(processes)]
-    with ProcessPool(extractors) as pool:
+    with closing(ProcessPool(extractors)) as pool:
         try:
-            for path, result in filter(None, pool.each(paths, recorder.record, AHEAD, in_order=True)):
+            for path, result in filter(None, pool.map(paths, recorder.record, AHEAD, in_order=True)):
                 if isinstance(result, AudioError):
                     yield Precomputed(path, b"", result)
                 else:

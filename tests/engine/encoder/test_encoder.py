@@ -175,14 +175,14 @@ def test_an_embedding_is_the_mean_of_the_windows(model: Path, count: int) -> Non
     encoder = Encoder(model)
     heard = encoder.embed(features(count))
     embedding, facets, gates = OnnxBackend(model).run(features(count))
-    np.testing.assert_allclose(heard.windows, embedding, atol=1e-6)
+    np.testing.assert_allclose(heard.windows.vectors, embedding, atol=1e-6)
     mean = embedding.mean(axis=0)
-    np.testing.assert_allclose(heard.embedding, mean / np.linalg.norm(mean), atol=1e-6)
+    np.testing.assert_allclose(heard.vector, mean / np.linalg.norm(mean), atol=1e-6)
     for position, name in enumerate(SPEC.modalities):
         mean = facets[:, position].mean(axis=0)
         np.testing.assert_allclose(heard.facets[name], mean / np.linalg.norm(mean), atol=1e-6)
         assert heard.gates[name] == pytest.approx(float(gates[:, position].mean()), abs=1e-6)
-    for vector in (heard.embedding, *heard.facets.values(), *heard.windows):
+    for vector in (heard.vector, *heard.facets.values(), *heard.windows.vectors):
         assert vector.dtype == np.float32
         assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
     assert list(heard.facets) == list(heard.gates) == list(SPEC.modalities)
@@ -232,22 +232,22 @@ def test_a_model_of_a_fixed_batch_takes_any_number_of_windows(tmp_path: Path, mo
     path = tmp_path / "fixed.onnx"
     path.write_bytes(onnx_model(batch=3))
     fixed, free = Encoder(path).embed(features(count)), Encoder(model).embed(features(count))
-    assert fixed.windows.shape == (count, MANIFEST.dimensions)
-    np.testing.assert_allclose(fixed.windows, free.windows, atol=1e-6)
-    np.testing.assert_allclose(fixed.embedding, free.embedding, atol=1e-6)
+    assert fixed.windows.vectors.shape == (count, MANIFEST.dimensions)
+    np.testing.assert_allclose(fixed.windows.vectors, free.windows.vectors, atol=1e-6)
+    np.testing.assert_allclose(fixed.vector, free.vector, atol=1e-6)
 
 
 def test_a_window_is_heard_alike_alone_and_among_others(model: Path) -> None:
     encoder, inputs = Encoder(model), features(BATCH + 3)
-    together = encoder.embed(inputs).windows
+    together = encoder.embed(inputs).windows.vectors
     for row in (0, BATCH - 1, BATCH, BATCH + 2):
-        alone = encoder.embed({name: values[row : row + 1] for name, values in inputs.items()}).windows[0]
+        alone = encoder.embed({name: values[row : row + 1] for name, values in inputs.items()}).windows.vectors[0]
         np.testing.assert_allclose(together[row], alone, atol=1e-6)
 
 
 def test_features_that_the_model_does_not_take_are_left_alone(model: Path) -> None:
     extra = {**features(2), "semantic": np.zeros((2, 3), np.float32)}
-    np.testing.assert_array_equal(Encoder(model).embed(extra).embedding, Encoder(model).embed(features(2)).embedding)
+    np.testing.assert_array_equal(Encoder(model).embed(extra).vector, Encoder(model).embed(features(2)).vector)
 
 
 def test_the_shipped_model_gives_the_numbers_that_it_gave() -> None:

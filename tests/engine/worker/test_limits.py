@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,10 @@ from tests.fake_workers import (
     TIMEOUT,
     FakeProcessWorker,
     FakeServerWorker,
-    accept_key,
+    all_known,
     is_alive,
     key,
     pid,
-    reject_key,
     wait_until,
 )
 from tests.paths import ROOT
@@ -35,7 +35,7 @@ LIMITED = pytest.mark.skipif(sys.platform != "linux", reason="the system knows n
 
 @pytest.fixture
 def stand_in() -> Iterator[FakeProcessWorker]:
-    with FakeProcessWorker(Path("model.onnx"), TIMEOUT) as worker:
+    with closing(FakeProcessWorker(Path("model.onnx"), TIMEOUT)) as worker:
         yield worker
 
 
@@ -45,44 +45,44 @@ class TestTime:
         stand_in.description()
         stand_in.timeout = 0.8
         with pytest.raises(AudioError, match=r"slow\.wav: it took longer than 0\.8 s and was given up"):
-            stand_in.listen(Path("slow.wav"), accept_key)
+            stand_in.analyse(Path("slow.wav"))
 
     def test_it_begins_anew_with_each_file(self, stand_in: FakeProcessWorker) -> None:
         stand_in.timeout = 1.3
-        assert [stand_in.listen(Path("slow.wav"), reject_key).key for _ in range(3)] == [key("slow.wav")] * 3
+        assert [stand_in.analyse(Path("slow.wav"), all_known).key for _ in range(3)] == [key("slow.wav")] * 3
 
     def test_to_start_a_child_takes_none_of_it(self, stand_in: FakeProcessWorker) -> None:
         stand_in.beginning = "late"
         stand_in.timeout = 0.9
-        assert stand_in.listen(Path("good.wav"), reject_key).key == key("good.wav")
+        assert stand_in.analyse(Path("good.wav"), all_known).key == key("good.wav")
         os.kill(pid(stand_in), signal.SIGKILL)
-        assert stand_in.listen(Path("good.wav"), reject_key).key == key("good.wav")
+        assert stand_in.analyse(Path("good.wav"), all_known).key == key("good.wav")
 
 
 @LIMITED
 class TestMemory:
     @pytest.fixture
     def listener(self) -> Iterator[FakeServerWorker]:
-        with FakeServerWorker(Path("model.onnx"), TIMEOUT, memory=MEMORY) as worker:
+        with closing(FakeServerWorker(Path("model.onnx"), TIMEOUT, memory=MEMORY)) as worker:
             yield worker
 
     @pytest.mark.parametrize("name", ["greedy.wav", "creeping.wav", "refused.wav"])
     def test_a_file_that_needs_more_is_given_up(self, listener: FakeServerWorker, name: str) -> None:
         reason = rf"{name}: it needs more memory than a worker may use for one file \(0\.1 GB\)"
         with pytest.raises(AudioError, match=reason):
-            listener.listen(Path(name), reject_key)
+            listener.analyse(Path(name), all_known)
         assert listener.child is None, "what libraries leave behind then is not to be relied on"
-        assert listener.listen(Path("good.wav"), reject_key).key == key("good.wav")
+        assert listener.analyse(Path("good.wav"), all_known).key == key("good.wav")
 
     def test_what_ffmpeg_was_refused_ends_the_child_too(self, listener: FakeServerWorker) -> None:
         with pytest.raises(AudioError, match="it is damaged"):
-            listener.listen(Path("ffmpeg.wav"), reject_key)
+            listener.analyse(Path("ffmpeg.wav"), all_known)
         assert listener.child is None
 
     def test_a_child_that_holds_less_stays(self, listener: FakeServerWorker) -> None:
-        listener.listen(Path("one.wav"), reject_key)
+        listener.analyse(Path("one.wav"), all_known)
         first = pid(listener)
-        listener.listen(Path("two.wav"), reject_key)
+        listener.analyse(Path("two.wav"), all_known)
         assert pid(listener) == first
 
 
@@ -93,26 +93,26 @@ class TestRecycling:
         monkeypatch.setattr(worker_module, "LIFE", 3)
         children = []
         for number in range(7):
-            assert stand_in.listen(Path(f"{number}.wav"), reject_key).key == key(f"{number}.wav")
+            assert stand_in.analyse(Path(f"{number}.wav"), all_known).key == key(f"{number}.wav")
             children.append(pid(stand_in))
         assert [children.count(each) for each in dict.fromkeys(children)] == [3, 3, 1]
         assert not any(map(is_alive, set(children) - {pid(stand_in)}))
 
     def test_also_amid_a_file(self, stand_in: FakeProcessWorker, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(worker_module, "LIFE", 1)
-        heard = stand_in.listen(Path("good.wav"), accept_key)
+        heard = stand_in.analyse(Path("good.wav"))
         assert heard.embedding is not None
 
 
 class TestOrphans:
     SCRIPT = """
 from pathlib import Path
-from tests.fake_workers import FakeServerWorker, pid, reject_key
+from tests.fake_workers import FakeServerWorker, pid, all_known
 
 worker = FakeServerWorker(Path("model.onnx"), 600.0)
-worker.listen(Path("good.wav"), reject_key)
+worker.analyse(Path("good.wav"), all_known)
 print(pid(worker), flush=True)
-worker.listen(Path("NAME.wav"), reject_key)
+worker.analyse(Path("NAME.wav"), all_known)
 input()
 """
 

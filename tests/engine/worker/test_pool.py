@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,14 @@ import pytest
 from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.worker import worker as worker_module
 from resonance_engine.worker.worker import FileAnalysis, Worker, WorkerPool
-from tests.fake_workers import TIMEOUT, FakeProcessWorker, is_alive, key, pid, reject_key, wait_until
+from tests.fake_workers import TIMEOUT, FakeProcessWorker, all_known, is_alive, key, pid, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
 def listed(pool: WorkerPool, paths: Iterable[Path]) -> list[tuple[Path, FileAnalysis | AudioError]]:
-    return list(filter(None, pool.listen(paths, reject_key)))
+    return list(filter(None, pool.analyse(paths, all_known)))
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerPool]:
     """Two stand-ins."""
     monkeypatch.setattr(Worker, "command", FakeProcessWorker.command)
     monkeypatch.setattr(Worker, "beginning", "", raising=False)
-    with WorkerPool(Path("model.onnx"), 2, TIMEOUT) as pool:
+    with closing(WorkerPool(Path("model.onnx"), 2, TIMEOUT)) as pool:
         yield pool
 
 
@@ -48,13 +49,13 @@ class TestPool:
     def test_one_that_hangs_holds_back_nothing(self, pool: WorkerPool, tmp_path: Path) -> None:
         """All others come while it hangs, and None once nothing else does."""
         paths = [tmp_path / "hang.wav", *(Path(f"{number}.wav") for number in range(20))]
-        results = pool.listen(iter(paths), reject_key)
+        results = pool.analyse(iter(paths), all_known)
         found = list(itertools.takewhile(lambda each: each is not None, results))
         assert sorted(each[0] for each in found if each) == sorted(paths[1:])
 
     def test_results_may_have_to_come_in_order(self, pool: WorkerPool) -> None:
         paths = [Path(f"{name}.wav") for name in self.NAMES]
-        found = pool.each(paths, lambda worker, path: worker.identify(path), ahead=2, in_order=True)
+        found = pool.map(paths, lambda worker, path: worker.identify(path), ahead=2, in_order=True)
         assert [each[0] for each in found if each] == paths
 
     def test_both_workers_work(self, pool: WorkerPool) -> None:
@@ -70,7 +71,7 @@ class TestPool:
                 taken += 1
                 yield Path(f"{taken}.wav")
 
-        results = pool.listen(endless(), reject_key)
+        results = pool.analyse(endless(), all_known)
         first = [each[0] for each in itertools.islice(filter(None, results), 3)]
         results.close()  # type: ignore[attr-defined]  # it is a generator
         assert len(set(first)) == 3
@@ -81,9 +82,9 @@ class TestPool:
 
         def noted(key: bytes) -> bool:
             heard.append(key)
-            return False
+            return True
 
-        given_up = pool.listen([Path("a.wav"), *(Path(f"{i}/slow.wav") for i in range(9))], noted)
+        given_up = pool.analyse([Path("a.wav"), *(Path(f"{i}/slow.wav") for i in range(9))], noted)
         next(given_up)
         del given_up
         paths = [Path(f"{number}.wav") for number in range(5)]
@@ -94,7 +95,7 @@ class TestPool:
         hanging = [tmp_path / number / "hang.wav" for number in "12"]
         for path in hanging:
             path.parent.mkdir()
-        results = pool.listen([Path("a.wav"), *hanging, Path("b.wav")], reject_key)
+        results = pool.analyse([Path("a.wav"), *hanging, Path("b.wav")], all_known)
         next(results)
         wait_until(lambda: all(path.exists() for path in hanging))
         children = [pid(worker) for worker in pool.workers]
@@ -104,8 +105,8 @@ class TestPool:
             list(results)
 
     def test_a_single_file_does_not_start_a_second_child(self, pool: WorkerPool) -> None:
-        list(pool.listen([Path("a.wav")], reject_key))
-        list(pool.listen([Path("b.wav")], reject_key))
+        list(pool.analyse([Path("a.wav")], all_known))
+        list(pool.analyse([Path("b.wav")], all_known))
         assert [worker.child is not None for worker in pool.workers] == [True, False]
 
     def test_what_the_store_raises_ends_the_run(self, pool: WorkerPool) -> None:
@@ -113,7 +114,7 @@ class TestPool:
             raise LookupError("the store is gone")
 
         with pytest.raises(LookupError):
-            list(pool.listen([Path("a.wav"), Path("b.wav")], broken))
+            list(pool.analyse([Path("a.wav"), Path("b.wav")], broken))
 
     def test_all_workers_run_one_model(self, pool: WorkerPool) -> None:
         described = pool.description()

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import pytest
 from resonance_engine.errors import AudioError, ConfigError, ModelError, ResonanceError
 from resonance_engine.worker import worker as worker_module
 from resonance_engine.worker.worker import ModelDescription
-from tests.fake_workers import TIMEOUT, FakeProcessWorker, accept_key, is_alive, key, pid, reject_key, wait_until
+from tests.fake_workers import TIMEOUT, FakeProcessWorker, all_known, is_alive, key, pid, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stand_in() -> Iterator[FakeProcessWorker]:
-    with FakeProcessWorker(Path("model.onnx"), TIMEOUT) as worker:
+    with closing(FakeProcessWorker(Path("model.onnx"), TIMEOUT)) as worker:
         yield worker
 
 
@@ -39,31 +40,31 @@ def test_what_a_file_does_is_said_of_it_and_the_next_one_is_heard(
     stand_in: FakeProcessWorker, name: str, reason: str
 ) -> None:
     with pytest.raises(AudioError) as caught:
-        stand_in.listen(Path(name), reject_key)
+        stand_in.analyse(Path(name), all_known)
     assert caught.value.path == Path(name)
     assert caught.value.reason.startswith(reason)
-    assert stand_in.listen(Path("good.wav"), reject_key).key == key("good.wav")
+    assert stand_in.analyse(Path("good.wav"), all_known).key == key("good.wav")
 
 
 @pytest.mark.parametrize("name", ["hang.wav", "trickle.wav"])
 def test_a_file_that_takes_too_long_is_given_up(stand_in: FakeProcessWorker, tmp_path: Path, name: str) -> None:
-    stand_in.listen(Path("good.wav"), reject_key)
+    stand_in.analyse(Path("good.wav"), all_known)
     stand_in.timeout = 0.3
     first = pid(stand_in)
     with pytest.raises(AudioError, match=f"{name}: it took longer than 0.3 s and was given up"):
-        stand_in.listen(tmp_path / name, reject_key)
+        stand_in.analyse(tmp_path / name, all_known)
     assert not is_alive(first)
     stand_in.timeout = TIMEOUT
-    assert stand_in.listen(Path("good.wav"), reject_key).key == key("good.wav")
+    assert stand_in.analyse(Path("good.wav"), all_known).key == key("good.wav")
 
 
 def test_a_stopped_child_is_a_hang(stand_in: FakeProcessWorker) -> None:
-    stand_in.listen(Path("good.wav"), reject_key)
+    stand_in.analyse(Path("good.wav"), all_known)
     stand_in.timeout = 0.2
     first = pid(stand_in)
     os.kill(first, signal.SIGSTOP)
     with pytest.raises(AudioError, match="took longer"):
-        stand_in.listen(Path("good.wav"), reject_key)
+        stand_in.analyse(Path("good.wav"), all_known)
     assert not is_alive(first)
 
 
@@ -71,7 +72,7 @@ def test_a_stopped_child_is_a_hang(stand_in: FakeProcessWorker) -> None:
 def test_a_child_that_is_killed_at_work_names_its_file(
     stand_in: FakeProcessWorker, tmp_path: Path, number: signal.Signals
 ) -> None:
-    stand_in.listen(Path("good.wav"), reject_key)
+    stand_in.analyse(Path("good.wav"), all_known)
     path = tmp_path / "hang.wav"
     child = pid(stand_in)
 
@@ -82,17 +83,17 @@ def test_a_child_that_is_killed_at_work_names_its_file(
     thread = threading.Thread(target=kill)
     thread.start()
     with pytest.raises(AudioError, match=rf"hang\.wav: decoding it .*\({number.name}\)"):
-        stand_in.listen(path, reject_key)
+        stand_in.analyse(path, all_known)
     thread.join()
-    assert stand_in.listen(Path("good.wav"), reject_key).key == key("good.wav")
+    assert stand_in.analyse(Path("good.wav"), all_known).key == key("good.wav")
 
 
 def test_a_child_that_is_about_to_die_costs_no_file(stand_in: FakeProcessWorker) -> None:
     """It takes the question into its pipe, and never reads it."""
-    stand_in.listen(Path("good.wav"), reject_key)
+    stand_in.analyse(Path("good.wav"), all_known)
     os.kill(pid(stand_in), signal.SIGSTOP)
     threading.Timer(0.1, os.kill, (pid(stand_in), signal.SIGKILL)).start()
-    assert stand_in.listen(Path("good.wav"), reject_key).key == key("good.wav")
+    assert stand_in.analyse(Path("good.wav"), all_known).key == key("good.wav")
 
 
 def test_what_the_caller_raises_leaves_the_worker_usable(stand_in: FakeProcessWorker) -> None:
@@ -100,14 +101,14 @@ def test_what_the_caller_raises_leaves_the_worker_usable(stand_in: FakeProcessWo
         raise LookupError("the store is gone")
 
     with pytest.raises(LookupError):
-        stand_in.listen(Path("one.wav"), broken)
-    assert stand_in.listen(Path("two.wav"), reject_key).key == key("two.wav")
+        stand_in.analyse(Path("one.wav"), broken)
+    assert stand_in.analyse(Path("two.wav"), all_known).key == key("two.wav")
 
 
 def test_an_interrupt_leaves_no_answer_for_the_next_file(
     stand_in: FakeProcessWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in.listen(Path("good.wav"), reject_key)
+    stand_in.analyse(Path("good.wav"), all_known)
     child = stand_in.child
     assert child is not None
     receive = child.receive
@@ -120,13 +121,13 @@ def test_an_interrupt_leaves_no_answer_for_the_next_file(
 
     monkeypatch.setattr(child, "receive", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        stand_in.listen(Path("one.wav"), reject_key)
-    assert stand_in.listen(Path("two.wav"), reject_key).key == key("two.wav")
+        stand_in.analyse(Path("one.wav"), all_known)
+    assert stand_in.analyse(Path("two.wav"), all_known).key == key("two.wav")
 
 
 def test_what_is_no_passage_is_asked_of_nobody(stand_in: FakeProcessWorker) -> None:
     with pytest.raises(ConfigError, match="The passage 1:50-1:20 ends before it begins"):
-        stand_in.listen(Path("good.wav"), accept_key, passage=(110.0, 80.0))
+        stand_in.analyse(Path("good.wav"), passage=(110.0, 80.0))
     assert stand_in.child is None
 
 
@@ -152,7 +153,7 @@ class TestStart:
     def test_a_model_that_changes_between_two_children(self, stand_in: FakeProcessWorker) -> None:
         stand_in.described = ModelDescription("another", "stand-in", "1", 4, ("timbre",))
         with pytest.raises(ModelError, match="was changed meanwhile"):
-            stand_in.listen(Path("good.wav"), reject_key)
+            stand_in.analyse(Path("good.wav"), all_known)
 
 
 class TestClose:
@@ -170,7 +171,7 @@ class TestClose:
 
         def listen() -> None:
             try:
-                stand_in.listen(tmp_path / "hang.wav", reject_key)
+                stand_in.analyse(tmp_path / "hang.wav", all_known)
             except ResonanceError as error:
                 raised.append(error)
 
@@ -185,10 +186,10 @@ class TestClose:
         assert [type(error) for error in raised] == [ResonanceError]
 
     def test_no_child_starts_afterwards(self, stand_in: FakeProcessWorker) -> None:
-        def closing(_: bytes) -> bool:
+        def close(_: bytes) -> bool:
             stand_in.close()
-            return True
+            return False
 
         with pytest.raises(ResonanceError, match="stopped"):
-            stand_in.listen(Path("good.wav"), closing)
+            stand_in.analyse(Path("good.wav"), close)
         assert stand_in.child is None
