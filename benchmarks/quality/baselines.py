@@ -1,4 +1,4 @@
-"""Systems to compare with that are small: musly, bliss, statistics of MFCCs, and chance."""
+"""Baselines: musly, bliss, statistics of MFCCs, and random vectors."""
 
 from __future__ import annotations
 
@@ -7,28 +7,34 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.fft
+from scipy.signal import savgol_filter
 
-from benchmarks.quality.listening import ANALYSIS, DECODING, Heard, resampled, timed
 from benchmarks.quality.similarity import closeness, compared, cosine
+from benchmarks.quality.systems import ANALYSIS, DECODING, SystemOutput, resample, timed
 from resonance_engine.errors import AudioError
-from resonance_engine.features.spec import Decoding
+from resonance_engine.features.spec import Decoding, Framing
+from resonance_engine.features.spectrum import Spectra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from benchmarks.quality.listening import Listening, Similarity
+    from benchmarks.quality.systems import Similarity, TrackAudio
 
 DEFAULT = Decoding()
 RATE = 22050  # Hz that musly and most uses of MFCCs expect
 COEFFICIENTS = 20
+MFCC_FRAMING = Framing(RATE, n_fft=2048, hop=512, n_mels=128)
+DYNAMIC_RANGE = 80.0  # dB below the loudest mel cell
+DELTA_FRAMES = 9
 
 
 class Musly:
     """libmusly's `timbre`: one Gaussian of 25 MFCCs, Jensen-Shannon divergence, mutual proximity (Schnitzer 2011).
 
-    It hears the four windows, one after the other, at its 22,050 Hz. Its music style is set from the pool's own
+    Its input is the four windows, one after the other, at its 22,050 Hz. Its music style is set from the pool's own
     tracks, all of them, as its manual has it for collections of up to a thousand.
     """
 
@@ -37,24 +43,24 @@ class Musly:
     def __init__(self) -> None:
         self.package: Any = import_module("pymusly")
         self.package.set_musly_loglevel(0)
-        self.made_by = f"pymusly {metadata.version('pymusly')} timbre"
+        self.version = f"pymusly {metadata.version('pymusly')} timbre"
         self.jukebox = self.package.MuslyJukebox("timbre", "none")
 
-    def hear(self, listening: Listening) -> Heard:
-        windows, decoding = listening.windows(DEFAULT)
+    def embed(self, audio: TrackAudio) -> SystemOutput:
+        windows, decoding = audio.windows(DEFAULT)
 
-        def analysed() -> bytes:
-            samples = resampled(windows, DEFAULT, RATE).ravel()
+        def analyse() -> bytes:
+            samples = resample(windows, DEFAULT, RATE).ravel()
             return bytes(self.jukebox.serialize_track(self.jukebox.track_from_audiodata(samples)))
 
-        track, analysis = timed(analysed)
-        return Heard({"track": np.frombuffer(track, np.uint8)}, {DECODING: decoding, ANALYSIS: analysis})
+        track, analysis = timed(analyse)
+        return SystemOutput({"track": np.frombuffer(track, np.uint8)}, {DECODING: decoding, ANALYSIS: analysis})
 
-    def rows(self) -> Mapping[str, Similarity]:
+    def similarities(self) -> Mapping[str, Similarity]:
         return {"musly 2.0 `timbre`": self.similarity}
 
     def similarity(self, pool: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
-        """Negative distances as musly gives them, in a jukebox of the pool's tracks alone."""
+        """Return musly's distances, negated, in a jukebox of the pool's tracks alone."""
         jukebox = self.package.MuslyJukebox("timbre", "none")
         tracks = [jukebox.deserialize_track(each.tobytes()) for each in pool["track"]]
         jukebox.set_style(tracks)
@@ -70,63 +76,71 @@ class Bliss:
 
     def __init__(self) -> None:
         self.package: Any = import_module("bliss_audio")
-        self.made_by = f"bliss-audio {metadata.version('bliss-audio')}"
+        self.version = f"bliss-audio {metadata.version('bliss-audio')}"
 
-    def hear(self, listening: Listening) -> Heard:
-        def analysed() -> list[float]:
+    def embed(self, audio: TrackAudio) -> SystemOutput:
+        def analyse() -> list[float]:
             try:
-                return list(self.package.Song(str(listening.path)).analysis)
+                return list(self.package.Song(str(audio.path)).analysis)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # a panic in Rust is no Exception
-                raise AudioError(
-                    listening.path, f"bliss cannot analyse it ({type(error).__name__}: {error})"
-                ) from error
+                raise AudioError(audio.path, f"bliss cannot analyse it ({type(error).__name__}: {error})") from error
 
-        numbers, analysis = timed(analysed)
-        return Heard({"numbers": np.array(numbers, np.float32)}, {ANALYSIS: analysis})
+        numbers, analysis = timed(analyse)
+        return SystemOutput({"numbers": np.array(numbers, np.float32)}, {ANALYSIS: analysis})
 
-    def rows(self) -> Mapping[str, Similarity]:
+    def similarities(self) -> Mapping[str, Similarity]:
         return {
             "bliss 0.2 (z-scored)": compared("numbers", closeness, z=True),
             "bliss 0.2 (raw)": compared("numbers", closeness),
         }
 
 
-class Mfcc:
-    """Mean and deviation of 20 MFCCs, and deviation of their deltas, over the frames of all windows."""
+class MfccBaseline:
+    """Mean and deviation of 20 MFCCs, and deviation of their deltas, over the frames of all windows.
 
-    name = "mfcc"
+    The numbers are those of librosa 0.11 (`feature.mfcc`, `feature.delta`), whose compiler takes minutes to start.
+    """
 
-    def __init__(self) -> None:
-        self.package: Any = import_module("librosa")
-        self.made_by = f"librosa {metadata.version('librosa')}, 20 MFCCs"
+    name, version = "mfcc", "20 MFCCs as librosa 0.11's"
 
-    def hear(self, listening: Listening) -> Heard:
-        windows, decoding = listening.windows(DEFAULT)
-        numbers, analysis = timed(lambda: self.statistics(resampled(windows, DEFAULT, RATE)))
-        return Heard({"numbers": numbers}, {DECODING: decoding, ANALYSIS: analysis})
+    def embed(self, audio: TrackAudio) -> SystemOutput:
+        windows, decoding = audio.windows(DEFAULT)
+        numbers, analysis = timed(lambda: mfcc_statistics(resample(windows, DEFAULT, RATE)))
+        return SystemOutput({"numbers": numbers}, {DECODING: decoding, ANALYSIS: analysis})
 
-    def statistics(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        feature = self.package.feature
-        frames = [feature.mfcc(y=window, sr=RATE, n_mfcc=COEFFICIENTS) for window in windows]
-        values, deltas = (np.concatenate(each, axis=1) for each in (frames, [feature.delta(x) for x in frames]))
-        return np.concatenate([values.mean(axis=1), values.std(axis=1), deltas.std(axis=1)]).astype(np.float32)
-
-    def rows(self) -> Mapping[str, Similarity]:
+    def similarities(self) -> Mapping[str, Similarity]:
         return {"MFCC mean/std/delta (z-scored)": compared("numbers", closeness, z=True)}
 
 
+def mfcc_statistics(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return 60 numbers for windows (n, samples) at 22,050 Hz: means, deviations, deviations of the deltas."""
+    frames = [mfcc(window) for window in windows]
+    deltas = [savgol_filter(values, DELTA_FRAMES, 1, deriv=1, axis=0, mode="interp") for values in frames]
+    values, changes = np.concatenate(frames), np.concatenate(deltas)
+    return np.concatenate([values.mean(axis=0), values.std(axis=0), changes.std(axis=0)]).astype(np.float32)
+
+
+def mfcc(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the first 20 cepstral coefficients (frames, 20) of the log-mel spectrogram."""
+    padded = np.pad(samples, (0, MFCC_FRAMING.hop))  # one more frame, centred at the end
+    decibels = 10 * np.log10(np.maximum(Spectra(padded, MFCC_FRAMING, hpss=False).mel, 1e-10))
+    decibels = np.maximum(decibels, decibels.max() - DYNAMIC_RANGE)
+    coefficients: NDArray[np.float32] = scipy.fft.dct(decibels, type=2, norm="ortho", axis=1)[:, :COEFFICIENTS]
+    return coefficients
+
+
 @dataclass
-class Lots:
-    """Directions drawn by lot: what a system that hears nothing gets."""
+class RandomBaseline:
+    """Random directions: the score of a system that knows nothing."""
 
     name: str = "random"
-    made_by: str = "512 normal numbers, seeded by the track's place"
+    version: str = "512 normal numbers, seeded by the track's place"
 
-    def hear(self, listening: Listening) -> Heard:
-        numbers = np.random.default_rng(listening.place).standard_normal(512)
-        return Heard({"numbers": numbers.astype(np.float32)}, {})
+    def embed(self, audio: TrackAudio) -> SystemOutput:
+        numbers = np.random.default_rng(audio.place).standard_normal(512)
+        return SystemOutput({"numbers": numbers.astype(np.float32)}, {})
 
-    def rows(self) -> Mapping[str, Similarity]:
+    def similarities(self) -> Mapping[str, Similarity]:
         return {"random": compared("numbers", cosine)}

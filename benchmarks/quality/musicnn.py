@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.quality.listening import DECODING, FEATURES, NETWORKS, Heard, resampled, timed
 from benchmarks.quality.similarity import compared, cosine
+from benchmarks.quality.systems import DECODING, FEATURES, NETWORKS, SystemOutput, resample, timed
 from resonance_engine.features.spec import Decoding
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.quality.listening import Listening, Similarity
+    from benchmarks.quality.systems import Similarity, TrackAudio
 
 DEFAULT = Decoding()
 RATE, N_FFT, HOP, BANDS, FRAMES = 16000, 512, 256, 96, 187
@@ -32,8 +32,8 @@ POOLINGS = {
 LABEL = "musicnn MSD, "
 
 
-class Musicnn:
-    """The uncut network with the weights that learned from the Million Song Dataset, averaged over its patches.
+class MusicnnSystem:
+    """The uncut network with its weights from the Million Song Dataset, averaged over its patches.
 
     Its input is made by librosa as musicnn makes it, from the windows at 16 kHz: six patches of 187 frames a window,
     24 a track. `folder` holds the TensorFlow checkpoint.
@@ -50,25 +50,25 @@ class Musicnn:
         self.torch.set_num_threads(1)
         self.network = MusiCNN().eval()
         self.network.load_state_dict(state_of(variables(folder)))
-        self.made_by = f"MSD_musicnn uncut, {FRAMES} frames a patch"
+        self.version = f"MSD_musicnn uncut, {FRAMES} frames a patch"
 
-    def hear(self, listening: Listening) -> Heard:
-        windows, decoding = listening.windows(DEFAULT)
-        patches, features = timed(lambda: self.patches(resampled(windows, DEFAULT, RATE)))
+    def embed(self, audio: TrackAudio) -> SystemOutput:
+        windows, decoding = audio.windows(DEFAULT)
+        patches, features = timed(lambda: self.patches(resample(windows, DEFAULT, RATE)))
         arrays, networks = timed(lambda: self.averages(patches))
-        return Heard(dict(arrays), {DECODING: decoding, FEATURES: features, NETWORKS: networks})
+        return SystemOutput(dict(arrays), {DECODING: decoding, FEATURES: features, NETWORKS: networks})
 
     def patches(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(patches, 187 frames, 96 bands), those of a window side by side, without what is left over at its end."""
-        found = []
+        """Return patches (n, 187 frames, 96 bands), window by window; the rest at a window's end is dropped."""
+        patches = []
         for window in windows:
             mel = self.librosa.feature.melspectrogram(y=window, sr=RATE, n_fft=N_FFT, hop_length=HOP, n_mels=BANDS)
             frames = np.log10(10000 * mel.T + 1)
-            found.append(frames[: len(frames) // FRAMES * FRAMES].reshape(-1, FRAMES, BANDS))
-        return np.concatenate(found).astype(np.float32)
+            patches.append(frames[: len(frames) // FRAMES * FRAMES].reshape(-1, FRAMES, BANDS))
+        return np.concatenate(patches).astype(np.float32)
 
     def averages(self, patches: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Each layer's mean over the patches."""
+        """Return each layer's mean over the patches."""
         parts: list[dict[str, NDArray[np.float32]]] = []
         with self.torch.inference_mode():
             for at in range(0, len(patches), BATCH):
@@ -83,7 +83,7 @@ class Musicnn:
                 parts.append({name: layer.numpy() for name, layer in layers.items()})
         return {name: np.concatenate([part[name] for part in parts]).mean(axis=0) for name in POOLINGS}
 
-    def rows(self) -> Mapping[str, Similarity]:
+    def similarities(self) -> Mapping[str, Similarity]:
         return {
             f"{LABEL}{label}{', z-scored' if z else ''}": compared(name, cosine, z)
             for name, label in POOLINGS.items()

@@ -1,4 +1,4 @@
-"""Is a recording still itself when it comes in another guise?"""
+"""Measure how far distortions move a track's embedding, and whether it is still nearest to its original."""
 
 from __future__ import annotations
 
@@ -9,99 +9,86 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.quality.alterations import FILES, WINDOWS
-from benchmarks.quality.listening import Heard
+from benchmarks.quality.distortions import FILES, WINDOWS
 from benchmarks.quality.resonance import WHOLE
+from benchmarks.quality.systems import SystemOutput
 from resonance_engine.audio.windows import read_windows
-from training.default_model.transcoding import decoded
+from training.default_model.transcoding import decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from benchmarks.quality.kept import Kept
-    from benchmarks.quality.listening import Listening, Similarity
-    from benchmarks.quality.resonance import Resonance
-    from benchmarks.quality.scores import Tracks
+    from benchmarks.quality.cache import CorpusEmbeddings
+    from benchmarks.quality.resonance import ResonanceSystem
+    from benchmarks.quality.scores import CorpusLabels
+    from benchmarks.quality.systems import Similarity, TrackAudio
 
-ENOUGH = 0.98
+SIMILAR = 0.98
 
 
-class Altered:
-    """Hears each track in every guise, with the same models as `resonance`; keeps one embedding (d,) a guise."""
+class DistortedSystem:
+    """Embeds each track under every distortion with the models of `resonance`; one embedding (d,) a distortion."""
 
-    def __init__(self, resonance: Resonance) -> None:
+    def __init__(self, resonance: ResonanceSystem) -> None:
         self.resonance = resonance
         self.name = f"{resonance.name}-altered"
-        self.made_by = f"{resonance.made_by}: {', '.join([*FILES, *WINDOWS])}"
+        self.version = f"{resonance.version}: {', '.join([*FILES, *WINDOWS])}"
 
-    def hear(self, listening: Listening) -> Heard:
-        place = listening.place
+    def embed(self, audio: TrackAudio) -> SystemOutput:
+        place = audio.place
         decoding = self.resonance.decoding(place)
-        sound = decoded(listening.path)
-        found = {}
+        recording = decode(audio.path)
+        arrays = {}
         with tempfile.TemporaryDirectory() as folder:
-            for name, written in FILES.items():
-                windows = read_windows(written(sound, Path(folder)), decoding).windows
-                found[name] = self.resonance.heard_again(windows, place)
-        for name, altered in WINDOWS.items():
-            windows = altered(listening.windows(decoding)[0], decoding.rate)
-            found[name] = self.resonance.heard_again(windows, place)
-        return Heard(dict(found), {})
+            for name, write in FILES.items():
+                windows = read_windows(write(recording, Path(folder)), decoding).windows
+                arrays[name] = self.resonance.embed_windows(windows, place)
+        for name, distort in WINDOWS.items():
+            windows = distort(audio.windows(decoding)[0], decoding.rate)
+            arrays[name] = self.resonance.embed_windows(windows, place)
+        return SystemOutput(arrays, {})
 
-    def rows(self) -> Mapping[str, Similarity]:
+    def similarities(self) -> Mapping[str, Similarity]:
         return {}
 
 
-def spread(tracks: Tracks, count: int) -> list[str]:
-    """So many tracks, from all soundtracks in turns."""
-    turns: dict[str, int] = {}
-    ranked = []
-    for path, soundtrack in zip(tracks.paths, tracks.soundtracks, strict=True):
-        turns[soundtrack] = turns.get(soundtrack, -1) + 1
-        ranked.append((turns[soundtrack], soundtrack, path))
-    chosen = {path for *_, path in sorted(ranked)[:count]}
-    return [path for path in tracks.paths if path in chosen]
-
-
 @dataclass(frozen=True)
-class Recognition:
-    """How one guise fares: cosines to the original, and how often that is the first of all originals."""
+class DistortionScores:
+    """Cosines between distorted tracks and their originals; shares of at least 0.98, and of nearest originals."""
 
-    guise: str
+    distortion: str
     tracks: int
     mean: float
     first_percentile: float
-    enough: float  # share of cosines of at least 0.98
-    found: float
+    similar: float
+    first: float
 
 
-def recognitions(
-    tracks: Tracks, originals: Kept, altered: Kept, pools: Sequence[NDArray[np.intp]]
-) -> list[Recognition]:
-    """For each guise, over all tracks that were altered; each is looked for among the originals of its pool."""
+def score_distortions(
+    labels: CorpusLabels, originals: CorpusEmbeddings, distorted: CorpusEmbeddings, pools: Sequence[NDArray[np.intp]]
+) -> list[DistortionScores]:
+    """Score each distortion over all distorted tracks; each is searched among the originals of its pool."""
     cosines: dict[str, list[float]] = {}
-    found: dict[str, list[bool]] = {}
+    nearest: dict[str, list[bool]] = {}
     for places in pools:
-        paths = [tracks.paths[place] for place in places]
-        known, arrays = originals.pool(paths)
-        own = {paths[place]: row for row, place in enumerate(known)}
-        for path in paths:
-            if path not in altered.heard or path not in own:
-                continue
-            for guise, vector in altered.heard[path].arrays.items():
-                similarity = arrays[WHOLE].astype(np.float64) @ vector.astype(np.float64)
-                cosines.setdefault(guise, []).append(float(similarity[own[path]]))
-                found.setdefault(guise, []).append(int(similarity.argmax()) == own[path])
+        paths = [labels.paths[place] for place in places]
+        known, arrays = originals.stack(paths)
+        vectors = arrays[WHOLE].astype(np.float64)
+        for row, place in enumerate(known):
+            for name, vector in distorted.arrays.get(paths[place], {}).items():
+                similarity = vectors @ vector.astype(np.float64)
+                cosines.setdefault(name, []).append(float(similarity[row]))
+                nearest.setdefault(name, []).append(int(similarity.argmax()) == row)
     return [
-        Recognition(
-            guise,
+        DistortionScores(
+            name,
             len(values),
             float(np.mean(values)),
             float(np.quantile(values, 0.01)),
-            float(np.mean(np.array(values) >= ENOUGH)),
-            float(np.mean(found[guise])),
+            float(np.mean(np.array(values) >= SIMILAR)),
+            float(np.mean(nearest[name])),
         )
-        for guise, values in cosines.items()
+        for name, values in cosines.items()
     ]

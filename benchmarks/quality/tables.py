@@ -1,32 +1,25 @@
-"""Numbers as markdown tables."""
+"""Estimates of the columns, and markdown tables of them."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from benchmarks.quality.listening import STEPS
-from benchmarks.quality.scores import (
-    ARTIST,
-    FILTERED,
-    HUBS,
-    MAP,
-    PRECISION,
-    QUALITY,
-    RECALL,
-    best_per_column,
-    fold_skewness,
-)
+import numpy as np
+
+from benchmarks.quality.scores import ARTIST, FILTERED, MAP, PRECISION, QUALITY, RECALL, fold_skewness
+from benchmarks.quality.systems import STEPS
 from resonance_engine.evaluation.statistics import Estimate, estimate_mean, estimate_skewness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.quality.robustness import Recognition
-    from benchmarks.quality.scores import Scores, Tracks
+    from benchmarks.quality.robustness import DistortionScores
+    from benchmarks.quality.scores import CorpusLabels, SystemScores
 
-    Row = Mapping[str, Estimate]
+    Estimates = Mapping[str, Estimate]
 
+HUBS = "hub skew@10"
 FOLD_HUBS = "mean of folds"
 PROXIMITY_HUBS = "with mutual proximity"
 PROXIMITY_FOLDS = "mean of folds, with mutual proximity"
@@ -34,50 +27,50 @@ COLUMNS = (RECALL, PRECISION, MAP, ARTIST, FILTERED, HUBS, FOLD_HUBS, PROXIMITY_
 MEANS = "; all columns are means over the queries of all folds, [95 % bootstrap interval over soundtracks]"
 
 
-def row(tracks: Tracks, scores: Scores) -> dict[str, Estimate]:
-    """A system's columns."""
-    groups = tracks.soundtracks
+def estimate_columns(labels: CorpusLabels, scores: SystemScores) -> dict[str, Estimate]:
+    """Estimate a system's columns."""
+    groups = labels.soundtracks
     return {
         **{column: estimate_mean(scores.queries[column], groups) for column in QUALITY},
         HUBS: estimate_skewness(scores.occurrence, groups),
-        FOLD_HUBS: Estimate(fold_skewness(tracks, scores.occurrence)),
+        FOLD_HUBS: Estimate(fold_skewness(labels, scores.occurrence)),
         PROXIMITY_HUBS: estimate_skewness(scores.corrected, groups),
-        PROXIMITY_FOLDS: Estimate(fold_skewness(tracks, scores.corrected)),
+        PROXIMITY_FOLDS: Estimate(fold_skewness(labels, scores.corrected)),
     }
 
 
-def lead(tracks: Tracks, ours: Scores, theirs: Scores) -> dict[str, Estimate]:
-    """Ours less theirs, column by column, in pairs."""
-    groups = tracks.soundtracks
+def estimate_lead(labels: CorpusLabels, ours: SystemScores, theirs: SystemScores) -> dict[str, Estimate]:
+    """Estimate our columns less theirs, query by query."""
+    groups = labels.soundtracks
     return {
         **{column: estimate_mean(ours.queries[column] - theirs.queries[column], groups) for column in QUALITY},
         HUBS: estimate_skewness(ours.occurrence, groups, theirs.occurrence),
     }
 
 
-def lead_on_best(tracks: Tracks, ours: Scores, rows: Mapping[str, Scores]) -> dict[str, Estimate]:
-    """Ours less whichever row is best in each column."""
-    best = best_per_column(rows)
+def best_per_column(rows: Mapping[str, SystemScores]) -> dict[str, SystemScores]:
+    """Return, for each of the quality columns, the row with the highest mean."""
     return {
-        column: estimate_mean(ours.queries[column] - rows[name].queries[column], tracks.soundtracks)
-        for column, name in best.items()
+        column: max(rows.values(), key=lambda scores: float(np.nanmean(scores.queries[column]))) for column in QUALITY
     }
 
 
-def best_row(rows: Mapping[str, Row]) -> dict[str, Estimate]:
-    """For each of the quality columns the best of these rows."""
-    return {column: max((each[column] for each in rows.values()), key=lambda cell: cell.value) for column in QUALITY}
+def format_table(
+    rows: Mapping[str, Estimates], columns: Sequence[str], first: str = "system", signed: bool = False
+) -> str:
+    """Format a markdown table; a cell that a row lacks is empty."""
+    cells = {name: [format_cell(row.get(column), signed) for column in columns] for name, row in rows.items()}
+    return format_rows([[first, *columns], *([name, *values] for name, values in cells.items())])
 
 
-def table(rows: Mapping[str, Row], columns: Sequence[str], first: str = "system", signed: bool = False) -> str:
-    """A markdown table; a cell that a row lacks is empty."""
-    lines = [[first, *columns], ["---"] * (1 + len(columns))]
-    lines += [[name, *(cell(each.get(column), signed) for column in columns)] for name, each in rows.items()]
+def format_rows(rows: Sequence[Sequence[str]]) -> str:
+    """Format cells as a markdown table whose first row is the header."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def cell(estimate: Estimate | None, signed: bool = False) -> str:
-    """`0.63 [0.55, 0.71]`."""
+def format_cell(estimate: Estimate | None, signed: bool = False) -> str:
+    """Format `0.630 [0.550, 0.710]`."""
     if estimate is None:
         return ""
     form = "{:+.3f}" if signed else "{:.3f}"
@@ -87,31 +80,29 @@ def cell(estimate: Estimate | None, signed: bool = False) -> str:
     return f"{value} [{form.format(estimate.low)}, {form.format(estimate.high)}]"
 
 
-def seconds_table(seconds: Mapping[str, Mapping[str, float]]) -> str:
-    """CPU seconds a track by system: the whole path, then its steps."""
-    steps = [step for step in STEPS if any(step in each for each in seconds.values())]
+def format_seconds(seconds: Mapping[str, Mapping[str, float]]) -> str:
+    """Format CPU seconds per track by system: the whole path, then its steps."""
+    columns = [step for step in STEPS if any(step in steps for steps in seconds.values())]
     rows = {
-        name: {"whole path": Estimate(sum(each.values())), **{step: Estimate(value) for step, value in each.items()}}
-        for name, each in seconds.items()
-        if each
+        name: {"whole path": Estimate(sum(steps.values())), **{step: Estimate(value) for step, value in steps.items()}}
+        for name, steps in seconds.items()
+        if steps
     }
-    return table(rows, ["whole path", *steps])
+    return format_table(rows, ["whole path", *columns])
 
 
-def recognition_table(found: Sequence[Recognition]) -> str:
-    lines = [
-        ["altered", "tracks", "mean cosine", "1st percentile", "cosine >= 0.98", "found first"],
-        ["---"] * 6,
-    ]
-    lines += [
+def format_distortions(scores: Sequence[DistortionScores]) -> str:
+    """Format one row per distortion."""
+    header = ["altered", "tracks", "mean cosine", "1st percentile", "cosine >= 0.98", "found first"]
+    rows = [
         [
-            each.guise,
-            str(each.tracks),
-            f"{each.mean:.4f}",
-            f"{each.first_percentile:.4f}",
-            f"{100 * each.enough:.1f} %",
-            f"{100 * each.found:.1f} %",
+            row.distortion,
+            str(row.tracks),
+            f"{row.mean:.4f}",
+            f"{row.first_percentile:.4f}",
+            f"{100 * row.similar:.1f} %",
+            f"{100 * row.first:.1f} %",
         ]
-        for each in found
+        for row in scores
     ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return format_rows([header, *rows])

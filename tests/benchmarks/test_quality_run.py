@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.quality.baselines import Lots
+from benchmarks.quality.baselines import RandomBaseline
 from tests.audio_files import tune, write_audio
 from tests.tiny_models import onnx_model
 
@@ -43,17 +43,17 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: Path | str) -> int:
     pytest.importorskip("torch")
     quality = import_module("benchmarks.quality.__main__")
     monkeypatch.setattr(sys, "argv", ["quality", *map(str, arguments)])
-    monkeypatch.setattr(quality, "others", lambda _: [Lots()])
+    monkeypatch.setattr(quality, "other_systems", lambda _: [RandomBaseline()])
     return int(quality.main())
 
 
 def test_all_sections(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], corpus: Path, models: Path
 ) -> None:
-    wanted = ["--kept", corpus / "kept", "--timed", "1", "--robust", "1", "--final", models / "fold-1"]
+    wanted = ["--cache", corpus / "cache", "--timed", "1", "--robust", "1", "--final", models / "fold-1"]
     assert run(monkeypatch, corpus, "--models", models, *wanted, "--json", corpus / "numbers.json") == 0
     said, problems = capsys.readouterr()
-    assert "could not" not in problems
+    assert "failed" not in problems
     titles = [line.removeprefix("### ") for line in said.splitlines() if line.startswith("###")]
     numbers = json.loads((corpus / "numbers.json").read_text())
     assert list(numbers) == titles
@@ -65,11 +65,12 @@ def test_all_sections(
     seconds = numbers["CPU seconds of one core a track, mean of 1"]
     assert set(seconds["resonance"]) == {"decoding", "features", "networks"}
     (final,) = (rows for title, rows in numbers.items() if title.startswith("Final model"))
-    assert {row["guise"]: row["tracks"] for row in final}["MP3, 64 kbit/s"] == 1
-    again = ["--kept", corpus / "kept", "--timed", "0"]
+    assert {row["distortion"]: row["tracks"] for row in final}["MP3, 64 kbit/s"] == 1
+    embedded = {file: file.stat().st_mtime_ns for file in (corpus / "cache").rglob("*.npz")}
+    again = ["--cache", corpus / "cache", "--timed", "0"]
     assert run(monkeypatch, corpus, "--models", models, *again) == 0
     said_again = capsys.readouterr()
-    assert "tracks:" not in said_again.err  # nothing was embedded a second time
+    assert {file: file.stat().st_mtime_ns for file in (corpus / "cache").rglob("*.npz")} == embedded != {}
     assert said_again.out.split("### Segments")[0] == said.split("### Segments")[0]
 
 

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.quality import report, tables
-from benchmarks.quality.ablations import segments
-from benchmarks.quality.kept import Kept
-from benchmarks.quality.listening import Heard
+from benchmarks.quality.ablations import score_segments
+from benchmarks.quality.cache import CorpusEmbeddings
 from benchmarks.quality.resonance import WHOLE
 from benchmarks.quality.scores import (
     ARTIST,
@@ -21,17 +20,17 @@ from benchmarks.quality.scores import (
     PRECISION,
     QUALITY,
     RECALL,
-    Tracks,
-    best_per_column,
+    CorpusLabels,
     fold_skewness,
-    scores,
+    score_embeddings,
+    score_similarities,
 )
-from benchmarks.quality.seeds import draws, measured, ways_to_combine
+from benchmarks.quality.seed_combinations import draw_seeds, score_combinations, score_list
 from benchmarks.quality.similarity import closeness, compared, cosine, mutual_proximity, z_scored
 from resonance_engine.evaluation.statistics import Estimate, hub_skewness, occurrence_counts, skewness
 
 # Two pools of four: soundtracks A, A, B, B and C, C, C, D; one artist made both the first of A and the first of B.
-TRACKS = Tracks(
+TRACKS = CorpusLabels(
     tuple("abcdefgh"),
     ("A", "A", "B", "B", "C", "C", "C", "D"),
     ("x", "", "x", "y", "z", "z", "", ""),
@@ -46,7 +45,7 @@ def similar(count: int, seed: int = 0) -> np.ndarray:
 def test_columns_by_hand() -> None:
     first = np.array([[9, 1, 2, 3], [1, 9, 3, 2], [2, 3, 9, 1], [3, 2, 1, 9]], float)
     second = np.array([[9, 3, 1, 2], [3, 9, 2, 1], [1, 2, 9, 3], [2, 1, 3, 9]], float)
-    found = scores(TRACKS, [first, second]).queries
+    found = score_similarities(TRACKS, [first, second]).queries
     np.testing.assert_array_equal(found[RECALL], [0, 0, 0, 0, 1, 1, 0, np.nan])
     np.testing.assert_array_equal(found[PRECISION], [0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, np.nan])
     np.testing.assert_allclose(
@@ -61,7 +60,7 @@ def test_columns_by_hand() -> None:
 def test_track_that_failed_comes_last_and_has_no_value_itself() -> None:
     first = np.full((4, 4), np.nan)
     first[:3, :3] = [[9, 2, 1], [2, 9, 1], [1, 2, 9]]
-    found = scores(TRACKS, [first, similar(4)])
+    found = score_similarities(TRACKS, [first, similar(4)])
     np.testing.assert_array_equal(found.queries[RECALL][:4], [1, 1, 0, np.nan])
     assert found.queries[MAP][2] == pytest.approx(1 / 3)
 
@@ -69,12 +68,11 @@ def test_track_that_failed_comes_last_and_has_no_value_itself() -> None:
 def test_hub_skewness_is_that_of_the_engine() -> None:
     similarity = similar(40)
     assert skewness(occurrence_counts(similarity)) == pytest.approx(hub_skewness(similarity))
-    both = scores(
-        Tracks(tuple(map(str, range(80))), ("A",) * 80, ("",) * 80, np.repeat([0, 1], 40)), [similarity, similar(40, 1)]
+    tracks = CorpusLabels(tuple(map(str, range(80))), ("A",) * 80, ("",) * 80, np.repeat([0, 1], 40))
+    both = score_similarities(tracks, [similarity, similar(40, 1)])
+    assert fold_skewness(tracks, both.occurrence) == pytest.approx(
+        (hub_skewness(similarity) + hub_skewness(similar(40, 1))) / 2
     )
-    assert fold_skewness(
-        Tracks(tuple(map(str, range(80))), ("A",) * 80, ("",) * 80, np.repeat([0, 1], 40)), both.occurrence
-    ) == pytest.approx((hub_skewness(similarity) + hub_skewness(similar(40, 1))) / 2)
 
 
 def test_mutual_proximity_by_brute_force() -> None:
@@ -120,26 +118,26 @@ def test_distances_by_brute_force() -> None:
 
 
 def test_best_of_several_per_column() -> None:
-    one, two = (scores(TRACKS, [similar(4, seed), similar(4, seed + 1)]) for seed in (0, 2))
-    best = best_per_column({"one": one, "two": two})
+    one, two = (score_similarities(TRACKS, [similar(4, seed), similar(4, seed + 1)]) for seed in (0, 2))
+    best = tables.best_per_column({"one": one, "two": two})
     for column in QUALITY:
-        means = {name: np.nanmean(each.queries[column]) for name, each in (("one", one), ("two", two))}
-        assert means[best[column]] == max(means.values())
+        means = [np.nanmean(each.queries[column]) for each in (one, two)]
+        assert np.nanmean(best[column].queries[column]) == max(means)
 
 
 def test_table() -> None:
     rows = {"musly": {RECALL: Estimate(0.5, 0.25, 0.75)}, "bliss": {RECALL: Estimate(0.4), MAP: Estimate(math.nan)}}
-    assert tables.table(rows, [RECALL, MAP]) == (
+    assert tables.format_table(rows, [RECALL, MAP]) == (
         "| system | same-soundtrack R@1 | mAP |\n"
         "| --- | --- | --- |\n"
         "| musly | 0.500 [0.250, 0.750] |  |\n"
         "| bliss | 0.400 | - |"
     )
-    assert tables.cell(Estimate(0.1, -0.1, 0.3), signed=True) == "+0.100 [-0.100, +0.300]"
+    assert tables.format_cell(Estimate(0.1, -0.1, 0.3), signed=True) == "+0.100 [-0.100, +0.300]"
 
 
 def test_seconds_add_up() -> None:
-    text = tables.seconds_table({"ours": {"networks": 0.15, "decoding": 0.2}, "random": {}})
+    text = tables.format_seconds({"ours": {"networks": 0.15, "decoding": 0.2}, "random": {}})
     assert text.splitlines()[0] == "| system | whole path | decoding | networks |"
     assert text.splitlines()[2:] == ["| ours | 0.350 | 0.200 | 0.150 |"]
 
@@ -149,26 +147,26 @@ def unit(count: int, width: int, seed: int = 0) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def kept_of(vectors: np.ndarray, windows: np.ndarray | None = None) -> Kept:
+def embeddings_of(vectors: np.ndarray, windows: np.ndarray | None = None) -> CorpusEmbeddings:
     rows = windows if windows is not None else vectors[:, None]
     pairs = zip(TRACKS.paths, vectors, rows, strict=False)
-    return Kept("test", {path: Heard({"embedding": own, "windows": each}, {}) for path, own, each in pairs})
+    return CorpusEmbeddings({path: {"embedding": own, "windows": each} for path, own, each in pairs})
 
 
 def test_system_is_asked_pool_by_pool() -> None:
     vectors = unit(8, 4)
-    kept = kept_of(vectors)
-    found = report.scored(TRACKS, kept, compared("embedding", cosine))
-    expected = scores(TRACKS, [cosine(vectors[:4].astype(float)), cosine(vectors[4:].astype(float))])
+    embeddings = embeddings_of(vectors)
+    found = score_embeddings(TRACKS, embeddings, compared("embedding", cosine))
+    expected = score_similarities(TRACKS, [cosine(vectors[:4].astype(float)), cosine(vectors[4:].astype(float))])
     for column in QUALITY:
         np.testing.assert_array_equal(found.queries[column], expected.queries[column])
-    del kept.heard["b"]
-    assert np.isnan(report.scored(TRACKS, kept, compared("embedding", cosine)).queries[RECALL][1])
+    del embeddings.arrays["b"]
+    assert np.isnan(score_embeddings(TRACKS, embeddings, compared("embedding", cosine)).queries[RECALL][1])
 
 
 def test_leads_and_rows_have_all_columns() -> None:
-    one, two = (scores(TRACKS, [similar(4, seed), similar(4, seed + 1)]) for seed in (0, 2))
-    sections = report.comparison(TRACKS, {"Resonance": one, "musicnn MSD, tags": two}, "Resonance")
+    one, two = (score_similarities(TRACKS, [similar(4, seed), similar(4, seed + 1)]) for seed in (0, 2))
+    sections = report.compare_systems(TRACKS, {"Resonance": one, "musicnn MSD, tags": two}, "Resonance")
     systems, leads = (text.splitlines() for text, _ in sections.values())
     assert [line.split(" | ")[0] for line in systems[2:]] == ["| Resonance", "| musicnn MSD, tags", f"| {report.BEST}"]
     # The best of one pooling is that pooling.
@@ -179,31 +177,31 @@ def test_leads_and_rows_have_all_columns() -> None:
 
 def test_seeds_are_drawn_from_soundtracks_that_leave_something_to_find() -> None:
     labels = np.array(["A"] * 6 + ["B"] * 5 + ["C"] * 2)
-    for seeds, (first, second) in draws(labels, (2, 2), 0):
+    for seeds, (first, second) in draw_seeds(labels, (2, 2), 0):
         assert labels[seeds].tolist() == [first] * 2 + [second] * 2
         assert {first, second} == {"A", "B"}
         assert len(set(seeds)) == 4
-    assert len(draws(labels, (2, 2), 0)) == 40
-    assert draws(labels, (4,), 0) == []
-    assert draws(labels, (3, 3), 0) == []
+    assert len(draw_seeds(labels, (2, 2), 0)) == 40
+    assert draw_seeds(labels, (4,), 0) == []
+    assert draw_seeds(labels, (3, 3), 0) == []
 
 
 def test_of_two_soundtracks_the_lesser_one_counts() -> None:
     labels = np.array(["A"] * 9 + ["B"] * 4 + ["C"] * 9)
-    found = measured("1 + 1", labels, np.array([0, 9]), [1, 2, 3, 4, 5, 6, 10, 13, 14, 15], ["A", "B"])
+    found = score_list("1 + 1", labels, np.array([0, 9]), [1, 2, 3, 4, 5, 6, 10, 13, 14, 15], ["A", "B"])
     assert found == {"1 + 1: P@10": 0.7, "1 + 1: both": pytest.approx(1 / 3)}
-    assert measured("2", labels, np.array([0, 1]), [2, 3, 13, 14], ["A"]) == {"2: P@10": 0.5}
+    assert score_list("2", labels, np.array([0, 1]), [2, 3, 13, 14], ["A"]) == {"2: P@10": 0.5}
 
 
 def test_agreement_finds_both_of_two_soundtracks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.quality.seeds.DRAWS", 3)
+    monkeypatch.setattr("benchmarks.quality.seed_combinations.DRAWS", 3)
     axes = np.eye(35, dtype=np.float32)
     labels = np.repeat(np.arange(5), 7)
     vectors = axes[labels] + 0.3 * axes
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    tracks = Tracks(tuple(map(str, range(35))), tuple(map(str, labels)), ("",) * 35, np.zeros(35, np.intp))
-    kept = Kept("ours", {str(i): Heard({WHOLE: vector}, {}) for i, vector in enumerate(vectors)})
-    found = ways_to_combine(tracks, kept)
+    tracks = CorpusLabels(tuple(map(str, range(35))), tuple(map(str, labels)), ("",) * 35, np.zeros(35, np.intp))
+    embeddings = CorpusEmbeddings({str(i): {WHOLE: vector} for i, vector in enumerate(vectors)})
+    found = score_combinations(tracks, embeddings)
     assert found["agreement"]["2 + 2: both"].values == [1.0] * 3
     assert found["agreement"]["3 + 3: P@10"].values == [pytest.approx(0.8)] * 3  # eight are left
     assert "5: P@10" not in found["agreement"]  # would leave two
@@ -213,7 +211,7 @@ def test_segments_of_tracks_with_fewer_windows() -> None:
     axes = np.eye(8, dtype=np.float32)
     windows = np.stack([axes, axes], axis=1)  # both windows of a track sound the same
     windows[3, 1] = np.nan
-    values, soundtracks = segments(TRACKS, kept_of(axes, windows))
+    values, soundtracks = score_segments(TRACKS, embeddings_of(axes, windows))
     assert soundtracks[:8] == ["A"] * 4 + ["B"] * 3 + ["C"]
     assert np.isnan(values[6])
     assert np.nanmean(values) == 1

@@ -10,7 +10,7 @@ from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.features.spec import FeatureSpec
 from tests.audio_files import tune
 from training.default_model.copies import copied, copies, in_step
-from training.default_model.transcoding import Sound, encoded
+from training.default_model.transcoding import StereoAudio, encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def song(path: Path) -> Path:
-    return encoded(
-        Sound(tune(4.0, 44100, seed=1), 44100), path, "flac" if path.suffix == ".flac" else "pcm_s16le", 44100
+    return encode(
+        StereoAudio(tune(4.0, 44100, seed=1), 44100), path, "flac" if path.suffix == ".flac" else "pcm_s16le", 44100
     )
 
 

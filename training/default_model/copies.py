@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.errors import AudioError
-from training.default_model.transcoding import decoded, mp3
+from training.default_model.transcoding import decode, encode_mp3
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,12 +37,12 @@ def copied(path: Path, target: Path) -> Path:
     """The MP3 of one file."""
     if not target.exists():
         try:
-            sound = decoded(path)
+            sound = decode(path)
         except AudioError as error:
             print(f"no copy: {error}")
             return path
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            mp3(sound, Path(folder), BIT_RATE).rename(target)
+            encode_mp3(sound, Path(folder), BIT_RATE).rename(target)
     return target
 
 

@@ -24,14 +24,14 @@ BLOCK = 65536  # samples written at a time
 
 
 @dataclass(frozen=True)
-class Sound:
+class StereoAudio:
     """All of a recording: stereo (2, samples) at `rate` Hz."""
 
     samples: Array
     rate: int
 
 
-def decoded(path: Path) -> Sound:
+def decode(path: Path) -> StereoAudio:
     """The whole file at its own rate; one channel, or the mean of more than two, stands on both sides.
 
     FFmpeg's own way from one channel to two would take 3 dB off.
@@ -46,10 +46,10 @@ def decoded(path: Path) -> Sound:
     except (av.error.FFmpegError, IndexError) as error:
         raise AudioError(path, f"it cannot be decoded from end to end ({error})") from error
     samples = np.concatenate(frames, axis=1).astype(np.float32)
-    return Sound(samples if len(samples) == 2 else np.tile(samples.mean(axis=0), (2, 1)), rate)
+    return StereoAudio(samples if len(samples) == 2 else np.tile(samples.mean(axis=0), (2, 1)), rate)
 
 
-def encoded(sound: Sound, path: Path, codec: str, rate: int, bit_rate: int = 0) -> Path:
+def encode(sound: StereoAudio, path: Path, codec: str, rate: int, bit_rate: int = 0) -> Path:
     """The sound as a stereo file at `rate` Hz, in the container that the path's suffix stands for."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout="stereo")
@@ -69,7 +69,7 @@ def encoded(sound: Sound, path: Path, codec: str, rate: int, bit_rate: int = 0) 
     return path
 
 
-def mp3(sound: Sound, folder: Path, bit_rate: int) -> Path:
+def encode_mp3(sound: StereoAudio, folder: Path, bit_rate: int) -> Path:
     """As MP3 at the sound's own rate or, where MP3 does not know that, at 44.1 kHz."""
     rate = sound.rate if sound.rate in MP3_RATES else 44100
-    return encoded(sound, folder / f"{bit_rate}.mp3", "libmp3lame", rate, bit_rate)
+    return encode(sound, folder / f"{bit_rate}.mp3", "libmp3lame", rate, bit_rate)
