@@ -6,10 +6,7 @@ import os
 import re
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 LEFT_BEHIND = 3600.0  # seconds after which a file that was never put in its place is that of a writer that was killed
 
@@ -44,3 +41,11 @@ def sweep(folder: Path, beginning: str) -> None:
     for entry in left:
         if entry.stat(follow_symlinks=False).st_mtime < old:
             folder.joinpath(entry.name).unlink()
+
+
+def expand_home(path: Path | str) -> Path:
+    """Return the path with `~` and `~name` as homes; an unknown name stays as it is, as a shell leaves it."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

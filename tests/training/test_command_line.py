@@ -30,6 +30,7 @@ HEAVY = (
     "onnx",
     "onnxruntime",
     "optuna",
+    "pydantic",
     "matplotlib",
     "yaml",
     "sqlalchemy",

@@ -14,7 +14,7 @@ for name in ("torch", "yaml"):
     pytest.importorskip(name)
 
 from resonance_engine.errors import AudioError, TrainingError
-from resonance_engine.training.config.config_file import changed
+from resonance_engine.training.config.config_file import change
 from resonance_engine.training.config.settings import AudioAugment, Config
 from resonance_engine.training.data import material as materials
 from resonance_engine.training.data.extractor import view_key, views_maker
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-CONFIG = changed(Config(), {"features.mel.n_mels": 16, "data.segment.seconds": 8})
+CONFIG = change(Config(), {"features.mel.n_mels": 16, "data.segment.seconds": 8})
 
 
 class Ears:
@@ -94,7 +94,7 @@ def test_what_the_cache_has_lost_is_listened_to_again(tmp_path: Path, ears: Ears
     cache = RamCache(CONFIG.spec)
     listened(tmp_path, ears, cache, files)
     assert listened(tmp_path, ears, RamCache(CONFIG.spec), files) == (["a", "b"], ["a", "b"])
-    views = changed(CONFIG, {"augment.audio.views": 2})
+    views = change(CONFIG, {"augment.audio.views": 2})
     assert listened(tmp_path, ears, cache, files, views) == (["a", "b"], ["a", "b"])
     assert listened(tmp_path, ears, cache, files, views) == (["a", "b"], [])
 

@@ -115,8 +115,8 @@ extractor.main()
 
     @pytest.mark.parametrize("views", [-1, 256])
     def test_impossible_numbers_of_views(self, views: int) -> None:
-        with pytest.raises(ValueError, match="0 to 255 audio views"):
-            next(precompute([], RamCache(SPEC), SPEC, audio=AudioAugment(views=views)))
+        with pytest.raises(ValueError, match="views"):
+            AudioAugment(views=views)
 
     def test_a_cache_of_another_spec(self) -> None:
         with pytest.raises(ValueError, match="another spec"):

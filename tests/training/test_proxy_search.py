@@ -13,9 +13,10 @@ pytestmark = pytest.mark.torch
 for name in ("torch", "optuna"):
     pytest.importorskip(name)
 
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+
 from resonance_engine.errors import ResonanceError, TrainingError
-from resonance_engine.training.config.config_file import changed
-from resonance_engine.training.config.search_space import Choice, LogUniform, Space, Uniform
+from resonance_engine.training.config.config_file import change
 from resonance_engine.training.config.settings import Config
 from resonance_engine.training.tuning.proxy import proxy, shortened
 from resonance_engine.training.tuning.proxy_search import Effort, search
@@ -24,16 +25,15 @@ from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs,
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from resonance_engine.training.config.search_space import Space
     from resonance_engine.training.tuning.proxy import Judge
 
-SPACE = Space(
-    {
-        "train.lr": LogUniform(1e-5, 1e-3),
-        "train.temperature": Uniform(0.03, 0.15),
-        "train.batch_identities": Choice((64, 96, 128)),
-        "fusion.mode": Choice(("gated_add", "gated_concat")),
-    }
-)
+SPACE: Space = {
+    "train.lr": FloatDistribution(1e-5, 1e-3, log=True),
+    "train.temperature": FloatDistribution(0.03, 0.15),
+    "train.batch_identities": CategoricalDistribution((64, 96, 128)),
+    "fusion.mode": CategoricalDistribution(("gated_add", "gated_concat")),
+}
 
 
 class Landscape:
@@ -76,7 +76,7 @@ def test_trials_begin_with_the_given_settings_and_are_kept_best_first_as_they_fi
     assert [config.train.epochs for config in measure.asked] == [6] * 4
     assert told[0].startswith("trial 0: recall@5 0.7959, train.lr=0.00016, train.temperature=0.05, ")
     for trial in findings.trials:
-        assert changed(shortened(Config(), 6), trial.parameters) in measure.asked
+        assert change(shortened(Config(), 6), trial.parameters) in measure.asked
 
 
 def test_what_is_tried_stays_within_the_space(runs: Runs) -> None:
@@ -92,7 +92,7 @@ def test_what_is_tried_stays_within_the_space(runs: Runs) -> None:
 
 def test_a_setting_outside_the_space_is_drawn_in_the_first_trial_too(runs: Runs) -> None:
     measure = Landscape(runs)
-    search(changed(Config(), {"train.lr": 0.01}), SPACE, Effort(trials=1, epochs=1), runs, measure)
+    search(change(Config(), {"train.lr": 0.01}), SPACE, Effort(trials=1, epochs=1), runs, measure)
     assert 1e-5 <= measure.asked[0].train.lr <= 1e-3
     assert measure.asked[0].train.temperature == 0.05
 
@@ -172,11 +172,9 @@ def test_a_search_that_is_stopped_goes_on_with_the_trial_that_it_was_at(runs: Ru
 @pytest.mark.parametrize(
     ("config", "space", "effort", "music"),
     [
-        pytest.param(
-            changed(Config(), {"train.epochs": 70}), SPACE, Effort(2, epochs=1), "a", id="same short training"
-        ),
-        pytest.param(changed(Config(), {"cache.preload_ram": False}), SPACE, Effort(2, epochs=1), "a", id="cache"),
-        pytest.param(changed(Config(), {"data.root": "elsewhere"}), SPACE, Effort(2, epochs=1), "a", id="other folder"),
+        pytest.param(change(Config(), {"train.epochs": 70}), SPACE, Effort(2, epochs=1), "a", id="same short training"),
+        pytest.param(change(Config(), {"cache.preload_ram": False}), SPACE, Effort(2, epochs=1), "a", id="cache"),
+        pytest.param(change(Config(), {"data.root": "elsewhere"}), SPACE, Effort(2, epochs=1), "a", id="other folder"),
         pytest.param(Config(), SPACE, Effort(3, epochs=1, minutes=9), "a", id="more trials"),
     ],
 )
@@ -191,8 +189,8 @@ def test_what_does_not_change_the_trials_leaves_them_in_one_study(
 @pytest.mark.parametrize(
     ("config", "space", "effort", "music"),
     [
-        pytest.param(changed(Config(), {"train.margin": 0.3}), SPACE, Effort(2, epochs=1), "a", id="settings"),
-        pytest.param(Config(), Space({"train.lr": Uniform(1e-5, 1e-3)}), Effort(2, epochs=1), "a", id="space"),
+        pytest.param(change(Config(), {"train.margin": 0.3}), SPACE, Effort(2, epochs=1), "a", id="settings"),
+        pytest.param(Config(), {"train.lr": FloatDistribution(1e-5, 1e-3)}, Effort(2, epochs=1), "a", id="space"),
         pytest.param(Config(), SPACE, Effort(2, epochs=2), "a", id="epochs"),
         pytest.param(Config(), SPACE, Effort(2, songs=9, epochs=1), "a", id="songs"),
         pytest.param(Config(), SPACE, Effort(2, epochs=1), "b", id="music"),
@@ -225,7 +223,7 @@ def test_a_search_that_finds_nothing_leaves_what_an_earlier_one_found(runs: Runs
 
 
 def test_lower_is_better_where_the_settings_say_so(runs: Runs) -> None:
-    config = changed(Config(), {"train.early_stopping.monitor": "loss", "train.early_stopping.mode": "min"})
+    config = change(Config(), {"train.early_stopping.monitor": "loss", "train.early_stopping.mode": "min"})
     findings = search(config, SPACE, Effort(trials=12, epochs=1), runs, Landscape(runs))
     values = [trial.value for trial in findings.trials]
     assert values == sorted(values)
@@ -253,7 +251,7 @@ def test_a_proxy_is_whole_groups_and_the_same_songs_on_every_machine(songs, coun
     ("epochs", "warmup", "short", "expected"), [(140, 10, 14, 1), (140, 10, 140, 10), (20, 10, 4, 2), (5, 5, 1, 0)]
 )
 def test_a_short_training_warms_up_for_the_same_share(epochs: int, warmup: int, short: int, expected: int) -> None:
-    config = changed(Config(), {"train.epochs": epochs, "train.warmup_epochs": warmup})
+    config = change(Config(), {"train.epochs": epochs, "train.warmup_epochs": warmup})
     made = shortened(config, short)
     assert (made.train.epochs, made.train.warmup_epochs) == (short, expected)
 
@@ -286,6 +284,18 @@ def test_findings_that_cannot_be_read_are_one_sentence(runs: Runs, content: str,
     runs.hpo.write_text(content)
     with pytest.raises(ResonanceError, match=rf"hpo.json {sentence}.*; remove it and run `search` again\.$"):
         read_hpo(runs.hpo)
+
+
+def test_a_journal_of_an_earlier_version_is_left_alone_and_named(runs: Runs) -> None:
+    runs.best.mkdir(parents=True)
+    runs.journal.write_text("{}\n")
+    messages: list[str] = []
+    search(Config(), SPACE, Effort(1, epochs=1), runs, Landscape(runs), report=messages.append)
+    assert messages[0].startswith(f"{runs.journal} is of an earlier version and is not continued; ")
+    assert runs.journal.read_text() == "{}\n"
+    messages.clear()
+    search(Config(), SPACE, Effort(2, epochs=1), runs, Landscape(runs), report=messages.append)
+    assert messages[0] == "going on with a search of 1 trials"
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

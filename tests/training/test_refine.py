@@ -16,7 +16,7 @@ for name in ("torch", "yaml"):
 from resonance_engine.errors import ConfigError, TrainingError
 from resonance_engine.network.files import load_network
 from resonance_engine.training.architecture import manifest_of, network_of
-from resonance_engine.training.config.config_file import changed, read_config
+from resonance_engine.training.config.config_file import change, read_config
 from resonance_engine.training.config.settings import Config
 from resonance_engine.training.data.material import material
 from resonance_engine.training.learning import loop
@@ -97,9 +97,9 @@ def test_what_is_finished_is_repeated_only_with_other_settings_or_music(
 
     assert [line.partition(":")[0] for line in lines(heard, config)] == ["refine-2 epoch 1/2", "refine-2 epoch 2/2"]
     assert lines(heard, config) == ["refine-2: trained already"]
-    moved = changed(config, {"data.root": "elsewhere", "cache.preload_ram": False})
+    moved = change(config, {"data.root": "elsewhere", "cache.preload_ram": False})
     assert lines(heard, moved) == ["refine-2: trained already"]
-    other = changed(config, {"train.temperature": 0.1})
+    other = change(config, {"train.temperature": 0.1})
     assert lines(heard, other)[0] == "refine-2: settings or music have changed, so it begins anew"
     assert lines(heard, other) == ["refine-2: trained already"]
     fewer = replace(heard, training=heard.training[1:], kept={})
@@ -111,7 +111,7 @@ def test_what_could_not_be_measured_is_left_out(
 ) -> None:
     """Songs of one window have no other to find."""
     write_hpo(Findings("map", "max", {}, TRIALS[1:2]), runs.hpo)
-    short = changed(config, {"data.segment.segments_per_song": 1})
+    short = change(config, {"data.segment.segments_per_song": 1})
     with material(short, tmp_path_factory.mktemp("cache")) as heard:
         (outcome,) = refine(heard, short, runs, device="cpu")
         assert outcome.metrics.keys() >= {"map", "recall@5"}
@@ -142,7 +142,7 @@ def test_the_plan_in_words(runs: Runs, topn: int, said: str) -> None:
 
 
 def test_losses_of_different_settings_are_not_compared(heard: Material, config: Config, runs: Runs) -> None:
-    by_loss = changed(config, {"train.early_stopping.monitor": "loss", "train.early_stopping.mode": "min"})
+    by_loss = change(config, {"train.early_stopping.monitor": "loss", "train.early_stopping.mode": "min"})
     with pytest.raises(ConfigError, match="cannot be compared by their loss"):
         refine(heard, by_loss, runs, topn=2, device="cpu")
 
@@ -151,7 +151,7 @@ def test_without_restoring_the_best_epoch_the_numbers_are_those_of_the_last(
     heard: Material, config: Config, runs: Runs
 ) -> None:
     runs.hpo.unlink()
-    last = changed(config, {"train.early_stopping.restore_best": False, "train.epochs": 3})
+    last = change(config, {"train.early_stopping.restore_best": False, "train.epochs": 3})
     told: list[str] = []
     (outcome,) = refine(heard, last, runs, device="cpu", report=told.append)
     assert "names no trials, so the settings are trained as they are; `search` finds better" in told[0]
@@ -186,13 +186,13 @@ def test_the_table_has_a_row_for_each_candidate_and_says_what_decided() -> None:
 
 
 def test_a_network_is_what_its_settings_and_its_seed_say() -> None:
-    config = changed(Config(), {"fusion.mode": "gated_concat", "fusion.embed_dim": 16, "model.timbre": "residual"})
+    config = change(Config(), {"fusion.mode": "gated_concat", "fusion.embed_dim": 16, "model.timbre": "residual"})
     manifest = manifest_of(config, "mine")
     assert (manifest.name, manifest.fusion, manifest.dimensions) == ("mine", "gated_concat", 16)
     assert (manifest.spec, manifest.backbones) == (config.spec, {"timbre": "residual"})
     ids = [
         manifest.sealed(weights.detach().numpy().tobytes() for weights in network_of(each).parameters()).id
-        for each in (config, config, changed(config, {"train.seed": 1}))
+        for each in (config, config, change(config, {"train.seed": 1}))
     ]
     assert ids[0] == ids[1] != ids[2]
 
@@ -203,7 +203,7 @@ def test_the_material_parts_songs_and_keeps_windows_when_asked(heard: Material, 
     assert not artists[0] & artists[1]
     assert len(heard.training_windows()) == len(heard.training)
     assert heard.training_windows() is not heard.training_windows()
-    reusing = replace(heard, config=changed(config, {"cache.reuse_ram_across_trials": True}), kept={})
+    reusing = replace(heard, config=change(config, {"cache.reuse_ram_across_trials": True}), kept={})
     assert reusing.training_windows() is reusing.training_windows() is not reusing.held_out_windows()
 
 

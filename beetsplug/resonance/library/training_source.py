@@ -18,7 +18,7 @@ from beets.exceptions import UserError
 from beets.library import Library
 
 from resonance_engine.errors import ConfigError, printable
-from resonance_engine.training.config.paths import expanded
+from resonance_engine.files import expand_home
 from resonance_engine.training.data.songs import Song
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def songs(library_file: Path, query: list[str]) -> list[Song]:
     the file is no library, the query is not understood or matches nothing, or no file is where it says.
     """
     name = printable(library_file)
-    library_file = expanded(library_file)
+    library_file = expand_home(library_file)
     with opened(library_file) as library:
         try:
             found = list(library.items(query))

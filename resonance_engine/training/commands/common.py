@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CONFIG = Path("config") / "base.yaml"
 CACHE = Path("cache") / "features"
 BEST = Path("runs") / "best"
-EXTRA = ("matplotlib", "onnx", "onnxscript", "optuna", "safetensors", "torch", "yaml")
+EXTRA = ("matplotlib", "onnx", "onnxscript", "optuna", "pydantic", "safetensors", "torch", "yaml")
 
 COMMON: dict[str, tuple[str, dict[str, Any]]] = {
     "config": ("--config", {"type": Path, "default": CONFIG, "metavar": "FILE", "help": f"settings ({CONFIG})"}),

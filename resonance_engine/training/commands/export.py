@@ -35,10 +35,11 @@ def run(options: argparse.Namespace) -> None:
     from resonance_engine.network.files import load_network, save_network
     from resonance_engine.training.commands.evaluate import NUMBERS
     from resonance_engine.training.results.card import card
-    from resonance_engine.training.tuning.runs import made, write
+    from resonance_engine.training.tuning.runs import make_folder, write
 
     network, manifest = load_network(weights)
-    folder = made(options.outdir)
+    folder = options.outdir
+    make_folder(folder)
     try:
         parity = export_onnx(network, manifest, folder / MODEL, options.batch)
         save_network(network, manifest, folder / WEIGHTS)

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
     root = config_of(options).data.root
     if not root:
         raise ResonanceError("The settings name no folder of music; name one with --set data.root=FOLDER.")
-    from resonance_engine.training.config.paths import expanded
+    from resonance_engine.files import expand_home
 
-    options.folder, options.out = expanded(root), options.out_dir
+    options.folder, options.out = expand_home(root), options.out_dir
     run_index(options)

@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser,
         "--storage",
         metavar="URL",
-        help="where processes and machines meet: a file, or a database such as sqlite:///study.db (runs/study.journal)",
+        help="where processes and machines meet: a file, or a database such as sqlite:///study.db (runs/study.db)",
     )
     add_runs_option(parser)
 

@@ -1,4 +1,4 @@
-"""A file of settings and `--set` on the command line -> Config, checked; and back to text.
+"""Settings from a YAML file and from `--set` on the command line, checked; and back to text.
 
 A file gives what differs from the defaults, in sections:
 
@@ -10,111 +10,122 @@ A file gives what differs from the defaults, in sections:
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+import difflib
+from dataclasses import asdict, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import ValidationError
 
 from resonance_engine.errors import ConfigError, printable
-from resonance_engine.training.config.limits import KINDS, SECTIONS, checked, shown, within
+from resonance_engine.features.spec import SemanticSpec
 from resonance_engine.training.config.settings import Config
-from resonance_engine.training.config.yaml_file import located, read_mapping
+from resonance_engine.training.config.yaml_file import locate, read_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from _typeshed import DataclassInstance
+    from pydantic_core import ErrorDetails
 
-    Section = TypeVar("Section", bound=DataclassInstance)
+SHOWN = 60  # characters of a value that an error repeats
+
+
+def flatten(section: DataclassInstance, prefix: str = "") -> dict[str, object]:
+    """Return every setting of a section by its key: {"train.lr": 0.00016, ...} of a `Config`."""
+    values: dict[str, object] = {}
+    for field in fields(section):
+        value = getattr(section, field.name)
+        key = f"{prefix}{field.name}"
+        is_section = is_dataclass(value) and not isinstance(value, type)
+        values |= flatten(value, f"{key}.") if is_section else {key: value}
+    return values
+
+
+DEFAULTS = flatten(Config())
+SECTIONS = frozenset(key.rsplit(".", depth)[0] for key in DEFAULTS for depth in range(1, key.count(".") + 1))
 
 
 def read_config(path: Path | None, overrides: Sequence[str] = ()) -> Config:
-    """The settings in a YAML file, or the defaults, with overrides such as "train.lr=1e-4" on top.
+    """Return the settings in a YAML file, or the defaults, with overrides such as "train.lr=1e-4" on top.
 
     `config/base.yaml` and the other files that come with Resonance are found wherever it is installed. Raises
     ConfigError: one sentence with the file or override, the setting's key and what it takes.
     """
-    values: dict[str, object] = {}
+    document: dict[str, Any] = {}
+    sources: dict[str, str] = {}
     if path is not None:
-        document = read_mapping(path)
-        with naming(located(path)):
-            values |= given(document)
+        merge(document, read_mapping(path))
     for override in overrides:
-        with naming(f"--set {override}"):
-            key, value = assignment(override)
-            values[key] = checked(key, value)
-    return consistent(replaced(Config(), values))
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {printable(override)}: a setting is given as KEY=VALUE, such as train.lr=1e-4.")
+        merge(document, {key.strip(): value.strip()})
+        sources[key.strip()] = f"--set {override}"
+    try:
+        config = Config(**document)
+    except ValidationError as error:
+        details = error.errors(include_url=False)[0]
+        key = key_of(details)
+        overriding = [source for name, source in sources.items() if f"{name}.".startswith(f"{key}.")]
+        source = overriding[-1] if overriding or path is None else locate(path)
+        raise ConfigError(f"{printable(source)}: {explain(details)}") from error
+    check_consistency(config)
+    return config
 
 
-def changed(config: Config, values: Mapping[str, object]) -> Config:
-    """The same settings with other values for some, by key: {"train.lr": 1e-4}; raises ConfigError like a file."""
-    return consistent(replaced(config, {key: checked(key, value) for key, value in values.items()}))
+def change(config: Config, values: Mapping[str, object]) -> Config:
+    """Return the settings with other values for some, by key: {"train.lr": 1e-4}; raises ConfigError like a file."""
+    document = asdict(config)
+    merge(document, values)
+    try:
+        changed = Config(**document)
+    except ValidationError as error:
+        raise ConfigError(explain(error.errors(include_url=False)[0])) from error
+    check_consistency(changed)
+    return changed
 
 
-def flat(config: Config) -> dict[str, object]:
-    """Every setting by key: {"train.lr": 0.00016, ...}."""
-    values: dict[str, object] = {}
-    for key in KINDS:
-        value: Any = config
-        for name in key.split("."):
-            value = getattr(value, name)
-        values[key] = value
-    return values
+def parse_value(key: str, value: object) -> Any:
+    """Return a value as the setting `key` takes it; raises ConfigError for an unknown key and an impossible value."""
+    if key not in DEFAULTS:
+        raise ConfigError(explain_unknown(key))
+    document: dict[str, Any] = {}
+    merge(document, {key: value})
+    try:
+        return flatten(Config(**document))[key]
+    except ValidationError as error:
+        raise ConfigError(explain(error.errors(include_url=False)[0])) from error
 
 
 def to_yaml(config: Config) -> str:
-    """All settings as a file that `read_config` reads to the same."""
-    import yaml
-
+    """Return all settings as a file that `read_config` reads to the same."""
     text: str = yaml.safe_dump(asdict(config), sort_keys=False)
     return text
 
 
-@contextmanager
-def naming(source: Path | str) -> Iterator[None]:
-    """Put the file or option that settings come from in front of what is wrong with them."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(f"{printable(source)}: {error}") from error
-
-
-def assignment(override: str) -> tuple[str, str]:
-    """Key and value of "train.lr=1e-4"."""
-    key, equals, value = override.partition("=")
-    if not equals:
-        raise ConfigError("a setting is given as KEY=VALUE, such as train.lr=1e-4.")
-    return key.strip(), value.strip()
-
-
-def given(document: Mapping[Any, object], prefix: str = "") -> dict[str, object]:
-    """The settings in a document of nested sections, by key, each checked by itself."""
-    values: dict[str, object] = {}
-    for name, value in document.items():
+def merge(document: dict[str, Any], values: Mapping[Any, object], prefix: str = "") -> None:
+    """Put values at dotted keys, or sections of values, into nested sections; an empty section changes nothing."""
+    for name, value in values.items():
         key = f"{prefix}{name}"
-        if key not in SECTIONS:
-            values[key] = checked(key, value)
-        elif isinstance(value, dict):
-            values |= given(value, f"{key}.")
-        elif value is not None:  # a section whose lines are all commented out
-            raise ConfigError(f"{key} is a section of settings ({', '.join(within(key))}), not {shown(value)}.")
-    return values
+        if key in SECTIONS and isinstance(value, dict):
+            merge(document, value, f"{key}.")
+        elif key not in SECTIONS or value is not None:
+            *sections, last = key.split(".")
+            place = document
+            for section in sections:
+                if not isinstance(place.get(section), dict):
+                    place[section] = {}
+                place = place[section]
+            place[last] = value
 
 
-def replaced(section: Section, values: Mapping[str, object], prefix: str = "") -> Section:
-    """The section, a frozen dataclass of values and sections, with these values, by key, in place of its own."""
-    parts: dict[str, Any] = {}
-    for each in fields(section):
-        key, old = f"{prefix}{each.name}", getattr(section, each.name)
-        parts[each.name] = replaced(old, values, f"{key}.") if key in SECTIONS else values.get(key, old)
-    return replace(section, **parts)
-
-
-def consistent(config: Config) -> Config:
-    """The same settings, or ConfigError where two of them contradict each other."""
-    from resonance_engine.features.spec import SemanticSpec  # with numpy, which `config.spec` needs below as well
-
+def check_consistency(config: Config) -> None:
+    """Raise ConfigError where two settings contradict each other."""
     train, segment, stopping = config.train, config.data.segment, config.train.early_stopping
+    mel, rate = config.features.mel, SemanticSpec().framing.rate
+    mode = "min" if stopping.monitor == "loss" else "max"
     if train.warmup_epochs > train.epochs:
         raise ConfigError(
             f"train.warmup_epochs must be at most train.epochs, {train.epochs}, not {train.warmup_epochs}."
@@ -123,24 +134,74 @@ def consistent(config: Config) -> Config:
         raise ConfigError(
             f"train.crop_seconds must be at most data.segment.seconds, {segment.seconds:g}, not {train.crop_seconds:g}."
         )
-    mode = "min" if stopping.monitor == "loss" else "max"
     if stopping.mode != mode:
         raise ConfigError(
             f"train.early_stopping.mode must be {mode} where train.early_stopping.monitor is {stopping.monitor}, "
             f"not {stopping.mode}."
         )
-    rate = SemanticSpec().framing.rate
-    if config.features.semantic and config.features.mel.sr < rate:
-        raise ConfigError(
-            f"features.mel.sr must be at least {rate} where features.semantic is true, not {config.features.mel.sr}."
-        )
+    if config.features.semantic and mel.sr < rate:
+        raise ConfigError(f"features.mel.sr must be at least {rate} where features.semantic is true, not {mel.sr}.")
     try:
         _ = config.spec
     except ValueError as error:
         # Within their limits, settings of the front end can only ask for more bands than there are frequencies.
-        mel = config.features.mel
         raise ConfigError(
             f"features.mel.n_mels must be less than {mel.n_mels} where features.mel.sr is {mel.sr}, or some bands "
             "would hold no frequency."
         ) from error
-    return config
+
+
+def key_of(details: ErrorDetails) -> str:
+    return ".".join(map(str, details["loc"]))
+
+
+def explain(details: ErrorDetails) -> str:
+    """Return one of pydantic's errors as a sentence with the key, what it takes and what it was given."""
+    key, kind, value = key_of(details), details["type"], details["input"]
+    if kind == "unexpected_keyword_argument":
+        return explain_unknown(key)
+    if key in SECTIONS:
+        names = ", ".join(base_name(below) for below in directly_below(key))
+        return f"{key} is a section; give one of its settings ({names}), not {show(value)}."
+    remedy = "; put it in quotes" if kind == "string_type" and isinstance(value, bool | int | float) else ""
+    return f"{key} {details['msg'].replace('Input should', 'must')}, not {show(value)}{remedy}."
+
+
+def explain_unknown(key: str) -> str:
+    """Return a sentence about a key that is no setting: the one that was probably meant, or those of its section."""
+    if key in SECTIONS:
+        return f"{key} is a section; name one of its settings: {', '.join(map(base_name, directly_below(key)))}."
+    section = key
+    while section and section not in SECTIONS:
+        section = section.rpartition(".")[0]
+    shown = key if key.isprintable() and 0 < len(key) <= SHOWN else repr(key)[:SHOWN]
+    siblings = directly_below(section)
+    for keys in ([same for same in DEFAULTS if base_name(same) == base_name(key)], siblings, list(DEFAULTS)):
+        names = difflib.get_close_matches(base_name(key), map(base_name, keys), 1)
+        if similar := [same for same in keys if base_name(same) in names]:
+            return f"{shown} is no setting; did you mean {' or '.join(similar)}?"
+    present = f"{section} has" if section else "there are"
+    return f"{shown} is no setting; {present} {', '.join(map(base_name, siblings))}."
+
+
+def base_name(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def directly_below(section: str) -> list[str]:
+    """Return the keys of the settings and sections of a section, at the top for an empty one, in their order."""
+    start = f"{section}." if section else ""
+    names = (key.removeprefix(start).partition(".")[0] for key in DEFAULTS if key.startswith(start))
+    return list(dict.fromkeys(f"{start}{name}" for name in names))
+
+
+def show(value: object) -> str:
+    """Return a value as it reads in a sentence."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        return "a section" if isinstance(value, dict) else "a list"
+    text = repr(value) if isinstance(value, str | int | float) else str(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

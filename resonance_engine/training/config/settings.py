@@ -1,21 +1,60 @@
-"""What a training run can be told: the only defaults, as frozen dataclasses.
+"""The settings of training with their types, limits and defaults, as frozen pydantic dataclasses.
 
-`config/base.yaml` shows them all; `settings.config_file` reads such a file and checks it.
+`config/base.yaml` shows them all; `config_file` reads such a file.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Literal
 
-if TYPE_CHECKING:
-    from resonance_engine.features.spec import FeatureSpec
+from pydantic import BeforeValidator, ConfigDict, Field, Strict
+from pydantic.dataclasses import dataclass
+
+from resonance_engine.features.spec import (
+    Decoding,
+    FeatureSpec,
+    Framing,
+    HarmonySpec,
+    RhythmSpec,
+    SemanticSpec,
+    TimbreSpec,
+)
 
 ANALYSIS_SECONDS = 0.093  # length of a spectrum: 4096 samples at 44.1 kHz
+WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
+def parse(kind: type[int | float]) -> BeforeValidator:
+    """Let a number be given as text: a command line has nothing else, and YAML 1.1 reads 1e-4 as text."""
+
+    def number(value: object) -> object:
+        try:
+            return kind(value) if isinstance(value, str) else value
+        except ValueError:
+            return value
+
+    return BeforeValidator(number)
+
+
+Text = Annotated[str, Strict()]
+Switch = Annotated[
+    bool, Strict(), BeforeValidator(lambda value: WORDS.get(value.lower(), value) if isinstance(value, str) else value)
+]
+Whole = Annotated[int, Strict(), parse(int)]
+Number = Annotated[float, Strict(), parse(float)]
+
+Share = Annotated[Number, Field(ge=0, le=1)]
+Mask = Annotated[Number, Field(ge=0, le=0.9)]
+Decibels = Annotated[Number, Field(ge=0, le=24)]
+Semitones = Annotated[Number, Field(ge=0, le=6)]
+Percent = Annotated[Number, Field(ge=0, le=30)]
+Weight = Annotated[Number, Field(ge=0, le=100)]
+Epochs = Annotated[Whole, Field(ge=1, le=100_000)]
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Segment:
     """What is heard of a song: `segments_per_song` windows of `seconds`, spread over it.
 
@@ -23,13 +62,13 @@ class Segment:
     sounds.
     """
 
-    seconds: float = 18.0
-    hop_seconds: float = 4.0
-    segments_per_song: int = 4
-    hpss: bool = True
+    seconds: Annotated[Number, Field(ge=1, le=600)] = 18.0
+    hop_seconds: Annotated[Number, Field(gt=0, le=600)] = 4.0
+    segments_per_song: Annotated[Whole, Field(ge=1, le=1000)] = 4
+    hpss: Switch = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Data:
     """Which music is learned from.
 
@@ -39,15 +78,15 @@ class Data:
     at: whole albums and artists.
     """
 
-    root: str = ""
-    pairs_json: str = ""
-    scan_root: bool = True
-    use_unlabeled: bool = True
-    held_out: float = 0.2
-    segment: Segment = field(default_factory=Segment)
+    root: Text = ""
+    pairs_json: Text = ""
+    scan_root: Switch = True
+    use_unlabeled: Switch = True
+    held_out: Annotated[Number, Field(ge=0.05, le=0.5)] = 0.2
+    segment: Segment = Segment()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Cache:
     """Where features are kept between epochs and runs.
 
@@ -56,28 +95,28 @@ class Cache:
     """
 
     backend: Literal["sqlite", "ram"] = "sqlite"
-    preload_ram: bool = True
-    reuse_ram_across_trials: bool = False
+    preload_ram: Switch = True
+    reuse_ram_across_trials: Switch = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Mel:
-    sr: int = 44100
-    n_mels: int = 160
-    hop_ms: float = 20.0
+    sr: Annotated[Whole, Field(ge=8000, le=192_000)] = 44100
+    n_mels: Annotated[Whole, Field(ge=8, le=512)] = 160
+    hop_ms: Annotated[Number, Field(ge=1, le=65)] = 20.0  # no longer than a spectrum, whatever the rate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Chroma:
-    bins: int = 24
+    bins: Annotated[Whole, Field(ge=12, le=120, multiple_of=12)] = 24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Tempo:
-    win: int = 320
+    win: Annotated[Whole, Field(ge=16, le=4096)] = 320
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Features:
     """What is measured: log-mel bands, pitch classes of an octave, lags of the tempo envelope.
 
@@ -85,16 +124,16 @@ class Features:
     weights, as all do; the published ones are in the default model alone, which has a recipe of its own.
     """
 
-    mel: Mel = field(default_factory=Mel)
-    chroma: Chroma = field(default_factory=Chroma)
-    tempo: Tempo = field(default_factory=Tempo)
-    semantic: bool = False
+    mel: Mel = Mel()
+    chroma: Chroma = Chroma()
+    tempo: Tempo = Tempo()
+    semantic: Switch = False
 
 
 Backbone = Literal["plain", "residual"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Backbones:
     """The kind of each modality's network."""
 
@@ -103,25 +142,25 @@ class Backbones:
     rhythm: Backbone = "plain"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Fusion:
     mode: Literal["gated_add", "gated_concat", "cross_attention"] = "gated_add"
-    embed_dim: int = 512
+    embed_dim: Annotated[Whole, Field(ge=8, le=4096)] = 512
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class EarlyStopping:
     """Stop when `monitor` has not become better by `min_delta` for `patience` epochs; keep the best epoch's weights."""
 
-    enabled: bool = True
+    enabled: Switch = True
     monitor: Literal["recall@1", "recall@5", "recall@10", "recall@20", "mrr", "map", "loss"] = "recall@5"
     mode: Literal["max", "min"] = "max"
-    patience: int = 10
-    min_delta: float = 0.0005
-    restore_best: bool = True
+    patience: Epochs = 10
+    min_delta: Share = 0.0005
+    restore_best: Switch = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class AudioAugment:
     """How much changed versions of the audio, made with the features, may differ; zero switches a change off.
 
@@ -131,16 +170,16 @@ class AudioAugment:
     that gets another window of the same song on top, 6 to 12 dB lower.
     """
 
-    views: int = 0
-    gain_db: float = 6.0
-    tilt_db: float = 6.0
-    pitch_semitones: float = 0.5
-    tempo_percent: float = 3.0
-    codec: float = 0.5
-    mix: float = 0.0
+    views: Annotated[Whole, Field(ge=0, le=16)] = 0  # a view's number is the last byte of its key
+    gain_db: Decibels = 6.0
+    tilt_db: Decibels = 6.0
+    pitch_semitones: Semitones = 0.5
+    tempo_percent: Percent = 3.0
+    codec: Share = 0.5
+    mix: Share = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Augment:
     """How much two views of the same music may differ; zero switches a change off.
 
@@ -150,21 +189,21 @@ class Augment:
     deviations of added noise: all on features, for every view anew. `audio` changes the sound itself, once.
     """
 
-    gain_db: float = 0.0
-    tilt_db: float = 6.0
-    curve_db: float = 3.0
-    band_mask: float = 0.15
-    time_mask: float = 0.15
-    pitch_semitones: float = 0.0
-    tempo_percent: float = 0.0
-    mix: float = 0.0
-    codec: float = 0.0
-    chroma_noise: float = 0.05
-    rhythm_noise: float = 0.03
-    audio: AudioAugment = field(default_factory=AudioAugment)
+    gain_db: Decibels = 0.0
+    tilt_db: Decibels = 6.0
+    curve_db: Decibels = 3.0
+    band_mask: Mask = 0.15
+    time_mask: Mask = 0.15
+    pitch_semitones: Semitones = 0.0
+    tempo_percent: Percent = 0.0
+    mix: Annotated[Number, Field(ge=0, le=0.5)] = 0.0
+    codec: Share = 0.0
+    chroma_noise: Share = 0.05
+    rhythm_noise: Share = 0.03
+    audio: AudioAugment = AudioAugment()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Train:
     """How a network is trained.
 
@@ -174,53 +213,42 @@ class Train:
     and a few hundred steps would leave them where they began. `accumulate_steps` batches make one step.
     """
 
-    use_amp: bool = True
+    use_amp: Switch = True
     optimizer: Literal["adamw"] = "adamw"
-    lr: float = 1.6e-4
-    weight_decay: float = 2e-2
-    epochs: int = 140
-    warmup_epochs: int = 10
-    batch_identities: int = 96
-    views_per_song: int = 4
-    crop_seconds: float = 6.0
+    lr: Annotated[Number, Field(gt=0, le=1)] = 1.6e-4
+    weight_decay: Share = 2e-2
+    epochs: Epochs = 140
+    warmup_epochs: Annotated[Whole, Field(ge=0, le=100_000)] = 10
+    batch_identities: Annotated[Whole, Field(ge=2, le=4096)] = 96
+    views_per_song: Annotated[Whole, Field(ge=2, le=64)] = 4
+    crop_seconds: Annotated[Number, Field(ge=0.5, le=600)] = 6.0
     loss: Literal["supcon", "triplet", "contrastive"] = "supcon"
-    temperature: float = 0.05
-    margin: float = 0.2
-    group_weight: float = 1.0
-    facet_weight: float = 0.3
-    gate_speed: float = 20.0
-    gradient_checkpointing: bool = False
-    accumulate_steps: int = 1
-    seed: int = 0
-    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    temperature: Annotated[Number, Field(ge=0.001, le=10)] = 0.05
+    margin: Annotated[Number, Field(gt=0, le=4)] = 0.2  # squared distances of unit vectors are at most 4
+    group_weight: Weight = 1.0
+    facet_weight: Weight = 0.3
+    gate_speed: Annotated[Number, Field(ge=0, le=1000)] = 20.0
+    gradient_checkpointing: Switch = False
+    accumulate_steps: Annotated[Whole, Field(ge=1, le=1000)] = 1
+    seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] = 0
+    early_stopping: EarlyStopping = EarlyStopping()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Config:
     """Everything about a training run."""
 
-    data: Data = field(default_factory=Data)
-    cache: Cache = field(default_factory=Cache)
-    features: Features = field(default_factory=Features)
-    model: Backbones = field(default_factory=Backbones)
-    fusion: Fusion = field(default_factory=Fusion)
-    augment: Augment = field(default_factory=Augment)
-    train: Train = field(default_factory=Train)
+    data: Data = Data()
+    cache: Cache = Cache()
+    features: Features = Features()
+    model: Backbones = Backbones()
+    fusion: Fusion = Fusion()
+    augment: Augment = Augment()
+    train: Train = Train()
 
     @property
     def spec(self) -> FeatureSpec:
         """The front end that these settings describe."""
-        # Whoever only starts processes that compute, or only shows help, need not load scipy.
-        from resonance_engine.features.spec import (
-            Decoding,
-            FeatureSpec,
-            Framing,
-            HarmonySpec,
-            RhythmSpec,
-            SemanticSpec,
-            TimbreSpec,
-        )
-
         mel, segment = self.features.mel, self.data.segment
         framing = Framing(
             rate=mel.sr,

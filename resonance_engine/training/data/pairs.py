@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError, printable
-from resonance_engine.training.config.paths import expanded
+from resonance_engine.files import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def read_pairs(file: Path, root: str = "") -> list[list[Path]]:
     Every path is checked to be a file that is there.
     """
     name = printable(file)
-    folder = expanded(root) if root else file.parent
+    folder = expand_home(root) if root else file.parent
     pairs = [pair_of(entry, folder, f"{name}, list {number}") for number, entry in enumerate(lists_of(file), 1)]
     verify_present(pairs, name)
     return pairs
@@ -76,7 +76,7 @@ def pair_of(entry: object, folder: Path, where: str) -> list[Path]:
     for number, path in enumerate(entry, 1):
         if not isinstance(path, str) or not path or "\0" in path:
             raise ConfigError(f"{where}: its path {number} must be a path, not {json.dumps(path)[:60]}.")
-    paths = [Path(folder, expanded(path)).absolute() for path in entry]
+    paths = [Path(folder, expand_home(path)).absolute() for path in entry]
     files = {os.path.realpath(path): path for path in paths}
     if len(files) < 2:
         raise ConfigError(f"{where} must have at least two different files, not {len(files)}; the form is {FORM}.")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 AHEAD = 16  # files per process that may be done while an earlier one still takes its time
 SOUND_AS_IT_IS = AudioAugment(views=0)
-AUDIO_VIEWS_LIMIT = 255  # a view's number is the last byte of its key
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,9 @@ def precompute(
 
     What the cache has already is not done again, nor the same sound twice. A sound is in the cache for good as soon as
     it is measured, so that a run which is killed loses no more than the files it was at. `timeout` is in seconds for
-    each version of a file. Raises CacheError when the cache cannot be written, ValueError for more than 255 views and
-    for a cache of another spec.
+    each version of a file. Raises CacheError when the cache cannot be written, ValueError for a cache of another
+    spec.
     """
-    if not 0 <= audio.views <= AUDIO_VIEWS_LIMIT:
-        raise ValueError(f"there can be 0 to {AUDIO_VIEWS_LIMIT} audio views, not {audio.views}")
     if cache.spec != spec:
         raise ValueError("the cache is for features of another spec")
     recorder = Recorder(cache, audio.views)

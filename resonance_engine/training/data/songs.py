@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.errors import AudioError, ConfigError, printable
 from resonance_engine.evaluation.tasks import named
-from resonance_engine.training.config.paths import expanded
+from resonance_engine.files import expand_home
 from resonance_engine.training.data.components import connected
 from resonance_engine.training.data.pairs import read_pairs
 
@@ -109,7 +109,7 @@ def songs_of(data: Data, library: Source | None = None) -> list[Song]:
     an identity that another song shares stay. Raises ConfigError or CatalogError where there is nothing to learn from.
     """
     songs = listed(data, library)
-    pairs = read_pairs(expanded(data.pairs_json), data.root) if data.pairs_json else []
+    pairs = read_pairs(expand_home(data.pairs_json), data.root) if data.pairs_json else []
     songs = paired(songs, pairs)
     return songs if data.use_unlabeled else labelled(songs)
 
@@ -119,7 +119,7 @@ def listed(data: Data, library: Source | None) -> list[Song]:
     if library is not None:
         return library()
     if data.root and data.scan_root:
-        return list(scanned(expanded(data.root)))
+        return list(scanned(expand_home(data.root)))
     if data.pairs_json:
         return []
     missing = "data.scan_root is false and data.pairs_json names no file" if data.root else "no music is named"

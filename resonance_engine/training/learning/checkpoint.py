@@ -13,8 +13,7 @@ from safetensors.torch import load, save
 from resonance_engine.errors import TrainingError, printable
 from resonance_engine.files import write_bytes
 from resonance_engine.network.files import weight_blocks
-from resonance_engine.training.config.config_file import flat
-from resonance_engine.training.config.settings import Config
+from resonance_engine.training.config.config_file import flatten
 from resonance_engine.training.learning.logs import Epoch
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ def belonging(
     network: ResonanceNetwork, windows: WindowSet, train: Train, augment: Augment, standardized: bool
 ) -> dict[str, object]:
     """What a state belongs to: settings by key, and digests of the music and of the network before its first step."""
-    settings = flat(Config(train=train, augment=augment))
-    kept = {key: settings[key] for key in settings if key.startswith(("train.", "augment.")) and key not in HARMLESS}
+    settings = flatten(train, "train.") | flatten(augment, "augment.")
+    kept = {key: value for key, value in settings.items() if key not in HARMLESS}
     music = hashlib.blake2b(digest_size=16)
     for song, identity, group in zip(windows.songs, windows.identity, windows.group, strict=True):
         key, count = windows.source.keys[song], windows.source.first[song + 1] - windows.source.first[song]

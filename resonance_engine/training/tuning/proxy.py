@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError
 from resonance_engine.training.architecture import network_of
-from resonance_engine.training.config.config_file import changed, flat
+from resonance_engine.training.config.config_file import change, flatten
 from resonance_engine.training.data.songs import labels
 from resonance_engine.training.learning.loop import STATE, train
 from resonance_engine.training.learning.schedule import monitored
-from resonance_engine.training.tuning.runs import made
+from resonance_engine.training.tuning.runs import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ MACHINE = ("data.root", "data.pairs_json", "cache.")  # settings that say where 
 
 def comparable(config: Config) -> dict[str, object]:
     """All settings, by key, but those that may differ between machines which do the same work."""
-    return {key: value for key, value in flat(config).items() if not key.startswith(MACHINE)}
+    return {key: value for key, value in flatten(config).items() if not key.startswith(MACHINE)}
 
 
 def check_comparable(config: Config) -> None:
@@ -54,7 +54,7 @@ def measured_on(material: Material, songs: int, device: str) -> Measure:
     chosen = [training[place] for place in proxy([material.keys[song] for song in training], groups, songs)]
 
     def measure(config: Config, folder: Path, judge: Judge) -> float:
-        made(folder)
+        make_folder(folder)
         try:
             trained = train(
                 network_of(config),
@@ -89,4 +89,4 @@ def proxy(keys: Sequence[bytes], groups: Sequence[str], count: int) -> list[int]
 def shortened(config: Config, epochs: int) -> Config:
     """The same training in fewer epochs, with the same share of them for the warm-up."""
     warmup = round(config.train.warmup_epochs * epochs / config.train.epochs)
-    return changed(config, {"train.epochs": epochs, "train.warmup_epochs": min(warmup, epochs - 1)})
+    return change(config, {"train.epochs": epochs, "train.warmup_epochs": min(warmup, epochs - 1)})

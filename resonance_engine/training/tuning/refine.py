@@ -14,13 +14,21 @@ from typing import TYPE_CHECKING, Any
 from resonance_engine.errors import ConfigError, ResonanceError, TrainingError, printable
 from resonance_engine.network.files import save_network
 from resonance_engine.training.architecture import manifest_of, network_of
-from resonance_engine.training.config.config_file import changed, to_yaml
+from resonance_engine.training.config.config_file import change, to_yaml
 from resonance_engine.training.learning.device import device as device_named
 from resonance_engine.training.learning.distributed import join, local_rank
 from resonance_engine.training.learning.loop import LOG, STATE, train
 from resonance_engine.training.learning.schedule import monitored
 from resonance_engine.training.tuning.proxy import check_comparable, comparable
-from resonance_engine.training.tuning.runs import CONFIG, METRICS, WEIGHTS, made, read_hpo, remedy, write, write_json
+from resonance_engine.training.tuning.runs import (
+    CONFIG,
+    METRICS,
+    WEIGHTS,
+    read_hpo,
+    remedy,
+    write,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +140,7 @@ def plan(candidates: list[Candidate], runs: Runs) -> str:
 
 def best_trials(config: Config, findings: Findings | None, topn: int) -> list[Candidate]:
     trials = findings.trials[:topn] if findings else []
-    found = [Candidate(f"refine-{each.number}", each.parameters, changed(config, each.parameters)) for each in trials]
+    found = [Candidate(f"refine-{each.number}", each.parameters, change(config, each.parameters)) for each in trials]
     return found or [Candidate("refine", {}, config)]
 
 
@@ -238,7 +246,7 @@ def crown(outcomes: list[Outcome], runs: Runs) -> None:
     try:
         for name in (LOG, CONFIG, WEIGHTS):
             content = (folder / name).read_bytes()
-            write(made(runs.best) / name, content)
+            write(runs.best / name, content)
     except OSError as error:
         raise ResonanceError(
             f"{printable(folder)} is incomplete ({error.strerror}); remove it and refine again."

@@ -1,6 +1,6 @@
-"""Where training keeps what it found: one folder, by default `runs`.
+"""The files of training runs in one folder, by default `runs`.
 
-    runs/study.journal            all trials of the search, as they happened (and, beside it, files to lock)
+    runs/study.db                 all trials of the search, an Optuna study
     runs/best/hpo.json            the finished trials, best first
     runs/best/ckpt.pt             the winner's weights (safetensors under the old name), config.yaml, log.csv,
                                   metrics.json
@@ -35,7 +35,12 @@ class Runs:
     folder: Path
 
     @property
+    def study(self) -> Path:
+        return self.folder / "study.db"
+
+    @property
     def journal(self) -> Path:
+        """The study as the version before kept it."""
         return self.folder / "study.journal"
 
     @property
@@ -127,17 +132,16 @@ def write_json(document: object, path: Path) -> None:
 
 def write(path: Path, content: bytes) -> None:
     """`atomic.write_bytes`, with the folder made and a sentence where that is impossible."""
-    made(path.parent)
+    make_folder(path.parent)
     try:
         write_bytes(path, content)
     except OSError as error:
         raise ResonanceError(f"{printable(path)} cannot be written: {error.strerror}.") from error
 
 
-def made(folder: Path) -> Path:
-    """The folder, made where it is missing."""
+def make_folder(folder: Path) -> None:
+    """Create a folder where it is missing; ResonanceError where that is impossible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResonanceError(f"{printable(folder)} cannot be made: {error.strerror}.") from error
-    return folder
