@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from resonance_engine.audio.windows import tags
+from resonance_engine.audio.windows import read_tags
 from resonance_engine.encoder.manifest import Manifest
 from resonance_engine.evaluation.folds import FOLDS, assign_folds
 from resonance_engine.features.front_end import FRONT_END_VERSION
@@ -78,7 +78,7 @@ class SoundtrackCorpus:
         songs = []
         for track in self.tracks:
             path = self.directory / track.path
-            known = tags(path)
+            known = read_tags(path)
             folder = self.directory / "music" / track.soundtrack / path.name
             songs.append(Song(folder, known.title, known.artist, track.soundtrack, "", known.genre))
         return songs

@@ -15,7 +15,7 @@ import numpy as np
 from beets.library import Album, Item, Library
 from numpy.typing import NDArray
 
-from resonance_engine.encoder.encoder import SHIPPED
+from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.store import Embedding, Model, Store, TrackRow
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from demo.baselines import mfcc_statistics, standardised
 from demo.evaluate import chance_share, described, style_share
 from demo.untrained import UntrainedNetwork
 from resonance_engine.audio.windows import content_key
-from resonance_engine.encoder.encoder import SHIPPED, Encoder
+from resonance_engine.encoder.encoder import Encoder
+from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.errors import AudioError
 from resonance_engine.store import Store
 

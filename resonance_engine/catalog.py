@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.audio.windows import tags
+from resonance_engine.audio.windows import read_tags
 from resonance_engine.errors import AudioError, CatalogError, printable
 from resonance_engine.files import write_bytes
 from resonance_engine.index.files import VectorIndex, read_catalog_index, write_catalog_index
@@ -168,7 +168,7 @@ class Update:
 
 def entry_for(item_id: int, path: str, attributes: Mapping[str, Any]) -> CatalogEntry:
     try:
-        found = tags(Path(path))
+        found = read_tags(Path(path))
     except AudioError:
         return CatalogEntry(item_id, path, "", "", dict(attributes))
     return CatalogEntry(item_id, path, found.artist, found.title, dict(attributes))

@@ -101,12 +101,12 @@ def configure_query(parser: argparse.ArgumentParser, catalog: Path | None = None
 
 
 def model_of(options: argparse.Namespace) -> Path:
-    from resonance_engine.encoder.encoder import SHIPPED, model_file
+    from resonance_engine.encoder.model_files import SHIPPED, find_model_file
     from resonance_engine.training.commands.common import check_made
 
     load = options.load or SHIPPED.parent
     check_made(load)
-    return model_file(load, options.backend)
+    return find_model_file(load, options.backend)
 
 
 def run_index(options: argparse.Namespace) -> None:

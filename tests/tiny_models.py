@@ -69,7 +69,7 @@ def onnx_model(
     """
     onnx = pytest.importorskip("onnx", reason="needs the training extra: onnx writes the model")
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    sealed = manifest.sealed([str(seed).encode()])
+    sealed = manifest.seal([str(seed).encode()])
     specs = manifest.spec.modalities
     rng = np.random.default_rng(seed)
     nodes, weights, inputs = [], [], []

@@ -1,4 +1,4 @@
-"""What two files share when they are the same recording, however they are named and tagged."""
+"""The content key: equal for files of one recording, however they are named and tagged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
 def content_key(path: Path, *, head: int = HEAD) -> bytes:
-    """The 16 bytes that name a recording; the same after retagging, moving and renaming.
+    """Return the 16 bytes that identify a recording; the same after retagging, moving and renaming.
 
     BLAKE2b of the codec's name, sample rate and channels and of the first `head` bytes of the demuxed audio
     packets; where there is more, also of how much more there is. Tags do not take part, nor do decoded
@@ -43,8 +43,8 @@ def content_key(path: Path, *, head: int = HEAD) -> bytes:
     with open_audio(path) as source, path.open("rb") as file:
         stream = source.stream
         form = source.container.format.name
-        end = end_of_audio(file) if form in RAW_STREAMS else file.seek(0, os.SEEK_END)
-        digest = blake2b(_parameters(stream), digest_size=KEY_SIZE)
+        end = find_audio_end(file) if form in RAW_STREAMS else file.seek(0, os.SEEK_END)
+        digest = blake2b(_stream_parameters(stream), digest_size=KEY_SIZE)
         begin, hashed = 0, 0
         for packet in source.packets():
             data = memoryview(packet)
@@ -55,20 +55,20 @@ def content_key(path: Path, *, head: int = HEAD) -> bytes:
             digest.update(data[: head - hashed])
             hashed += len(data)
             if hashed > head:
-                digest.update(b"\n" + _extent(file, form, stream, end - begin))
+                digest.update(b"\n" + _audio_extent(file, form, stream, end - begin))
                 break
     if not hashed:
         raise AudioError(path, "none of its audio can be read")
     return digest.digest()
 
 
-def _parameters(stream: AudioStream) -> bytes:
+def _stream_parameters(stream: AudioStream) -> bytes:
     # The canonical name, because `mp3float` and `mp3` are two decoders of one codec.
     return f"{stream.codec_context.codec.canonical_name} {stream.rate} {stream.channels}\n".encode()
 
 
-def _extent(file: BinaryIO, form: str, stream: AudioStream, size: int) -> bytes:
-    """How much audio there is, in whatever unit the format is exact in; for FLAC with the checksum of all samples."""
+def _audio_extent(file: BinaryIO, form: str, stream: AudioStream, size: int) -> bytes:
+    """Return the amount of audio in the unit that the format is exact in; for FLAC with the checksum of all samples."""
     if form in RAW_STREAMS and form != "flac":
         return str(size).encode()
     if form == "asf":
@@ -84,7 +84,7 @@ def _extent(file: BinaryIO, form: str, stream: AudioStream, size: int) -> bytes:
 
 
 def _asf_extent(file: BinaryIO) -> bytes:
-    """The number of packets and the time they play, from the header of a WMA file."""
+    """Read the number of packets and their play time from the header of a WMA file."""
     file.seek(30)
     while len(head := file.read(24)) == 24:
         if head[:16] == ASF_FILE_PROPERTIES:
@@ -96,19 +96,19 @@ def _asf_extent(file: BinaryIO) -> bytes:
     return b""
 
 
-def end_of_audio(file: BinaryIO) -> int:
-    """The offset at which a bare audio stream ends and the tags behind it begin.
+def find_audio_end(file: BinaryIO) -> int:
+    """Return the offset at which a bare audio stream ends and the tags behind it begin.
 
-    Knows ID3v1 and its extension, APEv2, Lyrics3v2 and appended ID3v2.4, in any order and number.
+    Recognises ID3v1 and its extension, APEv2, Lyrics3v2 and appended ID3v2.4, in any order and number.
     """
     end = file.seek(0, os.SEEK_END)
-    while size := _trailing_tag(file, end):
+    while size := _trailing_tag_size(file, end):
         end = max(0, end - size)
     return end
 
 
-def _trailing_tag(file: BinaryIO, end: int) -> int:
-    """Bytes of the tag that ends at offset `end`; 0 where there is none."""
+def _trailing_tag_size(file: BinaryIO, end: int) -> int:
+    """Return the size in bytes of the tag that ends at offset `end`; 0 without one."""
     file.seek(max(0, end - 355))
     tail = file.read(end - file.tell())
     if tail[-128:-125] == b"TAG":

@@ -1,4 +1,4 @@
-"""An audio file opened for reading: its packets, and mono samples from any place in it."""
+"""Open an audio file: its packets, and mono samples from any place in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import av.error
 import numpy as np
 from av.container import Container
 
-from resonance_engine.audio.downmix import mono
+from resonance_engine.audio.downmix import mix_to_mono
 from resonance_engine.audio.seeking import seek
 from resonance_engine.errors import AudioError
 
@@ -90,16 +90,16 @@ class AudioSource:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the file says of itself, by names in small letters; bytes that are not UTF-8 become U+FFFD."""
-        found: dict[str, str] = {}
+        """Tags by names in small letters; bytes that are not UTF-8 become U+FFFD."""
+        tags: dict[str, str] = {}
         # Ogg keeps its comments on the stream, all others on the container.
         for metadata in (self.stream.metadata, self.container.metadata):
             for name, text in metadata.items():
-                found[name.lower()] = text.encode(errors="surrogateescape").decode(errors="replace")
-        return found
+                tags[name.lower()] = text.encode(errors="surrogateescape").decode(errors="replace")
+        return tags
 
     def packets(self) -> Iterator[Packet[AudioStream]]:
-        """The stream's packets from here to the end; reading goes on behind damage."""
+        """Yield the stream's packets from here to the end; reading goes on behind damage."""
         failures = 0
         while failures < FAILED_READS:
             try:
@@ -116,7 +116,7 @@ class AudioSource:
                 failures += 1
 
     def frames(self) -> Iterator[AudioFrame]:
-        """Decoded frames from here to the end; packets that do not decode are passed over."""
+        """Yield decoded frames from here to the end; packets that do not decode are passed over."""
         barren = 0
         for packet in self.packets():
             try:
@@ -134,29 +134,29 @@ class AudioSource:
         except av.error.FFmpegError:
             return
 
-    def sought_span(self, start: float, seconds: float) -> Span | None:
-        """`seconds` of sound from second `start`, reached by seeking; None where seeking leads elsewhere."""
+    def seek_span(self, start: float, seconds: float) -> Span | None:
+        """Decode `seconds` of sound from second `start`, reached by seeking; None where seeking leads elsewhere."""
         # Before the beginning where need be: behind second 0 itself, FFmpeg 9 leaves the first frame of an m4a out.
         if not seek(self.container, self.stream, start - PREROLL, self.duration or 0.0):
             return None
-        return _span(self._timed_frames(start), start, seconds, LANDING)
+        return _cut_span(self._timed_frames(start), start, seconds, LANDING)
 
-    def next_span(self, start: float, seconds: float) -> Span | None:
-        """`seconds` of sound from `start` seconds behind the present place, reached by decoding up to it."""
-        return _span(self._counted_frames(), start, seconds, (-start, 0.0))
+    def decode_span(self, start: float, seconds: float) -> Span | None:
+        """Decode `seconds` of sound from `start` seconds behind the present place, reached by decoding up to it."""
+        return _cut_span(self._counted_frames(), start, seconds, (-start, 0.0))
 
-    def length(self, most: float) -> float:
-        """Seconds of sound between the present position and the end, counted by decoding, up to `most`."""
+    def measure_length(self, most: float) -> float:
+        """Measure the seconds of sound from the present position to the end by decoding, up to `most`."""
         seconds, last = 0.0, None
         for frame in self.frames():
             seconds += frame.samples / frame.sample_rate
             if seconds >= most:
                 return most
             last = frame
-        return seconds - (_filling(last) if last else 0.0)
+        return seconds - (_padding_seconds(last) if last else 0.0)
 
     def _timed_frames(self, start: float) -> Iterator[tuple[int, AudioFrame]]:
-        """Frames, each with the index of its first sample by the file's timestamps.
+        """Yield frames, each with the index of its first sample by the file's timestamps.
 
         One timestamp alone is not to be trusted: FFmpeg stamps Vorbis frames between a long and a short block
         448 samples late, others come in whole milliseconds. So up to second `start` the median of the last
@@ -179,7 +179,7 @@ class AudioSource:
                 count += frame.samples
 
     def _counted_frames(self) -> Iterator[tuple[int, AudioFrame]]:
-        """Frames, each with the number of samples before it."""
+        """Yield frames, each with the number of samples before it."""
         count = 0
         for frame in self.frames():
             yield count, frame
@@ -198,7 +198,7 @@ def open_audio(path: Path) -> Iterator[AudioSource]:
             container_options={"protocol_whitelist": "file"},
             **TEXT_OPTIONS,
         ) as container:
-            yield AudioSource(container, _audio_stream(path, container))
+            yield AudioSource(container, _select_stream(path, container))
     except AudioError:
         raise
     except av.error.MemoryError as error:
@@ -225,7 +225,7 @@ def _check_file(path: Path) -> None:
         raise AudioError(path, f"it cannot be opened ({error.strerror})") from error
 
 
-def _audio_stream(path: Path, container: InputContainer) -> AudioStream:
+def _select_stream(path: Path, container: InputContainer) -> AudioStream:
     if container.format.name in PLAYLISTS:
         raise AudioError(path, "it is a list of files, not audio")
     if not container.streams.audio:
@@ -241,8 +241,8 @@ def _audio_stream(path: Path, container: InputContainer) -> AudioStream:
     return stream
 
 
-def _filling(frame: AudioFrame) -> float:
-    """Seconds at the end of a file's last frame that only fill it up, where the file states its music exactly.
+def _padding_seconds(frame: AudioFrame) -> float:
+    """Return the seconds at the end of a last frame that only fill it up, where the file states its music exactly.
 
     In an m4a FFmpeg cuts them off from version 9 on.
     """
@@ -252,10 +252,10 @@ def _filling(frame: AudioFrame) -> float:
     return max(0, frame.samples - stated) / frame.sample_rate
 
 
-def _span(
+def _cut_span(
     frames: Iterator[tuple[int, AudioFrame]], start: float, seconds: float, landing: tuple[float, float]
 ) -> Span | None:
-    """`seconds` cut out of the frames from second `start`, or from the first frame where that is later."""
+    """Cut `seconds` out of the frames from second `start`, or from the first frame where that is later."""
     position, frame = next(frames, (0, None))
     if frame is None:
         return None
@@ -264,21 +264,21 @@ def _span(
         return None
     begin = max(round(start * rate), position)
     samples = np.zeros(round(seconds * rate), np.float32)
-    filled = _placed(samples, frame, position - begin)
+    filled = _copy_frame(samples, frame, position - begin)
     for position, frame in frames:
         if position - begin >= len(samples):
             break
         if frame.sample_rate == rate:
-            filled += _placed(samples, frame, position - begin)
+            filled += _copy_frame(samples, frame, position - begin)
     np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     np.clip(samples, -1.0, 1.0, out=samples)
     return Span(samples, rate, begin / rate, filled / len(samples))
 
 
-def _placed(samples: NDArray[np.float32], frame: AudioFrame, offset: int) -> int:
-    """Copy what falls into `samples` of a frame that begins at `offset`; return how many samples did."""
+def _copy_frame(samples: NDArray[np.float32], frame: AudioFrame, offset: int) -> int:
+    """Copy the part of a frame beginning at `offset` that falls into `samples`; return its number of samples."""
     begin, end = max(0, -offset), min(frame.samples, len(samples) - offset)
     if begin >= end:
         return 0
-    samples[offset + begin : offset + end] = mono(frame)[begin:end]
+    samples[offset + begin : offset + end] = mix_to_mono(frame)[begin:end]
     return end - begin

@@ -1,4 +1,4 @@
-"""One channel of several."""
+"""Downmix of channels to mono."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def mono(frame: AudioFrame) -> NDArray[np.float32]:
-    """The plain mean of the frame's channels, full scale = 1, shape (n,); NaN and infinity pass.
+def mix_to_mono(frame: AudioFrame) -> NDArray[np.float32]:
+    """Return the plain mean of the frame's channels, full scale = 1, shape (n,); NaN and infinity pass.
 
     Not FFmpeg's own downmix, which is 0.707 (L + R): 3 dB above the mean.
     """

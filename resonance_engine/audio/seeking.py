@@ -1,4 +1,4 @@
-"""How to reach a second of an audio file without reading all that lies before it."""
+"""Seek to a second of an audio file without reading all that lies before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-LONG = 1200.0
+LONG_SECONDS = 1200.0
 """Seconds from which reading up to the wanted place would cost much more than a song does."""
 
 INDEXLESS = {"aac", "ac3", "amr", "dts", "eac3", "loas", "tak"}
@@ -32,15 +32,15 @@ def seek(container: InputContainer, stream: AudioStream, second: float, duration
     timestamps from there on are estimates where the bit rate varies.
     """
     form = container.format.name
-    if not stream.time_base or (form in INDEXLESS and duration > LONG):
+    if not stream.time_base or (form in INDEXLESS and duration > LONG_SECONDS):
         return False
-    if form == "mp3" and duration > LONG:
+    if form == "mp3" and duration > LONG_SECONDS:
         container.flags |= FAST_SEEK
     ticks = round(second / stream.time_base) + (stream.start_time or 0)
     offset = 0
     if form == "wv":
         with Path(container.name).open("rb") as file:
-            offset = wavpack_block(file, round(second * stream.rate))
+            offset = find_wavpack_block(file, round(second * stream.rate))
     try:
         if offset:
             container.seek(offset, stream=stream, unsupported_byte_offset=True)
@@ -51,8 +51,8 @@ def seek(container: InputContainer, stream: AudioStream, second: float, duration
     return True
 
 
-def wavpack_block(file: BinaryIO, sample: int) -> int:
-    """The offset of a WavPack block that begins at or shortly before `sample`, by bisection; 0 for the first.
+def find_wavpack_block(file: BinaryIO, sample: int) -> int:
+    """Find the offset of a WavPack block that begins at or shortly before `sample`, by bisection; 0 for the first.
 
     FFmpeg would read every block up to it. Each block's header says where it belongs.
     """
@@ -68,16 +68,16 @@ def wavpack_block(file: BinaryIO, sample: int) -> int:
 
 
 def _next_wavpack_block(file: BinaryIO, begin: int, end: int) -> tuple[int, int] | None:
-    """Offset and first sample of the first block that begins in [begin, end)."""
+    """Return offset and first sample of the first block that begins in [begin, end)."""
     chunk = 1 << 14
     for offset in range(begin, end, chunk):
         file.seek(offset)
         data = file.read(chunk + 31)  # so that a header across the seam is seen whole
-        found = data.find(b"wvpk")
-        while 0 <= found <= len(data) - 32:
-            version = int.from_bytes(data[found + 8 : found + 10], "little")
+        block = data.find(b"wvpk")
+        while 0 <= block <= len(data) - 32:
+            version = int.from_bytes(data[block + 8 : block + 10], "little")
             if 0x402 <= version <= 0x410:
-                index = int.from_bytes(data[found + 16 : found + 20], "little") + (data[found + 10] << 32)
-                return offset + found, index
-            found = data.find(b"wvpk", found + 1)
+                index = int.from_bytes(data[block + 16 : block + 20], "little") + (data[block + 10] << 32)
+                return offset + block, index
+            block = data.find(b"wvpk", block + 1)
     return None

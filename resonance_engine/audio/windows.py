@@ -1,4 +1,4 @@
-"""From a path to what the engine hears of it: windows of mono samples, a content key, and the tags."""
+"""From a path to windows of mono samples and to the tags of the file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import soxr
 
 from resonance_engine.audio.content_key import content_key
 from resonance_engine.audio.decoding import Span, open_audio
-from resonance_engine.audio.passage import SHORTEST, Passage, clock
+from resonance_engine.audio.passage import SHORTEST, Passage, format_time
 from resonance_engine.errors import AudioError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.features.spec import Decoding
 
-__all__ = ["AudioTags", "Recording", "content_key", "read_passage", "read_windows", "tags"]
+__all__ = ["AudioTags", "Recording", "content_key", "read_passage", "read_tags", "read_windows"]
 
 OPENING = 180.0
 """Seconds from the beginning that are decoded where seeking fails."""
@@ -40,7 +40,7 @@ SILENCE = 1e-4
 
 @dataclass(frozen=True)
 class Recording:
-    """What is listened to of one file.
+    """The windows decoded from one file.
 
     `windows` is float32 (n, samples), mono within ±1; `starts` and `duration` are seconds, the latter by the
     file's header unless all of it was decoded. `short` says that the file is shorter than one window and was
@@ -55,7 +55,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class AudioTags:
-    """What the file says of itself; empty where it says nothing."""
+    """Tags of a file; empty where it has none."""
 
     artist: str = ""
     title: str = ""
@@ -65,128 +65,126 @@ class AudioTags:
 
 
 def read_windows(path: Path, decoding: Decoding) -> Recording:
-    """Listen to a file: up to `decoding.windows` windows spread over it.
+    """Decode up to `decoding.windows` windows spread over a file.
 
     Reads by seeking, so that a mix of two hours costs what a song costs. Windows that the file does not
     supply (its header promised more than it holds) and silent ones are left out. Where none is left, or
     seeking leads nowhere, the windows come from the first three minutes, decoded from the start. Raises
     AudioError for a file without sound, with less than three seconds of it, or with nothing but silence.
     """
-    return _spread(path, decoding) or _opening(path, decoding)
+    return _windows_by_seeking(path, decoding) or _windows_by_decoding(path, decoding)
 
 
 def read_passage(path: Path, decoding: Decoding, passage: Passage) -> Recording:
-    """Listen to nothing but a passage of a file: up to `decoding.windows` windows spread over it.
+    """Decode up to `decoding.windows` windows spread over a passage of a file, and nothing beside it.
 
     They lie in the passage as `read_windows` lays them in a file. A passage shorter than a window is repeated until it
-    fills one, as a short file is: a window around it would hear its neighbours more than it. `starts` count from the
+    fills one, as a short file is: a window around it would hold more of its neighbours. `starts` count from the
     beginning of the file, `duration` is the passage's. One that ends up to a second behind the file is cut there.
     Raises AudioError where the passage ends later than that, and as `read_windows` for the passage's sound.
     """
-    start, end = _within(path, passage)
+    start, end = _clip_passage(path, passage)
     seconds = end - start
     short = seconds < decoding.seconds
     starts = (start,) if short else tuple(start + each for each in window_starts(seconds, decoding))
     length = min(seconds, decoding.seconds)
     with open_audio(path) as source:
-        spans = [source.sought_span(each, length) for each in starts]
+        spans = [source.seek_span(each, length) for each in starts]
     if not any(span and span.filled >= WHOLE for span in spans):
-        spans = [_counted(path, each, length) for each in starts]
+        spans = [_decode_span(path, each, length) for each in starts]
     if not any(span and span.filled >= WHOLE for span in spans):
         raise AudioError(path, f"it ends before the passage {passage}, or is damaged there")
-    heard = [(_window(span, decoding), span.start) for span in spans if span and _sounds(span)]
-    if not heard:
+    audible = [span for span in spans if span and _is_audible(span)]
+    if not audible:
         raise AudioError(path, f"the passage {passage} of it is silent")
-    windows, begun = zip(*heard, strict=True)
-    return Recording(np.stack(windows), begun, seconds, short)
+    return _recording(audible, decoding, seconds, short)
 
 
-def tags(path: Path) -> AudioTags:
-    """Artist, title, album, album artist and genre as the file states them.
+def read_tags(path: Path) -> AudioTags:
+    """Read artist, title, album, album artist and genre.
 
-    In any kind of tag that FFmpeg reads: all that are usual, but not APEv2 in MP3. Raises AudioError for a file
+    From any kind of tag that FFmpeg reads: all that are usual, but not APEv2 in MP3. Raises AudioError for a file
     that is not audio; never for odd tags.
     """
     with open_audio(path) as source:
-        found = {name: text.replace("\0", " ").strip() for name, text in source.metadata.items()}
-    albumartist = next((found[name] for name in ALBUM_ARTIST if found.get(name)), "")
-    artist, title, album, genre = (found.get(name, "") for name in ("artist", "title", "album", "genre"))
+        values = {name: text.replace("\0", " ").strip() for name, text in source.metadata.items()}
+    albumartist = next((values[name] for name in ALBUM_ARTIST if values.get(name)), "")
+    artist, title, album, genre = (values.get(name, "") for name in ("artist", "title", "album", "genre"))
     return AudioTags(artist, title, album, albumartist, genre)
 
 
 def window_starts(duration: float, decoding: Decoding) -> tuple[float, ...]:
-    """Seconds at which windows begin: the middles of equal parts of what one window leaves of the duration.
+    """Return the seconds at which windows begin: the middles of equal parts of what one window leaves of the duration.
 
-    So neither intro nor ending is heard unless the track is hardly longer than a window.
+    So neither intro nor ending is included unless the track is hardly longer than a window.
     """
     slack = duration - decoding.seconds
     count = min(decoding.windows, 1 + int(slack // decoding.hop_seconds))
     return tuple((2 * i + 1) / (2 * count) * slack for i in range(count))
 
 
-def _spread(path: Path, decoding: Decoding) -> Recording | None:
-    """Windows over the length that the header promises, by seeking; None where that yields none."""
+def _windows_by_seeking(path: Path, decoding: Decoding) -> Recording | None:
+    """Decode windows over the length that the header promises, by seeking; None where that yields none."""
     with open_audio(path) as source:
         duration = source.duration
         if duration is None or duration < max(decoding.seconds, SHORTEST):
             return None
-        spans = (source.sought_span(start, decoding.seconds) for start in window_starts(duration, decoding))
-        heard = [(_window(span, decoding), span.start) for span in spans if span and _sounds(span)]
-    if not heard:
-        return None
-    windows, starts = zip(*heard, strict=True)
-    return Recording(np.stack(windows), starts, duration, short=False)
+        spans = (source.seek_span(start, decoding.seconds) for start in window_starts(duration, decoding))
+        audible = [span for span in spans if span and _is_audible(span)]
+    return _recording(audible, decoding, duration, short=False) if audible else None
 
 
-def _opening(path: Path, decoding: Decoding) -> Recording:
-    """Windows from the first minutes, by decoding from the start; a short file repeated to fill one."""
+def _windows_by_decoding(path: Path, decoding: Decoding) -> Recording:
+    """Decode windows from the first minutes, from the start on; a short file is repeated to fill one."""
     most = max(OPENING, decoding.seconds)
     with open_audio(path) as source:
-        length = source.length(most)
+        length = source.measure_length(most)
         duration = length if length < most else max(length, source.duration or 0.0)
     if length == 0.0:
         raise AudioError(path, "none of its audio can be decoded")
     if length < SHORTEST:
         raise AudioError(path, f"it lasts only {length:.1f} s; at least {SHORTEST:.0f} s are needed")
     short = length < decoding.seconds
-    heard = []
-    for start in (0.0,) if short else window_starts(length, decoding):
-        span = _counted(path, start, min(length, decoding.seconds))
-        if span and _sounds(span):
-            heard.append((_window(span, decoding), span.start))
-    if not heard:
+    starts = (0.0,) if short else window_starts(length, decoding)
+    spans = (_decode_span(path, start, min(length, decoding.seconds)) for start in starts)
+    audible = [span for span in spans if span and _is_audible(span)]
+    if not audible:
         raise AudioError(path, "it is silent")
-    windows, starts = zip(*heard, strict=True)
-    return Recording(np.stack(windows), starts, duration, short)
+    return _recording(audible, decoding, duration, short)
 
 
-def _counted(path: Path, start: float, seconds: float) -> Span | None:
-    """A stretch reached by decoding the file up to it, opened anew: windows may overlap, and it may not go back."""
+def _recording(spans: list[Span], decoding: Decoding, duration: float, short: bool) -> Recording:
+    windows = np.stack([_to_window(span, decoding) for span in spans])
+    return Recording(windows, tuple(span.start for span in spans), duration, short)
+
+
+def _decode_span(path: Path, start: float, seconds: float) -> Span | None:
+    """Decode a span by decoding the file up to it, opened anew: windows may overlap, and a source may not go back."""
     with open_audio(path) as source:
-        return source.next_span(start, seconds)
+        return source.decode_span(start, seconds)
 
 
-def _within(path: Path, passage: Passage) -> tuple[float, float]:
-    """Where the passage begins and ends in the file; raises AudioError where the file ends before."""
+def _clip_passage(path: Path, passage: Passage) -> tuple[float, float]:
+    """Return begin and end of the passage, cut at the end of the file; AudioError where the file ends before it."""
     start, end = passage
     with open_audio(path) as source:
         if end <= (source.duration or 0.0):
             return start, end
         # What a header says may be an estimate, or nothing: how long the file is shows in decoding it.
-        length = source.length(end)
+        length = source.measure_length(end)
     if length == 0.0:
         raise AudioError(path, "none of its audio can be decoded")
     if end - length > ROUNDING or length - start < SHORTEST:
-        raise AudioError(path, f"it lasts {clock(round(length, 1))}, so it has no passage {passage}")
+        raise AudioError(path, f"it lasts {format_time(round(length, 1))}, so it has no passage {passage}")
     return start, length
 
 
-def _sounds(span: Span) -> bool:
+def _is_audible(span: Span) -> bool:
     return span.filled >= WHOLE and float(np.abs(span.samples).max()) > SILENCE
 
 
-def _window(span: Span, decoding: Decoding) -> NDArray[np.float32]:
-    """The span at the wanted rate; one that is shorter than a window is repeated until it fills it."""
+def _to_window(span: Span, decoding: Decoding) -> NDArray[np.float32]:
+    """Resample a span to the decoding's rate, and repeat one that is shorter than a window until it fills it."""
     samples = span.samples
     if span.rate != decoding.rate:
         samples = soxr.resample(samples, span.rate, decoding.rate, quality="HQ")

@@ -1,4 +1,4 @@
-"""What a model file says of itself, so that it can be used, or refused, without guessing."""
+"""The manifest of a model file, by which the file is used, or refused, without guessing."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Manifest:
         """Names of the network's inputs and of its facets, in order."""
         return tuple(self.spec.modalities)
 
-    def sealed(self, weights: Iterable[bytes]) -> Manifest:
-        """The same manifest with the id of a model made of these weights (in a stable order)."""
+    def seal(self, weights: Iterable[bytes]) -> Manifest:
+        """Return the manifest with the id of a model made of these weights (in a stable order)."""
         digest = hashlib.blake2b(digest_size=8)
         digest.update(self.identity().encode())
         for block in weights:
@@ -72,24 +72,24 @@ class Manifest:
         return replace(self, id=digest.hexdigest())
 
     def identity(self) -> str:
-        """All of the manifest that changes what the weights compute, as one text."""
+        """Return all of the manifest that changes what the weights compute, as one text."""
         parts = [self.spec.to_json(), self.front_end, self.fusion, self.dimensions, list(self.tags), self.precision]
-        return json.dumps([*parts, self.later()] if self.later() else parts)
+        return json.dumps([*parts, self.later_fields()] if self.later_fields() else parts)
 
-    def later(self) -> dict[str, Any]:
-        """What models can have since the first ones, whose ids and files must stay as they are."""
-        found = {"backbones": dict(self.backbones), "metric": self.metric}
-        return {name: value for name, value in found.items() if value}
+    def later_fields(self) -> dict[str, Any]:
+        """Return the fields that the first models lack, where set; ids and files of those must stay as they are."""
+        values = {"backbones": dict(self.backbones), "metric": self.metric}
+        return {name: value for name, value in values.items() if value}
 
     def to_json(self) -> str:
         document = {"format": FORMAT, **asdict(self), "spec": json.loads(self.spec.to_json())}
-        for name in {"backbones", "metric"} - self.later().keys():
+        for name in {"backbones", "metric"} - self.later_fields().keys():
             del document[name]
         return json.dumps(document, sort_keys=True)
 
 
 def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> Manifest:
-    """The manifest in a model file's metadata; `source` names the file in the errors.
+    """Read the manifest in a model file's metadata; `source` names the file in the errors.
 
     Raises ModelError when there is none, when it is of a newer format, or when it was made for another version of the
     front end than `front_end`, the one at hand.
@@ -108,7 +108,7 @@ def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> M
                 f"its model format is {document.get('format')}, this version of Resonance reads format {FORMAT}; "
                 "update Resonance, or export the model again with this version"
             )
-        manifest = parsed(document)
+        manifest = parse_manifest(document)
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from error
     except (ValueError, RecursionError) as error:
@@ -137,8 +137,8 @@ def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> M
     return manifest
 
 
-def parsed(document: Mapping[str, Any]) -> Manifest:
-    """The manifest that `to_json` wrote; unknown keys are ignored.
+def parse_manifest(document: Mapping[str, Any]) -> Manifest:
+    """Parse the manifest that `to_json` wrote; unknown keys are ignored.
 
     ValueError says what is damaged, ModelError what is beyond this program.
     """

@@ -1,4 +1,4 @@
-"""What a person would say of a track: its tempo, key, loudness and brightness."""
+"""Attributes of a track that listeners know: tempo, key, loudness and brightness."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FLAT = 0.85
 
 @dataclass(frozen=True)
 class Attributes:
-    """What is heard in a track; None where there is nothing to hear it from.
+    """Musical attributes of a track; None where the signal has nothing to estimate one from.
 
     Tempo in BPM (possibly half or twice of what one would tap), key such as "A minor", energy as RMS in dBFS
     (a full-scale square wave is 0, silence -100), brightness as spectral centroid in Hz.
@@ -52,31 +52,31 @@ class Attributes:
     brightness: float | None
 
     def to_dict(self) -> dict[str, float | str | None]:
-        """The attributes by name, ready for JSON."""
+        """Return the attributes by name, ready for JSON."""
         return asdict(self)
 
 
-def analysis(spec: FeatureSpec, windows: Array, features: Mapping[str, Array]) -> Attributes:
-    """Attributes of windows (n, samples) and of what a FrontEnd with `spec` measured of them.
+def analyse(spec: FeatureSpec, windows: Array, features: Mapping[str, Array]) -> Attributes:
+    """Return the attributes of windows (n, samples), n >= 1, and of their features from a FrontEnd with `spec`.
 
-    There must be a window, and `spec` must measure timbre, harmony and rhythm.
+    Raises ValueError without windows, or where `spec` lacks timbre, harmony or rhythm.
     """
     if spec.timbre is None or spec.harmony is None or spec.rhythm is None:
         raise ValueError("an analysis needs a spec with timbre, harmony and rhythm")
     if not len(windows):
         raise ValueError("an analysis needs at least one window")
     return Attributes(
-        tempo=tempo(features["rhythm"].mean(axis=0), spec.rhythm),
-        key=key(features["harmony"].mean(axis=(0, 2)), spec.harmony),
-        energy=energy(windows),
-        brightness=brightness(features["timbre"], spec.timbre),
+        tempo=estimate_tempo(features["rhythm"].mean(axis=0), spec.rhythm),
+        key=estimate_key(features["harmony"].mean(axis=(0, 2)), spec.harmony),
+        energy=measure_energy(windows),
+        brightness=measure_brightness(features["timbre"], spec.timbre),
     )
 
 
-def tempo(envelope: Array, spec: RhythmSpec) -> float | None:
-    """The tempo in BPM whose beats fall on the peaks of a tempo envelope (lags,); None without any pulse.
+def estimate_tempo(envelope: Array, spec: RhythmSpec) -> float | None:
+    """Estimate the tempo in BPM whose beats fall on the peaks of a tempo envelope (lags,); None without any pulse.
 
-    A candidate's score is what the envelope holds at all multiples of its period, relative to what the
+    A candidate's score is the sum of the envelope at all multiples of its period, relative to what the
     tempogram's Hann window lets through there and above the envelope's mean, times the prior.
     """
     lags = np.arange(spec.lags)
@@ -86,17 +86,17 @@ def tempo(envelope: Array, spec: RhythmSpec) -> float | None:
     period = 60 * spec.framing.rate / (spec.framing.hop * bpm)
     multiples = period * np.arange(1, spec.lags)[:, np.newaxis]
     within = multiples <= spec.lags - 1
-    found = (np.interp(multiples, lags, envelope) * within).sum(axis=0)
+    observed = (np.interp(multiples, lags, envelope) * within).sum(axis=0)
     possible = (np.interp(multiples, lags, taper) * within).sum(axis=0)
     chance = envelope[1:].sum() / taper[1:].sum()
-    score = found / np.maximum(possible, 1e-3) - chance
+    score = observed / np.maximum(possible, 1e-3) - chance
     prior = np.exp(-0.5 * (np.log2(bpm / USUAL) / SPREAD) ** 2)
     best = int(np.argmax(score * prior))
     return float(bpm[best]) if score[best] > PULSE else None
 
 
-def key(chroma: Array, spec: HarmonySpec) -> str | None:
-    """The major or minor key whose profile a mean chroma (bins,) correlates with best; None if it is flat."""
+def estimate_key(chroma: Array, spec: HarmonySpec) -> str | None:
+    """Estimate the major or minor key whose profile a mean chroma (bins,) correlates with best; None if it is flat."""
     semitone = np.arange(spec.bins) * 12 / spec.bins
     distance = (semitone[:, np.newaxis] - np.arange(12) + 6) % 12 - 6
     notes = chroma @ np.maximum(1 - np.abs(distance), 0)
@@ -110,14 +110,14 @@ def key(chroma: Array, spec: HarmonySpec) -> str | None:
     return max(profiles, key=lambda name: float(np.corrcoef(notes, profiles[name])[0, 1]))
 
 
-def energy(windows: Array) -> float:
-    """RMS of the samples in dBFS, at least -100."""
+def measure_energy(windows: Array) -> float:
+    """Return the RMS of the samples in dBFS, at least -100."""
     mean_square = np.square(windows, dtype=np.float64).mean()
     return float(10 * np.log10(max(mean_square, 10 ** (SILENCE_DB / 10))))
 
 
-def brightness(log_mel: Array, spec: TimbreSpec) -> float | None:
-    """Spectral centroid in Hz, by magnitude, of log-mel spectrograms (n, bands, frames); None in silence."""
+def measure_brightness(log_mel: Array, spec: TimbreSpec) -> float | None:
+    """Return the spectral centroid in Hz, by magnitude, of log-mel spectrograms (n, bands, frames); None in silence."""
     edges = band_edges(spec.framing.rate, spec.framing.n_mels)
     audible = np.where(log_mel > SILENCE_DB + 1, 10 ** (log_mel / 20), 0)
     # Mel filters have equal area: times its width, a band's magnitude is that of all its frequencies.

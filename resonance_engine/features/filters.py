@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 
-# Columns that `Banded` multiplies at once.
+# Columns that `BandedMatrix` multiplies at once.
 GROUP = 16
 BINS_GROUP = 128
 
@@ -25,7 +25,7 @@ OCTAVE_WIDTH = 2.0
 A0 = 27.5
 
 
-class Banded:
+class BandedMatrix:
     """A matrix with few rows in use per column; `banded(left)` is left @ matrix at a tenth of the work."""
 
     def __init__(self, matrix: NDArray[np.float64], group: int) -> None:
@@ -46,32 +46,32 @@ class Banded:
 
 @lru_cache(maxsize=8)
 def hann(length: int) -> Array:
-    """The periodic Hann window."""
+    """Return the periodic Hann window."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
 def bin_frequencies(framing: Framing) -> NDArray[np.float64]:
-    """Frequencies in Hz of the n_fft / 2 + 1 bins."""
+    """Return the frequencies in Hz of the n_fft / 2 + 1 bins."""
     return np.arange(framing.n_fft // 2 + 1, dtype=np.float64) * (framing.rate / framing.n_fft)
 
 
 @lru_cache(maxsize=8)
-def mel_filters(framing: Framing) -> Banded:
+def mel_filters(framing: Framing) -> BandedMatrix:
     """Bins to mel bands: triangles of equal area (2 / width in Hz high) over the bins' power."""
     edges = band_edges(framing.rate, framing.n_mels)
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     hz = bin_frequencies(framing)[:, np.newaxis]
     triangles = np.minimum((hz - lower) / (centre - lower), (upper - hz) / (upper - centre)).clip(min=0)
-    return Banded(triangles * (2 / (upper - lower)), GROUP)
+    return BandedMatrix(triangles * (2 / (upper - lower)), GROUP)
 
 
 @lru_cache(maxsize=8)
-def bin_interpolation(framing: Framing) -> Banded:
+def bin_interpolation(framing: Framing) -> BandedMatrix:
     """Mel bands to bins: linear between the centres of the bands, constant beyond the first and the last."""
     centres = band_edges(framing.rate, framing.n_mels)[1:-1]
     hz = bin_frequencies(framing)
     rows = [np.interp(hz, centres, unit) for unit in np.eye(framing.n_mels)]
-    return Banded(np.stack(rows), BINS_GROUP)
+    return BandedMatrix(np.stack(rows), BINS_GROUP)
 
 
 @lru_cache(maxsize=8)

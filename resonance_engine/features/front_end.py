@@ -1,4 +1,4 @@
-"""From windows of samples to what the encoder hears: timbre, harmony, rhythm and semantic."""
+"""From windows of samples to the features of all modalities: timbre, harmony, rhythm and semantic."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ FRONT_END_VERSION = 1
 
 
 class FrontEnd:
-    """Measures windows of samples as `spec` says; the same numbers for a window alone and among others."""
+    """Computes the features that `spec` describes; the same numbers for a window alone and among others."""
 
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
 
     def __call__(self, windows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Features by modality, (n, *shape) each, of n windows (n, samples) of finite float32 samples."""
+        """Return features by modality, (n, *shape) each, of n windows (n, samples) of finite float32 samples."""
         self._check(windows)
         modalities = self.spec.modalities
         shapes = {name: spec.shape(self.spec.decoding) for name, spec in modalities.items()}
         features = {name: np.empty((len(windows), *shape), np.float32) for name, shape in shapes.items()}
         for row, samples in enumerate(windows):
-            heard = {self.spec.decoding.rate: samples}
+            signals = {self.spec.decoding.rate: samples}
             spectra: dict[Framing, Spectra] = {}
             for name, spec in modalities.items():
                 framing = spec.framing
-                if framing.rate not in heard:
-                    heard[framing.rate] = resampled(samples, self.spec.decoding, framing)
+                if framing.rate not in signals:
+                    signals[framing.rate] = resample(samples, self.spec.decoding, framing)
                 if framing not in spectra:
-                    spectra[framing] = Spectra(heard[framing.rate], framing, self.spec.hpss)
+                    spectra[framing] = Spectra(signals[framing.rate], framing, self.spec.hpss)
                 features[name][row] = EXTRACTORS[type(spec)](spectra[framing], spec)
         return features
 
@@ -57,8 +57,8 @@ class FrontEnd:
             raise ValueError("expected finite samples, got NaN or infinity")
 
 
-def resampled(window: Array, decoding: Decoding, framing: Framing) -> Array:
-    """A window of samples at the framing's rate instead of the decoding's, of as many samples as the framing counts."""
+def resample(window: Array, decoding: Decoding, framing: Framing) -> Array:
+    """Resample a window from the decoding's rate to the framing's, to as many samples as the framing counts."""
     samples: Array = soxr.resample(window, decoding.rate, framing.rate, quality=RESAMPLING)
     count = framing.samples(decoding)
     # The resampler may round the length the other way.

@@ -1,4 +1,4 @@
-"""Harmony: which notes sound, as a chromagram of the sustained part of the signal."""
+"""Harmony: chromagram of the sustained part of the signal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def chroma(spectra: Spectra, spec: HarmonySpec) -> Array:
-    """(pitch classes, frames), each frame divided by its maximum; zeros in silence."""
+    """Compute the chromagram (pitch classes, frames), each frame divided by its maximum; zeros in silence."""
     energy: Array = spectra.harmonic @ chroma_filters(spec.framing, spec.bins)
     peaks = energy.max(axis=1, keepdims=True)
     audible = peaks > np.finfo(np.float32).tiny

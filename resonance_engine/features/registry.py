@@ -1,4 +1,4 @@
-"""The modalities: which extractor measures what each spec describes."""
+"""The registry of modalities: the extractor of each kind of spec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rhythm: when things happen, as the mean autocorrelation tempogram of the struck part of the signal."""
+"""Rhythm: time-averaged autocorrelation tempogram of the percussive part of the signal."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from resonance_engine.features.spec import RhythmSpec
     from resonance_engine.features.spectrum import Spectra
 
-# What is this much quieter than the loudest moment counts as silence, so that hiss makes no onsets.
+# Levels this far below the loudest moment count as silence, so that hiss makes no onsets.
 RANGE_DB = 80.0
 
 
 def tempo_envelope(spectra: Spectra, spec: RhythmSpec) -> Array:
-    """(lags,): how well the music matches itself that many hops later; 1 at lag 0, all 0 without onsets."""
+    """Compute the tempo envelope (lags,): self-similarity at each lag in hops; 1 at lag 0, all 0 without onsets."""
     return tempogram_mean(onset_strength(spectra.percussive), spec.lags)
 
 
 def onset_strength(mel: Array) -> Array:
-    """(frames,): mean over the bands of (frames, bands) of how far each rises in dB (spectral flux)."""
+    """Compute the spectral flux (frames,): the rise in dB from frame to frame, averaged over the bands of `mel`."""
     peak = mel.max(initial=0)
     if peak == 0:
         return np.zeros(len(mel), np.float32)
@@ -35,7 +35,7 @@ def onset_strength(mel: Array) -> Array:
 
 
 def tempogram_mean(onsets: Array, lags: int) -> Array:
-    """(lags,): local autocorrelations of the onsets, each divided by its maximum, averaged over the frames.
+    """Average the local autocorrelations (lags,) of the onsets, each divided by its maximum, over the frames.
 
     Grosche, Müller & Kurth 2010. A frame's autocorrelation under a Hann window is the inverse transform of
     its power spectrum, and its maximum, at lag 0, its energy: the mean of spectra is transformed back once.

@@ -1,4 +1,4 @@
-"""What is heard and how it is measured: the numbers that travel with a model."""
+"""Specs of decoding and features: the numbers that travel with a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _require(possible: bool, sentence: str) -> None:
 
 @dataclass(frozen=True)
 class Decoding:
-    """Which parts of a recording are listened to: `windows` windows of `seconds`, mono, at `rate` Hz.
+    """The parts of a recording that are decoded: `windows` windows of `seconds`, mono, at `rate` Hz.
 
     `hop_seconds` is the step between windows where a whole recording is covered densely.
     """
@@ -67,25 +67,25 @@ class Framing:
         )
 
     def frames(self, decoding: Decoding) -> int:
-        """Frames of one window: centred on the samples 0, hop, 2 hop, ... that lie before its end."""
+        """Return the frames of one window: centred on the samples 0, hop, 2 hop, ... that lie before its end."""
         return self.samples(decoding) // self.hop
 
     def samples(self, decoding: Decoding) -> int:
-        """Samples of one window at this framing's own rate."""
+        """Return the number of samples of one window at this framing's own rate."""
         return round(self.rate * decoding.seconds)
 
 
 @dataclass(frozen=True)
 class ModalitySpec:
-    """One view of the music; each kind adds its own numbers."""
+    """One modality of the music; each kind adds its own numbers."""
 
     timed: ClassVar[bool] = True
-    """Whether the last axis of what is measured is time, in frames."""
+    """Whether the last axis of the feature is time, in frames."""
 
     framing: Framing = Framing()
 
     def shape(self, decoding: Decoding) -> tuple[int, ...]:
-        """Shape of what is measured of one window."""
+        """Return the shape of the feature of one window."""
         raise NotImplementedError
 
 
@@ -94,18 +94,18 @@ class LogMelSpec(ModalitySpec):
     """A modality whose feature is the log-mel spectrogram, in dB."""
 
     def shape(self, decoding: Decoding) -> tuple[int, ...]:
-        """(mel bands, frames)."""
+        """Return (mel bands, frames)."""
         return self.framing.n_mels, self.framing.frames(decoding)
 
 
 @dataclass(frozen=True)
 class TimbreSpec(LogMelSpec):
-    """How it sounds."""
+    """Timbre: log-mel spectrogram."""
 
 
 @dataclass(frozen=True)
 class HarmonySpec(ModalitySpec):
-    """Which notes sound: `bins` pitch classes an octave, from C upwards."""
+    """Harmony: chromagram of `bins` pitch classes an octave, from C upwards."""
 
     bins: int = 24
 
@@ -113,13 +113,13 @@ class HarmonySpec(ModalitySpec):
         _require(self.bins in range(12, 121, 12), f"bins must be a multiple of 12 up to 120, not {self.bins}")
 
     def shape(self, decoding: Decoding) -> tuple[int, ...]:
-        """(pitch classes, frames)."""
+        """Return (pitch classes, frames)."""
         return self.bins, self.framing.frames(decoding)
 
 
 @dataclass(frozen=True)
 class RhythmSpec(ModalitySpec):
-    """When things happen: how well the onsets match themselves 0 to `lags` - 1 hops later."""
+    """Rhythm: time-averaged autocorrelation tempogram of the onset strength, `lags` lags in hops."""
 
     timed: ClassVar[bool] = False
 
@@ -129,13 +129,13 @@ class RhythmSpec(ModalitySpec):
         _require(16 <= self.lags <= 4096, f"lags must be 16 to 4096, not {self.lags}")
 
     def shape(self, decoding: Decoding) -> tuple[int, ...]:  # noqa: ARG002 - the same for windows of any length
-        """(lags,)."""
+        """Return (lags,)."""
         return (self.lags,)
 
 
 @dataclass(frozen=True)
 class SemanticSpec(LogMelSpec):
-    """What kind of music it is: the spectrogram that musicnn learned to tag (Pons & Serra 2019), but in dB."""
+    """Semantic: the log-mel spectrogram that musicnn tags (Pons & Serra 2019), but in dB."""
 
     framing: Framing = Framing(rate=16000, n_fft=512, hop=256, n_mels=96)
 
@@ -144,8 +144,8 @@ class SemanticSpec(LogMelSpec):
 class FeatureSpec:
     """All numbers between a file and the encoder; a modality that is None is not measured.
 
-    With `hpss`, harmony listens to the sustained part of the sound alone and rhythm to the percussive part. A framing
-    may have a lower rate than the decoding; the sound is then resampled to it.
+    With `hpss`, harmony is computed from the sustained part of the sound alone, rhythm from the percussive.
+    A framing may have a lower rate than the decoding; the sound is then resampled to it.
     """
 
     decoding: Decoding = Decoding()
@@ -166,12 +166,12 @@ class FeatureSpec:
 
     @property
     def modalities(self) -> dict[str, ModalitySpec]:
-        """What is measured, by name, in a fixed order."""
-        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        """The specs of the modalities that are computed, by name, in a fixed order."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: value for name, value in values if isinstance(value, ModalitySpec)}
 
     def to_json(self) -> str:
-        """Canonical JSON: the same text for equal specs; modalities that are not measured do not appear."""
+        """Return canonical JSON: the same text for equal specs; modalities that are not measured do not appear."""
         document = {
             "decoding": asdict(self.decoding),
             "hpss": self.hpss,
@@ -181,7 +181,7 @@ class FeatureSpec:
 
     @classmethod
     def from_json(cls, text: str) -> FeatureSpec:
-        """The spec that `to_json` wrote; raises ModelError if this program cannot compute it."""
+        """Read the spec that `to_json` wrote; raises ModelError if this program cannot compute it."""
         try:
             document = _exactly({"decoding", "hpss", "modalities"}, json.loads(text), "the spec")
             return cls(
@@ -196,7 +196,7 @@ class FeatureSpec:
             ) from error
 
     def digest(self) -> str:
-        """Hash of the canonical JSON: 32 hexadecimal digits."""
+        """Return the hash of the canonical JSON: 32 hexadecimal digits."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
 
 

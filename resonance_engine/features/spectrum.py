@@ -1,6 +1,6 @@
 """One window's spectrograms, shared by the modalities: power, mel, harmonic, percussive.
 
-Frames are rows. Each array is computed when it is first asked for and kept as long as the window.
+Frames are rows. Each array is computed when it is first needed and kept as long as the window.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Spectra:
 
     @cached_property
     def harmonic(self) -> Array:
-        """(frames, n_fft / 2 + 1): the power of what is sustained; all of it without separation."""
+        """(frames, n_fft / 2 + 1): the power of the sustained part; all of it without separation."""
         if not self._hpss:
             return self.power
         mask = bin_interpolation(self.framing)(self.harmonic_mask)
@@ -62,7 +62,7 @@ class Spectra:
 
     @cached_property
     def percussive(self) -> Array:
-        """(frames, n_mels): the power of what is struck; all of it without separation."""
+        """(frames, n_mels): the power of the struck part; all of it without separation."""
         if not self._hpss:
             return self.mel
         percussive: Array = np.square(1 - self.harmonic_mask) * self.mel
@@ -86,7 +86,7 @@ class Spectra:
 
 
 def row_medians(rows: Array) -> Array:
-    """Medians of `KERNEL` neighbours along each row, mirrored at its ends.
+    """Return medians of `KERNEL` neighbours along each row, mirrored at its ends.
 
     All rows as one flat array reach scipy's one-dimensional rank filter, ten times faster than the other.
     """

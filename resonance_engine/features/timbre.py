@@ -1,4 +1,4 @@
-"""How it sounds, as the log-mel spectrogram of the full signal: timbre, and what semantic starts from."""
+"""Timbre, and the input of semantic: the log-mel spectrogram of the full signal."""
 
 from __future__ import annotations
 
@@ -16,5 +16,8 @@ SILENCE = np.float32(1e-10)
 
 
 def log_mel(spectra: Spectra, _: LogMelSpec) -> Array:
-    """(mel bands, frames) in dB, -100 and up; the reference is fixed, so that louder music stays louder."""
+    """Compute the log-mel spectrogram (mel bands, frames) in dB, at least -100.
+
+    The reference is fixed, so that louder music stays louder.
+    """
     return 10 * np.log10(np.maximum(spectra.mel, SILENCE)).T

@@ -105,7 +105,7 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
             raise ModelError(inexpressible(error, batch)) from error
     assert program is not None
     model = program.model_proto
-    onnx.helper.set_model_props(model, {METADATA_KEY: manifest.sealed(weight_blocks(network)).to_json()})
+    onnx.helper.set_model_props(model, {METADATA_KEY: manifest.seal(weight_blocks(network)).to_json()})
     for node in model.graph.node:
         del node.metadata_props[:]  # stack traces with the paths of the exporting machine
         node.doc_string = ""

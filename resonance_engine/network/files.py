@@ -26,7 +26,7 @@ def weight_blocks(network: ResonanceNetwork) -> Iterable[bytes]:
 
 def save_network(network: ResonanceNetwork, manifest: Manifest, path: Path) -> Manifest:
     """Write weights and manifest; returns the manifest with the id that belongs to these weights."""
-    sealed = manifest.sealed(weight_blocks(network))
+    sealed = manifest.seal(weight_blocks(network))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_bytes(path, save(tensors, metadata={METADATA_KEY: sealed.to_json()}))
     return sealed

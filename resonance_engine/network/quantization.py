@@ -20,7 +20,7 @@ import onnxruntime
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-from resonance_engine.encoder.encoder import OnnxBackend, signature
+from resonance_engine.encoder.backends import OnnxBackend, signature
 from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.files import write_bytes
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.encoder.encoder import Features
+    from resonance_engine.encoder.backends import Features
     from resonance_engine.encoder.manifest import Manifest
 
 PRECISION = "int8"
@@ -91,7 +91,7 @@ def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: i
                 weight_type=QuantType.QInt8,
                 per_channel=True,
             )
-        content = sealed(onnx.load(quantised), original.manifest)
+        content = seal(onnx.load(quantised), original.manifest)
         quantised.write_bytes(content)
         sizes = model.stat().st_size, len(content)
         loss = compare(original, OnnxBackend(quantised), tracks[1::2], sizes)
@@ -167,10 +167,10 @@ def large_matrix_products(model: onnx.ModelProto, worthwhile: int) -> list[str]:
     return [node.name for node in model.graph.node if node.op_type in MATRIX_PRODUCTS and large & {*node.input}]
 
 
-def sealed(model: onnx.ModelProto, manifest: Manifest) -> bytes:
+def seal(model: onnx.ModelProto, manifest: Manifest) -> bytes:
     """The quantised model as a file with its manifest, whose id is a hash of the quantised weights."""
     blocks = sorted(each.name.encode() + each.SerializeToString(deterministic=True) for each in model.graph.initializer)
-    manifest = replace(manifest, precision=PRECISION).sealed(blocks)
+    manifest = replace(manifest, precision=PRECISION).seal(blocks)
     onnx.helper.set_model_props(model, {METADATA_KEY: manifest.to_json()})
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString(deterministic=True)

@@ -87,7 +87,7 @@ def load_model(model: Path, backend: str) -> tuple[Message, Verbs]:
     from resonance_engine.audio.passage import Passage
     from resonance_engine.audio.windows import read_passage, read_windows
     from resonance_engine.encoder.encoder import Encoder
-    from resonance_engine.features.attributes import EXTRACTOR_VERSION, analysis
+    from resonance_engine.features.attributes import EXTRACTOR_VERSION, analyse
     from resonance_engine.features.front_end import FrontEnd
     from resonance_engine.store.records import Analysis
 
@@ -102,7 +102,7 @@ def load_model(model: Path, backend: str) -> tuple[Message, Verbs]:
         recording = read_passage(path, decoding, Passage(*passage)) if passage else read_windows(path, decoding)
         features = front_end(recording.windows)
         embedding = encoder.embed(features, tuple(recording.starts))
-        measured = analysis(manifest.spec, recording.windows, features).to_dict()
+        measured = analyse(manifest.spec, recording.windows, features).to_dict()
         attributes = {**measured, "duration": recording.duration, "short": recording.short}
         return analysis_message(embedding, Analysis(str(EXTRACTOR_VERSION), attributes))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.audio.passage import passage_of
+from resonance_engine.audio.passage import make_passage
 from resonance_engine.errors import AudioError, ModelError, ResonanceError, printable
 from resonance_engine.worker.pool import ProcessPool
 from resonance_engine.worker.process import WorkerDied, WorkerProcess
@@ -202,7 +202,7 @@ class Worker(FileProcess):
         `passage` embeds only the audio between two times in seconds, see `audio.windows.read_passage`; the key is the
         whole file's all the same, so the result must not be stored under it. Raises ConfigError for an invalid passage.
         """
-        options = {"passage": passage_of(*passage)} if passage else {}
+        options = {"passage": make_passage(*passage)} if passage else {}
         before = self.busy
         key = self.identify(path)
         if is_known is not None and is_known(key):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from demo.untrained import UntrainedNetwork, drawn, shapes
-from resonance_engine.encoder.encoder import SHIPPED, Encoder
+from resonance_engine.encoder.encoder import Encoder
+from resonance_engine.encoder.model_files import SHIPPED
 
 
 @pytest.fixture(scope="module")

@@ -314,7 +314,7 @@ def test_with_a_real_worker(store: Store, tmp_path: Path) -> None:
         subject = Ingest(store, store.library("home"), pool)
         good, bad = subject.run([Job(1, 1.0, music), Job(2, 1.0, tmp_path / "text.mp3")])
         (again,) = subject.run([Job(1, 1.0, music)])
-    sealed = MANIFEST.sealed([b"0"])
+    sealed = MANIFEST.seal([b"0"])
     active = store.active_model()
     assert active is not None
     assert (active.id, active.name, active.dimensions) == (sealed.id, "tiny", 16)

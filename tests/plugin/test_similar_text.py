@@ -17,7 +17,8 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.similar import command
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.search.text import EXAMPLE
-from resonance_engine.encoder.encoder import SHIPPED, OnnxBackend
+from resonance_engine.encoder.backends import OnnxBackend
+from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.search.text.parser import parse_text
 from tests.embeddings import key
 from tests.plugin.synthetic_library import SyntheticLibrary

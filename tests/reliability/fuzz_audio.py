@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.encoder.encoder import SHIPPED
+from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.worker.worker import Worker
 from tests.reliability.fuzz_files import Seed, seeds

@@ -20,7 +20,7 @@ from beets import config, plugins, ui
 from beets.exceptions import UserError
 
 from resonance_engine.console import print_line
-from resonance_engine.encoder.encoder import SHIPPED
+from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.index.files import open_index
 from resonance_engine.store.reading import open_reader
 from resonance_engine.worker.worker import WorkerPool

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.encoder.encoder import SHIPPED
+from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.errors import AudioError
 from resonance_engine.store import Embedding, Windows
 from resonance_engine.worker.worker import FileAnalysis, Worker
@@ -110,7 +110,7 @@ def test_a_stream_of_dsd_is_heard(tmp_path: Path) -> None:
 
     (tmp_path / "a.dsf").write_bytes(dsf())
     with open_audio(tmp_path / "a.dsf") as source:
-        assert source.length(10.0) == pytest.approx(4.0, abs=0.1)
+        assert source.measure_length(10.0) == pytest.approx(4.0, abs=0.1)
 
 
 UNIT = np.eye(1, 4, dtype=np.float32)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.encoder.encoder import SHIPPED
 from resonance_engine.encoder.manifest import METADATA_KEY
+from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.errors import AudioError, ModelError
 from resonance_engine.worker.worker import Worker
 from tests.audio_files import tune, write_audio
@@ -83,7 +83,7 @@ def test_noise_is_no_model(tmp_path: Path, song: Path) -> None:
 
 @pytest.mark.slow
 def test_lies_about_the_front_end_are_sentences(tmp_path: Path, song: Path) -> None:
-    document = json.loads(MANIFEST.sealed([b"0"]).to_json())
+    document = json.loads(MANIFEST.seal([b"0"]).to_json())
     for key, value in [(key, value) for key in document for value in (None, -1, 10**9, "x", [], {})]:
         lying = onnx_model(metadata={METADATA_KEY: json.dumps({**document, key: value})})
         (tmp_path / "model.onnx").write_bytes(lying)

@@ -12,7 +12,8 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
-from resonance_engine.encoder.encoder import Encoder, OnnxBackend
+from resonance_engine.encoder.backends import OnnxBackend
+from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.evaluation.metrics import average_precision, ranked_relevance
 from resonance_engine.training.data.songs import Song
 from resonance_engine.training.results import embed, validation

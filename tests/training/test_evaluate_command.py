@@ -17,7 +17,8 @@ import torch
 from torch import nn
 
 from resonance_engine.cli import main
-from resonance_engine.encoder.encoder import CHECKPOINT, OnnxBackend
+from resonance_engine.encoder.backends import OnnxBackend
+from resonance_engine.encoder.model_files import CHECKPOINT
 from resonance_engine.network import export, files
 from resonance_engine.network.export import Parity
 from resonance_engine.network.files import load_network, save_network

@@ -22,7 +22,7 @@ from tests.tiny_models import features
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.encoder.encoder import OnnxBackend
+    from resonance_engine.encoder.backends import OnnxBackend
     from tests.tiny_networks import Exported
 
 SMALL = 1000  # weights of a matrix that counts as large here

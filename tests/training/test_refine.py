@@ -191,7 +191,7 @@ def test_a_network_is_what_its_settings_and_its_seed_say() -> None:
     assert (manifest.name, manifest.fusion, manifest.dimensions) == ("mine", "gated_concat", 16)
     assert (manifest.spec, manifest.backbones) == (config.spec, {"timbre": "residual"})
     ids = [
-        manifest.sealed(weights.detach().numpy().tobytes() for weights in network_of(each).parameters()).id
+        manifest.seal(weights.detach().numpy().tobytes() for weights in network_of(each).parameters()).id
         for each in (config, config, change(config, {"train.seed": 1}))
     ]
     assert ids[0] == ids[1] != ids[2]

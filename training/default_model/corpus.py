@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from resonance_engine.audio.decoding import open_audio
-from resonance_engine.audio.windows import content_key, tags
+from resonance_engine.audio.windows import content_key, read_tags
 from resonance_engine.errors import AudioError, ResonanceError
 
 PACKAGES = (
@@ -113,7 +113,7 @@ def distinct_tracks(corpus: Path) -> list[CorpusTrack]:
                 seconds = source.duration or 0.0
             if seconds < MINIMUM_SECONDS or (key := content_key(path)) in seen:
                 continue
-            artist = tags(path).artist
+            artist = read_tags(path).artist
         except AudioError as error:
             print(f"left out: {error}")
             continue

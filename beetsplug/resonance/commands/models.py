@@ -88,9 +88,9 @@ def loaded(sidecar: Sidecar, name: str) -> ModelDescription | ModelError:
 
 
 def file_of(path: Path) -> Path:
-    from resonance_engine.encoder.encoder import model_file
+    from resonance_engine.encoder.model_files import find_model_file
 
-    return model_file(path)
+    return find_model_file(path)
 
 
 def heard(sidecar: Sidecar, model_id: str) -> str:

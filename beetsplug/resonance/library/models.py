@@ -74,7 +74,7 @@ class Models:
     def path(self, name: str) -> Path:
         """The model file, or its directory, of a name; raises ModelError for a trained one that is not there."""
         if name == SHIPPED:
-            from resonance_engine.encoder.encoder import SHIPPED as SHIPPED_MODEL
+            from resonance_engine.encoder.model_files import SHIPPED as SHIPPED_MODEL
 
             return SHIPPED_MODEL
         if name == self.configured or not NAME.fullmatch(name):
@@ -103,10 +103,10 @@ class Models:
 
     def stamp(self, name: str) -> list[int]:
         """What tells a model's file from another in its place: size, times in ns and number on its disk."""
-        from resonance_engine.encoder.encoder import model_file
+        from resonance_engine.encoder.model_files import find_model_file
 
         try:
-            stat = model_file(self.path(name)).stat()
+            stat = find_model_file(self.path(name)).stat()
         except OSError:
             return []
         return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.audio.passage import parse_passage, passage_of
+from resonance_engine.audio.passage import make_passage, parse_passage
 from resonance_engine.errors import ModelError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def file_seeds(search: SearchSession, paths: list[Path], passage: tuple[float, f
     to, also because it ends before the passage does.
     """
     if passage is not None:
-        passage_of(*passage)  # before a model is loaded
+        make_passage(*passage)  # before a model is loaded
     if not paths:
         return []
     from resonance_engine.worker.worker import Worker

@@ -100,15 +100,15 @@ def trained(load: Path, weights: bool = False) -> Path:
 
     With `weights` nothing else will do. Raises ModelError where there is none.
     """
-    from resonance_engine.encoder.encoder import model_file
+    from resonance_engine.encoder.model_files import find_model_file
 
     check_made(load)
     if weights or not load.is_dir():
-        return model_file(load, "torch" if weights else "auto")
+        return find_model_file(load, "torch" if weights else "auto")
     try:
-        return model_file(load, "torch")
+        return find_model_file(load, "torch")
     except ModelError:
-        return model_file(load)
+        return find_model_file(load)
 
 
 def needing_extra(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:

@@ -58,10 +58,11 @@ def run(options: argparse.Namespace) -> None:
 
 def opened(model: Path, device: str) -> tuple[Manifest, Callable[[WindowSet], Embeddings]]:
     """The manifest of a model file and what embeds windows with it."""
-    from resonance_engine.encoder.encoder import OnnxBackend, kind_of
+    from resonance_engine.encoder.backends import OnnxBackend
+    from resonance_engine.encoder.model_files import backend_of
     from resonance_engine.training.results.embed import embedded, embeddings
 
-    if kind_of(model) == "onnx":
+    if backend_of(model) == "onnx":
         backend = OnnxBackend(model)
         return backend.manifest, lambda windows: embedded(backend.run, windows)
     from resonance_engine.network.files import load_network

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.onnx.is_file():
         raise ModelError(f"There is no exported model {printable(options.onnx)}; make one with `export`.")
 
-    from resonance_engine.encoder.encoder import OnnxBackend
+    from resonance_engine.encoder.backends import OnnxBackend
     from resonance_engine.network.backend import TorchBackend
     from resonance_engine.training.results.parity import compared, timed
 

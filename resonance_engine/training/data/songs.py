@@ -161,10 +161,10 @@ def scanned(folder: Path) -> Iterator[Song]:
 
 
 def tagged(path: Path) -> Song:
-    from resonance_engine.audio.windows import tags
+    from resonance_engine.audio.windows import read_tags
 
     try:
-        found = tags(path)
+        found = read_tags(path)
     except AudioError:  # said when the file is listened to
         return Song(path, "", "", "")
     return Song(path, found.title, found.artist, found.album, found.albumartist, found.genre)

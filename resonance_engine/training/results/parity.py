@@ -19,7 +19,7 @@ from resonance_engine.training.data.sqlite_cache import SqliteCache
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.encoder.encoder import Backend
+    from resonance_engine.encoder.backends import Backend
     from resonance_engine.encoder.manifest import Manifest
 
 Inputs = Mapping[str, NDArray[np.float32]]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from resonance_engine.audio.decoding import open_audio
-from resonance_engine.audio.windows import content_key, read_windows, tags
+from resonance_engine.audio.windows import content_key, read_tags, read_windows
 from resonance_engine.errors import AudioError
 from resonance_engine.features.spec import Decoding
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio, write_silent_film
@@ -100,7 +100,7 @@ def test_text_with_the_name_of_music_is_refused(tmp_path: Path, suffix: str) -> 
     path = written(tmp_path / f"letter{suffix}", LETTER)
 
     assert refusal(path).startswith("it is not audio")
-    for read in (content_key, tags):
+    for read in (content_key, read_tags):
         with pytest.raises(AudioError, match="it is not audio"):
             read(path)
 
@@ -174,7 +174,7 @@ def test_any_name_can_be_read(tmp_path: Path, music: dict[str, Path], name: byte
 
     assert len(read_windows(path, DECODING).windows) == 4
     assert content_key(path) == content_key(music["flac"])
-    assert tags(path) == tags(music["flac"])
+    assert read_tags(path) == read_tags(music["flac"])
 
 
 def test_a_name_that_is_not_utf8_is_refused_in_text_that_can_be_printed(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_file_that_goes_on_failing_is_given_up(tmp_path: Path) -> None:
     path.write_bytes(music + (music[:32] + bytes(size - 32)) * 1000 + music)
 
     with open_audio(path) as source:
-        assert source.length(60.0) == pytest.approx(10.0, abs=0.1)
+        assert source.measure_length(60.0) == pytest.approx(10.0, abs=0.1)
 
 
 @pytest.mark.parametrize("kind", [*MUSIC_FORMATS, "adts"])
@@ -290,7 +290,7 @@ def test_random_damage_gives_windows_or_one_sentence(tmp_path: Path, music: dict
         begin = int(chance.integers(len(content)))
         del content[begin : begin + 1000]
         path.write_bytes(content)
-        for read in (content_key, tags):
+        for read in (content_key, read_tags):
             with suppress(AudioError):
                 read(path)
         with suppress(AudioError):

@@ -22,7 +22,7 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 from mutagen.wavpack import WavPack
 
-from resonance_engine.audio.content_key import end_of_audio
+from resonance_engine.audio.content_key import find_audio_end
 from resonance_engine.audio.windows import content_key
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio
 
@@ -283,7 +283,7 @@ def test_a_file_of_nothing_but_tags_ends_at_its_beginning(tmp_path: Path) -> Non
     path.write_bytes(id3v1() * 3 + id3v1(extended=True))
 
     with path.open("rb") as file:
-        assert end_of_audio(file) == 0
+        assert find_audio_end(file) == 0
 
 
 def test_a_tag_that_claims_more_than_the_file_ends_at_its_beginning(tmp_path: Path) -> None:
@@ -291,4 +291,4 @@ def test_a_tag_that_claims_more_than_the_file_ends_at_its_beginning(tmp_path: Pa
     path.write_bytes(bytes(100) + b"APETAGEX" + bytes(4) + b"\xff\xff\xff\x7f" + bytes(16))
 
     with path.open("rb") as file:
-        assert end_of_audio(file) == 0
+        assert find_audio_end(file) == 0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.audio.passage import Passage, clock, parse_passage, passage_of
+from resonance_engine.audio.passage import Passage, format_time, make_passage, parse_passage
 from resonance_engine.errors import ConfigError
 
 
@@ -58,7 +58,7 @@ def test_what_is_no_passage_is_said_in_a_sentence(text: str, sentence: str) -> N
 )
 def test_numbers_that_are_no_passage_are_refused(start: float, end: float) -> None:
     with pytest.raises(ConfigError, match="passage"):
-        passage_of(start, end)
+        make_passage(start, end)
 
 
 @given(milliseconds=st.integers(0, 300_000_000), length=st.integers(3_000, 10_000_000))
@@ -80,4 +80,4 @@ def test_any_text_is_a_passage_or_refused(text: str) -> None:
     ("seconds", "shown"), [(0.0, "0:00"), (80.0, "1:20"), (3723.0, "1:02:03"), (80.5, "1:20.5"), (59.9996, "1:00")]
 )
 def test_a_clock_shows_what_players_show(seconds: float, shown: str) -> None:
-    assert clock(seconds) == shown
+    assert format_time(seconds) == shown

@@ -44,7 +44,7 @@ def music(tmp_path_factory: pytest.TempPathFactory, samples: NDArray[np.float32]
 @pytest.fixture
 def unseekable(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file can be sought."""
-    monkeypatch.setattr(AudioSource, "sought_span", lambda *_: None)
+    monkeypatch.setattr(AudioSource, "seek_span", lambda *_: None)
 
 
 def refusal(path: Path, passage: tuple[float, float], decoding: Decoding = DECODING) -> str:

@@ -9,7 +9,7 @@ import mutagen
 import pytest
 from mutagen.id3 import ID3, TALB, TCON, TIT2, TPE1, TPE2
 
-from resonance_engine.audio.windows import AudioTags, tags
+from resonance_engine.audio.windows import AudioTags, read_tags
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def test_tags_of_every_format(path: Path, kind: str) -> None:
             file[name] = text
     file.save()
 
-    assert tags(path) == TAGS
+    assert read_tags(path) == TAGS
 
 
 @pytest.mark.parametrize("kind", MUSIC_FORMATS)
 def test_a_file_without_tags_has_empty_ones(path: Path) -> None:
-    assert tags(path) == AudioTags(artist="", title="", album="")
+    assert read_tags(path) == AudioTags(artist="", title="", album="")
 
 
 @pytest.mark.parametrize("kind", ["mp3"])
@@ -61,7 +61,7 @@ def test_id3v1_alone_is_read(path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"TAG" + b"Old title".ljust(30, b"\0") + b"Old artist".ljust(30, b"\0") + bytes(64) + b"\xff")
 
-    assert tags(path) == AudioTags(artist="Old artist", title="Old title")
+    assert read_tags(path) == AudioTags(artist="Old artist", title="Old title")
 
 
 @pytest.mark.parametrize("kind", ["flac"])
@@ -86,4 +86,4 @@ def test_odd_text_is_read_as_far_as_it_can_be(path: Path, raw: bytes, read: str)
     if raw:
         path.write_bytes(path.read_bytes().replace(placeholder, raw))
 
-    assert tags(path) == AudioTags(artist=read, title="Seven")
+    assert read_tags(path) == AudioTags(artist=read, title="Seven")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.audio.seeking import wavpack_block
+from resonance_engine.audio.seeking import find_wavpack_block
 from resonance_engine.audio.windows import Recording, read_windows, window_starts
 from resonance_engine.features.spec import Decoding
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio, write_looped
@@ -296,7 +296,7 @@ def test_a_wavpack_block_is_found_by_bisection(two_hours: dict[str, Path]) -> No
 
     with two_hours["wavpack"].open("rb") as file:
         for sample in range(0, last, last // 50):
-            found = wavpack_block(file, sample)
+            found = find_wavpack_block(file, sample)
             assert first_samples[found] <= sample
             nearest = max(offset for offset, first in first_samples.items() if first <= sample)
             assert nearest - found <= 1 << 17

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.encoder.encoder import BATCH, Encoder, OnnxBackend, located, model_file
+from resonance_engine.encoder.backends import OnnxBackend
+from resonance_engine.encoder.encoder import BATCH, Encoder
 from resonance_engine.encoder.manifest import METADATA_KEY
+from resonance_engine.encoder.model_files import find_model_file, locate_model
 from resonance_engine.errors import ModelError
 from resonance_engine.features.front_end import FRONT_END_VERSION
 from tests import golden_vectors
@@ -60,9 +62,9 @@ class TestDetection:
     def test_found(self, tmp_path: Path, names: list[str], given: str, backend: str, expected: tuple[str, str]) -> None:
         for name in names:
             (tmp_path / name).touch()
-        kind, file = located(tmp_path / given, backend)
+        kind, file = locate_model(tmp_path / given, backend)
         assert (kind, file.name) == expected
-        assert model_file(tmp_path / given, backend) == file
+        assert find_model_file(tmp_path / given, backend) == file
 
     @pytest.mark.parametrize(
         ("names", "given", "backend", "sentence"),
@@ -86,17 +88,17 @@ class TestDetection:
         for name in names:
             (tmp_path / name).touch()
         with pytest.raises(ModelError) as caught:
-            located(tmp_path / given, backend)
+            locate_model(tmp_path / given, backend)
         assert sentence in str(caught.value)
 
     def test_a_path_that_is_no_text_can_be_named(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=r"\\xff\.onnx") as caught:
-            located(tmp_path / os.fsdecode(b"\xff.onnx"))
+            locate_model(tmp_path / os.fsdecode(b"\xff.onnx"))
         str(caught.value).encode()
 
     def test_a_model_is_used_from_its_folder(self, model: Path) -> None:
         (model.parent / "README.md").touch()
-        assert Encoder(model.parent).manifest == Encoder(model).manifest == MANIFEST.sealed([b"0"])
+        assert Encoder(model.parent).manifest == Encoder(model).manifest == MANIFEST.seal([b"0"])
 
 
 def truncated() -> bytes:
@@ -106,11 +108,11 @@ def truncated() -> bytes:
 
 def tagged(names: tuple[str, ...]) -> bytes:
     """A model of 50 tags with names for these."""
-    return onnx_model(TAGGED, metadata={METADATA_KEY: replace(TAGGED, tags=names).sealed([b"0"]).to_json()})
+    return onnx_model(TAGGED, metadata={METADATA_KEY: replace(TAGGED, tags=names).seal([b"0"]).to_json()})
 
 
 def with_manifest(**changes: object) -> bytes:
-    document = {**json.loads(MANIFEST.sealed([b"0"]).to_json()), **changes}
+    document = {**json.loads(MANIFEST.seal([b"0"]).to_json()), **changes}
     return onnx_model(metadata={METADATA_KEY: json.dumps(document)})
 
 

@@ -22,7 +22,7 @@ from resonance_engine.errors import ModelError
 from resonance_engine.features.spec import Decoding, FeatureSpec, SemanticSpec
 
 SPEC = FeatureSpec(semantic=SemanticSpec())
-MANIFEST = Manifest("soundtrack", "1", "MIT", SPEC, 1, tags=("calm", "loud")).sealed([b"weights"])
+MANIFEST = Manifest("soundtrack", "1", "MIT", SPEC, 1, tags=("calm", "loud")).seal([b"weights"])
 
 
 def read(text: str, front_end: int = 1) -> Manifest:
@@ -60,8 +60,8 @@ def test_what_is_written_is_read(
 
 def test_other_parts_make_another_model() -> None:
     residual, mapped = replace(MANIFEST, backbones={"timbre": "residual"}), replace(MANIFEST, metric=True)
-    assert len({made.sealed([b"weights"]).id for made in (MANIFEST, residual, mapped)}) == 3
-    assert replace(residual, backbones={}).sealed([b"weights"]).id == MANIFEST.id
+    assert len({made.seal([b"weights"]).id for made in (MANIFEST, residual, mapped)}) == 3
+    assert replace(residual, backbones={}).seal([b"weights"]).id == MANIFEST.id
 
 
 def test_what_the_first_models_had_is_written_as_then() -> None:
@@ -134,13 +134,13 @@ def test_a_file_without_a_manifest_is_refused() -> None:
     ids=str,
 )
 def test_the_id_changes_with_whatever_changes_the_numbers(change: dict[str, Any]) -> None:
-    assert replace(MANIFEST, **change).sealed([b"weights"]).id != MANIFEST.id
+    assert replace(MANIFEST, **change).seal([b"weights"]).id != MANIFEST.id
 
 
 def test_the_id_changes_with_the_weights() -> None:
-    assert MANIFEST.sealed([b"other weights"]).id != MANIFEST.id
+    assert MANIFEST.seal([b"other weights"]).id != MANIFEST.id
 
 
 def test_the_id_does_not_change_with_names() -> None:
     renamed = replace(MANIFEST, name="mine", version="7", licence="CC0", id="")
-    assert renamed.sealed([b"weights"]).id == MANIFEST.id
+    assert renamed.seal([b"weights"]).id == MANIFEST.id

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.encoder import encoder
-from resonance_engine.encoder.encoder import SHIPPED, Encoder
-from resonance_engine.encoder.onnx_check import self_contained
+from resonance_engine.encoder import backends
+from resonance_engine.encoder.encoder import Encoder
+from resonance_engine.encoder.model_files import SHIPPED
+from resonance_engine.encoder.onnx_check import is_self_contained
 from resonance_engine.errors import ModelError
 from tests.tiny_models import onnx_model
 
@@ -74,8 +75,8 @@ def with_outside(place: str, location: str) -> bytes:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_tensor_that_is_elsewhere_is_found_wherever_it_is_named(place: str) -> None:
-    assert self_contained(onnx_model())
-    assert not self_contained(with_outside(place, "secret.bin"))
+    assert is_self_contained(onnx_model())
+    assert not is_self_contained(with_outside(place, "secret.bin"))
 
 
 def test_parts_of_one_message_are_taken_together() -> None:
@@ -83,7 +84,7 @@ def test_parts_of_one_message_are_taken_together() -> None:
     onnx = pytest.importorskip("onnx")
     extra = onnx.ModelProto()
     extra.graph.initializer.append(outside("secret.bin"))
-    assert not self_contained(onnx_model() + extra.SerializeToString())
+    assert not is_self_contained(onnx_model() + extra.SerializeToString())
 
 
 @pytest.mark.parametrize("place", ["a weight", "an attribute"])
@@ -104,7 +105,7 @@ def test_another_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("model", [SHIPPED, SHIPPED.parent.with_name("default-int8") / "model.onnx"])
 def test_the_shipped_models_have_all_in_them(model: Path) -> None:
-    assert self_contained(model.read_bytes())
+    assert is_self_contained(model.read_bytes())
 
 
 @given(
@@ -113,13 +114,13 @@ def test_the_shipped_models_have_all_in_them(model: Path) -> None:
 )
 def test_any_bytes_are_looked_through(content: bytes) -> None:
     try:
-        assert self_contained(content) in (True, False)
+        assert is_self_contained(content) in (True, False)
     except ValueError as error:
         assert str(error)  # noqa: PT017 - one of two outcomes
 
 
 def test_a_file_too_large_for_the_format_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "LARGEST", 1000)
+    monkeypatch.setattr(backends, "LARGEST", 1000)
     (tmp_path / "model.onnx").write_bytes(bytes(1001))
     with pytest.raises(ModelError, match="is not a model that onnxruntime can run"):
         Encoder(tmp_path / "model.onnx")

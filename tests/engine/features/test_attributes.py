@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.features.attributes import MAJOR_TONICS, MINOR_TONICS, Attributes, analysis, key, tempo
+from resonance_engine.features.attributes import (
+    MAJOR_TONICS,
+    MINOR_TONICS,
+    Attributes,
+    analyse,
+    estimate_key,
+    estimate_tempo,
+)
 from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import Decoding, FeatureSpec, HarmonySpec, RhythmSpec
 from tests.signals import RATE, clicks, hiss, tones
@@ -25,7 +32,7 @@ SHORT = FeatureSpec(Decoding(seconds=4.0))
 
 def heard(*windows: Signal, spec: FeatureSpec = SHORT) -> Attributes:
     batch = np.stack(windows)
-    return analysis(spec, batch, FrontEnd(spec)(batch))
+    return analyse(spec, batch, FrontEnd(spec)(batch))
 
 
 def cadence(tonic: int, third: int) -> Signal:
@@ -76,7 +83,7 @@ def test_transposing_a_chroma_transposes_its_key(notes: list[float], semitones: 
     # Ties between keys, as of all-equal notes, could fall either way.
     chroma = np.array(notes, np.float32) + np.linspace(0, 1, 12, dtype=np.float32) ** 2
     spec = HarmonySpec(bins=12)
-    one, other = key(chroma, spec), key(np.roll(chroma, semitones), spec)
+    one, other = estimate_key(chroma, spec), estimate_key(np.roll(chroma, semitones), spec)
     assert (one is None) == (other is None)
     if one is not None and other is not None:
         (tonic, mode), (moved, same) = one.split(), other.split()
@@ -89,14 +96,14 @@ def test_transposing_a_chroma_transposes_its_key(notes: list[float], semitones: 
 def test_key_of_chromas_of_any_resolution(bins: int) -> None:
     chroma = np.zeros(bins, np.float32)
     chroma[np.array([9, 0, 4]) * bins // 12] = 2, 1, 1.5
-    assert key(chroma, HarmonySpec(bins=bins)) == "A minor"
+    assert estimate_key(chroma, HarmonySpec(bins=bins)) == "A minor"
 
 
 def test_a_little_out_of_tune_is_the_same_key() -> None:
     spec = HarmonySpec()
     chroma = np.zeros(24, np.float32)
     chroma[[14, 22, 4, 15, 23, 5]] = 2, 1, 1.5, 1, 0.5, 0.7
-    assert key(chroma, spec) == "G major"
+    assert estimate_key(chroma, spec) == "G major"
 
 
 @pytest.mark.parametrize("hz", [110, 440, 3000, 9000])
@@ -141,12 +148,12 @@ def test_attributes_survive_json() -> None:
 
 
 def test_a_flat_envelope_has_no_tempo() -> None:
-    assert tempo(np.zeros(320, np.float32), RhythmSpec()) is None
+    assert estimate_tempo(np.zeros(320, np.float32), RhythmSpec()) is None
 
 
 def test_what_cannot_be_analysed_is_refused() -> None:
     window = np.zeros((1, 4 * RATE), np.float32)
     with pytest.raises(ValueError, match="timbre, harmony and rhythm"):
-        analysis(replace(SHORT, harmony=None), window, FrontEnd(SHORT)(window))
+        analyse(replace(SHORT, harmony=None), window, FrontEnd(SHORT)(window))
     with pytest.raises(ValueError, match="at least one window"):
-        analysis(SHORT, window[:0], FrontEnd(SHORT)(window[:0]))
+        analyse(SHORT, window[:0], FrontEnd(SHORT)(window[:0]))

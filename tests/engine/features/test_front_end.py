@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from resonance_engine.features.filters import Banded
+from resonance_engine.features.filters import BandedMatrix
 from resonance_engine.features.front_end import FRONT_END_VERSION, FrontEnd
 from resonance_engine.features.spec import Decoding, FeatureSpec, Framing
 from resonance_engine.features.spectrum import Spectra
@@ -190,7 +190,7 @@ def test_a_banded_product_is_the_full_product(bins: int, columns: int, group: in
     matrix = np.triu(np.tril(np.ones((bins, columns)), 3), -3) * np.arange(1, columns + 1)
     matrix[0] += 1
     left = np.arange(5 * bins, dtype=np.float32).reshape(5, bins)
-    np.testing.assert_allclose(Banded(matrix, group)(left), left @ matrix, rtol=1e-5)
+    np.testing.assert_allclose(BandedMatrix(matrix, group)(left), left @ matrix, rtol=1e-5)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.features import front_end as features_module
-from resonance_engine.features.front_end import FrontEnd, resampled
+from resonance_engine.features.front_end import FrontEnd, resample
 from resonance_engine.features.spec import Decoding, FeatureSpec, Framing, SemanticSpec, TimbreSpec
 from tests.signals import RATE, chirp, clicks, hiss, tones
 
@@ -80,9 +80,9 @@ def test_the_sound_is_resampled_once_for_all_framings_of_a_rate(monkeypatch: pyt
 
     def spy(window: Signal, decoding: Decoding, framing: Framing) -> Signal:
         rates.append(framing.rate)
-        return resampled(window, decoding, framing)
+        return resample(window, decoding, framing)
 
-    monkeypatch.setattr(features_module, "resampled", spy)
+    monkeypatch.setattr(features_module, "resample", spy)
     coarse = TimbreSpec(Framing(rate=16000, n_fft=2048, hop=1024, n_mels=40))
     found = FrontEnd(FeatureSpec(DECODING, timbre=coarse, harmony=None, semantic=SemanticSpec()))(MUSIC[np.newaxis])
     assert rates == [16000]
@@ -93,7 +93,7 @@ def test_the_sound_is_resampled_once_for_all_framings_of_a_rate(monkeypatch: pyt
 @settings(max_examples=50)
 def test_a_resampled_window_has_as_many_samples_as_its_framing_counts(rate: int, seconds: float, lower: int) -> None:
     decoding, framing = Decoding(rate=rate, seconds=seconds), Framing(rate=lower, n_fft=512, hop=256, n_mels=20)
-    window = resampled(np.ones(decoding.samples, np.float32), decoding, framing)
+    window = resample(np.ones(decoding.samples, np.float32), decoding, framing)
     assert len(window) == framing.samples(decoding)
     assert window.dtype == np.float32
     assert window[len(window) // 2] == pytest.approx(1, abs=1e-4)
