@@ -52,7 +52,7 @@ class Arc:
     shape: str
 
     @classmethod
-    def of(cls, text: str) -> Arc:
+    def parse(cls, text: str) -> Arc:
         """The arc that a text such as "energy:rise" names; PlaylistError for any other text."""
         attribute, _, shape = text.partition(":")
         if attribute not in SCALES or shape not in SHAPES:
@@ -66,7 +66,7 @@ class Arc:
         return f"{self.attribute}:{self.shape}"
 
 
-def arched(
+def order_by_arc(
     pool: TrackPool, arc: Arc, length: Length, rules: SequenceRules | None = None, seed: int | None = None
 ) -> OrderedTracks:
     """A list from a pool whose attribute never turns but where the arc does, and spans what the pool has of it.

@@ -69,7 +69,7 @@ def expressible(entry: M3uEntry) -> bool:
     return not set(entry.path) & set(b"\r\n")
 
 
-def write(path: Path, entries: Sequence[M3uEntry], recipe: str | None = None, absolute: bool = False) -> int:
+def write_playlist(path: Path, entries: Sequence[M3uEntry], recipe: str | None = None, absolute: bool = False) -> int:
     """Write or replace the playlist at `path` in one step, and say how many of the entries it holds.
 
     Those that are not `expressible` are left out. Raises OSError where the file cannot be written.
@@ -79,7 +79,7 @@ def write(path: Path, entries: Sequence[M3uEntry], recipe: str | None = None, ab
     return len(kept)
 
 
-def read(path: Path) -> M3uPlaylist:
+def read_playlist(path: Path) -> M3uPlaylist:
     """The tracks and the recipe of a playlist file, ours or another program's.
 
     Entries that are no files (addresses of streams) are passed over; what a track is called may be unknown. Raises

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.playlist.course import Sequencer
 from resonance_engine.playlist.rules import VARIATION, SequenceRules, jitter
+from resonance_engine.playlist.sequencer import Sequencer
 from resonance_engine.playlist.track import OrderedTracks, Track, TrackPool, durations, numbered
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ANCHOR = 0.5  # weight of closeness to the seeds against closeness to the track 
 CUT = "Works are not kept together: those that the list opens with are longer than the list."
 
 
-def ordered(
+def order_tracks(
     pool: TrackPool,
     length: Length,
     rules: SequenceRules | None = None,

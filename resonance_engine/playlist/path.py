@@ -41,7 +41,7 @@ class Index(Protocol):
     def vectors(self, ids: Iterable[int]) -> Vectors: ...
 
 
-def path(
+def find_path(
     index: Index,
     waypoints: Sequence[Track],
     described: Callable[[list[int]], Iterable[Track]],

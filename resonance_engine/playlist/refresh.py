@@ -29,7 +29,7 @@ class Difference(Generic[Key]):
         return [*gone, *(f"+ {shown(key)}" for key in self.added)]
 
 
-def standing(old: Sequence[Key], reason: Callable[[Key], str | None]) -> tuple[list[Key], list[tuple[Key, str]]]:
+def drop_invalid(old: Sequence[Key], reason: Callable[[Key], str | None]) -> tuple[list[Key], list[tuple[Key, str]]]:
     """The entries of a list that still hold, in their order, and the others with what speaks against them.
 
     `reason` says why an entry no longer holds ("is no longer in the library"), or None where it does. An entry that
@@ -46,8 +46,8 @@ def standing(old: Sequence[Key], reason: Callable[[Key], str | None]) -> tuple[l
     return list(kept), dropped
 
 
-def difference(old: Sequence[Key], new: Sequence[Key], dropped: Sequence[tuple[Key, str]]) -> Difference[Key]:
-    """What became of the old list in the new one; `dropped` are the reasons that `standing` gave."""
+def compare_lists(old: Sequence[Key], new: Sequence[Key], dropped: Sequence[tuple[Key, str]]) -> Difference[Key]:
+    """What became of the old list in the new one; `dropped` are the reasons that `drop_invalid` gave."""
     there, before, reasons = set(new), set(old), dict(dropped)
     stayed: Mapping[Key, None] = dict.fromkeys(key for key in old if key in there)
     gone = [(key, reasons.get(key, GAVE_WAY)) for key in dict.fromkeys(old) if key not in there]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.errors import PlaylistError
+from resonance_engine.search.caps import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,32 +21,29 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 WORKS = ("together", "avoid", "ignore")
+NO_CAPS = Caps()
 SPACING = 2  # tracks between two of one artist or album
 VARIATION = 0.05  # how far a number for variation moves a closeness, as a cosine
 
 
 @dataclass(frozen=True)
 class SequenceRules:
-    """The rules of a list.
+    """The rules of a sequence.
 
-    At most `per_artist` and `per_album` tracks of one artist and album (None: any number), and at least
-    `artist_spacing` and `album_spacing` other tracks between two. `works`: movements of one work are played "together"
-    and in order, or the list "avoid"s to have more than one, or they are tracks like others ("ignore"). Of each pair of
-    ids in `apart`, one at most is in the list. What the list is asked to hold (seeds, waypoints) is in it whatever the
-    rules say, and counts. Spacing gives way, and is reported, where nothing else is left; the others never do.
+    The `caps`, and at least `artist_spacing` and `album_spacing` other tracks between two of one artist or album.
+    `works`: movements of one work are played "together" and in order, or the list "avoid"s to have more than one, or
+    they are tracks like others ("ignore"). Of each pair of ids in `apart`, one at most is in the list. Requested tracks
+    (seeds, waypoints) are in it whatever the rules say, and count. Spacing gives way, and is reported, where nothing
+    else is left; the others never do.
     """
 
-    per_artist: int | None = None
-    per_album: int | None = None
+    caps: Caps = NO_CAPS
     artist_spacing: int = SPACING
     album_spacing: int = SPACING
     works: str = "together"
     apart: frozenset[tuple[int, int]] = frozenset()
 
     def __post_init__(self) -> None:
-        for name in ("per_artist", "per_album"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise PlaylistError(f"The most tracks per {name[4:]} is at least 1, not {getattr(self, name)}.")
         for name in ("artist_spacing", "album_spacing"):
             if getattr(self, name) < 0:
                 raise PlaylistError(f"The {name.replace('_', ' ')} is 0 or more tracks, not {getattr(self, name)}.")
@@ -118,11 +116,11 @@ class Sequences:
         good: Mask = (after < 0) | ~(before == after[:, None]).any(axis=1)
         names, rules = self._names, self._rules
         for code, most, spacing in (
-            (names.artist, rules.per_artist, rules.artist_spacing),
-            (names.album, rules.per_album, rules.album_spacing),
+            (names.artist, rules.caps.per_artist, rules.artist_spacing),
+            (names.album, rules.caps.per_album, rules.album_spacing),
         ):
             same = (code[before] == code[after][:, None]) & (code[after] >= 0)[:, None]
-            if most is not None:
+            if most:
                 good &= asked | (self._count(code, same & ~self._fixed[before], after) < most)
             if spacing:
                 close = same[:, -spacing:]

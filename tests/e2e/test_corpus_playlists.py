@@ -87,7 +87,7 @@ def test_a_file_is_made_and_made_again(corpus: Corpus, tmp_path: Path) -> None:
     wanted = ("id:5", "-n", "6")
     corpus.home.beet("playlist", *wanted, "-o", str(target))
     rows = corpus.playlist(*wanted)
-    written = [entry.path.decode() for entry in m3u.read(target).entries]
+    written = [entry.path.decode() for entry in m3u.read_playlist(target).entries]
     assert written == corpus.home.beet("playlist", *wanted, "--paths") == [row["path"] for row in rows]
     assert corpus.home.beet("playlist", "--refresh", str(target)) == [f"{target}: 6 kept, 0 dropped, 0 added"]
 

@@ -28,15 +28,15 @@ def test_a_file_is_made_again_after_the_library_changed(songs: Home, tmp_path: P
     home = songs.clone(tmp_path / "clone")
     target = tmp_path / "evening.m3u8"
     home.beet("playlist", "-n", "4", "-o", str(target), "title:song 3", "--to", "title:song 0")
-    before = m3u.read(target)
+    before = m3u.read_playlist(target)
     paths = [entry.path for entry in before.entries]
     assert home.beet("playlist", "--refresh", str(target)) == [f"{target}: 4 kept, 0 dropped, 0 added"]
     home.beet("remove", "-f", f"path:{os.fsdecode(paths[1])}")
     told = home.beet("playlist", "--refresh", "--pretend", str(target))
-    assert m3u.read(target) == before
+    assert m3u.read_playlist(target) == before
     assert home.beet("playlist", "--refresh", str(target)) == told
     assert told[0] == f"{target}: 3 kept, 1 dropped, 1 added"
-    after = m3u.read(target)
+    after = m3u.read_playlist(target)
     assert after.recipe == before.recipe
     made = [entry.path for entry in after.entries]
     assert (made[0], made[-1], len(set(made))) == (paths[0], paths[-1], 4)
@@ -56,7 +56,7 @@ def test_names_that_are_no_text_go_through_byte_for_byte(tmp_path: Path) -> None
     home.beet("import", str(tmp_path / "inbox"))
     target = Path(os.fsdecode(os.fsencode(tmp_path) + b"/l\xefste.m3u8"))
     home.beet("playlist", "-o", str(target), "title:song 0")
-    entries = [entry.path for entry in m3u.read(target).entries]
+    entries = [entry.path for entry in m3u.read_playlist(target).entries]
     assert sorted(Path(os.fsdecode(entry)) for entry in entries) == sorted((tmp_path / "inbox").iterdir())
     with home.process("playlist", "--paths", "title:song 0") as process:
         assert isinstance(process.stdout, TextIOWrapper)
@@ -65,4 +65,6 @@ def test_names_that_are_no_text_go_through_byte_for_byte(tmp_path: Path) -> None
     assert [os.fsencode(row["path"]) for row in rows] == entries
     home.beet("remove", "-f", "title:song 1")
     home.beet("playlist", "--refresh", str(target))
-    assert [entry.path for entry in m3u.read(target).entries] == [each for each in entries if b"plain" not in each]
+    assert [entry.path for entry in m3u.read_playlist(target).entries] == [
+        each for each in entries if b"plain" not in each
+    ]

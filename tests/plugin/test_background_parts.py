@@ -48,7 +48,7 @@ def text(span: tuple[int, int]) -> str:
 
 @given(st.lists(spans, min_size=1, max_size=3))
 def test_hours_are_the_minutes_that_pass_from_each_beginning_to_its_end(given: list[tuple[int, int]]) -> None:
-    hours = Hours.read(", ".join(map(text, given)))
+    hours = Hours.parse(", ".join(map(text, given)))
     inside = {
         (first + passed) % DAY for first, end in given for passed in range((end - first) % DAY)
     }  # walked, minute by minute
@@ -57,23 +57,23 @@ def test_hours_are_the_minutes_that_pass_from_each_beginning_to_its_end(given: l
 
 @given(st.lists(spans, min_size=1, max_size=3), minutes)
 def test_the_next_opening_is_the_first_minute_inside(given: list[tuple[int, int]], minute: int) -> None:
-    hours = Hours.read(",".join(map(text, given)))
+    hours = Hours.parse(",".join(map(text, given)))
     if clock(minute) in hours:
         return
     walked = next(later % DAY for later in range(minute, minute + DAY) if clock(later % DAY) in hours)
-    assert hours.opening(clock(minute)) == f"{clock(walked):%H:%M}"
+    assert hours.next_start(clock(minute)) == f"{clock(walked):%H:%M}"
 
 
 def test_the_end_of_the_hours_is_no_part_of_them() -> None:
-    night = Hours.read("22:00-07:00")
+    night = Hours.parse("22:00-07:00")
     assert all(time(*each) in night for each in ((22, 0), (0, 0), (6, 59)))
     assert not any(time(*each) in night for each in ((21, 59), (7, 0), (12, 0)))
-    assert time(23, 59, 59) in Hours.read("8:00-24:00")
+    assert time(23, 59, 59) in Hours.parse("8:00-24:00")
 
 
 @pytest.mark.parametrize("given", ["", "  "])
 def test_no_hours_are_all_hours(given: str) -> None:
-    assert time(12) in Hours.read(given)
+    assert time(12) in Hours.parse(given)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_no_hours_are_all_hours(given: str) -> None:
 )
 def test_hours_that_are_none(given: str) -> None:
     with pytest.raises(UserError, match="must be like 22:00-07:00, several with commas between, not '"):
-        Hours.read(given)
+        Hours.parse(given)
 
 
 @given(st.floats(0, 1e6), st.integers(10, 100))
@@ -149,7 +149,7 @@ def test_a_task_survives_the_command_line() -> None:
 )
 def test_what_hinders_the_work(orders: JobRequests, moment: str, why: str) -> None:
     now = datetime.fromisoformat(f"2026-03-01T{moment}")
-    assert hindrance(orders, 0, Hours.read("22:00-07:00"), now) == why
+    assert hindrance(orders, 0, Hours.parse("22:00-07:00"), now) == why
 
 
 def test_rows_that_another_version_wrote_are_read_as_far_as_they_are_known() -> None:

@@ -35,7 +35,7 @@ class TestFiles(CircleLibrary):
     def titles(self, target: Path) -> list[str]:
         """The titles of the items that a file lists, found by their paths."""
         titles = {item.path: item.title for item in self.lib.items()}
-        return [titles[entry.path] for entry in m3u.read(target).entries]
+        return [titles[entry.path] for entry in m3u.read_playlist(target).entries]
 
     def remake(self, target: Path, *args: str) -> list[str]:
         """What `--refresh` prints; the first line without the file's name."""
@@ -57,7 +57,7 @@ class TestFiles(CircleLibrary):
         target = tmp_path / "list.m3u8"
         args = ("-n", "5", "--seed", "7", "--spacing", "1", "--from", "title::^.$", "title::^0$")
         assert self.written(target, *args) == self.listed(*args)
-        recipe = m3u.read(target).recipe
+        recipe = m3u.read_playlist(target).recipe
         assert recipe is not None
         assert json.loads(recipe) == {
             "version": 1,
@@ -155,7 +155,7 @@ class TestFiles(CircleLibrary):
         item.store()
         assert self.beet("playlist", "--refresh", str(target))[0].startswith(f"{tmp_path}/l\\xefste.m3u8: 3 kept")
         assert b"/" + ODD in target.read_bytes()
-        assert m3u.read(target).recipe == m3u.read(self.backup(tmp_path, before)).recipe
+        assert m3u.read_playlist(target).recipe == m3u.read_playlist(self.backup(tmp_path, before)).recipe
 
     @staticmethod
     def backup(folder: Path, content: bytes) -> Path:

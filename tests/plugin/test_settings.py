@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import confuse
@@ -9,9 +10,11 @@ import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.exclusions import Exclusion, Season
-from beetsplug.resonance.config.profiles import chosen
+from beetsplug.resonance.config.options import SAVED
+from beetsplug.resonance.config.profiles import find_profile
 from beetsplug.resonance.config.settings import Settings
-from resonance_engine.playlist.recipe import OPTIONS, PlaylistRecipe
+from resonance_engine.playlist.recipe import read_recipe, write_recipe
+from resonance_engine.search.caps import Caps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +46,7 @@ def read(section: Any) -> Settings:
         ({"model": "/models/mine.onnx"}, Settings(model="/models/mine.onnx")),
         (
             {"per_artist": 0, "per_album": 1, "spacing": 0, "max_length": 7.5},
-            Settings(per_artist=0, per_album=1, spacing=0, max_length=7.5),
+            Settings(caps=Caps(0, 1), spacing=0, max_length=7.5),
         ),
         ({"exclude": None, "profiles": None}, Settings()),
         ({"exclude": "genres:skit"}, Settings(exclude=(Exclusion("genres:skit"),))),
@@ -147,10 +150,11 @@ def test_a_profile_is_what_a_recipe_takes() -> None:
         "absolute": True,
         "file": ["~/song one.mp3"],
     }
-    assert PlaylistRecipe.read(PlaylistRecipe(profile).text()).options == profile
+    types = {name: option.type for name, option in SAVED.items()}
+    assert read_recipe(write_recipe(profile), types) == profile
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", SAVED)
 def test_each_option_of_a_list_may_stand_in_a_profile(name: str) -> None:
     values = ("text", 3, True, None)
     fitting = []
@@ -166,19 +170,16 @@ def test_each_option_of_a_list_may_stand_in_a_profile(name: str) -> None:
 @pytest.mark.parametrize(
     ("known", "said"),
     [
-        ({}, "there is no profile 'diner' under resonance.profiles; the configuration has none"),
-        (
-            {"run": {}, "sleep": {}},
-            "there is no profile 'diner' under resonance.profiles; the configuration has run, sleep",
-        ),
-        ({"dinner": {}}, "there is no profile 'diner' under resonance.profiles; did you mean dinner?"),
+        ({}, "playlist: resonance.profiles in the configuration has no 'diner'; it has none"),
+        ({"run": {}, "sleep": {}}, "resonance.profiles in the configuration has no 'diner'; there are run, sleep"),
+        ({"dinner": {}}, "resonance.profiles in the configuration has no 'diner'; did you mean dinner?"),
     ],
 )
 def test_a_profile_that_is_not_there_is_named(known: dict[str, dict[str, Any]], said: str) -> None:
     with pytest.raises(UserError) as caught:
-        chosen(known, "diner")
-    assert str(caught.value) == said
-    assert chosen({"diner": {"count": 3}}, "diner") == {"count": 3}
+        find_profile(known, "diner")
+    assert said in str(caught.value)
+    assert find_profile({"diner": {"count": 3}}, "diner") == {"count": 3}
 
 
 def test_a_second_file_adds_profiles() -> None:
@@ -198,6 +199,31 @@ def test_a_relative_model_lies_in_the_configuration_folder(tmp_path: Path, monke
     configuration.set_file(configuration.user_config_path())
     configuration["resonance"].add(Settings.defaults())
     assert Settings.from_config(configuration["resonance"]).model == str(tmp_path / "models" / "mine")
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("songs/one.mp3", ["songs/one.mp3"]),
+        (["songs/one.mp3", "/music/two.mp3"], ["songs/one.mp3", "/music/two.mp3"]),
+        ("~/one.mp3", ["~/one.mp3"]),
+        (" ", [" "]),
+    ],
+)
+def test_the_relative_files_of_a_profile_lie_in_the_configuration_folder(
+    file: Any, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEETSDIR", str(tmp_path))
+    monkeypatch.chdir("/")
+    (tmp_path / "config.yaml").write_text(
+        json.dumps({"resonance": {"profiles": {"like": {"file": file}, "90": {"file": file}}}})
+    )
+    configuration = confuse.Configuration("beets", read=False)
+    configuration.set_file(configuration.user_config_path())
+    configuration["resonance"].add(Settings.defaults())
+    profiles = Settings.from_config(configuration["resonance"]).profiles
+    absolute = [str(tmp_path / path) if path[0] == "s" else path for path in expected]
+    assert profiles["like"]["file"] == profiles["90"]["file"] == absolute
 
 
 def test_workers_are_what_was_asked_for_last() -> None:

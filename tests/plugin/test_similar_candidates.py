@@ -11,6 +11,7 @@ from beets.dbcore.query import InvalidQueryError
 
 from beetsplug.resonance.config.exclusions import parse_exclusions
 from beetsplug.resonance.config.settings import Settings
+from resonance_engine.search.caps import Caps
 from tests.plugin.synthetic_tracks import BARE, CHRISTMAS, EVERY, LONG, SAME, TWIN, expected_list, rank, tags_of
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def test_caps_of_the_configuration_give_way(shelf: SyntheticLibrary) -> None:
     assert shelf.ids(f"id:{SEED}", **usual, **few) == expected_list(among, 5, [SEED], 6, 4)
     # One that was asked for holds while the other gives way.
     assert shelf.ids(f"id:{SEED}", **usual, **few, per_artist=3) == expected_list(among, 5, [SEED], 3, 0)
-    strict = Settings(per_artist=1, per_album=1)
+    strict = Settings(caps=Caps(1, 1))
     assert shelf.ids(f"id:{SEED}", strict, **usual) == expected_list(order, 10, [SEED], 1, 1)
 
 

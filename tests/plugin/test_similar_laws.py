@@ -73,7 +73,7 @@ class TestLaws:
         """Whether a track may be in a list at all."""
         tempo, said = self.shelf.plan.tempo[item_id - 1], tags_of(item_id)
         tempi = [] if tempo is None else [octave * tempo for octave in (0.5, 1.0, 2.0)]
-        low, high = BPM[wish.bpm] if wish.bpm else (0.0, 0.0)
+        low, high = BPM[wish.options["bpm"]] if wish.tempo else (0.0, 0.0)
         among = {
             ("genres:jazz",): said["genres"] == ["Jazz"],
             ("id:1..30",): item_id <= 30,
@@ -81,14 +81,14 @@ class TestLaws:
         }
         return (
             item_id not in {*CHRISTMAS, LONG, *ids(wish.query), *ids(wish.avoid)}
-            and (not wish.bpm or any(low <= each <= high for each in tempi))
+            and (not wish.tempo or any(low <= each <= high for each in tempi))
             and (not wish.among or among[wish.among])
         )
 
     def may_join(self, item_id: int, others: list[int], wish: SearchRequest) -> bool:
         if not wish.versions and is_version(item_id, [*others, *ids(wish.query)]):
             return False
-        return within_caps(item_id, others, wish.per_artist or 0, wish.per_album or 0)
+        return within_caps(item_id, others, wish.options.get("per_artist", 0), wish.options.get("per_album", 0))
 
     @law
     @given(asked=wishes())
@@ -101,15 +101,15 @@ class TestLaws:
         for place, each in enumerate(listed):
             assert self.may(each, wish)
             assert self.may_join(each, listed[:place], wish)
-        assert wish.min_score is None or all(score >= wish.min_score for _, score in scores(found))
-        if not (wish.lambda_div or wish.prefer):
+        assert wish.ranking.min_score is None or all(score >= wish.ranking.min_score for _, score in scores(found))
+        if not (wish.ranking.diversity or wish.preference):
             assert [score for _, score in scores(found)] == sorted((s for _, s in scores(found)), reverse=True)
 
         if len(listed) == wish.count:
             assert not any("tracks found" in note for note in found.notes)
             return
         assert f"{len(listed):,} of {wish.count:,} tracks found" in found.notes[-1]
-        if wish.min_score is None:
+        if wish.ranking.min_score is None:
             others = [each for each in range(1, SOUNDS + 1) if each not in listed and self.may(each, wish)]
             assert not [each for each in others if self.may_join(each, listed, wish)]
 

@@ -128,7 +128,7 @@ class List(Replaced):
         ]
 
     def put(self, home: Path, number: int, content: list[m3u.M3uEntry]) -> None:
-        m3u.write(home / "list.m3u8", content, f"similar {number}", absolute=True)
+        m3u.write_playlist(home / "list.m3u8", content, f"similar {number}", absolute=True)
 
     def present(self, home: Path, numbers: list[int]) -> int | str:
         found = (home / "list.m3u8").read_bytes()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.library.sidecar import Sidecar
 
-OF_LISTS = ("exclude", "profiles")  # settings that say nothing about analysing
+OF_LISTS = ("caps", "exclude", "profiles")  # settings that say nothing about analysing
 MODULE = "beetsplug.resonance.background"
 
 

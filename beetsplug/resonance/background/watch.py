@@ -95,4 +95,4 @@ def hindrance(orders: JobRequests, leaves: int, hours: Hours, now: datetime) -> 
         return LEAVE
     if orders.paused:
         return PAUSED
-    return "" if now.time() in hours else f"{WAITING} {hours.opening(now.time())}"
+    return "" if now.time() in hours else f"{WAITING} {hours.next_start(now.time())}"

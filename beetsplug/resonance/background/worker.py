@@ -80,7 +80,7 @@ class BackgroundWorker:
 
     def serve(self, leaves: int) -> int:
         """Work until all is done or cannot be, or it is to end; the number of requests that were looked at."""
-        self.watch = Watch(self.board, Hours.read(self.sidecar.settings.hours), leaves, self.time)
+        self.watch = Watch(self.board, Hours.parse(self.sidecar.settings.hours), leaves, self.time)
         self.watch.terminated = self.terminated
         self.sidecar.watch, self.sidecar.reporter = self.watch, ProgressReporter(self.board, self.time.clock)
         asked = self.board.orders.requested

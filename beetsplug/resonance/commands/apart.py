@@ -13,7 +13,7 @@ from beetsplug.resonance.commands.common import remaining, tracks
 from beetsplug.resonance.commands.models import aligned
 from beetsplug.resonance.config.query_words import split_query
 from beetsplug.resonance.library.item_query import matching_ids
-from beetsplug.resonance.playlist.incompatible_pairs import pair_count, recordings
+from beetsplug.resonance.playlist.incompatible_pairs import content_keys, pair_count
 from resonance_engine.store.reading.view import chunks
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def verify(query: list[str], others: list[str], remove: bool) -> None:
 
 def analysed(sidecar: Sidecar) -> dict[int, bytes]:
     """The content keys of all analysed items by id; raises UserError where there are none."""
-    known = recordings(sidecar.library)
+    known = content_keys(sidecar.library)
     if not known:
         coverage = sidecar.coverage()
         raise UserError(remaining(sidecar, coverage.total, 0, coverage.total))
@@ -108,7 +108,7 @@ def list_pairs(sidecar: Sidecar) -> None:
     if not apart:
         ui.print_(f"no tracks are kept apart; do so for example with {EXAMPLE}")
         return
-    items = {key: item_id for item_id, key in sorted(recordings(sidecar.library).items(), reverse=True)}
+    items = {key: item_id for item_id, key in sorted(content_keys(sidecar.library).items(), reverse=True)}
     there = [(items[one], items[other]) for one, other in apart if one in items and other in items]
     names = names_of(sidecar.library, {item_id for pair in there for item_id in pair})
     rows = sorted(sorted((names[one], names[other])) for one, other in there)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.output import SetRow
+from beetsplug.resonance.commands.output import GroupRow
 from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
 from beetsplug.resonance.search.artists import nearest_artists, tracks_by_artist
 
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
     from beetsplug.resonance.search.session import SearchSession
 
 
-def similar_albums(search: SearchSession, wish: SearchRequest) -> list[SetRow]:
-    """The albums closest to those that match, best first."""
-    library = search.sidecar.library
-    seeds = tracks_by_album(library, wish.query)
+def similar_albums(session: SearchSession, request: SearchRequest) -> list[GroupRow]:
+    """Return the albums closest to those that match, best first."""
+    library = session.sidecar.library
+    seeds = tracks_by_album(library, request.query)
     if not seeds:
-        words = shlex.join(wish.query)
+        words = shlex.join(request.query)
         raise UserError(f"similar: no album matches {words}; try `beet ls -a {words}`")
-    candidates = tracks_by_album(library, wish.among)
+    candidates = tracks_by_album(library, request.among)
     if not candidates:
-        words = shlex.join(wish.among)
+        words = shlex.join(request.among)
         raise UserError(f"similar --from: no album matches {words}; try `beet ls -a {words}`")
-    found = nearest_albums(search, seeds, candidates, wish.count)
-    albums = {each: library.get_album(each) for each in found}
-    return [SetRow(score, "", albums[each]) for each, score in found.items() if albums[each] is not None]
+    scores = nearest_albums(session, seeds, candidates, request.count)
+    albums = {album_id: library.get_album(album_id) for album_id in scores}
+    return [GroupRow(score, "", album) for score, album in zip(scores.values(), albums.values(), strict=True) if album]
 
 
-def similar_artists(search: SearchSession, wish: SearchRequest) -> list[SetRow]:
-    """The artists closest to those of the tracks that match, best first."""
-    library = search.sidecar.library
-    named = tracks_by_artist(library, wish.query)
-    if not named:
-        words = shlex.join(wish.query)
+def similar_artists(session: SearchSession, request: SearchRequest) -> list[GroupRow]:
+    """Return the artists closest to those of the tracks that match, best first."""
+    library = session.sidecar.library
+    matches = tracks_by_artist(library, request.query)
+    if not matches:
+        words = shlex.join(request.query)
         raise UserError(f"similar: no artist's track matches {words}; try `beet ls {words}`")
     # All that they play, not only what matches.
-    everybody = tracks_by_artist(library, ())
-    seeds = {name: everybody.get(name, tracks) for name, tracks in named.items()}
-    candidates = tracks_by_artist(library, wish.among) if wish.among else everybody
+    artists = tracks_by_artist(library, ())
+    seeds = {name: artists.get(name, tracks) for name, tracks in matches.items()}
+    candidates = tracks_by_artist(library, request.among) if request.among else artists
     if not candidates:
-        words = shlex.join(wish.among)
+        words = shlex.join(request.among)
         raise UserError(f"similar --from: no artist's track matches {words}; try `beet ls {words}`")
-    found = nearest_artists(search, seeds, candidates, wish.count)
-    return [SetRow(score, name) for name, score in found.items()]
+    scores = nearest_artists(session, seeds, candidates, request.count)
+    return [GroupRow(score, name) for name, score in scores.items()]

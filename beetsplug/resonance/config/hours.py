@@ -25,7 +25,7 @@ class Hours:
     spans: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """The hours of a setting such as "22:00-07:00" or "12:00-13:30, 22:00-07:00"; raises UserError."""
         return cls(tuple(span(part, text) for part in text.split(",")) if text.strip() else ())
 
@@ -36,7 +36,7 @@ class Hours:
             first <= minute < end if first < end else minute >= first or minute < end for first, end in self.spans
         )
 
-    def opening(self, moment: time) -> str:
+    def next_start(self, moment: time) -> str:
         """When the next of them begins after a time of day outside all of them, such as "22:00"."""
         minute = minute_of(moment)
         first = min((first for first, _ in self.spans), key=lambda first: (first - minute) % DAY)

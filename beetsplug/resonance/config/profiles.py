@@ -1,14 +1,18 @@
-"""Lists that a user asks for by name: the options of `beet playlist --profile NAME`, from the configuration."""
+"""Profiles: options of `beet playlist` that the configuration keeps under a name."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
+from beetsplug.resonance.config.options import SAVED
 from beetsplug.resonance.config.query_words import split_query
+
+if TYPE_CHECKING:
+    from confuse import ConfigView, Subview
 
 SETTING = "resonance.profiles"
 QUERIES = ("query", "avoid", "among")  # each the words of one query
@@ -16,69 +20,80 @@ QUERIES = ("query", "avoid", "among")  # each the words of one query
 Profile = Mapping[str, Any]
 
 
-def profiles(value: Any) -> dict[str, Profile]:
-    """The profiles of the setting: by name, options as a recipe has them, by the names of `recipe.OPTIONS`.
+def parse_profiles(view: ConfigView) -> dict[str, Profile]:
+    """Parse the setting `profiles`: by name, options as a recipe has them, by their names in the table.
 
     Raises UserError for options that are not known and for values that an option does not take.
     """
+    # One file may add to the profiles of another.
+    value = view.flatten() if isinstance(view.get(), dict) else view.get()
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise UserError(
             f"{SETTING} in the configuration lists options by the name of a profile, as {{dinner: {{count: 30}}}}"
         )
-    return {str(name): profile(f"{SETTING}.{name}", options) for name, options in value.items()}
+    return {str(name): parse_profile(f"{SETTING}.{name}", options, view[name]) for name, options in value.items()}
 
 
-def chosen(known: Mapping[str, Profile], name: str) -> Profile:
-    """The profile of a name; UserError where the configuration has none."""
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        there = f"did you mean {near[0]}?" if near else f"the configuration has {', '.join(known) or 'none'}"
-        raise UserError(f"there is no profile {name!r} under {SETTING}; {there}")
-    return known[name]
+def find_profile(profiles: Mapping[str, Profile], name: str) -> Profile:
+    """Return the profile of a name; UserError where the configuration has none."""
+    if name not in profiles:
+        near = difflib.get_close_matches(name, profiles, 1)
+        known = f"there are {', '.join(profiles)}" if profiles else "it has none"
+        hint = f"did you mean {near[0]}?" if near else known
+        raise UserError(f"playlist: {SETTING} in the configuration has no {name!r}; {hint}")
+    return profiles[name]
 
 
-def profile(place: str, options: Any) -> Profile:
+def parse_profile(place: str, options: Any, view: Subview) -> Profile:
     if not isinstance(options, Mapping):
         raise UserError(f"{place} in the configuration has options such as count: 30, and {options!r} is none")
-    made: dict[str, Any] = {}
-    for spelt, value in options.items():
-        name = option(place, str(spelt))
-        if name in made:
-            raise UserError(f"{place} in the configuration has the option {spelt} twice")
-        made[name] = converted(place, name, value)
-    return made
+    profile: dict[str, Any] = {}
+    for spelling, value in options.items():
+        name = option_name(place, str(spelling))
+        if name in profile:
+            raise UserError(f"{place} in the configuration has the option {spelling} twice")
+        profile[name] = parse_value(place, name, value)
+    if "file" in profile:
+        profile["file"] = file_paths(view["file"], profile["file"])
+    return profile
 
 
-def option(place: str, spelt: str) -> str:
-    """The recipe's name of an option that is written as on a command line, or with _ for -."""
-    from beetsplug.resonance.search.request import OPTION_NAMES
-    from resonance_engine.playlist.recipe import OPTIONS
+def file_paths(view: Subview, paths: list[str]) -> list[str]:
+    """The paths of a profile's files; relative ones are in the configuration's folder, as the setting `model` is."""
+    views = [view] if isinstance(view.get(), str) else [view[place] for place in range(len(paths))]
+    return [
+        each.as_filename() if path.strip() and not path.startswith(("~", "/")) else path
+        for path, each in zip(paths, views, strict=True)
+    ]
 
-    names = {name: name for name in OPTIONS} | {spelling: name for name, spelling in OPTION_NAMES.items()}
-    wanted = spelt.replace("-", "_")
+
+def option_name(place: str, spelling: str) -> str:
+    """Return the name of an option that is written as on a command line, or with _ for -."""
+    names = {name: name for name in SAVED} | {option.flag.strip("-"): name for name, option in SAVED.items()}
+    wanted = spelling.replace("-", "_")
     if wanted not in names:
         near = difflib.get_close_matches(wanted, names, 1)
         hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(names)}"
-        raise UserError(f"{place} in the configuration: {spelt} is no option; {hint}")
+        raise UserError(f"{place} in the configuration: {spelling} is no option; {hint}")
     return names[wanted]
 
 
-def converted(place: str, name: str, value: Any) -> Any:
-    """A value as YAML has it, as a recipe has it: one text where a list is taken, a number where a text is.
+def parse_value(place: str, name: str, value: Any) -> Any:
+    """Return a value of YAML as a recipe has it: one text where a list is taken, a number where a text is.
 
-    Of a query, a text is split into its words as in a smart playlist; weights may be given by name.
+    Of a query, a text is split into its words as on a command line; weights may be given by name.
     """
-    from resonance_engine.playlist.recipe import OPTIONS, TEXT, TEXTS, is_number
+    from resonance_engine.records import describe_type, has_type
 
-    if OPTIONS[name] == TEXTS and isinstance(value, str):
+    kind = SAVED[name].type
+    if kind == list[str] and isinstance(value, str):
         value = split_query(value) if name in QUERIES else [value]
-    elif OPTIONS[name] == TEXT and is_number(value):
+    elif kind is str and has_type(value, float):
         value = str(value)
     elif name == "weights" and isinstance(value, Mapping):
         value = ",".join(f"{facet}={weight}" for facet, weight in value.items())
-    fits, kind = OPTIONS[name]
-    if not fits(value):
-        raise UserError(f"{place}.{name} in the configuration should be {kind}, not {value!r}")
+    if not has_type(value, kind):
+        raise UserError(f"{place}.{name} in the configuration should be {describe_type(kind)}, not {value!r}")
     return value

@@ -14,8 +14,8 @@ from beets.dbcore.query import FieldQuery, InvalidQueryArgumentValueError, Numer
 from beets.exceptions import UserError
 from beets.library.queries import parse_query_parts
 
+from beetsplug.resonance.config.options import SETTINGS
 from beetsplug.resonance.config.query_words import split_query
-from beetsplug.resonance.config.settings import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,7 +53,7 @@ class SimilarPattern(NamedTuple):
             raise InvalidQueryArgumentValueError(pattern, "a query for tracks to compare with", example)
         if place < len(words) and not candidates:
             raise InvalidQueryArgumentValueError(pattern, f"complete, for a query goes after {FROM}")
-        least, most = LIMITS["count"]
+        least, most = SETTINGS["count"].range or (1, 1)
         if counted and not least <= int(counted[1]) <= most:
             raise InvalidQueryArgumentValueError(counted[1], f"a number of tracks from {least} to {most:,}")
         return cls(seeds, candidates, int(counted[1]) if counted else None)

@@ -1,4 +1,4 @@
-"""What a playlist can be made of: the tracks behind vectors as its rules see them, and the movements of their works."""
+"""Candidates of a playlist: tracks with what its rules compare, the movements of their works, and the pool."""
 
 from __future__ import annotations
 
@@ -28,146 +28,147 @@ NEGATIVE = "is what --not names"
 
 
 class PlaylistCandidates:
-    """The tracks of a library that may be in a list, by vector id; see `CandidateFilter` for what keeps some out.
+    """The tracks of a library that a list may hold, by vector id; see `CandidateFilter` for the rejected ones.
 
-    `items` are the ids of the items that stand for vectors. Of several files with one sound, `files` names the one that
-    is meant. Negative seeds never come up.
+    `items` are item ids by vector id. Of several files with one sound, `files` gives the item that is meant. Negative
+    seeds are rejected, too.
     """
 
     def __init__(
-        self, finder: Finder, wish: SearchRequest, start: Seeds, files: Mapping[int, int] | None = None
+        self, finder: Finder, request: SearchRequest, seeds: Seeds, files: Mapping[int, int] | None = None
     ) -> None:
-        self.search, self.wish = finder.search, wish
-        self._away = frozenset(negative_vector_ids(finder.search, wish, finder.command))
-        heard = start.profiles(finder.search) if wish.bpm or wish.key else []
-        self.sieve = CandidateFilter(finder, wish, [each.attributes for each in heard])
-        self.items = self.sieve.items
+        self.session, self.request = finder.search, request
+        self._negative = frozenset(negative_vector_ids(finder.search, request, finder.command))
+        profiles = seeds.profiles(finder.search) if request.tempo or request.compatible_key else []
+        self.filter = CandidateFilter(finder, request, [profile.attributes for profile in profiles])
+        self.items = self.filter.items
         self._files = files or {}
 
-    def described(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
-        """What is tagged of the tracks behind vectors, in this order, without those that are gone."""
+    def metadata_of(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
+        """The metadata behind vectors, in this order, without tracks that left the library."""
         ids = list(dict.fromkeys(vector_ids))
-        found = self.sieve.described(ids)
-        self.items.update({each: self._files[each] for each in ids if each in self._files})
-        return {each: found[each] for each in ids if each in found}
+        metadata = self.filter.described(ids)
+        self.items.update({vector_id: self._files[vector_id] for vector_id in ids if vector_id in self._files})
+        return {vector_id: metadata[vector_id] for vector_id in ids if vector_id in metadata}
 
-    def admitted(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
-        """What is tagged of the tracks behind vectors, in this order, without those that may not come up."""
-        described = self.described(vector_ids)
-        refused = self.refusals(list(described))
-        return {each: track for each, track in described.items() if each not in refused}
+    def allowed(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
+        """The metadata behind vectors, in this order, without rejected tracks."""
+        metadata = self.metadata_of(vector_ids)
+        rejections = self.rejections(list(metadata))
+        return {vector_id: track for vector_id, track in metadata.items() if vector_id not in rejections}
+
+    def allowed_tracks(self, vector_ids: Iterable[int]) -> list[Track]:
+        """The tracks behind vectors, in this order, without rejected ones."""
+        return self._to_tracks(self.allowed(vector_ids))
 
     def tracks(self, vector_ids: Iterable[int]) -> list[Track]:
-        """The tracks behind vectors, in this order, without those that may not come up."""
-        return self.told(self.admitted(vector_ids))
+        """The tracks behind vectors, in this order, without those that left the library."""
+        return self._to_tracks(self.metadata_of(vector_ids))
 
-    def named(self, vector_ids: Iterable[int]) -> list[Track]:
-        """The tracks behind vectors that were named or found, in this order: they may come up."""
-        return self.told(self.described(vector_ids))
-
-    def refusals(self, vector_ids: Sequence[int]) -> dict[int, str]:
-        """Of vectors that were `described`, those that may not come up, with the ends of sentences that say why."""
-        found = {
-            each: f"is {why}" if why in (EXCLUDED, TOO_LONG) else f"does not fit: {why}"
-            for each, why in self.sieve.refused(vector_ids).items()
+    def rejections(self, vector_ids: Sequence[int]) -> dict[int, str]:
+        """Why vectors that went through `metadata_of` are rejected, as the ends of sentences."""
+        reasons = {
+            vector_id: f"is {why}" if why in (EXCLUDED, TOO_LONG) else f"does not fit: {why}"
+            for vector_id, why in self.filter.refused(vector_ids).items()
         }
-        if self.sieve.among is not None:
-            found |= {each: NO_MATCH for each in vector_ids if self.items[each] not in self.sieve.among}
-        found |= {each: NEGATIVE for each in vector_ids if each in self._away}
-        return found
+        among = self.filter.among
+        if among is not None:
+            reasons |= {vector_id: NO_MATCH for vector_id in vector_ids if self.items[vector_id] not in among}
+        return reasons | {vector_id: NEGATIVE for vector_id in vector_ids if vector_id in self._negative}
 
-    def told(self, described: Mapping[int, TrackMetadata]) -> list[Track]:
-        """The tracks of these descriptions, with what was measured of them and the works that they belong to."""
-        works = movements(self.search.sidecar.library, {self.items[each] for each in described})
-        attributes = self.search.attributes(list(described))
+    def _to_tracks(self, metadata: Mapping[int, TrackMetadata]) -> list[Track]:
+        """Build playlist tracks: metadata plus measured attributes and work."""
+        works = movements(self.session.sidecar.library, {self.items[vector_id] for vector_id in metadata})
+        attributes = self.session.attributes(list(metadata))
         return [
             Track(
-                id=each,
+                id=vector_id,
                 artist=artist_name(track.artist),
                 album=named(track.album),
-                work=works[self.items[each]].composition,
-                movement=works[self.items[each]].number,
+                work=works[self.items[vector_id]].composition,
+                movement=works[self.items[vector_id]].number,
                 seconds=track.seconds,
-                attributes=attributes.get(each, {}),
+                attributes=attributes.get(vector_id, {}),
             )
-            for each, track in described.items()
+            for vector_id, track in metadata.items()
         ]
 
-    def companions(self, tracks: Sequence[Track]) -> list[Track]:
-        """The other movements of the works of tracks, as far as they are on the same albums and may come up."""
-        there = {(track.work, track.album) for track in tracks if track.work}
-        sidecar = self.search.sidecar
+    def other_movements(self, tracks: Sequence[Track]) -> list[Track]:
+        """The other movements of the works of tracks, as far as they are on the same albums and allowed."""
+        recordings = {(track.work, track.album) for track in tracks if track.work}
+        sidecar = self.session.sidecar
         library = sidecar.library
         of_works = {self.items[track.id] for track in tracks if track.work}
         statement = "SELECT album_id FROM items WHERE album_id IS NOT NULL AND id IN"
         albums = {row[0] for row in selected(library, statement, of_works)}
-        beside = {row[0] for row in selected(library, "SELECT id FROM items WHERE album_id IN", albums)}
-        works = {work for work, _ in there}
-        parts = {each for each, movement in movements(library, beside).items() if movement.composition in works}
-        current = self.search.current(sidecar.some_rows(parts))
-        found = sidecar.reader.vector_ids(sidecar.id, current, self.search.model.id)
-        ids = np.setdiff1d(list(found.values()), [track.id for track in tracks]).astype(np.int64)
-        searchable = ids[self.search.index.has(ids)].tolist()
-        return [track for track in self.tracks(searchable) if (track.work, track.album) in there]
+        on_albums = {row[0] for row in selected(library, "SELECT id FROM items WHERE album_id IN", albums)}
+        works = {work for work, _ in recordings}
+        parts = {item_id for item_id, part in movements(library, on_albums).items() if part.composition in works}
+        current = self.session.current(sidecar.some_rows(parts))
+        vector_ids = sidecar.reader.vector_ids(sidecar.id, current, self.session.model.id)
+        others = np.setdiff1d(list(vector_ids.values()), [track.id for track in tracks]).astype(np.int64)
+        searchable = others[self.session.index.has(others)].tolist()
+        return [track for track in self.allowed_tracks(searchable) if (track.work, track.album) in recordings]
 
-    def typical(self, vector_ids: Sequence[int]) -> int:
-        """The most typical of what a query names: of those that may come up, if there are any."""
-        admitted = list(self.admitted(vector_ids)) or list(vector_ids)
-        vectors = self.search.index.vectors(admitted)
-        return admitted[int(np.argmax(vectors @ centroid(vectors)))]
+    def most_typical(self, vector_ids: Sequence[int]) -> int:
+        """The most typical of vectors, the one nearest to their centroid: of the allowed ones, if there are any."""
+        allowed = list(self.allowed(vector_ids)) or list(vector_ids)
+        vectors = self.session.index.vectors(allowed)
+        return allowed[int(np.argmax(vectors @ centroid(vectors)))]
 
-    def seeds(self, vector_ids: Sequence[int], most: int) -> dict[int, float]:
-        """How close the `most` seeds that agree best with all are to them; no two of those are versions of one song."""
-        vectors = self.search.index.vectors(vector_ids)
+    def rank_seeds(self, vector_ids: Sequence[int], most: int) -> dict[int, float]:
+        """The `most` seeds that agree best with all seeds, with that closeness; no two are versions of one song."""
+        vectors = self.session.index.vectors(vector_ids)
         stand_ins = vectors[representatives(vectors)].astype(np.float64)
         closeness = agreement(stand_ins @ vectors.T.astype(np.float64))
         agreeing = {vector_ids[place]: float(closeness[place]) for place in np.argsort(-closeness, kind="stable")}
-        return {each: agreeing[each] for each in self.unlike((), self.admitted(agreeing))[:most]}
+        return {seed: agreeing[seed] for seed in self.without_versions((), self.allowed(agreeing))[:most]}
 
-    def unlike(self, fixed: Iterable[int], described: Mapping[int, TrackMetadata]) -> list[int]:
-        """Those of the described tracks that are versions neither of fixed ones nor of one that comes before them."""
-        if self.wish.versions:
-            return list(described)
-        heard, kept = Versions(), []
-        for track in self.described(fixed).values():
-            heard.add(track)
-        for each, track in described.items():
-            if track not in heard:
-                heard.add(track)
-                kept.append(each)
+    def without_versions(self, fixed: Iterable[int], metadata: Mapping[int, TrackMetadata]) -> list[int]:
+        """The vector ids of tracks that are versions neither of fixed ones nor of one that comes before them."""
+        if self.request.versions:
+            return list(metadata)
+        versions, kept = Versions(), []
+        for track in self.metadata_of(fixed).values():
+            versions.add(track)
+        for vector_id, track in metadata.items():
+            if track not in versions:
+                versions.add(track)
+                kept.append(vector_id)
         return kept
 
 
-def pool_of(
-    repertoire: PlaylistCandidates,
-    found: SearchResult,
+def build_pool(
+    candidates: PlaylistCandidates,
+    result: SearchResult,
     seeds: Mapping[int, float],
     fixed: Sequence[int],
-    together: bool,
+    is_together: bool,
 ) -> TrackPool:
-    """What a list is chosen from: `fixed` tracks, seeds with their closeness, and what was found, each once.
+    """Build the pool that a list is chosen from: `fixed` tracks, seeds with their closeness, and hits, each once.
 
-    Where works stay `together`, their other movements are added, as close as those of the work that are there. What the
-    wish favours is closer, as in the search.
+    Where works stay together, their other movements are added, as close as those of the work in the pool. A preference
+    adds to the closeness, as in the search.
     """
-    closeness = {hit.id: float(hit.score) for hit in found.hits}
+    closeness = {hit.id: float(hit.score) for hit in result.hits}
     if fixed:
-        others = repertoire.described(each for each in closeness if each not in fixed)
-        fresh = {*fixed, *repertoire.unlike(fixed, others)}
-        closeness = {each: close for each, close in closeness.items() if each in fresh}
+        others = candidates.metadata_of(vector_id for vector_id in closeness if vector_id not in fixed)
+        fresh = {*fixed, *candidates.without_versions(fixed, others)}
+        closeness = {vector_id: close for vector_id, close in closeness.items() if vector_id in fresh}
     closeness = {**seeds, **closeness}
     least = min(closeness.values(), default=0.0)
-    closeness = {**{each: closeness.get(each, least) for each in fixed}, **closeness}
-    tracks = repertoire.named(closeness)
-    if together:
+    closeness = {**{vector_id: closeness.get(vector_id, least) for vector_id in fixed}, **closeness}
+    tracks = candidates.tracks(closeness)
+    if is_together:
         by_work: dict[tuple[str, str], list[float]] = {}
         for track in tracks:
             by_work.setdefault((track.work, track.album), []).append(closeness[track.id])
-        movements = repertoire.companions(tracks)
-        closeness |= {each.id: float(np.mean(by_work[each.work, each.album])) for each in movements}
-        tracks += movements
+        others_of_works = candidates.other_movements(tracks)
+        closeness |= {track.id: float(np.mean(by_work[track.work, track.album])) for track in others_of_works}
+        tracks += others_of_works
     ids = [track.id for track in tracks]
-    strength = repertoire.wish.preference()[1]
-    values = repertoire.sieve.values(ids) if strength else {}
-    close = np.array([closeness[each] for each in ids]) + favoured(ids, values, strength)
-    return TrackPool(tracks, repertoire.search.index.vectors(ids), close.astype(np.float32))
+    preference = candidates.request.preference
+    strength = preference.strength if preference is not None else 0.0
+    values = candidates.filter.values(ids) if strength else {}
+    close = np.array([closeness[vector_id] for vector_id in ids]) + favoured(ids, values, strength)
+    return TrackPool(tracks, candidates.session.index.vectors(ids), close.astype(np.float32))

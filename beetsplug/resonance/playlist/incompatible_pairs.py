@@ -1,4 +1,4 @@
-"""Tracks that never stand in one playlist, as a library and a list of candidates see them."""
+"""Pairs of tracks that must not be in one playlist."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def incompatible_pairs(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset[tuple[int, int]]:
-    """The pairs among these vectors whose tracks the user keeps apart, by vector id, the smaller one first."""
+    """The incompatible pairs among these vectors, by vector id, the smaller one first."""
     pairs = sidecar.reader.pairs_apart() if sidecar.exists else frozenset()
     if not pairs:
         return frozenset()
     ids = {key: vector_id for vector_id, key in sidecar.reader.content_keys(vector_ids).items()}
-    there = ((ids[one], ids[other]) for one, other in pairs if one in ids and other in ids)
-    return frozenset((min(pair), max(pair)) for pair in there)
+    present = ((ids[one], ids[other]) for one, other in pairs if one in ids and other in ids)
+    return frozenset((min(pair), max(pair)) for pair in present)
 
 
-def recordings(library: Library) -> dict[int, bytes]:
-    """The content keys of the items that are analysed, by item id."""
-    return AnalysisCache(lambda _, content_keys: {key: key for key in content_keys}).all(library)
+def content_keys(library: Library) -> dict[int, bytes]:
+    """The content keys of the analysed items, by item id."""
+    return AnalysisCache(lambda _, keys: {key: key for key in keys}).all(library)
 
 
 def pair_count(one: set[bytes], other: set[bytes]) -> int:

@@ -1,4 +1,4 @@
-"""A playlist file that is made again by the recipe in it: what still holds is kept, what is missing is filled up."""
+"""Refresh a playlist file by the recipe in it: keep what still holds, fill up what is missing."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from beets.dbcore.pathutils import expand_path_from_db, normalize_path_for_db
 from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
+from beetsplug.resonance.config.options import SAVED
 from beetsplug.resonance.library.sidecar import IDS_AT_A_TIME
 from beetsplug.resonance.playlist.builder import COMMAND, PlaylistBuilder
 from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs
 from beetsplug.resonance.playlist.request import PlaylistRequest
 from resonance_engine.errors import printable
 from resonance_engine.playlist import m3u
-from resonance_engine.playlist.course import Sequencer
-from resonance_engine.playlist.recipe import PlaylistRecipe
-from resonance_engine.playlist.refresh import TWICE, Difference, difference, standing
+from resonance_engine.playlist.recipe import read_recipe
+from resonance_engine.playlist.refresh import TWICE, Difference, compare_lists, drop_invalid
+from resonance_engine.playlist.sequencer import Sequencer
+from resonance_engine.search.caps import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,149 +29,144 @@ if TYPE_CHECKING:
     from beets.library import Item, Library
 
     from beetsplug.resonance.search.session import SearchSession
-    from resonance_engine.playlist.rules import SequenceRules
 
 GONE = "is not in the library"
-UNHEARD = "is not analysed"
-PLAYED = "was played lately"
+NOT_ANALYSED = "is not analysed"
+RECENTLY_PLAYED = "was played lately"
 
 
 @dataclass(frozen=True)
 class RefreshedPlaylist:
-    """A playlist file made again, not yet written: its items in order, what became of it, and notes on it.
+    """A refreshed playlist, not yet written: its items in order, the difference to the file, and notes.
 
-    `before` are the entries of the file by path, `known` the items of the library among them, by path, too; `recipe` is
-    the line that the file keeps.
+    `entries` are those of the file by path, `known` the items of the library among them, by path, too; `recipe` is the
+    line that the file keeps.
     """
 
     path: Path
-    programme: PlaylistRequest
+    request: PlaylistRequest
     recipe: str
-    before: Mapping[bytes, m3u.M3uEntry]
+    entries: Mapping[bytes, m3u.M3uEntry]
     known: Mapping[bytes, Item]
     items: Sequence[Item]
     difference: Difference[bytes]
     notes: tuple[str, ...]
 
     @property
-    def changed(self) -> bool:
-        """Whether the file says something else."""
+    def has_changed(self) -> bool:
+        """Whether the list differs from that of the file."""
         return bool(self.difference.added or self.difference.dropped)
 
     def lines(self) -> list[str]:
-        """What became of the list, for people: a line for each track that went or came."""
-        shown = {path: format(item) for path, item in self.known.items()} | {
-            each.path: format(each) for each in self.items
+        """The difference for people: a line for each track that was dropped or added."""
+        names = {path: format(item) for path, item in self.known.items()} | {
+            item.path: format(item) for item in self.items
         }
 
-        def named(path: bytes) -> str:
-            entry = self.before.get(path)
-            said = " - ".join(filter(None, (entry.artist, entry.title))) if entry else ""
-            return shown.get(path) or said or printable(path)
+        def name_of(path: bytes) -> str:
+            entry = self.entries.get(path)
+            title = " - ".join(filter(None, (entry.artist, entry.title))) if entry else ""
+            return names.get(path) or title or printable(path)
 
-        return self.difference.lines(named)
+        return self.difference.lines(name_of)
 
 
-def refresh_playlist(search: SearchSession, path: Path) -> RefreshedPlaylist:
-    """The playlist in a file made again; raises UserError or ResonanceError where that cannot be."""
-    found = m3u.read(path)
-    if found.recipe is None:
+def refresh_playlist(session: SearchSession, path: Path) -> RefreshedPlaylist:
+    """Build the playlist in a file again; raises UserError or ResonanceError where that is impossible."""
+    file = m3u.read_playlist(path)
+    if file.recipe is None:
         raise UserError(
             f"{COMMAND}: {printable(path)} has no recipe, so it cannot be made again; `beet playlist -o` writes one"
         )
-    programme = PlaylistRequest.of(PlaylistRecipe.read(found.recipe).options)
-    old = [entry.path for entry in found.entries]
+    request = PlaylistRequest(**read_recipe(file.recipe, {name: option.type for name, option in SAVED.items()}))
+    old = [entry.path for entry in file.entries]
     try:
-        past = PreviousPlaylist(search, programme, old)
-        kept, dropped = standing(old, past.reason)
-        kept, more = past.within_rules(kept)
-        composed = past.composer.composed([past.vectors[each] for each in kept])
+        previous = PreviousPlaylist(session, request, old)
+        valid, invalid = drop_invalid(old, previous.reason)
+        kept, beyond_rules = previous.apply_rules(valid)
+        playlist = previous.builder.build([previous.vectors[kept_path] for kept_path in kept])
     except ParsingError as error:
         raise UserError(
             f"{COMMAND}: the recipe in {printable(path)} has a query that beets does not understand: {error}"
         ) from error
-    new = [item.path for item in composed.items]
     return RefreshedPlaylist(
         path,
-        programme,
-        found.recipe,
-        {entry.path: entry for entry in found.entries},
-        {item.path: item for item in search.items(set(past.ids.values()))},
-        composed.items,
-        difference(old, new, [*dropped, *more]),
-        composed.notes,
+        request,
+        file.recipe,
+        {entry.path: entry for entry in file.entries},
+        {item.path: item for item in session.items(set(previous.ids.values()))},
+        playlist.items,
+        compare_lists(old, [item.path for item in playlist.items], [*invalid, *beyond_rules]),
+        playlist.notes,
     )
 
 
 class PreviousPlaylist:
-    """What a list was, seen with the library as it is now: `vectors` by path of what is analysed."""
+    """The entries of a playlist file in the library as it is now: item `ids` and `vectors` by path."""
 
-    def __init__(self, search: SearchSession, programme: PlaylistRequest, paths: Sequence[bytes]) -> None:
-        sidecar = search.sidecar
+    def __init__(self, session: SearchSession, request: PlaylistRequest, paths: Sequence[bytes]) -> None:
+        sidecar = session.sidecar
         self.ids = items_at(sidecar.library, paths)
-        current = search.current(sidecar.some_rows(self.ids.values()))
-        vectors = sidecar.reader.vector_ids(sidecar.id, current, search.model.id)
-        searchable = {
-            each for each, held in zip(vectors.values(), search.index.has(vectors.values()), strict=True) if held
+        current = session.current(sidecar.some_rows(self.ids.values()))
+        vectors = sidecar.reader.vector_ids(sidecar.id, current, session.model.id)
+        has_vector = session.index.has(vectors.values())
+        searchable = {vector_id for vector_id, has in zip(vectors.values(), has_vector, strict=True) if has}
+        self.vectors = {
+            path: vectors[item_id] for path, item_id in self.ids.items() if vectors.get(item_id) in searchable
         }
-        self.vectors = {path: vectors[each] for path, each in self.ids.items() if vectors.get(each) in searchable}
         # Of several files with one sound, the list keeps the one that it had.
         files: dict[int, int] = {}
         for path in paths:
             if path in self.vectors:
                 files.setdefault(self.vectors[path], self.ids[path])
         self._files = files
-        self.composer = PlaylistBuilder(search, programme, files)
-        known = list(self.composer.repertoire.described(files))
-        self._reasons = self.composer.repertoire.refusals(known)
-        if programme.recent is not None:
-            self._reasons |= dict.fromkeys(self.composer.start.ids, PLAYED)
+        self.builder = PlaylistBuilder(session, request, files)
+        candidates = self.builder.candidates
+        self._reasons = candidates.rejections(list(candidates.metadata_of(files)))
+        if request.recent is not None:
+            self._reasons |= dict.fromkeys(self.builder.seeds.ids, RECENTLY_PLAYED)
 
     def reason(self, path: bytes) -> str | None:
-        """What speaks against a track that was in the list; None where nothing does."""
+        """Why an entry is dropped; None where it still holds."""
         if path not in self.ids:
             return GONE
         if path not in self.vectors:
-            return UNHEARD
+            return NOT_ANALYSED
         if self._files[self.vectors[path]] != self.ids[path]:
             return TWICE
         return self._reasons.get(self.vectors[path])
 
-    def within_rules(self, paths: Sequence[bytes]) -> tuple[list[bytes], list[tuple[bytes, str]]]:
-        """What may stand in one list, the first first, and the others with the rule that they break.
+    def apply_rules(self, paths: Sequence[bytes]) -> tuple[list[bytes], list[tuple[bytes, str]]]:
+        """Split entries into those that the rules allow in one list, the first first, and the others with the rule.
 
-        The configuration's caps do not count: they gave way when the list was made, or were others.
+        Default caps and spacing do not count: they gave way when the list was built, or were others.
         """
-        tracks = self.composer.repertoire.named(self.vectors[path] for path in paths)
-        course = Sequencer(tracks, self.rules([track.id for track in tracks]))
+        tracks = self.builder.candidates.tracks(self.vectors[path] for path in paths)
+        apart = incompatible_pairs(self.builder.session.sidecar, [track.id for track in tracks])
+        sequencer = Sequencer(tracks, replace(self.builder.request.rules(Caps(), 0), apart=apart))
         kept, dropped = [], []
         for position, path in enumerate(paths):
-            unit = course.unit(position)
-            broken = next((words for words, units in course.held_back().items() if units[unit]), None)
-            if broken is None:
+            unit = sequencer.unit(position)
+            rule = next((words for words, units in sequencer.held_back().items() if units[unit]), None)
+            if rule is None:
                 kept.append(path)
-                if course.left[unit]:
-                    course.play(unit)
+                if sequencer.left[unit]:
+                    sequencer.play(unit)
             else:
-                dropped.append((path, f"is {broken}"))
+                dropped.append((path, f"is {rule}"))
         return kept, dropped
-
-    def rules(self, vector_ids: Sequence[int]) -> SequenceRules:
-        programme = self.composer.programme
-        apart = incompatible_pairs(self.composer.search.sidecar, vector_ids)
-        return replace(programme.rules(0, 0, 0), apart=apart)
 
 
 def items_at(library: Library, paths: Sequence[bytes]) -> dict[bytes, int]:
-    """The ids of the items whose files are at these absolute paths."""
-    found = {}
-    wanted = list(dict.fromkeys(paths))
+    """The ids of the items whose files are at these absolute paths, by path."""
+    ids: dict[bytes, int] = {}
+    unique = list(dict.fromkeys(paths))
     with context.music_dir(library.directory):
-        for start in range(0, len(wanted), IDS_AT_A_TIME):
-            chunk = [normalize_path_for_db(path) for path in wanted[start : start + IDS_AT_A_TIME]]
+        for start in range(0, len(unique), IDS_AT_A_TIME):
+            chunk = [normalize_path_for_db(path) for path in unique[start : start + IDS_AT_A_TIME]]
             marks = ", ".join("?" * len(chunk))
             with library.transaction() as transaction:
                 statement = f"SELECT id, path FROM items WHERE path IN ({marks})"  # noqa: S608 - marks
                 rows = transaction.query(statement, [memoryview(path) for path in chunk])
-            found.update({expand_path_from_db(bytes(row["path"])): row["id"] for row in rows})
-    return found
+            ids.update({expand_path_from_db(bytes(row["path"])): row["id"] for row in rows})
+    return ids

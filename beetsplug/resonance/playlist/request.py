@@ -1,25 +1,18 @@
-"""What a playlist is asked to be, as a command line, a profile or the recipe in its file gives it."""
+"""A playlist request: a similarity request and the options of the list's order, validated and parsed once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from beetsplug.resonance.config.options import PLAYLIST_NAMES, check_options, flag_of
 from beetsplug.resonance.config.query_words import split_option
-from beetsplug.resonance.search.request import LONGEST_MINUTES, SearchRequest, option
+from beetsplug.resonance.search.request import SearchRequest, recipe_values
 from resonance_engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from resonance_engine.playlist.arc import Arc
-    from resonance_engine.playlist.length import Length
-    from resonance_engine.playlist.recipe import PlaylistRecipe
     from resonance_engine.playlist.rules import SequenceRules
+    from resonance_engine.search.caps import Caps
 
-MOST_RECENT = 500
-WIDEST_SPACING = 1_000
-OWN = ("to", "via", "minutes", "arc", "seed", "works", "spacing", "recent", "absolute")
 # A path is made of what lies between its ends; nothing is ranked by closeness to them.
 RANKING = (
     *("file", "at", "avoid", "text", "combine", "weights", "like", "prefer", "prf", "rerank", "lambda_div", "hubness"),
@@ -27,104 +20,69 @@ RANKING = (
 )
 
 
-@dataclass(frozen=True)
 class PlaylistRequest:
-    """A wish, and what makes a playlist of what fulfils it.
+    """A search request plus ordering options: length, arc or path, spacing.
 
-    `to` and `via` are queries of tracks that a path ends at and leads through, `arc` an attribute and its course such
-    as energy:rise. `minutes` counts instead of the wish's number of tracks where it is given. `seed` varies the list,
-    `spacing` is the number of tracks between two of one artist or album, `works` says what becomes of movements. With
-    `recent` the seeds are so many of the wish's tracks, those that were played last. None stands for a default.
+    `waypoints` are the queries, as words, of the tracks that a path leads through and ends at; none without a path.
+    `seed` varies the list. With `recent` the seeds are so many of the matches of the query, those that were played
+    last. Raises ConfigError, PlaylistError or UserError for options that make no sense.
     """
 
-    wish: SearchRequest = field(default_factory=SearchRequest)
-    to: str | None = None
-    via: tuple[str, ...] = ()
-    minutes: float | None = None
-    arc: str | None = None
-    seed: int | None = None
-    works: str | None = None
-    spacing: int | None = None
-    recent: int | None = None
-    absolute: bool | None = None
+    def __init__(self, **options: Any) -> None:
+        from resonance_engine.playlist.arc import Arc
+        from resonance_engine.playlist.length import Length
+        from resonance_engine.search.caps import Caps
 
-    def __post_init__(self) -> None:
-        if self.minutes is not None and not 0 < self.minutes <= LONGEST_MINUTES:
-            raise ConfigError(f"--minutes must be above 0 and at most {LONGEST_MINUTES:,.0f}, not {self.minutes:g}.")
-        for name, least, most in (("spacing", 0, WIDEST_SPACING), ("recent", 1, MOST_RECENT)):
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                raise ConfigError(f"--{name} must be {least} to {most:,}, not {value}.")
-        if self.to is not None:
-            self.must_be_a_path()
-        elif self.via:
-            raise ConfigError("--via leads somewhere; name the end of the path with --to.")
-        # Mistakes are named before anything is read.
-        self.course()
-        self.rules(0, 0, 0)
+        self.search = SearchRequest(**{name: value for name, value in options.items() if name not in PLAYLIST_NAMES})
+        self.own_options = {name: value for name in PLAYLIST_NAMES if (value := options.get(name)) is not None}
+        check_options(self.own_options)
+        given = self.own_options.get
+        self.seed: int | None = given("seed")
+        self.recent: int | None = given("recent")
+        self.is_absolute = bool(given("absolute"))
+        self._check_combinations()
+        self.waypoints = [split_option(query, "playlist --via") for query in given("via", ())]
+        if "to" in self.own_options:
+            self.waypoints.append(split_option(given("to", ""), "playlist --to"))
+        self.arc = Arc.parse(given("arc", "")) if "arc" in self.own_options else None
+        self.length = Length(self.search.count, given("minutes") and given("minutes", 0) * 60)
+        self.rules(Caps(), 0)
 
-    def must_be_a_path(self) -> None:
+    def _check_combinations(self) -> None:
         """Raise ConfigError for options that a path has no use for."""
-        if self.arc is not None:
+        own = self.own_options
+        if "to" not in own:
+            if own.get("via"):
+                raise ConfigError("--via leads somewhere; name the end of the path with --to.")
+            return
+        if "arc" in own:
             raise ConfigError("Give either --to or --arc: a path has its own course.")
-        asked = [name for name in self.wish.recipe() if name in RANKING]
-        if asked:
+        ranking = [name for name in self.search.recipe() if name in RANKING]
+        if ranking:
             raise ConfigError(
-                f"{option(asked[0])} ranks what is close to the seeds, and a path with --to is made of what lies "
+                f"{flag_of(ranking[0])} ranks what is close to the seeds, and a path with --to is made of what lies "
                 "between its ends; leave one of them out."
             )
-        if not self.wish.query and self.recent is None:
+        if not self.search.query and self.recent is None:
             raise ConfigError("A path with --to begins with a track of the library; name it by a QUERY.")
 
     @property
-    def seedless(self) -> bool:
-        """Whether nothing was named to start from."""
-        return self.wish.seedless and self.recent is None
+    def is_seedless(self) -> bool:
+        """Whether no seed was named."""
+        return self.search.is_seedless and self.recent is None
 
-    def length(self) -> Length:
-        """How long the list is to be."""
-        from resonance_engine.playlist.length import Length
-
-        return Length(self.wish.count, None if self.minutes is None else self.minutes * 60)
-
-    def course(self) -> Arc | None:
-        """The arc that is asked for; raises PlaylistError for a text that names none."""
-        from resonance_engine.playlist.arc import Arc
-
-        return None if self.arc is None else Arc.of(self.arc)
-
-    def rules(self, per_artist: int, per_album: int, spacing: int) -> SequenceRules:
-        """The rules of the list; the arguments are the defaults, 0 for any number of tracks. Raises PlaylistError."""
+    def rules(self, caps: Caps, spacing: int) -> SequenceRules:
+        """The rules of the list; the arguments are the defaults. Raises PlaylistError."""
         from resonance_engine.playlist.rules import WORKS, SequenceRules
 
-        between = spacing if self.spacing is None else self.spacing
+        between = self.own_options.get("spacing", spacing)
         return SequenceRules(
-            per_artist=(per_artist if self.wish.per_artist is None else self.wish.per_artist) or None,
-            per_album=(per_album if self.wish.per_album is None else self.wish.per_album) or None,
+            caps=self.search.caps(caps),
             artist_spacing=between,
             album_spacing=between,
-            works=self.works or WORKS[0],
+            works=self.own_options.get("works") or WORKS[0],
         )
 
-    def corners(self) -> list[list[str]]:
-        """The queries of the tracks that a path leads through and ends at, each as words."""
-        ends = [(each, "playlist --via") for each in self.via] + [(self.to or "", "playlist --to")]
-        return [split_option(query, option) for query, option in ends]
-
-    def recipe(self) -> PlaylistRecipe:
-        """What the playlist's file remembers of this; what is None there, too, is for the next time to choose."""
-        from resonance_engine.playlist.recipe import PlaylistRecipe
-
-        return PlaylistRecipe.of(**self.wish.recipe(), **{name: getattr(self, name) for name in OWN})
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> PlaylistRequest:
-        """The programme of options by their names in a recipe; raises ConfigError or PlaylistError for no sense."""
-        given: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
-        }
-        own = {each.name for each in fields(cls)} - {"wish"}
-        return cls(
-            SearchRequest(**{name: value for name, value in given.items() if name not in own}),
-            **{name: value for name, value in given.items() if name in own},
-        )
+    def recipe(self) -> dict[str, Any]:
+        """The options that a playlist's file keeps; the others are chosen anew when the list is built again."""
+        return {**self.search.recipe(), **recipe_values(self.own_options)}

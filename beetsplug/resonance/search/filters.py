@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.item_query import excluded_ids, matching_ids
 from beetsplug.resonance.library.metadata import metadata_of
-from beetsplug.resonance.search.request import naming
+from beetsplug.resonance.search.request import option_errors
 from resonance_engine.search.constraints import Constraints
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ class CandidateFilter:
         self.longest = minutes * 60 if minutes else math.inf
         self.excluded = dict.fromkeys(excluded_ids(library, settings.exclude, finder.today), EXCLUDED)
         self.among = self.matches()
-        self.constraints = Constraints(wish.tempo(), wish.key is not None)
+        self.constraints = Constraints(wish.tempo, wish.compatible_key)
         if self.constraints.tempo is not None and self.constraints.tempo.relative:
-            with naming("bpm"):
+            with option_errors("bpm"):
                 self.constraints.seed_tempi(seeds)
         if self.constraints.compatible_key:
-            with naming("key"):
+            with option_errors("key"):
                 self.constraints.seed_keys(seeds)
         self.items: dict[int, int] = {}
         self.kept_out: Counter[str] = Counter()
@@ -73,10 +73,10 @@ class CandidateFilter:
 
     def notes(self) -> tuple[str, ...]:
         """A sentence on a field that nothing could be favoured by."""
-        name, strength = self.wish.preference()
-        if not strength or self.valued or not self.items:
+        preference = self.wish.preference
+        if preference is None or not preference.strength or self.valued or not self.items:
             return ()
-        return (f"no track here has a number in the field {name}, so --prefer changes nothing",)
+        return (f"no track here has a number in the field {preference.field}, so --prefer changes nothing",)
 
     def may(self, item_id: int) -> bool:
         return item_id not in self.excluded and (self.among is None or item_id in self.among)
@@ -111,7 +111,7 @@ class CandidateFilter:
 
     def values(self, vector_ids: Sequence[int]) -> dict[int, float]:
         """The numeric field that is favoured, by vector id, where an item has it."""
-        name = self.wish.preference()[0]
+        name = self.wish.preference.field if self.wish.preference is not None else ""
         wanted = {self.items[each]: each for each in vector_ids if each in self.items}
         items = {item.id: item for item in self.search.items(set(wanted)) if item.id is not None}
         found = {wanted[each]: value for each, item in items.items() if (value := number(item, name)) is not None}

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from beets.exceptions import UserError
 
+from beetsplug.resonance.config.options import flag_of
 from beetsplug.resonance.search.filters import CandidateFilter
-from beetsplug.resonance.search.request import COMPARING, naming, option
+from beetsplug.resonance.search.request import COMPARING, option_errors
 from beetsplug.resonance.search.seeds import negative_vector_ids, resolve_seeds
 from beetsplug.resonance.search.text import score_text
 from resonance_engine.search.facets import facet_query, focus, parse_weights
 from resonance_engine.search.query import query
 from resonance_engine.search.ranking import pooled, sharpened
-from resonance_engine.search.selection import ALBUM, ARTIST, Selection, filled
+from resonance_engine.search.selection import ALBUM, ARTIST, Rules, Selection, filled
 from resonance_engine.search.text.ranking import TextFit, combined_pool, spoken_pool
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from beets.library import Item
     from numpy.typing import NDArray
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from resonance_engine.search.explain import TrackProfile
     from resonance_engine.search.query import Query, Ranking
     from resonance_engine.search.ranking import CandidatePool
-    from resonance_engine.search.selection import Rules
 
     Vectors = NDArray[np.float32]
 
@@ -81,7 +81,9 @@ class Finder:
         start = resolve_seeds(self.search, wish, self.command) if start is None else start
         if not start:
             self.comparing(wish)
-        seeds_heard = start.profiles(self.search) if wish.weights or wish.like or wish.bpm or wish.key else []
+        seeds_heard = (
+            start.profiles(self.search) if wish.weights or wish.like or wish.tempo or wish.compatible_key else []
+        )
         weights = self.weights(wish, seeds_heard)
         sieve = CandidateFilter(self, wish, [each.attributes for each in seeds_heard])
         said = None if wish.text is None else score_text(self.search, wish.text, self.command)
@@ -103,12 +105,11 @@ class Finder:
 
     def comparing(self, wish: SearchRequest) -> None:
         """Raise UserError for what compares with a track, where none is named."""
-        tempo = wish.tempo()
-        asked = [name for name in COMPARING if getattr(wish, name) is not None]
-        asked += ["bpm"] if tempo is not None and tempo.relative else []
-        asked += ["key"] if wish.key is not None else []
+        asked = [name for name in COMPARING if name in wish.options]
+        asked += ["bpm"] if wish.tempo is not None and wish.tempo.relative else []
+        asked += ["key"] if wish.compatible_key else []
         if asked:
-            raise UserError(f"{self.command}: {option(asked[0])} compares with a track; name one beside --text")
+            raise UserError(f"{self.command}: {flag_of(asked[0])} compares with a track; name one beside --text")
 
     def weights(self, wish: SearchRequest, seeds: Sequence[TrackProfile]) -> dict[str, float]:
         """The weights of the facets; none where all count as they were trained to."""
@@ -118,9 +119,9 @@ class Finder:
         if any(name not in each.facets or name not in each.gates for name in facets for each in seeds):
             raise UserError(f"{self.command}: no facets are known of a track to start from; leave them unweighted")
         if wish.weights is not None:
-            with naming("weights"):
+            with option_errors("weights"):
                 return parse_weights(wish.weights, facets)
-        with naming("like"):
+        with option_errors("like"):
             names = [each.strip() for each in (wish.like or "").split(",")]
             gates = [{name: each.gates[name] for name in facets} for each in seeds]
             return focus(names, gates)
@@ -149,8 +150,10 @@ class Finder:
     ) -> Selection:
         """The best that the rules allow, with those caps raised that nobody asked for where the list is short."""
         settings = self.search.sidecar.settings
-        rules = wish.rules(settings.per_artist, settings.per_album)
-        seeds, ranking = start.described(self.search), wish.ranking()
+        caps = wish.caps(settings.caps)
+        favour = wish.preference.strength if wish.preference is not None else 0.0
+        rules = Rules(caps.per_artist, caps.per_album, wish.versions, favour)
+        seeds, ranking = start.described(self.search), wish.ranking
         values = sieve.values if rules.favour else None
         pool = self.pool(asked, start, said, ranking)
 
@@ -158,11 +161,11 @@ class Finder:
             return filled(pool, ranking, rules, sieve.described, seeds, sieve.refused, values)
 
         selection = listed(rules)
-        for relaxed in relaxations(rules, wish, ranking):
+        for relaxed in caps.relaxations(ranking.count):
             capped = selection.turned_down[ARTIST] + selection.turned_down[ALBUM]
             if len(selection.hits) == ranking.count or not capped:
                 break
-            selection = listed(relaxed)
+            selection = listed(replace(rules, per_artist=relaxed.per_artist, per_album=relaxed.per_album))
         return selection
 
     def pool(
@@ -176,20 +179,6 @@ class Finder:
         if not start:
             return lambda size: spoken_pool(spoken, asked, ranking, size)
         return lambda size: combined_pool(spoken, ready, ranking, size)
-
-
-def relaxations(rules: Rules, wish: SearchRequest, ranking: Ranking) -> Iterable[Rules]:
-    """The same rules with those caps raised, step by step, that nobody asked for."""
-    by_artist = wish.per_artist is None and rules.per_artist > 0
-    by_album = wish.per_album is None and rules.per_album > 0
-    factor = 1 if by_artist or by_album else 0
-    while factor:
-        factor = 2 * factor if factor < ranking.count else 0  # 0 lifts the caps, and is the last
-        yield replace(
-            rules,
-            per_artist=rules.per_artist * factor if by_artist else rules.per_artist,
-            per_album=rules.per_album * factor if by_album else rules.per_album,
-        )
 
 
 def reasons(turned_down: Counter[str]) -> str:

@@ -1,198 +1,134 @@
-"""What a list is asked to be, as a command line, a profile or a recipe gives it."""
+"""A similarity request: the options of `beet similar`, validated and parsed once."""
 
 from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from beetsplug.resonance.config.options import SETTINGS, check_options, flag_of
 from resonance_engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from resonance_engine.audio.passage import Passage
+    from resonance_engine.search.caps import Caps
     from resonance_engine.search.constraints import Tempo
-    from resonance_engine.search.ranking import Ranking
-    from resonance_engine.search.selection import Rules
 
-T = TypeVar("T")
-
-LARGEST_COUNT = 100_000
-LONGEST_MINUTES = 10_000.0
-STRONGEST = 10.0  # as selection.Rules has it
-RANKING = ("prf", "rerank", "lambda_div", "combine", "hubness", "min_score")
-OPTION_NAMES = {"among": "from", "avoid": "not"}  # where the option's name is a word of Python
-COMPARING = ("at", "combine", "weights", "like", "prf", "hubness")  # what has no sense without a track to start from
-EXAMPLES = {
-    "text": "'quiet acoustic guitar'",
-    "like": "rhythm",
-    "weights": "timbre=1,harmony=0.5,rhythm=2",
-    "bpm": "0.95-1.05",
-    "prefer": "play_count",
-    "file": "song.mp3",
-}
-
-
-def option(name: str) -> str:
-    """The option that a part of a wish is given by."""
-    return f"--{OPTION_NAMES.get(name, name).replace('_', '-')}"
+STRONGEST = 10.0
+COMPARING = ("at", "combine", "weights", "like", "prf", "hubness")  # without effect unless a track is named
 
 
 @contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Let a complaint begin with the option that it is about."""
+def option_errors(name: str) -> Iterator[None]:
+    """Let the message of a ConfigError begin with the option that it is about."""
     try:
         yield
     except ConfigError as error:
-        raise ConfigError(f"{option(name)}: {error}") from error
+        raise ConfigError(f"{flag_of(name)}: {error}") from error
 
 
-@dataclass(frozen=True)
-class SearchRequest:
-    """Seeds, candidates, ranking and rules of a list.
+class Preference(NamedTuple):
+    """A numeric field of items, and how much its large values are favoured; below 0, small ones are."""
 
-    `query`, `avoid` and `among` are words of beets queries: of the seeds, of what the list must not sound like, of what
-    may come up. `file` are paths of seeds outside the library, `at` a passage of the seeds, `text` says in words what
-    is wanted. None stands for the default of an option; of `per_artist`, `per_album` and `max_length` that is the
-    configuration's.
-    """
-
-    query: tuple[str, ...] = ()
-    file: tuple[str, ...] = ()
-    at: str | None = None
-    avoid: tuple[str, ...] = ()
-    among: tuple[str, ...] = ()
-    text: str | None = None
-    count: int = 20
-    combine: str | None = None
-    weights: str | None = None
-    like: str | None = None
-    bpm: str | None = None
-    key: str | None = None
-    prefer: str | None = None
-    prf: int | None = None
-    rerank: str | None = None
-    lambda_div: float | None = None
-    hubness: str | None = None
-    min_score: float | None = None
-    max_length: float | None = None
-    per_artist: int | None = None
-    per_album: int | None = None
-    versions: bool | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.count <= LARGEST_COUNT:
-            raise ConfigError(f"-n must be 1 to {LARGEST_COUNT:,} tracks, not {self.count}.")
-        if self.key not in (None, "compatible"):
-            raise ConfigError(f"--key takes the word compatible, not {self.key!r}.")
-        if self.weights and self.like:
-            raise ConfigError("--weights and --like both weigh the facets; give one of them.")
-        if self.max_length is not None and not 0 <= self.max_length <= LONGEST_MINUTES:
-            raise ConfigError(
-                f"--max-length must be 0 (any) to {LONGEST_MINUTES:,.0f} minutes, not {self.max_length:g}."
-            )
-        if self.at is not None and len(self.file) > 1:
-            raise ConfigError("--at is a passage of one file; give one --file with it.")
-        if self.lambda_div is not None and self.rerank == "none":
-            raise ConfigError(
-                "--lambda-div is the weight of diversity for --rerank mmr; --rerank none has no use for it."
-            )
-        self.must_say_something()
-        # Mistakes are named before anything is read.
-        self.passage()
-        self.tempo()
-        self.ranking()
-        self.rules(0, 0)
-
-    def must_say_something(self) -> None:
-        """Raise ConfigError for an option whose text is empty, as a script's may be."""
-        for name, example in EXAMPLES.items():
-            value = getattr(self, name)
-            texts = value if isinstance(value, tuple) else () if value is None else (value,)
-            if not all(text.strip() for text in texts):
-                raise ConfigError(f"{option(name)} has nothing after it; write for example {option(name)} {example}.")
+    field: str
+    strength: float
 
     @classmethod
-    def names(cls) -> tuple[str, ...]:
-        """The names of all that can be asked."""
-        return tuple(field.name for field in fields(cls))
-
-    @property
-    def seedless(self) -> bool:
-        """Whether nothing was named to start from."""
-        return not (self.query or self.file or self.text)
-
-    def passage(self) -> Passage | None:
-        """The passage that the seed is; raises ConfigError."""
-        from resonance_engine.audio.passage import parse_passage
-
-        if self.at is None:
-            return None
-        with naming("at"):
-            return parse_passage(self.at)
-
-    def tempo(self) -> Tempo | None:
-        """The tempo that tracks must have; raises ConfigError."""
-        from resonance_engine.search.constraints import Tempo
-
-        if self.bpm is None:
-            return None
-        with naming("bpm"):
-            return Tempo.parse(self.bpm)
-
-    def ranking(self) -> Ranking:
-        """How to rank; raises ConfigError."""
-        from resonance_engine.search.ranking import Ranking
-
-        given = {name: value for name in RANKING if (value := getattr(self, name)) is not None}
-        if self.lambda_div is not None and self.rerank is None:
-            given["rerank"] = "mmr"
-        return self.stated(Ranking, count=self.count, **given)
-
-    def rules(self, per_artist: int, per_album: int) -> Rules:
-        """What the list may hold; the arguments are the caps where none were asked for. Raises ConfigError."""
-        from resonance_engine.search.selection import Rules
-
-        return self.stated(
-            Rules,
-            per_artist=per_artist if self.per_artist is None else self.per_artist,
-            per_album=per_album if self.per_album is None else self.per_album,
-            versions=bool(self.versions),
-            favour=self.preference()[1],
-        )
-
-    def preference(self) -> tuple[str, float]:
-        """The numeric field that is favoured, empty for none, and how much: from `rating` or `play_count=-0.5`."""
-        if self.prefer is None:
-            return "", 0.0
-        name, given, number = self.prefer.partition("=")
+    def parse(cls, text: str) -> Preference:
+        """Parse `rating` or `play_count=-0.5`; raises ConfigError."""
+        name, equals, number = text.partition("=")
         try:
-            strength = float(number) if given else 1.0
+            strength = float(number) if equals else 1.0
         except ValueError:
             strength = math.nan
         if not name.strip() or math.isnan(strength):
-            raise ConfigError(f"--prefer takes a numeric field, as in rating or play_count=-0.5, not {self.prefer!r}.")
+            raise ConfigError(f"--prefer takes a numeric field, as in rating or play_count=-0.5, not {text!r}.")
         if abs(strength) > STRONGEST:
             raise ConfigError(
                 f"--prefer counts a field up to {STRONGEST:.0f} times, or -{STRONGEST:.0f} times, not {strength:g}."
             )
-        return name.strip(), strength
+        return cls(name.strip(), strength)
 
-    @staticmethod
-    def stated(kind: Callable[..., T], **values: Any) -> T:
-        """A value of this kind, its complaints in the words of the options."""
-        try:
-            return kind(**values)
-        except ValueError as error:
-            said = str(error)
-            for name in values:
-                said = said.replace(name, option(name))
-            raise ConfigError(f"{said}.") from error
 
-    def recipe(self) -> Mapping[str, Any]:
-        """What differs from the defaults, by the names of a playlist's recipe."""
-        usual = type(self)()
-        given = {name: getattr(self, name) for name in self.names() if getattr(self, name) != getattr(usual, name)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+class SearchRequest:
+    """A validated similarity request: seeds, candidate filters, ranking options and list limits.
+
+    `options` are those that were given, by their names in the table of options; ConfigError is raised for values that
+    they do not take. `query`, `avoid` and `among` are words of beets queries: of the seeds, of negative seeds, of the
+    candidates. `files` are paths of seeds outside the library, `passage` is the part of a seed that counts, `text`
+    describes what is wanted. `weights` and `like` are parsed against the facets of a model, see `facets.parse_weights`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        from resonance_engine.audio.passage import parse_passage
+        from resonance_engine.search.constraints import Tempo
+        from resonance_engine.search.ranking import Ranking
+
+        self.options = {name: value for name, value in options.items() if value is not None}
+        check_options(self.options)
+        given = self.options.get
+        self.query: tuple[str, ...] = tuple(given("query", ()))
+        self.files: tuple[str, ...] = tuple(given("file", ()))
+        self.avoid: tuple[str, ...] = tuple(given("avoid", ()))
+        self.among: tuple[str, ...] = tuple(given("among", ()))
+        self.text: str | None = given("text")
+        self.count: int = given("count", SETTINGS["count"].default)
+        self.weights: str | None = given("weights")
+        self.like: str | None = given("like")
+        self.compatible_key = "key" in self.options
+        self.max_length: float | None = given("max_length")
+        self.versions = bool(given("versions"))
+        self._check_combinations()
+        self.passage: Passage | None = self._parsed("at", parse_passage)
+        self.tempo: Tempo | None = self._parsed("bpm", Tempo.parse)
+        self.preference = Preference.parse(self.options["prefer"]) if "prefer" in self.options else None
+        ranking = {field.name: self.options[field.name] for field in fields(Ranking) if field.name in self.options}
+        if "lambda_div" in ranking:
+            ranking["rerank"] = "mmr"
+        self.ranking = Ranking(**{**ranking, "count": self.count})
+
+    def _check_combinations(self) -> None:
+        """Raise ConfigError for options that exclude each other."""
+        if self.weights and self.like:
+            raise ConfigError("--weights and --like both weigh the facets; give one of them.")
+        if "at" in self.options and len(self.files) > 1:
+            raise ConfigError("--at is a passage of one file; give one --file with it.")
+        if "lambda_div" in self.options and self.options.get("rerank") == "none":
+            raise ConfigError(
+                "--lambda-div is the weight of diversity for --rerank mmr; --rerank none has no use for it."
+            )
+
+    def _parsed(self, name: str, parse: Any) -> Any:
+        """The value of an option, parsed; None where it was not given."""
+        if name not in self.options:
+            return None
+        with option_errors(name):
+            return parse(self.options[name])
+
+    @property
+    def is_seedless(self) -> bool:
+        """Whether no seed was named."""
+        return not (self.query or self.files or self.text)
+
+    def caps(self, default: Caps) -> Caps:
+        """The caps of the list: those of the request, which hold, and the default ones, which may give way."""
+        given = {cap.name: self.options[cap.name] for cap in fields(default) if cap.name in self.options}
+        return replace(default, **given, fixed=frozenset(given))
+
+    def with_options(self, **options: Any) -> SearchRequest:
+        """The same request with other values of some options."""
+        return SearchRequest(**{**self.options, **options})
+
+    def recipe(self) -> dict[str, Any]:
+        """The options that differ from the defaults, as a playlist's recipe has them."""
+        return recipe_values(self.options)
+
+
+def recipe_values(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as JSON has them, without empty ones and the usual count."""
+    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+    usual = SETTINGS["count"].default
+    return {name: value for name, value in lists.items() if value != [] and (name, value) != ("count", usual)}

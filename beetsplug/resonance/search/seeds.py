@@ -78,14 +78,14 @@ def resolve_seeds(search: SearchSession, wish: SearchRequest, command: str) -> S
     A file with the sound of a track of the library is that track. Raises UserError for a query without analysed
     matches, and AudioError for a bad file.
     """
-    passage = wish.passage()
+    passage = wish.passage
     items, ids = seeds_of(search, list(wish.query), command) if wish.query else ([], [])
     if away := {*negative_vector_ids(search, wish, command)} if ids else set():
         pairs = [(item, each) for item, each in zip(items, ids, strict=True) if each not in away]
         if not pairs:
             raise UserError(f"{command}: --not names every track to start from")
         items, ids = [item for item, _ in pairs], [each for _, each in pairs]
-    paths = [Path(each).expanduser() for each in wish.file]
+    paths = [Path(each).expanduser() for each in wish.files]
     if passage is not None:
         if len(items) + len(paths) != 1:
             named = f"{len(items) + len(paths):,} are" if items or paths else "none is"

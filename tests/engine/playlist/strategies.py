@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from resonance_engine.playlist.rules import SequenceRules
 from resonance_engine.playlist.track import Track, TrackPool
+from resonance_engine.search.caps import Caps
 from tests.embeddings import unit_vectors
 
 if TYPE_CHECKING:
@@ -41,12 +42,11 @@ def track_lists(draw: st.DrawFn, least: int = 0, most: int = 30) -> list[Track]:
 
 
 def rules(most: int = 30) -> st.SearchStrategy[SequenceRules]:
-    caps = st.none() | st.integers(1, 4)
+    caps = st.builds(Caps, st.integers(0, 4), st.integers(0, 4))
     ids = st.integers(1, max(most, 1))
     return st.builds(
         SequenceRules,
-        per_artist=caps,
-        per_album=caps,
+        caps=caps,
         artist_spacing=st.integers(0, 3),
         album_spacing=st.integers(0, 3),
         works=st.sampled_from(["together", "avoid", "ignore"]),
@@ -72,7 +72,7 @@ def broken_rules(tracks: Sequence[Track], asked: Sequence[Track], rules: Sequenc
     wanted = {track.id for track in asked}
     if len(ids) != len(tracks):
         found.append("a repeat")
-    for most, name in ((rules.per_artist, "artist"), (rules.per_album, "album")):
+    for most, name in ((rules.caps.per_artist, "artist"), (rules.caps.per_album, "album")):
         names = [getattr(track, name) for track in tracks if getattr(track, name)]
         allowed = {
             each: max(most or len(tracks), sum(getattr(track, name) == each for track in asked)) for each in names

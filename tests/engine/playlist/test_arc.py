@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.playlist.arc import LARGEST, PULL, SCALES, SHAPES, Arc, arched, heights
+from resonance_engine.playlist.arc import LARGEST, PULL, SCALES, SHAPES, Arc, heights, order_by_arc
 from resonance_engine.playlist.length import Length
 from resonance_engine.playlist.order import ANCHOR
 from resonance_engine.playlist.rules import SequenceRules
@@ -44,7 +44,7 @@ def turns(values: list[float], shape: str) -> bool:
 def test_the_attribute_goes_as_asked_and_rules_hold(
     tracks: list[Track], shape: str, attribute: str, rules: SequenceRules, count: int, seed: int | None
 ) -> None:
-    made = arched(pool(tracks), Arc(attribute, shape), Length(count), rules, seed)
+    made = order_by_arc(pool(tracks), Arc(attribute, shape), Length(count), rules, seed)
     assert turns([track.attributes[attribute] for track in made.tracks], shape)
     assert broken_rules(made.tracks, [], rules) == []
     assert 1 <= len(made.tracks) <= count
@@ -77,7 +77,7 @@ def test_no_other_list_costs_less(seed: int, size: int, shape: str, data: st.Dat
         for order in itertools.permutations(range(size), count)
         if turns([tracks[place].attributes["energy"] for place in order], shape)
     ]
-    made = arched(shelf, Arc("energy", shape), Length(count), FREE)
+    made = order_by_arc(shelf, Arc("energy", shape), Length(count), FREE)
     assert cost(tuple(track.id for track in made.tracks)) == pytest.approx(min(map(cost, orders)), abs=1e-5)
 
 
@@ -86,7 +86,7 @@ def test_it_spans_what_the_pool_has_in_even_steps(shape: str) -> None:
     """Of tracks that are all alike, those are taken that stand where the arc is."""
     tracks = [Track(number, attributes={"energy": -30.0 + number / 4}) for number in range(81)]
     vectors = np.tile(unit_vectors(1), (81, 1))
-    made = arched(TrackPool(tracks, vectors, np.ones(81, np.float32)), Arc("energy", shape), Length(7), FREE)
+    made = order_by_arc(TrackPool(tracks, vectors, np.ones(81, np.float32)), Arc("energy", shape), Length(7), FREE)
     values = np.array([track.attributes["energy"] for track in made.tracks])
     np.testing.assert_allclose(values, -29 + 18 * SHAPES[shape](np.linspace(0, 1, 7)), atol=0.3)
 
@@ -96,7 +96,7 @@ def test_it_stays_close_to_the_seeds() -> None:
     tracks = [Track(number, attributes={"energy": -30.0 + number // 2}) for number in range(40)]
     closeness = np.where(np.arange(40) % 2, 0.9, 0.2).astype(np.float32)
     alike = np.tile(unit_vectors(1), (40, 1))
-    made = arched(TrackPool(tracks, alike, closeness), Arc("energy", "rise"), Length(10), FREE)
+    made = order_by_arc(TrackPool(tracks, alike, closeness), Arc("energy", "rise"), Length(10), FREE)
     assert all(track.id % 2 for track in made.tracks)
 
 
@@ -124,38 +124,40 @@ def test_what_it_goes_through_is_said(spec: str, said: str) -> None:
         for number in range(20)
     ]
     alike = TrackPool(tracks, np.tile(unit_vectors(1), (20, 1)), np.ones(20, np.float32))
-    assert arched(alike, Arc.of(spec), Length(9), FREE).notes == (said,)
+    assert order_by_arc(alike, Arc.parse(spec), Length(9), FREE).notes == (said,)
 
 
 @pytest.mark.parametrize("odd", [None, "fast", True, float("nan"), float("inf"), 0.0, -3.0])
 def test_tracks_without_the_attribute_are_left_out(odd: object) -> None:
     tracks = [Track(1, attributes={"tempo": 100.0}), Track(2, attributes={"tempo": odd}), Track(3)]
-    made = arched(pool(tracks), Arc("tempo", "rise"), Length(3), FREE)
+    made = order_by_arc(pool(tracks), Arc("tempo", "rise"), Length(3), FREE)
     assert [track.id for track in made.tracks] == [1]
     assert made.notes[-1] == "2 tracks of 3 to choose from left out, for want of a measured tempo."
     with pytest.raises(PlaylistError) as error:
-        arched(pool(tracks[1:]), Arc("tempo", "rise"), Length(3), FREE)
+        order_by_arc(pool(tracks[1:]), Arc("tempo", "rise"), Length(3), FREE)
     assert str(error.value) == "None of the 2 tracks to choose from has its tempo measured, which tempo:rise needs."
 
 
 def test_of_a_large_pool_the_closest_are_taken() -> None:
     tracks = [Track(number, attributes={"energy": float(number % 7)}) for number in range(LARGEST + 50)]
     closeness = np.where(np.arange(LARGEST + 50) < 50, 0.0, 0.5).astype(np.float32)
-    made = arched(TrackPool(tracks, unit_vectors(LARGEST + 50), closeness), Arc("energy", "peak"), Length(10), FREE)
+    made = order_by_arc(
+        TrackPool(tracks, unit_vectors(LARGEST + 50), closeness), Arc("energy", "peak"), Length(10), FREE
+    )
     assert min(track.id for track in made.tracks) >= 50
 
 
 @pytest.mark.parametrize("minutes", [3, 20, 61])
 def test_an_arc_of_a_playing_time(minutes: float) -> None:
     tracks = [Track(number, seconds=150.0 + number, attributes={"energy": float(-number)}) for number in range(60)]
-    made = arched(pool(tracks), Arc("energy", "rise"), Length(seconds=60 * minutes), FREE)
+    made = order_by_arc(pool(tracks), Arc("energy", "rise"), Length(seconds=60 * minutes), FREE)
     assert abs(60 * minutes - sum(durations(made.tracks))) <= 150
 
 
 def test_a_number_varies_the_arc_and_always_in_the_same_way() -> None:
     tracks = [Track(number, attributes={"energy": float(-number)}) for number in range(60)]
     alike = TrackPool(tracks, np.tile(unit_vectors(1), (60, 1)), np.ones(60, np.float32))
-    made = [arched(alike, Arc("energy", "rise"), Length(12), FREE, seed).tracks for seed in (None, 1, 2, 1)]
+    made = [order_by_arc(alike, Arc("energy", "rise"), Length(12), FREE, seed).tracks for seed in (None, 1, 2, 1)]
     assert made[1] == made[3]
     assert len({made[0], made[1], made[2]}) == 3
 
@@ -165,8 +167,8 @@ def test_a_number_varies_the_arc_and_always_in_the_same_way() -> None:
 )
 def test_texts_that_name_no_arc(text: str) -> None:
     with pytest.raises(PlaylistError, match=r"such as energy:rise; not "):
-        Arc.of(text)
+        Arc.parse(text)
 
 
 def test_an_arc_is_named_by_its_text() -> None:
-    assert str(Arc.of("tempo:valley")) == "tempo:valley"
+    assert str(Arc.parse("tempo:valley")) == "tempo:valley"

@@ -41,13 +41,13 @@ def test_every_name_leads_to_its_file_byte_for_byte(paths: list[list[bytes]], fo
 @pytest.mark.parametrize("name", [b"#1 hit.mp3", b"#EXTM3U", b"caf\xe9.mp3", "日本.mp3".encode()])
 def test_odd_names(tmp_path: Path, name: bytes) -> None:
     file = os.fsencode(tmp_path) + b"/" + name
-    assert m3u.write(tmp_path / "list.m3u8", [entry(file)]) == 1
+    assert m3u.write_playlist(tmp_path / "list.m3u8", [entry(file)]) == 1
     assert targets((tmp_path / "list.m3u8").read_bytes(), os.fsencode(tmp_path)) == [file]
 
 
 @pytest.mark.parametrize("name", [b"two\nlines.mp3", b"two\rlines.mp3"])
 def test_a_name_that_no_line_can_hold_is_left_out(tmp_path: Path, name: bytes) -> None:
-    assert m3u.write(tmp_path / "list.m3u8", [entry(b"/m/" + name), entry(b"/m/good.mp3")]) == 1
+    assert m3u.write_playlist(tmp_path / "list.m3u8", [entry(b"/m/" + name), entry(b"/m/good.mp3")]) == 1
     assert (tmp_path / "list.m3u8").read_bytes().count(b"#EXTINF") == 1
 
 
@@ -63,24 +63,24 @@ def test_a_linked_folder_is_left_by_its_real_path(tmp_path: Path) -> None:
     (tmp_path / "home" / "lists").symlink_to(tmp_path / "disk" / "lists")
     song = tmp_path / "home" / "song.mp3"
     song.write_bytes(b"music")
-    m3u.write(tmp_path / "home" / "lists" / "list.m3u8", [entry(os.fsencode(song))])
+    m3u.write_playlist(tmp_path / "home" / "lists" / "list.m3u8", [entry(os.fsencode(song))])
     last = (tmp_path / "home" / "lists" / "list.m3u8").read_text().splitlines()[-1]
     assert (tmp_path / "home" / "lists" / last).read_bytes() == b"music"
 
 
 def test_a_relative_playlist_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    m3u.write(Path("list.m3u8"), [entry(os.fsencode(tmp_path) + b"/a.mp3")])
+    m3u.write_playlist(Path("list.m3u8"), [entry(os.fsencode(tmp_path) + b"/a.mp3")])
     assert (tmp_path / "list.m3u8").read_bytes().endswith(b"\na.mp3\n")
 
 
 def test_a_list_is_replaced_or_left(tmp_path: Path) -> None:
     path = tmp_path / "list.m3u8"
-    m3u.write(path, [entry(b"/m/a.mp3")])
-    m3u.write(path, [])
+    m3u.write_playlist(path, [entry(b"/m/a.mp3")])
+    m3u.write_playlist(path, [])
     assert path.read_bytes() == b"#EXTM3U\n"
     with pytest.raises(FileNotFoundError):
-        m3u.write(tmp_path / "missing" / "list.m3u8", [])
+        m3u.write_playlist(tmp_path / "missing" / "list.m3u8", [])
 
 
 @given(
@@ -102,9 +102,9 @@ def test_what_was_written_is_read_back(
 @pytest.mark.parametrize("name", [b"#1 hit.mp3", b"caf\xe9.mp3", b" ", b"100%25.mp3", b"http:", "日本.mp3".encode()])
 def test_a_file_is_read_back_byte_for_byte(tmp_path: Path, name: bytes, absolute: bool) -> None:
     file = os.fsencode(tmp_path) + b"/music/" + name
-    m3u.write(tmp_path / "list.m3u8", [entry(file)], '{"version":1}', absolute)
+    m3u.write_playlist(tmp_path / "list.m3u8", [entry(file)], '{"version":1}', absolute)
     assert (os.fsencode(tmp_path) in (tmp_path / "list.m3u8").read_bytes()) == absolute
-    assert m3u.read(tmp_path / "list.m3u8") == m3u.M3uPlaylist((entry(file, 61.0),), '{"version":1}')
+    assert m3u.read_playlist(tmp_path / "list.m3u8") == m3u.M3uPlaylist((entry(file, 61.0),), '{"version":1}')
 
 
 def test_a_recipe_has_a_line_of_its_own() -> None:
@@ -155,5 +155,5 @@ def test_files_that_are_no_playlists(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path / "large.m3u", f"{tmp_path}/large.m3u is no playlist: it is larger than 1 MB."),
     ):
         with pytest.raises(PlaylistError) as error:
-            m3u.read(path)
+            m3u.read_playlist(path)
         assert str(error.value) == said

@@ -1,4 +1,4 @@
-"""An ordered list keeps its rules and its length, opens as asked, flows, and does not drift."""
+"""An order_tracks list keeps its rules and its length, opens as asked, flows, and does not drift."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from resonance_engine.errors import PlaylistError
 from resonance_engine.playlist.length import Length
-from resonance_engine.playlist.order import ANCHOR, ordered
+from resonance_engine.playlist.order import ANCHOR, order_tracks
 from resonance_engine.playlist.rules import SequenceRules, jitter
 from resonance_engine.playlist.track import Track, TrackPool, durations
+from resonance_engine.search.caps import Caps
 from tests.embeddings import unit_vectors
 from tests.engine.playlist.strategies import broken_rules, circle_vectors, pool, rules, spacing_violations, track_lists
 
@@ -29,7 +30,7 @@ def titled(angles: list[float], artists: str, **more: object) -> TrackPool:
 
 
 def ids(pool: TrackPool, *args: object, **more: object) -> list[int]:
-    return [track.id for track in ordered(pool, *args, **more).tracks]  # type: ignore[arg-type]
+    return [track.id for track in order_tracks(pool, *args, **more).tracks]  # type: ignore[arg-type]
 
 
 @settings(max_examples=60)
@@ -39,7 +40,7 @@ def test_rules_and_number_always_hold(
 ) -> None:
     rules = replace(rules, works=data.draw(st.sampled_from(["avoid", "ignore"])))
     opening = data.draw(st.lists(st.sampled_from(range(len(tracks))), max_size=2, unique=True)) if tracks else []
-    made = ordered(pool(tracks), Length(count), rules, opening, seed)
+    made = order_tracks(pool(tracks), Length(count), rules, opening, seed)
     asked = [tracks[place] for place in opening]
     assert list(made.tracks[: len(opening)]) == asked
     assert broken_rules(made.tracks, asked, rules) == []
@@ -52,7 +53,7 @@ def test_rules_and_number_always_hold(
 @settings(max_examples=60)
 @given(tracks=track_lists(), count=st.integers(1, 30), spacing=st.integers(0, 2))
 def test_works_are_whole_in_order_and_in_one_piece(tracks: list[Track], count: int, spacing: int) -> None:
-    made = ordered(pool(tracks), Length(count), SequenceRules(artist_spacing=spacing)).tracks
+    made = order_tracks(pool(tracks), Length(count), SequenceRules(artist_spacing=spacing)).tracks
     for (work, album), group in itertools.groupby(made, lambda track: (track.work, track.album)):
         played = list(group)
         if work:
@@ -70,7 +71,7 @@ def test_without_rules_every_track_is_the_best_that_was_left(tracks: list[Track]
     shelf = pool(tracks)
     before = None
     left = {track.id: place for place, track in enumerate(tracks)}
-    for track in ordered(shelf, Length(30), FREE).tracks:
+    for track in order_tracks(shelf, Length(30), FREE).tracks:
         scores = {
             each: ANCHOR * shelf.closeness[place]
             + (1 - ANCHOR)
@@ -89,16 +90,16 @@ def test_artists_are_apart_whenever_the_pool_can_be_put_so(names: list[str], cou
     rule = SequenceRules(artist_spacing=1)
     tracks = [Track(number, name.strip()) for number, name in enumerate(names)]
     count = min(count, len(tracks))
-    made = ordered(pool(tracks), Length(count), rule).tracks
+    made = order_tracks(pool(tracks), Length(count), rule).tracks
     possible = any(not spacing_violations(order, rule) for order in itertools.permutations(tracks, count))
     assert bool(spacing_violations(made, rule)) != possible
 
 
 def test_spacing_gives_way_only_where_nothing_else_is_left_and_says_so() -> None:
-    made = ordered(titled([1, 2, 90], "aab"), Length(3), SequenceRules(artist_spacing=1))
+    made = order_tracks(titled([1, 2, 90], "aab"), Length(3), SequenceRules(artist_spacing=1))
     assert [track.id for track in made.tracks] == [0, 2, 1]
     assert made.notes == ()
-    made = ordered(titled([1, 2, 90], "aab"), Length(3), SequenceRules(artist_spacing=2))
+    made = order_tracks(titled([1, 2, 90], "aab"), Length(3), SequenceRules(artist_spacing=2))
     assert made.notes == (
         "1 track comes sooner after another of the same artist or album than asked for: there was no other left.",
     )
@@ -127,7 +128,7 @@ def test_a_long_list_does_not_drift() -> None:
 @given(tracks=track_lists(least=1), minutes=st.integers(1, 60))
 def test_a_playing_time_is_met_to_half_a_usual_track(tracks: list[Track], minutes: int) -> None:
     seconds = durations(tracks)
-    made = ordered(pool(tracks), Length(seconds=60.0 * minutes), FREE)
+    made = order_tracks(pool(tracks), Length(seconds=60.0 * minutes), FREE)
     played = sum(seconds[track.id - 1] for track in made.tracks)
     longest = max(seconds)
     assert len(made.tracks) == 1 or played <= 60 * minutes + longest / 2
@@ -159,14 +160,14 @@ def test_the_variation_of_a_track_depends_on_nothing_but_its_id_and_the_number()
 
 def test_what_was_opened_with_stays_in_order_and_counts() -> None:
     shelf = titled([1, 2, 3, 4], "abab")
-    made = ordered(shelf, Length(4), SequenceRules(per_artist=1), opening=[3])
+    made = order_tracks(shelf, Length(4), SequenceRules(Caps(per_artist=1)), opening=[3])
     assert [track.id for track in made.tracks] == [3, 0]
     assert made.notes == ("The list is shorter than asked for: left out were 2 beyond the limit of 1 per artist.",)
 
 
 def test_never_together() -> None:
     shelf = titled([1, 2, 3], "abc")
-    made = ordered(shelf, Length(3), SequenceRules(apart=frozenset({(1, 0), (9, 2)})))
+    made = order_tracks(shelf, Length(3), SequenceRules(apart=frozenset({(1, 0), (9, 2)})))
     assert [track.id for track in made.tracks] == [0, 2]
     assert "1 never to be together with one in the list" in made.notes[0]
     assert ids(shelf, Length(3), SequenceRules(apart=frozenset({(1, 0)})), [1, 0]) == [1, 0, 2]
@@ -199,20 +200,20 @@ def test_movements_of_a_work(works: str, count: int, order: list[int]) -> None:
 
 
 def test_a_work_to_open_with_is_whole_or_the_list_says_why_not() -> None:
-    made = ordered(suite(), Length(4), SequenceRules(), opening=[4])
+    made = order_tracks(suite(), Length(4), SequenceRules(), opening=[4])
     assert [track.id for track in made.tracks] == [1, 0, 4, 3]
-    made = ordered(suite(), Length(2), SequenceRules(), opening=[4])
+    made = order_tracks(suite(), Length(2), SequenceRules(), opening=[4])
     assert [track.id for track in made.tracks] == [4, 3]
     assert made.notes == ("Works are not kept together: those that the list opens with are longer than the list.",)
 
 
 def test_a_work_whose_movements_must_not_meet_is_left_out() -> None:
-    made = ordered(suite(), Length(5), SequenceRules(apart=frozenset({(0, 4)})))
+    made = order_tracks(suite(), Length(5), SequenceRules(apart=frozenset({(0, 4)})))
     assert {track.id for track in made.tracks} == {2, 3}
 
 
 def test_nothing_to_choose_from() -> None:
-    made = ordered(pool([]), Length(5))
+    made = order_tracks(pool([]), Length(5))
     assert made.tracks == ()
     assert made.notes == ("The list is shorter than asked for: there are no other candidates.",)
 
@@ -220,7 +221,6 @@ def test_nothing_to_choose_from() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"per_artist": 0}, "The most tracks per artist is at least 1, not 0."),
         ({"album_spacing": -1}, "The album spacing is 0 or more tracks, not -1."),
         ({"works": "split"}, "Works can be together, avoid or ignore, not 'split'."),
     ],

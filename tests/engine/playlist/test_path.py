@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from resonance_engine.errors import PlaylistError
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.playlist.length import Length
-from resonance_engine.playlist.path import great_circle, path
+from resonance_engine.playlist.path import find_path, great_circle
 from resonance_engine.playlist.rules import SequenceRules
 from resonance_engine.playlist.track import Track, durations
 from tests.embeddings import unit_vectors
@@ -70,7 +70,7 @@ def test_no_other_path_has_a_shorter_longest_step_nor_more_even_ones(
     tracks = [Track(number + 1) for number in range(size)]
     index, described = shelved(unit_vectors(size, width, seed), tracks)
     count = data.draw(st.integers(2, size))
-    made = path(index, tracks[:2], described, Length(count), FREE).tracks
+    made = find_path(index, tracks[:2], described, Length(count), FREE).tracks
     taken = steps(index, made)
     longest, squares = most_even(index, 1, 2, range(3, size + 1), count)
     assert len(made) == count
@@ -93,7 +93,7 @@ def test_ends_waypoints_and_rules_always_hold(
     waypoints = data.draw(st.lists(st.sampled_from(tracks), min_size=2, max_size=4, unique_by=lambda track: track.id))
     allowed = data.draw(st.none() | st.sets(st.sampled_from([track.id for track in tracks])))
     excluded = data.draw(st.sets(st.sampled_from([track.id for track in tracks]), max_size=5))
-    made = path(index, waypoints, described, Length(count), rules, allowed, excluded, seed)
+    made = find_path(index, waypoints, described, Length(count), rules, allowed, excluded, seed)
     asked = {track.id for track in waypoints}
     assert made.tracks[0] == waypoints[0]
     assert made.tracks[-1] == waypoints[-1]
@@ -113,7 +113,7 @@ def test_ends_waypoints_and_rules_always_hold(
 def test_between_two_waypoints_it_only_goes_forward(seed: int, count: int) -> None:
     tracks = [Track(number) for number in range(60)]
     index, described = shelved(unit_vectors(60, 6, seed), tracks)
-    made = path(index, tracks[:2], described, Length(count), FREE).tracks
+    made = find_path(index, tracks[:2], described, Length(count), FREE).tracks
     vectors = index.vectors([track.id for track in made])
     behind = np.array([angle(vectors[0], each) for each in vectors])
     ahead = np.array([angle(each, vectors[-1]) for each in vectors])
@@ -124,7 +124,7 @@ def test_steps_along_a_circle_are_equal_and_skip_what_stands_close() -> None:
     degrees = (0, 90, 2, 4, 29, 30, 31, 58, 60, 88)
     tracks = [Track(number) for number in range(len(degrees))]
     index, described = shelved(circle_vectors(*degrees), tracks)
-    made = path(index, tracks[:2], described, Length(4), FREE).tracks
+    made = find_path(index, tracks[:2], described, Length(4), FREE).tracks
     assert [degrees[track.id] for track in made] == [0, 30, 60, 90]
 
 
@@ -132,7 +132,7 @@ def test_waypoints_are_passed_in_their_order() -> None:
     degrees = (0, 60, 20, 10, 40, 50)
     tracks = [Track(number) for number in range(len(degrees))]
     index, described = shelved(circle_vectors(*degrees), tracks)
-    made = path(index, [tracks[0], tracks[1], tracks[2]], described, Length(6), FREE).tracks
+    made = find_path(index, [tracks[0], tracks[1], tracks[2]], described, Length(6), FREE).tracks
     # 40 and 50 lie on the way there and on the way back; passed once each in this way, no step is longer than 30.
     assert [degrees[track.id] for track in made] == [0, 10, 40, 60, 50, 20]
 
@@ -142,10 +142,10 @@ def test_artists_are_apart_unless_there_is_no_other_path() -> None:
     artists = ("", "", "Can", "Bach", "Can", "Bach")
     tracks = [Track(number, artist) for number, artist in enumerate(artists)]
     index, described = shelved(circle_vectors(*degrees), tracks)
-    made = path(index, tracks[:2], described, Length(4), SequenceRules())
+    made = find_path(index, tracks[:2], described, Length(4), SequenceRules())
     assert {degrees[track.id] for track in made.tracks} in ({0, 30, 57, 90}, {0, 33, 60, 90})
     assert made.notes == ()
-    made = path(index, tracks[:2], described, Length(4), SequenceRules(), allowed={2, 4})
+    made = find_path(index, tracks[:2], described, Length(4), SequenceRules(), allowed={2, 4})
     assert [degrees[track.id] for track in made.tracks] == [0, 30, 60, 90]
     assert made.notes == ("The spacing per artist and album is 0, not 2: there was no other path of this length.",)
 
@@ -153,7 +153,7 @@ def test_artists_are_apart_unless_there_is_no_other_path() -> None:
 def test_a_path_that_is_short_says_so() -> None:
     tracks = [Track(number) for number in range(4)]
     index, described = shelved(circle_vectors(0, 90, 30, 60), tracks)
-    made = path(index, tracks[:2], described, Length(10), FREE)
+    made = find_path(index, tracks[:2], described, Length(10), FREE)
     assert len(made.tracks) == 4
     assert made.notes == ("The path has 4 tracks, not 10: there are no more between its ends that the rules let in.",)
 
@@ -161,7 +161,7 @@ def test_a_path_that_is_short_says_so() -> None:
 def test_those_that_are_not_described_do_not_appear() -> None:
     tracks = [Track(number) for number in range(20)]
     index, _ = shelved(unit_vectors(20), tracks)
-    made = path(index, tracks[:2], lambda ids: [tracks[each] for each in ids if each % 2], Length(20), FREE)
+    made = find_path(index, tracks[:2], lambda ids: [tracks[each] for each in ids if each % 2], Length(20), FREE)
     assert {track.id for track in made.tracks} == {0, *range(1, 20, 2)}
 
 
@@ -169,7 +169,7 @@ def test_those_that_are_not_described_do_not_appear() -> None:
 def test_a_path_of_a_playing_time(minutes: float) -> None:
     tracks = [Track(number, seconds=150 + 7 * (number % 20)) for number in range(60)]
     index, described = shelved(unit_vectors(60), tracks)
-    made = path(index, tracks[:2], described, Length(seconds=60 * minutes), FREE)
+    made = find_path(index, tracks[:2], described, Length(seconds=60 * minutes), FREE)
     missing = 60 * minutes - sum(durations(made.tracks))
     assert len(made.tracks) >= 2
     assert (
@@ -180,7 +180,7 @@ def test_a_path_of_a_playing_time(minutes: float) -> None:
 def test_a_number_varies_the_path_and_always_in_the_same_way() -> None:
     tracks = [Track(number) for number in range(300)]
     index, described = shelved(unit_vectors(300, width=6), tracks)
-    made = [path(index, tracks[:2], described, Length(8), FREE, seed=seed).tracks for seed in (None, 1, 2, 1)]
+    made = [find_path(index, tracks[:2], described, Length(8), FREE, seed=seed).tracks for seed in (None, 1, 2, 1)]
     assert made[1] == made[3]
     assert len({made[0], made[1], made[2]}) == 3
     longest = [max(steps(index, each)) for each in made]
@@ -190,7 +190,7 @@ def test_a_number_varies_the_path_and_always_in_the_same_way() -> None:
 def test_opposite_ends_have_a_path() -> None:
     tracks = [Track(number) for number in range(5)]
     index, described = shelved(circle_vectors(0, 180, 45, 90, 135), tracks)
-    made = path(index, tracks[:2], described, Length(5), FREE).tracks
+    made = find_path(index, tracks[:2], described, Length(5), FREE).tracks
     assert [track.id for track in made] == [0, 2, 3, 4, 1]
 
 
@@ -217,5 +217,5 @@ def test_paths_that_cannot_be(waypoints: list[int], count: int, said: str) -> No
     tracks = [Track(number) for number in range(5)]
     index, described = shelved(unit_vectors(5), tracks)
     with pytest.raises(PlaylistError) as error:
-        path(index, [tracks[each] for each in waypoints], described, Length(count), FREE)
+        find_path(index, [tracks[each] for each in waypoints], described, Length(count), FREE)
     assert str(error.value) == said

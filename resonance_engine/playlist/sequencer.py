@@ -66,12 +66,10 @@ class Sequencer:
 
     def held_back(self) -> dict[str, Mask]:
         """By rule, in words that follow their number, the units that are left but will not be let in any more."""
-        rules = self._rules
+        caps = self._rules.caps
         found = {
-            f"beyond the limit of {rules.per_artist} per artist": self._beyond(
-                "artist", self._artist, rules.per_artist
-            ),
-            f"beyond the limit of {rules.per_album} per album": self._beyond("album", self._album, rules.per_album),
+            f"beyond the limit of {caps.per_artist} per artist": self._beyond("artist", self._artist, caps.per_artist),
+            f"beyond the limit of {caps.per_album} per album": self._beyond("album", self._album, caps.per_album),
             "never to be together with one in the list": self._clashing,
             "of a work in the list": self._repeated,
         }
@@ -105,8 +103,8 @@ class Sequencer:
         if not spacing or rest < 1:
             return ready
         artists, mine, many = np.unique(self._artist[candidates], return_inverse=True, return_counts=True)
-        if self._rules.per_artist is not None:
-            most = self._rules.per_artist - self._count["artist"][artists]
+        if self._rules.caps.per_artist:
+            most = self._rules.caps.per_artist - self._count["artist"][artists]
             many = np.where(artists >= 0, np.minimum(many, most), many)
         waits = np.maximum(self._when["artist"][artists] + spacing - len(self.played), 0)
         room = np.where(artists >= 0, rooms(rest - waits, spacing), many)
@@ -117,8 +115,8 @@ class Sequencer:
         good: Mask = ready & (filled >= filled[ready].max())
         return good
 
-    def _beyond(self, name: str, code: Integers, most: int | None) -> Mask:
-        if most is None:
+    def _beyond(self, name: str, code: Integers, most: int) -> Mask:
+        if not most:
             return np.zeros(len(code), bool)
         return (code >= 0) & (self._count[name][code] >= most)
 

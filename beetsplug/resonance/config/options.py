@@ -1,0 +1,207 @@
+"""The table of options: what command lines, profiles, recipes, the configuration and the documents have of each."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from optparse import OptionGroup, OptionParser
+
+LARGEST_COUNT = 100_000
+SEEDS, CANDIDATES, RANKING = "Where to start", "What may come up", "How to rank"
+ORDER, OUTPUT = "How the list goes", "Where it goes"
+SIMILAR, PLAYLIST = ("similar",), ("playlist",)
+BOTH, NEITHER = SIMILAR + PLAYLIST, ()
+ANY_NUMBER = "is a number of tracks, 0 for any number"
+
+
+class Option(NamedTuple):
+    """One option, or one setting of the configuration, or both under one name.
+
+    `type` is that of its value as `records.has_type` has it. `commands` take it, in a `group` of their help; where
+    `saved`, profiles and recipes do, too. A value lies within `range`, both ends included, and among the `choices`;
+    `rule` begins the sentence about one that does not. `example` is a value of an option that must not be empty. With
+    a `comment`, which the documents show, it is a setting with this `default`.
+    """
+
+    name: str
+    type: Any
+    help: str = ""
+    metavar: str | None = None
+    group: str = ""
+    commands: tuple[str, ...] = BOTH
+    flags: tuple[str, ...] = ()
+    repeatable: bool = False
+    saved: bool = True
+    range: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    rule: str = ""
+    example: str = ""
+    default: Any = None
+    comment: str = ""
+
+    @property
+    def flag(self) -> str:
+        """What is typed before the value, such as --per-artist."""
+        return self.flags[-1] if self.flags else f"--{self.name.replace('_', '-')}"
+
+    def check(self, value: Any) -> None:
+        """Raise ConfigError for a value outside the range, not among the choices, or empty where it must not be."""
+        from resonance_engine.errors import ConfigError
+
+        texts = (value,) if isinstance(value, str) else value
+        if self.example and not all(text.strip() for text in texts):
+            raise ConfigError(f"{self.flag} has nothing after it; write for example {self.flag} {self.example}.")
+        if self.range is not None and not self.range[0] <= value <= self.range[1]:
+            low, high = self.range
+            raise ConfigError(
+                f"{self.rule or f'{self.flag} must be {low} to {high:,}'}, not {str(value).removesuffix('.0')}."
+            )
+        if self.choices and value not in self.choices:
+            rule = self.rule or f"{self.flag} must be one of {', '.join(self.choices)}"
+            raise ConfigError(f"{rule}, not {value!r}.")
+
+    def add_to(self, parser: OptionParser | OptionGroup) -> None:
+        """Add the option to a command's."""
+        setting = f" (resonance.{self.name}, {self.default})" if self.comment else ""
+        how: dict[str, Any] = {"dest": self.name, "help": self.help + setting}
+        if self.type is bool:
+            how |= {"action": "store_true"}
+        else:
+            kind = {int: "int", float: "float"}.get(self.type, "string")
+            how |= {"action": "append" if self.repeatable else "store", "type": kind, "metavar": self.metavar}
+        parser.add_option(*(self.flags or (self.flag,)), **how)
+
+
+# In the order of `--help`.
+TABLE = (
+    Option("auto", str, commands=NEITHER, saved=False, choices=("import", "background", "no"), default="import",
+           comment="listen during the import; `background`: after it, in a process of its own; `no`: only on "
+                   "`beet resonance analyze`"),
+    Option("model", str, commands=NEITHER, saved=False, default="default",
+           comment="what `beet resonance model use` chose, at first the shipped one; or a model's path, which then "
+                   "decides"),
+    Option("threads", int, commands=NEITHER, saved=False, range=(0, 64), default=0,
+           comment="files listened to side by side; 0: one per core, at most four"),
+    Option("timeout", float, commands=NEITHER, saved=False, range=(1, 86_400), default=120,
+           comment="seconds after which a file is given up"),
+    Option("nice", int, commands=NEITHER, saved=False, range=(0, 19), default=10,
+           comment="how much the background gives way to other programs, 0 to 19"),
+    Option("pace", int, commands=NEITHER, saved=False, range=(10, 100), default=100,
+           comment="percent of the time in which the background works, 10 to 100"),
+    Option("hours", str, commands=NEITHER, saved=False, default="",
+           comment='when the background may work, such as "22:00-07:00", several with commas; empty: always'),
+    Option("query", list[str]),
+    Option("count", int, "how many tracks", "N", flags=("-n", "--count"), range=(1, LARGEST_COUNT),
+           rule=f"-n must be 1 to {LARGEST_COUNT:,} tracks", default=20,
+           comment="tracks that `beet similar` and `beet playlist` list"),
+    Option("file", list[str], "a file, in the library or not; can be repeated", "PATH", SEEDS, repeatable=True,
+           example="song.mp3"),
+    Option("at", str, "only a passage of the one track named, such as 1:20-1:50", "FROM-TO", SEEDS),
+    Option("text", str, '"calm acoustic guitar, no vocals"; alone, or beside a QUERY', "WORDS", SEEDS,
+           example="'quiet acoustic guitar'"),
+    Option("avoid", list[str], "keep away from what sounds like this; can be repeated", "QUERY", SEEDS,
+           flags=("--not",), repeatable=True),
+    Option("combine", str, "several tracks: close to many of them by `agreement` (the default), or to their `centroid`",
+           "HOW", SEEDS, choices=("agreement", "centroid")),
+    Option("among", list[str], "only tracks that match a beets query", "QUERY", CANDIDATES, flags=("--from",)),
+    Option("bpm", str, "tempo: 0.95-1.05 times the seed's, or 120-130; half and double count too", "RANGE", CANDIDATES,
+           example="0.95-1.05"),
+    Option("key", str, "only keys that mix with the seed's", "compatible", CANDIDATES, choices=("compatible",),
+           rule="--key takes the word compatible"),
+    Option("per_artist", int, "most tracks of one artist, 0: any", "N", CANDIDATES, range=(0, math.inf),
+           rule=f"--per-artist {ANY_NUMBER}", default=3,
+           comment="at most so many tracks of one artist in a list; 0: any number"),
+    Option("per_album", int, "most tracks of one album, 0: any", "N", CANDIDATES, range=(0, math.inf),
+           rule=f"--per-album {ANY_NUMBER}", default=2,
+           comment="at most so many tracks of one album in a list; 0: any number"),
+    Option("max_length", float, "no longer tracks, 0: any", "MINUTES", CANDIDATES, range=(0, 10_000),
+           rule="--max-length must be 0 (any) to 10,000 minutes", default=20,
+           comment="longer tracks never come up, in minutes; 0: any length"),
+    Option("versions", bool, "do not leave out other versions of the same song", group=CANDIDATES),
+    Option("min_score", float, "only tracks with at least this score, -1 to 1", "S", CANDIDATES, range=(-1, 1),
+           rule="--min-score must lie between -1 and 1"),
+    Option("like", str, "above all the same rhythm, timbre, harmony or semantic (the kind of music)", "FACET", RANKING,
+           example="rhythm"),
+    Option("weights", str, "weigh the facets: timbre=1,harmony=0.5,rhythm=2; the others weigh 1", "LIST", RANKING,
+           example="timbre=1,harmony=0.5,rhythm=2"),
+    Option("prefer", str, "favour large numbers: rating, play_count=2; S below 0 favours small ones", "FIELD[=S]",
+           RANKING, example="play_count"),
+    Option("rerank", str, "`mmr` trades likeness for variety; `none` is the default", "HOW", RANKING,
+           choices=("none", "mmr")),
+    Option("lambda_div", float, "for mmr: 0 is similarity alone, 1 is diversity alone (0.3)", "X", RANKING,
+           range=(0, 1), rule="--lambda-div must lie between 0 (similarity alone) and 1 (diversity alone)"),
+    Option("prf", int, "let the first N hits sharpen what is looked for (0)", "N", RANKING, range=(0, math.inf),
+           rule="--prf is a number of hits, 0 or more"),
+    Option("hubness", str, "`mutual_proximity` (the default) corrects for tracks close to all; `none`", "HOW", RANKING,
+           choices=("mutual_proximity", "none")),
+    Option("minutes", float, "how long it plays, instead of -n", "M", ORDER, PLAYLIST, ("-m", "--minutes"),
+           range=(math.ulp(0.0), 10_000), rule="--minutes must be above 0 and at most 10,000"),
+    Option("to", str, "lead in even steps to the track of this query; exact ends, no repeats", "QUERY", ORDER,
+           PLAYLIST),
+    Option("via", list[str], "on the way, lead through this; can be repeated, in order", "QUERY", ORDER, PLAYLIST,
+           repeatable=True),
+    Option("arc", str, "energy, tempo or brightness, then rise, fall, peak or valley: energy:rise", "COURSE", ORDER,
+           PLAYLIST),
+    Option("works", str, "movements of a work `together` (the default), `avoid` several, or `ignore`", "HOW", ORDER,
+           PLAYLIST),
+    Option("spacing", int, "tracks between two of one artist or album", "N", ORDER, PLAYLIST, range=(0, 1_000),
+           default=2, comment="tracks between two of one artist in a playlist"),
+    Option("seed", int, "vary the list; the same number gives the same list", "N", ORDER, PLAYLIST),
+    Option("recent", int, "start from the N tracks played last (that match QUERY, if given)", "N", ORDER, PLAYLIST,
+           range=(1, 500)),
+    Option("profile", str, "options from resonance.profiles; those on the command line go before", "NAME", ORDER,
+           PLAYLIST, saved=False),
+    Option("output", str, "write an .m3u8 or .m3u file, with the recipe, instead of printing", "FILE", OUTPUT,
+           PLAYLIST, ("-o", "--output"), saved=False),
+    Option("absolute", bool, "absolute paths in the file, not relative to it", group=OUTPUT, commands=PLAYLIST),
+    Option("paths", bool, "print absolute paths byte for byte and nothing else, for `| mpc add`", group=OUTPUT,
+           commands=PLAYLIST, saved=False),
+    Option("json", bool, "print one JSON list", group=OUTPUT, commands=PLAYLIST, saved=False),
+    Option("refresh", bool, "make the lists in FILEs again: keep what still holds, fill up", group=OUTPUT,
+           commands=PLAYLIST, saved=False),
+    Option("pretend", bool, "with --refresh, only say what would change", group=OUTPUT, commands=PLAYLIST, saved=False),
+    Option("artists", bool, "list artists who sound like those of the tracks that match", commands=SIMILAR,
+           saved=False),
+    Option("explain", bool, "say of each track what makes it alike", commands=SIMILAR, saved=False),
+    Option("json", bool, "print JSON, for programs", commands=SIMILAR, saved=False),
+    Option("exclude", list[Any], commands=NEITHER, saved=False, default=[],
+           comment='beets queries whose matches never come up, as ["genres:audiobook", {query: christmas, except: '
+                   "12-01..12-31}]"),
+    Option("profiles", dict[str, Any], commands=NEITHER, saved=False, default={},
+           comment='options of `beet playlist --profile NAME`, as {dinner: {query: "genres:jazz", minutes: 90, arc: '
+                   '"energy:rise"}}'),
+)  # fmt: skip
+
+SETTINGS = {option.name: option for option in TABLE if option.comment}
+SAVED = {option.name: option for option in TABLE if option.saved}
+SEARCH_NAMES = tuple(name for name, option in SAVED.items() if option.commands == BOTH)
+PLAYLIST_NAMES = tuple(name for name, option in SAVED.items() if option.commands == PLAYLIST)
+
+
+def flag_of(name: str) -> str:
+    """The flag of an option, such as --per-artist."""
+    return next(option.flag for option in TABLE if option.name == name)
+
+
+def command_options(command: str) -> list[Option]:
+    """The options that a command takes, in the order of its help."""
+    return [option for option in TABLE if command in option.commands and option.help]
+
+
+def add_options(parser: OptionParser, options: Iterable[Option]) -> None:
+    """Add options to a command's parser, in the groups of its help."""
+    groups: dict[str, OptionGroup] = {}
+    for option in options:
+        if option.group and option.group not in groups:
+            groups[option.group] = parser.add_option_group(option.group)
+        option.add_to(groups[option.group] if option.group else parser)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise ConfigError for the first value that its option does not take; None stands for a default."""
+    for name, value in options.items():
+        if value is not None:
+            SAVED[name].check(value)
