@@ -16,59 +16,82 @@ from resonance_engine.console import attempted, complain, positive, print_line
 from resonance_engine.errors import AudioError, CatalogError, ResonanceError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import ModuleType
+    from collections.abc import Callable, Sequence
+
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-TRAINING_VERBS = ("precompute", "search", "refine", "evaluate", "export", "onnx_eval")
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the command line, with the options of one verb or, without it, of all.
+
+    Verbs and long options may be written with dashes or underscores.
+    """
+    parser = argparse.ArgumentParser(prog="resonance", description="Find music that sounds alike, offline.")
+    parser.add_argument("--version", action="version", version=f"resonance {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name in [verb] if verb in VERBS else VERBS:
+        VERBS[name](verbs, name)
+    return parser
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; verbs and long options may be written with dashes or underscores."""
-    from resonance_engine.training.commands import train
+def add_index(verbs: Verbs, name: str) -> None:
+    parser = verbs.add_parser(
+        name, help="listen to a folder of music and make a catalog of it", epilog="resonance index ~/Music --out cat"
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder with music")
+    parser.add_argument("--out", type=Path, required=True, metavar="CATALOG", help="folder for the catalog's files")
+    configure_index(parser)
+    parser.set_defaults(run=run_index)
+
+
+def add_query(verbs: Verbs, name: str) -> None:
+    parser = verbs.add_parser(
+        name, help="find what sounds like a file", epilog="resonance query --audio song.mp3 --index-dir cat"
+    )
+    configure_query(parser)
+    parser.set_defaults(run=run_query)
+
+
+def add_embed(verbs: Verbs, name: str) -> None:
+    parser = verbs.add_parser(
+        name, help="write the embeddings of files to a numpy archive", epilog="resonance embed *.mp3 --out e.npz"
+    )
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    configure_model(parser)
+    parser.set_defaults(run=run_embed)
+
+
+def add_training(verbs: Verbs, name: str) -> None:
+    """Add a verb of training, whose help is its module's docstring."""
     from resonance_engine.training.commands.common import needing_extra
 
-    made = argparse.ArgumentParser(prog="resonance", description="Find music that sounds alike, offline.")
-    made.add_argument("--version", action="version", version=f"resonance {__version__}")
-    verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    index = verbs.add_parser(
-        "index", help="listen to a folder of music and make a catalog of it", epilog="resonance index ~/Music --out cat"
+    underscored = name.replace("-", "_")
+    module = import_module(f"resonance_engine.training.commands.{underscored}")
+    summary = (module.__doc__ or "").partition("\n")[0].rstrip(".")
+    parser = verbs.add_parser(
+        name,
+        aliases=[underscored] if underscored != name else [],
+        help=summary[:1].lower() + summary[1:],
+        description=module.__doc__,
     )
-    index.add_argument("folder", type=Path, metavar="DIR", help="folder with music")
-    index.add_argument("--out", type=Path, required=True, metavar="CATALOG", help="folder for the catalog's files")
-    configure_index(index)
-    index.set_defaults(run=run_index)
-
-    query = verbs.add_parser(
-        "query", help="find what sounds like a file", epilog="resonance query --audio song.mp3 --index-dir cat"
-    )
-    configure_query(query)
-    query.set_defaults(run=run_query)
-
-    embed = verbs.add_parser(
-        "embed", help="write the embeddings of files to a numpy archive", epilog="resonance embed *.mp3 --out e.npz"
-    )
-    embed.add_argument("paths", type=Path, nargs="+", metavar="PATH")
-    embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
-    configure_model(embed)
-    embed.set_defaults(run=run_embed)
-
-    for name in TRAINING_VERBS:
-        module = import_module(f"resonance_engine.training.commands.{name}")
-        spelled = name.replace("_", "-")
-        aliases = [name] if name != spelled else []
-        verb = verbs.add_parser(spelled, aliases=aliases, help=summary(module), description=module.__doc__)
-        module.configure(verb)
-        verb.set_defaults(run=needing_extra(module.run))
-    train.configure(verbs.add_parser("train", help="search or refine, by --mode", description=train.__doc__))
-    return made
+    module.configure(parser)
+    parser.set_defaults(run=needing_extra(module.run))
 
 
-def summary(module: ModuleType) -> str:
-    """The first line of a module's docstring, as the help of a verb."""
-    line = (module.__doc__ or "").partition("\n")[0].rstrip(".")
-    return line[:1].lower() + line[1:]
+def add_train(verbs: Verbs, name: str) -> None:
+    from resonance_engine.training.commands import train
+
+    train.configure(verbs.add_parser(name, help="search or refine, by --mode", description=train.__doc__))
+
+
+VERBS: dict[str, Callable[[Verbs, str], None]] = {
+    "index": add_index,
+    "query": add_query,
+    "embed": add_embed,
+    **dict.fromkeys(("precompute", "search", "refine", "evaluate", "export", "onnx-eval"), add_training),
+    "train": add_train,
+}
 
 
 def configure_model(parser: argparse.ArgumentParser) -> None:
@@ -102,11 +125,13 @@ def configure_query(parser: argparse.ArgumentParser, catalog: Path | None = None
 
 def model_of(options: argparse.Namespace) -> Path:
     from resonance_engine.encoder.model_files import SHIPPED, find_model_file
-    from resonance_engine.training.commands.common import check_made
 
-    load = options.load or SHIPPED.parent
-    check_made(load)
-    return find_model_file(load, options.backend)
+    if options.load is None:
+        return find_model_file(SHIPPED.parent, options.backend)
+    from resonance_engine.training.commands.common import check_trained
+
+    check_trained(options.load)
+    return find_model_file(options.load, options.backend)
 
 
 def run_index(options: argparse.Namespace) -> None:
@@ -206,9 +231,12 @@ def run_embed(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    from resonance_engine.training.commands.train import by_mode
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["train"]:
+        from resonance_engine.training.commands.train import replace_by_mode
 
-    options = parser().parse_args(by_mode(sys.argv[1:] if arguments is None else arguments))
+        given = replace_by_mode(given)
+    options = build_parser(given[0].replace("_", "-") if given else None).parse_args(given)
     return attempted(options.run, options)
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resonance_engine import cli
-from resonance_engine.cli import main, parser
+from resonance_engine.cli import build_parser, main
 from resonance_engine.training.commands import evaluate, index_build, query, search
 from resonance_engine.training.commands.common import alone
-from resonance_engine.training.commands.train import by_mode
+from resonance_engine.training.commands.train import replace_by_mode
 from tests.paths import ROOT
 
 if TYPE_CHECKING:
@@ -72,6 +72,27 @@ def test_the_help_names_all_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"    {verb} " in out for verb in VERBS)
 
 
+def test_only_the_given_verb_is_built() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", HELP, "resonance_engine.training", "embed", "--help"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    assert done.stdout.startswith("usage: resonance embed ")
+
+
+@pytest.mark.parametrize("arguments", [["listen"], ["listen", "--help"]])
+def test_an_unknown_verb_is_answered_with_all_verbs(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    error = capsys.readouterr().err
+    assert "invalid choice: 'listen'" in error
+    assert all(verb in error for verb in VERBS)
+
+
 @pytest.mark.parametrize(
     ("given", "meant"),
     [
@@ -87,7 +108,7 @@ def test_the_help_names_all_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_train_is_search_or_refine(given: list[str], meant: list[str]) -> None:
-    assert by_mode(given) == meant
+    assert replace_by_mode(given) == meant
 
 
 @pytest.mark.parametrize(
@@ -104,17 +125,17 @@ def test_train_is_search_or_refine(given: list[str], meant: list[str]) -> None:
     ],
 )
 def test_the_original_command_lines_are_understood(line: str, expected: dict[str, object]) -> None:
-    options = vars(parser().parse_args(by_mode(line.split())))
+    options = vars(build_parser().parse_args(replace_by_mode(line.split())))
     assert {name: options[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("spelling", ["--cache-dir", "--cache_dir"])
 def test_dashes_and_underscores(spelling: str) -> None:
-    assert parser().parse_args(["precompute", spelling, "x"]).cache_dir == Path("x")
+    assert build_parser().parse_args(["precompute", spelling, "x"]).cache_dir == Path("x")
 
 
 def test_beets_takes_a_library_and_a_query() -> None:
-    options = parser().parse_args(["evaluate", "--beets", "lib.db", "artist:x", "year:2000..", "--device", "cpu"])
+    options = build_parser().parse_args(["evaluate", "--beets", "lib.db", "artist:x", "year:2000..", "--device", "cpu"])
     assert options.beets == ["lib.db", "artist:x", "year:2000.."]
 
 

@@ -89,7 +89,7 @@ def library_of(options: argparse.Namespace) -> Source | None:
     return open_library("beets", Path(location), query)
 
 
-def check_made(load: Path) -> None:
+def check_trained(load: Path) -> None:
     """Raise ModelError where --load was left out and nothing has been trained yet."""
     if load == BEST and not load.exists():
         raise ModelError(f"There is no model in {load} yet; make one with `refine`, or name another with --load.")
@@ -102,7 +102,7 @@ def trained(load: Path, weights: bool = False) -> Path:
     """
     from resonance_engine.encoder.model_files import find_model_file
 
-    check_made(load)
+    check_trained(load)
     if weights or not load.is_dir():
         return find_model_file(load, "torch" if weights else "auto")
     try:

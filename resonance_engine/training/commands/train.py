@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MODES = ("search", "refine")
 
@@ -16,10 +12,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "All other options are those of `search` and `refine`; ask them with --help."
 
 
-def by_mode(arguments: Sequence[str]) -> list[str]:
-    """The same command line with `train --mode search ...` written as `search ...`; help is left to `train` itself."""
-    if not arguments or arguments[0] != "train" or set(arguments) & {"-h", "--help"}:
-        return list(arguments)
+def replace_by_mode(arguments: list[str]) -> list[str]:
+    """Return `train --mode search ...` as `search ...`; help is left to `train` itself."""
+    if arguments[:1] != ["train"] or set(arguments) & {"-h", "--help"}:
+        return arguments
     parser = argparse.ArgumentParser(prog="resonance train", add_help=False, allow_abbrev=False)
     configure(parser)
     options, rest = parser.parse_known_args(arguments[1:])
