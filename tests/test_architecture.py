@@ -58,7 +58,7 @@ def engine_modules() -> list[str]:
         ),
         pytest.param(
             ["resonance_engine.training.data.extractor"],
-            ("torch", "torchaudio", "sqlalchemy", "onnxruntime"),
+            ("torch", "sqlalchemy", "onnxruntime"),
             id="processes that compute features",
         ),
         pytest.param(
@@ -71,9 +71,7 @@ def engine_modules() -> list[str]:
             ("torch", "optuna", "scipy", "av", "beets"),
             id="settings",
         ),
-        pytest.param(
-            ["resonance_engine.training.data.precompute"], ("torch", "torchaudio", "scipy", "av"), id="precompute"
-        ),
+        pytest.param(["resonance_engine.training.data.precompute"], ("torch", "scipy", "av"), id="precompute"),
     ],
 )
 def test_a_fresh_interpreter_loads_only_what_it_needs(modules: list[str], unwanted: tuple[str, ...]) -> None:
@@ -110,7 +108,7 @@ def test_the_engine_never_imports_beets() -> None:
 
 
 def test_only_network_and_training_import_pytorch() -> None:
-    found = importers("torch", "torchaudio", "safetensors", "onnx", "onnxscript", "optuna", "pydantic")
+    found = importers("torch", "safetensors", "onnx", "onnxscript", "optuna", "pydantic")
     assert {name.split(".")[1] for name in found} <= {"network", "training"}
     assert "resonance_engine.network.model" in found
 

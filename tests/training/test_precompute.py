@@ -18,7 +18,7 @@ import pytest
 from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.features.front_end import FrontEnd
-from resonance_engine.training.augmentation.audio_augment import audio_views, engine
+from resonance_engine.training.augmentation.audio_augment import audio_views
 from resonance_engine.training.config.settings import AudioAugment
 from resonance_engine.training.data import precompute as precompute_module
 from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
@@ -173,7 +173,7 @@ def test_audio_views_are_features_of_changed_sound(tmp_path: Path) -> None:
     (path,) = music(tmp_path, "tune.wav")
     key = content_key(path)
     windows = read_windows(path, SPEC.decoding).windows
-    expected = [FrontEnd(SPEC)(view) for view in audio_views(windows, SPEC.decoding.rate, VIEWS, key, engine())]
+    expected = [FrontEnd(SPEC)(view) for view in audio_views(windows, SPEC.decoding.rate, VIEWS, key)]
     cache = RamCache(SPEC)
     # Views that another version made are no views.
     cache.put(key, features(3))

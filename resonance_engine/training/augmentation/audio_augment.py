@@ -1,33 +1,27 @@
-"""What may differ between two hearings of the same music, as changes of its samples, before features are made.
+"""Augment audio before features are computed: pitch, tempo, equaliser, level, mixing, lossy codecs.
 
-Another pitch and tempo, another equaliser, another level, another of the song's windows on top, a lossy codec: what
-other masters, players and files do to a recording. torchaudio does the spectral part where it imports, numpy and scipy
-the same steps where it does not.
+These are what other masters, players and files do to a recording.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resonance_engine.features.mel import band_edges
 from resonance_engine.training.augmentation import codecs
+from resonance_engine.training.augmentation.vocoder import resampled, stretched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from resonance_engine.training.config.settings import AudioAugment
 
 Array = NDArray[np.float32]
-Engine = Literal["torchaudio", "scipy"]
-
-logger = logging.getLogger(__name__)
 
 # Rises whenever the same seed gives other views.
 AUGMENT_VERSION = 1
@@ -36,13 +30,6 @@ SPECTRUM_SECONDS = 0.046  # length of a spectrum of the vocoder: 2048 samples at
 PITCH_STEPS = 250  # pitches are ratios of numbers up to this, steps of 0.07 semitones: resampling is fast for such
 BIT_RATES = (40_000, 80_000)  # of one channel: stereo files at 80 to 160 kbit/s
 MIX_DB = (-12.0, -6.0)
-
-
-class Tools(NamedTuple):
-    """What an engine does: filter and stretch in time, resample; see `vocoder`."""
-
-    stretched: Callable[[Array, Array, float], Array]
-    resampled: Callable[[Array, Fraction], Array]
 
 
 @dataclass(frozen=True)
@@ -59,34 +46,19 @@ class Change:
     mix_db: float
 
 
-@lru_cache(maxsize=1)
-def engine() -> Engine:
-    """`torchaudio` where it imports, else `scipy`; the log says once which."""
-    try:
-        import torchaudio  # noqa: F401 - whether it imports is the question
-    except (ImportError, OSError, RuntimeError) as error:
-        # Wheels of another build than PyTorch's raise OSError or RuntimeError: their libraries do not load.
-        logger.info("Audio is augmented with scipy; torchaudio does not import: %s", str(error).partition("\n")[0])
-        return "scipy"
-    logger.info("Audio is augmented with torchaudio.")
-    return "torchaudio"
-
-
-def audio_views(windows: Array, rate: int, augment: AudioAugment, seed: bytes, engine: Engine) -> Iterator[Array]:
+def audio_views(windows: Array, rate: int, augment: AudioAugment, seed: bytes) -> Iterator[Array]:
     """The `augment.views` changed versions of windows (n, samples), float32 within ±1 at `rate` Hz, of the same shape.
 
-    The same seed gives the same views by the same engine; another engine makes the same changes with other rounding.
-    A window's changes hang on the seed, the view and its row alone. With `augment.mix`, windows of one song are mixed
+    A window's changes depend on the seed, the view and its row alone. With `augment.mix`, windows of one song are mixed
     with each other, which adds nothing foreign to it; a window that is alone stays unmixed.
     """
-    tools = _tools(engine)
     entropy = int.from_bytes(seed, "big")
     for view in range(1, augment.views + 1):
         changes = [
             drawn(augment, np.random.default_rng((entropy, view, row)), row, len(windows))
             for row in range(len(windows))
         ]
-        yield np.stack([changed(windows, row, rate, change, tools) for row, change in enumerate(changes)])
+        yield np.stack([changed(windows, row, rate, change) for row, change in enumerate(changes)])
 
 
 def drawn(augment: AudioAugment, rng: np.random.Generator, row: int, count: int) -> Change:
@@ -111,9 +83,9 @@ def drawn(augment: AudioAugment, rng: np.random.Generator, row: int, count: int)
     )
 
 
-def changed(windows: Array, row: int, rate: int, change: Change, tools: Tools) -> Array:
+def changed(windows: Array, row: int, rate: int, change: Change) -> Array:
     """The window `row` of `windows`, changed, as long as it was; quieter as a whole where it would go beyond ±1."""
-    samples = retuned(windows[row], rate, change, tools)
+    samples = retuned(windows[row], rate, change)
     if change.partner is not None:
         samples = samples + amplitude(change.mix_db) * windows[change.partner]
     if change.gain_db:
@@ -124,7 +96,7 @@ def changed(windows: Array, row: int, rate: int, change: Change, tools: Tools) -
     return samples
 
 
-def retuned(samples: Array, rate: int, change: Change, tools: Tools) -> Array:
+def retuned(samples: Array, rate: int, change: Change) -> Array:
     """Samples with another equaliser, pitch and tempo.
 
     Time is stretched so far that reading it at the speed of the new pitch gives the new tempo. What is missing at the
@@ -133,9 +105,9 @@ def retuned(samples: Array, rate: int, change: Change, tools: Tools) -> Array:
     speed = change.tempo / float(change.pitch)
     sound = samples
     if change.tilt_db or speed != 1:
-        sound = tools.stretched(sound, tilt_gains(rate, change.tilt_db), speed)
+        sound = stretched(sound, tilt_gains(rate, change.tilt_db), speed)
     if change.pitch != 1:
-        sound = tools.resampled(sound, change.pitch)
+        sound = resampled(sound, change.pitch)
     missing = len(samples) - len(sound)
     return np.pad(sound, (0, missing), mode="reflect") if missing > 0 else sound[: len(samples)]
 
@@ -153,13 +125,3 @@ def tilt_gains(rate: int, tilt_db: float) -> Array:
 
 def amplitude(level_db: float) -> np.float32:
     return np.float32(10 ** (level_db / 20))
-
-
-def _tools(engine: Engine) -> Tools:
-    if engine == "torchaudio":
-        from resonance_engine.training.augmentation import vocoder_torchaudio
-
-        return Tools(vocoder_torchaudio.stretched, vocoder_torchaudio.resampled)
-    from resonance_engine.training.augmentation import vocoder
-
-    return Tools(vocoder.stretched, vocoder.resampled)

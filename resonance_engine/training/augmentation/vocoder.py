@@ -1,7 +1,4 @@
-"""A phase vocoder in numpy and scipy: the sound's spectrum filtered, its time stretched.
-
-The same steps as torchaudio's Spectrogram, TimeStretch and InverseSpectrogram, which `vocoder_torchaudio` calls.
-"""
+"""A phase vocoder: filter the spectrum of a sound and stretch its time."""
 
 from __future__ import annotations
 

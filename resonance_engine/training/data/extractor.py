@@ -34,10 +34,10 @@ def view_array(view: int, modality: str) -> str:
 
 def views_maker(audio: AudioAugment) -> str:
     """What changes audio here, and how much: other makers give other sounds for the same song."""
-    from resonance_engine.training.augmentation.audio_augment import AUGMENT_VERSION, engine
+    from resonance_engine.training.augmentation.audio_augment import AUGMENT_VERSION
 
     amounts = {name: value for name, value in asdict(audio).items() if name != "views"}
-    return f"{engine()} {AUGMENT_VERSION} {json.dumps(amounts, sort_keys=True)}"
+    return f"scipy {AUGMENT_VERSION} {json.dumps(amounts, sort_keys=True)}"
 
 
 def measuring(spec_json: str, audio: AudioAugment) -> tuple[Message, Verbs]:
@@ -53,9 +53,9 @@ def measuring(spec_json: str, audio: AudioAugment) -> tuple[Message, Verbs]:
         windows = read_windows(path, spec.decoding).windows
         arrays = front_end(windows)
         if audio.views:
-            from resonance_engine.training.augmentation.audio_augment import audio_views, engine
+            from resonance_engine.training.augmentation.audio_augment import audio_views
 
-            versions = audio_views(windows, spec.decoding.rate, audio, content_key(path), engine())
+            versions = audio_views(windows, spec.decoding.rate, audio, content_key(path))
             for view, samples in enumerate(versions, 1):
                 arrays |= {view_array(view, name): values for name, values in front_end(samples).items()}
         return Message({}, arrays)
