@@ -50,10 +50,12 @@ def library(tracks: int, seed: int = 0) -> Matrix:
 
 def fill(store: Store, vectors: Matrix) -> None:
     """Put the vectors into a store, 1000 in a transaction."""
-    store.register(MODEL)
+    store.models.register(MODEL)
     for start in range(0, len(vectors), 1000):
         part = vectors[start : start + 1000]
-        store.put_many(MODEL.id, {(start + i).to_bytes(16, "big"): Embedding(vector) for i, vector in enumerate(part)})
+        store.vectors.put_many(
+            MODEL.id, {(start + i).to_bytes(16, "big"): Embedding(vector) for i, vector in enumerate(part)}
+        )
 
 
 def medians(repeats: int, **actions: Callable[[], object]) -> dict[str, float]:
@@ -88,7 +90,7 @@ def report_memory(database: Path) -> None:
     query = np.eye(1, MODEL.dimensions, dtype=np.float32)
     FaissScan(MODEL.dimensions)
     with Store(database) as store:
-        store.models()
+        store.models.all()
         before = high_water()
         open_index(store, MODEL.id, database.parent).nearest(query, NEIGHBOURS)
     print(json.dumps({"before": before, "after": high_water()}))
@@ -108,11 +110,11 @@ def measure(tracks: int, repeats: int, folder: Path) -> None:
         path = index_path(folder, MODEL.id)
         built = peak_memory(store.path)
         opened = peak_memory(store.path)
-        ids, stored = store.matrix(MODEL.id)
+        ids, stored = store.vectors.matrix(MODEL.id)
         index, plain = VectorIndex(ids, stored), VectorIndex(ids, stored, NumpyScan(MODEL.dimensions))
         opening = medians(
             max(3, repeats // 2),
-            read=lambda: store.matrix(MODEL.id),
+            read=lambda: store.vectors.matrix(MODEL.id),
             build=lambda: VectorIndex(ids, stored),
             write=lambda: save_index(path, index, MODEL.id, store.generation),
             load=lambda: load_index(path, MODEL.id),

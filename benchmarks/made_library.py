@@ -141,9 +141,9 @@ def fill_sidecar(home: Path, tracks: int) -> None:
     words = rng.standard_normal((LATENT, len(tags)))
     kinds = rng.standard_normal((len(GENRES), LATENT))
     with Store(home / "resonance.db") as store:
-        store.register(model)
-        store.activate(model.id)
-        library = store.library("library.db")
+        store.models.register(model)
+        store.models.activate(model.id)
+        library = store.libraries.get_or_create("library.db")
         for start in range(0, tracks, BATCH):
             numbers = np.arange(start, min(start + BATCH, tracks))
             latent = latents(kinds, numbers)
@@ -151,15 +151,15 @@ def fill_sidecar(home: Path, tracks: int) -> None:
             with store.write():
                 keep(store, model, numbers, heard)
                 for number in numbers.tolist():
-                    store.put_analysis(content_key(number), "1", attributes(rng))
+                    store.analyses.put(content_key(number), "1", attributes(rng))
                 rows = [TrackRow(number + 1, added(number), 1, 1, content_key(number)) for number in numbers.tolist()]
-                store.link_many(library, rows)
+                store.tracks.link_many(library, rows)
 
 
 def keep(store: Store, model: Model, numbers: NDArray[np.int64], heard: Sounds) -> None:
     facets = {name: vectors.astype(np.float32) for name, vectors in heard.facets.items()}
     embeddings = heard.embeddings.astype(np.float32)
-    store.put_many(
+    store.vectors.put_many(
         model.id,
         {
             content_key(number): Embedding(

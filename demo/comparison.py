@@ -82,6 +82,6 @@ def _from_sidecar(tracks: Sequence[Track], sidecar: Path) -> list[tuple[Track, V
         except AudioError:
             continue
     with Store(sidecar) as store:
-        model = store.active_model()
-        known = store.vectors([key for _, key in keyed], model.id) if model else {}
+        model = store.models.active()
+        known = store.vectors.get([key for _, key in keyed], model.id) if model else {}
     return [(track, known[key]) for track, key in keyed if key in known]

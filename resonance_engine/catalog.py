@@ -107,9 +107,9 @@ def music_files(folder: Path) -> list[Path]:
 
 def jobs_for(files: Iterable[Path], known: dict[str, int], store: Store, library: int, model_id: str) -> list[Job]:
     """What has to be listened to: files that are new, changed or not embedded; the ids of known paths stay."""
-    tracks = store.tracks(library)
-    embedded = store.has({track.content_key for track in tracks.values()}, model_id)
-    failures = store.failures(library)
+    tracks = store.tracks.all(library)
+    embedded = store.vectors.embedded({track.content_key for track in tracks.values()}, model_id)
+    failures = store.failures.all(library)
     following = max([0, *known.values(), *tracks]) + 1
     jobs = []
     for path in files:
@@ -144,15 +144,15 @@ class Update:
         self.gone = [item_id for path, item_id in known.items() if path not in present]
 
     def listen(self) -> Iterator[IngestOutcome]:
-        self.store.unlink(self.ingest.library, self.gone)
+        self.store.tracks.unlink(self.ingest.library, self.gone)
         yield from self.ingest.run(self.jobs)
-        self.store.activate(self.ingest.model.id)
+        self.store.models.activate(self.ingest.model.id)
 
     def export(self) -> int:
         """Write the catalog's files and say how many tracks it has."""
-        tracks = self.store.tracks(self.ingest.library)
+        tracks = self.store.tracks.all(self.ingest.library)
         keys = {track.content_key for track in tracks.values()}
-        vectors, analyses = self.store.vectors(keys, self.ingest.model.id), self.store.analyses(keys)
+        vectors, analyses = self.store.vectors.get(keys, self.ingest.model.id), self.store.analyses.get(keys)
         entries, rows = [], []
         for path, item_id in sorted(self.ids.items(), key=lambda item: item[1]):
             key = tracks[item_id].content_key if item_id in tracks else None

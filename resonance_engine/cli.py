@@ -153,7 +153,7 @@ def run_index(options: argparse.Namespace) -> None:
         closing(WorkerPool(model_of(options), options.threads, backend=options.backend)) as pool,
         Store(options.out / STORE) as store,
     ):
-        update = Update(options.out, files, Ingest(store, store.library(LIBRARY), pool))
+        update = Update(options.out, files, Ingest(store, store.libraries.get_or_create(LIBRARY), pool))
         failed = 0
         with tqdm(total=len(update.jobs), unit=" tracks", disable=None) as bar:
             for outcome in update.listen():

@@ -91,9 +91,9 @@ class Ingest:
             dict.fromkeys(described.modalities, described.dimensions),
             tags=described.tags,
         )
-        store.register(self.model)
-        if store.active_model() is None:
-            store.activate(self.model.id)
+        store.models.register(self.model)
+        if store.models.active() is None:
+            store.models.activate(self.model.id)
 
     def run(
         self, jobs: Iterable[Job], link: bool = True, clock: Callable[[], float] = time.monotonic
@@ -127,7 +127,7 @@ class Ingest:
 
     def is_known(self, key: bytes) -> bool:
         """Return whether the model need not run: the store has the vectors of a recording, and its tags if it tags."""
-        return bool(self.store.heard([key], self.model.id))
+        return bool(self.store.vectors.complete([key], self.model.id))
 
     def commit(self, batch: Results, files: dict[Path, PendingFile], link: bool) -> list[IngestOutcome]:
         """Write a batch in one transaction."""
@@ -139,14 +139,14 @@ class Ingest:
                 state, jobs = files[path]
                 if isinstance(result, AudioError):
                     if link:
-                        self.store.fail(self.library, os.fsencode(path), *state, result.reason)
+                        self.store.failures.record(self.library, os.fsencode(path), *state, result.reason)
                     outcomes += [IngestOutcome(job, error=result) for job in jobs]
                     continue
                 self.put(result)
                 if link:
                     rows = [TrackRow(job.item_id, job.added, *state, result.key) for job in jobs]
-                    self.store.link_many(self.library, rows)
-                    self.store.clear_failure(self.library, os.fsencode(path))
+                    self.store.tracks.link_many(self.library, rows)
+                    self.store.failures.clear(self.library, os.fsencode(path))
                 embedded = result.embedding is not None
                 outcomes += [IngestOutcome(job, key=result.key, embedded=embedded) for job in jobs]
         return outcomes
@@ -155,11 +155,11 @@ class Ingest:
         """Store the vectors, tags and attributes of one recording, and update the mean time per track."""
         if result.embedding is None or result.analysis is None:
             return
-        self.store.put(result.key, self.model.id, result.embedding)
-        self.store.put_analysis(result.key, result.analysis.extractor_version, result.analysis.attributes)
-        known = self.store.state(SPEED_KEY, float)
+        self.store.vectors.put(result.key, self.model.id, result.embedding)
+        self.store.analyses.put(result.key, result.analysis.extractor_version, result.analysis.attributes)
+        known = self.store.state.get(SPEED_KEY, float)
         speed = result.seconds if known is None else SPEED_MEMORY * known + (1 - SPEED_MEMORY) * result.seconds
-        self.store.set_state(SPEED_KEY, speed)
+        self.store.state.set(SPEED_KEY, speed)
 
 
 def file_state(path: Path) -> FileState:

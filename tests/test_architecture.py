@@ -50,11 +50,15 @@ def engine_modules() -> list[str]:
             ("scipy", "av", "onnxruntime", "faiss", "sqlalchemy"),
             id="search",
         ),
-        pytest.param(["resonance_engine.store.store"], ("scipy", "av", "onnxruntime", "faiss"), id="store"),
         pytest.param(
-            ["resonance_engine.store", "resonance_engine.store.reading"],
+            ["resonance_engine.store", "resonance_engine.ingest"],
             ("scipy", "av", "onnxruntime", "faiss", "sqlalchemy"),
-            id="what reads the store",
+            id="store, until it writes",
+        ),
+        pytest.param(
+            ["resonance_engine.store.writer", "resonance_engine.store.recovery.salvage"],
+            ("scipy", "av", "onnxruntime", "faiss"),
+            id="store",
         ),
         pytest.param(
             ["resonance_engine.training.data.extractor"],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.index.vector_index import VectorIndex
-    from resonance_engine.store.reading import Reader
+    from resonance_engine.store import Store
     from resonance_engine.store.records import Ids, Matrix
 
 SAMPLE = 64
@@ -26,7 +26,7 @@ SCORE_ERROR = 1e-6
 MOMENT_ERROR = 1e-5
 
 
-def index_problem(store: Reader, model_id: str, folder: Path, kind: str = EMBEDDING) -> str | None:
+def index_problem(store: Store, model_id: str, folder: Path, kind: str = EMBEDDING) -> str | None:
     """What is wrong with the index file of a model's embeddings, or of a facet, as a sentence; None when nothing is.
 
     No file and one of an earlier state are sound, for the next query brings them up to date; so is one where FAISS,
@@ -42,7 +42,7 @@ def index_problem(store: Reader, model_id: str, folder: Path, kind: str = EMBEDD
     with store.read():
         if apply_changes(store, model_id, index, generation, kind) is None:
             return None  # no earlier state of this store: a query makes it again
-        ids, vectors = store.matrix(model_id, kind)
+        ids, vectors = store.vectors.matrix(model_id, kind)
     reason = disagreement(index, ids, vectors)
     return f"The index {printable(path)} disagrees with the database: {reason}." if reason else None
 

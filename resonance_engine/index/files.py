@@ -22,7 +22,7 @@ from resonance_engine.index.vector_index import VectorIndex
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.store.reading import Reader
+    from resonance_engine.store import Store
 
 __all__ = [
     "VectorIndex",
@@ -48,7 +48,7 @@ REWRITE_ROWS = 64
 REWRITE_SHARE = 0.05
 
 
-def open_index(store: Reader, model_id: str, folder: Path, kind: str = EMBEDDING) -> VectorIndex:
+def open_index(store: Store, model_id: str, folder: Path, kind: str = EMBEDDING) -> VectorIndex:
     """The index over a model's embeddings, or a facet of them, as the store has them now, by way of a file in `folder`.
 
     A facet's vectors are found under the ids of their embeddings. The file is made, or made again, when it is missing,
@@ -63,7 +63,7 @@ def open_index(store: Reader, model_id: str, folder: Path, kind: str = EMBEDDING
         if cached and changed is not None:
             index, stale = cached[0], changed > max(REWRITE_ROWS, REWRITE_SHARE * len(cached[0]))
         else:
-            index = VectorIndex(*store.matrix(model_id, kind))
+            index = VectorIndex(*store.vectors.matrix(model_id, kind))
             stale = len(index) > 0
     if stale:
         try:
@@ -74,7 +74,7 @@ def open_index(store: Reader, model_id: str, folder: Path, kind: str = EMBEDDING
 
 
 def apply_changes(
-    store: Reader, model_id: str, index: VectorIndex, generation: int, kind: str = EMBEDDING
+    store: Store, model_id: str, index: VectorIndex, generation: int, kind: str = EMBEDDING
 ) -> int | None:
     """Bring an index of an earlier generation up to the store's, and say how many vectors that concerned.
 
@@ -83,14 +83,14 @@ def apply_changes(
     """
     if generation > store.generation:
         return None
-    changes = store.changes(model_id, generation, kind)
+    changes = store.vectors.changes(model_id, generation, kind)
     if index.dimensions != changes.added_vectors.shape[1]:
         return None
     index.remove(changes.removed_ids)
     index.add(changes.added_ids, changes.added_vectors)
     if generation == changes.generation:
         return 0  # made of this very state: nothing to count
-    return len(changes) if len(index) == store.vector_count(model_id, kind) else None
+    return len(changes) if len(index) == store.vectors.count(model_id, kind) else None
 
 
 def index_path(folder: Path, model_id: str, kind: str = EMBEDDING) -> Path:

@@ -1,8 +1,9 @@
-"""The sidecar database, the only truth about what was analysed."""
+"""The sidecar database, the only truth about what was analysed.
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+In: embeddings, analyses and failures by content key, tracks by library and item id. Out: the same, as vectors,
+matrices and records of one snapshot. One module per table; SQL stays in here, and SQLAlchemy in `writer` and what
+that imports, which reading never loads.
+"""
 
 from resonance_engine.store.records import (
     EMBEDDING,
@@ -15,9 +16,7 @@ from resonance_engine.store.records import (
     TrackRow,
     Windows,
 )
-
-if TYPE_CHECKING:
-    from resonance_engine.store.store import Store
+from resonance_engine.store.store import Store
 
 __all__ = [
     "EMBEDDING",
@@ -31,12 +30,3 @@ __all__ = [
     "TrackRow",
     "Windows",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """`Store`, when it is first asked for: it loads SQLAlchemy, which queries have no time for."""
-    if name != "Store":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from resonance_engine.store.store import Store
-
-    return Store

@@ -27,12 +27,12 @@ _FLOAT16 = np.dtype("<f2")
 
 
 def encode(vector: Vector) -> bytes:
-    """The bytes that are stored for a vector."""
+    """Return the bytes that are stored for a vector."""
     return vector.astype(_FLOAT16).tobytes()
 
 
 def decode(data: bytes, width: int) -> Vector:
-    """The vector that was stored, shape (width,); ValueError for what can be none."""
+    """Return a stored vector, shape (width,); ValueError for what can be none."""
     if not isinstance(data, bytes):
         raise ValueError(NO_BYTES)
     if len(data) != width * _FLOAT16.itemsize:
@@ -50,11 +50,11 @@ def decode_rows(rows: Sequence[bytes], out: Matrix) -> None:
     out[:] = np.frombuffer(b"".join(rows), _FLOAT16).reshape(out.shape)
 
 
-def flaw(vector: Vector, width: int, tolerance: float = LENGTH_TOLERANCE) -> str | None:
-    """What is wrong with a vector, as the end of a sentence; None when it can be stored."""
+def vector_defect(vector: Vector, width: int, tolerance: float = LENGTH_TOLERANCE) -> str | None:
+    """Return what is wrong with a vector, as the end of a sentence; None when it can be stored."""
     if not isinstance(vector, np.ndarray) or vector.dtype != np.float32 or vector.shape != (width,):
-        found = f"{vector.dtype} {vector.shape}" if isinstance(vector, np.ndarray) else type(vector).__name__
-        return f"should be float32 ({width},) and is {found}"
+        actual = f"{vector.dtype} {vector.shape}" if isinstance(vector, np.ndarray) else type(vector).__name__
+        return f"should be float32 ({width},) and is {actual}"
     if not np.isfinite(vector).all():
         return "holds values that are not finite"
     length = float(np.linalg.norm(vector))
@@ -63,8 +63,27 @@ def flaw(vector: Vector, width: int, tolerance: float = LENGTH_TOLERANCE) -> str
     return None
 
 
+def stored_vector_defect(data: object, width: int) -> str | None:
+    """Return what is wrong with a stored vector, as the end of a sentence; None if nothing is."""
+    if not isinstance(data, bytes):
+        return f"should be bytes and is {type(data).__name__}"
+    if len(data) != width * _FLOAT16.itemsize:
+        return f"should take {width * _FLOAT16.itemsize} bytes and takes {len(data)}"
+    return vector_defect(decode(data, width), width, STORED_TOLERANCE)
+
+
+def stored_tags_defect(data: object, count: int) -> str | None:
+    """Return what is wrong with the stored probabilities of `count` tags, as the end of a sentence, or None."""
+    if not isinstance(data, bytes):
+        return f"should be bytes and are {type(data).__name__}"
+    if len(data) != _FLOAT16.itemsize * count:
+        return f"should take {_FLOAT16.itemsize * count} bytes and take {len(data)}"
+    probabilities = decode(data, count)
+    return None if ((probabilities >= 0) & (probabilities <= 1)).all() else "should lie between 0 and 1 and do not"
+
+
 def verify(embedding: Embedding, model: Model) -> None:
-    """Raise a ValueError that says what in `embedding` the model can't have made, and why."""
+    """Raise ValueError for what in `embedding` the model can't have given."""
     widths = model.widths()
     unknown = sorted((set(embedding.facets) | set(embedding.gates)) - set(model.modalities))
     if unknown:
@@ -78,7 +97,7 @@ def verify(embedding: Embedding, model: Model) -> None:
             raise ValueError(f"There are {len(vectors)} windows and {len(starts)} starting times; give one to each.")
         named += [(f"window at {start:g} s", row, model.dimensions) for start, row in zip(starts, vectors, strict=True)]
     for name, vector, width in named:
-        reason = flaw(vector, width)
+        reason = vector_defect(vector, width)
         if reason:
             raise ValueError(f"The {name} {reason}.")
     for kind, gate in embedding.gates.items():
@@ -88,7 +107,7 @@ def verify(embedding: Embedding, model: Model) -> None:
 
 
 def verify_tags(embedding: Embedding, model: Model) -> None:
-    """Raise a ValueError where tags are given that are not all of the model's, or no probabilities."""
+    """Raise ValueError where tags are given that are not all of the model's, or no probabilities."""
     if not embedding.tags:
         return
     odd = sorted(set(embedding.tags) ^ set(model.tags))
@@ -97,13 +116,3 @@ def verify_tags(embedding: Embedding, model: Model) -> None:
     for name, probability in embedding.tags.items():
         if not 0.0 <= probability <= 1.0:
             raise ValueError(f"The tag {name!r} should have a probability of 0 to 1 and has {probability}.")
-
-
-def tag_flaw(data: bytes, count: int) -> str | None:
-    """What is wrong with the stored probabilities of `count` tags, as the end of a sentence; None if nothing is."""
-    if not isinstance(data, bytes):
-        return f"should be bytes and are {type(data).__name__}"
-    if len(data) != _FLOAT16.itemsize * count:
-        return f"should take {_FLOAT16.itemsize * count} bytes and take {len(data)}"
-    probabilities = decode(data, count)
-    return None if ((probabilities >= 0) & (probabilities <= 1)).all() else "should lie between 0 and 1 and do not"

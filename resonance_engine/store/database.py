@@ -1,160 +1,179 @@
-"""The sidecar file as a place for transactions."""
+"""Transactions on a sidecar file: snapshots to read, through plain sqlite3, and turns to write."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DBAPIError
-
-from resonance_engine.errors import StoreError
-from resonance_engine.store.damage import DamageError
-from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
-from resonance_engine.store.migrations import MIGRATIONS, Migration, driver_of, migrate
-from resonance_engine.store.models import StateTable
-from resonance_engine.store.reading.file import PATIENCE
-from resonance_engine.store.reading.view import GENERATION, Reading, last_generation
+from resonance_engine.store.connections import PATIENCE, connect_to_read
+from resonance_engine.store.errors import UNREADABLE, UnreadableError, read_json, store_errors
+from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.schema import schema_version
-from resonance_engine.store.sentences import UNREADABLE, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Connection, Engine
+    from resonance_engine.store.migrations import Migration
+    from resonance_engine.store.writer import Writer, WriteTransaction
+
+T = TypeVar("T")
+
+# SQLite takes 32,766 parameters in a statement, older builds fewer.
+CHUNK = 10_000
+GENERATION = "generation"
 
 
 @dataclass
 class Transaction:
     """An open transaction; `generation` is that of the vector rows as this transaction sees them."""
 
-    connection: Connection
-    writes: bool
+    driver: sqlite3.Connection
     generation: int
-    changed: bool = False
 
-    @property
-    def driver(self) -> sqlite3.Connection:
-        """The connection as what reads takes it."""
-        return driver_of(self.connection)
+    def rows(self, statement: str, *parameters: Any) -> list[Any]:
+        """Return all rows of a query."""
+        return self.driver.execute(statement, parameters).fetchall()
 
-    def next_generation(self) -> int:
-        """The generation of vector rows that this transaction is about to change.
+    def rows_in(self, statement: str, values: Iterable[Any], *parameters: Any) -> list[Any]:
+        """Return the rows of a query that ends in IN, for any number of values; the parameters come before those."""
+        return [
+            row
+            for chunk in chunks(values)
+            for row in self.driver.execute(f"{statement} ({', '.join('?' * len(chunk))})", (*parameters, *chunk))
+        ]
 
-        It is a time in nanoseconds rather than a count, so that a file restored from a backup doesn't come by
-        a number again that an index beside it already carries.
-        """
-        return self.generation if self.changed else max(self.generation + 1, time.time_ns())
-
-    def advance(self, generation: int, rows: int) -> None:
-        """Take note that `rows` vector rows were changed and carry `generation` now."""
-        if rows:
-            self.generation, self.changed = generation, True
+    def value(self, statement: str, *parameters: Any) -> Any:
+        """Return the one column of the first row, None without a row."""
+        row = self.driver.execute(statement, parameters).fetchone()
+        return None if row is None else row[0]
 
 
-class Database(Reading):
-    """A sidecar file, opened (and made) at first use; safe to share between threads and processes.
+class _OpenTransactions(threading.local):
+    """The transactions that the current thread is in."""
 
-    Each thread works in its own transaction. Writers take turns, readers see the last committed state and
-    wait for nobody. A writer waits `patience` seconds for one of another process, and raises StoreError then.
+    reading: Transaction | None = None
+    writing: WriteTransaction | None = None
+
+
+class Database:
+    """A sidecar file, opened (and made, or migrated) at first use; safe to share between threads and processes.
+
+    Each thread works in its own transaction. Writers take turns, readers see the last committed state and never wait.
+    A writer waits `patience` seconds for one of another process, and raises StoreError then. SQLAlchemy is loaded by
+    the first write, or where the file has to be made or migrated.
     """
 
     def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS, patience: float = PATIENCE) -> None:
         self.path = path
-        self._patience = patience
         self._migrations = migrations
-        self._engine: Engine | None = None
+        self._patience = patience
         self._opening = threading.Lock()
-        self._writing = threading.Lock()
-        self._local = threading.local()
+        self._turn_to_write = threading.Lock()
+        self._open = _OpenTransactions()
+        self._idle: list[sqlite3.Connection] = []
+        self._opened_writer: Writer | None = None
 
     def close(self) -> None:
+        """Close the file; using it again opens it again."""
         with self._opening:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
+            while self._idle:
+                self._idle.pop().close()
+            if self._opened_writer is not None:
+                self._opened_writer.close()
+                self._opened_writer = None
 
     @contextmanager
-    def write(self) -> Iterator[None]:
-        """Make one transaction of all that this thread does inside: on an error nothing of it is kept."""
-        with self._transaction(writes=True):
-            yield
-
-    def _view(self) -> AbstractContextManager[Transaction]:
-        return self._transaction()
-
-    @contextmanager
-    def _transaction(self, writes: bool = False) -> Iterator[Transaction]:
-        current: Transaction | None = getattr(self._local, "transaction", None)
-        if current is not None and (current.writes or not writes):
+    def read(self) -> Iterator[Transaction]:
+        """Give the transaction that this thread is in, or a snapshot for the time of a `with`."""
+        current = self._open.writing or self._open.reading
+        if current is not None:
             yield current
             return
-        if current is not None:
-            raise RuntimeError("Write before or after `with store.read()`, not inside: what was read may have changed.")
-        engine = self._opened()
-        with self._sentences():
-            if writes:
-                with self._writing, self._begun(engine, writes=True) as transaction:
-                    yield transaction
-            else:
-                with self._begun(engine, writes=False) as transaction:
-                    yield transaction
-
-    @contextmanager
-    def _begun(self, engine: Engine, writes: bool) -> Iterator[Transaction]:
-        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
-            transaction = Transaction(connection, writes, last_generation(driver_of(connection)))
-            self._local.transaction = transaction
+        with store_errors(self.path), self._connection() as driver:
+            driver.execute("BEGIN")
             try:
-                yield transaction
-                if transaction.changed:
-                    remember(connection, GENERATION, transaction.generation)
+                self._open.reading = Transaction(driver, last_generation(driver))
+                yield self._open.reading
             finally:
-                self._local.transaction = None
-
-    def _opened(self) -> Engine:
-        with self._opening:
-            if self._engine is None:
-                engine = sqlite_engine(self.path, self._patience)
-                try:
-                    with self._sentences():
-                        self._prepare(engine)
-                except BaseException:
-                    engine.dispose()
-                    raise
-                self._engine = engine
-            return self._engine
-
-    def _prepare(self, engine: Engine) -> None:
-        newest = 1 + len(self._migrations)
-        with engine.connect() as connection, connection.begin():
-            version = schema_version(driver_of(connection), self.path, newest)
-        # Only now, for it changes the file; and outside a transaction, as it must be.
-        use_write_ahead_log(engine, self._patience)
-        if version != newest:
-            with engine.connect().execution_options(writes=True) as connection, connection.begin():
-                migrate(connection, self.path, self._migrations)
+                self._open.reading = None
+                driver.execute("ROLLBACK")
 
     @contextmanager
-    def _sentences(self) -> Iterator[None]:
+    def write(self) -> Iterator[WriteTransaction]:
+        """Make one transaction of all that this thread does inside: on an error nothing of it is kept."""
+        if self._open.writing is not None:
+            yield self._open.writing
+            return
+        if self._open.reading is not None:
+            raise RuntimeError("Write before or after `with store.read()`, not inside: what was read may have changed.")
+        with store_errors(self.path):
+            writer = self._writer()
+            with self._turn_to_write, writer.transaction() as transaction:
+                self._open.writing = transaction
+                try:
+                    yield transaction
+                finally:
+                    self._open.writing = None
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection for this thread alone; they are kept open, for closing the last writes back the log."""
+        with self._opening:
+            driver = self._idle.pop() if self._idle else self._connect()
         try:
-            yield
-        except DBAPIError as error:
-            raise StoreError(sentence(self.path, error.orig)) from error
-        except sqlite3.Error as error:  # of what reads
-            raise StoreError(sentence(self.path, error)) from error
-        except UNREADABLE as error:
-            raise DamageError(sentence(self.path, error)) from error
+            yield driver
+        finally:
+            with self._opening:
+                self._idle.append(driver)
+
+    def _connect(self) -> sqlite3.Connection:
+        """Connect to the file, which is made or migrated first where that is needed."""
+        try:
+            driver = connect_to_read(self.path, self._patience)
+        except (sqlite3.Error, *UNREADABLE):
+            pass  # no file yet, or the writer raises what is wrong with it
+        else:
+            try:
+                newest = 1 + len(self._migrations)
+                if schema_version(driver, self.path, newest) == newest:
+                    return driver
+            except (sqlite3.Error, *UNREADABLE):
+                pass
+            except BaseException:
+                driver.close()
+                raise
+            driver.close()
+        self._open_writer()
+        return connect_to_read(self.path, self._patience)
+
+    def _writer(self) -> Writer:
+        with self._opening:
+            return self._open_writer()
+
+    def _open_writer(self) -> Writer:
+        if self._opened_writer is None:
+            from resonance_engine.store.writer import Writer
+
+            self._opened_writer = Writer(self.path, self._migrations, self._patience)
+        return self._opened_writer
 
 
-def remember(connection: Connection, key: str, value: Any) -> None:
-    """Set a state row."""
-    row = insert(StateTable).values(key=key, value=json.dumps(value))
-    connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": row.excluded.value}))
+def last_generation(driver: sqlite3.Connection) -> int:
+    """Return the generation of the vector rows, 0 before the first; raises `errors.UNREADABLE`."""
+    row = driver.execute("SELECT value FROM state WHERE key = ?", (GENERATION,)).fetchone()
+    generation = None if row is None else read_json(row[0])
+    if generation is not None and type(generation) is not int:
+        raise UnreadableError("the generation is no number")
+    return generation or 0
+
+
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Yield the values in lists that fit into one statement."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 
-from resonance_engine.store.reading.file import PATIENCE
+from resonance_engine.store.connections import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +23,9 @@ PRAGMAS = (
 
 
 def sqlite_engine(path: Path, patience: float = PATIENCE) -> Engine:
-    """Connections to the file, kept open between transactions: closing the last writes back the log.
+    """Return connections to the file, kept open between transactions: closing the last writes back the log.
 
-    Each waits as many seconds for another writer as `patience` says.
+    Each waits `patience` seconds for another writer.
     """
     engine = create_engine(
         "sqlite://",

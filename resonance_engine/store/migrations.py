@@ -1,21 +1,18 @@
-"""Bring a sidecar file to the schema of this version, or refuse it without touching it."""
+"""The steps that bring an older sidecar file to the schema of this version."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
-
-from sqlalchemy import Connection
-
-from resonance_engine.store.models import Base
-from resonance_engine.store.schema import APPLICATION_ID, schema_version
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-Migration = Callable[[Connection], None]
+    from sqlalchemy import Connection
+
+    Migration: TypeAlias = Callable[[Connection], None]
 
 
 def add_tags(connection: Connection) -> None:
@@ -36,33 +33,6 @@ def add_tags(connection: Connection) -> None:
 
 MIGRATIONS: tuple[Migration, ...] = (add_tags,)
 """`MIGRATIONS[n - 1]` changes schema n into schema n + 1; a new file starts at the last."""
-
-
-def migrate(connection: Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Create the tables, or bring older ones up to date, within the open transaction.
-
-    An older file is first copied to `<name>.v<schema>.bak`. Raises StoreError for a file of a newer version
-    or of another program.
-    """
-    newest = 1 + len(migrations)
-    version = schema_version(driver_of(connection), path, newest)
-    if version == newest:
-        return
-    if version == 0:
-        Base.metadata.create_all(connection)
-        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-    else:
-        copy_database(path, path.with_name(f"{path.name}.v{version}.bak"))
-        for step in migrations[version - 1 :]:
-            step(connection)
-    connection.exec_driver_sql(f"PRAGMA user_version = {newest}")
-
-
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """SQLite's own connection below one of SQLAlchemy's: what the one has written, the other reads."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection), "it was made by sqlite3.connect"
-    return driver
 
 
 def copy_database(path: Path, target: Path) -> None:

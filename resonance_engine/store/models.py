@@ -1,144 +1,117 @@
-"""The tables of the sidecar, schema version 2.
-
-A recording is known by its content key (16 bytes of its audio, see `audio.content_key`), a track by its
-library and the library's id for it. Nothing but `track` ties recordings to libraries.
-"""
+"""The models whose vectors a store holds: table `model`."""
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+import json
+import re
+from typing import TYPE_CHECKING
+
+from resonance_engine.errors import StoreError, printable
+from resonance_engine.store.errors import read_json
+from resonance_engine.store.records import EMBEDDING, Model
+
+if TYPE_CHECKING:
+    from resonance_engine.store.database import Database, Transaction
 
 
-class Base(DeclarativeBase):
-    """Root of the mapped classes."""
+class ModelTable:
+    """Models by id; at most one is active (searched), while others are being prepared or left behind."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> list[Model]:
+        """Return all models, by name."""
+        with self._database.read() as transaction:
+            return select_models(transaction)
+
+    def active(self) -> Model | None:
+        """Return the model in use, if any is."""
+        return next((model for model in self.all() if model.active), None)
+
+    def register(self, model: Model) -> None:
+        """Let the store take vectors of a model; does nothing when it already does.
+
+        To take it into use, `activate` it. A model that was known without the names of its tags gets them. Raises
+        StoreError when another model is known by the same id.
+        """
+        if not re.fullmatch(r"[\w.-]{1,64}", model.id, re.ASCII):
+            raise ValueError(
+                f"A model id is up to 64 letters, digits, dots and dashes, for files bear it: {model.id!r}."
+            )
+        if EMBEDDING in model.modalities:
+            raise ValueError(f"A facet can't be named {EMBEDDING!r}; that is the vector made of all facets.")
+        if self._is_registered(model):
+            return
+        with self._database.write() as transaction:
+            row = {
+                "id": model.id,
+                "name": model.name,
+                "version": model.version,
+                "dimensions": model.dimensions,
+                "modalities": json.dumps(dict(model.modalities)),
+                "active": False,
+                "tags": json.dumps(model.tags),
+            }
+            if all(known.id != model.id for known in select_models(transaction)):
+                transaction.insert("model", [row])
+            elif not self._is_registered(model):
+                transaction.update("model", {"tags": row["tags"]}, id=model.id)
+
+    def activate(self, model_id: str) -> None:
+        """Take a model into use instead of the one that was."""
+        with self._database.read() as snapshot:
+            if select_model(snapshot, model_id).active:
+                return
+        with self._database.write() as transaction:
+            select_model(transaction, model_id)
+            transaction.update("model", {"active": False}, active=True)
+            transaction.update("model", {"active": True}, id=model_id)
+
+    def remove(self, model_id: str) -> None:
+        """Delete a model with all its vectors, and the analyses of recordings that are in no other table then."""
+        with self._database.write() as transaction:
+            transaction.delete("vector", "model_id", [model_id])
+            transaction.delete("model", "id", [model_id])
+            statement = (
+                "SELECT content_key FROM analysis WHERE content_key NOT IN (SELECT content_key FROM vector) "
+                "AND content_key NOT IN (SELECT content_key FROM track)"
+            )
+            transaction.delete("analysis", "content_key", [key for (key,) in transaction.rows(statement)])
+
+    def _is_registered(self, model: Model) -> bool:
+        """Whether a model has its row with the tags; StoreError where the row is of another model."""
+        known = next((known for known in self.all() if known.id == model.id), None)
+        if known is None:
+            return False
+        if known.widths() != model.widths():
+            raise StoreError(
+                f"{printable(self._database.path)} holds vectors of widths {known.widths()} for the model id "
+                f"{model.id}, and this model makes {model.widths()}; export the model again, so that it "
+                "gets an id of its own."
+            )
+        if known.tags and model.tags and known.tags != model.tags:
+            raise StoreError(
+                f"{printable(self._database.path)} knows other tags for the model id {model.id} than this model gives; "
+                "export the model again, so that it gets an id of its own."
+            )
+        return bool(known.tags) or not model.tags
 
 
-class LibraryTable(Base):
-    """A collection of items with ids of its own."""
-
-    __tablename__ = "library"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    uuid: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str] = mapped_column(unique=True)
-
-
-class ModelTable(Base):
-    """A model that has vectors here; at most one is in use. The names of its tags are a JSON list."""
-
-    __tablename__ = "model"
-    __table_args__ = (Index("model_in_use", "active", unique=True, sqlite_where=text("active")),)
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    version: Mapped[str]
-    dimensions: Mapped[int]
-    modalities: Mapped[str]
-    active: Mapped[bool] = mapped_column(default=False)
-    tags: Mapped[str] = mapped_column(server_default="[]")
+def select_models(transaction: Transaction) -> list[Model]:
+    """Return all models, by name."""
+    return [
+        Model(id_, name, version, dimensions, read_json(modalities, dict), bool(active), tuple(read_json(tags, list)))
+        for id_, name, version, dimensions, modalities, active, tags in transaction.rows(
+            "SELECT id, name, version, dimensions, modalities, active, tags FROM model ORDER BY name, id"
+        )
+    ]
 
 
-class TrackTable(Base):
-    """Which recording an item of a library holds."""
-
-    __tablename__ = "track"
-    # Holds all that is asked of tracks by their recordings.
-    __table_args__ = (Index("track_contents", "content_key", "library_id", "item_id"),)
-
-    library_id: Mapped[int] = mapped_column(ForeignKey("library.id", ondelete="CASCADE"), primary_key=True)
-    item_id: Mapped[int] = mapped_column(primary_key=True)
-    added: Mapped[float]
-    size: Mapped[int]
-    mtime_ns: Mapped[int]
-    content_key: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class VectorTable(Base):
-    """One vector of a recording; a facet's gate is its weight in the embedding.
-
-    The id of an embedding is its id in the index and is never used again.
-    """
-
-    __tablename__ = "vector"
-    __table_args__ = (
-        UniqueConstraint("content_key", "model_id", "kind"),
-        Index("vector_changes", "model_id", "kind", "generation"),
-        # Small and in the order of `track_contents` and `tag`: what joins all embeddings with them runs along.
-        Index("vector_embeddings", "model_id", "content_key", sqlite_where=text("kind = 'embedding'")),
-        {"sqlite_autoincrement": True},
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    content_key: Mapped[bytes] = mapped_column(LargeBinary)
-    model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"))
-    kind: Mapped[str]
-    generation: Mapped[int]
-    gate: Mapped[float | None]
-    data: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class WindowTable(Base):
-    """The embedding of one stretch of a recording."""
-
-    __tablename__ = "window"
-
-    content_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True)
-    start: Mapped[float]
-    data: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class TagTable(Base):
-    """The probabilities of a model's tags in a recording, in the order of the model's names."""
-
-    __tablename__ = "tag"
-
-    content_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
-    data: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class RemovedTable(Base):
-    """An embedding that is gone, so that an older index can drop it too."""
-
-    __tablename__ = "removed"
-    __table_args__ = (Index("removed_changes", "model_id", "generation"),)
-
-    vector_id: Mapped[int] = mapped_column(primary_key=True)
-    model_id: Mapped[str]
-    generation: Mapped[int]
-
-
-class AnalysisTable(Base):
-    """What is said of a recording in words and numbers; attributes are JSON."""
-
-    __tablename__ = "analysis"
-
-    content_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    extractor_version: Mapped[str]
-    attributes: Mapped[str]
-
-
-class FailureTable(Base):
-    """A file that could not be analysed, and the state that it was in."""
-
-    __tablename__ = "failure"
-
-    library_id: Mapped[int] = mapped_column(ForeignKey("library.id", ondelete="CASCADE"), primary_key=True)
-    path: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    size: Mapped[int]
-    mtime_ns: Mapped[int]
-    reason: Mapped[str]
-    tries: Mapped[int]
-    last_tried: Mapped[float]
-
-
-class StateTable(Base):
-    """Single facts about the store, as JSON."""
-
-    __tablename__ = "state"
-
-    key: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[str]
+def select_model(transaction: Transaction, model_id: str) -> Model:
+    """Return the model of that id; StoreError where there is none."""
+    known = {model.id: model for model in select_models(transaction)}
+    if model_id not in known:
+        names = ", ".join(known) or "none"
+        raise StoreError(f"The store knows no model {model_id}; it knows {names}. Register the model first.")
+    return known[model_id]

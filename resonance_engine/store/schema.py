@@ -1,11 +1,11 @@
-"""Whose database a file is, and of which version."""
+"""Whose database a file is, and of which schema version."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.damage import DamageError
+from resonance_engine.store.errors import DamageError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,7 +19,7 @@ TABLES = {"library", "model", "track", "vector", "window", "analysis", "failure"
 
 
 def schema_version(driver: sqlite3.Connection, path: Path, newest: int) -> int:
-    """The schema of the file, 0 when it is empty.
+    """Return the schema version of the file, 0 when it is empty.
 
     Raises StoreError when it isn't ours or newer than `newest`, DamageError when only its header says that it isn't.
     """

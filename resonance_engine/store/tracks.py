@@ -1,4 +1,4 @@
-"""Which item of which library holds which recording."""
+"""Which item of which library holds which recording: tables `library` and `track`."""
 
 from __future__ import annotations
 
@@ -6,61 +6,132 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sqlalchemy import delete, update
-from sqlalchemy.dialects.sqlite import insert
-
-from resonance_engine.store.database import Database
-from resonance_engine.store.models import LibraryTable, TrackTable
-from resonance_engine.store.reading.tracks import library_number
-from resonance_engine.store.reading.view import chunks
+from resonance_engine.store.records import EMBEDDING, Counts, TrackRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from resonance_engine.store.records import TrackRow
+    from resonance_engine.store.database import Database
+
+TRACKS = "SELECT item_id, added, size, mtime_ns, content_key FROM track WHERE library_id = ?"
+# Both tables in the order of their content keys: from one random place to the next takes ten times as long.
+EMBEDDED = (
+    "FROM vector CROSS JOIN track ON track.content_key = vector.content_key "
+    f"WHERE model_id = ? AND kind = '{EMBEDDING}' AND vector.content_key >= x'' AND library_id = ?"
+)
+# Up to this many items are looked up one by one, for more the whole library is read.
+FEW_ITEMS = 10_000
 
 
-class Tracks(Database):
-    """Verbs that change the tracks of libraries; `library` is the number that `Store.library` gives."""
+class LibraryTable:
+    """Libraries, each a collection of items with ids of its own, by name; a sidecar may serve several."""
 
-    def library(self, name: str) -> int:
-        """The number of a library, which is made when there is none of that name."""
-        with self._transaction() as transaction:
-            known = library_number(transaction.driver, name)
-        if known is None:
-            with self._transaction(writes=True) as transaction:
-                row = insert(LibraryTable).values(uuid=str(uuid4()), name=name)
-                transaction.connection.execute(row.on_conflict_do_nothing(index_elements=["name"]))
-                known = library_number(transaction.driver, name)
-        assert known is not None, "it was made"
-        return known
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ids(self) -> list[int]:
+        """Return the ids of all libraries."""
+        with self._database.read() as transaction:
+            return [library for (library,) in transaction.rows("SELECT id FROM library ORDER BY id")]
+
+    def find(self, name: str) -> int | None:
+        """Return the id of a library, None where it has none yet."""
+        with self._database.read() as transaction:
+            library: int | None = transaction.value("SELECT id FROM library WHERE name = ?", name)
+            return library
+
+    def get_or_create(self, name: str) -> int:
+        """Return the id of a library, which gets one if it has none yet."""
+        library = self.find(name)
+        if library is None:
+            with self._database.write() as transaction:
+                if self.find(name) is None:  # another process may have been faster
+                    transaction.insert("library", [{"uuid": str(uuid4()), "name": name}])
+                library = self.find(name)
+        assert library is not None, "it was created"
+        return library
+
+
+class TrackTable:
+    """Rows that tie a library's items to recordings; `library` is the id that `LibraryTable` gives."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self, library: int) -> dict[int, TrackRow]:
+        """Return all known items of a library by their ids."""
+        with self._database.read() as transaction:
+            return {row[0]: TrackRow(*row) for row in transaction.rows(TRACKS, library)}
+
+    def get(self, library: int, item_ids: Iterable[int]) -> dict[int, TrackRow]:
+        """Return some items of a library by their ids; those that are not known are left out."""
+        with self._database.read() as transaction:
+            rows = transaction.rows_in(f"{TRACKS} AND item_id IN", map(int, item_ids), library)
+        return {row[0]: TrackRow(*row) for row in rows}
+
+    def by_vector(self, library: int, vector_ids: Iterable[int]) -> dict[int, list[TrackRow]]:
+        """Return the items that hold the recordings of vectors, by vector id; vectors without items are left out."""
+        statement = (
+            "SELECT vector.id, item_id, added, size, mtime_ns, track.content_key "
+            "FROM vector CROSS JOIN track ON track.content_key = vector.content_key "
+            "WHERE library_id = ? AND vector.id IN"
+        )
+        tracks: dict[int, list[TrackRow]] = {}
+        with self._database.read() as transaction:
+            for vector_id, *row in sorted(transaction.rows_in(statement, map(int, vector_ids), library)):
+                tracks.setdefault(vector_id, []).append(TrackRow(*row))
+        return tracks
+
+    def vector_ids(self, library: int, item_ids: Iterable[int] | None, model_id: str) -> dict[int, int]:
+        """Return the ids of items' embeddings by item id, of all items for None; items without one are left out."""
+        selected = None if item_ids is None else set(map(int, item_ids))
+        with self._database.read() as transaction:
+            if selected is not None and len(selected) <= FEW_ITEMS:
+                statement = (
+                    "SELECT item_id, vector.id FROM track JOIN vector ON vector.content_key = track.content_key "
+                    "WHERE library_id = ? AND model_id = ? AND kind = ? AND item_id IN"
+                )
+                return dict(transaction.rows_in(statement, selected, library, model_id, EMBEDDING))
+            rows = transaction.rows(f"SELECT item_id, vector.id {EMBEDDED}", model_id, library)
+        return dict(rows if selected is None else (row for row in rows if row[0] in selected))
+
+    def linked_embeddings(self, library: int, model_id: str) -> dict[bytes, int]:
+        """Return the ids of the embeddings of a library's recordings, by content key."""
+        with self._database.read() as transaction:
+            return dict(transaction.rows(f"SELECT vector.content_key, vector.id {EMBEDDED}", model_id, library))
+
+    def counts(self, library: int, model_id: str) -> Counts:
+        """Count a library's tracks that are linked, those of them that are embedded, and its files that failed."""
+        with self._database.read() as transaction:
+            return Counts(
+                linked=transaction.value("SELECT count(*) FROM track WHERE library_id = ?", library),
+                embedded=transaction.value(f"SELECT count(*) {EMBEDDED}", model_id, library),
+                failed=transaction.value("SELECT count(*) FROM failure WHERE library_id = ?", library),
+            )
 
     def link(self, library: int, track: TrackRow) -> None:
-        """Say which recording an item holds, instead of what was said of it before."""
+        """Tie an item to a recording, instead of the one that it was tied to."""
         self.link_many(library, [track])
 
     def link_many(self, library: int, tracks: Iterable[TrackRow]) -> None:
-        """Say which recordings items hold, instead of what was said of them before."""
-        values = [{"library_id": library, **asdict(track)} for track in tracks]
-        if not values:
-            return
-        row = insert(TrackTable)
-        given = {name: row.excluded[name] for name in ("added", "size", "mtime_ns", "content_key")}
-        upsert = row.on_conflict_do_update(index_elements=["library_id", "item_id"], set_=given)
-        with self._transaction(writes=True) as transaction:
-            transaction.connection.execute(upsert, values)
+        """Tie items to recordings, instead of those that they were tied to."""
+        rows = list(tracks)
+        known = self.get(library, [track.item_id for track in rows])
+        changed = [{"library_id": library, **asdict(row)} for row in rows if known.get(row.item_id) != row]
+        if changed:
+            with self._database.write() as transaction:
+                transaction.upsert("track", changed)
 
     def unlink(self, library: int, item_ids: Iterable[int]) -> int:
-        """Forget items; their recordings stay until `prune`. Says how many items were known."""
-        query = delete(TrackTable).where(TrackTable.library_id == library)
-        with self._transaction(writes=True) as transaction:
-            return sum(
-                transaction.connection.execute(query.where(TrackTable.item_id.in_(chunk))).rowcount
-                for chunk in chunks(item_ids)
-            )
+        """Delete items, and return how many were known; their recordings stay until `Maintenance.prune`."""
+        known = self.get(library, item_ids)
+        if not known:
+            return 0
+        with self._database.write() as transaction:
+            return transaction.delete("track", "item_id", known, library_id=library)
 
-    def restat(self, library: int, item_id: int, size: int, mtime_ns: int) -> bool:
-        """Note that an item's file was rewritten with the same audio in it; False for an unknown item."""
-        row = update(TrackTable).where(TrackTable.library_id == library, TrackTable.item_id == item_id)
-        with self._transaction(writes=True) as transaction:
-            return transaction.connection.execute(row.values(size=size, mtime_ns=mtime_ns)).rowcount > 0
+    def update_file(self, library: int, item_id: int, size: int, mtime_ns: int) -> bool:
+        """Set the state of an item's file, rewritten with the same audio in it; False for an unknown item."""
+        with self._database.write() as transaction:
+            values = {"size": size, "mtime_ns": mtime_ns}
+            return transaction.update("track", values, library_id=library, item_id=item_id) > 0

@@ -1,66 +1,207 @@
-"""Embeddings, facets and windows of recordings, kept and dropped."""
+"""Embeddings, facets and windows of recordings, and what changed since when: tables `vector`, `window`, `removed`."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, or_, select
-from sqlalchemy.dialects.sqlite import insert
+import numpy as np
 
-from resonance_engine.store.codec import encode, verify
-from resonance_engine.store.database import Database, Transaction
-from resonance_engine.store.models import AnalysisTable, TagTable, TrackTable, VectorTable, WindowTable
-from resonance_engine.store.reading.models import known_model
-from resonance_engine.store.reading.vectors import orphans
-from resonance_engine.store.records import EMBEDDING, Embedding, Model
-from resonance_engine.store.tags import put_tags
-from resonance_engine.store.tombstones import delete_vectors
+from resonance_engine.errors import StoreError, printable
+from resonance_engine.store.codec import decode, decode_rows, encode, verify
+from resonance_engine.store.models import select_model, select_models
+from resonance_engine.store.records import EMBEDDING, Changes, Ids, Matrix, Vector, Windows
+from resonance_engine.store.tags import HAS_TAGS, put_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from resonance_engine.store.database import Database, Transaction
+    from resonance_engine.store.records import Embedding, Model
+    from resonance_engine.store.writer import WriteTransaction
+
+ROWS_AT_A_TIME = 5_000
+
+# The rows of a kind after a generation; a facet's come with the row of their recording's embedding.
+EMBEDDINGS = "vector AS embedding WHERE embedding.model_id = ? AND embedding.kind = ? AND embedding.generation > ?"
+FACETS = (
+    "vector AS facet JOIN vector AS embedding ON embedding.content_key = facet.content_key "
+    f"AND embedding.model_id = facet.model_id AND embedding.kind = '{EMBEDDING}' "
+    "WHERE facet.model_id = ? AND facet.kind = ? AND facet.generation > ?"
+)
+
+# By content keys, for which indexes do; to look at generations takes the tables themselves.
+FACET_COUNT = (
+    "SELECT count(*) FROM vector AS embedding CROSS JOIN vector AS facet "  # noqa: S608 - a constant
+    "ON facet.content_key = embedding.content_key AND facet.model_id = embedding.model_id AND facet.kind = ? "
+    f"WHERE embedding.model_id = ? AND embedding.kind = '{EMBEDDING}' AND embedding.content_key >= x''"
+)
+
+# The sign keeps SQLite from the order of libraries, in which it would have to sort the keys first.
+LINKED_COUNT = "SELECT count(DISTINCT content_key) FROM track WHERE +library_id = ?"
+UNLINKED = (
+    "SELECT id FROM vector WHERE model_id = ? AND kind = ? "
+    "AND NOT EXISTS (SELECT 1 FROM track WHERE track.content_key = vector.content_key AND library_id = ?)"
+)
 
 
-class Vectors(Database):
-    """Verbs that change the vectors of recordings, by content key and model."""
+class VectorTable:
+    """Vectors by content key, model and kind (the embedding, or a facet); an embedding's id is its id in the index."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def embedded(self, content_keys: Iterable[bytes], model_id: str) -> set[bytes]:
+        """Return those of the recordings that the model has an embedding of."""
+        statement = "SELECT content_key FROM vector WHERE model_id = ? AND kind = ? AND content_key IN"
+        with self._database.read() as transaction:
+            return {key for (key,) in transaction.rows_in(statement, content_keys, model_id, EMBEDDING)}
+
+    def complete(self, content_keys: Iterable[bytes], model_id: str) -> set[bytes]:
+        """Return those of the recordings that have all that the model gives: an embedding and, if it has any, tags.
+
+        The others have to be analysed, some of them again: those embedded before tags were stored have none.
+        """
+        statement = "SELECT content_key FROM vector WHERE model_id = ? AND kind = ?"
+        with self._database.read() as transaction:
+            if any(model.tags for model in select_models(transaction) if model.id == model_id):
+                statement += f" AND {HAS_TAGS}"
+            rows = transaction.rows_in(f"{statement} AND content_key IN", content_keys, model_id, EMBEDDING)
+            return {key for (key,) in rows}
+
+    def get(self, content_keys: Iterable[bytes], model_id: str, kind: str = EMBEDDING) -> dict[bytes, Vector]:
+        """Return the vectors of recordings by content key; those without one are left out."""
+        statement = "SELECT content_key, data FROM vector WHERE model_id = ? AND kind = ? AND content_key IN"
+        with self._database.read() as transaction, self._damage():
+            width = select_model(transaction, model_id).widths().get(kind, 0)
+            rows = transaction.rows_in(statement, content_keys, model_id, kind)
+            return {key: decode(data, width) for key, data in rows}
+
+    def gates(self, content_keys: Iterable[bytes], model_id: str) -> dict[bytes, dict[str, float]]:
+        """Return the weights of the facets in recordings' embeddings, by content key and modality."""
+        statement = (
+            "SELECT content_key, kind, gate FROM vector WHERE model_id = ? AND gate IS NOT NULL AND content_key IN"
+        )
+        gates: dict[bytes, dict[str, float]] = {}
+        with self._database.read() as transaction:
+            for key, kind, gate in transaction.rows_in(statement, content_keys, model_id):
+                gates.setdefault(key, {})[kind] = gate
+        return gates
+
+    def windows(self, content_keys: Iterable[bytes], model_id: str) -> dict[bytes, Windows]:
+        """Return the embeddings of recordings' windows in order of position, by content key."""
+        statement = "SELECT content_key, position, start, data FROM window WHERE model_id = ? AND content_key IN"
+        windows: dict[bytes, tuple[list[float], list[Vector]]] = {}
+        with self._database.read() as transaction, self._damage():
+            width = select_model(transaction, model_id).dimensions
+            rows = transaction.rows_in(statement, content_keys, model_id)
+            for key, _, start, data in sorted(rows, key=itemgetter(0, 1)):
+                starts, vectors = windows.setdefault(key, ([], []))
+                starts.append(start)
+                vectors.append(decode(data, width))
+        return {key: Windows(tuple(starts), np.stack(vectors)) for key, (starts, vectors) in windows.items()}
+
+    def content_keys(self, vector_ids: Iterable[int]) -> dict[int, bytes]:
+        """Return the recordings that vectors are of, by vector id; ids that are gone are left out."""
+        with self._database.read() as transaction:
+            return dict(transaction.rows_in("SELECT id, content_key FROM vector WHERE id IN", map(int, vector_ids)))
+
+    def count(self, model_id: str, kind: str = EMBEDDING) -> int:
+        """Count the vectors of that kind that the model has."""
+        with self._database.read() as transaction:
+            if kind == EMBEDDING:
+                return _count(transaction, model_id, kind)
+            return int(transaction.value(FACET_COUNT, kind, model_id))
+
+    def unlinked_embeddings(self, library: int, model_id: str) -> list[int]:
+        """Return the ids of embeddings without a track in a library: orphans, and those of other libraries alone."""
+        with self._database.read() as transaction:
+            # To compare keys takes ten times as long as to count them.
+            if transaction.value(LINKED_COUNT, library) == _count(transaction, model_id, EMBEDDING):
+                return []
+            return [vector_id for (vector_id,) in transaction.rows(UNLINKED, model_id, EMBEDDING, library)]
+
+    def matrix(self, model_id: str, kind: str = EMBEDDING) -> tuple[Ids, Matrix]:
+        """Return all vectors of a kind: ids in ascending order, shape (n,), and vectors, shape (n, width).
+
+        Facets come under the ids of the recordings' embeddings.
+        """
+        with self._database.read() as transaction:
+            return self._matrix(transaction, model_id, kind, since=-1)
+
+    def changes(self, model_id: str, since_generation: int, kind: str = EMBEDDING) -> Changes:
+        """Return the embeddings, or facets under their ids, that were added, replaced or removed after a generation."""
+        statement = "SELECT vector_id FROM removed WHERE model_id = ? AND generation > ? ORDER BY vector_id"
+        with self._database.read() as transaction:
+            ids, vectors = self._matrix(transaction, model_id, kind, since_generation)
+            removed = [vector_id for (vector_id,) in transaction.rows(statement, model_id, since_generation)]
+            return Changes(transaction.generation, ids, vectors, np.array(removed, np.int64))
 
     def put(self, content_key: bytes, model_id: str, embedding: Embedding) -> None:
-        """Keep what a model says of a recording; see `put_many`."""
+        """Store what a model gives for a recording; see `put_many`."""
         self.put_many(model_id, {content_key: embedding})
 
     def put_many(self, model_id: str, embeddings: Mapping[bytes, Embedding]) -> None:
-        """Keep what a model says of recordings, by content key.
+        """Store what a model gives for recordings, by content key: vectors, windows and tags.
 
-        What is known already stays as it is, what differs is replaced under its old id; facets, windows and
+        What is stored already stays as it is, what differs is replaced under its old id; facets, windows and
         tags that aren't given stay. Raises ValueError for a vector that isn't float32, finite, of unit length
         within 1e-3 and of the model's width, and for tags that aren't the model's or no probabilities, and
-        StoreError for a model that isn't registered; nothing is kept then.
+        StoreError for a model that isn't registered; nothing is stored then.
         """
-        with self._transaction(writes=True) as transaction:
-            model = known_model(transaction.driver, model_id)
+        with self._database.write() as transaction:
+            model = select_model(transaction, model_id)
             for embedding in embeddings.values():
                 verify(embedding, model)
             _put_vectors(transaction, model, embeddings)
             _put_windows(transaction, model, embeddings)
             put_tags(transaction, model, embeddings)
 
-    def prune(self) -> int:
-        """Drop the recordings that are in no library any more, and say how many those were.
+    def _matrix(self, transaction: Transaction, model_id: str, kind: str, since: int) -> tuple[Ids, Matrix]:
+        model = select_model(transaction, model_id)
+        if kind not in model.widths():
+            raise ValueError(f"The model {model.name} has no {kind!r}; it has {', '.join(model.widths())}.")
+        count = _count(transaction, model_id, kind, since)
+        ids = np.empty(count, np.int64)
+        vectors = np.empty((count, model.widths()[kind]), np.float32)
+        owner = "embedding" if kind == EMBEDDING else "facet"
+        # The order of the index. SQLite would copy all vectors to sort them by id alone.
+        statement = f"SELECT embedding.id, {owner}.data FROM {_rows_of(kind)} ORDER BY {owner}.generation, {owner}.id"  # noqa: S608 - constants
+        filled = 0
+        cursor = transaction.driver.execute(statement, (model_id, kind, since))
+        while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+            part = slice(filled, filled + len(rows))
+            ids[part], data = zip(*rows, strict=True)
+            with self._damage():
+                decode_rows(data, vectors[part])
+            filled = part.stop
+        if (ids[1:] < ids[:-1]).any():
+            order = np.argsort(ids)
+            ids, vectors = ids[order], vectors[order]
+        return ids, vectors
 
-        A recording that another process has put and not yet linked counts as one: do both in one transaction.
-        """
-        with self._transaction(writes=True) as transaction:
-            gone = len(orphans(transaction.driver))
-            if gone:
-                linked = select(TrackTable.content_key)
-                delete_vectors(transaction, VectorTable.content_key.not_in(linked))
-                for table in (WindowTable, TagTable, AnalysisTable):
-                    transaction.connection.execute(delete(table).where(table.content_key.not_in(linked)))
-            return gone
+    @contextmanager
+    def _damage(self) -> Iterator[None]:
+        """Raise StoreError for values that are no vectors."""
+        try:
+            yield
+        except ValueError as error:
+            path = printable(self._database.path)
+            raise StoreError(f"{path} holds damaged vectors ({error}); run `beet resonance check --repair`.") from error
 
 
-def _put_vectors(transaction: Transaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
+def _rows_of(kind: str) -> str:
+    return EMBEDDINGS if kind == EMBEDDING else FACETS
+
+
+def _count(transaction: Transaction, model_id: str, kind: str, since: int = -1) -> int:
+    return int(transaction.value(f"SELECT count(*) FROM {_rows_of(kind)}", model_id, kind, since))  # noqa: S608 - a constant
+
+
+def _put_vectors(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
     generation = transaction.next_generation()
-    values = [
+    rows = [
         {
             "content_key": key,
             "model_id": model.id,
@@ -72,24 +213,14 @@ def _put_vectors(transaction: Transaction, model: Model, embeddings: Mapping[byt
         for key, embedding in embeddings.items()
         for kind, vector in [(EMBEDDING, embedding.vector), *embedding.facets.items()]
     ]
-    if values:
-        row = insert(VectorTable)
-        given = row.excluded
-        upsert = row.on_conflict_do_update(
-            index_elements=["content_key", "model_id", "kind"],
-            set_={"generation": given.generation, "gate": given.gate, "data": given.data},
-            where=or_(VectorTable.data != given.data, VectorTable.gate.is_distinct_from(given.gate)),
-        )
-        transaction.advance(generation, transaction.connection.execute(upsert, values).rowcount)
+    key_columns = ("content_key", "model_id", "kind")
+    transaction.advance(generation, transaction.upsert("vector", rows, key_columns, compare=("gate", "data")))
 
 
-def _put_windows(transaction: Transaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
-    given = {key: embedding.windows for key, embedding in embeddings.items() if embedding.windows}
-    if not given:
-        return
-    old = delete(WindowTable).where(WindowTable.content_key == bindparam("key"), WindowTable.model_id == model.id)
-    transaction.connection.execute(old, [{"key": key} for key in given])
-    values = [
+def _put_windows(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
+    windows = {key: embedding.windows for key, embedding in embeddings.items() if embedding.windows}
+    transaction.delete("window", "content_key", windows, model_id=model.id)
+    rows = [
         {
             "content_key": key,
             "model_id": model.id,
@@ -97,8 +228,7 @@ def _put_windows(transaction: Transaction, model: Model, embeddings: Mapping[byt
             "start": start,
             "data": encode(vector),
         }
-        for key, windows in given.items()
-        for position, (start, vector) in enumerate(zip(windows.starts, windows.vectors, strict=True))
+        for key, stored in windows.items()
+        for position, (start, vector) in enumerate(zip(stored.starts, stored.vectors, strict=True))
     ]
-    if values:
-        transaction.connection.execute(insert(WindowTable), values)
+    transaction.insert("window", rows)

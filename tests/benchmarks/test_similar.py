@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TRACKS = 150
 # What no query has time for.
 HEAVY = ("sqlalchemy", "torch", "scipy", "onnxruntime", "librosa", "soxr", "av", "tqdm", "sklearn")
-NEEDED = ("numpy", "faiss", "resonance_engine.store.reading")
+NEEDED = ("numpy", "faiss", "resonance_engine.store")
 
 RUN = """
 import sys
@@ -83,12 +83,12 @@ def test_a_made_up_library_is_analysed_and_neighbours_are_neighbours(home: Path)
         model = sidecar.model
         assert model is not None
         assert tuple(model.modalities) == FACETS
-        ids, vectors = sidecar.reader.matrix(model.id)
+        ids, vectors = sidecar.store.vectors.matrix(model.id)
         closeness = vectors @ vectors[0]
         assert closeness[1:12].mean() > closeness[12:60].mean() > closeness[60:].mean() + 0.1, "album, artist, others"
-        keys = sidecar.reader.content_keys(ids)
-        assert len(sidecar.reader.tag_matrix(model.id)[0]) == len(sidecar.reader.analyses(keys.values())) == TRACKS
-        gates = sidecar.reader.gates(keys.values(), model.id)
+        keys = sidecar.store.vectors.content_keys(ids)
+        assert len(sidecar.store.tags.matrix(model.id)[0]) == len(sidecar.store.analyses.get(keys.values())) == TRACKS
+        gates = sidecar.store.vectors.gates(keys.values(), model.id)
         np.testing.assert_allclose([sum(each.values()) for each in gates.values()], 1.0, atol=1e-6)
         assert library.items("id:1")[0].filepath == home / "music" / "Artist 1" / "Album 1 of songs" / "01 Song.mp3"
     finally:

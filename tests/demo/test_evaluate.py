@@ -113,11 +113,11 @@ def test_the_table_compares_the_sidecar_with_the_baselines_on_the_same_tracks(
     """Embeddings that are equal within a genre: three of the first five neighbours can be right, and are."""
     sidecar = tmp_path / "resonance.db"
     with Store(sidecar) as store:
-        store.register(Model("m", "model", "1", 2))
-        store.activate("m")
+        store.models.register(Model("m", "model", "1", 2))
+        store.models.activate("m")
         for track in tracks[:8]:
             vector = np.eye(2, dtype=np.float32)["ab".index(track.genre)]
-            store.put(content_key(track.path), "m", Embedding(vector))
+            store.vectors.put(content_key(track.path), "m", Embedding(vector))
     rows = compared(tracks, sidecar, processes=1)
     shares = {row.name: row.share for row in rows}
     assert shares["Resonance"] == pytest.approx(3 / 5)

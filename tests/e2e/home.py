@@ -95,19 +95,19 @@ class Home:
 
     def tracks(self) -> dict[int, TrackRow]:
         with Store(self.sidecar) as store:
-            return store.tracks(store.library(self.library.name))
+            return store.tracks.all(store.libraries.get_or_create(self.library.name))
 
     def reasons(self) -> dict[str, str]:
         """Why files failed, by name."""
         with Store(self.sidecar) as store:
-            failures = store.failures(store.library(self.library.name))
+            failures = store.failures.all(store.libraries.get_or_create(self.library.name))
         return {Path(os.fsdecode(path)).name: failure.reason for path, failure in failures.items()}
 
     def recordings(self) -> int:
         """How many the model has embedded in all."""
         with Store(self.sidecar) as store:
-            model = store.active_model()
-            return store.vector_count(model.id) if model else 0
+            model = store.models.active()
+            return store.vectors.count(model.id) if model else 0
 
     def assert_known(self, count: int) -> None:
         """Every one of `count` tracks is linked as it is now, so that there is nothing to do."""

@@ -43,7 +43,7 @@ def in_style(album: int, number: int) -> NDArray[np.float32]:
 def embedded(home: Home) -> dict[str, int]:
     """How many recordings each model has heard, by the model's name."""
     with Store(home.sidecar) as store:
-        return {model.name: store.vector_count(model.id) for model in store.models()}
+        return {model.name: store.vectors.count(model.id) for model in store.models.all()}
 
 
 def test_a_second_model_takes_the_first_one_s_place(songs: Home, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def ingest(store: Store, pool: FakePool | None = None) -> Ingest:
-    return Ingest(store, store.library("home"), pool or FakePool())
+    return Ingest(store, store.libraries.get_or_create("home"), pool or FakePool())
 
 
 def jobs(folder: Path, numbers: Iterable[int]) -> list[Job]:
@@ -93,28 +93,28 @@ def test_what_is_heard_is_kept(store: Store, tmp_path: Path) -> None:
     subject = ingest(store)
     outcomes = list(subject.run(made))
     assert outcomes == [IngestOutcome(job, key(number), embedded=True) for number, job in enumerate(made)]
-    rows = store.tracks(subject.library)
+    rows = store.tracks.all(subject.library)
     for number, job in enumerate(made):
         stat = job.path.stat()
         row = rows[job.item_id]
         assert (row.added, row.size, row.mtime_ns) == (1.5, stat.st_size, stat.st_mtime_ns)
         assert row.content_key == key(number)
     for kind in ("embedding", "timbre", "rhythm"):
-        np.testing.assert_array_equal(store.vectors([key(2)], MODEL.id, kind)[key(2)], stored(VECTORS[2]))
-    assert store.gates([key(1)], MODEL.id) == {key(1): {"timbre": 0.5, "rhythm": 0.5}}
-    windows = store.windows([key(1)], MODEL.id)[key(1)]
+        np.testing.assert_array_equal(store.vectors.get([key(2)], MODEL.id, kind)[key(2)], stored(VECTORS[2]))
+    assert store.vectors.gates([key(1)], MODEL.id) == {key(1): {"timbre": 0.5, "rhythm": 0.5}}
+    windows = store.vectors.windows([key(1)], MODEL.id)[key(1)]
     assert windows.starts == (1.5,)
     np.testing.assert_array_equal(windows.vectors, stored(VECTORS[1])[None])
-    analysis = store.analyses([key(0)])[key(0)]
+    analysis = store.analyses.get([key(0)])[key(0)]
     assert (analysis.extractor_version, analysis.attributes) == ("7", {"tempo": 120.0})
 
 
 def test_a_second_run_changes_nothing(store: Store, tmp_path: Path) -> None:
     pool, made = FakePool(), jobs(tmp_path, range(4))
     list(ingest(store, pool).run(made))
-    before = store.generation, store.tracks(1), store.state(SPEED_KEY)
+    before = store.generation, store.tracks.all(1), store.state.get(SPEED_KEY)
     assert list(ingest(store, pool).run(made)) == [IngestOutcome(job, key(i)) for i, job in enumerate(made)]
-    assert (store.generation, store.tracks(1), store.state(SPEED_KEY)) == before
+    assert (store.generation, store.tracks.all(1), store.state.get(SPEED_KEY)) == before
     assert pool.embedded == [0, 1, 2, 3]
 
 
@@ -125,7 +125,7 @@ def test_a_known_sound_under_another_path_is_only_linked(store: Store, tmp_path:
     copy.touch()
     assert list(ingest(store, pool).run([Job(9, 2.0, copy)])) == [IngestOutcome(Job(9, 2.0, copy), key(5))]
     assert pool.embedded == [5]
-    assert store.counts(1, MODEL.id) == Counts(linked=2, embedded=2, failed=0)
+    assert store.tracks.counts(1, MODEL.id) == Counts(linked=2, embedded=2, failed=0)
 
 
 def test_items_that_share_a_file_share_its_hearing(store: Store, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_items_that_share_a_file_share_its_hearing(store: Store, tmp_path: Path)
     both = [job, replace(job, item_id=7)]
     assert [outcome.job for outcome in ingest(store, pool).run(both)] == both
     assert pool.embedded == [1]
-    assert store.tracks(1).keys() == {101, 7}
+    assert store.tracks.all(1).keys() == {101, 7}
 
 
 class TestFailures:
@@ -143,31 +143,31 @@ class TestFailures:
         outcomes = list(ingest(store, pool).run(made))
         assert [outcome.error and outcome.error.reason for outcome in outcomes] == [None, "it holds no audio", None]
         path = os.fsencode(made[1].path)
-        (failure,) = store.failures(1).values()
+        (failure,) = store.failures.all(1).values()
         stat = made[1].path.stat()
         assert (failure.path, failure.reason, failure.tries) == (path, "it holds no audio", 1)
         assert (failure.size, failure.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
         list(ingest(store, pool).run(made))
-        assert store.failures(1)[path].tries == 2
-        assert 101 not in store.tracks(1)
+        assert store.failures.all(1)[path].tries == 2
+        assert 101 not in store.tracks.all(1)
         list(ingest(store).run(made))
-        assert store.failures(1) == {}
-        assert 101 in store.tracks(1)
+        assert store.failures.all(1) == {}
+        assert 101 in store.tracks.all(1)
 
     def test_a_missing_file_is_one_too(self, store: Store, tmp_path: Path) -> None:
         (job,) = jobs(tmp_path, [1])
         job.path.unlink()
         list(ingest(store, FakePool({"1.wav": "there is no such file"})).run([job]))
-        (failure,) = store.failures(1).values()
+        (failure,) = store.failures.all(1).values()
         assert (failure.size, failure.mtime_ns, failure.reason) == (0, 0, "there is no such file")
 
     def test_a_caller_may_link_and_note_failures_itself(self, store: Store, tmp_path: Path) -> None:
         pool = FakePool({"1.wav": "it is silent"})
         failed, embedded = ingest(store, pool).run(jobs(tmp_path, [1, 2]), link=False)
         assert failed.error is not None
-        assert store.failures(1) == {}
-        assert store.tracks(1) == {}
-        assert store.has([key(2)], MODEL.id) == {embedded.key}
+        assert store.failures.all(1) == {}
+        assert store.tracks.all(1) == {}
+        assert store.vectors.embedded([key(2)], MODEL.id) == {embedded.key}
 
 
 class TestBatches:
@@ -178,12 +178,14 @@ class TestBatches:
         stages = []
         with Store(store.path) as other:
             for _ in ingest(store).run(jobs(tmp_path, range(7)), clock=lambda: 0.0):
-                stages.append(len(other.tracks(1)))
+                stages.append(len(other.tracks.all(1)))
         assert stages == [3, 3, 3, 6, 6, 6, 7]
 
     def test_time_ends_one_too(self, store: Store, tmp_path: Path) -> None:
         ticks = itertools.count(step=ingest_module.BATCH_SECONDS / 2)
-        stages = [len(store.tracks(1)) for _ in ingest(store).run(jobs(tmp_path, range(4)), clock=lambda: next(ticks))]
+        stages = [
+            len(store.tracks.all(1)) for _ in ingest(store).run(jobs(tmp_path, range(4)), clock=lambda: next(ticks))
+        ]
         assert stages == [2, 2, 4, 4]
 
     @pytest.mark.parametrize("stop", [KeyboardInterrupt(), ModelError("The model is gone.")], ids=repr)
@@ -191,8 +193,8 @@ class TestBatches:
         pool = FakePool({"2.wav": stop, "1.wav": "it is silent"})
         with pytest.raises(type(stop)):
             list(ingest(store, pool).run(jobs(tmp_path, range(4))))
-        assert store.tracks(1).keys() == {100}
-        assert len(store.failures(1)) == 1
+        assert store.tracks.all(1).keys() == {100}
+        assert len(store.failures.all(1)) == 1
 
     def test_a_run_that_is_given_up_keeps_its_batches_once(
         self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -201,8 +203,8 @@ class TestBatches:
         run = ingest(store, FakePool({"0.wav": "it is silent"})).run(jobs(tmp_path, range(6)), clock=lambda: 0.0)
         next(run)
         run.close()  # type: ignore[attr-defined]  # it is a generator
-        assert store.tracks(1).keys() == {101}
-        assert [failure.tries for failure in store.failures(1).values()] == [1]
+        assert store.tracks.all(1).keys() == {101}
+        assert [failure.tries for failure in store.failures.all(1).values()] == [1]
 
     def test_one_is_kept_as_a_whole_or_not_at_all(
         self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -211,8 +213,8 @@ class TestBatches:
         monkeypatch.setitem(globals(), "VECTORS", VECTORS * scale[:, None])
         with pytest.raises(ValueError, match="should have length 1"):
             list(ingest(store).run(jobs(tmp_path, range(4))))
-        assert store.tracks(1) == {}
-        assert store.counts(1, MODEL.id) == Counts(0, 0, 0)
+        assert store.tracks.all(1) == {}
+        assert store.tracks.counts(1, MODEL.id) == Counts(0, 0, 0)
 
     def test_a_kill_loses_the_batch_and_nothing_else(self, store: Store, tmp_path: Path) -> None:
         jobs(tmp_path, range(8))
@@ -230,12 +232,12 @@ class Fatal(dict):
 folder = Path(sys.argv[1])
 ingest.BATCH_FILES = 2
 with Store(folder / "resonance.db") as store:
-    list(ingest.Ingest(store, store.library("home"), FakePool(Fatal())).run(jobs(folder, range(8))))
+    list(ingest.Ingest(store, store.libraries.get_or_create("home"), FakePool(Fatal())).run(jobs(folder, range(8))))
 """
         done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False)
         assert done.returncode == -signal.SIGKILL
-        assert store.tracks(1).keys() == {100, 101, 102, 103}
-        assert store.counts(1, MODEL.id).embedded == 4
+        assert store.tracks.all(1).keys() == {100, 101, 102, 103}
+        assert store.tracks.counts(1, MODEL.id).embedded == 4
         pool = FakePool()
         list(ingest(store, pool).run(jobs(tmp_path, range(8))))
         assert pool.embedded == [4, 5, 6, 7]
@@ -245,8 +247,8 @@ class TestTags:
     def test_they_are_kept_beside_the_vectors(self, store: Store, tmp_path: Path) -> None:
         pool = TaggingPool()
         list(ingest(store, pool).run(jobs(tmp_path, [1, 4])))
-        assert store.models()[0].tags == TAGS
-        assert store.tags([key(1), key(4)], MODEL.id) == {key(1): said(1), key(4): said(4)}
+        assert store.models.all()[0].tags == TAGS
+        assert store.tags.get([key(1), key(4)], MODEL.id) == {key(1): said(1), key(4): said(4)}
 
     def test_what_was_heard_before_they_were_kept_is_heard_once_more(self, store: Store, tmp_path: Path) -> None:
         made = jobs(tmp_path, range(3))
@@ -255,7 +257,7 @@ class TestTags:
         outcomes = list(ingest(store, tagging).run(made[:2]))
         assert [outcome.embedded for outcome in outcomes] == [True, True]
         assert store.generation == before, "the vectors are the same"
-        assert store.tags([key(0), key(1)], MODEL.id) == {key(0): said(0), key(1): said(1)}
+        assert store.tags.get([key(0), key(1)], MODEL.id) == {key(0): said(0), key(1): said(1)}
         list(ingest(store, tagging).run(made))
         assert tagging.embedded == [0, 1, 2]
 
@@ -288,8 +290,8 @@ class TestModel:
         list(ingest(store).run(jobs(tmp_path, [1])))
         later = replace(MODEL, id="b" * 16)
         list(ingest(store, FakePool(model=later)).run(jobs(tmp_path, [1])))
-        assert [(model.id, model.active) for model in store.models()] == [(MODEL.id, True), (later.id, False)]
-        assert store.has([key(1)], later.id) == {key(1)}
+        assert [(model.id, model.active) for model in store.models.all()] == [(MODEL.id, True), (later.id, False)]
+        assert store.vectors.embedded([key(1)], later.id) == {key(1)}
 
     def test_one_that_uses_the_id_of_another_is_refused(self, store: Store) -> None:
         ingest(store)
@@ -298,11 +300,11 @@ class TestModel:
 
 
 def test_the_time_per_track_follows_slowly_and_ignores_known_sounds(store: Store, tmp_path: Path) -> None:
-    store.set_state(SPEED_KEY, 1.0)
+    store.state.set(SPEED_KEY, 1.0)
     list(ingest(store).run(jobs(tmp_path, [1])))
-    assert store.state(SPEED_KEY) == pytest.approx(1.1)
+    assert store.state.get(SPEED_KEY) == pytest.approx(1.1)
     list(ingest(store).run(jobs(tmp_path, [1])))
-    assert store.state(SPEED_KEY) == pytest.approx(1.1)
+    assert store.state.get(SPEED_KEY) == pytest.approx(1.1)
 
 
 def test_with_a_real_worker(store: Store, tmp_path: Path) -> None:
@@ -311,16 +313,16 @@ def test_with_a_real_worker(store: Store, tmp_path: Path) -> None:
     music = write_audio(tmp_path / os.fsdecode(b"t\xfcne.wav"), tune(4.0, 8000), 8000)
     (tmp_path / "text.mp3").write_bytes(b"no music")
     with closing(WorkerPool(model)) as pool:
-        subject = Ingest(store, store.library("home"), pool)
+        subject = Ingest(store, store.libraries.get_or_create("home"), pool)
         good, bad = subject.run([Job(1, 1.0, music), Job(2, 1.0, tmp_path / "text.mp3")])
         (again,) = subject.run([Job(1, 1.0, music)])
     sealed = MANIFEST.seal([b"0"])
-    active = store.active_model()
+    active = store.models.active()
     assert active is not None
     assert (active.id, active.name, active.dimensions) == (sealed.id, "tiny", 16)
     assert (good.key, good.embedded, good.error) == (content_key(music), True, None)
     assert (again.key, again.embedded) == (good.key, False)
     assert bad.error is not None
-    assert list(store.failures(1)) == [os.fsencode(tmp_path / "text.mp3")]
-    assert store.counts(1, sealed.id) == Counts(linked=1, embedded=1, failed=1)
-    assert store.analyses([content_key(music)])
+    assert list(store.failures.all(1)) == [os.fsencode(tmp_path / "text.mp3")]
+    assert store.tracks.counts(1, sealed.id) == Counts(linked=1, embedded=1, failed=1)
+    assert store.analyses.get([content_key(music)])

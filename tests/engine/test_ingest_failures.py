@@ -63,27 +63,27 @@ def made(folder: Path, names: Iterable[str]) -> list[Job]:
 
 
 def run(store: Store, pool: WorkerPool, todo: list[Job]) -> list[IngestOutcome]:
-    return list(Ingest(store, store.library("home"), pool).run(todo))
+    return list(Ingest(store, store.libraries.get_or_create("home"), pool).run(todo))
 
 
 def check(store: Store, todo: list[Job], outcomes: list[IngestOutcome]) -> None:
     """Each job came to its end once, and the store holds that."""
     assert sorted(outcome.job.item_id for outcome in outcomes) == [job.item_id for job in todo]
     troubles = {os.fsencode(job.path): REASONS[job.path.stem] for job in todo if job.path.stem in REASONS}
-    failures = store.failures(1)
+    failures = store.failures.all(1)
     assert {path: (each.reason.partition(",")[0], each.tries) for path, each in failures.items()} == {
         path: (reason, 1) for path, reason in troubles.items()
     }
     good = {job.item_id: key(job.path.name) for job in todo if job.path.stem not in REASONS}
-    assert {item_id: row.content_key for item_id, row in store.tracks(1).items()} == good
-    assert store.counts(1, "0" * 16) == Counts(len(good), len(good), len(troubles))
+    assert {item_id: row.content_key for item_id, row in store.tracks.all(1).items()} == good
+    assert store.tracks.counts(1, "0" * 16) == Counts(len(good), len(good), len(troubles))
 
 
 def test_every_trouble_becomes_a_row_and_the_run_goes_on(store: Store, pool: WorkerPool, tmp_path: Path) -> None:
     names = [*REASONS, *map(str, range(10)), "crash", *map(str, range(10, 20)), *REASONS]
     todo = made(tmp_path, names)
     check(store, todo, run(store, pool, todo))
-    np.testing.assert_array_equal(store.vectors([key("3.wav")], "0" * 16)[key("3.wav")], [1, 0, 0, 0])
+    np.testing.assert_array_equal(store.vectors.get([key("3.wav")], "0" * 16)[key("3.wav")], [1, 0, 0, 0])
 
 
 @pytest.mark.parametrize("name", ["crash", "hang", "greedy"])
@@ -94,7 +94,7 @@ def test_all_workers_fall_at_the_same_time(store: Store, pool: WorkerPool, tmp_p
 
 def test_children_that_are_killed_while_idle_cost_no_file(store: Store, pool: WorkerPool, tmp_path: Path) -> None:
     todo = made(tmp_path, ["slow", "slow", "slow", "one", "two", "three", "four"])
-    subject = Ingest(store, store.library("home"), pool)
+    subject = Ingest(store, store.libraries.get_or_create("home"), pool)
     outcomes = list(subject.run(todo[:3]))
     children = [pid(worker) for worker in pool.workers]
     for child in children:
@@ -137,8 +137,8 @@ class HaltingPool(FakePool):
 
 def test_a_batch_is_kept_also_while_nothing_new_comes(store: Store, tmp_path: Path) -> None:
     pool, stages = HaltingPool(), []
-    subject = Ingest(store, store.library("home"), pool)
+    subject = Ingest(store, store.libraries.get_or_create("home"), pool)
     with Store(store.path) as other:
         for _ in subject.run(jobs(tmp_path, range(7)), clock=lambda: pool.now):
-            stages.append(len(other.tracks(1)))
+            stages.append(len(other.tracks.all(1)))
     assert stages == [3, 3, 3, 6, 6, 6, 7]

@@ -61,14 +61,14 @@ class CircleLibrary(CommandLibrary):
             return
         sidecar = Sidecar(self.lib)
         with sidecar.store as store, store.write():
-            store.register(MODEL)
-            store.activate(MODEL.id)
+            store.models.register(MODEL)
+            store.models.activate(MODEL.id)
             for item, degrees, measured in self.fresh:
                 assert item.id is not None, "it was added"
                 content = key(item.id)
-                store.put(content, MODEL.id, Embedding(on_circle(degrees)))
-                store.put_analysis(content, "1", measured)
-                store.link(sidecar.id, TrackRow(item.id, item.added, 1, 1, content))
+                store.vectors.put(content, MODEL.id, Embedding(on_circle(degrees)))
+                store.analyses.put(content, "1", measured)
+                store.tracks.link(sidecar.id, TrackRow(item.id, item.added, 1, 1, content))
         self.fresh = []
 
     def circle(self, count: int, **fields: Any) -> None:

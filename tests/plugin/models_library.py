@@ -41,7 +41,7 @@ class ModelsLibrary(AnalysedLibrary):
     def embedded(self, name: str) -> int:
         """How many tracks of the library a model has heard."""
         with closing(Sidecar(self.lib)) as sidecar:
-            return sidecar.store.counts(sidecar.id, name).embedded
+            return sidecar.store.tracks.counts(sidecar.id, name).embedded
 
     def configure(self, model: str) -> None:
         """Start beets again with a model in the configuration."""

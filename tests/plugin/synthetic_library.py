@@ -83,15 +83,17 @@ class SyntheticLibrary:
         """Put into the store what a model would have heard."""
         plan, store = self.plan, sidecar.store
         with store.write():
-            store.register(MODEL)
-            store.activate(MODEL.id)
+            store.models.register(MODEL)
+            store.models.activate(MODEL.id)
             for number in range(1, SOUNDS + 1):
-                store.put(key(number), MODEL.id, self.embedding(number))
-                store.put_analysis(key(number), "1", self.attributes(number))
+                store.vectors.put(key(number), MODEL.id, self.embedding(number))
+                store.analyses.put(key(number), "1", self.attributes(number))
             rows = {number: number for number in range(1, SOUNDS + 1)} | {TWIN: 5, STALE: SOUNDS + 1}
-            store.put(key(SOUNDS + 1), MODEL.id, Embedding(unit_vectors(1, WIDTH, 99)[0]))
+            store.vectors.put(key(SOUNDS + 1), MODEL.id, Embedding(unit_vectors(1, WIDTH, 99)[0]))
             added = {number: 1000.0 + number for number in rows} | {STALE: 1.0}
-            store.link_many(sidecar.id, [TrackRow(each, added[each], 1, 1, key(sound)) for each, sound in rows.items()])
+            store.tracks.link_many(
+                sidecar.id, [TrackRow(each, added[each], 1, 1, key(sound)) for each, sound in rows.items()]
+            )
         assert {self.pair(each) for each in np.argwhere(np.triu(plan.cosines > 0.94, 1)).tolist()} == {
             frozenset(each) for each in ((1, 13), (1, 14), (13, 14))
         }

@@ -42,7 +42,7 @@ class TestAnalyze(AnalysedLibrary):
         assert self.beet("resonance", "check") == ["no problems"]
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            assert sorted(store.tracks(sidecar.id)) == [1, 2, 3, 4]
+            assert sorted(store.tracks.all(sidecar.id)) == [1, 2, 3, 4]
 
     def test_analyze_has_nothing_to_do(self) -> None:
         starts = FakePool.starts
@@ -58,7 +58,7 @@ class TestAnalyze(AnalysedLibrary):
             FakePool.tags = ("sad", "80s")
             (item,) = self.lib.items(["title:song 1"])
             assert self.beet("resonance", "analyze", "title:song 1")[0].startswith("1 track analysed")
-            assert sidecar.store.without_tags("fake") == 4
+            assert sidecar.store.tags.count_missing("fake") == 4
             lines = self.beet("resonance", "status")
             assert lines[1:3] == ["analysed:       5", "not yet:        0"]
             assert lines[3].startswith("without tags:   4, found by sound but not by words; run `beet resonance ")
@@ -67,10 +67,10 @@ class TestAnalyze(AnalysedLibrary):
             assert self.beet("resonance", "analyze")[0].startswith("4 tracks analysed")
             assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
             assert len(FakePool.embedded) == 10
-            assert sidecar.store.without_tags("fake") == 0
+            assert sidecar.store.tags.count_missing("fake") == 0
             assert not any(line.startswith("without tags") for line in self.beet("resonance", "status"))
-            key = sidecar.store.tracks(sidecar.id)[int(item.id or 0)].content_key
-            assert sidecar.store.tags([key], "fake") == {key: {"sad": 0.5, "80s": 0.5}}
+            key = sidecar.store.tracks.all(sidecar.id)[int(item.id or 0)].content_key
+            assert sidecar.store.tags.get([key], "fake") == {key: {"sad": 0.5, "80s": 0.5}}
             assert sidecar.store.generation == before, "the embeddings are the same"
 
     def test_analyze_pretends(self) -> None:
@@ -137,9 +137,9 @@ class TestAnalyze(AnalysedLibrary):
     def test_a_library_of_another_name_in_the_same_folder_is_apart(self) -> None:
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            other = store.library("other.db")
+            other = store.libraries.get_or_create("other.db")
             assert other != sidecar.id
-            assert store.tracks(other) == {}
+            assert store.tracks.all(other) == {}
 
 
 def test_a_model_s_file_in_place_of_another_is_noticed(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class TestApart(AnalysedLibrary):
     def test_a_playlist_learns_the_pairs_among_its_candidates(self) -> None:
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            ids = store.vector_ids(sidecar.id, range(1, 6), "fake")
+            ids = store.tracks.vector_ids(sidecar.id, range(1, 6), "fake")
             assert incompatible_pairs(sidecar, ids.values()) == frozenset()
             self.apart("title:song 4", "--and", "title:'song 0'")
             self.apart("title:song 1", "--and", "title:'song 2'")
@@ -148,7 +148,7 @@ class TestImportedAgain(Imports):
         assert not {before["one"], before["three"]} & {after["one"], after["three"]}
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            ids = store.vector_ids(sidecar.id, after.values(), "fake")
+            ids = store.tracks.vector_ids(sidecar.id, after.values(), "fake")
             assert incompatible_pairs(sidecar, ids.values()) == {
                 tuple(sorted((ids[after["one"]], ids[after["three"]])))
             }

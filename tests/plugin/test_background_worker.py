@@ -49,7 +49,7 @@ class Pending(BackgroundFixtures, CommandLibrary):
 
     def counted(self) -> int:
         with closing(Sidecar(self.lib)) as sidecar:
-            return len(sidecar.store.tracks(sidecar.id))
+            return len(sidecar.store.tracks.all(sidecar.id))
 
 
 class TestRunner(Pending):

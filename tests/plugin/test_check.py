@@ -234,8 +234,8 @@ def test_an_index_that_is_missing_or_of_an_earlier_state_is_no_damage(shelf: She
         one, *facets = unit_vectors(3, WIDTH, seed=9)
         windows = Windows((0.0,), one[None])
         facets_by_name = dict(zip(("timbre", "rhythm"), facets, strict=True))
-        store.put(bytes(16), "fake", Embedding(one, facets_by_name, windows=windows))
-        store.put_analysis(bytes(16), "1", {})
+        store.vectors.put(bytes(16), "fake", Embedding(one, facets_by_name, windows=windows))
+        store.analyses.put(bytes(16), "1", {})
         assert header["generation"] < store.generation
     assert shelf.check() == ["no problems"]
 

@@ -50,11 +50,11 @@ def link(sidecar: Sidecar, item: Item) -> None:
     state = file_state(item.path)
     assert item.id is not None
     assert state is not None
-    sidecar.store.link(sidecar.id, TrackRow(item.id, item.added, *state, SOUND))
+    sidecar.store.tracks.link(sidecar.id, TrackRow(item.id, item.added, *state, SOUND))
 
 
 def state_of(sidecar: Sidecar, item_id: int) -> tuple[int, int]:
-    track = sidecar.store.tracks(sidecar.id)[item_id]
+    track = sidecar.store.tracks.all(sidecar.id)[item_id]
     return track.size, track.mtime_ns
 
 
@@ -87,27 +87,27 @@ def test_a_file_that_had_changed_before_stays_suspect(library: Library, item: It
 def test_a_failure_moves_with_its_file(library: Library, item: Item, sidecar: Sidecar) -> None:
     state = file_state(item.path)
     assert state is not None
-    sidecar.store.fail(sidecar.id, item.path, *state, "it is broken")
+    sidecar.store.failures.record(sidecar.id, item.path, *state, "it is broken")
     target = item.path.replace(b"a.mp3", b"b.mp3")
     changes = LibraryEvents()
     changes.begin(item, item.path)
     os.rename(item.path, target)  # noqa: PTH104 - bytes
     changes.complete(item, target)
     changes.apply(library)
-    failures = sidecar.store.failures(sidecar.id)
+    failures = sidecar.store.failures.all(sidecar.id)
     assert list(failures) == [target]
     assert failures[target].reason == "it is broken"
 
 
 def test_a_removed_item_is_forgotten_with_its_failure(library: Library, item: Item, sidecar: Sidecar) -> None:
     link(sidecar, item)
-    sidecar.store.fail(sidecar.id, item.path, 1, 1, "it was broken once")
+    sidecar.store.failures.record(sidecar.id, item.path, 1, 1, "it was broken once")
     changes = LibraryEvents()
     changes.remove(item)
     item.remove()
     changes.apply(library)
-    assert sidecar.store.tracks(sidecar.id) == {}
-    assert sidecar.store.failures(sidecar.id) == {}
+    assert sidecar.store.tracks.all(sidecar.id) == {}
+    assert sidecar.store.failures.all(sidecar.id) == {}
 
 
 def test_an_id_that_is_in_use_again_is_not_forgotten(library: Library, item: Item, sidecar: Sidecar) -> None:
@@ -119,7 +119,7 @@ def test_an_id_that_is_in_use_again_is_not_forgotten(library: Library, item: Ite
     assert again.id == 1, "beets gives the highest id again"
     link(sidecar, again)
     changes.apply(library)
-    assert list(sidecar.store.tracks(sidecar.id)) == [1]
+    assert list(sidecar.store.tracks.all(sidecar.id)) == [1]
 
 
 def test_items_and_files_that_are_not_there_are_nothing_to_tell(item: Item) -> None:

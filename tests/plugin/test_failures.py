@@ -40,7 +40,7 @@ class TestFailures(CommandLibrary):
 
     def tries(self) -> dict[str, int]:
         with closing(Sidecar(self.lib)) as sidecar:
-            return {os.fsdecode(path): found.tries for path, found in sidecar.store.failures(sidecar.id).items()}
+            return {os.fsdecode(path): found.tries for path, found in sidecar.store.failures.all(sidecar.id).items()}
 
     def test_each_file_has_a_line(self) -> None:
         lines = self.beet("resonance", "failures")

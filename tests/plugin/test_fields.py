@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from beetsplug.resonance.fields.analysis_cache import tags_in_words
 from beetsplug.resonance.fields.queries import SimilarPattern
 from beetsplug.resonance.library.sidecar import Sidecar
-from resonance_engine.store.reading import Reader
+from resonance_engine.store.tracks import TrackTable
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 
 if TYPE_CHECKING:
@@ -200,10 +200,10 @@ class TestMeasures(AnalysedLibrary):
     def _measured(self, _analysed: None) -> None:
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            for item_id, track in store.tracks(sidecar.id).items():
+            for item_id, track in store.tracks.all(sidecar.id).items():
                 heard = {"tempo": 100.0 + item_id, "key": "A minor", "energy": -10.25 - item_id, "brightness": 2000.4}
                 heard |= {"tempo": None, "key": None, "brightness": None} if item_id == 5 else {}
-                store.put_analysis(track.content_key, "1", heard)
+                store.analyses.put(track.content_key, "1", heard)
 
     def test_fields_say_what_was_measured_and_nothing_of_what_was_not(self) -> None:
         fields = "$title|$res_bpm|$res_key|$res_energy|$res_brightness|$res_tags"
@@ -227,13 +227,13 @@ class TestMeasures(AnalysedLibrary):
                 "INSERT INTO items (id, path) VALUES (?, ?)", [(id_, b"x") for id_ in range(6, 300)]
             )
         batches: list[int] = []
-        tracks_of = Reader.tracks_of
+        get = TrackTable.get
 
-        def noted(reader: Reader, library: int, ids: range) -> dict[int, TrackRow]:
+        def noted(table: TrackTable, library: int, ids: range) -> dict[int, TrackRow]:
             batches.append(len(ids))
-            return tracks_of(reader, library, ids)
+            return get(table, library, ids)
 
-        monkeypatch.setattr(Reader, "tracks_of", noted)
+        monkeypatch.setattr(TrackTable, "get", noted)
         assert len(self.beet("ls", "-f", "$res_bpm $res_key $res_energy")) == 299
         assert len(batches) <= 5
         del batches[:]

@@ -52,12 +52,12 @@ class TestFileSeeds(AnalysedLibrary):
         assert seed.path == copy
         assert seed.key == content_key(self.path("song 2"))
         store, key, model = search.sidecar.store, {seed.key}, search.model.id
-        np.testing.assert_allclose(store.vectors(key, model)[seed.key], seed.embedding, atol=1e-3)
+        np.testing.assert_allclose(store.vectors.get(key, model)[seed.key], seed.embedding, atol=1e-3)
         assert list(seed.facets) == ["timbre", "rhythm"]
         for name, facet in seed.facets.items():
-            np.testing.assert_allclose(store.vectors(key, model, name)[seed.key], facet, atol=1e-3)
-        assert store.gates(key, model)[seed.key] == pytest.approx(seed.gates)
-        assert store.analyses(key)[seed.key].attributes == seed.attributes
+            np.testing.assert_allclose(store.vectors.get(key, model, name)[seed.key], facet, atol=1e-3)
+        assert store.vectors.gates(key, model)[seed.key] == pytest.approx(seed.gates)
+        assert store.analyses.get(key)[seed.key].attributes == seed.attributes
 
     def test_tags_are_the_models(self, search: SearchSession) -> None:
         FakePool.tags = ("rock", "pop")

@@ -56,12 +56,12 @@ class Imports(PluginMixin, ImportHelper):
     def tracks(self) -> dict[int, TrackRow]:
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            return store.tracks(sidecar.id)
+            return store.tracks.all(sidecar.id)
 
     def failures(self) -> dict[bytes, str]:
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            return {path: failure.reason for path, failure in store.failures(sidecar.id).items()}
+            return {path: failure.reason for path, failure in store.failures.all(sidecar.id).items()}
 
     def assert_linked(self) -> None:
         """The store says of every item of the library what holds now."""
@@ -309,7 +309,7 @@ class TestRun(Imports):
         assert self.failures() == {}
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            assert store.vector_count("fake") == 2
+            assert store.vectors.count("fake") == 2
 
     def test_a_listing_does_not_touch_the_store(self) -> None:
         sidecar = Sidecar(self.lib)

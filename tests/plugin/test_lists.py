@@ -13,6 +13,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.library.sidecar import Sidecar
 from tests.plugin.command_library import AnalysedLibrary
 from tests.plugin.fake_pool import FakePool, embedding
+from tests.raw_sql import change_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ class TestLists(AnalysedLibrary):
         """How close every other track is to one, by title, computed apart from the index and the search."""
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            keys = {item_id: track.content_key for item_id, track in store.tracks(sidecar.id).items()}
+            keys = {item_id: track.content_key for item_id, track in store.tracks.all(sidecar.id).items()}
         vectors = {item_id: embedding(key).embedding for item_id, key in keys.items()}
         titles = {item.id: item.title for item in self.lib.items() if item.id is not None}
         return {titles[other]: float(np.dot(vectors[seed], vectors[other])) for other in keys if other != seed}
@@ -123,12 +124,9 @@ class TestLists(AnalysedLibrary):
         assert "run `beet resonance analyze` to switch" in self.refused("similar", "--file", str(copy))
 
     def test_damaged_vectors_are_named(self) -> None:
-        sidecar = Sidecar(self.lib)
-        with sidecar.store as store, store.write():
-            nan = np.full(8, np.nan, np.float16).tobytes()
-            transaction = store._local.transaction  # the damage is done below what the store lets through
-            transaction.connection.exec_driver_sql("UPDATE vector SET data = ? WHERE kind = 'embedding'", (nan,))
-        Sidecar(self.lib).path.with_name("resonance-fake.index").unlink(missing_ok=True)
+        path, nan = Sidecar(self.lib).path, np.full(8, np.nan, np.float16).tobytes()
+        change_rows(path, "UPDATE vector SET data = ? WHERE kind = 'embedding'", nan)
+        path.with_name("resonance-fake.index").unlink(missing_ok=True)
         assert "run `beet resonance check --repair`" in self.refused("similar", "title:song 0")
 
     def test_a_playlist_starts_from_a_file_that_is_not_in_it(self, tmp_path: Path) -> None:

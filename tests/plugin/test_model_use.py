@@ -18,6 +18,7 @@ from resonance_engine.errors import ModelError
 from tests.audio_files import tune, write_audio
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.models_library import ModelsLibrary
+from tests.raw_sql import change_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,13 +172,8 @@ class TestUse(ModelsLibrary):
 
     def test_damage_in_either_model_is_mended(self) -> None:
         self.stopped_at(patience=2)
-        sidecar = Sidecar(self.lib)
-        with sidecar.store as store, store.write():
-            transaction = store._local.transaction  # the damage is done below what the store lets through
-            transaction.connection.exec_driver_sql(
-                "UPDATE vector SET data = x'00' WHERE content_key ="
-                " (SELECT min(content_key) FROM vector WHERE model_id = 'own')"
-            )
+        least = "(SELECT min(content_key) FROM vector WHERE model_id = 'own')"
+        change_rows(Sidecar(self.lib).path, f"UPDATE vector SET data = x'00' WHERE content_key = {least}")  # noqa: S608 - a constant
         with pytest.raises(UserError, match="problems found"):
             self.run_command("resonance", "check")
         self.io.getoutput()

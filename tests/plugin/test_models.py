@@ -80,7 +80,7 @@ class TestRemove(ModelsLibrary):
         assert not index.exists()
         assert not self.folder.exists()
         with closing(Sidecar(self.lib)) as sidecar:
-            assert [model.id for model in sidecar.store.models()] == ["fake"]
+            assert [model.id for model in sidecar.store.models.all()] == ["fake"]
             assert sidecar.models.ids == {"default": "fake"}
         assert len(self.beet("similar", "title:song 0")) == 4
 
@@ -154,4 +154,4 @@ class TestNothingAnalysed(CommandLibrary):
         self.song("one")
         self.beet("resonance", "analyze")
         with closing(Sidecar(self.lib)) as sidecar:
-            assert [(model.id, model.active) for model in sidecar.store.models()] == [("own", True)]
+            assert [(model.id, model.active) for model in sidecar.store.models.all()] == [("own", True)]

@@ -107,10 +107,10 @@ class TestFiles(CircleLibrary):
             item.store()
         self.set(exclude=["genres:speech"])
         with Sidecar(self.lib).store as store:
-            store.part([key(4)], [key(5)])  # the tracks 3 and 4
+            store.incompatible_pairs.add([key(4)], [key(5)])  # the tracks 3 and 4
         item = self.lib.items("title:=5")[0]
         sidecar = Sidecar(self.lib)
-        sidecar.store.unlink(sidecar.id, [item.id or 0])
+        sidecar.store.tracks.unlink(sidecar.id, [item.id or 0])
         sidecar.close()
         with target.open("ab") as file:
             file.write(b"/elsewhere/x.flac\n" + self.lib.items("title:=0")[0].path + b"\n")

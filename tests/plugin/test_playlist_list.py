@@ -109,8 +109,8 @@ class TestList(CircleLibrary):
 
     def test_tracks_that_are_kept_apart_are_never_in_one_list(self, caplog: pytest.LogCaptureFixture) -> None:
         with Sidecar(self.lib).store as store:
-            store.part([key(1)], [key(2), key(3)])
-            store.part([key(5)], [key(6)])
+            store.incompatible_pairs.add([key(1)], [key(2), key(3)])
+            store.incompatible_pairs.add([key(5)], [key(6)])
         found = self.listed("-n", "16", "title::^0$")
         assert {"1", "2"}.isdisjoint(found)
         assert len({"4", "5"}.intersection(found)) == 1

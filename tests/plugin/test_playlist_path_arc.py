@@ -54,7 +54,7 @@ class TestCourse(CircleLibrary):
     def test_only_what_is_allowed_lies_between(self, caplog: pytest.LogCaptureFixture) -> None:
         self.set(exclude=["title::^4$"])
         with Sidecar(self.lib).store as store:
-            store.part([key(3)], [key(4)])  # the tracks 2 and 3
+            store.incompatible_pairs.add([key(3)], [key(4)])  # the tracks 2 and 3
         found = self.listed("-n", "9", "title::^0$", "--to", "title::^7$", "--from", "title::^[0-5]$")
         assert found in (["0", "1", "2", "5", "7"], ["0", "1", "3", "5", "7"])
         assert "The path has 5 tracks, not 9: there are no more between its ends that the rules let in." in self.said(

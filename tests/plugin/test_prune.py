@@ -47,9 +47,9 @@ def test_nothing_to_do(shelf: FileLibrary) -> None:
 
 def test_recordings_that_left_the_library_go_and_their_pairs_stay(shelf: FileLibrary) -> None:
     with shelf.sidecar() as sidecar:
-        tracks = sidecar.store.tracks(sidecar.id)
-        sidecar.store.part([tracks[1].content_key], [tracks[2].content_key])
-        apart = sidecar.store.pairs_apart()
+        tracks = sidecar.store.tracks.all(sidecar.id)
+        sidecar.store.incompatible_pairs.add([tracks[1].content_key], [tracks[2].content_key])
+        apart = sidecar.store.incompatible_pairs.all()
     kept = {tracks[number].content_key for number in (2, 4)}
     remove(shelf, 1, 3)
     before = shelf.dump()
@@ -60,8 +60,8 @@ def test_recordings_that_left_the_library_go_and_their_pairs_stay(shelf: FileLib
     for table in ("vector", "window", "analysis", "track"):
         assert after[table] == {row for row in before[table] if kept & set(row)}
     with shelf.sidecar() as sidecar:
-        assert sidecar.store.pairs_apart() == apart
-        assert len(sidecar.store.changes("fake", 0).removed_ids) == 0
+        assert sidecar.store.incompatible_pairs.all() == apart
+        assert len(sidecar.store.vectors.changes("fake", 0).removed_ids) == 0
     shelf.searched()
     assert shelf.check() == ["no problems"]
     assert shelf.prune() == [f"dropped {NOTHING}; 0.0 MB freed"]
@@ -106,7 +106,7 @@ def test_left_over_files_go_when_they_are_old(shelf: FileLibrary) -> None:
 
 def test_the_file_shrinks_when_that_is_worthwhile(shelf: FileLibrary) -> None:
     with shelf.sidecar() as sidecar:
-        sidecar.store.put_analysis(bytes(16), "1", {"text": "x" * 3_000_000})
+        sidecar.store.analyses.put(bytes(16), "1", {"text": "x" * 3_000_000})
     before = shelf.database.stat().st_size
     said = shelf.prune()[0]
     assert said.startswith("dropped 1 recording, 0 index files, 0 left-over files; 3.")

@@ -1,4 +1,4 @@
-"""A library's sidecar as queries open it: without the means to write, unless something has to be made."""
+"""A library's sidecar as queries open it: nothing is written, unless something has to be made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from beets.library import Library
 
 from beetsplug.resonance.library.sidecar import Sidecar
-from resonance_engine.store import Store
 from tests.embeddings import MODEL, track
 
 if TYPE_CHECKING:
@@ -29,40 +28,38 @@ def library(tmp_path: Path) -> Iterator[Library]:
 def path(library: Library) -> Path:
     """A sidecar that knows the library."""
     with closing(Sidecar(library)) as sidecar:
-        sidecar.store.register(MODEL)
-        sidecar.store.activate(MODEL.id)
-        sidecar.store.link(sidecar.id, track(1, 1))
+        sidecar.store.models.register(MODEL)
+        sidecar.store.models.activate(MODEL.id)
+        sidecar.store.tracks.link(sidecar.id, track(1, 1))
         return sidecar.path
 
 
 def test_what_is_there_is_only_read(library: Library, path: Path) -> None:
     before = path.read_bytes()
     with closing(Sidecar(library)) as sidecar:
-        assert not isinstance(sidecar.reader, Store)
         assert sidecar.model is not None
-        assert sidecar.reader.tracks(sidecar.id) == {1: track(1, 1)}
+        assert sidecar.store.tracks.all(sidecar.id) == {1: track(1, 1)}
         assert sidecar.coverage().failed == 0
-        assert "store" not in sidecar.__dict__
     assert path.read_bytes() == before
 
 
 def test_a_library_that_the_file_does_not_know_gets_its_number_from_the_store(path: Path) -> None:
     other = Library(str(path.with_name("other.db")), str(path.parent))
     with closing(Sidecar(other)) as sidecar:
-        assert sidecar.reader.tracks(sidecar.id) == {}
+        assert sidecar.store.tracks.all(sidecar.id) == {}
         assert sidecar.id != 1
-        assert sidecar.reader.known_library("other.db") == sidecar.id
+        assert sidecar.store.libraries.find("other.db") == sidecar.id
     other._close()
 
 
-def test_once_the_store_is_open_reads_see_what_it_has_not_committed_yet(library: Library, path: Path) -> None:
-    with closing(Sidecar(library)) as sidecar:
-        first = sidecar.reader
+def test_a_transaction_reads_what_it_has_not_committed_yet(library: Library, path: Path) -> None:
+    with closing(Sidecar(library)) as sidecar, closing(Sidecar(library)) as other:
+        assert other.store.tracks.all(other.id).keys() == {1}
         with sidecar.store.write():
-            sidecar.store.link(sidecar.id, track(2, 2))
-            assert sidecar.reader.tracks(sidecar.id).keys() == {1, 2}
-            assert first.tracks(sidecar.id).keys() == {1}
-        assert first.tracks(sidecar.id).keys() == {1, 2}
+            sidecar.store.tracks.link(sidecar.id, track(2, 2))
+            assert sidecar.store.tracks.all(sidecar.id).keys() == {1, 2}
+            assert other.store.tracks.all(other.id).keys() == {1}
+        assert other.store.tracks.all(other.id).keys() == {1, 2}
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM track").fetchone() == (2,)
 
@@ -71,6 +68,5 @@ def test_where_there_is_no_file_the_store_makes_one(library: Library) -> None:
     with closing(Sidecar(library)) as sidecar:
         assert sidecar.model is None
         assert not sidecar.exists
-        assert isinstance(sidecar.reader, Store)
         assert sidecar.id == 1
         assert sidecar.exists

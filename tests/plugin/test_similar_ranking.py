@@ -60,7 +60,7 @@ def test_facets_that_there_are_not(shelf: SyntheticLibrary) -> None:
 
 
 def test_a_track_whose_facets_are_not_known(shelf: SyntheticLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resonance_engine.store.reading.reader.Reader.gates", lambda *_: {})
+    monkeypatch.setattr("resonance_engine.store.vectors.VectorTable.gates", lambda *_: {})
     with pytest.raises(UserError, match="no facets are known of a track to start from"):
         shelf.find("id:1", like="rhythm")
 

@@ -19,6 +19,7 @@ from resonance_engine.store import EMBEDDING, Embedding, TrackRow
 from tests.embeddings import key, unit_vectors
 from tests.plugin.synthetic_library import MODEL, SyntheticLibrary
 from tests.plugin.synthetic_tracks import SOUNDS, WIDTH
+from tests.raw_sql import change_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +60,12 @@ def test_what_is_not_in_the_library_does_not_count(
     alone = listed()
     with closing(Sidecar(crowded.lib)) as sidecar:
         added = strangers(9, crowded)
-        sidecar.store.put_many(MODEL.id, added)
+        sidecar.store.vectors.put_many(MODEL.id, added)
         if elsewhere:
             rows = [TrackRow(number, 1.0, 1, 1, each) for number, each in enumerate(added, 1)]
-            sidecar.store.link_many(sidecar.store.library("other.db"), rows)
-        assert len(sidecar.reader.strangers(sidecar.id, MODEL.id)) == STRANGERS
-        assert sidecar.store.vector_count(MODEL.id) == SOUNDS + 1 + STRANGERS
+            sidecar.store.tracks.link_many(sidecar.store.libraries.get_or_create("other.db"), rows)
+        assert len(sidecar.store.vectors.unlinked_embeddings(sidecar.id, MODEL.id)) == STRANGERS
+        assert sidecar.store.vectors.count(MODEL.id) == SOUNDS + 1 + STRANGERS
     assert listed() == alone
 
 
@@ -74,9 +75,9 @@ def test_what_comes_and_goes_meanwhile_is_seen_by_the_next_query(crowded: Synthe
         with open_session(sidecar, MODEL) as search:
             before = [hit.id for hit in Finder(search, "similar").find(wish).hits]
             vector = crowded.embedding(30)
-            other.store.put(key(7000), MODEL.id, vector)
-            other.store.link(other.id, TrackRow(5, 1005.0, 1, 1, key(7000)))  # a seed sounds otherwise now
-            other.store.unlink(other.id, [1, 2, 3])
+            other.store.vectors.put(key(7000), MODEL.id, vector)
+            other.store.tracks.link(other.id, TrackRow(5, 1005.0, 1, 1, key(7000)))  # a seed sounds otherwise now
+            other.store.tracks.unlink(other.id, [1, 2, 3])
             assert [hit.id for hit in Finder(search, "similar").find(wish).hits] == before
         with open_session(sidecar, MODEL) as search:
             assert len(Finder(search, "similar").find(wish).start.ids) == 6
@@ -86,11 +87,8 @@ def test_a_damaged_vector_is_said_whoever_it_belongs_to(crowded: SyntheticLibrar
     with closing(Sidecar(crowded.lib)) as sidecar:
         SearchSession(sidecar, MODEL)  # makes the index file
         nothing = np.full(WIDTH, np.nan, "<f2").tobytes()
-        with sidecar.store._transaction(writes=True) as transaction:
-            transaction.connection.exec_driver_sql(
-                "UPDATE vector SET data = ?, generation = generation + 1 WHERE content_key = ? AND kind = ?",
-                (nothing, key(40), EMBEDDING),
-            )
-            transaction.advance(transaction.generation + 1, 1)
+    damage = "UPDATE vector SET data = ?, generation = generation + 1 WHERE content_key = ? AND kind = ?"
+    change_rows(sidecar.path, damage, nothing, key(40), EMBEDDING)
+    change_rows(sidecar.path, "UPDATE state SET value = CAST(value + 1 AS TEXT) WHERE key = 'generation'")
     with pytest.raises(StoreError, match="check --repair"):
         crowded.find("id:9")

@@ -24,6 +24,7 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.library.sync import library_plan
 from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.index.check import index_problem
+from resonance_engine.store.recovery.check import check_store, incomplete_recordings
 from tests.plugin.fake_pool import FakePool
 from tests.plugin.file_library import write_sounds
 from tests.plugin.sidecar_contents import RebuiltSidecar, sidecar_contents
@@ -268,7 +269,7 @@ class LibraryHistory(RuleBasedStateMachine):
             if not sidecar.exists:
                 return None
             store = sidecar.store
-            return store.tracks(sidecar.id), store.orphans(), store.failures(sidecar.id)
+            return store.tracks.all(sidecar.id), store.maintenance.orphans(), store.failures.all(sidecar.id)
 
     def tracks(self) -> dict[int, TrackRow]:
         rows = self.rows()
@@ -278,11 +279,11 @@ class LibraryHistory(RuleBasedStateMachine):
         """What `check` looks at, and that no file is listened to once more than its state asks for."""
         model, store = sidecar.model, sidecar.store
         assert model is not None
-        assert (store.check(model.id), store.lacking(model.id)) == ([], {})
+        assert (check_store(store, model.id), incomplete_recordings(store, model.id)) == ([], {})
         for kind in model.widths():
             assert index_problem(store, model.id, sidecar.path.parent, kind) is None
         assert library_plan(sidecar, model.id).analysed == len(self.items())
-        tracks = store.tracks(sidecar.id)
+        tracks = store.tracks.all(sidecar.id)
         for item in self.items():
             assert item.id is not None
             assert (tracks[item.id].size, tracks[item.id].mtime_ns) == file_state(item.path)

@@ -25,9 +25,9 @@ class TestWrite(AnalysedLibrary):
     def _measured(self, _analysed: None) -> None:
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            for item_id, track in store.tracks(sidecar.id).items():
+            for item_id, track in store.tracks.all(sidecar.id).items():
                 measured = EXAMPLE if item_id < 5 else dict.fromkeys(EXAMPLE)
-                store.put_analysis(track.content_key, "1", measured)
+                store.analyses.put(track.content_key, "1", measured)
 
     def write(self, *words: str) -> list[str]:
         return self.beet("resonance", "write", *words)
@@ -64,14 +64,14 @@ class TestWrite(AnalysedLibrary):
         self.write("-y", "--fields", "res_bpm", "title:song 0")
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
-            store.put_analysis(store.tracks(sidecar.id)[1].content_key, "2", {"tempo": 60})
+            store.analyses.put(store.tracks.all(sidecar.id)[1].content_key, "2", {"tempo": 60})
         assert self.write("-y", "--fields", "res_bpm,res_key", "title:song 0")[1:] == [
             "  res_bpm: 118.3 -> 60.0",
             "written to 1 track",
         ]
         assert self.stored("res_bpm") == ["60.0"]
         with sidecar.store as store:
-            store.put_analysis(store.tracks(sidecar.id)[1].content_key, "3", {"tempo": 70})
+            store.analyses.put(store.tracks.all(sidecar.id)[1].content_key, "3", {"tempo": 70})
         assert self.beet("ls", "-f", "$res_bpm", "res_bpm:..100") == ["70.0"], "with the plugin, what holds now"
 
     def test_nothing_is_stored_without_a_yes(self) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import positive, print_line
 from resonance_engine.store import Store
+from resonance_engine.store.recovery.check import check_store
 from tests.e2e.home import Home, album, new_home
 from tests.reliability.scenarios import IMPORTING
 
@@ -91,12 +92,12 @@ def beside_a_writer(home: Home, readers: int) -> list[str]:
 def missing(home: Home, count: int) -> list[str]:
     """Whether every one of the tracks is in the library, linked, embedded and sound."""
     with Store(home.sidecar) as store:
-        model = store.active_model()
+        model = store.models.active()
         assert model is not None, "something is analysed"
-        tracks = store.tracks(store.library(home.library.name))
-        heard = store.has({track.content_key for track in tracks.values()}, model.id)
+        tracks = store.tracks.all(store.libraries.get_or_create(home.library.name))
+        heard = store.vectors.embedded({track.content_key for track in tracks.values()}, model.id)
         counts = (len(home.titles()), len(tracks), len(heard))
-        problems = store.check(model.id)
+        problems = check_store(store, model.id)
     found = [] if counts == (count,) * 3 else [f"of {count} tracks, {counts} are in the library, linked and embedded"]
     return found + problems
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from beets.library import Library
 
 from resonance_engine.store import Store
+from resonance_engine.store.recovery.check import check_store
 from resonance_engine.store.schema import VERSION
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def sidecar_problems(path: Path) -> list[str]:
     if version != VERSION:
         return []
     with Store(path) as store:
-        return [line for model in store.models() for line in store.check(model.id, partial=True)]
+        return [line for model in store.models.all() for line in check_store(store, model.id, partial=True)]
 
 
 def schema(path: Path) -> frozenset[tuple[str, str | None]]:

@@ -22,7 +22,7 @@ from beets.exceptions import UserError
 from resonance_engine.console import print_line
 from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.index.files import open_index
-from resonance_engine.store.reading import open_reader
+from resonance_engine.store import Store
 from resonance_engine.worker.worker import WorkerPool
 
 if TYPE_CHECKING:
@@ -59,12 +59,9 @@ def embed_folder(pool: WorkerPool, folder: Path) -> int:
 
 def open_index_of(sidecar: Path) -> int:
     """Open the index as a query does."""
-    reader = open_reader(sidecar)
-    if reader is None:
-        return 1
-    with reader:
-        model = reader.active_model()
-        return 1 if model is None or not len(open_index(reader, model.id, sidecar.parent)) else 0
+    with Store(sidecar) as store:
+        model = store.models.active()
+        return 1 if model is None or not len(open_index(store, model.id, sidecar.parent)) else 0
 
 
 def main() -> None:

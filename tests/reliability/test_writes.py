@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resonance_engine.playlist import m3u
-from resonance_engine.store.salvage import salvage
+from resonance_engine.store.recovery.salvage import salvage
 from tests.paths import ROOT
 from tests.reliability.crash_harness import CrashFindings, Kill, WriterLog
 from tests.reliability.writes import KINDS, main, table

@@ -14,6 +14,7 @@ from resonance_engine.errors import AudioError
 from resonance_engine.index.files import open_index
 from resonance_engine.ingest import BATCH_FILES, Ingest, Job
 from resonance_engine.store import Analysis, Embedding, Store, Windows
+from resonance_engine.store.recovery.check import check_store
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 from tests.embeddings import key, unit_vectors
 from tests.reliability.crash_harness import CrashFindings, WriterLog, left_behind
@@ -83,13 +84,13 @@ class Batches:
 
     def prepare(self, home: Path) -> None:
         with Store(home / FILE) as store:
-            store.library("home")
+            store.libraries.get_or_create("home")
 
     def write(self, home: Path, facts: Any, first: int, say: Announce) -> None:
         del facts
         number = first if first % BATCH_FILES == 0 else first - first % BATCH_FILES + BATCH_FILES
         with Store(home / FILE) as store:
-            ingest = Ingest(store, store.library("home"), StandIn(say))
+            ingest = Ingest(store, store.libraries.get_or_create("home"), StandIn(say))
             while True:
                 following = number + BATCHES_AT_A_TIME * BATCH_FILES
                 jobs = [Job(each, 1.5, home / f"{each}.flac") for each in range(number, following)]
@@ -105,7 +106,7 @@ class Batches:
         left = left_behind(home)
         losses = unsound(path)
         with Store(path) as store:
-            losses += store.check(MODEL.id)
+            losses += check_store(store, MODEL.id)
             if store.generation < told.generation:
                 losses.append(f"generation {told.generation} was acknowledged, and {store.generation} is there")
             losses += disagreements(store, MODEL.id, path)

@@ -14,7 +14,9 @@ import numpy as np
 
 from resonance_engine.index.files import open_index
 from resonance_engine.store import Embedding, Model, Store, TrackRow, Windows
-from resonance_engine.store.salvage import salvage
+from resonance_engine.store.recovery.check import check_store, incomplete_recordings
+from resonance_engine.store.recovery.repair import drop_incomplete, repair_store
+from resonance_engine.store.recovery.salvage import salvage
 from tests.embeddings import key, unit_vectors
 from tests.paths import DATA
 from tests.reliability.crash_harness import CrashFindings, WriterLog, left_behind
@@ -53,16 +55,16 @@ def embedding(number: int, model: Model) -> Embedding:
 def fill(folder: Path, linked: int = LINKED, models: tuple[Model, ...] = (OLD,)) -> None:
     """A sidecar with an index beside it; the last of the models is in use."""
     with Store(folder / FILE) as store:
-        home = store.library("home")
+        home = store.libraries.get_or_create("home")
         with store.write():
             for model in models:
-                store.register(model)
-                store.activate(model.id)
-                store.put_many(model.id, {key(n): embedding(n, model) for n in range(RECORDINGS)})
+                store.models.register(model)
+                store.models.activate(model.id)
+                store.vectors.put_many(model.id, {key(n): embedding(n, model) for n in range(RECORDINGS)})
             for number in range(RECORDINGS):
-                store.put_analysis(key(number), "1", {"tempo": number})
-            store.link_many(home, [TrackRow(n, 1.5, n, n, key(n)) for n in range(linked)])
-            store.fail(home, b"broken.mp3", 1, 2, "it is broken")
+                store.analyses.put(key(number), "1", {"tempo": number})
+            store.tracks.link_many(home, [TrackRow(n, 1.5, n, n, key(n)) for n in range(linked)])
+            store.failures.record(home, b"broken.mp3", 1, 2, "it is broken")
         open_index(store, models[-1].id, folder)
 
 
@@ -156,11 +158,11 @@ class Stages:
         path = folder / FILE
         losses = unsound(path)
         with Store(path) as store:
-            model = store.active_model()
+            model = store.models.active()
             if model is None:
                 return [*losses, "no model is in use"]
-            losses += store.check(model.id, partial=True) + [
-                f"{line} lacks" for line in store.lacking(model.id).values()
+            losses += check_store(store, model.id, partial=True) + [
+                f"{line} lacks" for line in incomplete_recordings(store, model.id).values()
             ]
             return losses + disagreements(store, model.id, path)
 
@@ -246,7 +248,9 @@ def damaged(folder: Path) -> None:
     away.mkdir()
     shutil.copy(path, away)
     with Store(away / FILE) as store:
-        store.link_many(store.library("home"), [TrackRow(n, 1.5, n, n, key(n)) for n in range(120, RECORDINGS)])
+        store.tracks.link_many(
+            store.libraries.get_or_create("home"), [TrackRow(n, 1.5, n, n, key(n)) for n in range(120, RECORDINGS)]
+        )
         for suffix in ("", "-wal"):
             shutil.copy(away / f"{FILE}{suffix}", folder)
     content = bytearray(path.read_bytes())
@@ -261,7 +265,7 @@ def put(part: int) -> Step:
     def step(path: Path) -> None:
         numbers = range(part * CHUNK, (part + 1) * CHUNK)
         with Store(path) as store:
-            store.put_many(NEW.id, {key(number): embedding(number, NEW) for number in numbers})
+            store.vectors.put_many(NEW.id, {key(number): embedding(number, NEW) for number in numbers})
 
     return step
 
@@ -276,29 +280,33 @@ def within(verb: Callable[[Store], object]) -> Step:
     return step
 
 
+DELETIONS = (
+    within(lambda store: store.maintenance.prune()),
+    within(lambda store: store.maintenance.drop_tombstones()),
+    within(lambda store: store.maintenance.compact()),
+)
 STAGES = (
-    Migration("migration", older, within(Store.models), whole=False),
-    Stages("prune", fill, within(Store.prune), within(Store.drop_tombstones), within(Store.compact)),
+    Migration("migration", older, within(lambda store: store.models.all()), whole=False),
+    Stages("prune", fill, *DELETIONS),
     Stages(
         "repair",
         flawed,
-        within(lambda store: store.repair(OLD.id)),
-        within(lambda store: store.drop_incomplete(OLD.id)),
+        within(lambda store: repair_store(store, OLD.id)),
+        within(lambda store: drop_incomplete(store, OLD.id)),
         whole=False,
     ),
     Salvage("salvage", damaged, salvage, whole=False),
     Stages(
         "forget a model",
         lambda folder: fill(folder, RECORDINGS, (OLD, NEW)),
-        within(lambda store: store.forget_model(OLD.id)),
-        within(Store.drop_tombstones),
-        within(Store.compact),
+        within(lambda store: store.models.remove(OLD.id)),
+        *DELETIONS[1:],
     ),
     Stages(
         "switch of models",
         lambda folder: fill(folder, RECORDINGS),
-        within(lambda store: store.register(NEW)),
+        within(lambda store: store.models.register(NEW)),
         *map(put, range(RECORDINGS // CHUNK)),
-        within(lambda store: store.activate(NEW.id)),
+        within(lambda store: store.models.activate(NEW.id)),
     ),
 )

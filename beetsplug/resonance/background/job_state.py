@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.store import Store
-    from resonance_engine.store.reading import Reader
 
 ORDERS_KEY = "background_orders"
 REPORT_KEY = "background_report"
@@ -90,21 +89,21 @@ class JobState:
         """Change the orders in one transaction: other processes may want to at the same time."""
         with self.store.write():
             made = change(self.orders)
-            self.store.set_state(f"{ORDERS_KEY}:{self.library}", asdict(made))
+            self.store.state.set(f"{ORDERS_KEY}:{self.library}", asdict(made))
         return made
 
     def tell(self, report: JobProgress) -> None:
         """Replace what the runner says of itself."""
-        self.store.set_state(f"{REPORT_KEY}:{self.library}", asdict(report))
+        self.store.state.set(f"{REPORT_KEY}:{self.library}", asdict(report))
 
 
-def read_orders(reader: Reader, library: int) -> JobRequests:
-    return JobRequests(**known(JobRequests, reader.state(f"{ORDERS_KEY}:{library}")))
+def read_orders(reader: Store, library: int) -> JobRequests:
+    return JobRequests(**known(JobRequests, reader.state.get(f"{ORDERS_KEY}:{library}")))
 
 
-def read_report(reader: Reader, library: int) -> JobProgress | None:
+def read_report(reader: Store, library: int) -> JobProgress | None:
     """What the last runner says of itself, None before the first."""
-    row = known(JobProgress, reader.state(f"{REPORT_KEY}:{library}"))
+    row = known(JobProgress, reader.state.get(f"{REPORT_KEY}:{library}"))
     return JobProgress(**row) if {"pid", "started"} <= row.keys() else None
 
 

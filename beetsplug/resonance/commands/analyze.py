@@ -50,7 +50,7 @@ def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretended: 
     with exclusive_analysis(sidecar, not query, log):
         made = settled(sidecar, query)
         if made is not None:
-            sidecar.store.set_state(LAST_RUN_KEY, time.time())
+            sidecar.store.state.set(LAST_RUN_KEY, time.time())
             ui.print_(summary(made, Tally(), 0))
             return
         with sidecar.ingest(sidecar.models.wanted, threads) as ingest:
@@ -80,7 +80,7 @@ def update(sidecar: Sidecar, wanted: Ingest, query: list[str], threads: int | No
             tracks(len(made.gone)),
         )
     if made.outdated:
-        sidecar.store.unlink(sidecar.id, made.outdated)
+        sidecar.store.tracks.unlink(sidecar.id, made.outdated)
     tally = Tally()
     started = time.monotonic()
     try:
@@ -90,7 +90,7 @@ def update(sidecar: Sidecar, wanted: Ingest, query: list[str], threads: int | No
     except KeyboardInterrupt:
         log.warning("stopped; what was analysed is kept, run it again to go on")
         raise
-    sidecar.store.set_state(LAST_RUN_KEY, time.time())
+    sidecar.store.state.set(LAST_RUN_KEY, time.time())
     if made.total:
         ui.print_(summary(made, tally, time.monotonic() - started))
     if not query:
@@ -124,9 +124,9 @@ def take_into_use(sidecar: Sidecar, model: Model, missing: int) -> None:
     active = sidecar.model
     if active is not None and active.id == model.id:
         return
-    store, known = sidecar.store, sidecar.store.tracks(sidecar.id)
+    store, known = sidecar.store, sidecar.store.tracks.all(sidecar.id)
     keys = {track.content_key for track in known.values()}
-    heard, found = store.has(keys, model.id), store.has(keys, active.id) if active else set()
+    heard, found = store.vectors.embedded(keys, model.id), store.vectors.embedded(keys, active.id) if active else set()
     unheard = [item_id for item_id, track in known.items() if track.content_key not in heard]
     lost = [item_id for item_id in unheard if known[item_id].content_key in found]
     many = len(lost) > max(MASS_REMOVAL, len(known) / 100) or not heard
@@ -136,8 +136,8 @@ def take_into_use(sidecar: Sidecar, model: Model, missing: int) -> None:
         return
     with store.write():
         # What is linked can be found: the wanted model could not hear these.
-        store.unlink(sidecar.id, unheard)
-        store.activate(model.id)
+        store.tracks.unlink(sidecar.id, unheard)
+        store.models.activate(model.id)
     if active is not None:
         ui.print_(f"{model.name} {model.version} is in use now")
         announce(sidecar, active, model)
@@ -145,7 +145,7 @@ def take_into_use(sidecar: Sidecar, model: Model, missing: int) -> None:
 
 def listen(sidecar: Sidecar, ingest: Ingest, jobs: list[Job], tally: Tally, log: BeetsLogger) -> set[Job]:
     """Do the jobs and keep the tally; one line for each file that fails, and their jobs returned."""
-    known, failed = sidecar.store.tracks(sidecar.id), set()
+    known, failed = sidecar.store.tracks.all(sidecar.id), set()
     with progress(len(jobs)) as bar:
         for outcome in ingest.run(jobs):
             bar.update(1)
@@ -154,7 +154,7 @@ def listen(sidecar: Sidecar, ingest: Ingest, jobs: list[Job], tally: Tally, log:
                 failed.add(outcome.job)
                 track = known.get(outcome.job.item_id)
                 if track is not None and not serves(sidecar, outcome.job, track):
-                    sidecar.store.unlink(sidecar.id, [track.item_id])
+                    sidecar.store.tracks.unlink(sidecar.id, [track.item_id])
                 bar.clear()
                 log.warning("not analysed: {}", outcome.error)
             elif outcome.embedded:
@@ -169,7 +169,7 @@ def serves(sidecar: Sidecar, job: Job, track: TrackRow) -> bool:
     state = file_state(os.fsencode(job.path))
     active = sidecar.model
     unchanged = (track.added, (track.size, track.mtime_ns)) == (job.added, state)
-    return unchanged and active is not None and bool(sidecar.store.has([track.content_key], active.id))
+    return unchanged and active is not None and bool(sidecar.store.vectors.embedded([track.content_key], active.id))
 
 
 def summary(made: Plan, tally: Tally, seconds: float) -> str:

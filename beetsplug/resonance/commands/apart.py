@@ -14,7 +14,7 @@ from beetsplug.resonance.commands.models import aligned
 from beetsplug.resonance.config.query_words import split_query
 from beetsplug.resonance.library.item_query import matching_ids
 from beetsplug.resonance.playlist.incompatible_pairs import content_keys, pair_count
-from resonance_engine.store.reading.view import chunks
+from resonance_engine.store.transaction import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ def apart(sidecar: Sidecar, query: list[str], others: list[str], remove: bool, l
     one = keys_of(sidecar, query, known, log)
     other = keys_of(sidecar, split_query(others[0]), known, log) if others else None
     if remove:
-        count = sidecar.store.reunite(one, other)
+        count = sidecar.store.incompatible_pairs.remove(one, other)
         ui.print_(f"{pairs(count)} may be together again" if count else "none of these tracks was kept apart")
     elif other is not None:
         part(sidecar, one, other)
@@ -97,14 +97,14 @@ def part(sidecar: Sidecar, one: set[bytes], other: set[bytes]) -> None:
         raise UserError(
             f"resonance: that makes {count:,} pairs, and {MOST_PAIRS:,} are the most at a time; name fewer tracks"
         )
-    new = sidecar.store.part(one, other)
+    new = sidecar.store.incompatible_pairs.add(one, other)
     already = f", {count - new:,} already" if new < count else ""
     ui.print_(f"{pairs(new)} kept apart from now on{already}" if new else "they are kept apart already")
 
 
 def list_pairs(sidecar: Sidecar) -> None:
     """Print a pair a line, each track by the item of the lowest id that holds it."""
-    apart = sidecar.store.pairs_apart() if sidecar.exists else frozenset()
+    apart = sidecar.store.incompatible_pairs.all() if sidecar.exists else frozenset()
     if not apart:
         ui.print_(f"no tracks are kept apart; do so for example with {EXAMPLE}")
         return

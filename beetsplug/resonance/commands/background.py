@@ -71,8 +71,8 @@ def stop(sidecar: Sidecar) -> None:
 
 def state(sidecar: Sidecar) -> str:
     """What the background does, in a line; empty where it was never asked for anything."""
-    report = read_report(sidecar.reader, sidecar.id)
-    orders = read_orders(sidecar.reader, sidecar.id)
+    report = read_report(sidecar.store, sidecar.id)
+    orders = read_orders(sidecar.store, sidecar.id)
     holder = lock_of(sidecar).holder()
     return described(orders, report, holder, time.time(), time_left(sidecar, report) if report else "")
 

@@ -49,7 +49,7 @@ class CheckFindings:
 
 def check(sidecar: Sidecar, repair: bool) -> None:
     """Print what is wrong with the collected data; raises UserError when something is, and is not mended."""
-    from resonance_engine.store.damage import is_damage
+    from resonance_engine.store.errors import is_damage
 
     try:
         found = examined(sidecar)
@@ -97,13 +97,15 @@ def examined(sidecar: Sidecar) -> CheckFindings | None:
     active, wanted = sidecar.model, sidecar.models.preparing
     if active is None:
         return None
-    models, store = [active, *([wanted] if wanted else [])], sidecar.reader
+    from resonance_engine.store.recovery.check import check_store, incomplete_recordings
+
+    models, store = [active, *([wanted] if wanted else [])], sidecar.store
     found = CheckFindings(library_plan(sidecar, models[-1].id), models)
     for model in models:
-        found.problems += store.check(model.id, partial=wanted is not None)
+        found.problems += check_store(store, model.id, partial=wanted is not None)
         found.problems += [
             f"Of recording {key.hex()}, {parts} by the model {model.name} lacks."
-            for key, parts in store.lacking(model.id).items()
+            for key, parts in incomplete_recordings(store, model.id).items()
         ]
         found.indexes |= dict(bad_indexes(sidecar, model))
     return found
@@ -113,12 +115,12 @@ def bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str]]:
     """The index files of a model's embeddings and facets that do not say what the database says."""
     from resonance_engine.index.check import index_problem
     from resonance_engine.index.files import index_path
-    from resonance_engine.store.damage import is_damage
+    from resonance_engine.store.errors import is_damage
 
     folder = sidecar.path.parent
     for kind in model.widths():
         try:
-            problem = index_problem(sidecar.reader, model.id, folder, kind)
+            problem = index_problem(sidecar.store, model.id, folder, kind)
         except StoreError as error:
             if is_damage(error):
                 raise
@@ -129,15 +131,17 @@ def bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str]]:
 
 def mend(sidecar: Sidecar, found: CheckFindings) -> None:
     """Repair what the models made; the last one is that which the library shall be analysed with."""
+    from resonance_engine.store.recovery.repair import drop_incomplete, repair_store
+
     done, store = [], sidecar.store
     for model in found.models:
-        done += store.repair(model.id)
-        if count := store.drop_incomplete(model.id):
+        done += repair_store(store, model.id)
+        if count := drop_incomplete(store, model.id):
             done.append(f"{count:,} incomplete recordings by the model {model.name} were dropped; analyse them again.")
     if found.plan.gone or found.plan.stale:
         with store.write():
-            store.unlink(sidecar.id, found.plan.gone)
-            store.clear_failure(sidecar.id, *found.plan.stale)
+            store.tracks.unlink(sidecar.id, found.plan.gone)
+            store.failures.clear(sidecar.id, *found.plan.stale)
     if found.plan.gone:
         done.append(f"{tracks(len(found.plan.gone))} forgotten that left the library.")
     if found.plan.stale:
@@ -152,7 +156,7 @@ def mend(sidecar: Sidecar, found: CheckFindings) -> None:
 
 def save(sidecar: Sidecar) -> None:
     """Put what can be read of a damaged database into a new one."""
-    from resonance_engine.store.salvage import salvage
+    from resonance_engine.store.recovery.salvage import salvage
 
     with idle(sidecar):
         sidecar.close()

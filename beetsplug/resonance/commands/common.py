@@ -77,7 +77,7 @@ def remaining(sidecar: Sidecar, total: int, analysed: int, missing: int) -> str:
 def seconds_per_track(sidecar: Sidecar) -> float:
     from resonance_engine.ingest import SPEED_KEY
 
-    return float((sidecar.exists and sidecar.reader.state(SPEED_KEY, float)) or USUAL_SECONDS)
+    return float((sidecar.exists and sidecar.store.state.get(SPEED_KEY, float)) or USUAL_SECONDS)
 
 
 def interactive() -> bool:

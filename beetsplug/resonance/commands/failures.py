@@ -31,7 +31,7 @@ def failures(sidecar: Sidecar, query: list[str], again: bool, threads: int | Non
     if query and not rows:
         words = shlex.join(query)
         raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`")
-    known = sidecar.reader.failures(sidecar.id) if sidecar.exists else {}
+    known = sidecar.store.failures.all(sidecar.id) if sidecar.exists else {}
     failed = [row for row in rows if row.path in known]
     if not failed:
         ui.print_("no file failed")

@@ -21,7 +21,7 @@ def compared(sidecar: Sidecar, old: Model, new: Model) -> Overlap | None:
 
     store, folder = sidecar.store, sidecar.path.parent
     with store.read():
-        before, after = (store.linked_embeddings(sidecar.id, model.id) for model in (old, new))
+        before, after = (store.tracks.linked_embeddings(sidecar.id, model.id) for model in (old, new))
     same = {before[key]: after[key] for key in before.keys() & after.keys()}
     return neighbour_overlap(open_index(store, old.id, folder), open_index(store, new.id, folder), same)
 

@@ -43,7 +43,7 @@ def list_models(sidecar: Sidecar) -> None:
     rows = [row(sidecar, name, found) for name, found in usable.items()]
     rows += [ModelRow(printable(name), "-", "-", "-", "cannot be used") for name in described if name not in usable]
     ids = {found.id for found in usable.values()}
-    for model in sidecar.reader.models() if sidecar.exists else []:
+    for model in sidecar.store.models.all() if sidecar.exists else []:
         if model.id not in ids:
             use = "in use, its file is gone" if model.active else "its file is gone"
             rows.append(ModelRow(model.id, f"{model.name} {model.version}", heard(sidecar, model.id), "-", use))
@@ -94,7 +94,7 @@ def file_of(path: Path) -> Path:
 
 
 def heard(sidecar: Sidecar, model_id: str) -> str:
-    count = sidecar.reader.counts(sidecar.id, model_id).embedded if sidecar.exists else 0
+    count = sidecar.store.tracks.counts(sidecar.id, model_id).embedded if sidecar.exists else 0
     return f"{count:,} of {sidecar.coverage().total:,}"
 
 
@@ -124,14 +124,14 @@ def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:
     """Delete a trained model: its files, its vectors and its indexes."""
     models = sidecar.models
     model_id = removable(sidecar, name)
-    stored = next((model for model in sidecar.store.models() if model.id == model_id), None) if model_id else None
-    count = sidecar.store.counts(sidecar.id, stored.id).embedded if stored else 0
+    stored = next((model for model in sidecar.store.models.all() if model.id == model_id), None) if model_id else None
+    count = sidecar.store.tracks.counts(sidecar.id, stored.id).embedded if stored else 0
     if not sure and not confirmed(f"Remove the model {name} and its vectors of {tracks(count)}?"):
         return
     if stored:
         from resonance_engine.index.files import index_path
 
-        sidecar.store.forget_model(stored.id)
+        sidecar.store.models.remove(stored.id)
         for kind in stored.widths():
             index_path(sidecar.path.parent, stored.id, kind).unlink(missing_ok=True)
     if name in models.names() and not remove_folder(models.folder / name):
@@ -148,7 +148,7 @@ def removable(sidecar: Sidecar, name: str) -> str | None:
     models, active = sidecar.models, sidecar.model
     if name in (SHIPPED, models.configured):
         raise UserError(f"resonance: {printable(name)} was not trained here; only models that were can be removed")
-    stored = {model.id for model in sidecar.store.models()} if sidecar.exists else set()
+    stored = {model.id for model in sidecar.store.models.all()} if sidecar.exists else set()
     model_id = name if name in stored else models.ids.get(name)
     if name not in models.names() and model_id not in stored:
         raise UserError(f"resonance: there is no trained model {name!r}; see `beet resonance model list`")

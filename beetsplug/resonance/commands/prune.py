@@ -35,19 +35,19 @@ def prune(sidecar: Sidecar, pretended: bool) -> None:
     store, model, folder = sidecar.store, sidecar.model, sidecar.path.parent
     made = library_plan(sidecar, model.id if model else "")
     verify_believable(sidecar, made)
-    files = [*needless_indexes(folder, store.models()), *left_over(folder)]
+    files = [*needless_indexes(folder, store.models.all()), *left_over(folder)]
     indexes = sum(path.suffix == INDEX_SUFFIX for path in files)
     if pretended:
-        recordings = store.would_prune(sidecar.id, made.gone)
+        recordings = store.maintenance.count_prunable(sidecar.id, made.gone)
         ui.print_(f"would drop {said(recordings, indexes, len(files) - indexes)}")
         return
     forget(sidecar, made)
-    recordings = store.prune()
+    recordings = store.maintenance.prune()
     freed = sum(path.stat().st_size for path in files)
     for path in files:
         path.unlink(missing_ok=True)
-    store.drop_tombstones()
-    freed += store.compact()
+    store.maintenance.drop_tombstones()
+    freed += store.maintenance.compact()
     ui.print_(f"dropped {said(recordings, indexes, len(files) - indexes)}; {size(freed)} freed")
 
 

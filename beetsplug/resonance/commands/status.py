@@ -31,7 +31,7 @@ def status(sidecar: Sidecar) -> None:
         table([("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.path} (not made yet)")])
         ui.print_(remaining(sidecar, total, 0, total) if total else "import some music with `beet import PATH`")
         return
-    model, store = sidecar.model, sidecar.reader
+    model, store = sidecar.model, sidecar.store
     made = library_plan(sidecar, model.id if model else "")
     untold = untagged(sidecar, model.id, made) if model else 0
     analysed, waiting = made.analysed + made.away + untold, len(made.jobs) - untold
@@ -44,7 +44,7 @@ def status(sidecar: Sidecar) -> None:
     background = state(sidecar)
     lines += [("background", background)] if background else []
     lines += [("database", f"{sidecar.path} ({size(sidecar.path.stat().st_size)})")]
-    last, speed = store.state(LAST_RUN_KEY, float), store.state(SPEED_KEY, float)
+    last, speed = store.state.get(LAST_RUN_KEY, float), store.state.get(SPEED_KEY, float)
     lines += [("last analysis", f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}")] if last else []
     lines += [("time per track", f"{speed:.2f} s")] if speed else []
     table(lines)
@@ -66,12 +66,12 @@ def told(failed: list[Failure]) -> Iterator[str]:
 
 def untagged(sidecar: Sidecar, model_id: str, made: Plan) -> int:
     """How many tracks are to be listened to again for their tags alone."""
-    store = sidecar.reader
-    if not store.without_tags(model_id):
+    store = sidecar.store
+    if not store.tags.count_missing(model_id):
         return 0
-    known = store.tracks(sidecar.id)
+    known = store.tracks.all(sidecar.id)
     keys = [known[job.item_id].content_key for job in made.jobs if job.item_id in known]
-    lacking = store.has(keys, model_id) - store.heard(keys, model_id)
+    lacking = store.vectors.embedded(keys, model_id) - store.vectors.complete(keys, model_id)
     return sum(key in lacking for key in keys)
 
 
@@ -85,7 +85,7 @@ def being_prepared(sidecar: Sidecar) -> str:
     model, models = sidecar.models.preparing, sidecar.models
     if model is None:
         return ""
-    heard = sidecar.reader.counts(sidecar.id, model.id).embedded
+    heard = sidecar.store.tracks.counts(sidecar.id, model.id).embedded
     try:
         models.path(models.wanted)
     except ModelError as error:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from beets.library import Item, Library
 
-    from resonance_engine.store.reading import Reader
+    from resonance_engine.store import Store
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class AnalysisCache(Generic[T]):
     id, so each read takes in four times as many ids around what is asked for as the one before.
     """
 
-    def __init__(self, say: Callable[[Reader, set[bytes]], Mapping[bytes, T]]) -> None:
+    def __init__(self, say: Callable[[Store, set[bytes]], Mapping[bytes, T]]) -> None:
         self.say = say
         self.forget()
 
@@ -95,9 +95,9 @@ class AnalysisCache(Generic[T]):
             return {}
         with closing(sidecar):
             number = sidecar.id  # is made where the store has none yet, which a read must not
-            with sidecar.reader.read():
-                reader = sidecar.reader
-                tracks = reader.tracks(number) if item_ids is None else reader.tracks_of(number, item_ids)
+            with sidecar.store.read():
+                reader = sidecar.store
+                tracks = reader.tracks.all(number) if item_ids is None else reader.tracks.get(number, item_ids)
                 said = self.say(reader, {track.content_key for track in tracks.values()})
         return {
             item_id: CachedEntry(track.added, track.size, track.mtime_ns, said[track.content_key])
@@ -120,15 +120,15 @@ def current(library: Library, sounds: Mapping[int, CachedEntry[T]]) -> dict[int,
     return known
 
 
-def attributes(reader: Reader, content_keys: set[bytes]) -> dict[bytes, Mapping[str, Any]]:
+def attributes(reader: Store, content_keys: set[bytes]) -> dict[bytes, Mapping[str, Any]]:
     """What was measured of recordings: tempo, key, energy, brightness; see `analysis.Attributes`."""
-    return {key: analysis.attributes for key, analysis in reader.analyses(content_keys).items()}
+    return {key: analysis.attributes for key, analysis in reader.analyses.get(content_keys).items()}
 
 
-def tags(reader: Reader, content_keys: set[bytes]) -> dict[bytes, str]:
+def tags(reader: Store, content_keys: set[bytes]) -> dict[bytes, str]:
     """What the model in use calls recordings, in words."""
-    model = reader.active_model()
-    found = {} if model is None else reader.tags(content_keys, model.id)
+    model = reader.models.active()
+    found = {} if model is None else reader.tags.get(content_keys, model.id)
     return {key: tags_in_words(probabilities) for key, probabilities in found.items()}
 
 

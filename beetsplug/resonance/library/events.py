@@ -67,33 +67,33 @@ class LibraryEvents:
         if sidecar.exists:
             present = {row.id: row.added for row in sidecar.rows()} if self.removed else {}
             with sidecar.store as store, store.write():
-                known = store.tracks_of(sidecar.id, self.removed)
+                known = store.tracks.get(sidecar.id, self.removed)
                 # An import gives the id of a row that it replaces to another.
                 gone = {
                     item_id: path
                     for item_id, path in self.removed.items()
                     if item_id not in present or (item_id in known and known[item_id].added != present[item_id])
                 }
-                store.unlink(sidecar.id, gone)
-                store.clear_failure(sidecar.id, *gone.values())
+                store.tracks.unlink(sidecar.id, gone)
+                store.failures.clear(sidecar.id, *gone.values())
                 follow(store, sidecar.id, self.alterations)
         self.removed, self.alterations = {}, []
 
 
 def follow(store: Store, library: int, alterations: list[FileChange]) -> None:
     """Give the rows of altered files their new states, where the rows were right about the old ones."""
-    tracks = store.tracks_of(library, {each.item_id for each in alterations})
+    tracks = store.tracks.get(library, {each.item_id for each in alterations})
     states = {item_id: (track.size, track.mtime_ns) for item_id, track in tracks.items()}
-    failures = store.failures(library)
+    failures = store.failures.all(library)
     failed = {path: (failure.size, failure.mtime_ns, failure.reason) for path, failure in failures.items()}
     for each in alterations:
         if states.get(each.item_id) == each.before:
             states[each.item_id] = each.after
-            store.restat(library, each.item_id, *each.after)
+            store.tracks.update_file(library, each.item_id, *each.after)
         if each.source in failed and failed[each.source][:2] == each.before:
             *_, reason = failed.pop(each.source)
-            store.clear_failure(library, each.source)
-            store.fail(library, each.destination, *each.after, reason)
+            store.failures.clear(library, each.source)
+            store.failures.record(library, each.destination, *each.after, reason)
             failed[each.destination] = (*each.after, reason)
 
 

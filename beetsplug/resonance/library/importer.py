@@ -55,7 +55,7 @@ class Importer:
 
         Raises the first refusal again. An import that waited for another program to write, and could go on, goes on.
         """
-        from resonance_engine.store.sentences import is_busy
+        from resonance_engine.store.errors import is_busy
 
         if self.refusal is not None:
             raise self.refusal
@@ -143,11 +143,11 @@ class Importer:
                 if state is None:
                     continue
                 if row.id in self.keys:
-                    store.link(library, TrackRow(row.id, row.added, *state, self.keys[row.id]))
-                    store.clear_failure(library, row.path)
+                    store.tracks.link(library, TrackRow(row.id, row.added, *state, self.keys[row.id]))
+                    store.failures.clear(library, row.path)
                 elif row.id in self.reasons:
-                    store.unlink(library, [row.id])
-                    store.fail(library, row.path, *state, self.reasons.pop(row.id))
+                    store.tracks.unlink(library, [row.id])
+                    store.failures.record(library, row.path, *state, self.reasons.pop(row.id))
 
     def finish(self) -> None:
         """Put right what other plugins changed after us, such as dates, and end the workers."""

@@ -48,7 +48,7 @@ class Models:
     @property
     def wanted(self) -> str:
         """The name of the model that the library shall be searched with."""
-        chosen = self.sidecar.reader.state(CHOICE_KEY, str) if self.sidecar.exists else None
+        chosen = self.sidecar.store.state.get(CHOICE_KEY, str) if self.sidecar.exists else None
         return self.configured or chosen or SHIPPED
 
     @property
@@ -58,12 +58,12 @@ class Models:
         wanted = self.ids.get(self.wanted) if active else None
         if active is None or wanted is None or wanted == active.id:
             return None
-        return next((model for model in self.sidecar.reader.models() if model.id == wanted), None)
+        return next((model for model in self.sidecar.store.models.all() if model.id == wanted), None)
 
     @property
     def ids(self) -> dict[str, str]:
         """The ids of the models that were loaded so far, by name, as they were then."""
-        return (self.sidecar.reader.state(IDS_KEY, dict) if self.sidecar.exists else None) or {}
+        return (self.sidecar.store.state.get(IDS_KEY, dict) if self.sidecar.exists else None) or {}
 
     def names(self) -> list[str]:
         """All that can be wanted: the configured one, the shipped one, the trained ones."""
@@ -98,7 +98,7 @@ class Models:
 
     def known_id(self, name: str) -> str | None:
         """The id of the model of a name, if its file is the one that was loaded last; else only loading it can tell."""
-        noted = self.sidecar.reader.state(STAMPS_KEY, dict) if self.sidecar.exists else None
+        noted = self.sidecar.store.state.get(STAMPS_KEY, dict) if self.sidecar.exists else None
         return self.ids.get(name) if noted and name in noted and noted[name] == self.stamp(name) else None
 
     def stamp(self, name: str) -> list[int]:
@@ -115,19 +115,19 @@ class Models:
         """Remember which model a name stands for, and what `stamp` said of its file before it was loaded."""
         store = self.sidecar.store
         if self.ids.get(name) != model_id:
-            store.set_state(IDS_KEY, {**self.ids, name: model_id})
-        stamps = store.state(STAMPS_KEY, dict) or {}
+            store.state.set(IDS_KEY, {**self.ids, name: model_id})
+        stamps = store.state.get(STAMPS_KEY, dict) or {}
         if stamped is not None and stamps.get(name) != stamped:
-            store.set_state(STAMPS_KEY, {**stamps, name: stamped})
+            store.state.set(STAMPS_KEY, {**stamps, name: stamped})
 
     def choose(self, name: str) -> None:
         """Want another model."""
         if self.wanted != name:
-            self.sidecar.store.set_state(CHOICE_KEY, name)
+            self.sidecar.store.state.set(CHOICE_KEY, name)
 
     def forget(self, name: str) -> None:
         """Drop what was noted of a name."""
-        self.sidecar.store.set_state(IDS_KEY, {other: known for other, known in self.ids.items() if other != name})
+        self.sidecar.store.state.set(IDS_KEY, {other: known for other, known in self.ids.items() if other != name})
 
     def verify_free(self) -> None:
         """Raise UserError where the configuration leaves no choice."""

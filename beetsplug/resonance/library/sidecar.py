@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from resonance_engine.ingest import Ingest
     from resonance_engine.store import Model, Store
-    from resonance_engine.store.reading import Reader
 
 FILE_NAME = "resonance.db"
 IDS_AT_A_TIME = 10_000  # SQLite takes 32,766 values in a statement, some builds more
@@ -75,31 +74,18 @@ class Sidecar:
 
         return Store(self.path)
 
-    @property
-    def reader(self) -> Reader:
-        """The store, for whoever only reads: opened without all that writing needs, which takes longer than a query."""
-        return self.store if "store" in self.__dict__ else self._file or self.store
-
-    @cached_property
-    def _file(self) -> Reader | None:
-        """The file as it is; None where it has to be made or brought up to date, which the store does."""
-        from resonance_engine.store.reading import open_reader
-
-        return open_reader(self.path)
-
     @cached_property
     def id(self) -> int:
         """The number of this library in the store, which several libraries of one folder share."""
         from resonance_engine.errors import printable
 
         name = printable(os.fsencode(Path(self.library.path).name))
-        known = self.reader.known_library(name)
-        return self.store.library(name) if known is None else known
+        return self.store.libraries.get_or_create(name)
 
     @property
     def model(self) -> Model | None:
         """The model whose vectors are searched; None before anything was analysed."""
-        return self.reader.active_model() if self.exists else None
+        return self.store.models.active() if self.exists else None
 
     @cached_property
     def models(self) -> Models:
@@ -124,8 +110,8 @@ class Sidecar:
             total = transaction.query("SELECT COUNT(*) FROM items")[0][0]
         model = self.model
         if model is None:
-            return Coverage(total, 0, len(self.reader.failures(self.id)) if self.exists else 0)
-        counts = self.reader.counts(self.id, model.id)
+            return Coverage(total, 0, len(self.store.failures.all(self.id)) if self.exists else 0)
+        counts = self.store.tracks.counts(self.id, model.id)
         return Coverage(total, min(counts.embedded, total), counts.failed)
 
     def rows(self, query: list[str] | None = None) -> list[ItemRow]:
@@ -150,9 +136,8 @@ class Sidecar:
         return found
 
     def close(self) -> None:
-        for opened in (self.__dict__.get("store"), self.__dict__.get("_file")):
-            if opened is not None:
-                opened.close()
+        if "store" in self.__dict__:
+            self.store.close()
 
 
 def item_row(item: Item) -> ItemRow:

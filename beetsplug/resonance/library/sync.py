@@ -86,12 +86,12 @@ def plan(
 
 def library_plan(sidecar: Sidecar, model_id: str, query: list[str] | None = None) -> Plan:
     """The plan for a library; for the items that match a query, what failed before is tried again, nothing is gone."""
-    store, items = sidecar.reader, sidecar.rows(query)
-    tracks = store.tracks(sidecar.id)
-    embedded = store.heard({track.content_key for track in tracks.values()}, model_id)
+    store, items = sidecar.store, sidecar.rows(query)
+    tracks = store.tracks.all(sidecar.id)
+    embedded = store.vectors.complete({track.content_key for track in tracks.values()}, model_id)
     if query:
         return replace(plan(items, tracks, embedded, {}, file_state), gone=[])
-    return plan(items, tracks, embedded, store.failures(sidecar.id), file_state)
+    return plan(items, tracks, embedded, store.failures.all(sidecar.id), file_state)
 
 
 def believable(gone: int, known: int, missing: int, total: int, music_present: bool) -> bool:
@@ -103,7 +103,7 @@ def believable(gone: int, known: int, missing: int, total: int, music_present: b
 
 def forgettable(sidecar: Sidecar, made: Plan) -> bool:
     """Whether the items that left the library may be forgotten; see `believable`."""
-    known = len(sidecar.store.tracks(sidecar.id))
+    known = len(sidecar.store.tracks.all(sidecar.id))
     return believable(len(made.gone), known, made.missing, made.total, music_folder(sidecar).is_dir())
 
 
@@ -112,8 +112,8 @@ def forget(sidecar: Sidecar, made: Plan) -> bool:
     if not forgettable(sidecar, made):
         return False
     with sidecar.store.write():
-        sidecar.store.unlink(sidecar.id, made.gone)
-        sidecar.store.clear_failure(sidecar.id, *made.stale)
+        sidecar.store.tracks.unlink(sidecar.id, made.gone)
+        sidecar.store.failures.clear(sidecar.id, *made.stale)
     return True
 
 

@@ -105,7 +105,7 @@ class PlaylistCandidates:
         works = {work for work, _ in recordings}
         parts = {item_id for item_id, part in movements(library, on_albums).items() if part.composition in works}
         current = self.session.current(sidecar.some_rows(parts))
-        vector_ids = sidecar.reader.vector_ids(sidecar.id, current, self.session.model.id)
+        vector_ids = sidecar.store.tracks.vector_ids(sidecar.id, current, self.session.model.id)
         others = np.setdiff1d(list(vector_ids.values()), [track.id for track in tracks]).astype(np.int64)
         searchable = others[self.session.index.has(others)].tolist()
         return [track for track in self.allowed_tracks(searchable) if (track.work, track.album) in recordings]

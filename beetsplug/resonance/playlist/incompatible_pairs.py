@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def incompatible_pairs(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset[tuple[int, int]]:
     """The incompatible pairs among these vectors, by vector id, the smaller one first."""
-    pairs = sidecar.reader.pairs_apart() if sidecar.exists else frozenset()
+    pairs = sidecar.store.incompatible_pairs.all() if sidecar.exists else frozenset()
     if not pairs:
         return frozenset()
-    ids = {key: vector_id for vector_id, key in sidecar.reader.content_keys(vector_ids).items()}
+    ids = {key: vector_id for vector_id, key in sidecar.store.vectors.content_keys(vector_ids).items()}
     present = ((ids[one], ids[other]) for one, other in pairs if one in ids and other in ids)
     return frozenset((min(pair), max(pair)) for pair in present)
 

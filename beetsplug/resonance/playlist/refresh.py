@@ -108,7 +108,7 @@ class PreviousPlaylist:
         sidecar = session.sidecar
         self.ids = items_at(sidecar.library, paths)
         current = session.current(sidecar.some_rows(self.ids.values()))
-        vectors = sidecar.reader.vector_ids(sidecar.id, current, session.model.id)
+        vectors = sidecar.store.tracks.vector_ids(sidecar.id, current, session.model.id)
         has_vector = session.index.has(vectors.values())
         searchable = {vector_id for vector_id, has in zip(vectors.values(), has_vector, strict=True) if has}
         self.vectors = {

@@ -43,13 +43,13 @@ def percent(name: str, share: float) -> str:
 
 def explain_hits(search: SearchSession, found: SearchResult) -> dict[int, Reason]:
     """The reasons of the hits, by vector id."""
-    reader, model = search.sidecar.reader, search.model
+    reader, model = search.sidecar.store, search.model
     said = {hit.id: {} if found.text_scores is None else found.text_scores.of(hit.id) for hit in found.hits}
     if not found.start:
         return {each: Reason(fits=fits) for each, fits in said.items()}
     seeds, vectors = found.start.profiles(search), found.start.vectors(search)
     known = load_profiles(search, [hit.id for hit in found.hits])
-    sample = reader.tag_sample(model.id)
+    sample = reader.tags.sample(model.id)
     reasons = {}
     for hit in found.hits:
         seed, other = seeds[int((vectors @ hit.vector).argmax())], known[hit.id]

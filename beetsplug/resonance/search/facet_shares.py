@@ -20,14 +20,14 @@ def facet_shares(sidecar: Sidecar, seeds: Collection[int], hits: Collection[int]
 
     With several seeds it is the mean over them. Items without facets are left out. Raises StoreError.
     """
-    store, model = sidecar.reader, sidecar.model
+    store, model = sidecar.store, sidecar.model
     if model is None or not seeds:
         return {}
-    tracks = store.tracks_of(sidecar.id, {*seeds, *hits})
+    tracks = store.tracks.get(sidecar.id, {*seeds, *hits})
     keys = {track.content_key for track in tracks.values()}
     with store.read():
-        vectors = {name: store.vectors(keys, model.id, name) for name in model.modalities}
-        gates = store.gates(keys, model.id)
+        vectors = {name: store.vectors.get(keys, model.id, name) for name in model.modalities}
+        gates = store.vectors.gates(keys, model.id)
     known = {
         item_id: TrackProfile(
             {name: found[key] for name, found in vectors.items() if key in found}, gates.get(key, {}), {}, {}
@@ -47,10 +47,10 @@ def chosen(sidecar: Sidecar, seeds: Collection[int]) -> list[int]:
     """A few of the items that stand for all."""
     import numpy as np
 
-    store, model = sidecar.reader, sidecar.model
+    store, model = sidecar.store, sidecar.model
     assert model is not None, "there are facets, so there is a model"
-    tracks = store.tracks_of(sidecar.id, seeds)
-    embeddings = store.vectors({track.content_key for track in tracks.values()}, model.id)
+    tracks = store.tracks.get(sidecar.id, seeds)
+    embeddings = store.vectors.get({track.content_key for track in tracks.values()}, model.id)
     items = [each for each in sorted(tracks) if tracks[each].content_key in embeddings]
     if len(items) <= SEEDS_COMPARED:
         return items

@@ -68,7 +68,9 @@ class CandidateFilter:
             return None
         items = matching_ids(self.sidecar.library, ()) if self.among is None else self.among
         self.kept_out = Counter(self.excluded[each] for each in items if each in self.excluded)
-        known = self.sidecar.reader.vector_ids(self.sidecar.id, items - self.excluded.keys(), self.search.model.id)
+        known = self.sidecar.store.tracks.vector_ids(
+            self.sidecar.id, items - self.excluded.keys(), self.search.model.id
+        )
         return set(known.values())
 
     def notes(self) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ class Finder:
         ]
         left_out = selection.turned_down + sieve.kept_out
         if said is not None and not start and len(hits) < wish.count:
-            left_out[UNTOLD] = self.search.sidecar.reader.without_tags(self.search.model.id)
+            left_out[UNTOLD] = self.search.sidecar.store.tags.count_missing(self.search.model.id)
         turned_down = reasons(left_out)
         notes = (*start.notes, *sieve.notes(), *short(len(hits), wish, turned_down))
         return SearchResult(hits, start, weights, said, turned_down, notes)

@@ -62,12 +62,12 @@ def parts(sets: Mapping[Name, list[int]]) -> Iterator[list[Name]]:
 def vector_ids(search: SearchSession) -> dict[int, int]:
     """The embeddings of all items of the library, by item id."""
     sidecar = search.sidecar
-    tracks = sidecar.reader.tracks(sidecar.id)
+    tracks = sidecar.store.tracks.all(sidecar.id)
     with sidecar.library.transaction() as transaction:
         added = {row["id"]: row["added"] for row in transaction.query("SELECT id, added FROM items")}
     # To look at each path costs seconds, and only where the date was changed is there a doubt.
     doubtful = {each for each, track in tracks.items() if each in added and track.added != added[each]}
     present = ((tracks.keys() & added.keys()) - doubtful) | search.current(sidecar.some_rows(doubtful))
-    found = sidecar.reader.vector_ids(sidecar.id, present, search.model.id)
+    found = sidecar.store.tracks.vector_ids(sidecar.id, present, search.model.id)
     there = search.index.has(found.values())
     return {item_id: vector for (item_id, vector), is_there in zip(found.items(), there, strict=True) if is_there}

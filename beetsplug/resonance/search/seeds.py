@@ -100,7 +100,7 @@ def with_files(search: SearchSession, start: Seeds, files: Sequence[FileSeed]) -
         return start
     sidecar = search.sidecar
     keys = {seed.key for seed in files}
-    tracks = sidecar.reader.tracks(sidecar.id).items()
+    tracks = sidecar.store.tracks.all(sidecar.id).items()
     sounds = {item_id: track.content_key for item_id, track in tracks if track.content_key in keys}
     items = list(search.items(set(sounds)))
     ids = search.vectors_of(items)
@@ -124,12 +124,12 @@ def negative_vector_ids(search: SearchSession, wish: SearchRequest, command: str
 
 def load_profiles(search: SearchSession, vector_ids: Sequence[int]) -> dict[int, TrackProfile]:
     """What was heard in the recordings behind vector ids."""
-    store, model = search.sidecar.reader, search.model
-    keys = store.content_keys(vector_ids)
+    store, model = search.sidecar.store, search.model
+    keys = store.vectors.content_keys(vector_ids)
     recordings = set(keys.values())
-    facets = {name: store.vectors(recordings, model.id, name) for name in model.modalities}
-    gates, analyses = store.gates(recordings, model.id), store.analyses(recordings)
-    tags = store.tags(recordings, model.id)
+    facets = {name: store.vectors.get(recordings, model.id, name) for name in model.modalities}
+    gates, analyses = store.vectors.gates(recordings, model.id), store.analyses.get(recordings)
+    tags = store.tags.get(recordings, model.id)
     return {
         vector_id: TrackProfile(
             {name: vectors[key] for name, vectors in facets.items() if key in vectors},

@@ -37,12 +37,12 @@ class SearchSession:
         self.sidecar = sidecar
         self.model = model
         # What left the library stays in the store, and must not count among what is near to everything.
-        self._strangers = sidecar.reader.strangers(sidecar.id, model.id)
+        self._strangers = sidecar.store.vectors.unlinked_embeddings(sidecar.id, model.id)
         self.index = self._opened(EMBEDDING)
         self._facets: dict[str, VectorIndex] = {}
 
     def _opened(self, kind: str) -> VectorIndex:
-        index = open_index(self.sidecar.reader, self.model.id, self.sidecar.path.parent, kind)
+        index = open_index(self.sidecar.store, self.model.id, self.sidecar.path.parent, kind)
         index.remove(self._strangers)
         if not np.isfinite(index.moments.total).all():
             raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
@@ -56,12 +56,12 @@ class SearchSession:
 
     def vectors_of(self, items: list[Item]) -> dict[int, int]:
         """Vector ids of items, by item id; items that are not analysed are left out."""
-        return self.sidecar.reader.vector_ids(self.sidecar.id, self.current(items), self.model.id)
+        return self.sidecar.store.tracks.vector_ids(self.sidecar.id, self.current(items), self.model.id)
 
     def current_items(self, vector_ids: Sequence[int]) -> dict[int, list[int]]:
         """The ids of the library's items behind vectors, without those whose row means another item."""
         sidecar = self.sidecar
-        behind = sidecar.reader.tracks_behind(sidecar.id, vector_ids)
+        behind = sidecar.store.tracks.by_vector(sidecar.id, vector_ids)
         tracks = {track.item_id: track for found in behind.values() for track in found}
         rows = selected(sidecar.library, "SELECT id, added FROM items WHERE id IN", tracks)
         same = {row["id"]: row["added"] == tracks[row["id"]].added for row in rows}
@@ -75,8 +75,8 @@ class SearchSession:
 
     def attributes(self, vector_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
         """What was measured of the recordings behind vectors, where anything was."""
-        keys = self.sidecar.reader.content_keys(vector_ids)
-        analyses = self.sidecar.reader.analyses(set(keys.values()))
+        keys = self.sidecar.store.vectors.content_keys(vector_ids)
+        analyses = self.sidecar.store.analyses.get(set(keys.values()))
         return {each: analyses[key].attributes for each, key in keys.items() if key in analyses}
 
     def items(self, ids: set[int]) -> Iterator[Item]:
@@ -90,7 +90,7 @@ class SearchSession:
         by_id = {item.id: item for item in items if item.id is not None}
         return {
             item_id
-            for item_id, track in self.sidecar.reader.tracks_of(self.sidecar.id, by_id).items()
+            for item_id, track in self.sidecar.store.tracks.get(self.sidecar.id, by_id).items()
             if track.added == by_id[item_id].added
             # Another plugin rewrote the date: the same file is the same item all the same.
             or file_state(by_id[item_id].path) == (track.size, track.mtime_ns)
@@ -101,7 +101,7 @@ class SearchSession:
 def open_session(sidecar: Sidecar, model: Model) -> Iterator[SearchSession]:
     """A library ready to be searched, as it is at one moment, whatever others write meanwhile."""
     _ = sidecar.id  # where it has to be noted first, that cannot be done while reading
-    with sidecar.reader.read():
+    with sidecar.store.read():
         yield SearchSession(sidecar, model)
 
 
@@ -116,7 +116,7 @@ def seeds_of(search: SearchSession, query: list[str], command: str) -> tuple[lis
     if not known:
         one = len(items) == 1
         which = "the track that matches" if one else f"none of the {len(items):,} tracks that match"
-        failures = search.sidecar.reader.failures(search.sidecar.id)
+        failures = search.sidecar.store.failures.all(search.sidecar.id)
         if all(item.path in failures for item in items):
             reason = f": {failures[items[0].path].reason}" if one else ", see `beet resonance status`"
             raise UserError(f"{command}: {which} could{' not' if one else ''} be analysed{reason}")

@@ -57,14 +57,14 @@ def score_text(search: SearchSession, text: str, command: str) -> TextScores:
 
     Raises UserError for words that nothing stands for, and where the tracks were analysed before words were kept.
     """
-    store, model = search.sidecar.reader, search.model
+    store, model = search.sidecar.store, search.model
     asked = parse_text(text, model.tags)
     if asked.unknown:
         raise UserError(f"{command} --text: {unknown(asked.unknown)}")
     if not asked.parts:
         raise UserError(f"{command} --text: {text!r} says nothing of the music; try --text '{EXAMPLE}'")
-    ids, probabilities = store.tag_matrix(model.id)
-    known, columns = store.attributes(model.id, asked.attributes) if asked.attributes else (ids[:0], {})
+    ids, probabilities = store.tags.matrix(model.id)
+    known, columns = store.analyses.attributes(model.id, asked.attributes) if asked.attributes else (ids[:0], {})
     if not len(ids):
         if not asked.attributes or any(meaning.tags for part in asked.parts for meaning in part.meanings):
             raise UserError(

@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from resonance_engine.errors import CacheError, printable
 from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
-from resonance_engine.store.sentences import sentence
+from resonance_engine.store.errors import error_message
 from resonance_engine.training.data.ram_cache import MEASURED, check_rows, rounded, shapes_of
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class SqliteCache:
             undecodable = code is None and isinstance(original, sqlite3.OperationalError)
             if undecodable or (code or 0) & 0xFF in DAMAGED:
                 self.refuse(f"is damaged ({original})", error)
-            raise CacheError(sentence(self.path, original)) from error
+            raise CacheError(error_message(self.path, original)) from error
 
 
 def song_checksum(key: bytes, maker: str, windows: int) -> int:

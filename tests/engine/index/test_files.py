@@ -23,6 +23,7 @@ from resonance_engine.index.files import (
 )
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store
+from resonance_engine.store.vectors import VectorTable
 from tests.embeddings import MODEL, WIDTH, key, stored, track, unit_vectors
 
 if TYPE_CHECKING:
@@ -35,17 +36,17 @@ VECTORS = unit_vectors(400)
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "resonance.db") as store:
-        store.register(MODEL)
+        store.models.register(MODEL)
         put(store, range(100))
         yield store
 
 
 def put(store: Store, contents: range) -> None:
-    store.put_many(MODEL.id, {key(i): Embedding(VECTORS[i % len(VECTORS)]) for i in contents})
+    store.vectors.put_many(MODEL.id, {key(i): Embedding(VECTORS[i % len(VECTORS)]) for i in contents})
 
 
 def assert_same(index: VectorIndex, store: Store) -> None:
-    ids, vectors = store.matrix(MODEL.id)
+    ids, vectors = store.vectors.matrix(MODEL.id)
     np.testing.assert_array_equal(index.ids, ids)
     np.testing.assert_array_equal(index.vectors(ids), vectors)
 
@@ -61,7 +62,7 @@ class TestOpening:
         folder = store.path.parent
         assert_same(open_index(store, MODEL.id, folder), store)
         assert cached(store) == (100, store.generation)
-        monkeypatch.setattr(Store, "matrix", None)
+        monkeypatch.setattr(VectorTable, "matrix", None)
         assert len(open_index(store, MODEL.id, folder)) == 100
 
     def test_few_changes_are_applied_and_many_written(self, store: Store) -> None:
@@ -86,9 +87,9 @@ class TestOpening:
 
     def test_replaced_and_pruned_vectors_are_followed(self, store: Store) -> None:
         open_index(store, MODEL.id, store.path.parent)
-        store.link_many(store.library("home"), [track(i, i) for i in range(90)])
-        store.put(key(3), MODEL.id, Embedding(VECTORS[300]))
-        store.prune()
+        store.tracks.link_many(store.libraries.get_or_create("home"), [track(i, i) for i in range(90)])
+        store.vectors.put(key(3), MODEL.id, Embedding(VECTORS[300]))
+        store.maintenance.prune()
         index = open_index(store, MODEL.id, store.path.parent)
         assert len(index) == 90
         assert_same(index, store)
@@ -96,7 +97,7 @@ class TestOpening:
     def test_other_models_do_not_matter(self, store: Store) -> None:
         open_index(store, MODEL.id, store.path.parent)
         before = cached(store)
-        store.put(key(3), MODEL.id, Embedding(VECTORS[3], {"timbre": VECTORS[4]}))
+        store.vectors.put(key(3), MODEL.id, Embedding(VECTORS[3], {"timbre": VECTORS[4]}))
         assert store.generation > before[1]
         assert_same(open_index(store, MODEL.id, store.path.parent), store)
         assert cached(store) == before
@@ -105,7 +106,7 @@ class TestOpening:
         with Store(tmp_path / "empty.db") as store:
             with pytest.raises(StoreError, match="no model"):
                 open_index(store, MODEL.id, tmp_path)
-            store.register(MODEL)
+            store.models.register(MODEL)
             assert open_index(store, MODEL.id, tmp_path).dimensions == WIDTH
         assert list(tmp_path.glob("*.index")) == []
 

@@ -50,31 +50,31 @@ def test_an_index_followed_equals_one_made_anew(steps: list[tuple[str, int]], re
         Store(Path(name) / "resonance.db") as store,
         mock.patch.object(index_module, "REWRITE_ROWS", rewrite),
     ):
-        store.register(MODEL)
-        home = store.library("home")
+        store.models.register(MODEL)
+        home = store.libraries.get_or_create("home")
         for verb, *rest in steps:
             match verb, rest:
                 case "put", [content, vector]:
-                    store.put(key(content), MODEL.id, Embedding(VECTORS[vector]))
+                    store.vectors.put(key(content), MODEL.id, Embedding(VECTORS[vector]))
                     contents[content] = VECTORS[vector]
                 case "link", [item, content]:
-                    store.link(home, track(item, content))
+                    store.tracks.link(home, track(item, content))
                     items[item] = content
                 case "unlink", [item]:
-                    store.unlink(home, [item])
+                    store.tracks.unlink(home, [item])
                     items.pop(item, None)
                 case "prune", _:
-                    store.prune()
+                    store.maintenance.prune()
                     contents = {c: vector for c, vector in contents.items() if c in items.values()}
                 case _:
                     open_index(store, MODEL.id, Path(name))
 
         followed = open_index(store, MODEL.id, Path(name))
-        anew = VectorIndex(*store.matrix(MODEL.id))
+        anew = VectorIndex(*store.vectors.matrix(MODEL.id))
         scores, ids = followed.nearest(VECTORS[:3], 10)
         for one, other in zip(anew.nearest(VECTORS[:3], 10), (scores, ids), strict=True):
             np.testing.assert_array_equal(one, other)
-        content_of = store.content_keys(followed.ids)
+        content_of = store.vectors.content_keys(followed.ids)
         assert sorted(content_of.values()) == sorted(map(key, contents))
         for query, row_scores, row in zip(VECTORS[:3], scores, ids, strict=True):
             expected = {key(c): float(stored(vector) @ query) for c, vector in contents.items()}
@@ -101,13 +101,13 @@ with Store(Path(sys.argv[1])) as store:
 
 
 def put(store: Store, contents: range) -> None:
-    store.put_many(MODEL.id, {key(i): Embedding(VECTORS[i % len(VECTORS)]) for i in contents})
+    store.vectors.put_many(MODEL.id, {key(i): Embedding(VECTORS[i % len(VECTORS)]) for i in contents})
 
 
 def test_a_reader_beside_a_writer_reads_whole_indexes(tmp_path: Path) -> None:
     path = index_path(tmp_path, MODEL.id)
     with Store(tmp_path / "resonance.db") as store:
-        store.register(MODEL)
+        store.models.register(MODEL)
         put(store, range(100))
         open_index(store, MODEL.id, tmp_path)
         with subprocess.Popen(
@@ -126,7 +126,7 @@ def test_a_reader_beside_a_writer_reads_whole_indexes(tmp_path: Path) -> None:
                 generations.append(generation)
                 with store.read():
                     assert apply_changes(store, MODEL.id, index, generation) is not None
-                    ids, vectors = store.matrix(MODEL.id)
+                    ids, vectors = store.vectors.matrix(MODEL.id)
                 np.testing.assert_array_equal(index.ids, ids)
                 np.testing.assert_array_equal(index.vectors(ids), vectors)
             process.stdin.close()

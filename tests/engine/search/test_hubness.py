@@ -94,21 +94,21 @@ class TestKept:
 
     def test_changes_of_the_store_reach_it(self, tmp_path: Path) -> None:
         with Store(tmp_path / "resonance.db") as store:
-            store.register(MODEL)
-            store.put_many(MODEL.id, {key(i): Embedding(VECTORS[i]) for i in range(60)})
+            store.models.register(MODEL)
+            store.vectors.put_many(MODEL.id, {key(i): Embedding(VECTORS[i]) for i in range(60)})
             open_index(store, MODEL.id, tmp_path)
-            store.link_many(store.library("home"), [track(i, i) for i in range(50)])
-            store.put_many(MODEL.id, {key(i): Embedding(VECTORS[i + 20]) for i in range(48, 50)})
-            store.prune()
+            store.tracks.link_many(store.libraries.get_or_create("home"), [track(i, i) for i in range(50)])
+            store.vectors.put_many(MODEL.id, {key(i): Embedding(VECTORS[i + 20]) for i in range(48, 50)})
+            store.maintenance.prune()
             index = open_index(store, MODEL.id, tmp_path)
             assert len(index) == 50
             assert_same(index.moments, of_all(index.vectors(index.ids)))
 
     def test_facets_have_files_of_their_own(self, tmp_path: Path) -> None:
         with Store(tmp_path / "resonance.db") as store:
-            store.register(MODEL)
+            store.models.register(MODEL)
             facets = unit_vectors(30, 4)
-            store.put_many(
+            store.vectors.put_many(
                 MODEL.id, {key(i): Embedding(VECTORS[i], {"rhythm": facets[i]}, {"rhythm": 0.5}) for i in range(30)}
             )
             whole, rhythm = (open_index(store, MODEL.id, tmp_path, kind) for kind in ("embedding", "rhythm"))
@@ -116,11 +116,11 @@ class TestKept:
             np.testing.assert_array_equal(rhythm.vectors(whole.ids), stored(facets))
             assert index_path(tmp_path, MODEL.id, "rhythm").exists()
             assert load_index(index_path(tmp_path, MODEL.id, "rhythm"), MODEL.id) is None
-            store.put(key(3), MODEL.id, Embedding(VECTORS[3], {"rhythm": facets[5]}))
-            store.put(key(30), MODEL.id, Embedding(VECTORS[30], {"rhythm": facets[7]}))
+            store.vectors.put(key(3), MODEL.id, Embedding(VECTORS[3], {"rhythm": facets[5]}))
+            store.vectors.put(key(30), MODEL.id, Embedding(VECTORS[30], {"rhythm": facets[7]}))
             again = open_index(store, MODEL.id, tmp_path, "rhythm")
-            ids, vectors = store.matrix(MODEL.id, "rhythm")
-            np.testing.assert_array_equal(again.ids, store.matrix(MODEL.id)[0])
+            ids, vectors = store.vectors.matrix(MODEL.id, "rhythm")
+            np.testing.assert_array_equal(again.ids, store.vectors.matrix(MODEL.id)[0])
             np.testing.assert_array_equal(again.vectors(ids), vectors)
 
     def test_numpy_knows_it_too(self) -> None:

@@ -19,8 +19,8 @@ NEWEST = 1 + len(MIGRATIONS)
 
 def make_store(path: Path) -> None:
     with Store(path) as store:
-        store.register(MODEL)
-        store.put(key(1), MODEL.id, Embedding(VECTORS[0]))
+        store.models.register(MODEL)
+        store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[0]))
 
 
 def pragmas(path: Path, *names: str) -> list[object]:

@@ -13,8 +13,9 @@ import pytest
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store, Windows
 from resonance_engine.store.codec import LENGTH_TOLERANCE
-from resonance_engine.store.damage import is_damage
-from resonance_engine.store.reading import open_reader
+from resonance_engine.store.errors import is_damage
+from resonance_engine.store.recovery.check import check_store
+from resonance_engine.store.recovery.repair import repair_store
 from tests.embeddings import MODEL, key, track, unit_vectors
 
 if TYPE_CHECKING:
@@ -29,21 +30,21 @@ LONG = (VECTORS[0] * 2).astype(np.float16).tobytes()
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "resonance.db"
     with Store(path) as store:
-        store.register(MODEL)
-        home = store.library("home")
+        store.models.register(MODEL)
+        home = store.libraries.get_or_create("home")
         for content in range(3):
             windows = Windows((0.0, 4.0), VECTORS[2:4])
             embedding = Embedding(VECTORS[content], {"timbre": VECTORS[5]}, windows=windows)
-            store.put(key(content), MODEL.id, embedding)
-            store.link(home, track(content, content))
+            store.vectors.put(key(content), MODEL.id, embedding)
+            store.tracks.link(home, track(content, content))
     return path
 
 
 def test_a_sound_store_has_no_problems(path: Path) -> None:
     with Store(path) as store:
         before = store.generation
-        assert store.check(MODEL.id) == []
-        assert store.repair(MODEL.id) == []
+        assert check_store(store, MODEL.id) == []
+        assert repair_store(store, MODEL.id) == []
         assert store.generation == before
 
 
@@ -52,8 +53,8 @@ def test_vectors_at_the_edge_of_the_tolerance_are_sound(path: Path) -> None:
         for content, length in enumerate((1 - LENGTH_TOLERANCE * 0.99, 1 + LENGTH_TOLERANCE * 0.99)):
             for width in range(8):
                 vector = np.eye(8, dtype=np.float32)[width] * np.float32(length)
-                store.put(key(100 + 10 * content + width), MODEL.id, Embedding(vector))
-        assert store.check(MODEL.id) == []
+                store.vectors.put(key(100 + 10 * content + width), MODEL.id, Embedding(vector))
+        assert check_store(store, MODEL.id) == []
 
 
 DATA = "UPDATE vector SET data = :value WHERE content_key = :key AND kind = :kind"
@@ -80,19 +81,19 @@ def test_damage_is_named_and_repaired(
         connection.execute(statement, {"key": key(1), "kind": kind, "value": value})
         connection.commit()
     with Store(path) as store:
-        problems = store.check(MODEL.id)
+        problems = check_store(store, MODEL.id)
         assert any(key(1).hex() in sentence and problem in sentence for sentence in problems)
         assert not any(key(other).hex() in sentence for sentence in problems for other in (0, 2))
         before = store.generation
 
-        assert len(store.repair(MODEL.id)) == 1
+        assert len(repair_store(store, MODEL.id)) == 1
         assert store.generation > before
-        assert store.has(map(key, range(3)), MODEL.id) == {key(0), key(2)}
-        assert store.windows(map(key, range(3)), MODEL.id).keys() == {key(0), key(2)}
-        assert store.check(MODEL.id) == ["1 linked tracks have no embedding by the model small yet."]
+        assert store.vectors.embedded(map(key, range(3)), MODEL.id) == {key(0), key(2)}
+        assert store.vectors.windows(map(key, range(3)), MODEL.id).keys() == {key(0), key(2)}
+        assert check_store(store, MODEL.id) == ["1 linked tracks have no embedding by the model small yet."]
 
-        store.put(key(1), MODEL.id, Embedding(VECTORS[1]))
-        assert store.check(MODEL.id) == []
+        store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[1]))
+        assert check_store(store, MODEL.id) == []
 
 
 @pytest.mark.parametrize(
@@ -105,37 +106,37 @@ def test_damage_is_named_and_repaired(
 )
 def test_damaged_tags_are_dropped_and_the_vectors_beside_them_stay(path: Path, data: bytes, problem: str) -> None:
     with Store(path) as store:
-        store.register(replace(MODEL, tags=("sad", "80s")))
+        store.models.register(replace(MODEL, tags=("sad", "80s")))
         for content in range(3):
-            store.put(key(content), MODEL.id, Embedding(VECTORS[content], tags={"sad": 0.0, "80s": 1.0}))
-        assert store.check(MODEL.id) == []
+            store.vectors.put(key(content), MODEL.id, Embedding(VECTORS[content], tags={"sad": 0.0, "80s": 1.0}))
+        assert check_store(store, MODEL.id) == []
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE tag SET data = ? WHERE content_key = ?", (data, key(1)))
         connection.commit()
     with Store(path) as store:
-        (sentence,) = store.check(MODEL.id)
+        (sentence,) = check_store(store, MODEL.id)
         assert f"The tags of recording {key(1).hex()} should" in sentence
         assert problem in sentence
         before = store.generation
-        assert store.repair(MODEL.id) == ["The damaged tags of 1 recording were dropped; analyse them again."]
-        assert store.check(MODEL.id) == []
+        assert repair_store(store, MODEL.id) == ["The damaged tags of 1 recording were dropped; analyse them again."]
+        assert check_store(store, MODEL.id) == []
         assert store.generation == before
-        assert store.has(map(key, range(3)), MODEL.id) == set(map(key, range(3)))
-        assert store.heard(map(key, range(3)), MODEL.id) == {key(0), key(2)}
+        assert store.vectors.embedded(map(key, range(3)), MODEL.id) == set(map(key, range(3)))
+        assert store.vectors.complete(map(key, range(3)), MODEL.id) == {key(0), key(2)}
 
 
 def test_tags_that_cannot_be_read_are_said_to_be_damaged(path: Path) -> None:
     with Store(path) as store:
-        store.register(replace(MODEL, tags=("sad", "80s")))
-        store.put(key(1), MODEL.id, Embedding(VECTORS[1], tags={"sad": 0.0, "80s": 1.0}))
+        store.models.register(replace(MODEL, tags=("sad", "80s")))
+        store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[1], tags={"sad": 0.0, "80s": 1.0}))
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE tag SET data = x'00'")
         connection.commit()
     with Store(path) as store:
         for read in (
-            lambda: store.tags([key(1)], MODEL.id),
-            lambda: store.tag_matrix(MODEL.id),
-            lambda: store.tag_sample(MODEL.id),
+            lambda: store.tags.get([key(1)], MODEL.id),
+            lambda: store.tags.matrix(MODEL.id),
+            lambda: store.tags.sample(MODEL.id),
         ):
             with pytest.raises(StoreError, match=r"damaged tags.*--repair"):
                 read()
@@ -150,9 +151,9 @@ def test_a_damaged_index_of_the_file_is_made_anew(path: Path) -> None:
         )
         connection.commit()
     with Store(path) as store:
-        assert any("resonance.db: " in problem for problem in store.check(MODEL.id))
-        assert "were made anew" in store.repair(MODEL.id)[0]
-        assert store.check(MODEL.id) == []
+        assert any("resonance.db: " in problem for problem in check_store(store, MODEL.id))
+        assert "were made anew" in repair_store(store, MODEL.id)[0]
+        assert check_store(store, MODEL.id) == []
 
 
 def tampered(path: Path, *statements: str) -> None:
@@ -172,16 +173,16 @@ def test_values_that_are_no_vectors_are_a_sentence_and_dropped(path: Path, value
     tampered(path, f"UPDATE vector SET data = {value}", f"UPDATE window SET data = {value}")  # noqa: S608 - a constant
     with Store(path) as store:
         for read in (
-            lambda: store.matrix(MODEL.id),
-            lambda: store.changes(MODEL.id, 0),
-            lambda: store.vectors([key(1)], MODEL.id),
-            lambda: store.windows([key(1)], MODEL.id),
+            lambda: store.vectors.matrix(MODEL.id),
+            lambda: store.vectors.changes(MODEL.id, 0),
+            lambda: store.vectors.get([key(1)], MODEL.id),
+            lambda: store.vectors.windows([key(1)], MODEL.id),
         ):
             with pytest.raises(StoreError, match=r"damaged vectors.*--repair"):
                 read()
-        assert len(store.check(MODEL.id)) == 3 * (1 + 1 + 2)
-        store.repair(MODEL.id)
-        assert store.check(MODEL.id) == ["3 linked tracks have no embedding by the model small yet."]
+        assert len(check_store(store, MODEL.id)) == 3 * (1 + 1 + 2)
+        repair_store(store, MODEL.id)
+        assert check_store(store, MODEL.id) == ["3 linked tracks have no embedding by the model small yet."]
 
 
 @pytest.mark.parametrize(
@@ -189,15 +190,15 @@ def test_values_that_are_no_vectors_are_a_sentence_and_dropped(path: Path, value
 )
 def test_notes_that_cannot_be_read_are_a_sentence_and_dropped(path: Path, value: str) -> None:
     with Store(path) as store:
-        store.set_state("mood", "good")
+        store.state.set("mood", "good")
     tampered(path, f"INSERT INTO state VALUES ('speed', {value})")  # noqa: S608 - a constant
     with Store(path) as store:
         with pytest.raises(StoreError, match=r"makes no sense.*--repair") as caught:
-            store.state("speed")
+            store.state.get("speed")
         assert is_damage(caught.value)
-        assert store.check(MODEL.id) == ["The note 'speed' can't be read."]
-        assert store.repair(MODEL.id) == ["1 note that said nothing was dropped."]
-        assert (store.check(MODEL.id), store.state("speed"), store.state("mood")) == ([], None, "good")
+        assert check_store(store, MODEL.id) == ["The note 'speed' can't be read."]
+        assert repair_store(store, MODEL.id) == ["1 note that said nothing was dropped."]
+        assert (check_store(store, MODEL.id), store.state.get("speed"), store.state.get("mood")) == ([], None, "good")
 
 
 @pytest.mark.parametrize("value", ['"often"', "[1]", '{"00": 7}', '{"zz": ["00"]}'])
@@ -205,16 +206,16 @@ def test_pairs_that_are_none_are_dropped(path: Path, value: str) -> None:
     tampered(path, f"INSERT INTO state VALUES ('pairs_apart', '{value}')")  # noqa: S608 - a constant
     with Store(path) as store:
         with pytest.raises(StoreError, match="makes no sense"):
-            store.pairs_apart()
-        assert store.check(MODEL.id) == ["The note 'pairs_apart' can't be read."]
-        store.repair(MODEL.id)
-        assert (store.check(MODEL.id), store.pairs_apart()) == ([], frozenset())
+            store.incompatible_pairs.all()
+        assert check_store(store, MODEL.id) == ["The note 'pairs_apart' can't be read."]
+        repair_store(store, MODEL.id)
+        assert (check_store(store, MODEL.id), store.incompatible_pairs.all()) == ([], frozenset())
 
 
 def test_a_note_of_another_kind_is_not_known(path: Path) -> None:
     with Store(path) as store:
-        store.set_state("speed", "fast")
-        assert (store.state("speed"), store.state("speed", str), store.state("speed", int, float)) == (
+        store.state.set("speed", "fast")
+        assert (store.state.get("speed"), store.state.get("speed", str), store.state.get("speed", int, float)) == (
             "fast",
             "fast",
             None,
@@ -226,20 +227,22 @@ def test_analyses_that_are_no_names_and_values_are_dropped(path: Path, value: st
     tampered(path, f"INSERT INTO analysis SELECT content_key, '1', {value} FROM track")  # noqa: S608 - a constant
     with Store(path) as store:
         with pytest.raises(StoreError, match="makes no sense"):
-            store.analyses([key(1)])
+            store.analyses.get([key(1)])
         if value == "'{'":
             with pytest.raises(StoreError, match=r"makes no sense.*--repair"):
-                store.attributes(MODEL.id, ["tempo"])
-        assert store.check(MODEL.id) == [f"The analysis of recording {key(n).hex()} can't be read." for n in range(3)]
-        store.repair(MODEL.id)
-        assert store.check(MODEL.id) == []
+                store.analyses.attributes(MODEL.id, ["tempo"])
+        assert check_store(store, MODEL.id) == [
+            f"The analysis of recording {key(n).hex()} can't be read." for n in range(3)
+        ]
+        repair_store(store, MODEL.id)
+        assert check_store(store, MODEL.id) == []
 
 
 @pytest.mark.parametrize("value", ["'{'", "'7.5'", "'true'", "'\"7\"'", "NULL"])
 def test_a_generation_that_is_no_number_is_damage(path: Path, value: str) -> None:
     tampered(path, f"UPDATE state SET value = {value} WHERE key = 'generation'")  # noqa: S608 - a constant
-    for opened in (Store(path), open_reader(path)):
-        assert opened is not None
-        with opened, pytest.raises(StoreError, match="makes no sense") as caught:
-            opened.models()
-        assert is_damage(caught.value)
+    with Store(path) as store:
+        for act in (store.models.all, lambda: store.state.set("mood", "good")):
+            with pytest.raises(StoreError, match="makes no sense") as caught:
+                act()
+            assert is_damage(caught.value)

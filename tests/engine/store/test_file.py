@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.errors import StoreError
-from resonance_engine.store import Embedding, Store, sentences
+from resonance_engine.store import Embedding, Store, errors
 from resonance_engine.store import engine as store_engine
-from resonance_engine.store.reading import open_reader
-from resonance_engine.store.sentences import sentence
+from resonance_engine.store.errors import error_message
 from tests.embeddings import MODEL, key
 from tests.engine.store.store_files import NEWEST, VECTORS, make_store, pragmas
 from tests.paths import ROOT
@@ -44,7 +43,7 @@ def test_nothing_is_made_before_first_use(path: Path) -> None:
 
 
 def test_every_connection_is_set_up(path: Path) -> None:
-    with Store(path) as store, store._transaction() as transaction:
+    with Store(path) as store, store.database.write() as transaction:
         found = [
             transaction.connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("busy_timeout", "synchronous", "foreign_keys")
@@ -56,9 +55,9 @@ def test_a_closed_store_opens_again(path: Path) -> None:
     make_store(path)
     assert [p.name for p in path.parent.iterdir()] == ["resonance.db"]
     with Store(path) as store:
-        assert store.has([key(1)], MODEL.id)
+        assert store.vectors.embedded([key(1)], MODEL.id)
         store.close()
-        assert store.has([key(1)], MODEL.id)
+        assert store.vectors.embedded([key(1)], MODEL.id)
 
 
 def test_a_path_of_any_bytes(tmp_path: Path) -> None:
@@ -69,7 +68,7 @@ def test_a_path_of_any_bytes(tmp_path: Path) -> None:
     broken = folder / "broken.db"
     broken.write_bytes(b"not a database " * 100)
     with Store(broken) as store, pytest.raises(StoreError) as caught:
-        store.models()
+        store.models.all()
     assert str(caught.value).isascii()
 
 
@@ -88,7 +87,7 @@ class TestUnwritable:
     def test_a_log_that_cannot_be_read_is_not_passed_over(self, path: Path) -> None:
         make_store(path)
         with Store(path) as store:
-            store.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+            store.vectors.put(key(2), MODEL.id, Embedding(VECTORS[1]))
             log = path.with_name("resonance.db-wal").read_bytes()
         path.with_name("resonance.db-wal").write_bytes(log)
         assert "can't be opened" in read_inside("protect", path)
@@ -99,7 +98,6 @@ import shutil, sys
 from pathlib import Path
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Store
-from resonance_engine.store.reading import open_reader
 from tests.reliability import disks
 action, path = sys.argv[1], Path(sys.argv[2])
 if action == "fill":
@@ -110,10 +108,9 @@ if action == "fill":
     assert disks.is_full(disk)
 else:
     disks.protect(path.parent)
-reader = open_reader(path) or Store(path)
 try:
-    with reader:
-        sys.stdout.write(str(len(reader.matrix(sys.argv[3])[0])))
+    with Store(path) as reader:
+        sys.stdout.write(str(len(reader.vectors.matrix(sys.argv[3])[0])))
 except StoreError as error:
     sys.stdout.write(str(error))
 """
@@ -138,7 +135,7 @@ class TestRefusal:
     def test_garbage(self, path: Path, content: bytes, reason: str) -> None:
         path.write_bytes(content)
         with Store(path) as store, pytest.raises(StoreError, match=reason) as caught:
-            store.models()
+            store.models.all()
         assert str(path) in str(caught.value)
         assert path.read_bytes() == content
 
@@ -148,16 +145,15 @@ class TestRefusal:
         content = path.read_bytes()
         assert b"CREATE TABLE track" in content
         path.write_bytes(content.replace(b"CREATE TABLE track", b"CREATE \xff\xfeBLE track"))
-        assert open_reader(path) is None
         with Store(path) as store, pytest.raises(StoreError, match="damaged or not a Resonance database") as caught:
-            store.models()
+            store.models.all()
         assert str(caught.value).isascii()
 
     def test_a_truncated_file(self, path: Path) -> None:
         make_store(path)
         path.write_bytes(path.read_bytes()[: 16384 * 3])
         with Store(path) as store, pytest.raises(StoreError, match="damaged or not a Resonance"):
-            store.matrix(MODEL.id)
+            store.vectors.matrix(MODEL.id)
 
     @pytest.mark.parametrize(
         ("statements", "reason"),
@@ -183,7 +179,7 @@ class TestRefusal:
     def assert_refused_untouched(self, path: Path, reason: str) -> None:
         before = path.read_bytes()
         with Store(path) as store:
-            for act in (store.models, lambda: store.library("home")):
+            for act in (store.models.all, lambda: store.libraries.get_or_create("home")):
                 with pytest.raises(StoreError, match=reason):
                     act()
         assert path.read_bytes() == before
@@ -192,7 +188,7 @@ class TestRefusal:
     def test_a_missing_folder(self, tmp_path: Path) -> None:
         store = Store(tmp_path / "nowhere" / "resonance.db")
         with pytest.raises(StoreError, match=r"can't be opened for writing.*folder exists"):
-            store.library("home")
+            store.libraries.get_or_create("home")
 
     @pytest.mark.parametrize("existing", [False, True])
     def test_a_read_only_folder(self, existing: bool) -> None:
@@ -201,34 +197,34 @@ class TestRefusal:
             Store(folder / "resonance.db") as store,
             pytest.raises(StoreError, match="can't be opened for writing"),
         ):
-            store.library("home")
+            store.libraries.get_or_create("home")
 
     def test_a_full_disk(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         make_store(path)
         monkeypatch.setattr(store_engine, "PRAGMAS", (*store_engine.PRAGMAS, "max_page_count = 22"))
         with Store(path) as store, pytest.raises(StoreError, match="No room is left"):
-            store.put_analysis(key(1), "1", {"text": "x" * 200_000})
+            store.analyses.put(key(1), "1", {"text": "x" * 200_000})
 
     def test_what_cannot_be_done_on_a_full_disk(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """SQLite calls it an I/O error where it wanted room for what it shares with other programs."""
         make_store(path)
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
-        assert "whether its disk is full, gone or failing" in sentence(path, error)
-        monkeypatch.setattr(sentences, "NO_ROOM", 2**63)
-        assert sentence(path, error) == f"No room is left on the disk of {path}; free some space and try again."
-        assert "gone or failing" in sentence(path.with_name("gone") / "away", error)
+        assert "whether its disk is full, gone or failing" in error_message(path, error)
+        monkeypatch.setattr(errors, "NO_ROOM", 2**63)
+        assert error_message(path, error) == f"No room is left on the disk of {path}; free some space and try again."
+        assert "gone or failing" in error_message(path.with_name("gone") / "away", error)
 
     def test_a_writer_that_never_ends(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(store_engine, "PRAGMAS", (*store_engine.PRAGMAS, "busy_timeout = 1"))
         with Store(path) as one, Store(path) as other, one.write():
-            one.library("home")
+            one.libraries.get_or_create("home")
             with pytest.raises(StoreError, match="being written by another program"):
-                other.library("home")
+                other.libraries.get_or_create("home")
 
     def test_writing_inside_a_reading(self, path: Path) -> None:
         with Store(path) as store, store.read(), pytest.raises(RuntimeError, match="before or after"):
-            store.library("home")
+            store.libraries.get_or_create("home")
 
 
 @contextmanager

@@ -15,9 +15,10 @@ import pytest
 
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store, Windows
-from resonance_engine.store.damage import is_damage
-from resonance_engine.store.pages import open_pages
-from resonance_engine.store.salvage import salvage
+from resonance_engine.store.errors import is_damage
+from resonance_engine.store.recovery.check import check_store, incomplete_recordings
+from resonance_engine.store.recovery.pages import open_pages
+from resonance_engine.store.recovery.salvage import salvage
 from tests.embeddings import MODEL, key, track, unit_vectors
 from tests.paths import DATA
 
@@ -33,20 +34,20 @@ VERSION_1 = DATA / "store_v1.db.gz"
 
 
 def fill(store: Store) -> None:
-    store.register(WIDE)
-    store.activate(WIDE.id)
-    home = store.library("home")
+    store.models.register(WIDE)
+    store.models.activate(WIDE.id)
+    home = store.libraries.get_or_create("home")
     rhythm, windows = unit_vectors(1, 128)[0], Windows((0.0, 4.0), VECTORS[:2])
     with store.write():
         for n in range(COUNT):
             facets, gates = {"timbre": VECTORS[n], "rhythm": rhythm}, {"timbre": 0.75, "rhythm": 0.25}
             tags = {"sad": 0.5, "80s": n / COUNT}
-            store.put(key(n), WIDE.id, Embedding(VECTORS[n], facets, gates, windows, tags))
-            store.put_analysis(key(n), "1", {"tempo": 100 + n, **({"text": LONG} if n == 7 else {})})
-            store.link(home, track(n, n))
-    store.fail(home, b"broken \xff.mp3", 1, 2, "it is broken")
-    store.part([key(1)], [key(2), key(3)])
-    store.set_state("seconds_per_track", 0.25)
+            store.vectors.put(key(n), WIDE.id, Embedding(VECTORS[n], facets, gates, windows, tags))
+            store.analyses.put(key(n), "1", {"tempo": 100 + n, **({"text": LONG} if n == 7 else {})})
+            store.tracks.link(home, track(n, n))
+    store.failures.record(home, b"broken \xff.mp3", 1, 2, "it is broken")
+    store.incompatible_pairs.add([key(1)], [key(2), key(3)])
+    store.state.set("seconds_per_track", 0.25)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +74,10 @@ def rows(path: Path) -> dict[str, set[tuple[object, ...]]]:
 def assert_sound(path: Path) -> int:
     """What is in the file passes its check; returns how many recordings it holds."""
     with Store(path) as store:
-        for model in store.models():
-            assert store.check(model.id, partial=True) == []
-            assert store.lacking(model.id) == {}
-        return sum(store.vector_count(model.id) for model in store.models())
+        for model in store.models.all():
+            assert check_store(store, model.id, partial=True) == []
+            assert incomplete_recordings(store, model.id) == {}
+        return sum(store.vectors.count(model.id) for model in store.models.all())
 
 
 def test_a_whole_file_loses_nothing(path: Path, whole: Path) -> None:
@@ -87,8 +88,8 @@ def test_a_whole_file_loses_nothing(path: Path, whole: Path) -> None:
     assert saved.kept.read_bytes() == whole.read_bytes()
     with Store(path) as new, Store(whole) as old:
         assert new.generation > old.generation, "no index of the old file is one of the new"
-        assert new.pairs_apart() == {(key(1), key(2)), (key(1), key(3))}
-        assert new.state("seconds_per_track") == 0.25
+        assert new.incompatible_pairs.all() == {(key(1), key(2)), (key(1), key(3))}
+        assert new.state.get("seconds_per_track") == 0.25
     assert salvage(path).kept.name == "resonance.db.damaged-2"
     assert sorted(each.name for each in path.parent.iterdir()) == [
         path.name,
@@ -124,7 +125,7 @@ def test_damage_of_one_place_costs_what_lay_there(path: Path, damage: str) -> No
     before = rows_of(content, path)
     if damage != "empty page":
         with Store(path) as store, pytest.raises(StoreError) as caught:
-            store.check(WIDE.id)
+            check_store(store, WIDE.id)
         assert is_damage(caught.value)
     saved = salvage(path)
     assert assert_sound(path) == saved.recordings
@@ -183,7 +184,7 @@ def test_what_is_in_the_log_alone_is_saved(path: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as reader:  # keeps the log from being written back
         reader.execute("BEGIN").execute("SELECT count(*) FROM state").fetchone()
         with Store(path) as store:
-            store.put(
+            store.vectors.put(
                 key(999),
                 WIDE.id,
                 Embedding(
@@ -192,7 +193,7 @@ def test_what_is_in_the_log_alone_is_saved(path: Path, tmp_path: Path) -> None:
                     windows=Windows((0.0,), VECTORS[:1]),
                 ),
             )
-            store.put_analysis(key(999), "1", {})
+            store.analyses.put(key(999), "1", {})
             folder = tmp_path / "copy"
             folder.mkdir()
             copy = shutil.copy(path, folder / path.name)
@@ -211,10 +212,10 @@ def test_a_model_whose_row_is_lost_keeps_its_vectors(path: Path) -> None:
         connection.commit()
     assert salvage(path).recordings == COUNT
     with Store(path) as store:
-        model = store.active_model()
+        model = store.models.active()
         assert model is not None
         assert (model.id, model.widths()) == (WIDE.id, WIDE.widths())
-        store.register(WIDE)
+        store.models.register(WIDE)
     assert_sound(path)
 
 
@@ -223,7 +224,7 @@ def test_a_file_of_the_first_version(tmp_path: Path) -> None:
     path.write_bytes(gzip.decompress(VERSION_1.read_bytes()))
     assert salvage(path).recordings == 3
     with Store(path) as store:
-        assert store.models() == [replace(MODEL, active=True)]
+        assert store.models.all() == [replace(MODEL, active=True)]
 
 
 @pytest.mark.parametrize("statement", ["PRAGMA application_id = 42", "PRAGMA user_version = 0"])
@@ -231,7 +232,7 @@ def test_a_header_that_says_that_the_file_is_of_another_program(path: Path, whol
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(statement)
     with Store(path) as store, pytest.raises(StoreError, match="is damaged: its header says") as caught:
-        store.models()
+        store.models.all()
     assert is_damage(caught.value)
     assert salvage(path).recordings == COUNT
     assert rows(path) == rows(whole)
@@ -257,7 +258,7 @@ def test_nothing_to_save(tmp_path: Path, content: bytes) -> None:
     saved = salvage(path)
     assert (saved.recordings, saved.tracks, saved.kept.read_bytes()) == (0, 0, content)
     with Store(path) as store:
-        assert store.models() == []
+        assert store.models.all() == []
 
 
 def test_a_folder_without_room_is_a_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +268,7 @@ def test_a_folder_without_room_is_a_sentence(path: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("resonance_engine.store.salvage.os.fsync", full)
+        patched.setattr("resonance_engine.store.recovery.salvage.os.fsync", full)
         with pytest.raises(StoreError, match=r"nothing could be saved from it.*No space left"):
             salvage(path)
     monkeypatch.setattr("resonance_engine.store.engine.PRAGMAS", ("page_size = 16384", "max_page_count = 5"))

@@ -13,7 +13,8 @@ import pytest
 
 from resonance_engine.index.files import open_index
 from resonance_engine.store import Store
-from resonance_engine.store.reading import open_reader
+from resonance_engine.store.recovery.check import check_store, incomplete_recordings
+from resonance_engine.store.recovery.repair import repair_store
 from resonance_engine.store.schema import VERSION
 from tests.embeddings import MODEL, key, stored, track, unit_vectors
 from tests.paths import DATA
@@ -45,12 +46,16 @@ def path(tmp_path: Path, version: int) -> Path:
 
 def test_it_opens_is_sound_and_answers(path: Path, version: int) -> None:
     with Store(path) as store:
-        model, home = store.active_model(), store.library("home")
+        model, home = store.models.active(), store.libraries.get_or_create("home")
         assert model == replace(MODEL, active=True, tags=TAGS[version])
-        assert (store.check(MODEL.id), store.lacking(MODEL.id), store.repair(MODEL.id)) == ([], {}, [])
-        assert store.tracks(home) == {10 + n: track(10 + n, n) for n in range(3)}
-        assert store.failures(home).keys() == {b"broken \xff.mp3"}
-        ids = store.vector_ids(home, None, MODEL.id)
+        assert (
+            check_store(store, MODEL.id),
+            incomplete_recordings(store, MODEL.id),
+            repair_store(store, MODEL.id),
+        ) == ([], {}, [])
+        assert store.tracks.all(home) == {10 + n: track(10 + n, n) for n in range(3)}
+        assert store.failures.all(home).keys() == {b"broken \xff.mp3"}
+        ids = store.tracks.vector_ids(home, None, MODEL.id)
         index = open_index(store, MODEL.id, path.parent)
         scores, found = index.nearest(stored(VECTORS[:1]), 3)
         near = stored(VECTORS[:3]).astype(np.float64) @ stored(VECTORS[0]).astype(np.float64)
@@ -64,7 +69,7 @@ def test_it_opens_is_sound_and_answers(path: Path, version: int) -> None:
 def test_a_copy_of_an_older_one_stays_and_a_present_one_is_left_alone(path: Path, version: int) -> None:
     before = path.read_bytes()
     with Store(path) as store:
-        store.models()
+        store.models.all()
     copies = sorted(path.parent.glob("*.bak"))
     if version < VERSION:
         assert [(copy.name, version_of(copy)) for copy in copies] == [(f"resonance.db.v{version}.bak", version)]
@@ -75,11 +80,7 @@ def test_a_copy_of_an_older_one_stays_and_a_present_one_is_left_alone(path: Path
 def test_tags_and_pairs_of_version_2(tmp_path: Path) -> None:
     path = tmp_path / "resonance.db"
     path.write_bytes(gzip.decompress((DATA / "store_v2.db.gz").read_bytes()))
-    reader = open_reader(path)
-    if VERSION == 2:
-        assert reader is not None
-        reader.close()
     with Store(path) as store:
-        assert store.tags([key(1)], MODEL.id) == {key(1): {"sad": 0.25, "80s": 0.75}}
-        assert store.pairs_apart() == {(key(0), key(1))}
-        assert store.heard([key(0)], MODEL.id) == {key(0)}
+        assert store.tags.get([key(1)], MODEL.id) == {key(1): {"sad": 0.25, "80s": 0.75}}
+        assert store.incompatible_pairs.all() == {(key(0), key(1))}
+        assert store.vectors.complete([key(0)], MODEL.id) == {key(0)}

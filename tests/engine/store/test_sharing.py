@@ -12,7 +12,7 @@ import pytest
 
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store
-from resonance_engine.store.reading import open_reader
+from resonance_engine.store.recovery.check import check_store
 from tests.embeddings import MODEL, key, track, unit_vectors
 from tests.paths import ROOT
 
@@ -27,25 +27,25 @@ VECTORS = unit_vectors(8)
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "resonance.db"
     with Store(path) as store:
-        store.register(MODEL)
-        store.put(key(1), MODEL.id, Embedding(VECTORS[0]))
+        store.models.register(MODEL)
+        store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[0]))
     return path
 
 
 def test_readers_see_the_last_committed_state(path: Path) -> None:
     with Store(path) as writer, Store(path) as reader:
         with writer.write():
-            writer.put(key(2), MODEL.id, Embedding(VECTORS[1]))
-            assert reader.has([key(2)], MODEL.id) == set()
-        assert reader.has([key(2)], MODEL.id) == {key(2)}
+            writer.vectors.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+            assert reader.vectors.embedded([key(2)], MODEL.id) == set()
+        assert reader.vectors.embedded([key(2)], MODEL.id) == {key(2)}
 
 
 def test_a_reading_stays_at_one_state(path: Path) -> None:
     with Store(path) as writer, Store(path) as reader, reader.read():
         generation = reader.generation
-        writer.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        writer.vectors.put(key(2), MODEL.id, Embedding(VECTORS[1]))
         assert reader.generation == generation
-        assert len(reader.matrix(MODEL.id)[0]) == 1
+        assert len(reader.vectors.matrix(MODEL.id)[0]) == 1
 
 
 def test_many_threads_make_and_fill_one_file(path: Path) -> None:
@@ -57,13 +57,13 @@ def test_many_threads_make_and_fill_one_file(path: Path) -> None:
     def work(number: int, store: Store) -> None:
         try:
             start.wait()
-            store.register(MODEL)
-            library = store.library("home")
+            store.models.register(MODEL)
+            library = store.libraries.get_or_create("home")
             for content in range(number * 100, number * 100 + 20):
                 with store.write():
-                    store.put(key(content), MODEL.id, Embedding(VECTORS[content % 8]))
-                    store.link(library, track(content, content))
-                assert store.has([key(content)], MODEL.id)
+                    store.vectors.put(key(content), MODEL.id, Embedding(VECTORS[content % 8]))
+                    store.tracks.link(library, track(content, content))
+                assert store.vectors.embedded([key(content)], MODEL.id)
         except Exception as error:
             errors.append(error)
 
@@ -73,7 +73,7 @@ def test_many_threads_make_and_fill_one_file(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
-    counts = shared.counts(shared.library("home"), MODEL.id)
+    counts = shared.tracks.counts(shared.libraries.get_or_create("home"), MODEL.id)
     for store in stores:
         store.close()
     assert (counts.linked, counts.embedded) == (80, 80)
@@ -85,10 +85,10 @@ def test_two_processes_write_at_once(path: Path) -> None:
             put_and_link(store, content)
         process.stdin.close()
         assert process.wait() == 0
-        found = store.tracks(store.library("home")).keys()
+        found = store.tracks.all(store.libraries.get_or_create("home")).keys()
         assert set(range(100, 140)) < found
         assert {1000, 1001} < found
-        assert store.check(MODEL.id) == []
+        assert check_store(store, MODEL.id) == []
 
 
 def test_a_killed_writer_loses_nothing_that_it_reported(path: Path) -> None:
@@ -97,33 +97,32 @@ def test_a_killed_writer_loses_nothing_that_it_reported(path: Path) -> None:
         process.kill()
         process.wait()
     with Store(path) as store:
-        assert store.has(map(key, reported), MODEL.id) == set(map(key, reported))
-        counts = store.counts(store.library("home"), MODEL.id)
+        assert store.vectors.embedded(map(key, reported), MODEL.id) == set(map(key, reported))
+        counts = store.tracks.counts(store.libraries.get_or_create("home"), MODEL.id)
         assert counts.linked == counts.embedded
-        assert store.check(MODEL.id) == []
+        assert check_store(store, MODEL.id) == []
 
 
 def test_readers_never_wait_for_a_writer_of_another_process(path: Path) -> None:
     """Without patience, any wait would be an error."""
     with holding_process(path) as process, Store(path, patience=0) as store:
-        readers = [open_reader(path, patience=0) for _ in range(10)]
+        readers = [Store(path, patience=0) for _ in range(10)]
         for reader in (*readers, store):
-            assert reader is not None
             with reader:
-                assert reader.has([key(1)], MODEL.id) == {key(1)}
-                assert len(reader.matrix(MODEL.id)[0]) == 1
-                assert reader.state("half") is None
+                assert reader.vectors.embedded([key(1)], MODEL.id) == {key(1)}
+                assert len(reader.vectors.matrix(MODEL.id)[0]) == 1
+                assert reader.state.get("half") is None
         assert process.poll() is None
 
 
 def test_a_writer_that_waits_in_vain_says_so_and_keeps_nothing(path: Path) -> None:
     with holding_process(path), Store(path, patience=0.01) as store:
         with pytest.raises(StoreError, match=r"resonance\.db is being written by another program; try again"):
-            store.put(key(2), MODEL.id, Embedding(VECTORS[1]))
-        assert store.has([key(2)], MODEL.id) == set()
+            store.vectors.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        assert store.vectors.embedded([key(2)], MODEL.id) == set()
     with Store(path) as store:
-        store.put(key(2), MODEL.id, Embedding(VECTORS[1]))
-        assert store.has([key(2)], MODEL.id) == {key(2)}
+        store.vectors.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        assert store.vectors.embedded([key(2)], MODEL.id) == {key(2)}
 
 
 HOLDER = """
@@ -151,8 +150,8 @@ def holding_process(path: Path) -> Iterator[subprocess.Popen[str]]:
 def put_and_link(store: Store, content: int) -> None:
     """Keep one imagined recording, the way an import does."""
     with store.write():
-        store.put(key(content), MODEL.id, Embedding(VECTORS[content % 8]))
-        store.link(store.library("home"), track(content, content))
+        store.vectors.put(key(content), MODEL.id, Embedding(VECTORS[content % 8]))
+        store.tracks.link(store.libraries.get_or_create("home"), track(content, content))
 
 
 WRITER = """

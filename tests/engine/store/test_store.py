@@ -25,61 +25,61 @@ OTHER = dataclasses.replace(MODEL, id="c3d4", name="other")
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "resonance.db") as store:
-        store.register(MODEL)
+        store.models.register(MODEL)
         yield store
 
 
 def put(store: Store, *contents: int, model: Model = MODEL) -> None:
-    store.put_many(model.id, {key(i): Embedding(VECTORS[i]) for i in contents})
+    store.vectors.put_many(model.id, {key(i): Embedding(VECTORS[i]) for i in contents})
 
 
 class TestVectors:
     def test_everything_a_model_says_comes_back(self, store: Store) -> None:
         facets = {"timbre": VECTORS[1], "rhythm": unit_vectors(1, 4)[0]}
         windows = Windows((0.0, 4.5), VECTORS[2:4])
-        store.put(key(7), MODEL.id, Embedding(VECTORS[0], facets, {"timbre": 0.75}, windows))
+        store.vectors.put(key(7), MODEL.id, Embedding(VECTORS[0], facets, {"timbre": 0.75}, windows))
 
         for kind, vector in {"embedding": VECTORS[0], **facets}.items():
-            found = store.vectors([key(7), key(8)], MODEL.id, kind)
+            found = store.vectors.get([key(7), key(8)], MODEL.id, kind)
             assert list(found) == [key(7)]
             np.testing.assert_array_equal(found[key(7)], stored(vector))
             assert found[key(7)].dtype == np.float32
-        assert store.gates([key(7)], MODEL.id) == {key(7): {"timbre": 0.75}}
-        found_windows = store.windows([key(7)], MODEL.id)[key(7)]
+        assert store.vectors.gates([key(7)], MODEL.id) == {key(7): {"timbre": 0.75}}
+        found_windows = store.vectors.windows([key(7)], MODEL.id)[key(7)]
         assert found_windows.starts == (0.0, 4.5)
         np.testing.assert_array_equal(found_windows.vectors, stored(VECTORS[2:4]))
 
     def test_models_live_side_by_side(self, store: Store) -> None:
-        store.register(OTHER)
+        store.models.register(OTHER)
         put(store, 1, 2)
         put(store, 2, 3, model=OTHER)
-        assert store.has([key(1), key(2), key(3)], MODEL.id) == {key(1), key(2)}
-        assert store.has([key(1), key(2), key(3)], OTHER.id) == {key(2), key(3)}
-        assert store.vector_count(MODEL.id) == 2
+        assert store.vectors.embedded([key(1), key(2), key(3)], MODEL.id) == {key(1), key(2)}
+        assert store.vectors.embedded([key(1), key(2), key(3)], OTHER.id) == {key(2), key(3)}
+        assert store.vectors.count(MODEL.id) == 2
 
     def test_matrix_has_every_vector_once_in_order_of_id(self, store: Store) -> None:
         put(store, *range(10))
-        store.put(key(3), MODEL.id, Embedding(VECTORS[20]))
-        ids, vectors = store.matrix(MODEL.id)
+        store.vectors.put(key(3), MODEL.id, Embedding(VECTORS[20]))
+        ids, vectors = store.vectors.matrix(MODEL.id)
         assert sorted(ids) == list(ids)
-        contents = [int.from_bytes(store.content_keys(ids)[i], "big") for i in ids]
+        contents = [int.from_bytes(store.vectors.content_keys(ids)[i], "big") for i in ids]
         assert sorted(contents) == list(range(10))
         expected = VECTORS[[20 if content == 3 else content for content in contents]]
         np.testing.assert_array_equal(vectors, stored(expected))
 
     def test_matrix_of_a_facet_has_its_width(self, store: Store) -> None:
-        store.put(key(1), MODEL.id, Embedding(VECTORS[1], {"rhythm": unit_vectors(1, 4)[0]}))
-        assert store.matrix(MODEL.id, "rhythm")[1].shape == (1, 4)
-        assert store.matrix(MODEL.id, "timbre")[1].shape == (0, WIDTH)
+        store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[1], {"rhythm": unit_vectors(1, 4)[0]}))
+        assert store.vectors.matrix(MODEL.id, "rhythm")[1].shape == (1, 4)
+        assert store.vectors.matrix(MODEL.id, "timbre")[1].shape == (0, WIDTH)
         with pytest.raises(ValueError, match="has no 'mood'"):
-            store.matrix(MODEL.id, "mood")
+            store.vectors.matrix(MODEL.id, "mood")
 
     def test_windows_are_replaced_as_a_whole(self, store: Store) -> None:
-        store.put(key(1), MODEL.id, Embedding(VECTORS[0], windows=Windows((0.0, 1.0, 2.0), VECTORS[:3])))
-        store.put(key(1), MODEL.id, Embedding(VECTORS[0], windows=Windows((9.0,), VECTORS[5:6])))
-        assert store.windows([key(1)], MODEL.id)[key(1)].starts == (9.0,)
-        store.put(key(1), MODEL.id, Embedding(VECTORS[0]))
-        assert store.windows([key(1)], MODEL.id)[key(1)].starts == (9.0,)
+        store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[0], windows=Windows((0.0, 1.0, 2.0), VECTORS[:3])))
+        store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[0], windows=Windows((9.0,), VECTORS[5:6])))
+        assert store.vectors.windows([key(1)], MODEL.id)[key(1)].starts == (9.0,)
+        store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[0]))
+        assert store.vectors.windows([key(1)], MODEL.id)[key(1)].starts == (9.0,)
 
     @pytest.mark.parametrize(
         ("embedding", "reason"),
@@ -101,8 +101,8 @@ class TestVectors:
         self, store: Store, embedding: Embedding, reason: str
     ) -> None:
         with pytest.raises(ValueError, match=reason):
-            store.put_many(MODEL.id, {key(1): Embedding(VECTORS[1]), key(2): embedding})
-        assert store.has([key(1), key(2)], MODEL.id) == set()
+            store.vectors.put_many(MODEL.id, {key(1): Embedding(VECTORS[1]), key(2): embedding})
+        assert store.vectors.embedded([key(1), key(2)], MODEL.id) == set()
 
     @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 128, 512]))
     @settings(max_examples=50)
@@ -120,18 +120,18 @@ class TestVectors:
 
 class TestGeneration:
     def test_rises_exactly_when_vectors_change(self, store: Store) -> None:
-        home = store.library("home")
+        home = store.libraries.get_or_create("home")
         story = [
             (lambda: put(store, 1), True),
             (lambda: put(store, 1), False),
-            (lambda: store.put(key(1), MODEL.id, Embedding(VECTORS[1], {"timbre": VECTORS[2]})), True),
-            (lambda: store.put(key(1), MODEL.id, Embedding(VECTORS[9])), True),
-            (lambda: store.link(home, track(1, 1)), False),
-            (lambda: store.unlink(home, [1]), False),
-            (lambda: store.fail(home, b"x", 1, 1, "no"), False),
-            (lambda: store.put_analysis(key(1), "1", {}), False),
-            (store.prune, True),
-            (store.prune, False),
+            (lambda: store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[1], {"timbre": VECTORS[2]})), True),
+            (lambda: store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[9])), True),
+            (lambda: store.tracks.link(home, track(1, 1)), False),
+            (lambda: store.tracks.unlink(home, [1]), False),
+            (lambda: store.failures.record(home, b"x", 1, 1, "no"), False),
+            (lambda: store.analyses.put(key(1), "1", {}), False),
+            (store.maintenance.prune, True),
+            (store.maintenance.prune, False),
         ]
         for step, (act, rises) in enumerate(story):
             before = store.generation
@@ -146,21 +146,21 @@ class TestGeneration:
             during = store.generation
             put(store, 2)
             assert store.generation == during
-        changes = store.changes(MODEL.id, before)
+        changes = store.vectors.changes(MODEL.id, before)
         assert (changes.generation, len(changes.added_ids)) == (during, 2)
-        assert len(store.changes(MODEL.id, during)) == 0
+        assert len(store.vectors.changes(MODEL.id, during)) == 0
 
     def test_changes_are_what_came_was_replaced_and_went(self, store: Store) -> None:
         put(store, 1, 2, 3)
-        store.link(store.library("home"), track(1, 1))
-        store.link(store.library("home"), track(2, 2))
-        ids = {content: id_ for id_, content in store.content_keys(range(1, 99)).items()}
+        store.tracks.link(store.libraries.get_or_create("home"), track(1, 1))
+        store.tracks.link(store.libraries.get_or_create("home"), track(2, 2))
+        ids = {content: id_ for id_, content in store.vectors.content_keys(range(1, 99)).items()}
         then = store.generation
-        store.put(key(2), MODEL.id, Embedding(VECTORS[20]))
-        store.prune()
+        store.vectors.put(key(2), MODEL.id, Embedding(VECTORS[20]))
+        store.maintenance.prune()
         put(store, 4)
-        changes = store.changes(MODEL.id, then)
-        new = next(id_ for id_, content in store.content_keys(changes.added_ids).items() if content == key(4))
+        changes = store.vectors.changes(MODEL.id, then)
+        new = next(id_ for id_, content in store.vectors.content_keys(changes.added_ids).items() if content == key(4))
         assert list(changes.added_ids) == [ids[key(2)], new]
         np.testing.assert_array_equal(changes.added_vectors, stored(VECTORS[[20, 4]]))
         assert list(changes.removed_ids) == [ids[key(3)]]
@@ -177,66 +177,70 @@ class TestGeneration:
         with pytest.raises(KeyboardInterrupt):
             interrupted()
         assert store.generation == before
-        assert not store.has([key(1)], MODEL.id)
+        assert not store.vectors.embedded([key(1)], MODEL.id)
         put(store, 1)
-        assert store.has([key(1)], MODEL.id)
+        assert store.vectors.embedded([key(1)], MODEL.id)
 
 
 class TestTracks:
     def test_links_are_kept_by_library_and_replaced(self, store: Store) -> None:
-        home, car = store.library("home"), store.library("car")
-        assert store.library("home") == home != car
-        store.link_many(home, [track(1, 1), track(2, 2)])
-        store.link_many(home, [])
-        store.link(car, track(1, 9))
-        store.link(home, track(2, 3, added=9.25))
-        assert store.tracks(home) == {1: track(1, 1), 2: track(2, 3, added=9.25)}
-        assert store.tracks(car) == {1: track(1, 9)}
+        home, car = store.libraries.get_or_create("home"), store.libraries.get_or_create("car")
+        assert store.libraries.get_or_create("home") == home != car
+        store.tracks.link_many(home, [track(1, 1), track(2, 2)])
+        store.tracks.link_many(home, [])
+        store.tracks.link(car, track(1, 9))
+        store.tracks.link(home, track(2, 3, added=9.25))
+        assert store.tracks.all(home) == {1: track(1, 1), 2: track(2, 3, added=9.25)}
+        assert store.tracks.all(car) == {1: track(1, 9)}
 
     def test_restat_changes_the_file_and_not_the_music(self, store: Store) -> None:
-        home = store.library("home")
-        store.link(home, track(1, 1))
-        assert store.restat(home, 1, size=5, mtime_ns=6)
-        assert store.tracks(home) == {1: dataclasses.replace(track(1, 1), size=5, mtime_ns=6)}
-        assert not store.restat(home, 2, size=5, mtime_ns=6)
+        home = store.libraries.get_or_create("home")
+        store.tracks.link(home, track(1, 1))
+        assert store.tracks.update_file(home, 1, size=5, mtime_ns=6)
+        assert store.tracks.all(home) == {1: dataclasses.replace(track(1, 1), size=5, mtime_ns=6)}
+        assert not store.tracks.update_file(home, 2, size=5, mtime_ns=6)
 
     def test_unlinking_keeps_the_music_until_prune(self, store: Store) -> None:
-        home, car = store.library("home"), store.library("car")
+        home, car = store.libraries.get_or_create("home"), store.libraries.get_or_create("car")
         put(store, 1, 2, 3)
-        store.put(key(2), MODEL.id, Embedding(VECTORS[2], windows=Windows((0.0,), VECTORS[:1])))
-        store.put_analysis(key(2), "1", {"tempo": 120})
-        store.link_many(home, [track(1, 1), track(2, 2)])
-        store.link(car, track(7, 1))
-        assert store.unlink(home, [1, 2, 3]) == 2
-        assert store.orphans() == {key(2), key(3)}
-        store.link(home, track(4, 3))
-        assert store.prune() == 1
-        assert store.has([key(1), key(2), key(3)], MODEL.id) == {key(1), key(3)}
-        assert store.windows([key(2)], MODEL.id) == {}
-        assert store.analyses([key(2)]) == {}
+        store.vectors.put(key(2), MODEL.id, Embedding(VECTORS[2], windows=Windows((0.0,), VECTORS[:1])))
+        store.analyses.put(key(2), "1", {"tempo": 120})
+        store.tracks.link_many(home, [track(1, 1), track(2, 2)])
+        store.tracks.link(car, track(7, 1))
+        assert store.tracks.unlink(home, [1, 2, 3]) == 2
+        assert store.maintenance.orphans() == {key(2), key(3)}
+        store.tracks.link(home, track(4, 3))
+        assert store.maintenance.prune() == 1
+        assert store.vectors.embedded([key(1), key(2), key(3)], MODEL.id) == {key(1), key(3)}
+        assert store.vectors.windows([key(2)], MODEL.id) == {}
+        assert store.analyses.get([key(2)]) == {}
 
     def test_items_and_vectors_find_each_other(self, store: Store) -> None:
-        home, car = store.library("home"), store.library("car")
+        home, car = store.libraries.get_or_create("home"), store.libraries.get_or_create("car")
         put(store, 1, 2, 3)
-        store.link_many(home, [track(10, 1), track(11, 1), track(12, 2), track(13, 8)])
-        store.link(car, track(10, 3))
-        vector_of = store.vector_ids(home, range(10, 20), MODEL.id)
+        store.tracks.link_many(home, [track(10, 1), track(11, 1), track(12, 2), track(13, 8)])
+        store.tracks.link(car, track(10, 3))
+        vector_of = store.tracks.vector_ids(home, range(10, 20), MODEL.id)
         assert set(vector_of) == {10, 11, 12}
-        assert store.content_keys(vector_of.values()) == {vector_of[10]: key(1), vector_of[12]: key(2)}
-        assert store.items_of(home, range(99)) == {vector_of[10]: [10, 11], vector_of[12]: [12]}
+        assert store.vectors.content_keys(vector_of.values()) == {vector_of[10]: key(1), vector_of[12]: key(2)}
+        items = {
+            vector: [row.item_id for row in rows] for vector, rows in store.tracks.by_vector(home, range(99)).items()
+        }
+        assert items == {vector_of[10]: [10, 11], vector_of[12]: [12]}
 
     def test_counts_say_how_far_the_analysis_is(self, store: Store) -> None:
-        home = store.library("home")
+        home = store.libraries.get_or_create("home")
         put(store, 1, 2, 5)
-        store.link_many(home, [track(10, 1), track(11, 1), track(12, 2), track(13, 8)])
-        store.fail(home, b"broken.mp3", 1, 1, "is broken")
-        assert store.counts(home, MODEL.id) == Counts(linked=4, embedded=3, failed=1)
+        store.tracks.link_many(home, [track(10, 1), track(11, 1), track(12, 2), track(13, 8)])
+        store.failures.record(home, b"broken.mp3", 1, 1, "is broken")
+        assert store.tracks.counts(home, MODEL.id) == Counts(linked=4, embedded=3, failed=1)
 
     def test_more_values_than_a_statement_takes(self, store: Store) -> None:
-        home = store.library("home")
+        home = store.libraries.get_or_create("home")
         put(store, 1)
-        store.link_many(home, [track(1, 1), track(39_999, 1)])
+        store.tracks.link_many(home, [track(1, 1), track(39_999, 1)])
         many = range(40_000)
-        assert store.has(map(key, many), MODEL.id) == {key(1)}
-        assert list(store.items_of(home, np.array(many)).values()) == [[1, 39_999]]
-        assert store.unlink(home, many) == 2
+        assert store.vectors.embedded(map(key, many), MODEL.id) == {key(1)}
+        [rows] = store.tracks.by_vector(home, np.array(many)).values()
+        assert [row.item_id for row in rows] == [1, 39_999]
+        assert store.tracks.unlink(home, many) == 2

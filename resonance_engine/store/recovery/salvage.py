@@ -13,18 +13,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.pages import open_pages
-from resonance_engine.store.reading.check import is_note
-from resonance_engine.store.reading.view import GENERATION, read_json
+from resonance_engine.store.database import GENERATION
+from resonance_engine.store.errors import UNREADABLE, read_json
 from resonance_engine.store.records import EMBEDDING
-from resonance_engine.store.sentences import UNREADABLE
+from resonance_engine.store.recovery.check import is_readable_state
+from resonance_engine.store.recovery.pages import open_pages
+from resonance_engine.store.recovery.repair import drop_incomplete, repair_store
 from resonance_engine.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from resonance_engine.store.pages import Row
+    from resonance_engine.store.recovery.pages import Row
 
 KEY_BYTES = 16
 ROWS_AT_A_TIME = 5_000
@@ -72,15 +73,14 @@ def salvage(path: Path) -> Salvaged:
         kept = _set_aside(path)
         partial.unlink(missing_ok=True)
         with closing(Store(partial)) as store:
-            store.models()  # makes the file
+            store.models.all()  # creates the file
             _fill(kept, partial)
-            for model in store.models():
-                store.repair(model.id)
-                store.drop_incomplete(model.id)
-            active = store.active_model()
-            recordings = store.vector_count(active.id) if active else 0
-            with store.read():
-                tracks = sum(len(store.tracks(library)) for library in _libraries(partial))
+            for model in store.models.all():
+                repair_store(store, model.id)
+                drop_incomplete(store, model.id)
+            active = store.models.active()
+            recordings = store.vectors.count(active.id) if active else 0
+            tracks = sum(len(store.tracks.all(library)) for library in store.libraries.ids())
         _swap(path, partial)
     except (OSError, sqlite3.Error, StoreError) as error:
         for suffix in ("", "-wal", "-shm"):  # they may be what fills the disk
@@ -159,7 +159,7 @@ def recognised(row: Row) -> tuple[str, tuple[object, ...]] | None:
         return None
     if not all(_is_json(values[place], kind) for place, kind in JSON_COLUMNS.get(table, {}).items()):
         return None
-    if table == "state" and not is_note(*values):
+    if table == "state" and not is_readable_state(*values):
         return None
     return table, ((number, *values[1:]) if values[0] is None else values)
 
@@ -209,8 +209,3 @@ def _remember_generation(connection: sqlite3.Connection) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO state VALUES (?, ?)", (GENERATION, str(max((last or 0) + 1, time.time_ns())))
     )
-
-
-def _libraries(path: Path) -> list[int]:
-    with closing(sqlite3.connect(path)) as connection:
-        return [number for (number,) in connection.execute("SELECT id FROM library")]

@@ -1,0 +1,50 @@
+"""Connections to an SQLite file that only read, also where nothing can be written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+PATIENCE = 10.0  # seconds to wait for another writer
+# In turn: a reader that may not write leaves its log beside the file; on a read-only medium, SQLite reads a file with
+# a log only where the log is whole, and one without a log only when it may assume that the file stays as it is.
+MODES = ("mode=rw", "mode=ro", "mode=ro&immutable=1")
+UNWRITABLE = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+)
+CACHE_KB = 8_000  # SQLite's own 2 MB do not hold the indexes of a large library
+
+
+def connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
+    """Return a connection that changes nothing; sqlite3.Error where there is no file, or none that can be read."""
+    for mode in MODES[:-1]:
+        try:
+            return _connect(mode, path, patience)
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF not in UNWRITABLE or not path.exists():
+                raise
+            refusal = error
+    log = Path(f"{path.resolve()}-wal")
+    # Without what is in its log, a file would be read in an earlier state, or torn.
+    if log.exists() and log.stat().st_size:
+        raise refusal
+    return _connect(MODES[-1], path, patience)
+
+
+def _connect(mode: str, path: Path, patience: float) -> sqlite3.Connection:
+    location = f"file:{quote(os.fsencode(path.absolute()))}?{mode}"
+    driver = sqlite3.connect(location, timeout=patience, uri=True, check_same_thread=False, isolation_level=None)
+    try:
+        driver.execute("PRAGMA query_only = ON")
+        driver.execute(f"PRAGMA cache_size = {-CACHE_KB}")
+        driver.execute("PRAGMA schema_version")  # the first thing that reads the file
+    except BaseException:
+        driver.close()
+        raise
+    return driver

@@ -1,0 +1,110 @@
+"""SQLite's errors as sentences that name the file and what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from resonance_engine.errors import StoreError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WAITED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+# With less room than this on a disk, it is the reason of what else goes wrong there.
+NO_ROOM = 2**16
+MALFORMED = "malformed JSON"  # SQLite has no code for it
+
+
+class DamageError(StoreError):
+    """The file is damaged beyond its indexes."""
+
+
+class UnreadableError(ValueError):
+    """A value in the file is of a type that is never written there."""
+
+
+# Raised for values in a damaged file, by Python also for SQLite's own messages where they quote such values.
+UNREADABLE = (UnicodeDecodeError, json.JSONDecodeError, UnreadableError)
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Raise StoreError, a sentence, for whatever goes wrong with the file inside."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(error_message(path, error)) from error
+    except UNREADABLE as error:
+        raise DamageError(error_message(path, error)) from error
+
+
+def error_message(path: Path, error: BaseException | None) -> str:
+    """Return what an error of SQLite means for the user, and what to do."""
+    name = printable(path)
+    code = error_code(error)
+    if code in DAMAGED or is_unreadable(error):
+        reason = "what it says makes no sense" if is_unreadable(error) else str(error)
+        return (
+            f"{name} is damaged or not a Resonance database ({reason}); `beet resonance check --repair` "
+            "keeps it under another name and saves what can be read of it, or restore it from a backup."
+        )
+    if code in UNWRITABLE:
+        return (
+            f"{name} can't be opened for writing ({error}); make sure that its folder exists and that you "
+            "may write to the folder and the file."
+        )
+    if code in WAITED:
+        return f"{name} is being written by another program; try again when that is done."
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and is_disk_full(path)):
+        return f"No room is left on the disk of {name}; free some space and try again."
+    if code == sqlite3.SQLITE_IOERR:
+        return f"{name} can't be read or written ({error}); see whether its disk is full, gone or failing."
+    return f"{name} can't be used ({error})."
+
+
+def error_code(error: BaseException | None) -> int:
+    """Return SQLite's primary code of an error, 0 for an error of another kind."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def is_busy(error: StoreError) -> bool:
+    """Whether another program kept the file locked for longer than the store waits."""
+    return error_code(error.__cause__) in WAITED
+
+
+def is_damage(error: StoreError) -> bool:
+    """Whether the content of the file is damaged, so that `salvage` helps."""
+    return isinstance(error, DamageError) or error_code(error.__cause__) in DAMAGED
+
+
+def is_disk_full(path: Path) -> bool:
+    """Whether no room is left on the disk of a file, which a symbolic link may lead to."""
+    try:
+        return shutil.disk_usage(path).free < NO_ROOM
+    except OSError:
+        return False
+
+
+def is_unreadable(error: BaseException | None) -> bool:
+    """Whether a value in the file could not be parsed; its bytes don't belong into a message then."""
+    return isinstance(error, UNREADABLE) or MALFORMED in str(error)
+
+
+def read_json(text: Any, kind: type = object) -> Any:
+    """Return the JSON value of a column; raises UnreadableError or JSONDecodeError unless it is one of `kind`."""
+    if not isinstance(text, str):
+        raise UnreadableError("what should be JSON is no text")
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise UnreadableError("what should be JSON is too deep") from error
+    if not isinstance(value, kind):
+        raise UnreadableError("what should be JSON is of another kind")
+    return value

@@ -1,0 +1,89 @@
+"""Repair a store by deleting what can be computed again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from resonance_engine.errors import printable
+from resonance_engine.store.errors import DamageError
+from resonance_engine.store.models import select_model
+from resonance_engine.store.recovery.check import (
+    dangling_rows,
+    integrity_errors,
+    invalid_analyses,
+    invalid_tags,
+    invalid_vectors,
+    missing_parts,
+    unreadable_state,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from resonance_engine.store.store import Store
+    from resonance_engine.store.writer import WriteTransaction
+
+
+def repair_store(store: Store, model_id: str) -> list[str]:
+    """Delete damaged vectors, tags, analyses and state rows, so that they are computed again; return what was done.
+
+    What is left, if anything, `check_store` finds. Raises StoreError where the file itself is damaged beyond its
+    indexes; `salvage` takes what can be read of such a file into a new one.
+    """
+    done = []
+    with store.database.write() as transaction:
+        model = select_model(transaction, model_id)
+        if integrity_errors(transaction):
+            transaction.connection.exec_driver_sql("REINDEX")
+            if left := integrity_errors(transaction):
+                raise DamageError(f"{printable(store.path)} is damaged ({left[0]}).")
+            done.append(f"The indexes of {printable(store.path)} were made anew.")
+        if count := _drop_dangling(transaction):
+            done.append(f"{_many(count, 'row')} that referred to nothing {_were(count)} dropped.")
+        if notes := unreadable_state(transaction):
+            transaction.delete("state", "key", notes)
+            done.append(f"{_many(len(notes), 'note')} that said nothing {_were(len(notes))} dropped.")
+        if keys := {key for key, _ in invalid_tags(transaction, model)}:
+            transaction.delete("tag", "content_key", keys, model_id=model_id)
+            done.append(f"The damaged tags of {_many(len(keys), 'recording')} were dropped; analyse them again.")
+        if keys := {key for key, _, _ in invalid_vectors(transaction, model)}:
+            _drop_recordings(transaction, model_id, keys)
+            done.append(f"The damaged vectors of {_many(len(keys), 'recording')} were dropped; analyse them again.")
+        if count := _drop_analyses(transaction):
+            done.append(f"The analyses of {_many(count, 'recording')} were dropped.")
+    return done
+
+
+def drop_incomplete(store: Store, model_id: str) -> int:
+    """Delete what a model gave for `incomplete_recordings`, so that they are analysed again; return how many."""
+    with store.database.write() as transaction:
+        keys = {key for key, _ in missing_parts(transaction, select_model(transaction, model_id))}
+        _drop_recordings(transaction, model_id, keys)
+        _drop_analyses(transaction)
+        return len(keys)
+
+
+def _drop_recordings(transaction: WriteTransaction, model_id: str, keys: Iterable[bytes]) -> None:
+    for table in ("vector", "window", "tag"):
+        transaction.delete(table, "content_key", keys, model_id=model_id)
+
+
+def _drop_analyses(transaction: WriteTransaction) -> int:
+    return transaction.delete("analysis", "content_key", [key for key, _ in invalid_analyses(transaction)])
+
+
+def _drop_dangling(transaction: WriteTransaction) -> int:
+    rows = dangling_rows(transaction)
+    generation = transaction.next_generation()
+    for table, row, _ in rows:
+        transaction.connection.exec_driver_sql(f"DELETE FROM {table} WHERE rowid = ?", (row,))  # noqa: S608 - a name of ours
+    transaction.advance(generation, sum(table == "vector" for table, _, _ in rows))
+    return len(rows)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
