@@ -5,52 +5,20 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from resonance_engine.store.connections import PATIENCE, connect_to_read
-from resonance_engine.store.errors import UNREADABLE, UnreadableError, read_json, store_errors
+from resonance_engine.store.errors import UNREADABLE, store_errors
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.schema import schema_version
+from resonance_engine.store.transaction import Transaction, last_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from resonance_engine.store.migrations import Migration
     from resonance_engine.store.writer import Writer, WriteTransaction
-
-T = TypeVar("T")
-
-# SQLite takes 32,766 parameters in a statement, older builds fewer.
-CHUNK = 10_000
-GENERATION = "generation"
-
-
-@dataclass
-class Transaction:
-    """An open transaction; `generation` is that of the vector rows as this transaction sees them."""
-
-    driver: sqlite3.Connection
-    generation: int
-
-    def rows(self, statement: str, *parameters: Any) -> list[Any]:
-        """Return all rows of a query."""
-        return self.driver.execute(statement, parameters).fetchall()
-
-    def rows_in(self, statement: str, values: Iterable[Any], *parameters: Any) -> list[Any]:
-        """Return the rows of a query that ends in IN, for any number of values; the parameters come before those."""
-        return [
-            row
-            for chunk in chunks(values)
-            for row in self.driver.execute(f"{statement} ({', '.join('?' * len(chunk))})", (*parameters, *chunk))
-        ]
-
-    def value(self, statement: str, *parameters: Any) -> Any:
-        """Return the one column of the first row, None without a row."""
-        row = self.driver.execute(statement, parameters).fetchone()
-        return None if row is None else row[0]
 
 
 class _OpenTransactions(threading.local):
@@ -161,19 +129,3 @@ class Database:
 
             self._opened_writer = Writer(self.path, self._migrations, self._patience)
         return self._opened_writer
-
-
-def last_generation(driver: sqlite3.Connection) -> int:
-    """Return the generation of the vector rows, 0 before the first; raises `errors.UNREADABLE`."""
-    row = driver.execute("SELECT value FROM state WHERE key = ?", (GENERATION,)).fetchone()
-    generation = None if row is None else read_json(row[0])
-    if generation is not None and type(generation) is not int:
-        raise UnreadableError("the generation is no number")
-    return generation or 0
-
-
-def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
-    """Yield the values in lists that fit into one statement."""
-    rest = iter(values)
-    while chunk := list(islice(rest, size)):
-        yield chunk

@@ -10,7 +10,8 @@ from resonance_engine.store.errors import UnreadableError, read_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Set
 
-    from resonance_engine.store.database import Database, Transaction
+    from resonance_engine.store.database import Database
+    from resonance_engine.store.transaction import Transaction
     from resonance_engine.store.writer import WriteTransaction
 
 Pair = tuple[bytes, bytes]

@@ -11,7 +11,8 @@ from resonance_engine.store.errors import read_json
 from resonance_engine.store.records import EMBEDDING, Model
 
 if TYPE_CHECKING:
-    from resonance_engine.store.database import Database, Transaction
+    from resonance_engine.store.database import Database
+    from resonance_engine.store.transaction import Transaction
 
 
 class ModelTable:

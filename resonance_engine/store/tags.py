@@ -14,8 +14,9 @@ from resonance_engine.store.records import EMBEDDING, Ids, Matrix
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from resonance_engine.store.database import Database, Transaction
+    from resonance_engine.store.database import Database
     from resonance_engine.store.records import Embedding, Model
+    from resonance_engine.store.transaction import Transaction
     from resonance_engine.store.writer import WriteTransaction
 
 SAMPLE = 1_000

@@ -17,8 +17,9 @@ from resonance_engine.store.tags import HAS_TAGS, put_tags
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from resonance_engine.store.database import Database, Transaction
+    from resonance_engine.store.database import Database
     from resonance_engine.store.records import Embedding, Model
+    from resonance_engine.store.transaction import Transaction
     from resonance_engine.store.writer import WriteTransaction
 
 ROWS_AT_A_TIME = 5_000

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Integer, and_, delete, insert, literal, or_, 
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
-from resonance_engine.store.database import GENERATION, Transaction, chunks, last_generation
 from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
 from resonance_engine.store.migrations import copy_database
 from resonance_engine.store.records import EMBEDDING
 from resonance_engine.store.schema import APPLICATION_ID, schema_version
 from resonance_engine.store.tables import METADATA, REMOVED, VECTOR
+from resonance_engine.store.transaction import GENERATION, Transaction, chunks, last_generation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -15,9 +15,9 @@ from resonance_engine.store.records import EMBEDDING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from resonance_engine.store.database import Transaction
     from resonance_engine.store.records import Model
     from resonance_engine.store.store import Store
+    from resonance_engine.store.transaction import Transaction
 
 SOUND = "ok"
 EMBEDDED = f"SELECT content_key FROM vector WHERE model_id = ? AND kind = '{EMBEDDING}'"  # noqa: S608 - a constant
