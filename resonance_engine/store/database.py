@@ -44,16 +44,16 @@ class Database:
         self._turn_to_write = threading.Lock()
         self._open = _OpenTransactions()
         self._idle: list[sqlite3.Connection] = []
-        self._opened_writer: Writer | None = None
+        self.writer: Writer | None = None
 
     def close(self) -> None:
         """Close the file; using it again opens it again."""
         with self._opening:
             while self._idle:
                 self._idle.pop().close()
-            if self._opened_writer is not None:
-                self._opened_writer.close()
-                self._opened_writer = None
+            if self.writer is not None:
+                self.writer.close()
+                self.writer = None
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -80,7 +80,7 @@ class Database:
         if self._open.reading is not None:
             raise RuntimeError("Write before or after `with store.read()`, not inside: what was read may have changed.")
         with store_errors(self.path):
-            writer = self._writer()
+            writer = self._locked_writer()
             with self._turn_to_write, writer.transaction() as transaction:
                 self._open.writing = transaction
                 try:
@@ -119,13 +119,13 @@ class Database:
         self._open_writer()
         return connect_to_read(self.path, self._patience)
 
-    def _writer(self) -> Writer:
+    def _locked_writer(self) -> Writer:
         with self._opening:
             return self._open_writer()
 
     def _open_writer(self) -> Writer:
-        if self._opened_writer is None:
+        if self.writer is None:
             from resonance_engine.store.writer import Writer
 
-            self._opened_writer = Writer(self.path, self._migrations, self._patience)
-        return self._opened_writer
+            self.writer = Writer(self.path, self._migrations, self._patience)
+        return self.writer

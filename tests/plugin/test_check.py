@@ -243,7 +243,7 @@ def test_an_index_that_is_missing_or_of_an_earlier_state_is_no_damage(shelf: She
 def test_looking_does_not_open_the_database_for_writing(shelf: Shelf) -> None:
     with shelf.sidecar() as sidecar:
         check(sidecar, repair=False)
-        assert "store" not in vars(sidecar)
+        assert sidecar.store.database.writer is None
 
 
 def test_a_damaged_note_is_mended(shelf: Shelf) -> None:
