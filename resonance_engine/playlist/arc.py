@@ -1,4 +1,4 @@
-"""An arc: a list along which an attribute rises, falls, peaks or dips, while it stays close to the seeds."""
+"""Arcs: lists along which an attribute rises, falls, peaks or dips, while they stay close to the seeds."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.playlist.lattice import Lattice, Leg, walks
-from resonance_engine.playlist.length import fitted
+from resonance_engine.playlist.lattice import Lattice, Leg, find_walks
+from resonance_engine.playlist.length import Attempt, fit_length
 from resonance_engine.playlist.order import ANCHOR
-from resonance_engine.playlist.path import notes
-from resonance_engine.playlist.rules import VARIATION, SequenceRules, Sequences, jitter
-from resonance_engine.playlist.track import OrderedTracks, Track, TrackPool, durations, numbered
+from resonance_engine.playlist.path import describe_attempt
+from resonance_engine.playlist.rules import VARIATION, SequenceFilter, SequenceRules, jitter
+from resonance_engine.playlist.track import OrderedTracks, Track, TrackPool, durations, format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-# Attributes as they are heard: a tone or a beat of twice the frequency is as far from one as one is from its half.
+# Perceptual scales: a tone or a beat of twice the frequency is as far from one as one is from its half.
 SCALES: dict[str, Callable[[Numbers], Numbers]] = {
     "energy": np.asarray,
     "tempo": lambda values: np.log2(values),
@@ -39,21 +39,21 @@ SHAPES: dict[str, Callable[[Numbers], Numbers]] = {
     "peak": lambda place: 1 - np.abs(2 * place - 1),
     "valley": lambda place: np.abs(2 * place - 1),
 }
-ENDS = (5, 95)  # percentiles of an attribute in the pool that an arc spans: single odd values say nothing
+ENDS = (5, 95)  # percentiles of an attribute in the pool that an arc spans, against outliers
 PULL = 0.5  # weight of being where the arc should be, its height being 1, against closeness as a cosine
 LARGEST = 400  # tracks of a pool that an arc is made from: the closest
 
 
 @dataclass(frozen=True)
 class Arc:
-    """An attribute (tempo, energy or brightness) and the shape of its course (rise, fall, peak or valley)."""
+    """An attribute (tempo, energy or brightness) and its shape along the list (rise, fall, peak or valley)."""
 
     attribute: str
     shape: str
 
     @classmethod
     def parse(cls, text: str) -> Arc:
-        """The arc that a text such as "energy:rise" names; PlaylistError for any other text."""
+        """Parse a text such as "energy:rise"; PlaylistError for any other."""
         attribute, _, shape = text.partition(":")
         if attribute not in SCALES or shape not in SHAPES:
             raise PlaylistError(
@@ -69,7 +69,7 @@ class Arc:
 def order_by_arc(
     pool: TrackPool, arc: Arc, length: Length, rules: SequenceRules | None = None, seed: int | None = None
 ) -> OrderedTracks:
-    """A list from a pool whose attribute never turns but where the arc does, and spans what the pool has of it.
+    """Return a list from a pool whose attribute turns only where the arc does, and spans its range in the pool.
 
     It is the one of the length with the least cost: for each track, ANCHOR of what it lacks in closeness to the seeds,
     1 - ANCHOR of what it lacks in closeness to the track before, and PULL times its distance from where the arc is at
@@ -79,65 +79,56 @@ def order_by_arc(
     first of the notes says what the attribute goes through. Raises PlaylistError where no track has the attribute.
     """
     rules = SequenceRules() if rules is None else rules
-    having = [place for place, track in enumerate(pool.tracks) if audible(track.attributes.get(arc.attribute), arc)]
+    having = [place for place, track in enumerate(pool.tracks) if is_valid(track.attributes.get(arc.attribute), arc)]
     if not having:
         raise PlaylistError(
-            f"None of the {numbered(len(pool.tracks))} to choose from has its {arc.attribute} measured, "
+            f"None of the {format_count(len(pool.tracks))} to choose from has its {arc.attribute} measured, "
             f"which {arc} needs."
         )
     having.sort(key=lambda place: -pool.closeness[place])
-    chosen = pool.of(having[:LARGEST])
-    made: dict[int, tuple[tuple[Track, ...], SequenceRules]] = {}
-
-    def of_length(count: int) -> tuple[Track, ...]:
-        made[count] = along(chosen, arc, count, rules, seed)
-        return made[count][0]
-
-    usual = float(np.mean(durations(chosen.tracks)))
-    tracks = tuple(fitted(of_length, length, usual, 1))
-    asked, kept = next((count, kept) for count, (found, kept) in made.items() if found == tracks)
-    said = [span(tracks, arc), *notes(len(tracks), asked, rules, kept, "list")]
+    closest = pool.subset(having[:LARGEST])
+    usual = float(np.mean(durations(closest.tracks)))
+    attempt = fit_length(lambda count: follow_arc(closest, arc, count, rules, seed), length, usual, 1)
+    notes = [describe_span(attempt.tracks, arc), *describe_attempt(attempt, rules, "list")]
     if len(having) < len(pool.tracks):
-        without = f"{numbered(len(pool.tracks) - len(having))} of {len(pool.tracks):,}"
-        said.append(f"{without} to choose from left out, for want of a measured {arc.attribute}.")
-    return OrderedTracks(tracks, tuple(said))
+        without = f"{format_count(len(pool.tracks) - len(having))} of {len(pool.tracks):,}"
+        notes.append(f"{without} to choose from left out, for want of a measured {arc.attribute}.")
+    return OrderedTracks(attempt.tracks, tuple(notes))
 
 
-def audible(value: Any, arc: Arc) -> bool:
-    """Whether an attribute is there and a number that its scale takes."""
+def is_valid(value: Any, arc: Arc) -> bool:
+    """Whether an attribute is a number that its scale takes."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not np.isfinite(value):
         return False
     return arc.attribute == "energy" or value > 0
 
 
-def heights(pool: TrackPool, arc: Arc) -> Numbers:
-    """The attribute of each track on its scale, where the pool's lowest is 0 and its highest 1, but for odd values."""
+def relative_heights(pool: TrackPool, arc: Arc) -> Numbers:
+    """Return the attribute of each track (n,) on its scale, 0 and 1 being the percentiles ENDS of the pool."""
     values = SCALES[arc.attribute](np.array([track.attributes[arc.attribute] for track in pool.tracks], np.float64))
     low, high = np.percentile(values, ENDS)
-    found: Numbers = (values - low) / max(high - low, 1e-9)
-    return found
+    heights: Numbers = (values - low) / max(high - low, 1e-9)
+    return heights
 
 
-def along(
-    pool: TrackPool, arc: Arc, count: int, rules: SequenceRules, seed: int | None
-) -> tuple[tuple[Track, ...], SequenceRules]:
-    """The arc of so many tracks, or of as many as there can be, and the rules that it keeps: all, or less spacing."""
-    height = heights(pool, arc)
-    lattice = courses(pool, height, arc)
+def follow_arc(pool: TrackPool, arc: Arc, count: int, rules: SequenceRules, seed: int | None) -> Attempt:
+    """Return the best list of `count` tracks along the arc, or the longest there is, with spacing relaxed if needed."""
+    height = relative_heights(pool, arc)
+    lattice = build_lattice(pool, height, arc)
     liking = ANCHOR * pool.closeness + VARIATION * jitter([track.id for track in pool.tracks], seed)
     best: tuple[int, ...] = ()
     kept = rules
     for relaxed in rules.relaxations():
-        found = descended(lattice, height, liking, arc, count, Sequences(pool.tracks, relaxed))
-        if len(found) > len(best):
-            best, kept = found, relaxed
+        places = best_places(lattice, height, liking, arc, count, SequenceFilter(pool.tracks, relaxed))
+        if len(places) > len(best):
+            best, kept = places, relaxed
         if len(best) == count:
             break
-    return tuple(pool.tracks[place] for place in best), kept
+    return Attempt(count, tuple(pool.tracks[place] for place in best), kept)
 
 
-def courses(pool: TrackPool, height: Numbers, arc: Arc) -> Lattice:
-    """All tracks from low to high and from high to low, as the arc goes, between a node to begin at and one to end at.
+def build_lattice(pool: TrackPool, height: Numbers, arc: Arc) -> Lattice:
+    """Lay out the tracks from low to high and from high to low, as the arc goes, between a first and a last node.
 
     The cost of a step is 1 - ANCHOR of what two tracks lack in closeness to each other.
     """
@@ -159,10 +150,10 @@ def courses(pool: TrackPool, height: Numbers, arc: Arc) -> Lattice:
     return Lattice(np.array([-1, *inner, -1], np.intp), [Leg(0, costs)])
 
 
-def descended(
-    lattice: Lattice, height: Numbers, liking: Numbers, arc: Arc, count: int, sequences: Sequences
+def best_places(
+    lattice: Lattice, height: Numbers, liking: Numbers, arc: Arc, count: int, sequences: SequenceFilter
 ) -> tuple[int, ...]:
-    """Positions of the tracks of the best list of `count`; of as many as there can be, where those are fewer."""
+    """Return the positions of the tracks of the best list of `count`, or of the longest there is."""
     count = min(count, len(height))
     while count:
         place = np.linspace(0, 1, count) if count > 1 else np.array([0.5])
@@ -170,19 +161,19 @@ def descended(
         toll = np.zeros((count + 1, len(lattice.places)))
         tracks = lattice.places[1:-1]
         toll[:count, 1:-1] = PULL * np.abs(height[tracks] - aims[:, None]) - liking[tracks]
-        ways = walks(lattice, count + 1, np.add, sequences.allow, toll)
-        found = max((len(way.places) for way in ways), default=0) - 2
-        if found >= count:
-            return ways[-1].places[1:-1]
-        count = max(found, 0)
+        walks = find_walks(lattice, count + 1, np.add, sequences.allow, toll)
+        longest = max((len(walk.places) for walk in walks), default=0) - 2
+        if longest >= count:
+            return walks[-1].places[1:-1]
+        count = max(longest, 0)
     return ()
 
 
-def span(tracks: tuple[Track, ...], arc: Arc) -> str:
-    """A sentence about the attribute along a list."""
+def describe_span(tracks: tuple[Track, ...], arc: Arc) -> str:
+    """Return a sentence about the attribute along a list."""
     values = [float(track.attributes[arc.attribute]) for track in tracks]
     marks = [values[0], values[-1]]
     if arc.shape in ("peak", "valley"):
         marks.insert(1, max(values) if arc.shape == "peak" else min(values))
-    shown = " to ".join(f"{round(mark):,}" for mark in marks)
-    return f"The {arc.attribute} goes from {shown} {UNITS[arc.attribute]}."
+    values_along = " to ".join(f"{round(mark):,}" for mark in marks)
+    return f"The {arc.attribute} goes from {values_along} {UNITS[arc.attribute]}."

@@ -1,4 +1,4 @@
-"""The best way through tracks that stand in an order, in so many steps: dynamic programming with rules."""
+"""The cheapest walk through ordered tracks in a number of steps: dynamic programming with rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Costs = NDArray[np.float64]
     Allow = Callable[[Integers, Integers], Mask]
 
-TRIES = 32  # ways to come to a node that are looked at before it is given up for a step
+TRIES = 32  # predecessors of a node that are tried at each step
 
 
 @dataclass(frozen=True)
@@ -32,37 +32,39 @@ class Leg:
 class Lattice:
     """Nodes that lead from the first to the last: the track that each stands for (-1: none), in legs.
 
-    Steps lead only to later nodes of the same leg; the last node of a leg is the first of the next. The same track can
-    be there as several nodes.
+    Steps lead only to later nodes of the same leg; the last node of a leg is the first of the next. Several nodes can
+    stand for one track.
     """
 
     places: Integers
     legs: Sequence[Leg]
 
     def capped(self, most: float) -> Lattice:
-        """The same without the steps that cost more."""
+        """Return the lattice without the steps that cost more."""
         return Lattice(
             self.places, [Leg(leg.start, np.where(leg.costs <= most, leg.costs, np.inf)) for leg in self.legs]
         )
 
     def squared(self) -> Lattice:
-        """The same with the squares of the costs."""
+        """Return the lattice with the squares of the costs."""
         return Lattice(self.places, [Leg(leg.start, np.square(leg.costs)) for leg in self.legs])
 
 
 @dataclass(frozen=True)
-class Walk:
-    """A way from the first node to the last: its cost, and the tracks along it."""
+class LatticeWalk:
+    """A walk from the first node to the last: its cost, and the tracks along it."""
 
     cost: float
     places: tuple[int, ...]
 
 
-def walks(lattice: Lattice, steps: int, combine: np.ufunc, allow: Allow, toll: Costs | None = None) -> list[Walk]:
-    """The best walks of 1 to `steps` steps, where there is one; costs combine by np.add or np.maximum.
+def find_walks(
+    lattice: Lattice, steps: int, combine: np.ufunc, allow: Allow, toll: Costs | None = None
+) -> list[LatticeWalk]:
+    """Return the cheapest walks of 1 to `steps` steps, where there is one; costs combine by np.add or np.maximum.
 
-    `toll` (steps, nodes) is what it costs to be at a node after so many steps. `allow` says of k walks (k, length) and
-    the tracks (k,) that would be next which may go on so. Each node remembers the best walk to it of each length: with
+    `toll` (steps, nodes) is the cost of being at a node after a number of steps. `allow` returns for k walks
+    (k, length) and next tracks (k,) which may go on so. Each node remembers the best walk to it of each length: with
     rules that forbid nothing the answer is exact (Bellman 1957); with others it keeps them, and a walk that the rules
     allow may be missed.
     """
@@ -71,7 +73,7 @@ def walks(lattice: Lattice, steps: int, combine: np.ufunc, allow: Allow, toll: C
     costs[0] = 0.0
     ways: Integers = np.full((count, 1), -1, np.intp)
     ways[0] = lattice.places[0]
-    found = []
+    walks = []
     for step in range(1, steps + 1):
         reached = np.full(count, np.inf)
         longer = np.full((count, step + 1), -1, np.intp)
@@ -80,19 +82,19 @@ def walks(lattice: Lattice, steps: int, combine: np.ufunc, allow: Allow, toll: C
             totals = combine(costs[part, None], leg.costs)
             if toll is not None:
                 totals = totals + toll[step - 1, part]
-            came, total = arrivals(totals, ways[part], lattice.places[part], allow)
+            came, total = best_predecessors(totals, ways[part], lattice.places[part], allow)
             here = np.flatnonzero(came >= 0)
             reached[leg.start + here] = total[here]
             longer[leg.start + here, :-1] = ways[leg.start + came[here]]
             longer[leg.start + here, -1] = lattice.places[leg.start + here]
         costs, ways = reached, longer
         if np.isfinite(costs[-1]):
-            found.append(Walk(float(costs[-1]), tuple(int(place) for place in ways[-1])))
-    return found
+            walks.append(LatticeWalk(float(costs[-1]), tuple(int(place) for place in ways[-1])))
+    return walks
 
 
-def arrivals(totals: Costs, ways: Integers, places: Integers, allow: Allow) -> tuple[Integers, Costs]:
-    """For each of m nodes the best node to come from (-1: none) and the cost, by `totals` (m, m), which is used up."""
+def best_predecessors(totals: Costs, ways: Integers, places: Integers, allow: Allow) -> tuple[Integers, Costs]:
+    """Return for each of m nodes the best predecessor (-1: none) and the cost, by `totals` (m, m), which is used up."""
     came = np.full(len(places), -1, np.intp)
     costs = np.full(len(places), np.inf)
     waiting = np.flatnonzero(np.isfinite(totals).any(axis=0))

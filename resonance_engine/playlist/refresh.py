@@ -1,8 +1,8 @@
-"""A list that is made again: what stays of it, what goes and why, what is new."""
+"""Compare a list with its previous version: kept, dropped with reasons, and added entries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,7 +14,7 @@ GAVE_WAY = "gave way to others"
 
 @dataclass(frozen=True)
 class Difference(Generic[Key]):
-    """What became of a list: `kept` in its old order, `dropped` each with the reason, `added` in the new order."""
+    """The difference of two lists: `kept` in the old order, `dropped` with reasons, `added` in the new order."""
 
     kept: tuple[Key, ...]
     dropped: tuple[tuple[Key, str], ...]
@@ -23,17 +23,17 @@ class Difference(Generic[Key]):
     def __str__(self) -> str:
         return f"{len(self.kept):,} kept, {len(self.dropped):,} dropped, {len(self.added):,} added"
 
-    def lines(self, shown: Callable[[Key], str]) -> list[str]:
-        """The difference for people: a line for each track that went ("- ...: why") or came ("+ ...")."""
-        gone = [f"- {shown(key)}: {reason}" for key, reason in self.dropped]
-        return [*gone, *(f"+ {shown(key)}" for key in self.added)]
+    def lines(self, name_of: Callable[[Key], str]) -> list[str]:
+        """Return a line for each entry that was dropped ("- ...: why") or added ("+ ...")."""
+        dropped = [f"- {name_of(key)}: {reason}" for key, reason in self.dropped]
+        return [*dropped, *(f"+ {name_of(key)}" for key in self.added)]
 
 
 def drop_invalid(old: Sequence[Key], reason: Callable[[Key], str | None]) -> tuple[list[Key], list[tuple[Key, str]]]:
-    """The entries of a list that still hold, in their order, and the others with what speaks against them.
+    """Split a list into the entries that still hold, in their order, and the others with the reason.
 
-    `reason` says why an entry no longer holds ("is no longer in the library"), or None where it does. An entry that
-    comes again holds the first time.
+    `reason` returns why an entry no longer holds ("is no longer in the library"), or None. Of an entry that comes
+    twice, the first holds.
     """
     kept: dict[Key, None] = {}
     dropped = []
@@ -47,9 +47,9 @@ def drop_invalid(old: Sequence[Key], reason: Callable[[Key], str | None]) -> tup
 
 
 def compare_lists(old: Sequence[Key], new: Sequence[Key], dropped: Sequence[tuple[Key, str]]) -> Difference[Key]:
-    """What became of the old list in the new one; `dropped` are the reasons that `drop_invalid` gave."""
-    there, before, reasons = set(new), set(old), dict(dropped)
-    stayed: Mapping[Key, None] = dict.fromkeys(key for key in old if key in there)
-    gone = [(key, reasons.get(key, GAVE_WAY)) for key in dict.fromkeys(old) if key not in there]
-    again = [(key, why) for key, why in dropped if key in there]
-    return Difference(tuple(stayed), (*gone, *again), tuple(key for key in new if key not in before))
+    """Compare the old list with the new one; `dropped` are the entries and reasons of `drop_invalid`."""
+    present, before, reasons = set(new), set(old), dict(dropped)
+    stayed = dict.fromkeys(key for key in old if key in present)
+    gone = [(key, reasons.get(key, GAVE_WAY)) for key in dict.fromkeys(old) if key not in present]
+    repeated = [(key, why) for key, why in dropped if key in present]
+    return Difference(tuple(stayed), (*gone, *repeated), tuple(key for key in new if key not in before))

@@ -1,4 +1,4 @@
-"""What may stand in one list, and how close to each other."""
+"""The rules of a list: caps, spacing, works and incompatible pairs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SequenceRules:
             raise PlaylistError(f"Works can be {', '.join(WORKS[:-1])} or {WORKS[-1]}, not {self.works!r}.")
 
     def relaxations(self) -> Iterator[SequenceRules]:
-        """These rules, then the same with less and less spacing."""
+        """Yield these rules, then the same with less and less spacing."""
         for widest in range(max(self.artist_spacing, self.album_spacing), -1, -1):
             yield replace(
                 self,
@@ -61,58 +61,58 @@ class SequenceRules:
 
 
 @dataclass(frozen=True)
-class Names:
-    """Names of n tracks as numbers: equal names have equal numbers, -1 is nobody's. One more stands at the end, -1."""
+class NameCodes:
+    """Names of n tracks as numbers (n + 1,): equal names have equal numbers, an empty name and the last entry -1."""
 
     artist: Integers
     album: Integers
     work: Integers
 
     @classmethod
-    def of(cls, tracks: Sequence[Track]) -> Names:
+    def of(cls, tracks: Sequence[Track]) -> NameCodes:
         return cls(
-            codes([track.artist for track in tracks]),
-            codes([track.album for track in tracks]),
-            codes([track.work for track in tracks]),
+            encode_names([track.artist for track in tracks]),
+            encode_names([track.album for track in tracks]),
+            encode_names([track.work for track in tracks]),
         )
 
 
-def codes(names: Sequence[str]) -> Integers:
-    """Names as numbers from 0 in the order of their first appearance, the empty one as -1; and a -1 for no track."""
+def encode_names(names: Sequence[str]) -> Integers:
+    """Return names as numbers from 0 in the order of their first appearance, empty ones as -1, and a -1 at the end."""
     known = {"": -1}
     return np.array([known.setdefault(name, len(known) - 1) for name in (*names, "")], np.intp)
 
 
-def clashes(tracks: Sequence[Track], apart: frozenset[tuple[int, int]]) -> dict[int, list[int]]:
-    """By position, the positions of those that must not be in a list with it."""
+def find_clashes(tracks: Sequence[Track], apart: frozenset[tuple[int, int]]) -> dict[int, list[int]]:
+    """Return, by position, the positions of the tracks that must not be in a list with it."""
     places = {track.id: position for position, track in enumerate(tracks)}
-    found: dict[int, list[int]] = {}
+    clashes: dict[int, list[int]] = {}
     for one, other in sorted(apart):
         if one in places and other in places and one != other:
-            found.setdefault(places[one], []).append(places[other])
-            found.setdefault(places[other], []).append(places[one])
-    return found
+            clashes.setdefault(places[one], []).append(places[other])
+            clashes.setdefault(places[other], []).append(places[one])
+    return clashes
 
 
-class Sequences:
-    """Whether lists that are being made may go on with a track, for many lists at once.
+class SequenceFilter:
+    """Whether rules allow unfinished lists to go on with a track, for many lists at once.
 
     `fixed` are positions of tracks that will be in every list whatever the rules say. Only one movement of a work is
-    let in unless works are ignored: where the order is made by something else, they cannot stay together.
+    allowed unless works are ignored: where a path or an arc makes the order, they cannot stay together.
     """
 
     def __init__(self, tracks: Sequence[Track], rules: SequenceRules, fixed: Sequence[int] = ()) -> None:
         self._rules = rules
-        self._names = Names.of(tracks)
+        self._names = NameCodes.of(tracks)
         self._fixed = np.zeros(len(tracks) + 1, bool)
         self._fixed[list(fixed)] = True
         self._clashes = np.zeros((len(tracks) + 1,) * 2 if rules.apart else (0, 0), bool)
-        for one, others in clashes(tracks, rules.apart).items():
+        for one, others in find_clashes(tracks, rules.apart).items():
             self._clashes[one, others] = True
 
     def allow(self, before: Integers, after: Integers) -> Mask:
-        """For each of k lists (k, length), whether track `after` (k,) may be next; all are positions, -1 for none."""
-        asked = self._fixed[after]
+        """Whether track `after` (k,) may follow each of k lists (k, length); all are positions, -1 for none."""
+        is_fixed = self._fixed[after]
         good: Mask = (after < 0) | ~(before == after[:, None]).any(axis=1)
         names, rules = self._names, self._rules
         for code, most, spacing in (
@@ -121,21 +121,23 @@ class Sequences:
         ):
             same = (code[before] == code[after][:, None]) & (code[after] >= 0)[:, None]
             if most:
-                good &= asked | (self._count(code, same & ~self._fixed[before], after) < most)
+                good &= is_fixed | (self._count(code, same & ~self._fixed[before], after) < most)
             if spacing:
                 close = same[:, -spacing:]
-                good &= ~(close & ~(asked[:, None] & self._fixed[before][:, -spacing:])).any(axis=1)
+                good &= ~(close & ~(is_fixed[:, None] & self._fixed[before][:, -spacing:])).any(axis=1)
         if rules.works != "ignore":
             work = names.work
             same = (work[before] == work[after][:, None]) & (work[after] >= 0)[:, None] & ~self._fixed[before]
-            good &= asked | (self._count(work, same, after) == 0)
+            good &= is_fixed | (self._count(work, same, after) == 0)
         if rules.apart:
             clash = self._clashes[after]
-            good &= asked | ~((clash & self._fixed).any(axis=1) | np.take_along_axis(clash, before, axis=1).any(axis=1))
+            good &= is_fixed | ~(
+                (clash & self._fixed).any(axis=1) | np.take_along_axis(clash, before, axis=1).any(axis=1)
+            )
         return good
 
     def _count(self, code: Integers, same: Mask, after: Integers) -> Integers:
-        """How many tracks with the name of `after` a list has or will have: its own, and all that are fixed."""
+        """Count the tracks with the name of `after` in each list: those of `same`, and all that are fixed."""
         fixed = np.bincount(code[self._fixed] + 1, minlength=code.max() + 2)
         fixed[0] = 0
         total: Integers = same.sum(axis=1) + fixed[code[after] + 1]
@@ -143,7 +145,7 @@ class Sequences:
 
 
 def jitter(ids: Sequence[int], seed: int | None) -> NDArray[np.float64]:
-    """A number between -1 and 1 for each id, the same whenever id and seed are the same; all 0 without a seed.
+    """Return a number between -1 and 1 for each id, a function of id and seed alone; all 0 without a seed.
 
     It is SplitMix64 (Steele, Lea & Flood 2014) of both, so that it does not depend on what else is in a library.
     """

@@ -1,4 +1,4 @@
-"""What a list is made from, and what is made of it."""
+"""The tracks of playlists: what rules compare, the pool of candidates, and the ordered list."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
     from resonance_engine.search.feedback import Vectors
 
-USUAL_SECONDS = 240.0  # of a track whose length nobody knows
+USUAL_SECONDS = 240.0  # of a track of unknown length
 
 
 @dataclass(frozen=True)
 class Track:
-    """A track as the rules of a list see it; what is empty or 0 is not known.
+    """The fields of a track that rules compare; empty or 0 is unknown.
 
-    `artist` is who the track counts for, empty for "Various Artists" and their like, `album` the record that it is on,
-    `work` the composition that it is a movement of (the symphony, not its first movement) and `movement` its number
-    there. `attributes` are those of `analysis.Attributes` by name: `tempo`, `energy`, `brightness`.
+    `artist` is the normalised name that caps and spacing count, empty for "Various Artists" and their like, `work` the
+    composition that it is a movement of (the symphony, not its first movement) and `movement` its number there.
+    `attributes` are those of `features.attributes` by name: `tempo`, `energy`, `brightness`.
     """
 
     id: int
@@ -35,7 +35,7 @@ class Track:
 
 @dataclass(frozen=True)
 class TrackPool:
-    """What a list is chosen from: n tracks with their unit vectors (n, d) and their closeness to the seeds (n,).
+    """The candidates of a list: n tracks with their unit vectors (n, d) and their closeness to the seeds (n,).
 
     Closeness is what the search ranked by: a cosine, or brought to the scale of one. Of equally good tracks the one
     that comes first in the pool is taken.
@@ -52,27 +52,27 @@ class TrackPool:
                 f"got shapes {self.vectors.shape} and {self.closeness.shape}."
             )
 
-    def of(self, positions: Sequence[int]) -> TrackPool:
-        """The part of the pool at these positions, in their order."""
+    def subset(self, positions: Sequence[int]) -> TrackPool:
+        """Return the part of the pool at these positions, in their order."""
         rows = np.asarray(positions, np.intp)
         return TrackPool([self.tracks[row] for row in positions], self.vectors[rows], self.closeness[rows])
 
 
 @dataclass(frozen=True)
 class OrderedTracks:
-    """A finished list: its tracks in playing order, and sentences about what could not be as asked."""
+    """A list in playing order, with notes on rules and lengths that could not be kept."""
 
     tracks: tuple[Track, ...]
     notes: tuple[str, ...] = ()
 
 
 def durations(tracks: Sequence[Track]) -> list[float]:
-    """How long each track plays, in seconds; what is not known counts as the mean of the others, or four minutes."""
+    """Return playing times in seconds; unknown ones count as the mean of the others, or four minutes."""
     known = [track.seconds for track in tracks if track.seconds > 0]
     usual = sum(known) / len(known) if known else USUAL_SECONDS
     return [track.seconds if track.seconds > 0 else usual for track in tracks]
 
 
-def numbered(count: int, noun: str = "track") -> str:
-    """The number with its noun: "1 track", "1,200 tracks"."""
+def format_count(count: int, noun: str = "track") -> str:
+    """Return a number with its noun: "1 track", "1,200 tracks"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

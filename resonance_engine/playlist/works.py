@@ -1,4 +1,4 @@
-"""Works in several movements: kept whole and in order, or heard in one of them only."""
+"""Works in several movements: grouping them, and movement numbers from titles."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ _ROMAN = re.compile(r"(X{0,3})(IX|IV|V?I{0,3})")
 _ONES = {"": 0, "I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}
 
 
-def units(tracks: Sequence[Track], together: bool) -> list[tuple[int, ...]]:
-    """The positions of tracks as they are played: one at a time or, where works stay `together`, a work at a time.
+def group_works(tracks: Sequence[Track], is_together: bool) -> list[tuple[int, ...]]:
+    """Group the positions of tracks into units: one track each or, where works stay together, a work each.
 
     A work is what shares both work and album: another album holds another recording. Its movements are in the order of
     their numbers. Units are in the order of their first track.
     """
-    if not together:
+    if not is_together:
         return [(position,) for position in range(len(tracks))]
-    found: dict[object, list[int]] = {}
+    units: dict[object, list[int]] = {}
     for position, track in enumerate(tracks):
-        found.setdefault((track.work, track.album) if track.work else position, []).append(position)
-    return [tuple(sorted(unit, key=lambda position: tracks[position].movement)) for unit in found.values()]
+        units.setdefault((track.work, track.album) if track.work else position, []).append(position)
+    return [tuple(sorted(unit, key=lambda position: tracks[position].movement)) for unit in units.values()]
 
 
-def movement_of(title: str) -> tuple[str, int] | None:
-    """Work and number of a movement, from a title such as "Sonata no. 8: II. Adagio"; None where it names none."""
-    found = _TITLE.match(title)
-    if found is None:
+def parse_movement(title: str) -> tuple[str, int] | None:
+    """Parse work and number of a movement from a title such as "Sonata no. 8: II. Adagio"; None for other titles."""
+    match = _TITLE.match(title)
+    if match is None:
         return None
-    number = int(found["number"]) if found["number"].isdecimal() else roman(found["number"])
-    return (found["work"], number) if number else None
+    number = int(match["number"]) if match["number"].isdecimal() else parse_roman(match["number"])
+    return (match["work"], number) if number else None
 
 
-def roman(numeral: str) -> int:
-    """The value of a Roman numeral up to XXXIX; 0 where it is none."""
-    found = _ROMAN.fullmatch(numeral)
-    return 10 * len(found[1]) + _ONES[found[2]] if found else 0
+def parse_roman(numeral: str) -> int:
+    """Parse a Roman numeral up to XXXIX; 0 for any other text."""
+    match = _ROMAN.fullmatch(numeral)
+    return 10 * len(match[1]) + _ONES[match[2]] if match else 0

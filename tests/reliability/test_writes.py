@@ -44,7 +44,9 @@ class InPlace(List):
     def put(self, home: Path, number: int, content: list[m3u.M3uEntry]) -> None:
         path = home / "list.m3u8"
         with path.open("wb", buffering=0) as file:
-            for line in m3u.content(content, m3u.home(path), f"similar {number}", True).splitlines(keepends=True):
+            for line in m3u.format_playlist(content, m3u.base_folder(path), f"similar {number}", True).splitlines(
+                keepends=True
+            ):
                 file.write(line)
 
 

@@ -133,7 +133,9 @@ class List(Replaced):
     def present(self, home: Path, numbers: list[int]) -> int | str:
         found = (home / "list.m3u8").read_bytes()
         for number in numbers:
-            if found == m3u.content(self.content(number), m3u.home(home / "list.m3u8"), f"similar {number}", True):
+            if found == m3u.format_playlist(
+                self.content(number), m3u.base_folder(home / "list.m3u8"), f"similar {number}", True
+            ):
                 return number
         return f"the playlist of {len(found)} bytes is none of the writings {numbers}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from beets import config
 
-from resonance_engine.playlist.works import movement_of
+from resonance_engine.playlist.works import parse_movement
 from resonance_engine.search.versions import TrackMetadata
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def movements(library: Library, item_ids: Collection[int]) -> dict[int, Movement
 def composition(row: Row) -> str:
     """What a movement's own tags say that it is a movement of, or the work that they name; empty for neither."""
     for name in (row["work"], row["title"]):
-        if name and (found := movement_of(name)):
+        if name and (found := parse_movement(name)):
             return found[0]
     return row["mb_workid"] or row["work"] or ""
 

@@ -150,8 +150,8 @@ class PreviousPlaylist:
             rule = next((words for words, units in sequencer.held_back().items() if units[unit]), None)
             if rule is None:
                 kept.append(path)
-                if sequencer.left[unit]:
-                    sequencer.play(unit)
+                if sequencer.remaining[unit]:
+                    sequencer.append(unit)
             else:
                 dropped.append((path, f"is {rule}"))
         return kept, dropped

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.playlist.arc import LARGEST, PULL, SCALES, SHAPES, Arc, heights, order_by_arc
+from resonance_engine.playlist.arc import LARGEST, PULL, SCALES, SHAPES, Arc, order_by_arc, relative_heights
 from resonance_engine.playlist.length import Length
 from resonance_engine.playlist.order import ANCHOR
 from resonance_engine.playlist.rules import SequenceRules
@@ -60,7 +60,7 @@ def test_no_other_list_costs_less(seed: int, size: int, shape: str, data: st.Dat
     count = data.draw(st.integers(1, size))
     tracks = [Track(number, attributes={"energy": 3.0 * number}) for number in range(size)]
     shelf = pool(tracks, seed % 1000)
-    height = heights(shelf, Arc("energy", shape))
+    height = relative_heights(shelf, Arc("energy", shape))
     aims = SHAPES[shape](np.linspace(0, 1, count)) if count > 1 else SHAPES[shape](np.array([0.5]))
 
     def cost(order: tuple[int, ...]) -> float:
@@ -104,7 +104,7 @@ def test_tempo_and_brightness_are_spaced_as_they_are_heard() -> None:
     """An octave up is as far as an octave down."""
     for attribute in ("tempo", "brightness"):
         tracks = [Track(number, attributes={attribute: 50.0 * 2 ** (number / 10)}) for number in range(21)]
-        made = heights(pool(tracks), Arc(attribute, "rise"))
+        made = relative_heights(pool(tracks), Arc(attribute, "rise"))
         assert made[10] == pytest.approx((made[0] + made[20]) / 2)
     assert set(SCALES) == {"energy", "tempo", "brightness"}
 

@@ -27,7 +27,7 @@ def targets(playlist: bytes, folder: bytes) -> list[bytes]:
 
 
 def test_the_format() -> None:
-    made = m3u.content([entry(b"/music/Can/c.mp3"), entry(b"/lists/a.mp3", 0.0, "", "A")], b"/lists")
+    made = m3u.format_playlist([entry(b"/music/Can/c.mp3"), entry(b"/lists/a.mp3", 0.0, "", "A")], b"/lists")
     assert made == b"#EXTM3U\n#EXTINF:61,Can - Vitamin C\n../music/Can/c.mp3\n#EXTINF:-1,A\na.mp3\n"
 
 
@@ -35,7 +35,7 @@ def test_the_format() -> None:
 def test_every_name_leads_to_its_file_byte_for_byte(paths: list[list[bytes]], folder: list[bytes]) -> None:
     files = [b"/" + b"/".join(parts) for parts in paths]
     home = b"/" + b"/".join(folder)
-    assert targets(m3u.content([entry(file) for file in files], home), home) == files
+    assert targets(m3u.format_playlist([entry(file) for file in files], home), home) == files
 
 
 @pytest.mark.parametrize("name", [b"#1 hit.mp3", b"#EXTM3U", b"caf\xe9.mp3", "日本.mp3".encode()])
@@ -53,7 +53,7 @@ def test_a_name_that_no_line_can_hold_is_left_out(tmp_path: Path, name: bytes) -
 
 @pytest.mark.parametrize("title", ["one\ntwo", "one\r\n#EXTINF:1,two", "one\u2028two", os.fsdecode(b"\xff")])
 def test_a_title_stays_on_its_line_and_is_text(title: str) -> None:
-    made = m3u.content([entry(b"/m/a.mp3", title=title)], b"/m")
+    made = m3u.format_playlist([entry(b"/m/a.mp3", title=title)], b"/m")
     assert len(made.decode().splitlines()) == 3
 
 
@@ -94,8 +94,8 @@ def test_what_was_written_is_read_back(
 ) -> None:
     entries = [entry(b"/" + b"/".join(parts), seconds=float(len(parts))) for parts in paths]
     home = b"/" + b"/".join(folder)
-    made = m3u.content(entries, home, recipe, absolute)
-    assert m3u.parsed(made, home) == m3u.M3uPlaylist(tuple(entries), recipe)
+    made = m3u.format_playlist(entries, home, recipe, absolute)
+    assert m3u.parse_playlist(made, home) == m3u.M3uPlaylist(tuple(entries), recipe)
 
 
 @pytest.mark.parametrize("absolute", [False, True])
@@ -108,11 +108,11 @@ def test_a_file_is_read_back_byte_for_byte(tmp_path: Path, name: bytes, absolute
 
 
 def test_a_recipe_has_a_line_of_its_own() -> None:
-    made = m3u.content([entry(b"/m/#RESONANCE:x")], b"/m", "{}")
+    made = m3u.format_playlist([entry(b"/m/#RESONANCE:x")], b"/m", "{}")
     assert made == b"#EXTM3U\n#RESONANCE:{}\n#EXTINF:61,Can - Vitamin C\n./#RESONANCE:x\n"
     for wrong in ("", "{\n}", "{}\n/m/a.mp3"):
         with pytest.raises(ValueError, match="one line"):
-            m3u.content([], b"/m", wrong)
+            m3u.format_playlist([], b"/m", wrong)
 
 
 @pytest.mark.parametrize(
@@ -130,17 +130,17 @@ def test_a_recipe_has_a_line_of_its_own() -> None:
     ],
 )
 def test_playlists_of_other_programs(line: bytes, found: M3uEntry) -> None:
-    assert m3u.parsed(line, b"/m") == m3u.M3uPlaylist((found,))
+    assert m3u.parse_playlist(line, b"/m") == m3u.M3uPlaylist((found,))
 
 
 @pytest.mark.parametrize("line", [b"", b"#EXTM3U", b"https://radio/stream", b"a\0b.mp3", b"file:///a%00b", b"mms://x"])
 def test_what_is_no_file_is_passed_over(line: bytes) -> None:
-    assert m3u.parsed(line, b"/m") == m3u.M3uPlaylist(())
+    assert m3u.parse_playlist(line, b"/m") == m3u.M3uPlaylist(())
 
 
 @given(st.lists(st.binary(max_size=30) | st.sampled_from([b"#EXTINF:", b"#RESONANCE:", b"file://", b"\n", b","])))
 def test_any_content_is_read(parts: list[bytes]) -> None:
-    for each in m3u.parsed(b"".join(parts), b"/m").entries:
+    for each in m3u.parse_playlist(b"".join(parts), b"/m").entries:
         assert each.path.startswith(b"/")
         assert each.seconds >= 0
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.playlist.track import Track
-from resonance_engine.playlist.works import movement_of, roman, units
+from resonance_engine.playlist.works import group_works, parse_movement, parse_roman
 
 
 @pytest.mark.parametrize(
@@ -32,18 +32,18 @@ from resonance_engine.playlist.works import movement_of, roman, units
     ],
 )
 def test_movements_of_titles(title: str, found: tuple[str, int] | None) -> None:
-    assert movement_of(title) == found
+    assert parse_movement(title) == found
 
 
 @given(st.text())
 def test_any_title_is_read(title: str) -> None:
-    found = movement_of(title)
+    found = parse_movement(title)
     assert found is None or (title.startswith(found[0]) and found[1] > 0)
 
 
 @pytest.mark.parametrize(("numeral", "value"), [("I", 1), ("IX", 9), ("XXXIX", 39), ("XL", 0), ("IIX", 0), ("", 0)])
 def test_roman_numerals(numeral: str, value: int) -> None:
-    assert roman(numeral) == value
+    assert parse_roman(numeral) == value
 
 
 def test_a_work_is_what_shares_work_and_album() -> None:
@@ -54,5 +54,5 @@ def test_a_work_is_what_shares_work_and_album() -> None:
         Track(4, album="Casals", work="Suite", movement=1),
         Track(5, album="Casals"),
     ]
-    assert units(shelf, together=True) == [(3, 0), (1,), (2,), (4,)]
-    assert units(shelf, together=False) == [(0,), (1,), (2,), (3,), (4,)]
+    assert group_works(shelf, is_together=True) == [(3, 0), (1,), (2,), (4,)]
+    assert group_works(shelf, is_together=False) == [(0,), (1,), (2,), (3,), (4,)]
