@@ -19,17 +19,23 @@ unexport PYTHONDONTWRITEBYTECODE
 # thirds of the training time.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184
 
-.PHONY: demo test test-slow test-corpus test-runtime audit lint format quality bench
+.PHONY: demo test test-rest test-all test-slow test-corpus test-runtime audit lint format quality bench
 .PHONY: chain precompute search_proxy refine evaluate export onnx_eval index query
 .PHONY: corpus model learning_curve clean
 
 demo: $(DEMO_ENV)/ready  ## make a small library, import it, find neighbours, make a playlist
 	$(DEMO_ENV)/bin/python -m demo.run $(if $(MUSIC),--music "$(MUSIC)")
 
-test: $(ENV)/ready  ## run the tests
+test: $(ENV)/ready  ## what to run before every commit
 	$(ENV)/bin/python -m pytest -n 2 --dist loadfile
 
-test-slow: $(ENV)/ready  ## run what takes minutes, too
+test-rest: $(ENV)/ready  ## what `make test` leaves out: the real beet, benchmarks, the demo, exports
+	$(ENV)/bin/python -m pytest -n 2 --dist loadfile -m "rest and not slow"
+
+test-all: $(ENV)/ready  ## both
+	$(ENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: $(ENV)/ready  ## what takes minutes
 	$(ENV)/bin/python -m pytest -m slow
 
 test-corpus: $(ENV)/ready  ## run every option of similar and playlist on forty of the soundtracks' tracks (after `make corpus`)

@@ -8,11 +8,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.tiny_networks import Exported
 
 # The suite runs beside other work, whose load would fail a law for its duration.
 settings.register_profile("resonance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("resonance")
+
+LEFT_OUT = ("e2e", "benchmarks", "demo")
+"""Folders whose tests `make test` leaves to `make test-rest`."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.path.parent.name in LEFT_OUT:
+        item.add_marker("rest")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,16 +35,11 @@ def _beets_defaults() -> None:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
-    """A tiny network of each fusion with its weights file and its export.
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Exported]:
+    """A tiny network of each fusion with its weights file and its export, made when it is first needed.
 
     The second is for batches of three only, the third has residual backbones.
     """
-    from tests.tiny_networks import export
+    from tests.tiny_networks import Exports
 
-    folder = tmp_path_factory.mktemp("exported")
-    return {
-        "gated_add": export(folder, "gated_add", None),
-        "gated_concat": export(folder, "gated_concat", 3),
-        "cross_attention": export(folder, "cross_attention", None, "residual"),
-    }
+    return Exports(tmp_path_factory.mktemp("exported"))

@@ -41,6 +41,20 @@ def tiny_network(
     return network.eval()
 
 
+class Exports(dict[str, Exported]):
+    """Exports of tiny networks by their fusion; each is made once, for that takes seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def __missing__(self, fusion: str) -> Exported:
+        batch = 3 if fusion == "gated_concat" else None
+        backbone = "residual" if fusion == "cross_attention" else "plain"
+        self[fusion] = export(self.folder, fusion, batch, backbone)
+        return self[fusion]
+
+
 def export(
     folder: Path, fusion: str, batch: int | None, backbone: str = "plain", manifest: Manifest = MANIFEST
 ) -> Exported:

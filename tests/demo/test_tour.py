@@ -29,7 +29,6 @@ def contents(root: Path) -> dict[Path, tuple[bytes, int]]:
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
 
 
-@pytest.mark.e2e
 def test_the_tour_shows_what_resonance_does_and_leaves_the_music_alone(
     music: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

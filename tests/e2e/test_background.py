@@ -21,7 +21,6 @@ from tests.e2e.home import Home, new_home
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.e2e
 DEADLINE = 100.0
 TURN = 8  # files between two rests
 

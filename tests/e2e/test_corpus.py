@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.corpus import Corpus, corpus_library, needs_corpus
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300), needs_corpus]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), needs_corpus]
 
 
 @pytest.fixture(scope="module")

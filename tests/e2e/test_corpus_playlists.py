@@ -13,7 +13,7 @@ from tests.e2e.corpus import SUITE, Corpus, corpus_library, needs_corpus
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300), needs_corpus]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), needs_corpus]
 
 
 @pytest.fixture(scope="module")

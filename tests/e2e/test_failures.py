@@ -17,8 +17,6 @@ from tests.e2e.home import Home, album, new_home, song
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.e2e
-
 
 def spoiled(path: Path, seed: int, audio: bytes) -> None:
     """A tagged FLAC of which beets reads the tags, with something else where its audio was."""

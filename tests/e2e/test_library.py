@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from tests.e2e.home import Home
 
-pytestmark = pytest.mark.e2e
-
 
 def test_the_life_of_a_library(tmp_path: Path) -> None:
     home = new_home(tmp_path / "home")

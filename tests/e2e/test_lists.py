@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from tests.e2e.home import Home
 
-pytestmark = pytest.mark.e2e
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_is_written_to_the_library(songs: Home) -> Iterator[None]:

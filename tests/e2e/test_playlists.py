@@ -12,8 +12,6 @@ import pytest
 from resonance_engine.playlist import m3u
 from tests.e2e.home import Home, new_home, song
 
-pytestmark = pytest.mark.e2e
-
 
 def test_a_pipe_gets_paths_or_json_and_nothing_else(songs: Home) -> None:
     wanted = ("playlist", "-n", "3", "--per-artist", "0", "--per-album", "0", "--spacing", "0", "title:song 3")

@@ -5,14 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.e2e.home import Home
-
-pytestmark = pytest.mark.e2e
 
 
 def test_a_smart_playlist_is_what_a_ranked_list_is(songs: Home, tmp_path: Path) -> None:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from tests.e2e.home import Home
 
-pytestmark = pytest.mark.e2e
-
 
 def test_options_go_together(songs: Home) -> None:
     """Seeds, candidates, ranking and reasons in one command; what is said beside the list is not in it."""

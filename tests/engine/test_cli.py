@@ -98,6 +98,7 @@ def test_a_query_takes_feedback_and_diversity(music: Path, catalog: Path, capsys
     assert sum("score=" in line for line in capsys.readouterr().out.splitlines()) == 4
 
 
+@pytest.mark.rest
 @pytest.mark.torch
 def test_the_shipped_weights_answer_like_the_exported_model(
     music: Path, catalog: Path, capsys: pytest.CaptureFixture[str]

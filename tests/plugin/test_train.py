@@ -254,6 +254,7 @@ def test_where_the_cache_lies(value: str, parent: str, monkeypatch: pytest.Monke
     assert str(cache_folder()) == parent.replace("~", str(tmp_path)) + "/resonance/training"
 
 
+@pytest.mark.rest
 @pytest.mark.torch
 def test_a_kept_model_is_one_that_runs(tmp_path: Path) -> None:
     pytest.importorskip("torch")

@@ -11,7 +11,7 @@ import pytest
 from tests.paths import ROOT
 from tests.reliability import disks
 
-pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 mounts = pytest.mark.skipif(not disks.allowed(), reason="nobody may mount in a namespace here")
 

@@ -133,6 +133,7 @@ def tagged(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return export(tmp_path_factory.mktemp("tagged"), "gated_add", None, manifest=LIGHT)
 
 
+@pytest.mark.rest
 class TestTags:
     """A network whose manifest names tags."""
 
