@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 HOLDS = f"""
 import pathlib, sys
 sys.path.insert(0, {str(ROOT)!r})
-from beetsplug.resonance.background.process_lock import BACKGROUND, Lock
-lock = Lock(pathlib.Path(sys.argv[1]))
+from beetsplug.resonance.background.process_lock import BACKGROUND, ProcessLock
+lock = ProcessLock(pathlib.Path(sys.argv[1]))
 print(lock.acquire(BACKGROUND, 0), flush=True)
 sys.stdin.read()
 """
