@@ -51,7 +51,7 @@ class TestArtists(CommandLibrary):
 
     def vectors(self, search: SearchSession, tracks: list[int]) -> NDArray[np.float32]:
         known = search.sidecar.store.tracks.all(search.sidecar.id)
-        return np.stack([embedding(known[each].content_key).embedding for each in tracks])
+        return np.stack([embedding(known[each].content_key).vector for each in tracks])
 
     def test_a_track_counts_for_its_albums_artist_and_spellings_are_one(self, search: SearchSession) -> None:  # noqa: ARG002
         assert tracks_by_artist(self.lib, []) == {
