@@ -1,4 +1,4 @@
-"""Drums and noises: each function makes one drum, whose pitch and length the notes do not change."""
+"""Drums and noises: each function returns one drum, whose pitch and length the notes do not change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def one_shot(sample: Signal) -> Voice:
-    """The voice that plays one sample, louder or softer."""
+    """Return the voice that plays one sample, louder or softer."""
 
     def voice(_hz: float, _seconds: float, strength: float) -> Signal:
         return np.float32(strength) * sample
@@ -29,14 +29,6 @@ def kick(hz: float, decay: float, click: float) -> Voice:
     body = np.sin(phase) * np.exp(-decay * time)
     attack = click * np.sin(2.0 * np.pi * 1800.0 * time) * np.exp(-700.0 * time)
     return one_shot(fade((body + attack).astype(np.float32), 0.001, 0.05))
-
-
-def snare(rng: np.random.Generator, hz: float, rattle: float, decay: float) -> Voice:
-    """A snare drum: a short tone and a burst of noise, `rattle` being the noise's share."""
-    time = _time(0.35)
-    tone = (np.sin(2.0 * np.pi * hz * time) + 0.6 * np.sin(2.0 * np.pi * hz * 1.59 * time)) * np.exp(-30.0 * time)
-    noise = _bright_noise(rng, len(time), 5) * np.exp(-decay * time)
-    return one_shot(fade(((1.0 - rattle) * tone + 2.2 * rattle * noise).astype(np.float32), 0.001, 0.05))
 
 
 def clap(rng: np.random.Generator) -> Voice:
@@ -54,21 +46,6 @@ def cymbal(rng: np.random.Generator, decay: float, ring: float = 0.3) -> Voice:
     metal = sum(np.sign(np.sin(2.0 * np.pi * hz * time)) for hz in partial_hz) / len(partial_hz)
     mixture = (1.0 - ring) * _bright_noise(rng, len(time), 2) + ring * np.asarray(metal)
     return one_shot(fade((mixture * np.exp(-decay * time)).astype(np.float32), 0.001, 0.02))
-
-
-def tom(hz: float) -> Voice:
-    """A tom-tom, or a conga when high."""
-    time = _time(0.4)
-    phase = 2.0 * np.pi * (hz * time + hz * 0.5 / 30.0 * (1.0 - np.exp(-30.0 * time)))
-    return one_shot(fade((np.sin(phase) * np.exp(-9.0 * time)).astype(np.float32), 0.002, 0.05))
-
-
-def chip_noise(rng: np.random.Generator, clock: float, decay: float) -> Voice:
-    """A home computer's drum: random values that change `clock` times a second."""
-    time = _time(min(0.4, 6.0 / decay))
-    steps = rng.choice((-0.6, 0.6), int(clock * len(time) / RATE) + 1)
-    held = steps[(time * clock).astype(int)]
-    return one_shot(fade((held * np.exp(-decay * time)).astype(np.float32), 0.001, 0.01))
 
 
 def wind(rng: np.random.Generator, dullness: int) -> Voice:

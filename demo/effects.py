@@ -1,4 +1,4 @@
-"""What happens to a whole part or mix: stereo (2, n) in, stereo out, of the same length."""
+"""Effects on a part or the whole mix: stereo (2, n) in, stereo out, of the same length."""
 
 from __future__ import annotations
 
@@ -17,25 +17,16 @@ if TYPE_CHECKING:
 Effect: TypeAlias = Callable[[Signal], Signal]
 
 
-def filtered(sound: Signal, gain: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Signal:
-    """The sound with each frequency (Hz) multiplied by its gain, without a change of phase."""
-    length = next_fast_len(sound.shape[-1], real=True)
+def equalise(signal: Signal, gain: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Signal:
+    """Multiply each frequency (Hz) by its gain, without a change of phase."""
+    length = next_fast_len(signal.shape[-1], real=True)
     response = gain(rfftfreq(length, 1.0 / RATE)).astype(np.float32)
-    shaped = irfft(rfft(sound, length, axis=-1) * response, length, axis=-1)
-    return np.ascontiguousarray(shaped[..., : sound.shape[-1]], dtype=np.float32)
-
-
-def band(low: float, high: float) -> Effect:
-    """Keeps what lies between two frequencies, with slopes of 12 dB per octave."""
-
-    def gain(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-        return 1.0 / ((1.0 + (hz / high) ** 2) * (1.0 + (low / np.maximum(hz, 1.0)) ** 2))
-
-    return lambda sound: filtered(sound, gain)
+    shaped = irfft(rfft(signal, length, axis=-1) * response, length, axis=-1)
+    return np.ascontiguousarray(shaped[..., : signal.shape[-1]], dtype=np.float32)
 
 
 def echo(seconds: float, feedback: float) -> Effect:
-    """Repeats that grow softer and change sides."""
+    """Return an effect that repeats the sound, softer each time and on alternating sides."""
 
     def effect(sound: Signal) -> Signal:
         echoed = sound.copy()
@@ -49,7 +40,7 @@ def echo(seconds: float, feedback: float) -> Effect:
 
 
 def pump(beat_seconds: float, depth: float) -> Effect:
-    """Ducks under each beat and comes back, as a compressor does that listens to the kick."""
+    """Return an effect that ducks under each beat, as a compressor side-chained to the kick."""
 
     def effect(sound: Signal) -> Signal:
         phase = np.arange(sound.shape[1]) / (beat_seconds * RATE) % 1.0
@@ -58,19 +49,8 @@ def pump(beat_seconds: float, depth: float) -> Effect:
     return effect
 
 
-def overdrive(gain: float, cabinet: float) -> Effect:
-    """A guitar amplifier: clips softly, then a loudspeaker that carries 80 Hz to `cabinet` Hz."""
-    speaker = band(80.0, cabinet)
-
-    def effect(sound: Signal) -> Signal:
-        level = np.float32(gain / (np.sqrt(np.mean(sound**2)) + 1e-9))
-        return speaker(np.tanh(level * sound) + np.float32(0.1) * np.tanh(level * sound) ** 2)
-
-    return effect
-
-
 def chain(*effects: Effect) -> Effect:
-    """One effect after another."""
+    """Return the effect that applies these in order."""
 
     def effect(sound: Signal) -> Signal:
         for each in effects:
@@ -81,7 +61,7 @@ def chain(*effects: Effect) -> Effect:
 
 
 def reverberation(send: Signal, seconds: float, brightness: float, rng: np.random.Generator) -> Signal:
-    """A room's answer to a mono signal: stereo noise that falls by 60 dB in `seconds`, the highs sooner."""
+    """Convolve a mono signal with stereo noise that falls by 60 dB in `seconds`, the highs sooner."""
     impulse_length = samples(seconds)
     length = next_fast_len(len(send) + impulse_length, real=True)
     time = np.arange(impulse_length) / RATE
@@ -90,12 +70,12 @@ def reverberation(send: Signal, seconds: float, brightness: float, rng: np.rando
     dull = uniform_filter1d(noise, round(4 + 24 * (1.0 - brightness)), axis=1)
     impulse = (dull + brightness * noise * np.exp(-2.0 * decay * time)) * np.exp(-decay * time)
     impulse /= np.sqrt((impulse**2).sum(axis=1, keepdims=True))
-    answer = irfft(rfft(impulse.astype(np.float32), length) * rfft(send, length), length)
-    return np.asarray(answer[:, : len(send)], dtype=np.float32)
+    wet = irfft(rfft(impulse.astype(np.float32), length) * rfft(send, length), length)
+    return np.asarray(wet[:, : len(send)], dtype=np.float32)
 
 
-def limited(sound: Signal, ceiling: float = 0.89) -> Signal:
-    """The sound turned down around its peaks, 5 ms ahead, so that nothing passes the ceiling."""
+def limit(sound: Signal, ceiling: float = 0.89) -> Signal:
+    """Turn the sound down around its peaks, 5 ms ahead, so that nothing passes the ceiling."""
     reach = samples(0.005)
     peaks = maximum_filter1d(np.abs(sound).max(axis=0), 2 * reach + 1)
     gain = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-9)).astype(np.float32)

@@ -1,7 +1,4 @@
-"""Instruments: a frequency, a length and a strength in; a sound out.
-
-Pitched instruments are sums of decaying sinusoids or plucked strings; `drums` has the others.
-"""
+"""Pitched instruments, as sums of decaying sinusoids or plucked strings: Hz, seconds and strength to a signal."""
 
 from __future__ import annotations
 
@@ -22,14 +19,14 @@ _UNTHREADED = 2**18  # multiplications
 
 
 def samples(seconds: float) -> int:
-    """The number of samples in so many seconds, at least one."""
+    """Return the number of samples in so many seconds, at least one."""
     return max(1, round(seconds * RATE))
 
 
 def partials(
     hz: NDArray[np.float64], amplitude: NDArray[np.float64], decay: NDArray[np.float64], length: int
 ) -> Signal:
-    """The sum of sinusoids that each decay at their own rate (1/s); those above 18 kHz are left out.
+    """Sum sinusoids that each decay at their own rate (1/s); those above 18 kHz are left out.
 
     A damped sinusoid is a power of one complex number, z^(Bj + i) = (z^B)^j z^i, so the sum over all of
     them is one matrix product of blocks and samples within a block.
@@ -47,22 +44,13 @@ def partials(
     return np.asarray(np.ravel(blocks @ block)[:length], dtype=np.float32)
 
 
-def fade(sound: Signal, attack: float, release: float) -> Signal:
-    """The sound with raised-cosine ends, in seconds."""
-    rise, fall = (min(samples(seconds), len(sound)) for seconds in (attack, release))
-    faded = sound.copy()
+def fade(signal: Signal, attack: float, release: float) -> Signal:
+    """Fade both ends of a signal by raised cosines, in seconds."""
+    rise, fall = (min(samples(seconds), len(signal)) for seconds in (attack, release))
+    faded = signal.copy()
     faded[:rise] *= _half_cosine(rise)
-    faded[len(sound) - fall :] *= _half_cosine(fall)[::-1]
+    faded[len(signal) - fall :] *= _half_cosine(fall)[::-1]
     return faded
-
-
-def vibrato(sound: Signal, hz: float, rate: float, cents: float, delay: float = 0.25) -> Signal:
-    """The sound read at a wavering speed, setting in after `delay` seconds."""
-    time = np.arange(len(sound)) / RATE
-    onset = np.clip((time - delay) / 0.4, 0.0, 1.0)
-    deviation = cents / 1200.0 * np.log(2.0) / (2.0 * np.pi * rate) * RATE
-    position = np.arange(len(sound)) + deviation * onset * np.sin(2.0 * np.pi * rate * time + hz)
-    return np.asarray(np.interp(position, np.arange(len(sound)), sound), dtype=np.float32)
 
 
 def piano(brightness: float) -> Voice:
@@ -110,22 +98,6 @@ def plucked(rng: np.random.Generator, brightness: float, sustain: float) -> Voic
     return voice
 
 
-def bowed(brightness: float) -> Voice:
-    """A bowed string: a sawtooth behind the resonances of a wooden body, with vibrato and a soft onset."""
-    resonances = np.array([[280.0, 60.0, 1.0], [470.0, 90.0, 1.2], [1050.0, 300.0, 0.7], [2600.0, 800.0, 0.6]])
-
-    def voice(hz: float, seconds: float, strength: float) -> Signal:
-        n = np.arange(1.0, 31.0)
-        frequency = n * hz
-        centre, width, height = (column[:, None] for column in resonances.T)
-        body = 0.25 + (height / (1.0 + ((frequency - centre) / width) ** 2)).sum(axis=0)
-        amplitude = strength * body * n ** -(1.7 - 0.7 * brightness) * np.exp(-frequency / (2500 + 5000 * brightness))
-        sound = partials(frequency, amplitude, np.zeros_like(n), samples(seconds + 0.12))
-        return fade(vibrato(sound, hz, 5.3, 14.0), min(0.09, seconds / 3.0), min(0.16, seconds / 2.0))
-
-    return voice
-
-
 def pad(brightness: float, attack: float, release: float) -> Voice:
     """A soft synthesiser: three detuned copies of a dull wave that swell and sink."""
 
@@ -168,43 +140,13 @@ def saw(brightness: float, closing: float, detune: float = 0.0) -> Voice:
     return voice
 
 
-def pulse(duty: float, decay: float = 1.5) -> Voice:
-    """A home computer's square wave: `duty` is the share of a period that is high."""
-
-    def voice(hz: float, seconds: float, strength: float) -> Signal:
-        n = np.arange(1.0, min(50.0, 2.0 + 16_000.0 / hz))
-        amplitude = strength * 0.6 * np.sin(np.pi * n * duty) / n
-        return fade(partials(n * hz, amplitude, np.full_like(n, decay), samples(seconds)), 0.002, 0.006)
-
-    return voice
-
-
-def triangle(hz: float, seconds: float, strength: float) -> Signal:
-    """A home computer's bass: odd partials that fall off fast."""
-    n = np.arange(1.0, 20.0, 2.0)
-    amplitude = strength * 0.8 * np.where(n % 4 == 1, 1.0, -1.0) / n**2
-    return fade(partials(n * hz, amplitude, np.zeros_like(n), samples(seconds)), 0.002, 0.006)
-
-
-def electric_guitar(brightness: float, muting: float) -> Voice:
-    """A string before the amplifier: `muting` is the palm's damping per second."""
-
-    def voice(hz: float, seconds: float, strength: float) -> Signal:
-        n = np.arange(1.0, 21.0)
-        amplitude = strength * n ** -(1.5 - 0.6 * brightness) * np.abs(np.sin(np.pi * n * 0.13))
-        decay = 0.5 + muting * (0.4 + 0.25 * n)
-        return fade(partials(n * hz, amplitude, decay, samples(seconds + 0.03)), 0.002, 0.03)
-
-    return voice
-
-
 def _half_cosine(length: int) -> Signal:
     rise = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
     return np.asarray(rise, dtype=np.float32)
 
 
 def _excitation(rng: np.random.Generator, period: int, brightness: float) -> Signal:
-    """One period of noise without an offset, its highs damped by how softly the string is plucked."""
+    """Return one period of noise without an offset; the softer the pluck, the fewer highs."""
     spectrum = np.fft.rfft(rng.uniform(-1.0, 1.0, period))
     harmonic = np.arange(len(spectrum))
     spectrum *= np.exp(-harmonic / (3.0 + 60.0 * brightness**2)) * (harmonic > 0)

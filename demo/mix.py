@@ -1,4 +1,4 @@
-"""From parts to a finished stereo recording: performance, room, noise floor, mastering."""
+"""Render a composition to a stereo recording: performance, room, noise floor, mastering."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from demo.effects import Effect, filtered, limited, reverberation
+from demo.effects import Effect, equalise, limit, reverberation
 from demo.instruments import RATE, Signal, Voice, samples
 from demo.theory import hertz
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Part:
+class InstrumentPart:
     """One instrument's notes and its place in the mix.
 
     `level` is a factor; `pan` goes from -1 (left) to 1; `spread` puts low notes left and high notes right of
-    it; `send` is the share that the room hears; `looseness` is the deviation of the timing in seconds.
+    it; `send` is the share that goes into the room; `looseness` is the deviation of the timing in seconds.
     """
 
     voice: Voice
@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Room:
-    """Where the parts are heard: seconds until an echo has fallen by 60 dB, and how bright it is (0 to 1)."""
+    """The reverberation: seconds until it has fallen by 60 dB, and its brightness (0 to 1)."""
 
     seconds: float
     brightness: float = 0.5
@@ -56,20 +56,20 @@ class Mastering:
 
 
 @dataclass(frozen=True)
-class Song:
+class Composition:
     """Everything needed to render a track; `swing` delays every second sixteenth (or `swing_unit` beats)."""
 
     key: Key
     tempo: float
     seconds: float
-    parts: Sequence[Part]
+    parts: Sequence[InstrumentPart]
     room: Room
     swing: float = 0.0
     swing_unit: float = 0.25
 
 
 def random_mastering(rng: np.random.Generator) -> Mastering:
-    """Drawn alike for every style, so that loudness, brightness and noise tell nothing about it."""
+    """Draw a mastering, alike for every style, so that loudness, brightness and noise do not reveal it."""
     return Mastering(
         loudness=rng.uniform(-23.0, -14.0),
         tilt=rng.normal(0.0, 0.45),
@@ -78,27 +78,27 @@ def random_mastering(rng: np.random.Generator) -> Mastering:
     )
 
 
-def rendered(song: Song, mastering: Mastering, rng: np.random.Generator) -> Signal:
-    """The song as stereo samples, float32 (2, n) at 44.1 kHz."""
-    length = samples(song.seconds)
+def render(composition: Composition, mastering: Mastering, rng: np.random.Generator) -> Signal:
+    """Render a composition as stereo samples, float32 (2, n) at 44.1 kHz."""
+    length = samples(composition.seconds)
     dry = np.zeros((2, length), dtype=np.float32)
     send = np.zeros(length, dtype=np.float32)
-    for part in song.parts:
-        sound = _performed(part, song, length, rng)
+    for part in composition.parts:
+        sound = _perform(part, composition, length, rng)
         dry += sound
         send += np.float32(part.send) * sound.mean(axis=0)
-    wet = reverberation(send, song.room.seconds, song.room.brightness, rng)
-    return _mastered(dry + wet, mastering, rng)
+    wet = reverberation(send, composition.room.seconds, composition.room.brightness, rng)
+    return _master(dry + wet, mastering, rng)
 
 
-def _performed(part: Part, song: Song, length: int, rng: np.random.Generator) -> Signal:
-    """One part's notes, played with small deviations in time and strength."""
+def _perform(part: InstrumentPart, composition: Composition, length: int, rng: np.random.Generator) -> Signal:
+    """Play a part's notes with small deviations in time and strength."""
     track = np.zeros((2, length), dtype=np.float32)
-    beat = 60.0 / song.tempo
-    voice = _remembering(part.voice)
+    beat = 60.0 / composition.tempo
+    voice = _cached(part.voice)
     for note in part.notes:
         late = rng.normal(0.0, part.looseness)
-        start = round(max(0.0, _swung(note.start, song) * beat + late) * RATE)
+        start = round(max(0.0, _swing(note.start, composition) * beat + late) * RATE)
         strength = float(np.clip(note.velocity * rng.normal(1.0, 0.06), 0.05, 1.0))
         if start >= length:
             continue
@@ -116,39 +116,39 @@ def _performed(part: Part, song: Song, length: int, rng: np.random.Generator) ->
     return track
 
 
-def _swung(beat: float, song: Song) -> float:
-    position = beat / song.swing_unit
+def _swing(beat: float, composition: Composition) -> float:
+    position = beat / composition.swing_unit
     odd = abs(position - round(position)) < 1e-6 and round(position) % 2 == 1
-    return beat + song.swing * song.swing_unit * odd
+    return beat + composition.swing * composition.swing_unit * odd
 
 
-def _remembering(voice: Voice) -> Voice:
-    """The voice with its sounds kept, since most songs repeat themselves; strengths are rounded to tenths."""
-    kept: dict[tuple[float, float, int], Signal] = {}
+def _cached(voice: Voice) -> Voice:
+    """Cache the voice's sounds, since most songs repeat themselves; strengths are rounded to tenths."""
+    sounds: dict[tuple[float, float, int], Signal] = {}
 
-    def again(hz: float, seconds: float, strength: float) -> Signal:
+    def cached(hz: float, seconds: float, strength: float) -> Signal:
         tenths = max(1, round(10.0 * strength))
-        if (hz, seconds, tenths) not in kept:
-            kept[hz, seconds, tenths] = voice(hz, seconds, tenths / 10.0)
-        return kept[hz, seconds, tenths]
+        if (hz, seconds, tenths) not in sounds:
+            sounds[hz, seconds, tenths] = voice(hz, seconds, tenths / 10.0)
+        return sounds[hz, seconds, tenths]
 
-    return again
+    return cached
 
 
-def _mastered(sound: Signal, mastering: Mastering, rng: np.random.Generator) -> Signal:
+def _master(sound: Signal, mastering: Mastering, rng: np.random.Generator) -> Signal:
     def equaliser(hz: NDArray[np.float64]) -> NDArray[np.float64]:
         octaves = np.log2(np.clip(hz, 40.0, 16_000.0) / 1000.0)
         tilt = 10.0 ** (mastering.tilt * octaves / 20.0)
         return tilt / (1.0 + (hz / mastering.top) ** 8) * (hz > 20.0)
 
-    sound = filtered(sound, equaliser)
+    sound = equalise(sound, equaliser)
     sound *= _amplitude(mastering.loudness) / (np.sqrt(np.mean(sound**2)) + np.float32(1e-9))
     noise = rng.standard_normal(sound.shape, dtype=np.float32)
     sound += _amplitude(mastering.noise) * noise
     edge = samples(0.02), samples(min(2.5, sound.shape[1] / RATE / 4.0))
     sound[:, : edge[0]] *= np.linspace(0.0, 1.0, edge[0], dtype=np.float32)
     sound[:, -edge[1] :] *= np.linspace(1.0, 0.0, edge[1], dtype=np.float32)
-    return limited(sound)
+    return limit(sound)
 
 
 def _amplitude(decibels: float) -> np.float32:

@@ -1,4 +1,4 @@
-"""Notes, keys, chords and rhythms: what the styles compose with. Time is counted in beats."""
+"""Notes, keys, chords and rhythms of the styles. Time is counted in beats."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class Key:
     mode: str
 
     def pitch(self, degree: int) -> int:
-        """The pitch of a scale degree, counted from zero; seven more is an octave higher."""
+        """Return the pitch of a scale degree, counted from zero; seven more is an octave higher."""
         octave, step = divmod(degree, 7)
         return self.tonic + 12 * octave + MODES[self.mode][step]
 
     def chord(self, degree: int, size: int = 3) -> tuple[int, ...]:
-        """Thirds piled on a degree: three make a triad, four a seventh chord."""
+        """Stack thirds on a degree: three tones are a triad, four a seventh chord."""
         return tuple(self.pitch(degree + 2 * third) for third in range(size))
 
     def __str__(self) -> str:
@@ -67,39 +67,39 @@ class Key:
 
 
 def choice(rng: np.random.Generator, options: Sequence[Option]) -> Option:
-    """One of the options, each as likely as the next."""
+    """Draw one of the options, all equally likely."""
     return options[int(rng.integers(len(options)))]
 
 
 def random_key(rng: np.random.Generator, modes: Sequence[str], lowest: int = 48) -> Key:
-    """A key on any of the twelve tonics from `lowest` upwards."""
+    """Draw a key on any of the twelve tonics from `lowest` upwards."""
     return Key(lowest + int(rng.integers(12)), choice(rng, modes))
 
 
 def hertz(pitch: float) -> float:
-    """The frequency of a MIDI pitch in equal temperament, A4 = 69 = 440 Hz."""
+    """Return the frequency of a MIDI pitch in equal temperament, A4 = 69 = 440 Hz."""
     return float(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
 
 
 def nearest_octave(pitch: int, target: float) -> int:
-    """The pitch of the same name that lies closest to `target`."""
+    """Return the pitch of the same name that lies closest to `target`."""
     return pitch + 12 * round((target - pitch) / 12)
 
 
 def euclidean(hits: int, steps: int, rotation: int = 0) -> tuple[int, ...]:
-    """The steps of a rhythm that spreads its hits as evenly as it can (Toussaint 2005)."""
+    """Return the steps of a rhythm that spreads its hits as evenly as possible (Toussaint 2005)."""
     return tuple(sorted((step * steps // hits + rotation) % steps for step in range(hits)))
 
 
 def pattern(
     bar: int, steps: Sequence[int], pitch: float = 60.0, velocity: float = 0.8, length: float = 0.25
 ) -> list[Note]:
-    """The notes of one bar of four beats, given as sixteenths."""
+    """Return the notes of one bar of four beats, given as sixteenths."""
     return [Note(4.0 * bar + step / 4.0, length, pitch, velocity) for step in steps]
 
 
 def layers_by_bar(bars: int, plan: Sequence[tuple[float, str]]) -> list[frozenset[str]]:
-    """Which layers sound in each bar, from sections given as (share of the song, names of the layers)."""
+    """Return each bar's layers, from sections given as (share of the song, names of the layers)."""
     total = sum(share for share, _ in plan)
     arrangement: list[frozenset[str]] = []
     passed = 0.0
@@ -109,8 +109,8 @@ def layers_by_bar(bars: int, plan: Sequence[tuple[float, str]]) -> list[frozense
     return arrangement
 
 
-def arranged(notes: Sequence[Note], layer: str, arrangement: Sequence[frozenset[str]]) -> list[Note]:
-    """Those of a layer's notes that start in a bar of four beats where the layer sounds."""
+def select_layer(notes: Sequence[Note], layer: str, arrangement: Sequence[frozenset[str]]) -> list[Note]:
+    """Select the notes that start in a bar of four beats where their layer sounds."""
     last = len(arrangement) - 1
     return [note for note in notes if layer in arrangement[min(int(note.start / 4.0), last)]]
 
@@ -123,7 +123,7 @@ def melody(
     cells: Sequence[Sequence[float]],
     octave: int = 1,
 ) -> list[Note]:
-    """A tune over a chord a bar, in four-bar phrases A A' B A.
+    """Compose a tune over a chord a bar, in four-bar phrases A A' B A.
 
     A phrase is rhythm cells (lengths in beats that fill a bar; negative ones are rests) and a walk on the
     scale that lands on a chord tone at the start of each bar.
@@ -143,7 +143,7 @@ def melody(
 
 
 def _figure(rng: np.random.Generator, cell: Sequence[float]) -> list[tuple[float, int]]:
-    """Lengths with scale steps relative to the chord's root: a chord tone first, then mostly neighbours."""
+    """Draw scale steps relative to the chord's root for a rhythm: a chord tone first, then mostly neighbours."""
     step = choice(rng, (0, 2, 4, 2))
     figure = []
     for length in cell:

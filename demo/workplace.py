@@ -6,16 +6,25 @@ import json
 import os
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from dataclasses import dataclass
+from threading import Thread
 from typing import TYPE_CHECKING
 
+from tqdm import tqdm
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+    from typing import NoReturn
 
 MARK = "MADE-BY-THE-RESONANCE-DEMO.txt"
-_MARK_TEXT = "This folder was made by the demo of Resonance. It may be deleted at any time.\n"
+MARK_TEXT = "This folder was made by the demo of Resonance. It may be deleted at any time.\n"
+POLL_SECONDS = 0.2
 
 
 class DemoError(Exception):
@@ -23,62 +32,91 @@ class DemoError(Exception):
 
 
 @dataclass(frozen=True)
-class Track:
-    """One track as beets knows it; `genre` is empty where it has none."""
+class LibraryTrack:
+    """A track in beets' library; `genre` is empty where it has none."""
 
     title: str
     artist: str
     genre: str
-    path: Path
 
 
 @dataclass(frozen=True)
-class Beets:
+class DemoBeets:
     """A beets of the demo's own: nothing of the user's configuration or library is read or changed."""
 
     home: Path
 
-    @property
-    def sidecar(self) -> Path:
-        """Where the plugin keeps what it heard: beside the library's database."""
-        return self.home / "resonance.db"
-
     def run(self, *arguments: str) -> None:
-        """Shows a command as it would be typed, and runs it; its output goes where the demo's goes.
+        """Print a command as it would be typed, and run it with its output on the terminal.
 
         Raises DemoError when the command fails.
         """
-        print(f"\n$ {shlex.join(['beet', *arguments])}", flush=True)
-        finished = subprocess.run(
-            [sys.executable, "-m", "beets", *arguments],
-            env={**os.environ, "BEETSDIR": str(self.home)},
-            check=False,
-        )
-        if finished.returncode:
-            raise DemoError(f"`beet {arguments[0]}` failed (exit status {finished.returncode}); see above.")
+        self._wait(self._start(arguments), arguments)
 
-    def tracks(self) -> list[Track]:
-        """All tracks of the library, in the order of import."""
+    def import_music(self, folder: Path, tracks: int) -> None:
+        """Run `beet import`, on a terminal with a progress bar of the analysed tracks below its output."""
+        arguments = ("import", "-q", "-A", str(folder))
+        start = time.perf_counter()
+        with tqdm(desc="analysed", total=tracks, unit=" tracks", disable=None) as bar:
+            process = self._start(arguments, None if bar.disable else subprocess.PIPE)
+            if process.stderr is not None:
+                Thread(target=copy_lines, args=(process.stderr, bar)).start()
+            while process.poll() is None:
+                time.sleep(POLL_SECONDS)
+                bar.update(self.analysed() - bar.n)
+            bar.update(self.analysed() - bar.n)
+        self._wait(process, arguments)
+        print(f"{self.analysed()} tracks analysed ({time.perf_counter() - start:.0f} s).")
+
+    def analysed(self) -> int:
+        """Count the analysed recordings in the sidecar."""
+        try:
+            with closing(sqlite3.connect(f"{(self.home / 'resonance.db').as_uri()}?mode=ro", uri=True)) as sidecar:
+                count: int = sidecar.execute("SELECT count(*) FROM analysis").fetchone()[0]
+        except sqlite3.OperationalError:  # not there yet
+            return 0
+        return count
+
+    def tracks(self) -> list[LibraryTrack]:
+        """Return all tracks of the library in the order of import."""
         from beets.library import Library
 
         library = Library(str(self.home / "library.db"), str(self.home / "library"))
-        return [Track(item.title, item.artist, (item.genres or [""])[0], item.filepath) for item in library.items()]
+        return [LibraryTrack(item.title, item.artist, (item.genres or [""])[0]) for item in library.items()]
+
+    def write_wrapper(self, path: Path) -> None:
+        """Write a script that runs this beets, to be typed in place of `beet`."""
+        command = shlex.join([sys.executable, "-m", "beets"])
+        path.write_text(f'#!/bin/sh\nBEETSDIR={shlex.quote(str(self.home))} exec {command} "$@"\n', encoding="utf-8")
+        path.chmod(0o755)
+
+    def _start(self, arguments: Sequence[str], stderr: int | None = None) -> subprocess.Popen[str]:
+        print(f"\n$ {shlex.join(['beet', *arguments])}", flush=True)
+        environment = {**os.environ, "BEETSDIR": str(self.home)}
+        return subprocess.Popen([sys.executable, "-m", "beets", *arguments], env=environment, stderr=stderr, text=True)
+
+    def _wait(self, process: subprocess.Popen[str], arguments: Sequence[str]) -> None:
+        if process.wait():
+            raise DemoError(f"`beet {arguments[0]}` failed (exit status {process.returncode}); see above.")
 
 
-def claimed(work: Path) -> Path:
-    """The folder that the demo may do with as it likes; made, and marked, if it is not there.
+def copy_lines(lines: Iterable[str], bar: tqdm[NoReturn]) -> None:
+    """Print lines above a progress bar as they come."""
+    for line in lines:
+        bar.write(line, file=sys.stderr, end="")
 
-    Raises DemoError for a folder with other things in it.
-    """
+
+def claim_folder(work: Path) -> Path:
+    """Create and mark the demo's folder; raises DemoError for a folder with other things in it."""
     if work.exists() and not (work / MARK).exists() and (not work.is_dir() or any(work.iterdir())):
         raise DemoError(f"{work} was not made by the demo; name a new folder with --work.")
     work.mkdir(parents=True, exist_ok=True)
-    (work / MARK).write_text(_MARK_TEXT, encoding="utf-8")
+    (work / MARK).write_text(MARK_TEXT, encoding="utf-8")
     return work
 
 
-def fresh_beets(work: Path, copies: bool) -> Beets:
-    """A beets with an empty library in the claimed folder, in place of the one from last time.
+def fresh_beets(work: Path, copies: bool) -> DemoBeets:
+    """Create a beets with an empty library in the claimed folder, in place of the last run's.
 
     With `copies`, imported files are copied into the library; without, they stay where they are, unchanged.
     """
@@ -87,11 +125,11 @@ def fresh_beets(work: Path, copies: bool) -> Beets:
         shutil.rmtree(home)
     home.mkdir()
     (home / "config.yaml").write_text(configuration(home, copies), encoding="utf-8")
-    return Beets(home)
+    return DemoBeets(home)
 
 
 def configuration(home: Path, copies: bool) -> str:
-    """The config.yaml of such a beets; strings are quoted as JSON, which is YAML too."""
+    """Return the config.yaml of such a beets; strings are quoted as JSON, which is YAML too."""
     settings = {
         "plugins": ["resonance"],
         "directory": str(home / "library"),
@@ -110,8 +148,8 @@ def configuration(home: Path, copies: bool) -> str:
     return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
 
 
-def remove_strangers(root: Path, wanted: set[Path]) -> None:
-    """Deletes what does not belong to a synthesised library, such as an older version's tracks."""
+def remove_strays(root: Path, wanted: set[Path]) -> None:
+    """Delete files that are not part of a synthesised library, such as an older version's tracks."""
     for path in root.rglob("*"):
         if path.is_file() and path not in wanted:
             path.unlink()

@@ -1,1 +1,1 @@
-"""One module per style; each composes a song from a random generator, a length and an artist's character."""
+"""The styles of the demo's music: `compose(rng, seconds, character)` in each module returns a `Composition`."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from demo.drums import tom
 from demo.instruments import plucked
-from demo.mix import Part, Room, Song
-from demo.theory import PROGRESSIONS, Key, Note, choice, melody, nearest_octave, pattern, random_key
+from demo.mix import Composition, InstrumentPart, Room
+from demo.theory import PROGRESSIONS, Key, Note, choice, melody, nearest_octave, random_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +25,8 @@ STRUMMING = ((0, 2, 3, 5, 6, 7), (0, 3, 4, 6, 7), (0, 2, 4, 6), (0, 1, 3, 5, 6))
 CELLS = ((1, 0.5, 0.5, 2), (1.5, 0.5, 1, 1), (2, 2), (-1, 1, 1, 1), (0.5, 0.5, 1, 0.5, 0.5, 1))
 
 
-def compose(rng: np.random.Generator, seconds: float, character: float) -> Song:
-    """`character` goes from nylon strings (0) to steel (1)."""
+def compose(rng: np.random.Generator, seconds: float, character: float) -> Composition:
+    """Compose; `character` goes from nylon strings (0) to steel (1)."""
     key = random_key(rng, ("major", "mixolydian", "minor", "dorian"))
     tempo = rng.uniform(76.0, 136.0)
     bars = int(seconds * tempo / 240.0) + 1
@@ -37,30 +36,18 @@ def compose(rng: np.random.Generator, seconds: float, character: float) -> Song:
     strum = rng.random() < 0.3 + 0.3 * character
     shapes = [_chord_shape(key, degree) for degree in progression]
     accompaniment = _strummed(rng, shapes, bars) if strum else _picked(rng, shapes, bars)
-    parts = [
-        Part(
-            plucked(rng, brightness, sustain),
-            accompaniment,
-            level=0.6,
-            pan=-0.2,
-            spread=0.3,
-            send=0.15,
-            looseness=0.008,
-        )
-    ]
+    guitar = plucked(rng, brightness, sustain)
+    parts = [InstrumentPart(guitar, accompaniment, level=0.6, pan=-0.2, spread=0.3, send=0.15, looseness=0.008)]
     if rng.random() < 0.6:
         tune = melody(rng, key, progression, bars, CELLS)
         later = [note for note in tune if note.start >= 4.0 * (bars // 5)]
-        parts.append(Part(plucked(rng, brightness, sustain), later, level=0.8, pan=0.35, send=0.2, looseness=0.012))
-    if rng.random() < 0.3:
-        knocks = [note for bar in range(bars // 4, bars) for note in pattern(bar, (4, 12), velocity=0.5)]
-        parts.append(Part(tom(95.0), knocks, level=0.4, send=0.15))
+        parts.append(InstrumentPart(guitar, later, level=0.8, pan=0.35, send=0.2, looseness=0.012))
     room = Room(rng.uniform(0.4, 1.6), 0.3 + 0.4 * character)
-    return Song(key, tempo, seconds, parts, room, swing=choice(rng, (0.0, 0.15, 0.3)), swing_unit=0.5)
+    return Composition(key, tempo, seconds, parts, room, swing=choice(rng, (0.0, 0.15, 0.3)), swing_unit=0.5)
 
 
 def _chord_shape(key: Key, degree: int) -> tuple[int, ...]:
-    """A pitch for each of six strings: the chord tone nearest above the open string, the root in the bass."""
+    """Return a pitch for each of six strings: the chord tone nearest above the open string, the root in the bass."""
     tones = key.chord(degree % 7)
     root = nearest_octave(tones[0], 43.0)
     upper = tuple(
@@ -81,7 +68,7 @@ def _picked(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], bars: i
 
 
 def _strummed(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], bars: int) -> list[Note]:
-    """Down on the beat and up between, each string a little after the one before."""
+    """Strum down on the beat and up between, string after string."""
     figure = choice(rng, STRUMMING)
     notes = []
     for bar in range(bars):

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from demo.drums import kick, wind
 from demo.effects import echo
 from demo.instruments import bell, pad, plucked
-from demo.mix import Part, Room, Song
+from demo.mix import Composition, InstrumentPart, Room
 from demo.theory import PROGRESSIONS, Key, Note, choice, random_key
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def compose(rng: np.random.Generator, seconds: float, character: float) -> Song:
-    """`character` goes from dark and low (0) to glassy (1)."""
+def compose(rng: np.random.Generator, seconds: float, character: float) -> Composition:
+    """Compose; `character` goes from dark and low (0) to glassy (1)."""
     key = random_key(rng, ("minor", "dorian", "lydian", "major"))
     tempo = rng.uniform(56.0, 96.0)
     beat = 60.0 / tempo
@@ -28,30 +28,24 @@ def compose(rng: np.random.Generator, seconds: float, character: float) -> Song:
     drone = [Note(8.0 * i, 8.5, key.tonic - 12 + shift, 0.6) for i in range(bars // 2 + 1) for shift in (0, 7, 12)]
     clouds = [Note(start, 4.0 * hold, pitch, 0.5) for start, degree in chords for pitch in key.chord(degree, 4)]
     parts = [
-        Part(pad(brightness * 0.6, 2.5, 2.5), drone, level=0.5, send=0.3),
-        Part(pad(brightness, 1.8, 2.2), clouds, level=0.45, spread=0.8, send=0.6),
-        Part(wind(rng, int(rng.integers(4, 40))), _gusts(rng, bars), level=rng.uniform(0.05, 0.3), send=0.5),
+        InstrumentPart(pad(brightness * 0.6, 2.5, 2.5), drone, level=0.5, send=0.3),
+        InstrumentPart(pad(brightness, 1.8, 2.2), clouds, level=0.45, spread=0.8, send=0.6),
+        InstrumentPart(wind(rng, int(rng.integers(4, 40))), _gusts(rng, bars), level=rng.uniform(0.05, 0.3), send=0.5),
     ]
     if rng.random() < 0.75:
         metal = bell(0.2 + 0.7 * character, rng.uniform(1.5, 4.0))
-        parts.append(
-            Part(
-                metal,
-                _drops(rng, key, bars),
-                level=rng.uniform(0.1, 0.35),
-                spread=1.5,
-                send=0.9,
-                looseness=0.05,
-            )
-        )
+        drops, level = _drops(rng, key, bars), rng.uniform(0.1, 0.35)
+        parts.append(InstrumentPart(metal, drops, level, spread=1.5, send=0.9, looseness=0.05))
     if rng.random() < 0.45:
         string = plucked(rng, 0.2 + 0.5 * character, 2.0)
         repeats = echo(0.75 * beat, 0.5)
-        parts.append(Part(string, _ripple(rng, key, chords, hold), level=0.3, spread=1.0, send=0.5, effect=repeats))
+        parts.append(
+            InstrumentPart(string, _ripple(rng, key, chords, hold), level=0.3, spread=1.0, send=0.5, effect=repeats)
+        )
     if rng.random() < 0.3:
         heart = [Note(2.0 * i, 0.5, velocity=0.6) for i in range(4, 2 * bars - 4)]
-        parts.append(Part(kick(45.0, 12.0, 0.05), heart, level=0.5, send=0.4))
-    return Song(key, tempo, seconds, parts, Room(rng.uniform(2.5, 5.0), 0.2 + 0.6 * character))
+        parts.append(InstrumentPart(kick(45.0, 12.0, 0.05), heart, level=0.5, send=0.4))
+    return Composition(key, tempo, seconds, parts, Room(rng.uniform(2.5, 5.0), 0.2 + 0.6 * character))
 
 
 def _gusts(rng: np.random.Generator, bars: int) -> list[Note]:
@@ -59,7 +53,7 @@ def _gusts(rng: np.random.Generator, bars: int) -> list[Note]:
 
 
 def _drops(rng: np.random.Generator, key: Key, bars: int) -> list[Note]:
-    """Single high notes, far apart, from the pentatonic part of the scale."""
+    """Draw single high notes, far apart, from the pentatonic part of the scale."""
     degrees = (14, 15, 16, 18, 19, 21, 23)
     return [
         Note(
@@ -74,7 +68,7 @@ def _drops(rng: np.random.Generator, key: Key, bars: int) -> list[Note]:
 
 
 def _ripple(rng: np.random.Generator, key: Key, chords: list[tuple[float, int]], hold: int) -> list[Note]:
-    """A broken chord in quavers that comes and goes."""
+    """Break chords into quavers, with pauses."""
     order = rng.permutation(8) % 4
     return [
         Note(start + 0.5 * i, 0.5, key.chord(degree, 4)[order[i % 8]] + 12, 0.5)

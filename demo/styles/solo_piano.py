@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from demo.instruments import piano
-from demo.mix import Part, Room, Song
+from demo.mix import Composition, InstrumentPart, Room
 from demo.theory import PROGRESSIONS, Key, Note, choice, melody, random_key
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ ACCOMPANIMENTS: dict[int, tuple[tuple[int | None, ...], ...]] = {
 }
 
 
-def compose(rng: np.random.Generator, seconds: float, character: float) -> Song:
-    """`character` goes from a felted upright (0) to a bright concert grand (1)."""
+def compose(rng: np.random.Generator, seconds: float, character: float) -> Composition:
+    """Compose; `character` goes from a felted upright (0) to a bright concert grand (1)."""
     key = random_key(rng, ("major", "minor", "dorian", "major"))
     metre = choice(rng, (4, 4, 3))
     tempo = rng.uniform(72.0, 132.0)
@@ -43,11 +43,11 @@ def compose(rng: np.random.Generator, seconds: float, character: float) -> Song:
     left = _left_hand(key, progression, bars, choice(rng, ACCOMPANIMENTS[metre]), metre)
     strings = piano(0.15 + 0.6 * character + rng.uniform(-0.1, 0.15))
     parts = [
-        Part(strings, tune, level=0.9, spread=0.5, send=0.25, looseness=0.012),
-        Part(strings, left, level=rng.uniform(0.5, 0.9), spread=0.5, send=0.25, looseness=0.012),
+        InstrumentPart(strings, tune, level=0.9, spread=0.5, send=0.25, looseness=0.012),
+        InstrumentPart(strings, left, level=rng.uniform(0.5, 0.9), spread=0.5, send=0.25, looseness=0.012),
     ]
     room = Room(rng.uniform(0.8, 2.4), 0.25 + 0.5 * character)
-    return Song(key, tempo, seconds, parts, room, swing=choice(rng, (0.0, 0.0, 0.25)), swing_unit=0.5)
+    return Composition(key, tempo, seconds, parts, room, swing=choice(rng, (0.0, 0.0, 0.25)), swing_unit=0.5)
 
 
 def _left_hand(key: Key, progression: Sequence[int], bars: int, figure: Sequence[int | None], metre: int) -> list[Note]:

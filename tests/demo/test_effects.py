@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from demo.effects import band, chain, echo, limited, overdrive, pump, reverberation
+from demo.effects import chain, echo, equalise, limit, pump, reverberation
 from demo.instruments import RATE, Signal, samples
 
 
@@ -18,11 +18,11 @@ def rms(sound: Signal) -> float:
     return float(np.sqrt(np.mean(sound**2)))
 
 
-@pytest.mark.parametrize(("hz", "decibels"), [(1000, -0.1), (50, -6.0), (10_000, -6.0), (25, -14.0), (20_000, -14.0)])
-def test_a_band_falls_by_six_decibels_at_its_edges(hz: float, decibels: float) -> None:
-    after = band(50.0, 10_000.0)(sine(hz))
+@pytest.mark.parametrize(("hz", "decibels"), [(1000, 0.0), (4000, -12.0)])
+def test_an_equaliser_multiplies_each_frequency_by_its_gain(hz: float, decibels: float) -> None:
+    after = equalise(sine(hz), lambda frequencies: np.where(frequencies > 2000, 10 ** (-12 / 20), 1.0))
     middle = slice(samples(0.1), samples(0.4))
-    assert 20 * np.log10(rms(after[:, middle]) / rms(sine(hz)[:, middle])) == pytest.approx(decibels, abs=0.3)
+    assert 20 * np.log10(rms(after[:, middle]) / rms(sine(hz)[:, middle])) == pytest.approx(decibels, abs=0.1)
 
 
 def test_an_echo_comes_back_softer_on_the_other_side() -> None:
@@ -42,14 +42,6 @@ def test_a_pump_ducks_on_the_beat() -> None:
     assert ducked[0, samples(0.49)] > 0.99
 
 
-def test_overdrive_adds_overtones_and_takes_the_level_for_itself() -> None:
-    amplifier = overdrive(5.0, 5000.0)
-    third = 3 * 220
-    spectrum = np.abs(np.fft.rfft(amplifier(sine(220.0, seconds=1.0))[0]))
-    assert spectrum[third] > 0.1 * spectrum[220]
-    np.testing.assert_allclose(amplifier(sine(220.0, 0.01)), amplifier(sine(220.0, 0.5)), atol=1e-3)
-
-
 def test_a_room_answers_after_the_sound_and_dies_by_sixty_decibels() -> None:
     click = np.zeros(samples(2.0), dtype=np.float32)
     click[1000] = 1.0
@@ -63,7 +55,7 @@ def test_a_room_answers_after_the_sound_and_dies_by_sixty_decibels() -> None:
 def test_the_limiter_holds_its_ceiling_and_leaves_quiet_music_alone() -> None:
     rng = np.random.default_rng(2)
     noise = rng.standard_normal((2, RATE), dtype=np.float32) * np.linspace(0.01, 2.0, RATE, dtype=np.float32)
-    held = limited(noise)
+    held = limit(noise)
     assert np.abs(held).max() <= 0.89 * (1 + 1e-5)
     np.testing.assert_array_equal(held[:, : RATE // 20], noise[:, : RATE // 20])
 

@@ -9,13 +9,13 @@ from demo.theory import (
     MODES,
     Key,
     Note,
-    arranged,
     euclidean,
     hertz,
     layers_by_bar,
     melody,
     nearest_octave,
     pattern,
+    select_layer,
 )
 
 
@@ -67,7 +67,9 @@ def test_layers_sound_in_their_sections() -> None:
     layers = layers_by_bar(8, ((1, "pad"), (3, "pad kick")))
     assert layers == [frozenset({"pad"})] * 2 + [frozenset({"pad", "kick"})] * 6
     kicks = [note for bar in range(8) for note in pattern(bar, (0, 8))]
-    assert {note.start for note in arranged(kicks, "kick", layers)} == {4 * b + h for b in range(2, 8) for h in (0, 2)}
+    assert {note.start for note in select_layer(kicks, "kick", layers)} == {
+        4 * b + h for b in range(2, 8) for h in (0, 2)
+    }
 
 
 def test_a_melody_stays_in_its_key_and_its_bars() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -10,33 +10,36 @@ import yaml
 from demo import run
 from demo.workplace import (
     MARK,
-    Beets,
+    DemoBeets,
     DemoError,
-    Track,
-    claimed,
+    LibraryTrack,
+    claim_folder,
     configuration,
     fresh_beets,
-    remove_strangers,
+    remove_strays,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def song(title: str, genre: str = "", artist: str = "x") -> Track:
-    return Track(title, artist, genre, Path(title))
+
+def song(title: str, genre: str = "", artist: str = "x") -> LibraryTrack:
+    return LibraryTrack(title, artist, genre)
 
 
 def test_the_demo_marks_its_folder_and_knows_it_again(tmp_path: Path) -> None:
-    work = claimed(tmp_path / "new" / "place")
+    work = claim_folder(tmp_path / "new" / "place")
     assert (work / MARK).exists()
     (work / "something").touch()
-    assert claimed(work) == work
+    assert claim_folder(work) == work
 
 
 def test_the_demo_keeps_away_from_folders_of_others(tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("Dear ...")
     with pytest.raises(DemoError, match="name a new folder"):
-        claimed(tmp_path)
+        claim_folder(tmp_path)
     with pytest.raises(DemoError, match="name a new folder"):
-        claimed(tmp_path / "letters.txt")
+        claim_folder(tmp_path / "letters.txt")
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 
 
@@ -61,14 +64,14 @@ def test_stray_files_are_removed_from_the_synthesised_library(tmp_path: Path) ->
     wanted.parent.mkdir()
     wanted.touch()
     stray.touch()
-    remove_strangers(tmp_path, {wanted})
+    remove_strays(tmp_path, {wanted})
     assert wanted.exists()
     assert not stray.exists()
 
 
 def test_beet_is_shown_and_its_failure_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "config.yaml").write_text("ui: {color: no}\n")
-    beets = Beets(tmp_path)
+    beets = DemoBeets(tmp_path)
     with pytest.raises(DemoError, match="`beet dance` failed"):
         beets.run("dance", "title:Two Words")
     shown = capfd.readouterr()
@@ -78,18 +81,18 @@ def test_beet_is_shown_and_its_failure_told(tmp_path: Path, capfd: pytest.Captur
 
 def test_seeds_are_of_different_styles() -> None:
     tracks = [song(f"{genre}{n}", genre) for genre in "ABCDEFGH" for n in range(3)]
-    assert [track.title for track in run.seeds(tracks)] == ["A0", "C0", "E0", "G0"]
+    assert [track.title for track in run.select_seeds(tracks)] == ["A0", "C0", "E0", "G0"]
 
 
 @pytest.mark.parametrize(("count", "seeds"), [(0, 0), (1, 1), (3, 3), (50, 4)])
 def test_a_library_without_genres_gives_seeds_too(count: int, seeds: int) -> None:
-    assert len(run.seeds([song(str(n)) for n in range(count)])) == seeds
+    assert len(run.select_seeds([song(str(n)) for n in range(count)])) == seeds
 
 
 def test_a_query_names_the_artist_where_the_title_is_not_enough() -> None:
     tracks = [song("Song", artist="one"), song("Another Song", artist="two")]
-    assert run.query(tracks[0], tracks) == ["title:Song", "artist:one"]
-    assert run.query(tracks[1], tracks) == ["title:Another Song"]
+    assert run.title_query(tracks[0], tracks) == ["title:Song", "artist:one"]
+    assert run.title_query(tracks[1], tracks) == ["title:Another Song"]
 
 
 def test_missing_music_is_an_error_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
