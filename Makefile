@@ -2,6 +2,7 @@
 PYTHON ?= python3
 ENV := .venv
 DEMO_ENV := .venv-demo
+QUIET = $(shell test -t 2 || echo --quiet)  # progress bars on a terminal only
 SOURCES := beetsplug resonance_engine training demo benchmarks
 CORPUS ?= $(HOME)/.cache/resonance-corpus
 
@@ -111,8 +112,9 @@ clean:
 	rm -rf $(ENV) $(ENV)-runtime $(DEMO_ENV) .demo build dist
 
 $(DEMO_ENV)/ready: pyproject.toml
-	$(PYTHON) -m venv $(DEMO_ENV)
-	$(DEMO_ENV)/bin/python -m pip install --quiet -e .
+	@echo "Installing Resonance into $(DEMO_ENV) ..."
+	@$(PYTHON) -m venv $(DEMO_ENV)
+	@$(DEMO_ENV)/bin/python -m pip install $(QUIET) -e .
 	touch $@
 
 $(ENV)/ready: pyproject.toml constraints.txt
