@@ -129,12 +129,11 @@ def warm(home: Path) -> dict[str, float]:
     model = sidecar.model
     assert model is not None, "the library is analysed"
     search = SearchSession(sidecar, model)
-    finder = Finder(search, "similar")
     found: dict[str, list[float]] = {name: [] for name in wishes()}
     for number, turn in enumerate(zip(*wishes().values(), strict=True)):
         for name, wish in zip(found, turn, strict=True):
             began = time.perf_counter()
-            finder.find(wish)
+            Finder(search, wish, "similar").find()
             if number:
                 found[name].append(1000 * (time.perf_counter() - began))
     sidecar.close()

@@ -172,8 +172,9 @@ def run_index(options: argparse.Namespace) -> None:
 def run_query(options: argparse.Namespace) -> None:
     from resonance_engine.catalog import read_catalog
     from resonance_engine.errors import ModelError
-    from resonance_engine.search.common_traits import in_common
-    from resonance_engine.search.ranking import Ranking, neighbours
+    from resonance_engine.search.explain import common_attributes, format_traits
+    from resonance_engine.search.query import Ranking
+    from resonance_engine.search.selection import find_neighbours
     from resonance_engine.worker.worker import Worker
 
     try:
@@ -190,13 +191,13 @@ def run_query(options: argparse.Namespace) -> None:
             )
         analysed = worker.analyse(options.audio.absolute())
     assert analysed.embedding is not None
-    hits = neighbours(catalog.index, analysed.embedding.vector[None, :], ranking)
+    hits = find_neighbours(catalog.index, analysed.embedding.vector[None, :], ranking)
     print_line("Top results:")
     for place, hit in enumerate(hits, start=1):
         entry = catalog.entries[hit.id]
         print_line(f"{place}. {entry.shown}  score={hit.score:.3f}")
-        if words := in_common(analysed.analysis.attributes if analysed.analysis else {}, entry.attributes):
-            print_line(f"   [Similar: {', '.join(words)}]")
+        if traits := common_attributes(analysed.analysis.attributes if analysed.analysis else {}, entry.attributes):
+            print_line(f"   {format_traits(traits)}")
 
 
 def run_embed(options: argparse.Namespace) -> None:

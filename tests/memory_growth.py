@@ -36,7 +36,8 @@ def resident() -> int:
 def queries() -> Iterator[object]:
     """Queries with and without feedback and diversity, without end; gives what was found."""
     from resonance_engine.index.vector_index import VectorIndex
-    from resonance_engine.search.ranking import Ranking, neighbours
+    from resonance_engine.search.query import Ranking
+    from resonance_engine.search.selection import find_neighbours
     from tests.embeddings import stored, unit_vectors
 
     tracks = 600
@@ -46,7 +47,7 @@ def queries() -> Iterator[object]:
     while True:
         number += 1
         ranking = Ranking(10, prf=number % 2 * 3, rerank=("none", "mmr")[number % 4 // 2])
-        found = neighbours(index, vectors[number % tracks][None], ranking, exclude={number})
+        found = find_neighbours(index, vectors[number % tracks][None], ranking, exclude={number})
         # Four times over, so that what is kept cannot hide in memory that searching has freed.
         yield index.vectors(4 * [each.id for each in found])
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from benchmarks.quality.resonance import WHOLE
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.ranking import Ranking, neighbours
+from resonance_engine.search.query import Ranking
+from resonance_engine.search.selection import find_neighbours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def score_combinations(labels: CorpusLabels, embeddings: CorpusEmbeddings) -> di
         for mixture, sizes in MIXTURES.items():
             for seeds, drawn in draw_seeds(soundtracks, sizes, number):
                 for way, ranking in COMBINATIONS.items():
-                    hits = [hit.id for hit in neighbours(index, vectors[seeds], ranking, seeds.tolist())]
+                    hits = [hit.id for hit in find_neighbours(index, vectors[seeds], ranking, seeds.tolist())]
                     for column, value in score_list(mixture, soundtracks, seeds, hits, drawn).items():
                         column_scores = scores[way].setdefault(column, DrawScores())
                         column_scores.values.append(value)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.ranking import Ranking, neighbours
+from resonance_engine.search.query import Ranking
+from resonance_engine.search.selection import find_neighbours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def evaluate_ranking(vectors: NDArray[np.float32], relevance: Relevance, ranking
         answerable = np.random.default_rng(0).choice(answerable, MOST_QUERIES, replace=False)
     for query in answerable:
         excluded = np.flatnonzero(~relevance.allowed[query])
-        results = neighbours(index, vectors[query, None], ranking, exclude=excluded)
+        results = find_neighbours(index, vectors[query, None], ranking, exclude=excluded)
         ids = np.array([result.id for result in results])
         hits = relevance.relevant[query, ids]
         first = 1.0 / (hits.argmax() + 1.0) if hits.any() else 0.0

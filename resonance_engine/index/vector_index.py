@@ -1,4 +1,4 @@
-"""Vectors -> the nearest of them."""
+"""Unit vectors by id, and an exact search for the nearest of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.index.backends import Scan, new_scan
-from resonance_engine.index.distinct import distinct
 from resonance_engine.index.statistics import ROWS_PER_BATCH, VectorMoments
 
 if TYPE_CHECKING:
@@ -25,20 +24,30 @@ QUERIES_AT_A_TIME = 256
 CANDIDATES_AT_A_TIME = 4096
 
 
+def unique(ids: Ids) -> Ids:
+    """Return the different ids, ascending.
+
+    As `numpy.unique` does, which first loads the masked arrays: that takes as long as the search itself.
+    """
+    ordered: Ids = np.sort(ids)
+    new = np.concatenate([np.ones(min(len(ordered), 1), bool), ordered[1:] != ordered[:-1]])
+    return np.asarray(ordered[new])
+
+
 class VectorIndex:
     """Unit vectors by id, and the exact nearest of them to a query by inner product.
 
     Scores are those of the float16 values that the store holds, rounded to float32; equal scores are in order
-    of id. The answer depends neither on the order in which vectors came nor on whether FAISS or numpy
-    searched. One index can be used from several threads.
+    of id. Results depend neither on the order in which vectors were added nor on the backend, FAISS or numpy. One index
+    can be used from several threads.
     """
 
     def __init__(
         self, ids: Ids, vectors: Matrix, scan: Scan | None = None, moments: VectorMoments | None = None
     ) -> None:
-        """An index over vectors of shape (n, dimensions), added to what is in `scan`, if one is given.
+        """Index vectors of shape (n, dimensions), beside those in `scan`, if one is given.
 
-        `moments` is that of the vectors in `scan`, where it is known.
+        `moments` are those of the vectors in `scan`, where they are known.
         """
         self._lock = threading.RLock()
         self.scan = new_scan(vectors.shape[1]) if scan is None else scan
@@ -61,48 +70,47 @@ class VectorIndex:
 
     @property
     def moments(self) -> VectorMoments:
-        """How the vectors lie, exactly: made when it is first asked for, then kept up with what comes and goes."""
+        """The exact moments of the vectors: computed at first use, then updated as vectors are added and removed."""
         with self._lock:
             if self._moments is None:
-                parts = (
-                    self.scan.vectors(self._ids[at : at + ROWS_PER_BATCH]) for at in range(0, len(self), ROWS_PER_BATCH)
-                )
+                starts = range(0, len(self._ids), ROWS_PER_BATCH)
+                parts = (self.scan.vectors(self._ids[at : at + ROWS_PER_BATCH]) for at in starts)
                 self._moments = VectorMoments.empty(self.dimensions).with_vectors(parts)
             return self._moments
 
     def has(self, ids: Iterable[int]) -> NDArray[np.bool_]:
-        """Which of the ids are in the index, in the order given."""
-        wanted = _as_ids(ids)
+        """Return which of the ids are in the index, in the order given."""
+        ids = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)
         with self._lock:
-            if not len(self):
-                return np.zeros(len(wanted), bool)
-            rows = np.minimum(np.searchsorted(self._ids, wanted), len(self) - 1)
-            return np.asarray(self._ids[rows] == wanted)
+            if not len(self._ids):
+                return np.zeros(len(ids), bool)
+            rows = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
+            return np.asarray(self._ids[rows] == ids)
 
     def add(self, ids: Ids, vectors: Matrix) -> None:
-        """Take in vectors of shape (n, dimensions); those of ids already there are replaced."""
+        """Add vectors of shape (n, dimensions); those of known ids are replaced."""
         ids = np.asarray(ids, np.int64)
         if vectors.shape != (len(ids), self.dimensions):
             raise ValueError(f"Expected vectors of shape {(len(ids), self.dimensions)}, got {vectors.shape}.")
-        if len(distinct(ids)) != len(ids):
+        if len(unique(ids)) != len(ids):
             raise ValueError("Expected each id once; some come twice.")
         if not len(ids):
             return
         with self._lock:
             self.remove(ids)
-            rounded = _rounded(np.ascontiguousarray(vectors, np.float32))
+            rounded = _round_to_half(np.ascontiguousarray(vectors, np.float32))
             self.scan.add(ids, rounded)
             self._ids = np.union1d(self._ids, ids)
             if self._moments is not None:
                 self._moments = self._moments.with_vectors(rounded)
 
     def remove(self, ids: Iterable[int]) -> int:
-        """Drop vectors and say how many of the ids were there."""
+        """Remove vectors, and return how many of the ids were in the index."""
         with self._lock:
-            gone = self._known(ids)
+            gone = self._present(ids)
             if len(gone):
-                if 2 * len(gone) > len(self):
-                    self._moments = None  # that of what is left is sooner made anew
+                if 2 * len(gone) > len(self._ids):
+                    self._moments = None  # those of the rest are computed sooner
                 elif self._moments is not None:
                     self._moments = self._moments.with_vectors(self.scan.vectors(gone), sign=-1)
                 self.scan.remove(gone)
@@ -110,13 +118,13 @@ class VectorIndex:
             return len(gone)
 
     def vectors(self, ids: Iterable[int]) -> Matrix:
-        """The vectors of ids in the order given, shape (n, dimensions); KeyError for an unknown id."""
+        """Return the vectors of ids in the order given, shape (n, dimensions); KeyError for an unknown id."""
+        ids = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)
         with self._lock:
-            wanted = _as_ids(ids)
-            missing = wanted[~self.has(wanted)]
+            missing = ids[~self.has(ids)]
             if len(missing):
                 raise KeyError(f"The index holds no vector {missing.min()}.")
-            return self.scan.vectors(wanted) if len(wanted) else np.empty((0, self.dimensions), np.float32)
+            return self.scan.vectors(ids) if len(ids) else np.empty((0, self.dimensions), np.float32)
 
     def nearest(
         self,
@@ -125,10 +133,10 @@ class VectorIndex:
         exclude: Iterable[int] | None = None,
         allowed: Iterable[int] | None = None,
     ) -> tuple[Matrix, Ids]:
-        """The k vectors with the greatest inner products with each query, best first.
+        """Return the k vectors with the greatest inner products with each query, best first.
 
         `queries` has shape (q, dimensions). Ids in `exclude` and, where `allowed` is given, all but the ids
-        in it are passed over for every query. Both results, scores and ids, have shape (q, m), where m is k
+        in it are left out for every query. Both results, scores and ids, have shape (q, m), where m is k
         or, if fewer vectors are left, their number.
         """
         queries = np.ascontiguousarray(queries, np.float32)
@@ -137,24 +145,24 @@ class VectorIndex:
         if not np.isfinite(queries).all():
             raise ValueError("Expected queries of finite numbers.")
         with self._lock:
-            excluded = None if exclude is None else self._known(exclude)
-            chosen = None if allowed is None else self._known(allowed)
+            excluded = None if exclude is None else self._present(exclude)
+            chosen = None if allowed is None else self._present(allowed)
             if chosen is not None and excluded is not None:
                 chosen, excluded = np.setdiff1d(chosen, excluded, assume_unique=True), None
-            left = len(self) - (0 if excluded is None else len(excluded)) if chosen is None else len(chosen)
+            left = len(self._ids) - (0 if excluded is None else len(excluded)) if chosen is None else len(chosen)
             count = max(min(k, left), 0)
             scores = np.empty((len(queries), count), np.float32)
             ids = np.empty((len(queries), count), np.int64)
             if count:
                 for start in range(0, len(queries), QUERIES_AT_A_TIME):
                     part = slice(start, start + QUERIES_AT_A_TIME)
-                    scores[part], ids[part] = self._best(queries[part], count, left, chosen, excluded)
+                    scores[part], ids[part] = self._nearest(queries[part], count, left, chosen, excluded)
             return scores, ids
 
-    def _best(
+    def _nearest(
         self, queries: Matrix, count: int, left: int, allowed: Ids | None, excluded: Ids | None
     ) -> tuple[Matrix, Ids]:
-        """The `count` best of `left`: a scan's candidates, and more of them while others could be as good."""
+        """Return the `count` best of `left`: a scan's candidates, and more of them while others could be as good."""
         scores = np.empty((len(queries), count), np.float32)
         ids = np.empty((len(queries), count), np.int64)
         open_rows = np.arange(len(queries))
@@ -165,12 +173,12 @@ class VectorIndex:
             doubt = 2 * SCAN_ERROR * np.linalg.norm(queries[open_rows], axis=1)
             settled = (rough[:, count - 1] - rough[:, -1] > doubt) | (fetch == left)
             done = open_rows[settled]
-            scores[done], ids[done] = self._ranked(queries[done], found[settled], count)
+            scores[done], ids[done] = self._rank(queries[done], found[settled], count)
             open_rows = open_rows[~settled]
             fetch *= 2
         return scores, ids
 
-    def _ranked(self, queries: Matrix, candidates: Ids, count: int) -> tuple[Matrix, Ids]:
+    def _rank(self, queries: Matrix, candidates: Ids, count: int) -> tuple[Matrix, Ids]:
         exact = np.empty(candidates.shape, np.float32)
         step = max(1, CANDIDATES_AT_A_TIME // candidates.shape[1])
         for start in range(0, len(queries), step):
@@ -182,20 +190,16 @@ class VectorIndex:
         order = np.lexsort((candidates, -exact))[:, :count]
         return np.take_along_axis(exact, order, axis=1), np.take_along_axis(candidates, order, axis=1)
 
-    def _known(self, ids: Iterable[int]) -> Ids:
-        wanted = distinct(_as_ids(ids))
-        known: Ids = wanted[self.has(wanted)]
-        return known
+    def _present(self, ids: Iterable[int]) -> Ids:
+        """Return those of the ids that are in the index, each once, ascending."""
+        known: Ids = unique(np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64))
+        return known[self.has(known)] if len(known) else known
 
 
-def _rounded(vectors: Matrix) -> Matrix:
-    """The vectors as float16 holds them; FAISS by itself would round ties otherwise than the store."""
+def _round_to_half(vectors: Matrix) -> Matrix:
+    """Round vectors to float16; FAISS by itself would round ties otherwise than the store."""
     # The 13 lowest bits of what comes from the store are zero; rounding it again would take longer than all
     # else.
     if np.bitwise_or.reduce(vectors.view(np.uint32), axis=None) & 0x1FFF == 0:
         return vectors
     return vectors.astype(np.float16).astype(np.float32)
-
-
-def _as_ids(ids: Iterable[int]) -> Ids:
-    return np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.playlist.length import Length
     from resonance_engine.playlist.rules import Integers
-    from resonance_engine.search.feedback import Vectors
+    from resonance_engine.search.seed_sets import Vectors
 
     Angles = NDArray[np.float64]
 

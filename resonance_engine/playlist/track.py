@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from resonance_engine.search.feedback import Vectors
+    from resonance_engine.search.seed_sets import Vectors
 
 USUAL_SECONDS = 240.0  # of a track of unknown length
 

@@ -1,4 +1,4 @@
-"""Why a track was found: how much of the similarity each facet makes, and what both tracks are like, in words."""
+"""Why two tracks match: the share of each facet in their similarity, and the traits that both have, in words."""
 
 from __future__ import annotations
 
@@ -6,23 +6,38 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.search.common_traits import in_common, tags_in_common
+import numpy as np
+
+from resonance_engine.search.text.scoring import logits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     Facets = Mapping[str, NDArray[np.float32]]
 
-
 NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
+SAME_TEMPO = 0.03  # share by which two tempi may differ and still count as one
+
+# Words for either end of a measure, about the outer quarters of game soundtracks; between them there is no word.
+ENDS = {
+    "tempo": ("slow", 95.0, 130.0, "fast"),
+    "energy": ("quiet", -20.0, -14.0, "loud"),
+    "brightness": ("dark", 1800.0, 3400.0, "bright"),
+}
+# How fast and loud go together in one word.
+RHYTHMS = {("fast", "loud"): "energetic rhythm", ("slow", "quiet"): "calm rhythm"}
+
+STANDING_OUT = 1.0  # deviations above a library's mean from which a tag is worth a word
+LIKELY = 0.05  # probability below which a tag is left out, however much rarer it is elsewhere
+FEWEST = 10  # tracks from which a library has a mean
+MOST_TAGS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class TrackProfile:
-    """What is known of a track: facets, unit vectors by name, their gates in its embedding, attributes, and tags."""
+    """Stored analysis of a track: facets, unit vectors by name, their gates in its embedding, attributes, and tags."""
 
     facets: Facets
     gates: Mapping[str, float]
@@ -30,8 +45,8 @@ class TrackProfile:
     tags: Mapping[str, float]
 
 
-def shares(one: TrackProfile, other: TrackProfile, weights: Mapping[str, float] = NO_WEIGHTS) -> dict[str, float]:
-    """The share of each facet in the similarity of two tracks, from 0, summing to 1: w_i cos_i / sum of w_j cos_j.
+def facet_shares(one: TrackProfile, other: TrackProfile, weights: Mapping[str, float] = NO_WEIGHTS) -> dict[str, float]:
+    """Return the share of each facet in the similarity of two tracks, summing to 1: w_i cos_i / sum of w_j cos_j.
 
     w_i is the product of the facet's gates in both embeddings, times the user's weight (1 where none is named): what
     its cosine counts for in the embeddings' own. A facet in which the tracks are unlike (cos < 0) has no share; where
@@ -45,14 +60,87 @@ def shares(one: TrackProfile, other: TrackProfile, weights: Mapping[str, float] 
     return {name: part / total if total > 0 else 1 / len(common) for name, part in parts.items()}
 
 
-def words(one: TrackProfile, other: TrackProfile, names: Sequence[str], library: NDArray[np.float32]) -> list[str]:
-    """What two tracks are both like, the measured first, then tags by which both stand out from the library.
+def common_traits(
+    one: TrackProfile, other: TrackProfile, names: Sequence[str], library: NDArray[np.float32]
+) -> list[str]:
+    """Return words for the traits of both tracks, measured ones first, then tags by which both stand out.
 
     `names` are the model's tags and `library` their probabilities in a sample of it, (n, names): `Store.tag_sample`.
     """
-    return in_common(one.attributes, other.attributes) + tags_in_common(one.tags, other.tags, names, library)
+    return common_attributes(one.attributes, other.attributes) + common_tags(one.tags, other.tags, names, library)
 
 
-def line(said: Sequence[str]) -> str:
-    """Words as they are shown below a hit, such as "[Similar: energetic rhythm, bright timbre, major key]"."""
-    return f"[Similar: {', '.join(said)}]" if said else ""
+def format_traits(traits: Sequence[str]) -> str:
+    """Format traits as they are printed below a hit: "[Similar: energetic rhythm, bright timbre, major key]"."""
+    return f"[Similar: {', '.join(traits)}]" if traits else ""
+
+
+def common_attributes(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return words for what the `attributes.Attributes` of both tracks share; empty where they share nothing.
+
+    Such as "energetic rhythm", "about 124 BPM", "loud", "bright timbre", "A minor", "major key". Missing and malformed
+    attributes are left out.
+    """
+    speed, loudness, timbre = (end_word(name, number(one, name), number(other, name)) for name in ENDS)
+    rhythm = RHYTHMS.get((speed, loudness), "")
+    traits = [
+        rhythm or (f"{speed} rhythm" if speed else ""),
+        tempo_word(number(one, "tempo"), number(other, "tempo")),
+        "" if rhythm else loudness,
+        f"{timbre} timbre" if timbre else "",
+        key_word(one.get("key"), other.get("key")),
+    ]
+    return [trait for trait in traits if trait]
+
+
+def number(attributes: Mapping[str, Any], name: str) -> float | None:
+    value = attributes.get(name)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def tempo_word(one: float | None, other: float | None) -> str:
+    if not one or not other or abs(one - other) > SAME_TEMPO * min(one, other):
+        return ""
+    return f"about {(one + other) / 2:.0f} BPM"
+
+
+def key_word(one: object, other: object) -> str:
+    if not isinstance(one, str) or not isinstance(other, str):
+        return ""
+    if one == other:
+        return one
+    modes = {key.rpartition(" ")[2] for key in (one, other)}
+    return f"{modes.pop()} key" if len(modes) == 1 else ""
+
+
+def end_word(name: str, one: float | None, other: float | None) -> str:
+    if one is None or other is None:
+        return ""
+    low_word, low, high, high_word = ENDS[name]
+    if max(one, other) < low:
+        return low_word
+    return high_word if min(one, other) > high else ""
+
+
+def common_tags(
+    one: Mapping[str, float], other: Mapping[str, float], names: Sequence[str], library: NDArray[np.float32]
+) -> list[str]:
+    """Return the tags by which both tracks stand out from a library, at most three, the clearest first.
+
+    From probabilities by name, and those of a sample of the library, (n, names), in the order of `names`. Of tags that
+    hold each other's name ("rock", "indie rock") the clearer one is taken. With a track twice: by which it stands out.
+    """
+    if not one or not other or len(library) < FEWEST:
+        return []
+    both = np.array([[track[name] for name in names] for track in (one, other)], np.float32).min(axis=0)
+    usual = logits(library)
+    outstanding = (logits(both) - usual.mean(axis=0)) / np.maximum(usual.std(axis=0), 1e-9)
+    outstanding[both < LIKELY] = 0.0
+    chosen: list[str] = []
+    for place in np.argsort(-outstanding, kind="stable"):
+        name = names[place]
+        if outstanding[place] < STANDING_OUT or len(chosen) == MOST_TAGS:
+            break
+        if not any(name in tag or tag in name for tag in chosen):
+            chosen.append(name)
+    return chosen

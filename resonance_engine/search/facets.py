@@ -1,4 +1,4 @@
-"""Weights by facet: the same rhythm, whatever the timbre."""
+"""Queries by weighted facets: the same rhythm, whatever the timbre."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
     Gates = Mapping[str, float]
 
-FOCUS = 0.75  # the part of the similarity that facets make up which are asked for by name
+FOCUS = 0.75  # the part of the similarity that focused facets make up
 
 
 def parse_weights(text: str, facets: Sequence[str]) -> dict[str, float]:
-    """The weights in `timbre=1,harmony=0.5,rhythm=2`; facets that are not named weigh 1.
+    """Parse the weights in `timbre=1,harmony=0.5,rhythm=2`; facets that are not named weigh 1.
 
     Raises ConfigError for another spelling, an unknown facet, and weights that are negative or all zero.
     """
     weights = dict.fromkeys(facets, 1.0)
     for part in text.split(","):
         name, _, number = (each.strip() for each in part.partition("="))
-        known(name, facets)
+        require_facet(name, facets)
         try:
             weights[name] = float(number)
         except ValueError:
@@ -40,14 +40,14 @@ def parse_weights(text: str, facets: Sequence[str]) -> dict[str, float]:
     return weights
 
 
-def focus(names: Collection[str], gates: Sequence[Gates]) -> dict[str, float]:
-    """The weights with which these facets make up three quarters of the similarity to seeds of these gates.
+def focus_weights(names: Collection[str], gates: Sequence[Gates]) -> dict[str, float]:
+    """Return the weights with which some facets make up three quarters of the similarity to seeds of these gates.
 
     Raises ConfigError for an unknown facet, and where the seeds have no share of it.
     """
-    mean = {facet: float(np.mean([shares(each)[facet] for each in gates])) for facet in gates[0]}
+    mean = {facet: float(np.mean([gate_shares(each)[facet] for each in gates])) for facet in gates[0]}
     for name in names:
-        known(name, list(mean))
+        require_facet(name, list(mean))
     part = sum(mean[name] for name in names)
     if part <= 0:
         raise ConfigError(f"The model hears nothing of {' and '.join(names)} here; name another facet.")
@@ -55,13 +55,13 @@ def focus(names: Collection[str], gates: Sequence[Gates]) -> dict[str, float]:
     return {facet: max(weight, 1.0) if facet in names else 1.0 for facet in mean}
 
 
-def known(name: str, facets: Sequence[str]) -> None:
+def require_facet(name: str, facets: Sequence[str]) -> None:
     if name not in facets:
         raise ConfigError(f"The model has no facet {name!r}; it has {', '.join(facets)}.")
 
 
-def shares(gates: Gates) -> dict[str, float]:
-    """What each facet contributes to a track's own embedding: its gate squared, all of them summing to one."""
+def gate_shares(gates: Gates) -> dict[str, float]:
+    """Return the share of each facet in a track's own embedding: its gate squared, all of them summing to one."""
     total = sum(gate**2 for gate in gates.values())
     return {facet: gate**2 / total if total else 1.0 / len(gates) for facet, gate in gates.items()}
 
@@ -76,13 +76,13 @@ def facet_query(
     allowed: Iterable[int] | None = None,
     avoid: Vectors | None = None,
 ) -> Query:
-    """A query by facets: similarity is the mean of the facets' cosines, weighted by weight times the seed's share.
+    """Query by facets: similarity is the mean of the facets' cosines, weighted by weight times the seed's share.
 
     `indexes` and `seeds` (s, d each) are by facet, under the ids of the embeddings in `vectors`; `gates` has the gates
     of each seed. Facets that `weights` does not name weigh 1; with all at 1 the ranking is nearly that of the whole
     embeddings, which the shares are taken from.
     """
-    parts = np.array([[weights.get(facet, 1.0) * shares(each)[facet] for facet in indexes] for each in gates])
+    parts = np.array([[weights.get(facet, 1.0) * gate_shares(each)[facet] for facet in indexes] for each in gates])
     totals = parts.sum(axis=1, keepdims=True)
     parts = np.divide(parts, totals, out=np.full_like(parts, 1.0 / len(indexes)), where=totals > 0)
     layers = tuple(
@@ -90,5 +90,5 @@ def facet_query(
         for number, (facet, index) in enumerate(indexes.items())
         if parts[:, number].any()
     )
-    chosen = None if allowed is None else np.fromiter(allowed, np.int64)
-    return Query(vectors, layers, exclude, chosen, avoid)
+    ids = None if allowed is None else np.fromiter(allowed, np.int64)
+    return Query(vectors, layers, exclude, ids, avoid)

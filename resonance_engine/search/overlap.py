@@ -1,4 +1,4 @@
-"""How much of what one model finds near, another one finds too."""
+"""Overlap of the neighbours by one model with those by another."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAMPLE = 200
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many of the `of` nearest neighbours of a track are the same, on average over `tracks` tracks."""
+    """How many of the `of` nearest neighbours of a track both models share, on average over `tracks` tracks."""
 
     kept: float
     of: int
@@ -30,9 +30,9 @@ class Overlap:
 def neighbour_overlap(
     old: VectorIndex, new: VectorIndex, same: Mapping[int, int], neighbours: int = NEIGHBOURS, sample: int = SAMPLE
 ) -> Overlap | None:
-    """How many of each recording's nearest neighbours in one index are among its nearest in the other.
+    """Return how many of each recording's nearest neighbours in one index are among its nearest in the other.
 
-    `same` gives the id in `new` of each id in `old` that stands for the same recording; only these are looked at, none
+    `same` gives the id in `new` of each id in `old` that stands for the same recording; only these are compared, none
     as a neighbour of itself. Nearest by inner product, the first `neighbours` or as many as there are, for up to
     `sample` recordings, spread evenly over the ids. None where fewer than two recordings are in both.
     """
@@ -49,10 +49,10 @@ def neighbour_overlap(
 
 
 def _nearest(index: VectorIndex, ids: NDArray[np.int64], common: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """The ids of the `count` nearest of `common` to each of some ids, itself left out, shape (n, count)."""
+    """Return the ids of the `count` nearest of `common` to each of some ids, without itself, shape (n, count)."""
     allowed = None if len(common) == len(index) else common  # a search among all is the faster one
-    _, found = index.nearest(index.vectors(ids), count + 1, allowed=allowed)
-    others = found != ids[:, None]
+    _, neighbours = index.nearest(index.vectors(ids), count + 1, allowed=allowed)
+    others = neighbours != ids[:, None]
     # Of more equal ones than there is room for, the track itself may not be one.
     others[others.all(axis=1), -1] = False
-    return np.asarray(found[others].reshape(len(ids), count))
+    return np.asarray(neighbours[others].reshape(len(ids), count))

@@ -1,4 +1,4 @@
-"""What is asked for: seed vectors in one space or several, what may come up, and how to rank it."""
+"""A similarity query: seed vectors in one space or several, the ids that may come up, and how to rank them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from resonance_engine.search.agreement import representatives
-from resonance_engine.search.feedback import centroid, expanded
+from resonance_engine.search.seed_sets import apply_feedback, centroid, representatives
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -23,10 +22,12 @@ if TYPE_CHECKING:
 RERANKS = ("none", "mmr")
 COMBINES = ("agreement", "centroid")
 HUBNESS = ("mutual_proximity", "none")
+POOL = 5  # candidates per track of the list that diversity, corrections and rules choose among
+LEAST_POOL = 100
 
 
 class NearestVectors(Protocol):
-    """An index: the `k` nearest of each query, never padded, the vectors behind ids, and how all of them lie."""
+    """An index: the `k` nearest of each query, never padded, the vectors of ids, and the moments of all of them."""
 
     @property
     def moments(self) -> VectorMoments: ...
@@ -44,7 +45,7 @@ class NearestVectors(Protocol):
 
 @dataclass(frozen=True)
 class Ranking:
-    """How to rank.
+    """Options of a ranking.
 
     `count` tracks; `prf` hits that sharpen the query; `rerank` none or mmr with `lambda_div`, the weight of diversity
     between 0 and 1; `combine` several seeds by agreement or in their centroid; `hubness` mutual_proximity or none;
@@ -64,9 +65,9 @@ class Ranking:
             raise ValueError(f"the number of tracks must be at least 1, not {self.count}")
         if self.prf < 0:
             raise ValueError(f"prf is a number of hits, 0 or more, not {self.prf}")
-        for name, known in (("rerank", RERANKS), ("combine", COMBINES), ("hubness", HUBNESS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        for name, choices in (("rerank", RERANKS), ("combine", COMBINES), ("hubness", HUBNESS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
         if not 0.0 <= self.lambda_div <= 1.0:
             raise ValueError(
                 f"lambda_div must lie between 0 (similarity alone) and 1 (diversity alone), not {self.lambda_div}"
@@ -76,8 +77,13 @@ class Ranking:
 
     @property
     def diversity(self) -> float:
-        """The weight of diversity; 0 where nothing is asked for."""
+        """The weight of diversity; 0 without mmr."""
         return self.lambda_div if self.rerank == "mmr" else 0.0
+
+    @property
+    def pool_size(self) -> int:
+        """How many candidates to rank first."""
+        return max(POOL * self.count, self.prf, LEAST_POOL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +100,8 @@ class Query:
     """Seeds in one or more layers whose weights sum to one for each seed; see `query` and `facets.facet_query`.
 
     Vector ids in `exclude` never come up (the seeds belong there), and where `allowed` is given, only those in it do.
-    `vectors` is the index of whole embeddings, by which diversity and near-identical sounds are told; `avoid` (a, d)
-    are embeddings of negative seeds.
+    `vectors` is the index of whole embeddings, by which diversity and near-identical sounds are measured; `avoid`
+    (a, d) are embeddings of negative seeds.
     """
 
     vectors: NearestVectors
@@ -104,27 +110,28 @@ class Query:
     allowed: Ids | None = None
     avoid: Vectors | None = None
 
-    def sharpened(self, hits: Collection[int]) -> Query:
-        """The query with each seed moved towards these hits; no hits change nothing."""
+    def with_feedback(self, hits: Collection[int]) -> Query:
+        """Move each seed towards these hits; no hits change nothing."""
         if not len(hits):
             return self
-        layers = [
-            replace(layer, seeds=np.stack([expanded(seed, found) for seed in layer.seeds]))
-            for layer in self.layers
-            for found in [layer.index.vectors(hits)]
-        ]
+        layers = []
+        for layer in self.layers:
+            vectors = layer.index.vectors(hits)
+            layers.append(replace(layer, seeds=np.stack([apply_feedback(seed, vectors) for seed in layer.seeds])))
         return replace(self, layers=tuple(layers))
 
     def condensed(self, combine: str) -> Query:
-        """The query with its seeds' centroid, or with the seeds that stand for all, the most typical first."""
+        """Replace the seeds by their centroid, or by those that stand for all, the most typical first."""
         if combine == "centroid":
             layers = [
-                Layer(each.index, centroid(each.seeds)[None, :], each.weights.mean(keepdims=True))
-                for each in self.layers
+                Layer(layer.index, centroid(layer.seeds)[None, :], layer.weights.mean(keepdims=True))
+                for layer in self.layers
             ]
-            return replace(self, layers=tuple(layers))
-        chosen = representatives(self.layers[0].seeds)
-        layers = [Layer(each.index, each.seeds[chosen], each.weights[chosen]) for each in self.layers]
+        elif len(self.layers[0].seeds) == 1:
+            return self
+        else:
+            typical = representatives(self.layers[0].seeds)
+            layers = [Layer(layer.index, layer.seeds[typical], layer.weights[typical]) for layer in self.layers]
         return replace(self, layers=tuple(layers))
 
 
@@ -135,6 +142,6 @@ def query(
     allowed: Iterable[int] | None = None,
     avoid: Vectors | None = None,
 ) -> Query:
-    """A query by whole embeddings: seeds (s, d), s at least 1, and negative seeds (a, d)."""
-    chosen = None if allowed is None else np.fromiter(allowed, np.int64)
-    return Query(index, (Layer(index, seeds, np.ones(len(seeds))),), exclude, chosen, avoid)
+    """Query by whole embeddings: seeds (s, d), s at least 1, and negative seeds (a, d)."""
+    ids = None if allowed is None else np.fromiter(allowed, np.int64)
+    return Query(index, (Layer(index, seeds, np.ones(len(seeds))),), exclude, ids, avoid)

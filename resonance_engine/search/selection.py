@@ -1,38 +1,41 @@
-"""From ranked candidates to the list that is shown: rules, versions, caps, diversity, and why it is short if it is."""
+"""Select a list from ranked candidates: filters, versions, caps and diversity, with a count of each rejection."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import chain, count
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from resonance_engine.search.caps import Caps
 from resonance_engine.search.diversity import mmr_order
-from resonance_engine.search.ranking import GROWTH, Neighbour, first_size, pooled, sharpened, shown
-from resonance_engine.search.versions import Versions, artist_name, named, of_one_length
+from resonance_engine.search.query import query
+from resonance_engine.search.ranking import rank_by_similarity, refine
+from resonance_engine.search.versions import TrackMetadata, Versions, artist_name, named, of_one_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from resonance_engine.search.query import Query, Ranking
+    from resonance_engine.search.query import NearestVectors, Ranking
     from resonance_engine.search.ranking import CandidatePool
-    from resonance_engine.search.versions import TrackMetadata
 
     Vectors = NDArray[np.float32]
-    Describe = Callable[[Sequence[int]], Mapping[int, TrackMetadata]]
-    Refuse = Callable[[Sequence[int]], Mapping[int, str]]
-    Values = Callable[[Sequence[int]], Mapping[int, float]]
+    Rank = Callable[[int], CandidatePool]
 
+NO_CAPS = Caps()
+GROWTH = 4  # of the pool of candidates, while the list is short
 # Of all pairs of different tracks of a corpus of 381, one in ten thousand is nearer; a track and its copy at 128 kbit/s
-# are at 0.99 on average. Lengths must agree too; where one is unknown, the sound must say it alone.
+# are at 0.99 on average. Lengths must agree too; where one is unknown, the sound alone must show it.
 SAME_SOUND = 0.95
 SAME_SOUND_ALONE = 0.98
-FIRST_ROWS = 32
 MOST_SEEDS = 4096  # that candidates are compared with by sound
-SWING = 0.1  # the score that the largest value of a favoured field is ahead of the smallest by
+SWING = 0.1  # the score by which the largest value of a favoured field is ahead of the smallest
 ARTIST, ALBUM, VERSION, SOUND, SCORE, GONE = (
     "artist already listed often enough",
     "album already listed often enough",
@@ -43,212 +46,191 @@ ARTIST, ALBUM, VERSION, SOUND, SCORE, GONE = (
 )
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What a list may hold: at most `per_artist` and `per_album` tracks of one (0 for any number), no `versions`.
+class Neighbour(NamedTuple):
+    """A track's vector id and its score: higher is closer, at most 1."""
 
-    `favour` is how much a numeric field counts: at 1 the largest value in the library's part that is looked at is
-    0.1 ahead of the smallest, at -1 behind it.
+    id: int
+    score: float
+
+
+class Candidate(NamedTuple):
+    """Metadata of a candidate, the reason why a filter rejects it (empty for none), and its favoured field (or NaN)."""
+
+    track: TrackMetadata = TrackMetadata()
+    rejection: str = ""
+    value: float = math.nan
+
+
+@dataclass(frozen=True)
+class SelectionRules:
+    """Rules of a list: its `caps`, and whether it may hold `versions` of seeds and of its own tracks.
+
+    `favour` is how much a numeric field counts: at 1 the largest value among the candidates is 0.1 ahead of the
+    smallest, at -1 behind it.
     """
 
-    per_artist: int = 3
-    per_album: int = 2
-    versions: bool = False
+    caps: Caps = NO_CAPS
+    versions: bool = True
     favour: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("per_artist", "per_album"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is a number of tracks, 0 for any number, not {getattr(self, name)}")
         if not -10.0 <= self.favour <= 10.0:
             raise ValueError(f"favour must lie between -10 and 10, not {self.favour}")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The list, best first; how many candidates each rule turned down, by its name; whether nothing else was left."""
+    """The list, best first; how many candidates each rule rejected, by its name; whether all candidates were seen."""
 
     hits: list[Neighbour]
-    turned_down: Counter[str]
+    rejected: Counter[str]
     exhausted: bool
-
-    def why_short(self) -> str:
-        """What turned how many tracks down, as a clause such as "12: version of another, 3: score too low"."""
-        return ", ".join(f"{count:,}: {rule}" for rule, count in self.turned_down.most_common())
 
 
 @dataclass(frozen=True, eq=False)
 class SeedRecordings:
-    """What the list starts from, to keep their versions out: `descriptions` and embeddings (s, d), in one order."""
+    """What a list starts from, to reject its versions: metadata `tracks` and embeddings (s, d), in one order."""
 
-    descriptions: Sequence[TrackMetadata] = ()
+    tracks: Sequence[TrackMetadata] = ()
     vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
+    def near(self, vectors: Vectors) -> dict[int, list[int]]:
+        """Return the positions of candidates (n, d) that sound like seeds, with the places of these."""
+        places: dict[int, list[int]] = {}
+        if len(self.vectors):
+            pairs = np.argwhere(vectors @ self.vectors[:MOST_SEEDS].T >= SAME_SOUND)
+            for position, place in pairs.tolist():
+                places.setdefault(position, []).append(place)
+        return places
 
-def nothing(_: Sequence[int]) -> Mapping[int, str]:
-    return {}
+
+def find_neighbours(
+    index: NearestVectors, seeds: Vectors, ranking: Ranking, exclude: Collection[int] = ()
+) -> list[Neighbour]:
+    """Return the tracks nearest to the seeds (n, d), best first, without `exclude` and by no other rules."""
+    ready = refine(query(index, seeds, exclude), ranking)
+    return select(partial(rank_by_similarity, ready, ranking), ranking).hits
+
+
+def accept_all(ids: Iterable[int]) -> Mapping[int, Candidate]:
+    return dict.fromkeys(ids, Candidate())
 
 
 def select(
-    asked: Query,
+    rank: Rank,
     ranking: Ranking,
-    rules: Rules,
-    describe: Describe,
+    rules: SelectionRules | None = None,
+    load: Callable[[list[int]], Mapping[int, Candidate]] = accept_all,
     seeds: SeedRecordings | None = None,
-    refuse: Refuse = nothing,
-    values: Values | None = None,
 ) -> Selection:
-    """The best `ranking.count` tracks for a query that the rules allow; see `filled`."""
-    ready = sharpened(asked, ranking)
-    return filled(lambda size: pooled(ready, ranking, size), ranking, rules, describe, seeds, refuse, values)
+    """Select the best `ranking.count` tracks that the rules allow.
 
-
-def filled(
-    pool_of: Callable[[int], CandidatePool],
-    ranking: Ranking,
-    rules: Rules,
-    describe: Describe,
-    seeds: SeedRecordings | None = None,
-    refuse: Refuse = nothing,
-    values: Values | None = None,
-) -> Selection:
-    """The best `ranking.count` tracks that the rules allow; `pool_of` gives about so many ranked candidates.
-
-    `describe` gives the descriptions of vector ids, without those that are gone from the library; `refuse` gives
-    reasons for those that another rule turns down, such as a tempo; `values` the numeric field that `rules.favour` is
-    about, by id where known. Each is asked about an id once. More candidates are fetched until the list is full or the
-    index exhausted, or until most of what is fetched is below `min_score`.
+    `rank` returns about so many ranked candidates; `load` what is known of vector ids, without those that have left
+    the library, and is called once for each id. More candidates are ranked until the list is full or the index
+    exhausted, or until most of them are below `min_score`. Where caps that are not fixed leave the list short, they are
+    relaxed step by step, over the same candidates.
     """
-    seen = Known(describe, refuse, values)
-    size = first_size(ranking)
-    while True:
-        pool = pool_of(size)
-        seen.learn(pool.ids.tolist())
-        listed, turned_down = chosen(pool, ranking, rules, seen, seeds or SeedRecordings())
-        low = turned_down[SCORE] > len(pool.ids) / 2
-        if pool.complete or low or len(listed) == ranking.count:
-            hits = [Neighbour(int(pool.ids[i]), shown(pool.scores[i])) for i in listed]
-            return Selection(hits, turned_down, pool.complete)
-        size *= GROWTH
+    rules, seeds = rules or SelectionRules(), seeds or SeedRecordings()
+    pools: list[tuple[CandidatePool, dict[int, list[int]]]] = []
+    known: dict[int, Candidate | None] = {}
+    for caps in chain((rules.caps,), rules.caps.relaxations(ranking.count)):
+        for number in count():
+            if number == len(pools):
+                pool = rank(ranking.pool_size * GROWTH**number)
+                pools.append((pool, {} if rules.versions else seeds.near(pool.vectors)))
+                new = [each for each in pool.ids.tolist() if each not in known]
+                known |= {**dict.fromkeys(new), **(load(new) if new else {})}
+            pool, near = pools[number]
+            listed = PartialList(pool, ranking.count, caps, None if rules.versions else seeds, near)
+            rejected = listed.fill(ranking, [known[each] for each in pool.ids.tolist()], rules.favour)
+            is_full = len(listed.positions) == ranking.count
+            if is_full or pool.complete or rejected[SCORE] > len(pool.ids) / 2:
+                break
+        if is_full or not rejected[ARTIST] + rejected[ALBUM]:
+            break
+    hits = [Neighbour(int(pool.ids[place]), min(float(pool.scores[place]), 1.0)) for place in listed.positions]
+    return Selection(hits, rejected, pool.complete)
 
 
-class Known:
-    """What was found out about candidates, each once."""
+class PartialList:
+    """A list that is filled from a pool: the `positions` of its tracks, and what decides whether another may join.
 
-    def __init__(self, describe: Describe, refuse: Refuse, values: Values | None) -> None:
-        self._sources = (describe, refuse, values)
-        self._asked: set[int] = set()
-        self.descriptions: dict[int, TrackMetadata] = {}
-        self.refusals: dict[int, str] = {}
-        self.values: dict[int, float] = {}
+    Versions of `seeds` and of its own tracks are rejected, unless `seeds` is None; `near` are the places of seeds that
+    candidates sound like, by position.
+    """
 
-    def learn(self, ids: list[int]) -> None:
-        new = [each for each in ids if each not in self._asked]
-        self._asked.update(new)
-        describe, refuse, values = self._sources
-        if new:
-            self.descriptions.update(describe(new))
-            self.refusals.update(refuse([each for each in new if each in self.descriptions]))
-            self.values.update(values(new) if values else {})
-
-
-def chosen(
-    pool: CandidatePool, ranking: Ranking, rules: Rules, known: Known, seeds: SeedRecordings
-) -> tuple[list[int], Counter[str]]:
-    """Positions in the pool of what is listed, and how often each rule turned a better one down."""
-    turned_down: Counter[str] = Counter()
-    listing = Listing(pool, rules, known, seeds)
-    low = pool.scores < (-np.inf if ranking.min_score is None else ranking.min_score)
-
-    def admitted(position: int) -> bool:
-        reason = SCORE if low[position] else listing.refusal(position)
-        if reason:
-            turned_down[reason] += 1
-        else:
-            listing.add(position)
-        return not reason
-
-    relevance = pool.scores + favoured(pool.ids.tolist(), known.values, rules.favour)
-    return mmr_order(relevance, pool.vectors, ranking.count, ranking.diversity, admitted), turned_down
-
-
-class Listing:
-    """A list in the making, which knows what may join it."""
-
-    def __init__(self, pool: CandidatePool, rules: Rules, known: Known, seeds: SeedRecordings) -> None:
-        self._pool, self._rules, self._known = pool, rules, known
-        self._ids: list[int] = pool.ids.tolist()
+    def __init__(
+        self, pool: CandidatePool, size: int, caps: Caps, seeds: SeedRecordings | None, near: Mapping[int, list[int]]
+    ) -> None:
+        self.positions: list[int] = []
+        self._pool, self._size, self._caps, self._seeds, self._near = pool, size, caps, seeds, near
         self._artists: Counter[str] = Counter()
         self._albums: Counter[str] = Counter()
-        self._versions = Versions()
-        for each in seeds.descriptions:
-            self._versions.add(each)
-        self._heard: list[tuple[Vectors, TrackMetadata]] = []
-        self._listed = np.empty((FIRST_ROWS, pool.vectors.shape[1]), np.float32)  # the vectors of `_heard`, and room
-        self._seeds = list(zip(seeds.vectors[:MOST_SEEDS], seeds.descriptions, strict=False))
-        nearest = seeds.vectors[:MOST_SEEDS]
-        self._near_seeds = (
-            pool.vectors @ nearest.T >= SAME_SOUND if len(nearest) else np.zeros((len(self._ids), 0), bool)
-        )
+        self._versions = Versions(seeds.tracks if seeds else ())
+        self._tracks: list[TrackMetadata] = []
+        self._vectors = np.empty((min(size, len(pool.ids)), pool.vectors.shape[1]), np.float32)
 
-    def refusal(self, position: int) -> str:
-        """The rule that keeps a candidate out; empty where none does."""
-        track = self._known.descriptions.get(self._ids[position])
-        if track is None:
-            return GONE
-        if reason := self._known.refusals.get(self._ids[position], ""):
-            return reason
-        if not self._rules.versions:
+    def fill(self, ranking: Ranking, candidates: Sequence[Candidate | None], favour: float) -> Counter[str]:
+        """Add the best candidates that the rules allow, and count those that each rule rejected before."""
+        pool, rejected = self._pool, Counter[str]()
+        relevance = pool.scores
+        if favour:
+            relevance = relevance + favour_bonus([each.value if each else math.nan for each in candidates], favour)
+        low = pool.scores < (-np.inf if ranking.min_score is None else ranking.min_score)
+        for position in mmr_order(relevance, pool.vectors, ranking.diversity, self.positions):
+            candidate = candidates[position]
+            reason = SCORE if low[position] else GONE if candidate is None else self.add(position, candidate)
+            if reason:
+                rejected[reason] += 1
+            elif len(self.positions) == self._size:
+                break
+        return rejected
+
+    def add(self, position: int, candidate: Candidate) -> str:
+        """Add a candidate, or return the rule that rejects it."""
+        track, caps = candidate.track, self._caps
+        if candidate.rejection:
+            return candidate.rejection
+        if self._seeds is not None:
             if track in self._versions:
                 return VERSION
-            if self._sounds_known(position, track):
+            if self._is_same_sound(position, track):
                 return SOUND
-        if full(self._artists[artist_name(track.artist)], self._rules.per_artist, track.artist):
+            self._vectors[len(self.positions)] = self._pool.vectors[position]
+        artist, album = artist_name(track.artist), named(track.album)
+        if track.artist and 0 < caps.per_artist <= self._artists[artist]:
             return ARTIST
-        if full(self._albums[named(track.album)], self._rules.per_album, track.album):
+        if track.album and 0 < caps.per_album <= self._albums[album]:
             return ALBUM
+        self._artists[artist] += 1
+        self._albums[album] += 1
+        self.positions.append(position)
+        self._tracks.append(track)
+        self._versions.add(track)
         return ""
 
-    def add(self, position: int) -> None:
-        track = self._known.descriptions[self._ids[position]]
-        self._artists[artist_name(track.artist)] += 1
-        self._albums[named(track.album)] += 1
-        self._versions.add(track)
-        if len(self._heard) == len(self._listed):
-            self._listed = np.concatenate([self._listed, np.empty_like(self._listed)])
-        self._listed[len(self._heard)] = self._pool.vectors[position]
-        self._heard.append((self._pool.vectors[position], track))
-
-    def _sounds_known(self, position: int, track: TrackMetadata) -> bool:
-        vector = self._pool.vectors[position]
-        near = self._listed[: len(self._heard)] @ vector >= SAME_SOUND
-        others = [self._heard[place] for place in near.nonzero()[0]]
-        others += [self._seeds[place] for place in self._near_seeds[position].nonzero()[0]]
-        return any(same_sound(vector, track, *other) for other in others)
+    def _is_same_sound(self, position: int, track: TrackMetadata) -> bool:
+        """Return whether a seed or a listed track is the same recording: near in sound, and of one length."""
+        assert self._seeds is not None, "versions are rejected"
+        vector, listed = self._pool.vectors[position], self._vectors[: len(self.positions)]
+        others = [(listed[place], self._tracks[place]) for place in np.flatnonzero(listed @ vector >= SAME_SOUND)]
+        others += [(self._seeds.vectors[place], self._seeds.tracks[place]) for place in self._near.get(position, ())]
+        return any(
+            of_one_length(track, other)
+            if track.seconds and other.seconds
+            else float(vector @ sound) >= SAME_SOUND_ALONE
+            for sound, other in others
+        )
 
 
-def same_sound(one: Vectors, track: TrackMetadata, other: Vectors, its: TrackMetadata) -> bool:
-    """Whether two embeddings are near enough, and the lengths, to be one recording."""
-    near = float(one @ other)
-    if not (track.seconds and its.seconds):
-        return near >= SAME_SOUND_ALONE
-    return near >= SAME_SOUND and of_one_length(track, its)
+def favour_bonus(values: Sequence[float], strength: float) -> NDArray[np.float64]:
+    """Return what a numeric field adds to the scores of candidates: by the rank of its value, 0 for NaN.
 
-
-def full(count: int, most: int, name: str) -> bool:
-    return bool(name) and bool(most) and count >= most
-
-
-def favoured(ids: Sequence[int], values: Mapping[int, float], strength: float) -> NDArray[np.float64]:
-    """What a numeric field adds to the scores of candidates: by the rank of its value among theirs, none where unknown.
-
-    Ranks, because a play count of 200 is not a hundred times as dear as one of 2.
+    By ranks, because a play count of 200 is not a hundred times as dear as one of 2.
     """
-    if not strength:
-        return np.zeros(len(ids))
-    found = np.array([values.get(each, np.nan) for each in ids], np.float64)
-    known = np.unique(found[~np.isnan(found)])
-    if len(known) < 2:
-        return np.zeros(len(ids))
-    rank = np.interp(found, known, np.linspace(-0.5, 0.5, len(known)))
+    numbers = np.array(values, np.float64)
+    known = np.unique(numbers[~np.isnan(numbers)])
+    if not strength or len(known) < 2:
+        return np.zeros(len(numbers))
+    rank = np.interp(numbers, known, np.linspace(-0.5, 0.5, len(known)))
     return np.asarray(strength * SWING * np.nan_to_num(rank))

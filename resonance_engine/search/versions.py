@@ -1,4 +1,4 @@
-"""Which tracks are one song: another pressing, a remaster, a live take, a cover by the same artist."""
+"""Versions of one song: another pressing, a remaster, a live take, a cover by the same artist."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-# A note in brackets, or after " - ", tells of a version when it begins or ends with one of these.
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# A note in brackets, or after " - ", names a version when it begins or ends with one of these.
 BEGINNINGS = frozenset(
     re.findall(
         r"\w+",
@@ -26,7 +30,7 @@ ENDINGS = frozenset(
 """,
     )
 )
-# A title of nothing but these says nothing: one artist has many such songs.
+# A title of nothing but these identifies no song: one artist has many of that title.
 COMMON = frozenset(
     re.findall(
         r"\w+",
@@ -49,9 +53,9 @@ _ARTICLE = re.compile(r"^the |,? the$")
 
 @dataclass(frozen=True)
 class TrackMetadata:
-    """What rules need to know of a track; names as they are tagged, an empty one says that nothing is known.
+    """Metadata of a track that rules need; names as they are tagged, empty where unknown.
 
-    `artist` is who the track counts for, empty for "Various Artists" and their like, `album` the record that it is on
+    `artist` is the artist that the track counts for, empty for "Various Artists" and the like, `album` its record
     (two records of one name need names that differ, such as with the album artist in front). `recording` and `work` are
     MusicBrainz ids: the same recording is the same sound, the same work the same composition. `seconds` is 0 where
     unknown.
@@ -66,44 +70,47 @@ class TrackMetadata:
 
 
 class Versions:
-    """Songs that are there already, to be asked whether another track is a version of one of them.
+    """A set of songs that contains every version of them.
 
-    A track is, when it shares a MusicBrainz recording or work with one; or, unless both have works and these differ,
-    when artist and title are the same after `song_title` and `artist_name`.
+    A track is a version of one when both share a MusicBrainz recording or work; or, unless both have works and these
+    differ, when artist and title are the same after `song_title` and `artist_name`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tracks: Iterable[TrackMetadata] = ()) -> None:
         self._recordings: set[str] = set()
         self._works: set[str] = set()
         self._titles: dict[tuple[str, str], set[str]] = {}
+        for track in tracks:
+            self.add(track)
 
     def add(self, track: TrackMetadata) -> None:
-        """Take a song in."""
+        """Add a song."""
         self._recordings.add(track.recording)
         self._works.add(track.work)
         self._titles.setdefault((artist_name(track.artist), song_title(track.title)), set()).add(track.work)
 
     def __contains__(self, track: TrackMetadata) -> bool:
-        """Whether this is a version of a song that was taken in."""
+        """Return whether the track is a version of a song in the set."""
         if track.recording and track.recording in self._recordings:
             return True
         if track.work and track.work in self._works:
             return True
         artist, title = artist_name(track.artist), song_title(track.title)
-        if not artist or says_nothing(title):
+        # A title of common words alone is shared by many songs of an artist.
+        if not artist or all(word in COMMON or word.isdecimal() for word in title.split()):
             return False
         works = self._titles.get((artist, title), set())
         return bool(works) and (not track.work or "" in works)
 
 
 def of_one_length(one: TrackMetadata, other: TrackMetadata) -> bool:
-    """Whether both could be one recording by their lengths; what is unknown could."""
+    """Return whether both could be one recording by their lengths; unknown ones could."""
     return not one.seconds or not other.seconds or abs(one.seconds - other.seconds) <= SECONDS_APART
 
 
 @lru_cache(maxsize=65536)
 def song_title(title: str) -> str:
-    """A title as songs are compared: without case, accents, punctuation and notes like "(Live at ...)", "- Remaster".
+    """Normalise a title: without case, accents, punctuation and notes like "(Live at ...)", "- Remaster".
 
     Brackets that belong to the name stay: "(I Can't Get No) Satisfaction". A title that would vanish stays as it is.
     """
@@ -119,24 +126,20 @@ def without_note(found: re.Match[str]) -> str:
     return " " if words and (words[0] in BEGINNINGS or words[-1] in ENDINGS) else found[0]
 
 
-def says_nothing(title: str) -> bool:
-    """Whether a title, as `song_title` gives it, is one that an artist has many songs of."""
-    return all(word in COMMON or word.isdecimal() for word in title.split())
-
-
 @lru_cache(maxsize=65536)
 def artist_name(name: str) -> str:
-    """A name as artists are compared: without case, accents, punctuation, guests and a leading "The"."""
+    """Normalise the name of an artist: without case, accents, punctuation, guests and a leading "The"."""
     return _ARTICLE.sub("", plain(_GUEST.sub("", name))) or name.strip()
 
 
+@lru_cache(maxsize=65536)
 def named(name: str) -> str:
-    """A name as it is counted: without case, accents and punctuation, unless it is nothing else."""
+    """Normalise a name: without case, accents and punctuation, unless it is nothing else."""
     return plain(name) or name.strip()
 
 
 def plain(text: str) -> str:
-    """Words in lower case without accents and punctuation, one space between them."""
+    """Return the words of a text in lower case without accents and punctuation, one space between them."""
     text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
     # An apostrophe parts no word: "Don't" is "Dont".
     text = unicodedata.normalize("NFC", re.sub(r"['\u2019`]", "", text)).replace("&", " and ")

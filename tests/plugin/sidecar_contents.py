@@ -43,6 +43,7 @@ def sidecar_contents(sidecar: Sidecar) -> dict[str, Any]:
     found["windows"] = {key: (each.starts, each.vectors.tobytes()) for key, each in windows.items()}
     found["gates"], found["analyses"] = store.vectors.gates(keys, model.id), store.analyses.get(keys)
     for item_id in list(tracks)[:2]:
-        hits = Finder(search, "similar").find(SearchRequest(query=(f"id:{item_id}",), count=10)).hits if tracks else []
+        request = SearchRequest(query=(f"id:{item_id}",), count=10)
+        hits = Finder(search, request, "similar").find().hits if tracks else []
         found[f"similar to {item_id}"] = [(key_of[hit.id], round(hit.score, 5)) for hit in hits]
     return found

@@ -130,9 +130,8 @@ class SyntheticLibrary:
     ) -> SearchResult:
         """What `Finder.find` answers; ten tracks unless asked otherwise."""
         with self.search(settings) as search:
-            return Finder(search, "similar", today).find(
-                SearchRequest(**{"query": tuple(query.split()), "count": 10, **wish})
-            )
+            request = SearchRequest(**{"query": tuple(query.split()), "count": 10, **wish})
+            return Finder(search, request, "similar", today).find()
 
     def ids(self, query: str = "", settings: Settings | None = None, **wish: Any) -> list[int]:
         return [each.item.id or 0 for each in self.find(query, settings, **wish).hits]

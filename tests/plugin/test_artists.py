@@ -9,8 +9,7 @@ import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
-from beetsplug.resonance.search.artists import nearest_artists, tracks_by_artist
+from beetsplug.resonance.search.groups import nearest_albums, nearest_artists, tracks_by_album, tracks_by_artist
 from beetsplug.resonance.search.session import SearchSession
 from tests.plugin.command_library import CommandLibrary
 from tests.plugin.fake_pool import embedding

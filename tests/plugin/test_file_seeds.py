@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.search.file_seeds import file_seeds, parse_passage
+from beetsplug.resonance.search.seeds import analyse_files
 from beetsplug.resonance.search.session import SearchSession
+from resonance_engine.audio.passage import parse_passage
 from resonance_engine.audio.windows import content_key
 from resonance_engine.errors import AudioError, ConfigError, ModelError
 from resonance_engine.worker.worker import Worker, WorkerPool
@@ -47,44 +48,44 @@ class TestFileSeeds(AnalysedLibrary):
         copy = tmp_path / "unknown.flac"
         shutil.copy(self.path("song 2"), copy)
 
-        [seed] = file_seeds(search, [copy])
+        [seed] = analyse_files(search, [copy])
 
         assert seed.path == copy
         assert seed.key == content_key(self.path("song 2"))
         store, key, model = search.sidecar.store, {seed.key}, search.model.id
         np.testing.assert_allclose(store.vectors.get(key, model)[seed.key], seed.embedding, atol=1e-3)
-        assert list(seed.facets) == ["timbre", "rhythm"]
-        for name, facet in seed.facets.items():
+        assert list(seed.profile.facets) == ["timbre", "rhythm"]
+        for name, facet in seed.profile.facets.items():
             np.testing.assert_allclose(store.vectors.get(key, model, name)[seed.key], facet, atol=1e-3)
-        assert store.vectors.gates(key, model)[seed.key] == pytest.approx(seed.gates)
-        assert store.analyses.get(key)[seed.key].attributes == seed.attributes
+        assert store.vectors.gates(key, model)[seed.key] == pytest.approx(seed.profile.gates)
+        assert store.analyses.get(key)[seed.key].attributes == seed.profile.attributes
 
     def test_tags_are_the_models(self, search: SearchSession) -> None:
         FakePool.tags = ("rock", "pop")
-        assert file_seeds(search, [self.path("song 2")])[0].tags == {"rock": 0.5, "pop": 0.5}
+        assert analyse_files(search, [self.path("song 2")])[0].profile.tags == {"rock": 0.5, "pop": 0.5}
 
     def test_one_worker_listens_to_all_in_order(self, search: SearchSession) -> None:
         paths = [self.path(f"song {number}") for number in (3, 0, 3)]
-        assert [seed.path for seed in file_seeds(search, paths)] == paths
+        assert [seed.path for seed in analyse_files(search, paths)] == paths
         assert FakeWorker.starts == 1
 
     def test_without_files_nothing_is_started(self, search: SearchSession) -> None:
-        assert file_seeds(search, [], (0.0, 10.0)) == []
+        assert analyse_files(search, [], (0.0, 10.0)) == []
         assert FakeWorker.starts == 0
 
     def test_what_is_no_passage_starts_nothing(self, search: SearchSession) -> None:
         with pytest.raises(ConfigError, match="The passage 1:50-1:20 ends before it begins"):
-            file_seeds(search, [self.path("song 2")], (110.0, 80.0))
+            analyse_files(search, [self.path("song 2")], (110.0, 80.0))
         assert FakeWorker.starts == 0
 
     def test_the_first_bad_file_is_named(self, search: SearchSession, tmp_path: Path) -> None:
         with pytest.raises(AudioError, match=r"missing\.flac: there is no such file"):
-            file_seeds(search, [self.path("song 2"), tmp_path / "missing.flac", tmp_path / "another.flac"])
+            analyse_files(search, [self.path("song 2"), tmp_path / "missing.flac", tmp_path / "another.flac"])
 
     def test_another_model_than_the_librarys(self, search: SearchSession) -> None:
         FakePool.model_id = "newer"
         with pytest.raises(ModelError, match="run `beet resonance analyze` to switch"):
-            file_seeds(search, [self.path("song 2")])
+            analyse_files(search, [self.path("song 2")])
 
 
 class TestHeard(CommandLibrary):
@@ -107,16 +108,16 @@ class TestHeard(CommandLibrary):
     def test_a_passage_sounds_as_the_track_that_it_was_made_of(self, search: SearchSession, tmp_path: Path) -> None:
         parts = [tune(6.0, 8000, channels=1, seed=number) for number in (1, 2)]
         joined = write_audio(tmp_path / "mix.flac", np.hstack(parts), 8000)
-        tracks = search.vectors_of(list(self.lib.items()))
+        tracks = search.vector_ids(list(self.lib.items()))
         library = search.index.vectors([tracks[1], tracks[2]])
 
-        [whole] = file_seeds(search, [joined])
-        [seed] = file_seeds(search, [joined], parse_passage("0:06-0:12"))
+        [whole] = analyse_files(search, [joined])
+        [seed] = analyse_files(search, [joined], parse_passage("0:06-0:12"))
 
         assert seed.key == whole.key == content_key(joined)
         assert float(seed.embedding @ library[1]) == pytest.approx(1.0, abs=2e-3)
         assert float(seed.embedding @ library[0]) < 0.99
         assert float(whole.embedding @ library[1]) < 0.99
-        assert list(seed.facets) == list(seed.gates) == list(search.model.modalities)
-        assert len(seed.tags) == 50
-        assert (whole.attributes["duration"], seed.attributes["duration"]) == pytest.approx((12.0, 6.0))
+        assert list(seed.profile.facets) == list(seed.profile.gates) == list(search.model.modalities)
+        assert len(seed.profile.tags) == 50
+        assert (whole.profile.attributes["duration"], seed.profile.attributes["duration"]) == pytest.approx((12.0, 6.0))

@@ -27,7 +27,7 @@ class TestLists(AnalysedLibrary):
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
             keys = {item_id: track.content_key for item_id, track in store.tracks.all(sidecar.id).items()}
-        vectors = {item_id: embedding(key).embedding for item_id, key in keys.items()}
+        vectors = {item_id: embedding(key).vector for item_id, key in keys.items()}
         titles = {item.id: item.title for item in self.lib.items() if item.id is not None}
         return {titles[other]: float(np.dot(vectors[seed], vectors[other])) for other in keys if other != seed}
 

@@ -181,7 +181,7 @@ def test_versions(shelf: SyntheticLibrary) -> None:
     assert names == expected_list(order, 60, [1])
     assert {2, 7, 8, SAME[0]} < {*order} - {*names}
     assert SAME[1] in names
-    assert "version of another (4), sounds the same as another (1)" in found.turned_down
+    assert "version of another (4), sounds the same as another (1)" in found.rejected
     assert shelf.ids("id:1", **usual, versions=True) == order
 
 
@@ -194,7 +194,7 @@ def test_what_the_configuration_excludes(shelf: SyntheticLibrary) -> None:
     expected = only(shelf, lambda each: 31 <= each <= 41 and each != 40, 29)
     assert [hit.item.id for hit in winter.hits] == expected
     assert [hit.item.id for hit in summer.hits] == [each for each in expected if each not in CHRISTMAS]
-    assert summer.turned_down == "excluded by the configuration (4)"
+    assert summer.rejected == "excluded by the configuration (4)"
 
 
 @pytest.mark.parametrize("query", ["id:37", "id:37..60"])
@@ -205,7 +205,7 @@ def test_what_is_excluded_is_left_out_before_the_search_or_after(shelf: Syntheti
     expected = only(shelf, lambda each: each not in gone)
     found = shelf.find(f"id:{SEED}", settings, hubness="none", versions=True, per_artist=0, per_album=0, count=60)
     assert [hit.item.id for hit in found.hits] == expected
-    assert f"excluded by the configuration ({len(gone)})" in found.turned_down
+    assert f"excluded by the configuration ({len(gone)})" in found.rejected
 
 
 def test_a_least_score(shelf: SyntheticLibrary) -> None:
@@ -213,8 +213,8 @@ def test_a_least_score(shelf: SyntheticLibrary) -> None:
     expected = [each for each in rank(cosines, [SEED]) if cosines[each - 1] >= 0.3]
     found = shelf.find(f"id:{SEED}", **EVERY, min_score=0.3)
     assert [hit.item.id for hit in found.hits] == expected
-    assert found.notes == (f"{len(expected)} of 59 tracks found; turned down: {found.turned_down}",)
-    assert "score too low" in found.turned_down
+    assert found.notes == (f"{len(expected)} of 59 tracks found; turned down: {found.rejected}",)
+    assert "score too low" in found.rejected
     assert np.sum(cosines >= 0.999) == 1
     assert shelf.refused("--min-score", "0.999", "--hubness", "none", f"id:{SEED}").startswith(
         "similar: no track is left to list; turned down: score too low ("

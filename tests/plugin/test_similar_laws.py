@@ -16,7 +16,7 @@ from beetsplug.resonance.search.request import SearchRequest
 from tests.plugin.synthetic_tracks import CHRISTMAS, LONG, SAME, SOUNDS, is_version, tags_of, within_caps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from beetsplug.resonance.search.finder import SearchResult
     from tests.plugin.synthetic_library import SyntheticLibrary
@@ -64,10 +64,10 @@ class TestLaws:
     """In a library that excludes Christmas songs, in summer."""
 
     @pytest.fixture
-    def finder(self, shelf: SyntheticLibrary) -> Iterator[Finder]:
+    def find(self, shelf: SyntheticLibrary) -> Iterator[Callable[[SearchRequest], SearchResult]]:
         self.shelf = shelf
         with shelf.search(Settings(exclude=parse_exclusions("genres:christmas"))) as search:
-            yield Finder(search, "similar", date(2025, 7, 1))
+            yield lambda request: Finder(search, request, "similar", date(2025, 7, 1)).find()
 
     def may(self, item_id: int, wish: SearchRequest) -> bool:
         """Whether a track may be in a list at all."""
@@ -92,9 +92,11 @@ class TestLaws:
 
     @law
     @given(asked=wishes())
-    def test_rules_hold_and_a_list_is_short_for_nothing_else(self, finder: Finder, asked: dict[str, Any]) -> None:
+    def test_rules_hold_and_a_list_is_short_for_nothing_else(
+        self, find: Callable[[SearchRequest], SearchResult], asked: dict[str, Any]
+    ) -> None:
         wish = SearchRequest(**asked)
-        found = finder.find(wish)
+        found = find(wish)
         listed = [item_id for item_id, _ in scores(found)]
 
         assert len({*listed}) == len(listed) <= wish.count
@@ -116,20 +118,22 @@ class TestLaws:
     @law
     @given(asked=wishes(), neutral=st.sampled_from([{"lambda_div": 0.0}, {"prf": 0}, {"rerank": "none"}]))
     def test_what_counts_for_nothing_changes_nothing(
-        self, finder: Finder, asked: dict[str, Any], neutral: dict[str, Any]
+        self, find: Callable[[SearchRequest], SearchResult], asked: dict[str, Any], neutral: dict[str, Any]
     ) -> None:
         plain = {name: value for name, value in asked.items() if name not in (*neutral, "lambda_div")}
-        assert scores(finder.find(SearchRequest(**plain, **neutral))) == scores(finder.find(SearchRequest(**plain)))
+        assert scores(find(SearchRequest(**plain, **neutral))) == scores(find(SearchRequest(**plain)))
 
     @law
     @given(asked=wishes(), longer=st.integers(1, 20))
-    def test_a_longer_list_begins_with_the_shorter(self, finder: Finder, asked: dict[str, Any], longer: int) -> None:
+    def test_a_longer_list_begins_with_the_shorter(
+        self, find: Callable[[SearchRequest], SearchResult], asked: dict[str, Any], longer: int
+    ) -> None:
         """Where caps hold, and no two tracks are weighed against each other."""
         fixed = {"per_artist": 0, "per_album": 1, **asked, "count": 5}
         for name in ("lambda_div", "text"):
             fixed.pop(name, None)
-        shorter = scores(finder.find(SearchRequest(**fixed)))
-        assert scores(finder.find(SearchRequest(**{**fixed, "count": 5 + longer})))[: len(shorter)] == shorter
+        shorter = scores(find(SearchRequest(**fixed)))
+        assert scores(find(SearchRequest(**{**fixed, "count": 5 + longer})))[: len(shorter)] == shorter
 
 
 def test_the_same_sound_is_the_same_sound_from_either_side(shelf: SyntheticLibrary) -> None:

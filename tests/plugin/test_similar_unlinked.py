@@ -73,14 +73,14 @@ def test_what_comes_and_goes_meanwhile_is_seen_by_the_next_query(crowded: Synthe
     wish = SearchRequest(query=("id:1..9",), count=5)
     with closing(Sidecar(crowded.lib, Settings())) as sidecar, closing(Sidecar(crowded.lib)) as other:
         with open_session(sidecar, MODEL) as search:
-            before = [hit.id for hit in Finder(search, "similar").find(wish).hits]
+            before = [hit.id for hit in Finder(search, wish, "similar").find().hits]
             vector = crowded.embedding(30)
             other.store.vectors.put(key(7000), MODEL.id, vector)
             other.store.tracks.link(other.id, TrackRow(5, 1005.0, 1, 1, key(7000)))  # a seed sounds otherwise now
             other.store.tracks.unlink(other.id, [1, 2, 3])
-            assert [hit.id for hit in Finder(search, "similar").find(wish).hits] == before
+            assert [hit.id for hit in Finder(search, wish, "similar").find().hits] == before
         with open_session(sidecar, MODEL) as search:
-            assert len(Finder(search, "similar").find(wish).start.ids) == 6
+            assert len(Finder(search, wish, "similar").find().seeds.ids) == 6
 
 
 def test_a_damaged_vector_is_said_whoever_it_belongs_to(crowded: SyntheticLibrary) -> None:

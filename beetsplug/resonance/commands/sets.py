@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.output import GroupRow
-from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
-from beetsplug.resonance.search.artists import nearest_artists, tracks_by_artist
+from beetsplug.resonance.search.groups import nearest_albums, nearest_artists, tracks_by_album, tracks_by_artist
 
 if TYPE_CHECKING:
     from beetsplug.resonance.search.request import SearchRequest

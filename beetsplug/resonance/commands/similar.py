@@ -108,7 +108,7 @@ def list_tracks(session: SearchSession, opts: Values, request: SearchRequest, lo
     from beetsplug.resonance.search.explanations import explain_hits
     from beetsplug.resonance.search.finder import Finder
 
-    result = Finder(session, "similar").find(request)
+    result = Finder(session, request, "similar").find()
     if not result.hits:
         raise UserError(f"similar: {explain_empty(session.sidecar, request, result)}")
     for note in result.notes:
@@ -122,8 +122,8 @@ def list_tracks(session: SearchSession, opts: Values, request: SearchRequest, lo
 
 def explain_empty(sidecar: Sidecar, request: SearchRequest, result: SearchResult) -> str:
     """Return why a list is empty."""
-    if result.turned_down:
-        return f"no track is left to list; turned down: {result.turned_down}"
+    if result.rejected:
+        return f"no track is left to list; turned down: {result.rejected}"
     other = "other track that matches --from" if request.among else "other track"
     if sidecar.coverage().missing:
         return f"no {other} is analysed; run `beet resonance analyze`"

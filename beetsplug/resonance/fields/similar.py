@@ -38,10 +38,10 @@ class Neighbours(dict[int, float]):
     def shares(self) -> dict[int, dict[str, float]]:
         """The share of each facet in the scores, by id and facet; raises StoreError."""
         from beetsplug.resonance.library.sidecar import Sidecar
-        from beetsplug.resonance.search.facet_shares import facet_shares
+        from beetsplug.resonance.search.facet_shares import mean_facet_shares
 
         with closing(Sidecar(self.library)) as sidecar:
-            return facet_shares(sidecar, self.seeds, self)
+            return mean_facet_shares(sidecar, self.seeds, self)
 
 
 class SimilarResolver:
@@ -116,17 +116,16 @@ def nearest_tracks(search: SearchSession, wanted: SimilarPattern, count: int) ->
     from beetsplug.resonance.search.finder import Finder
     from beetsplug.resonance.search.request import SearchRequest
 
-    found = Finder(search, NAME).find(
-        SearchRequest(query=tuple(wanted.seeds), among=tuple(wanted.candidates), count=count)
-    )
+    request = SearchRequest(query=tuple(wanted.seeds), among=tuple(wanted.candidates), count=count)
+    found = Finder(search, request, NAME).find()
     scores = {hit.item.id: min(hit.score, 1.0) for hit in found.hits if hit.item.id is not None}
-    seeds = [item.id for item in found.start.items if item.id is not None]
+    seeds = [item.id for item in found.seeds.items if item.id is not None]
     return Neighbours(scores, search.sidecar.library, seeds, found.notes)
 
 
 def closest_albums(search: SearchSession, wanted: SimilarPattern, count: int) -> dict[int, float]:
     """The `count` albums that sound most like the seeds, all taken as one set of tracks; UserError without any seed."""
-    from beetsplug.resonance.search.albums import nearest_albums, tracks_by_album
+    from beetsplug.resonance.search.groups import nearest_albums, tracks_by_album
 
     library = search.sidecar.library
     seeds = tracks_by_album(library, wanted.seeds)

@@ -14,14 +14,14 @@ from beetsplug.resonance.config.options import LARGEST_COUNT
 from beetsplug.resonance.library.play_history import last_played
 from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool
 from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs
-from beetsplug.resonance.search.finder import Finder, short
-from beetsplug.resonance.search.seeds import resolve_seeds
-from beetsplug.resonance.search.session import seeds_of
+from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.seeds import resolve_query
 from resonance_engine.playlist.arc import order_by_arc
 from resonance_engine.playlist.length import Length
 from resonance_engine.playlist.order import order_tracks
 from resonance_engine.playlist.path import find_path
 from resonance_engine.playlist.track import USUAL_SECONDS, OrderedTracks, TrackPool, durations
+from resonance_engine.search.caps import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.playlist.request import PlaylistRequest
     from beetsplug.resonance.search.finder import SearchResult
-    from beetsplug.resonance.search.request import SearchRequest
-    from beetsplug.resonance.search.seeds import Seeds
     from beetsplug.resonance.search.session import SearchSession
     from resonance_engine.playlist.rules import SequenceRules
     from resonance_engine.playlist.track import Track
@@ -55,22 +53,22 @@ class BuiltPlaylist:
 
 
 class PlaylistBuilder:
-    """Builds the playlist of a request; `files` are items by vector id, see `PlaylistCandidates`."""
+    """Builds the playlist of a request; `files` are items by vector id, see `CandidateFilter`."""
 
     def __init__(
         self, session: SearchSession, request: PlaylistRequest, files: Mapping[int, int] | None = None
     ) -> None:
         self.session = session
         self.request = request
-        self.search_request = request.search
+        search_request = request.search
         if request.recent is not None:
             query = last_played(session.sidecar.library, request.search.query, request.recent, COMMAND)
-            self.search_request = request.search.with_options(query=query)
+            search_request = search_request.with_options(query=query)
         settings = session.sidecar.settings
         self.rules = request.rules(settings.caps, settings.spacing)  # without the incompatible pairs
-        self.finder = Finder(session, COMMAND)
-        self.seeds: Seeds = resolve_seeds(session, self.search_request, COMMAND)
-        self.candidates = PlaylistCandidates(self.finder, self.search_request, self.seeds, files)
+        self.finder = Finder(session, search_request, COMMAND, files=files)
+        self.seeds = self.finder.seeds
+        self.candidates = PlaylistCandidates(self.finder)
 
     def build(self, kept: Sequence[int] = ()) -> BuiltPlaylist:
         """Build the playlist; `kept` are vector ids of its previous version that still hold, in their order.
@@ -104,8 +102,7 @@ class PlaylistBuilder:
         """
         size = min(max(POOL * self._expected_count(), LEAST_POOL), LARGEST_COUNT)
         while True:
-            request = self.search_request.with_options(count=size, per_artist=0, per_album=0)
-            result = self.finder.find(request, self.seeds)
+            result = self.finder.find(size, Caps())
             seeds = self.candidates.rank_seeds(self._listable_seeds, size) if self._listable_seeds else {}
             opening = kept or self._opening
             pool = build_pool(self.candidates, result, seeds, opening, self.rules.works == "together")
@@ -117,15 +114,14 @@ class PlaylistBuilder:
                 if self._is_short(listing.tracks) and (is_exhausted or size >= STRICT * self._expected_count()):
                     listing = self._relax_caps(listing, order)
                 if is_exhausted or not self._is_short(listing.tracks):
-                    return replace(listing, notes=(*self._search_notes(result, request, listing), *listing.notes))
+                    return replace(listing, notes=(*self._search_notes(result, listing), *listing.notes))
             size = min(GROWTH * size, LARGEST_COUNT)
 
-    def _search_notes(self, result: SearchResult, request: SearchRequest, listing: OrderedTracks) -> list[str]:
+    def _search_notes(self, result: SearchResult, listing: OrderedTracks) -> list[str]:
         """The notes of the search on its seeds and, where the list is short, its reasons for rejections."""
-        of_the_pool = short(len(result.hits), request, result.turned_down)
-        notes = [note for note in result.notes if note not in of_the_pool]
-        if self._is_short(listing.tracks) and result.turned_down:
-            notes.append(TURNED_DOWN.format(result.turned_down))
+        notes = [note for note in result.notes if note != result.shortage]
+        if self._is_short(listing.tracks) and result.rejected:
+            notes.append(TURNED_DOWN.format(result.rejected))
         return notes
 
     def _expected_count(self) -> int:
@@ -168,7 +164,7 @@ class PlaylistBuilder:
 
     def _build_path(self, kept: Sequence[int]) -> OrderedTracks:
         """Build a path from the seeds' most typical track through the waypoints, and the kept tracks if possible."""
-        corners = self._resolve_corners([self.search_request.query, *self.request.waypoints], kept)
+        corners = self._resolve_corners([self.finder.request.query, *self.request.waypoints], kept)
         stays = passes_through(kept, corners)
         if stays and (complete := self._kept_if_complete(kept)):
             return complete
@@ -178,7 +174,7 @@ class PlaylistBuilder:
             length = Length(max(length.count, len(waypoints) if stays else 1))
         index = self.session.index
         apart = incompatible_pairs(self.session.sidecar, index.ids.tolist())
-        allowed = self.candidates.filter.allowed()
+        allowed = self.finder.filter.allowed
         exclude = set() if self.request.recent is None else set(self.seeds.ids)
 
         def build(rules: SequenceRules) -> OrderedTracks:
@@ -196,7 +192,7 @@ class PlaylistBuilder:
         """
         corners: list[int] = []
         for number, query in enumerate(queries):
-            ids = seeds_of(self.session, list(query), COMMAND)[1]
+            ids = resolve_query(self.session, query, COMMAND)[1]
             is_last = number == len(queries) - 1
             stay = [vector_id for vector_id in kept if vector_id in ids and vector_id not in corners]
             corner = stay[-1 if is_last else 0] if stay else self.candidates.most_typical(list(dict.fromkeys(ids)))

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beetsplug.resonance.library.metadata import movements, selected
-from beetsplug.resonance.search.filters import EXCLUDED, TOO_LONG, CandidateFilter
-from beetsplug.resonance.search.seeds import negative_vector_ids
+from beetsplug.resonance.search.filters import EXCLUDED, TOO_LONG
 from resonance_engine.playlist.track import Track, TrackPool
-from resonance_engine.search.agreement import agreement, representatives
-from resonance_engine.search.feedback import centroid
-from resonance_engine.search.selection import favoured
+from resonance_engine.search.seed_sets import agreement, centroid, representatives
+from resonance_engine.search.selection import favour_bonus
 from resonance_engine.search.versions import Versions, artist_name, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from beetsplug.resonance.search.finder import Finder, SearchResult
-    from beetsplug.resonance.search.request import SearchRequest
-    from beetsplug.resonance.search.seeds import Seeds
+    from resonance_engine.search.selection import Candidate
     from resonance_engine.search.versions import TrackMetadata
 
 NO_MATCH = "does not match --from"
@@ -30,32 +27,23 @@ NEGATIVE = "is what --not names"
 class PlaylistCandidates:
     """The tracks of a library that a list may hold, by vector id; see `CandidateFilter` for the rejected ones.
 
-    `items` are item ids by vector id. Of several files with one sound, `files` gives the item that is meant. Negative
-    seeds are rejected, too.
+    `items` are item ids by vector id. Negative seeds are rejected, too.
     """
 
-    def __init__(
-        self, finder: Finder, request: SearchRequest, seeds: Seeds, files: Mapping[int, int] | None = None
-    ) -> None:
-        self.session, self.request = finder.search, request
-        self._negative = frozenset(negative_vector_ids(finder.search, request, finder.command))
-        profiles = seeds.profiles(finder.search) if request.tempo or request.compatible_key else []
-        self.filter = CandidateFilter(finder, request, [profile.attributes for profile in profiles])
+    def __init__(self, finder: Finder) -> None:
+        self.session, self.request, self.filter = finder.session, finder.request, finder.filter
         self.items = self.filter.items
-        self._files = files or {}
+        self._negative = frozenset(finder.seeds.negative_ids)
 
     def metadata_of(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
         """The metadata behind vectors, in this order, without tracks that left the library."""
-        ids = list(dict.fromkeys(vector_ids))
-        metadata = self.filter.described(ids)
-        self.items.update({vector_id: self._files[vector_id] for vector_id in ids if vector_id in self._files})
-        return {vector_id: metadata[vector_id] for vector_id in ids if vector_id in metadata}
+        return {vector_id: candidate.track for vector_id, candidate in self.filter.load(vector_ids).items()}
 
     def allowed(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
         """The metadata behind vectors, in this order, without rejected tracks."""
-        metadata = self.metadata_of(vector_ids)
-        rejections = self.rejections(list(metadata))
-        return {vector_id: track for vector_id, track in metadata.items() if vector_id not in rejections}
+        candidates = self.filter.load(vector_ids)
+        rejections = self.rejections(candidates)
+        return {each: candidate.track for each, candidate in candidates.items() if each not in rejections}
 
     def allowed_tracks(self, vector_ids: Iterable[int]) -> list[Track]:
         """The tracks behind vectors, in this order, without rejected ones."""
@@ -65,16 +53,17 @@ class PlaylistCandidates:
         """The tracks behind vectors, in this order, without those that left the library."""
         return self._to_tracks(self.metadata_of(vector_ids))
 
-    def rejections(self, vector_ids: Sequence[int]) -> dict[int, str]:
-        """Why vectors that went through `metadata_of` are rejected, as the ends of sentences."""
+    def rejections(self, candidates: Mapping[int, Candidate]) -> dict[int, str]:
+        """Why candidates of the filter are rejected, as the ends of sentences."""
         reasons = {
             vector_id: f"is {why}" if why in (EXCLUDED, TOO_LONG) else f"does not fit: {why}"
-            for vector_id, why in self.filter.refused(vector_ids).items()
+            for vector_id, (_, why, _) in candidates.items()
+            if why
         }
         among = self.filter.among
         if among is not None:
-            reasons |= {vector_id: NO_MATCH for vector_id in vector_ids if self.items[vector_id] not in among}
-        return reasons | {vector_id: NEGATIVE for vector_id in vector_ids if vector_id in self._negative}
+            reasons |= {vector_id: NO_MATCH for vector_id in candidates if self.items[vector_id] not in among}
+        return reasons | {vector_id: NEGATIVE for vector_id in candidates if vector_id in self._negative}
 
     def _to_tracks(self, metadata: Mapping[int, TrackMetadata]) -> list[Track]:
         """Build playlist tracks: metadata plus measured attributes and work."""
@@ -128,9 +117,7 @@ class PlaylistCandidates:
         """The vector ids of tracks that are versions neither of fixed ones nor of one that comes before them."""
         if self.request.versions:
             return list(metadata)
-        versions, kept = Versions(), []
-        for track in self.metadata_of(fixed).values():
-            versions.add(track)
+        versions, kept = Versions(self.metadata_of(fixed).values()), []
         for vector_id, track in metadata.items():
             if track not in versions:
                 versions.add(track)
@@ -169,6 +156,8 @@ def build_pool(
     ids = [track.id for track in tracks]
     preference = candidates.request.preference
     strength = preference.strength if preference is not None else 0.0
-    values = candidates.filter.values(ids) if strength else {}
-    close = np.array([closeness[vector_id] for vector_id in ids]) + favoured(ids, values, strength)
+    close = np.array([closeness[vector_id] for vector_id in ids])
+    if strength:
+        loaded = candidates.filter.load(ids)
+        close += favour_bonus([loaded[vector_id].value for vector_id in ids], strength)
     return TrackPool(tracks, candidates.session.index.vectors(ids), close.astype(np.float32))

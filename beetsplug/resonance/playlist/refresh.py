@@ -122,7 +122,7 @@ class PreviousPlaylist:
         self._files = files
         self.builder = PlaylistBuilder(session, request, files)
         candidates = self.builder.candidates
-        self._reasons = candidates.rejections(list(candidates.metadata_of(files)))
+        self._reasons = candidates.rejections(candidates.filter.load(files))
         if request.recent is not None:
             self._reasons |= dict.fromkeys(self.builder.seeds.ids, RECENTLY_PLAYED)
 

@@ -1,4 +1,4 @@
-"""Why tracks were found: the shares of the facets, and what they have in common with the nearest seed."""
+"""Explain hits: the shares of the facets, and the traits in common with the nearest seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.search.seeds import load_profiles
-from resonance_engine.search.explain import line, shares, words
+from resonance_engine.search.explain import common_traits, facet_shares, format_traits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from beetsplug.resonance.search.finder import SearchResult
     from beetsplug.resonance.search.session import SearchSession
 
-LEAST_SHARE = 0.005  # what rounds to 0 % is not said
+LEAST_SHARE = 0.005  # what rounds to 0 % is left out
 
 
 @dataclass(frozen=True)
 class Reason:
-    """The share of each facet in the similarity, summing to 1, and what both tracks are like.
+    """The share of each facet in the similarity, summing to 1, and the traits of both tracks, in words.
 
-    `fits` says of each part of a text which share of the library fits it worse. What does not apply is empty.
+    `fits` is, for each phrase of a text, the share of the library that fits it worse. What does not apply is empty.
     """
 
     shares: Mapping[str, float] = field(default_factory=dict)
@@ -32,27 +32,23 @@ class Reason:
     def line(self) -> str:
         """All in one line, the largest share first: "semantic 51 %, timbre 29 % [Similar: fast, major key]"."""
         ordered = sorted(self.shares.items(), key=lambda each: -each[1])
-        parts = ", ".join(percent(name, share) for name, share in ordered if share >= LEAST_SHARE)
-        fits = ", ".join(percent(part, share) for part, share in self.fits.items())
-        return " ".join(filter(None, (parts, line(self.words), f"[Fits: {fits}]" if fits else "")))
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in ordered if share >= LEAST_SHARE)
+        fits = ", ".join(f"{phrase} {100 * share:.0f} %" for phrase, share in self.fits.items())
+        return " ".join(filter(None, (shares, format_traits(self.words), f"[Fits: {fits}]" if fits else "")))
 
 
-def percent(name: str, share: float) -> str:
-    return f"{name} {100 * share:.0f} %"
-
-
-def explain_hits(search: SearchSession, found: SearchResult) -> dict[int, Reason]:
-    """The reasons of the hits, by vector id."""
-    reader, model = search.sidecar.store, search.model
-    said = {hit.id: {} if found.text_scores is None else found.text_scores.of(hit.id) for hit in found.hits}
-    if not found.start:
-        return {each: Reason(fits=fits) for each, fits in said.items()}
-    seeds, vectors = found.start.profiles(search), found.start.vectors(search)
-    known = load_profiles(search, [hit.id for hit in found.hits])
-    sample = reader.tags.sample(model.id)
+def explain_hits(session: SearchSession, result: SearchResult) -> dict[int, Reason]:
+    """Return the reasons of the hits, by vector id."""
+    model, text = session.model, result.text_scores
+    fits = {hit.id: text.shares_below(hit.id) if text else {} for hit in result.hits}
+    if not result.seeds:
+        return {each: Reason(fits=fit) for each, fit in fits.items()}
+    seeds, vectors = result.seeds.profiles(session), result.seeds.vectors(session)
+    profiles = load_profiles(session, [hit.id for hit in result.hits])
+    sample = session.store.tags.sample(model.id)
     reasons = {}
-    for hit in found.hits:
-        seed, other = seeds[int((vectors @ hit.vector).argmax())], known[hit.id]
-        common = tuple(words(seed, other, model.tags, sample))
-        reasons[hit.id] = Reason(shares(seed, other, found.weights), common, said[hit.id])
+    for hit in result.hits:
+        seed, other = seeds[int((vectors @ hit.vector).argmax())], profiles[hit.id]
+        traits = tuple(common_traits(seed, other, model.tags, sample))
+        reasons[hit.id] = Reason(facet_shares(seed, other, result.weights), traits, fits[hit.id])
     return reasons

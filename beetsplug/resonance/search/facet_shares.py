@@ -1,11 +1,11 @@
-"""How much each facet, such as rhythm or timbre, makes of the similarity between what was found and its seeds."""
+"""Shares of the facets, such as rhythm or timbre, in the similarity of items to seeds."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resonance_engine.search.agreement import representatives
-from resonance_engine.search.explain import TrackProfile, shares
+from resonance_engine.search.explain import TrackProfile, facet_shares
+from resonance_engine.search.seed_sets import representatives
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 SEEDS_COMPARED = 8  # of many, those that stand for all; what is shown is two digits
 
 
-def facet_shares(sidecar: Sidecar, seeds: Collection[int], hits: Collection[int]) -> dict[int, dict[str, float]]:
-    """The shares of the facets in hits' similarity to seeds, by item id and facet; those of a hit sum to one.
+def mean_facet_shares(sidecar: Sidecar, seeds: Collection[int], hits: Collection[int]) -> dict[int, dict[str, float]]:
+    """Return the shares of the facets in hits' similarity to seeds, by item id and facet; those of a hit sum to one.
 
     With several seeds it is the mean over them. Items without facets are left out. Raises StoreError.
     """
@@ -28,28 +28,31 @@ def facet_shares(sidecar: Sidecar, seeds: Collection[int], hits: Collection[int]
     with store.read():
         vectors = {name: store.vectors.get(keys, model.id, name) for name in model.modalities}
         gates = store.vectors.gates(keys, model.id)
-    known = {
+    profiles = {
         item_id: TrackProfile(
-            {name: found[key] for name, found in vectors.items() if key in found}, gates.get(key, {}), {}, {}
+            {name: facets[track.content_key] for name, facets in vectors.items() if track.content_key in facets},
+            gates.get(track.content_key, {}),
+            {},
+            {},
         )
-        for item_id, key in ((each, track.content_key) for each, track in tracks.items())
+        for item_id, track in tracks.items()
     }
-    compared = [known[each] for each in chosen(sidecar, seeds) if each in known]
-    found = {each: [shares(seed, known[each]) for seed in compared] for each in hits if each in known}
+    compared = [profiles[each] for each in typical_items(sidecar, seeds) if each in profiles]
+    shares = {each: [facet_shares(seed, profiles[each]) for seed in compared] for each in hits if each in profiles}
     return {
         each: {name: sum(one.get(name, 0.0) for one in ones) / len(ones) for name in ones[0]}
-        for each, ones in found.items()
+        for each, ones in shares.items()
         if ones and all(ones)
     }
 
 
-def chosen(sidecar: Sidecar, seeds: Collection[int]) -> list[int]:
-    """A few of the items that stand for all."""
+def typical_items(sidecar: Sidecar, item_ids: Collection[int]) -> list[int]:
+    """Return up to SEEDS_COMPARED of the items that stand for all."""
     import numpy as np
 
     store, model = sidecar.store, sidecar.model
     assert model is not None, "there are facets, so there is a model"
-    tracks = store.tracks.get(sidecar.id, seeds)
+    tracks = store.tracks.get(sidecar.id, item_ids)
     embeddings = store.vectors.get({track.content_key for track in tracks.values()}, model.id)
     items = [each for each in sorted(tracks) if tracks[each].content_key in embeddings]
     if len(items) <= SEEDS_COMPARED:

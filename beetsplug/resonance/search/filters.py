@@ -1,4 +1,4 @@
-"""What may come up in a list, and why the rest may not."""
+"""Filter candidates by query, exclusion rules, length, tempo and key, with a reason for each rejection."""
 
 from __future__ import annotations
 
@@ -13,116 +13,123 @@ from beetsplug.resonance.library.item_query import excluded_ids, matching_ids
 from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.search.request import option_errors
 from resonance_engine.search.constraints import Constraints
+from resonance_engine.search.selection import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     from beets.library import Item
 
-    from beetsplug.resonance.search.finder import Finder
     from beetsplug.resonance.search.request import SearchRequest
-    from resonance_engine.search.versions import TrackMetadata
+    from beetsplug.resonance.search.session import SearchSession
 
 EXCLUDED, TOO_LONG = "excluded by the configuration", "too long"
-MOST_REFUSED = 0.1  # share of the library from which on what is excluded is left out before the search, not after
+MOST_EXCLUDED = 0.1  # share of the library from which on excluded items are left out before the search, not after
 
 
 class CandidateFilter:
-    """What may come up: by the queries of the wish and the configuration, by tempo and key; asked in batches of ids.
+    """The queries, tempo and key of a request and the rules of the configuration, applied to batches of candidates.
 
-    `items` are the ids of the items that stand for vectors; `kept_out` counts what is left out before the search.
+    `allowed` are the vector ids that may come up, None for any; `rejected` counts what is left out before the search;
+    `items` are the ids of the items that stand for vectors. Of several files with one sound, `files` names the one to
+    take, by vector id.
     """
 
-    def __init__(self, finder: Finder, wish: SearchRequest, seeds: Sequence[Mapping[str, Any]]) -> None:
-        self.search, self.wish, self.command, self.seeds = finder.search, wish, finder.command, seeds
-        self.sidecar = finder.search.sidecar
-        library, settings = self.sidecar.library, self.sidecar.settings
-        minutes = settings.max_length if wish.max_length is None else wish.max_length
+    def __init__(
+        self,
+        session: SearchSession,
+        request: SearchRequest,
+        command: str,
+        seeds: Sequence[Mapping[str, Any]],
+        today: date,
+        files: Mapping[int, int] | None = None,
+    ) -> None:
+        self.session, self.seeds, self.files = session, seeds, files or {}
+        library, settings = session.sidecar.library, session.sidecar.settings
+        minutes = settings.max_length if request.max_length is None else request.max_length
         self.longest = minutes * 60 if minutes else math.inf
-        self.excluded = dict.fromkeys(excluded_ids(library, settings.exclude, finder.today), EXCLUDED)
-        self.among = self.matches()
-        self.constraints = Constraints(wish.tempo, wish.compatible_key)
+        self.excluded = dict.fromkeys(
+            excluded_ids(library, settings.exclude, today) if settings.exclude else (), EXCLUDED
+        )
+        self.among = matching_ids(library, request.among) if request.among else None
+        if self.among is not None and not self.among:
+            words = shlex.join(request.among)
+            raise UserError(f"{command} --from: no track matches {words}; try `beet ls {words}`")
+        self.constraints = Constraints(request.tempo, request.compatible_key)
         if self.constraints.tempo is not None and self.constraints.tempo.relative:
             with option_errors("bpm"):
                 self.constraints.seed_tempi(seeds)
         if self.constraints.compatible_key:
             with option_errors("key"):
                 self.constraints.seed_keys(seeds)
+        self.preference = request.preference
         self.items: dict[int, int] = {}
-        self.kept_out: Counter[str] = Counter()
-        self.valued = False
+        self.rejected: Counter[str] = Counter()
+        self.has_values = False
+        self.allowed = self._allowed_vectors()
 
-    def matches(self) -> set[int] | None:
-        """The items that match --from; None for any, UserError for none."""
-        if not self.wish.among:
+    def _allowed_vectors(self) -> set[int] | None:
+        session = self.session
+        if self.among is None and len(self.excluded) <= MOST_EXCLUDED * len(session.index):
             return None
-        found = matching_ids(self.sidecar.library, self.wish.among)
-        if not found:
-            words = shlex.join(self.wish.among)
-            raise UserError(f"{self.command} --from: no track matches {words}; try `beet ls {words}`")
-        return found
-
-    def allowed(self) -> set[int] | None:
-        """The vector ids that may come up; None for any."""
-        if self.among is None and len(self.excluded) <= MOST_REFUSED * len(self.search.index):
-            return None
-        items = matching_ids(self.sidecar.library, ()) if self.among is None else self.among
-        self.kept_out = Counter(self.excluded[each] for each in items if each in self.excluded)
-        known = self.sidecar.store.tracks.vector_ids(
-            self.sidecar.id, items - self.excluded.keys(), self.search.model.id
-        )
-        return set(known.values())
+        items = matching_ids(session.sidecar.library, ()) if self.among is None else self.among
+        self.rejected.update(self.excluded[each] for each in items if each in self.excluded)
+        ids = session.store.tracks.vector_ids(session.sidecar.id, items - self.excluded.keys(), session.model.id)
+        return set(ids.values())
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence on a field that nothing could be favoured by."""
-        preference = self.wish.preference
-        if preference is None or not preference.strength or self.valued or not self.items:
+        """Return a sentence on a preferred field that no candidate has."""
+        if self.preference is None or not self.preference.strength or self.has_values or not self.items:
             return ()
-        return (f"no track here has a number in the field {preference.field}, so --prefer changes nothing",)
+        return (f"no track here has a number in the field {self.preference.field}, so --prefer changes nothing",)
 
-    def may(self, item_id: int) -> bool:
-        return item_id not in self.excluded and (self.among is None or item_id in self.among)
-
-    def described(self, vector_ids: Sequence[int]) -> Mapping[int, TrackMetadata]:
-        """What rules need to know of the items behind vectors, without those that are not in the library."""
-        found = self.search.current_items(vector_ids)
-        known = metadata_of(self.search.sidecar.library, {item for items in found.values() for item in items})
-        # Looked at here: to ask all items for their lengths reads the whole table, lyrics and all.
-        for each, track in known.items():
+    def load(self, vector_ids: Iterable[int]) -> dict[int, Candidate]:
+        """Load what is known of the candidates behind vector ids, in their order, without those that are gone."""
+        ids = list(dict.fromkeys(vector_ids))
+        items = self.session.current_items(ids)
+        metadata = metadata_of(self.session.sidecar.library, {item for same in items.values() for item in same})
+        # Compared here: to select all items by their lengths reads the whole table, lyrics and all.
+        for item, track in metadata.items():
             if track.seconds > self.longest:
-                self.excluded.setdefault(each, TOO_LONG)
-        described = {}
-        for vector_id, items in found.items():
-            there = [item for item in items if item in known]
-            if there:
+                self.excluded.setdefault(item, TOO_LONG)
+        chosen = {}
+        for vector_id in ids:
+            present = [item for item in items.get(vector_id, ()) if item in metadata]
+            if present:
                 # Files of one sound count as one track, which the first that may come up stands for.
-                item = next((each for each in there if self.may(each)), there[0])
-                self.items[vector_id] = item
-                described[vector_id] = known[item]
-        return described
+                may = [each for each in present if each not in self.excluded and (not self.among or each in self.among)]
+                file = self.files.get(vector_id)
+                chosen[vector_id] = file if file in present else (may or present)[0]
+        self.items |= chosen
+        rejections = self._rejections(chosen)
+        values = self._values(chosen, self.preference.field) if self.preference else {}
+        return {
+            each: Candidate(metadata[item], rejections.get(each, ""), values.get(each, math.nan))
+            for each, item in chosen.items()
+        }
 
-    def refused(self, vector_ids: Sequence[int]) -> dict[int, str]:
-        """The vectors that may not come up, and why not."""
-        reasons = {each: self.excluded[item] for each in vector_ids if (item := self.items[each]) in self.excluded}
-        if self.constraints != Constraints():
-            attributes = self.search.attributes(vector_ids)
-            for each in vector_ids:
-                if each not in reasons and (reason := self.constraints.refusal(attributes.get(each, {}), self.seeds)):
-                    reasons[each] = reason
-        return reasons
+    def _rejections(self, items: Mapping[int, int]) -> dict[int, str]:
+        """Return why vectors may not come up, of those that may not."""
+        rejections = {each: self.excluded[item] for each, item in items.items() if item in self.excluded}
+        if self.constraints.tempo is not None or self.constraints.compatible_key:
+            rest = [each for each in items if each not in rejections]
+            attributes = self.session.attributes(rest)
+            reasons = ((each, self.constraints.rejection(attributes.get(each, {}), self.seeds)) for each in rest)
+            rejections |= {each: reason for each, reason in reasons if reason}
+        return rejections
 
-    def values(self, vector_ids: Sequence[int]) -> dict[int, float]:
-        """The numeric field that is favoured, by vector id, where an item has it."""
-        name = self.wish.preference.field if self.wish.preference is not None else ""
-        wanted = {self.items[each]: each for each in vector_ids if each in self.items}
-        items = {item.id: item for item in self.search.items(set(wanted)) if item.id is not None}
-        found = {wanted[each]: value for each, item in items.items() if (value := number(item, name)) is not None}
-        self.valued = self.valued or bool(found)
-        return found
+    def _values(self, items: Mapping[int, int], field: str) -> dict[int, float]:
+        """Return a numeric field by vector id, of items that have it."""
+        vector_of = {item: each for each, item in items.items()}
+        numbers = ((item, number(item, field)) for item in self.session.items(set(vector_of)))
+        values = {vector_of[item.id]: value for item, value in numbers if item.id is not None and value is not None}
+        self.has_values = self.has_values or bool(values)
+        return values
 
 
 def number(item: Item, name: str) -> float | None:
-    """A field of an item as a number; None where it is none."""
+    """Return a field of an item as a number; None where it is none."""
     try:
         value = float(item.get(name))
     except (TypeError, ValueError):

@@ -1,73 +1,125 @@
-"""Sets of a library's tracks, such as albums or artists, and those that sound most like some."""
+"""Albums and artists as groups of tracks, and those whose tracks are most similar to the seeds' as sets."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from beets.exceptions import UserError
 
-from resonance_engine.search.agreement import representatives
-from resonance_engine.search.sets import set_similarity
+from beetsplug.resonance.library.item_query import matching_ids
+from beetsplug.resonance.library.metadata import metadata_of
+from resonance_engine.search.seed_sets import representatives, set_similarity
+from resonance_engine.search.versions import artist_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from beets.library import Library
 
     from beetsplug.resonance.search.session import SearchSession
+
+    Albums = dict[int, list[int]]
+    Artists = dict[str, list[int]]
 
 Name = TypeVar("Name", int, str)
 
 TRACKS_AT_A_TIME = 10_000
 
 
-def nearest_sets(
-    search: SearchSession, seeds: Collection[int], candidates: Mapping[Name, list[int]], count: int
-) -> dict[Name, float]:
-    """The `count` candidates whose sets of tracks are closest to the set of seeds, best first, with their similarity.
+def tracks_by_album(library: Library, query: Sequence[str]) -> Albums:
+    """Return the ids of the items on albums that a query matches, by album id; an empty query matches all."""
+    albums = {album.id for album in library.albums(query)} if query else None
+    with library.transaction() as transaction:
+        rows = transaction.query("SELECT id, album_id FROM items WHERE album_id IS NOT NULL ORDER BY album_id, id")
+    tracks: Albums = {}
+    for row in rows:
+        if albums is None or row["album_id"] in albums:
+            tracks.setdefault(row["album_id"], []).append(row["id"])
+    return tracks
 
-    Tracks are ids of items; those that are not analysed are left out of their sets. Raises UserError where no seed is
-    analysed.
+
+def nearest_albums(session: SearchSession, seeds: Albums, candidates: Albums, count: int) -> dict[int, float]:
+    """Return the `count` candidates whose sets of tracks are closest to that of all seeds, best first, with scores.
+
+    Tracks that are not analysed are left out of their albums. Raises UserError where no track of a seed is analysed.
     """
-    known = vector_ids(search)
-    wanted = [known[track] for track in seeds if track in known]
-    if not wanted:
+    others = {album: tracks for album, tracks in candidates.items() if album not in seeds}
+    return nearest_groups(session, [track for tracks in seeds.values() for track in tracks], others, count)
+
+
+def tracks_by_artist(library: Library, query: Sequence[str]) -> Artists:
+    """Return the ids of the items that a query matches, by the artist that they count for; an empty query matches all.
+
+    That is the album artist, on a compilation the track's own; tracks of various artists are left out. Names that
+    differ by case, accents, punctuation, guests or a leading "The" are one artist, named as most of the tracks do.
+    """
+    spellings: dict[str, Counter[str]] = {}
+    tracks: Artists = {}
+    for item_id, track in sorted(metadata_of(library, matching_ids(library, query)).items()):
+        if track.artist:
+            name = artist_name(track.artist)
+            spellings.setdefault(name, Counter())[track.artist] += 1
+            tracks.setdefault(name, []).append(item_id)
+    return {min(spelt, key=lambda each: (-spelt[each], each)): tracks[name] for name, spelt in spellings.items()}
+
+
+def nearest_artists(session: SearchSession, seeds: Artists, candidates: Artists, count: int) -> dict[str, float]:
+    """Return the `count` candidates whose tracks are closest to those of all seeds, best first, with scores.
+
+    The seeds themselves, however they are spelt, do not come up. Tracks that are not analysed are left out. Raises
+    UserError where no track of a seed is analysed.
+    """
+    own = {artist_name(name) for name in seeds}
+    others = {name: tracks for name, tracks in candidates.items() if artist_name(name) not in own}
+    return nearest_groups(session, [track for tracks in seeds.values() for track in tracks], others, count)
+
+
+def nearest_groups(
+    session: SearchSession, seeds: Collection[int], candidates: Mapping[Name, list[int]], count: int
+) -> dict[Name, float]:
+    """Return the `count` candidates whose sets of items are closest to the seeds, best first; see `set_similarity`."""
+    vector_ids = all_vector_ids(session)
+    seed_ids = [vector_ids[item_id] for item_id in seeds if item_id in vector_ids]
+    if not seed_ids:
         raise UserError("none of the tracks to start from is analysed yet; run `beet resonance analyze`")
-    vectors = search.index.vectors(wanted)
+    vectors = session.index.vectors(seed_ids)
     vectors = vectors[representatives(vectors)]
-    sets = {name: [known[track] for track in tracks if track in known] for name, tracks in candidates.items()}
+    groups = {name: [vector_ids[each] for each in items if each in vector_ids] for name, items in candidates.items()}
     scores: dict[Name, float] = {}
-    for part in parts(sets):
-        owners = np.repeat(np.arange(len(part)), [len(sets[name]) for name in part])
-        members = search.index.vectors([vector for name in part for vector in sets[name]])
-        found, closeness = set_similarity(vectors, members, owners)
-        scores |= {part[place]: score for place, score in zip(found.tolist(), closeness.tolist(), strict=True)}
+    for names in batches(groups):
+        owners = np.repeat(np.arange(len(names)), [len(groups[name]) for name in names])
+        members = session.index.vectors([vector_id for name in names for vector_id in groups[name]])
+        places, similarities = set_similarity(vectors, members, owners)
+        scores |= {names[place]: score for place, score in zip(places.tolist(), similarities.tolist(), strict=True)}
     best = sorted(scores, key=lambda name: (-scores[name], name))[:count]
     return {name: min(scores[name], 1.0) for name in best}
 
 
-def parts(sets: Mapping[Name, list[int]]) -> Iterator[list[Name]]:
-    """The names of all sets in groups of so few tracks that their vectors fit into memory at once."""
-    group: list[Name] = []
+def batches(groups: Mapping[Name, list[int]]) -> Iterator[list[Name]]:
+    """Yield the names of all groups in batches of so few tracks that their vectors fit into memory at once."""
+    names: list[Name] = []
     tracks = 0
-    for name, members in sets.items():
-        group.append(name)
+    for name, members in groups.items():
+        names.append(name)
         tracks += len(members)
         if tracks >= TRACKS_AT_A_TIME:
-            yield group
-            group, tracks = [], 0
-    if group:
-        yield group
+            yield names
+            names, tracks = [], 0
+    if names:
+        yield names
 
 
-def vector_ids(search: SearchSession) -> dict[int, int]:
-    """The embeddings of all items of the library, by item id."""
-    sidecar = search.sidecar
-    tracks = sidecar.store.tracks.all(sidecar.id)
+def all_vector_ids(session: SearchSession) -> dict[int, int]:
+    """Return the vector ids of all items of the library, by item id."""
+    sidecar = session.sidecar
+    tracks = session.store.tracks.all(sidecar.id)
     with sidecar.library.transaction() as transaction:
         added = {row["id"]: row["added"] for row in transaction.query("SELECT id, added FROM items")}
     # To look at each path costs seconds, and only where the date was changed is there a doubt.
     doubtful = {each for each, track in tracks.items() if each in added and track.added != added[each]}
-    present = ((tracks.keys() & added.keys()) - doubtful) | search.current(sidecar.some_rows(doubtful))
-    found = sidecar.store.tracks.vector_ids(sidecar.id, present, search.model.id)
-    there = search.index.has(found.values())
-    return {item_id: vector for (item_id, vector), is_there in zip(found.items(), there, strict=True) if is_there}
+    present = ((tracks.keys() & added.keys()) - doubtful) | session.current(sidecar.some_rows(doubtful))
+    vector_ids = session.store.tracks.vector_ids(sidecar.id, present, session.model.id)
+    in_index = session.index.has(vector_ids.values())
+    return {item_id: each for (item_id, each), is_known in zip(vector_ids.items(), in_index, strict=True) if is_known}

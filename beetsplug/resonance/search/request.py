@@ -65,7 +65,7 @@ class SearchRequest:
     def __init__(self, **options: Any) -> None:
         from resonance_engine.audio.passage import parse_passage
         from resonance_engine.search.constraints import Tempo
-        from resonance_engine.search.ranking import Ranking
+        from resonance_engine.search.query import Ranking
 
         self.options = {name: value for name, value in options.items() if value is not None}
         check_options(self.options)

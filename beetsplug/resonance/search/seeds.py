@@ -1,7 +1,9 @@
-"""What a list starts from: tracks of the library, files, passages; and what was heard in them."""
+"""Resolve the seeds of a request: tracks of the library, files and passages, and negative seeds."""
 
 from __future__ import annotations
 
+import shlex
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +12,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.metadata import metadata_of
-from beetsplug.resonance.search.file_seeds import file_seeds
-from beetsplug.resonance.search.session import seeds_of
-from resonance_engine.errors import printable
+from resonance_engine.errors import ModelError, printable
 from resonance_engine.search.explain import TrackProfile
 from resonance_engine.search.selection import SeedRecordings
 from resonance_engine.search.versions import TrackMetadata
@@ -23,108 +23,173 @@ if TYPE_CHECKING:
     from beets.library import Item
     from numpy.typing import NDArray
 
-    from beetsplug.resonance.search.file_seeds import FileSeed
     from beetsplug.resonance.search.request import SearchRequest
     from beetsplug.resonance.search.session import SearchSession
 
     Vectors = NDArray[np.float32]
 
 
+@dataclass(frozen=True, eq=False)
+class FileSeed:
+    """Embedding (d,) and profile of a file, or of a passage of it, by the library's model.
+
+    `key` is the content key of the whole file: an item of the library with that key is the same recording.
+    """
+
+    path: Path
+    key: bytes
+    embedding: Vectors
+    profile: TrackProfile
+
+
 @dataclass(frozen=True)
 class Seeds:
-    """Seeds: `items` of the library with their `ids`, vector ids in the same order, and `files` that were listened to.
+    """Seeds of a search: `items` of the library with their `ids`, vector ids in the same order, and analysed `files`.
 
-    Of an item whose passage is the seed, `files` holds what was heard of it; its id keeps it out of the list. `notes`
-    say which files are tracks of the library.
+    Of an item whose passage is the seed, `files` holds the analysis; its id keeps it out of the list. `negative_ids`
+    are the vector ids of negative seeds. `notes` name the files that are tracks of the library.
     """
 
     items: Sequence[Item] = ()
     ids: Sequence[int] = ()
     files: Sequence[FileSeed] = ()
     passage: bool = False
+    negative_ids: Sequence[int] = ()
     notes: Sequence[str] = ()
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.files)
 
-    def known(self) -> list[int]:
-        """The vector ids of seeds that count as they are stored, each once."""
+    def stored_ids(self) -> list[int]:
+        """Return the vector ids of seeds that count as they are stored, each once."""
         return [] if self.passage else list(dict.fromkeys(self.ids))
 
-    def vectors(self, search: SearchSession) -> Vectors:
-        """The embeddings of the seeds, (s, d): first those of `known`, then the files'."""
-        return np.concatenate([search.index.vectors(self.known()), *(seed.embedding[None, :] for seed in self.files)])
+    def vectors(self, session: SearchSession) -> Vectors:
+        """Return the embeddings of the seeds, (s, d): first those of `stored_ids`, then the files'."""
+        files = [seed.embedding[None, :] for seed in self.files]
+        return np.concatenate([session.index.vectors(self.stored_ids()), *files])
 
-    def profiles(self, search: SearchSession) -> list[TrackProfile]:
-        """What was heard in the seeds, in the order of `vectors`."""
-        known = self.known()
-        found = load_profiles(search, known)
-        files = [TrackProfile(seed.facets, seed.gates, seed.attributes, seed.tags) for seed in self.files]
-        return [*(found[each] for each in known), *files]
+    def profiles(self, session: SearchSession) -> list[TrackProfile]:
+        """Return the profiles of the seeds, in the order of `vectors`."""
+        ids = self.stored_ids()
+        stored = load_profiles(session, ids)
+        return [*(stored[each] for each in ids), *(seed.profile for seed in self.files)]
 
-    def described(self, search: SearchSession) -> SeedRecordings:
-        """What keeps versions of the seeds out of the list."""
+    def recordings(self, session: SearchSession) -> SeedRecordings:
+        """Return the recordings whose versions are kept out of the list."""
         item_ids = [item.id for item in self.items if item.id is not None]
-        found = metadata_of(search.sidecar.library, item_ids)
-        # Of a file nothing is known but its sound; a passage sounds like nothing as a whole.
+        metadata = metadata_of(session.sidecar.library, item_ids)
+        # A file has no metadata, only its sound; a passage is not the sound of a recording.
         files = [] if self.passage else [seed.embedding[None, :] for seed in self.files]
-        described = [found[each] for each in item_ids] + [TrackMetadata() for _ in files]
-        return SeedRecordings(described, np.concatenate([search.index.vectors(self.ids), *files]))
+        tracks = [metadata[each] for each in item_ids] + [TrackMetadata() for _ in files]
+        return SeedRecordings(tracks, np.concatenate([session.index.vectors(self.ids), *files]))
 
 
-def resolve_seeds(search: SearchSession, wish: SearchRequest, command: str) -> Seeds:
-    """The seeds of a wish, without those that it says to keep away from.
+def resolve_seeds(session: SearchSession, request: SearchRequest, command: str) -> Seeds:
+    """Resolve the seeds of a request, without those that are negative seeds, too; `command` begins errors.
 
     A file with the sound of a track of the library is that track. Raises UserError for a query without analysed
     matches, and AudioError for a bad file.
     """
-    passage = wish.passage
-    items, ids = seeds_of(search, list(wish.query), command) if wish.query else ([], [])
-    if away := {*negative_vector_ids(search, wish, command)} if ids else set():
-        pairs = [(item, each) for item, each in zip(items, ids, strict=True) if each not in away]
+    passage = request.passage
+    items, ids = resolve_query(session, request.query, command) if request.query else ([], [])
+    negative_ids = resolve_query(session, request.avoid, f"{command} --not")[1] if request.avoid else []
+    if ids and negative_ids:
+        negative = {*negative_ids}
+        pairs = [(item, each) for item, each in zip(items, ids, strict=True) if each not in negative]
         if not pairs:
             raise UserError(f"{command}: --not names every track to start from")
         items, ids = [item for item, _ in pairs], [each for _, each in pairs]
-    paths = [Path(each).expanduser() for each in wish.files]
+    seeds = Seeds(items, ids, passage=passage is not None, negative_ids=negative_ids)
+    paths = [Path(each).expanduser() for each in request.files]
     if passage is not None:
         if len(items) + len(paths) != 1:
             named = f"{len(items) + len(paths):,} are" if items or paths else "none is"
             raise UserError(f"{command}: --at is a passage of one track, and {named} named")
         paths = paths or [items[0].filepath]
-    return with_files(search, Seeds(items, ids, passage=passage is not None), file_seeds(search, paths, passage))
+    return with_files(session, seeds, analyse_files(session, paths, passage)) if paths else seeds
 
 
-def with_files(search: SearchSession, start: Seeds, files: Sequence[FileSeed]) -> Seeds:
-    """The seeds and what was heard in files; where the library has the sound of one, its track is the seed."""
-    if not files:
-        return start
-    sidecar = search.sidecar
+def resolve_query(session: SearchSession, query: Sequence[str], command: str) -> tuple[list[Item], list[int]]:
+    """Return the analysed items that a query matches, with their vector ids; UserError where there are none."""
+    items = list(session.sidecar.library.items(list(query)))
+    words = shlex.join(query)
+    if not items:
+        raise UserError(f"{command}: no track matches {words}; try `beet ls {words}`")
+    vector_ids = session.vector_ids(items)
+    analysed = [item for item in items if item.id in vector_ids]
+    if not analysed:
+        one = len(items) == 1
+        which = "the track that matches" if one else f"none of the {len(items):,} tracks that match"
+        failures = session.store.failures.all(session.sidecar.id)
+        if all(item.path in failures for item in items):
+            reason = f": {failures[items[0].path].reason}" if one else ", see `beet resonance status`"
+            raise UserError(f"{command}: {which} could{' not' if one else ''} be analysed{reason}")
+        state = "is not" if one else "is"
+        raise UserError(f"{command}: {which} {state} analysed yet; run `beet resonance analyze {words}`")
+    return analysed, [vector_ids[item.id] for item in analysed if item.id is not None]
+
+
+def with_files(session: SearchSession, seeds: Seeds, files: Sequence[FileSeed]) -> Seeds:
+    """Add analysed files to seeds; where the library has the sound of one, its track is the seed."""
     keys = {seed.key for seed in files}
-    tracks = sidecar.store.tracks.all(sidecar.id).items()
+    tracks = session.store.tracks.all(session.sidecar.id).items()
     sounds = {item_id: track.content_key for item_id, track in tracks if track.content_key in keys}
-    items = list(search.items(set(sounds)))
-    ids = search.vectors_of(items)
+    items = session.items(set(sounds))
+    ids = session.vector_ids(items)
     own = {item.id: item for item in items if item.id in ids}
     known = {sounds[each]: own[each] for each in sorted(own, reverse=True)}  # of several files, the first
-    # Whoever names a track by a query knows that it is there.
-    named = [] if start.items else [(seed.path, known[seed.key]) for seed in files if seed.key in known]
+    # A query that names a track needs no note that the library has it.
+    named = [] if seeds.items else [(seed.path, known[seed.key]) for seed in files if seed.key in known]
     return replace(
-        start,
-        items=[*start.items, *own.values()],
-        ids=[*start.ids, *(ids[each] for each in own)],
-        files=files if start.passage else [seed for seed in files if seed.key not in known],
+        seeds,
+        items=[*seeds.items, *own.values()],
+        ids=[*seeds.ids, *(ids[each] for each in own)],
+        files=files if seeds.passage else [seed for seed in files if seed.key not in known],
         notes=[f"{printable(path)} is in the library: {item.artist} - {item.title}" for path, item in named],
     )
 
 
-def negative_vector_ids(search: SearchSession, wish: SearchRequest, command: str) -> list[int]:
-    """The vector ids of the negative seeds, those of each of the queries."""
-    return seeds_of(search, list(wish.avoid), f"{command} --not")[1] if wish.avoid else []
+def analyse_files(
+    session: SearchSession, paths: Sequence[Path], passage: tuple[float, float] | None = None
+) -> list[FileSeed]:
+    """Analyse files, or the same passage (seconds) of each, with the model that the library is searched with.
+
+    One worker analyses all of them, one after another. Raises ModelError where the configuration names another model
+    than the library's, ConfigError for an invalid passage, and AudioError for the first file that cannot be analysed,
+    also because it ends before the passage does.
+    """
+    if passage is not None:
+        from resonance_engine.audio.passage import make_passage
+
+        make_passage(*passage)  # before a model is loaded
+    if not paths:
+        return []
+    from resonance_engine.worker.worker import Worker
+
+    models = session.sidecar.models
+    name = models.name_of(session.model.id) or models.wanted
+    with closing(Worker(models.path(name), session.sidecar.settings.timeout)) as worker:
+        model = worker.description()
+        if model.id != session.model.id:
+            raise ModelError(
+                f"The library is analysed with the model {session.model.name} {session.model.version}, the "
+                f"configuration names {model.name} {model.version}; run `beet resonance analyze` to switch."
+            )
+        seeds = []
+        for path in paths:
+            file = worker.analyse(path, passage=passage)
+            embedding, analysis = file.embedding, file.analysis
+            assert embedding is not None, "no key counts as known"
+            assert analysis is not None, "what is embedded is measured"
+            profile = TrackProfile(embedding.facets, embedding.gates, analysis.attributes, embedding.tags)
+            seeds.append(FileSeed(file.path, file.key, embedding.vector, profile))
+        return seeds
 
 
-def load_profiles(search: SearchSession, vector_ids: Sequence[int]) -> dict[int, TrackProfile]:
-    """What was heard in the recordings behind vector ids."""
-    store, model = search.sidecar.store, search.model
+def load_profiles(session: SearchSession, vector_ids: Sequence[int]) -> dict[int, TrackProfile]:
+    """Load the profiles of the recordings behind vector ids."""
+    store, model = session.store, session.model
     keys = store.vectors.content_keys(vector_ids)
     recordings = set(keys.values())
     facets = {name: store.vectors.get(recordings, model.id, name) for name in model.modalities}

@@ -1,4 +1,4 @@
-"""What `--text` says, understood by the model's tags and what was measured of the library's tracks."""
+"""Score the recordings of a library by `--text`, with the model's tags and the measured attributes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from beets.exceptions import UserError
 
 from resonance_engine.search.text.parser import parse_text
 from resonance_engine.search.text.ranking import share_below
-from resonance_engine.search.text.scoring import fits, measures, softest
+from resonance_engine.search.text.scoring import fits, measures, soft_minimum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from beetsplug.resonance.search.session import SearchSession
-    from resonance_engine.search.text.parser import Unknown
+    from resonance_engine.search.text.parser import UnknownWord
 
 EXAMPLE = "quiet acoustic guitar"
 KNOWN = "genres, moods, eras, voices, guitars, and words for tempo, loudness, brightness and key"
@@ -37,50 +37,48 @@ class TextScores:
     weights: Sequence[float]
     fits: NDArray[np.float64]
 
-    def scores(self) -> NDArray[np.float64]:
-        """How well recordings fit all of it, (n,), in standard deviations of one word."""
-        return softest(self.fits, [abs(weight) for weight in self.weights])
+    def overall(self) -> NDArray[np.float64]:
+        """Return how well recordings fit all of it, (n,), in standard deviations of one word."""
+        return soft_minimum(self.fits, [abs(weight) for weight in self.weights])
 
-    def of(self, vector_id: int) -> dict[str, float]:
-        """The share of recordings that fit each part worse than this one; nothing for one without tags."""
+    def shares_below(self, vector_id: int) -> dict[str, float]:
+        """Return the share of recordings that fit each part worse than this one; none for one without tags."""
         place = int(np.searchsorted(self.ids, vector_id))
         if place == len(self.ids) or self.ids[place] != vector_id:
             return {}
-        return {
-            part if weight > 0 else f"no {part}": share_below(fit)
-            for part, weight, fit in zip(self.parts, self.weights, self.fits[:, place].tolist(), strict=True)
-        }
+        names = [part if weight > 0 else f"no {part}" for part, weight in zip(self.parts, self.weights, strict=True)]
+        return dict(zip(names, share_below(self.fits[:, place]).tolist(), strict=True))
 
 
-def score_text(search: SearchSession, text: str, command: str) -> TextScores:
-    """What a text says of the recordings of the library.
+def score_text(session: SearchSession, text: str, command: str) -> TextScores:
+    """Score the recordings of the library by a text.
 
-    Raises UserError for words that nothing stands for, and where the tracks were analysed before words were kept.
+    Raises UserError for unknown words, and where the tracks were analysed before tags were stored.
     """
-    store, model = search.sidecar.store, search.model
-    asked = parse_text(text, model.tags)
-    if asked.unknown:
-        raise UserError(f"{command} --text: {unknown(asked.unknown)}")
-    if not asked.parts:
+    store, model = session.store, session.model
+    query = parse_text(text, model.tags)
+    if query.unknown:
+        raise UserError(f"{command} --text: {unknown_words(query.unknown)}")
+    if not query.parts:
         raise UserError(f"{command} --text: {text!r} says nothing of the music; try --text '{EXAMPLE}'")
     ids, probabilities = store.tags.matrix(model.id)
-    known, columns = store.analyses.attributes(model.id, asked.attributes) if asked.attributes else (ids[:0], {})
+    known, columns = store.analyses.attributes(model.id, query.attributes) if query.attributes else (ids[:0], {})
     if not len(ids):
-        if not asked.attributes or any(meaning.tags for part in asked.parts for meaning in part.meanings):
+        if not query.attributes or any(meaning.tags for part in query.parts for meaning in part.meanings):
             raise UserError(
                 f"{command} --text: no track has been described in words yet; run `beet resonance analyze` once more"
             )
         ids, probabilities = known, np.zeros((len(known), len(model.tags)), np.float32)
     return TextScores(
         ids,
-        [part.phrase for part in asked.parts],
-        [part.weight for part in asked.parts],
-        fits(asked, model.tags, probabilities, measures(ids, known, columns)),
+        [part.phrase for part in query.parts],
+        [part.weight for part in query.parts],
+        fits(query, model.tags, probabilities, measures(ids, known, columns)),
     )
 
 
-def unknown(words: Sequence[Unknown]) -> str:
-    """A sentence that names words without a meaning, and known ones like them."""
+def unknown_words(words: Sequence[UnknownWord]) -> str:
+    """Return a sentence that names words without a meaning, and known ones like them."""
     near = [f"{each.word!r} ({' or '.join(each.near)}?)" if each.near else repr(each.word) for each in words]
     them = "it" if len(words) == 1 else "them"
     return f"the model has no word for {' and '.join(near)}; take {them} out. It knows {KNOWN}"

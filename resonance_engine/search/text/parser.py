@@ -1,4 +1,4 @@
-"""A text about music -> the parts that it asks for, in a model's tags and in what is measured, and what is unknown."""
+"""Parse a text about music into phrases with meanings in a model's tags and measured attributes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NEAR, ALIKE = 3, 0.7  # suggestions for an unknown word, and how much of it they
 
 @dataclass(frozen=True)
 class Meaning:
-    """What one phrase stands for: weights of tags by name and of measures (tempo, energy, brightness, mode)."""
+    """Meaning of a phrase: weights of tags by name and of measures (tempo, energy, brightness, mode)."""
 
     tags: Mapping[str, float]
     measures: Mapping[str, float]
@@ -46,7 +46,7 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Phrase:
-    """A phrase of the text; below zero, `weight` says that it must not fit. Any one of several meanings will do."""
+    """A phrase of the text; with a `weight` below zero it must not fit. Any one of several meanings will do."""
 
     phrase: str
     weight: float
@@ -54,33 +54,29 @@ class Phrase:
 
 
 @dataclass(frozen=True)
-class Unknown:
-    """A word that nothing stands for, and known ones that look like it."""
+class UnknownWord:
+    """A word without a meaning, and known ones that look like it."""
 
     word: str
     near: tuple[str, ...]
 
-    def __str__(self) -> str:
-        near = f"; near it: {', '.join(self.near)}" if self.near else ""
-        return f"{self.word!r} is not a word that the model's tags and the measures tell{near}"
-
 
 @dataclass(frozen=True)
 class TextQuery:
-    """What a text asks for, in its order, and what of it is not understood."""
+    """The phrases of a text, in order, and its unknown words."""
 
     parts: tuple[Phrase, ...]
-    unknown: tuple[Unknown, ...]
+    unknown: tuple[UnknownWord, ...]
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The attributes that it takes to tell, as they are stored: some of tempo, energy, brightness, key."""
-        asked = (name for part in self.parts for each in part.meanings for name in each.measures)
-        return tuple(dict.fromkeys(STORED_AS.get(name, name) for name in asked))
+        """The attributes that the phrases need, as they are stored: some of tempo, energy, brightness, key."""
+        names = (name for part in self.parts for each in part.meanings for name in each.measures)
+        return tuple(dict.fromkeys(STORED_AS.get(name, name) for name in names))
 
 
 def parse_text(text: str, tags: Sequence[str]) -> TextQuery:
-    """Read a text about music, given the names of the model's tags.
+    """Parse a text about music, given the names of the model's tags.
 
     The longest phrase that is known counts. "no", "not", "without" turn the next phrase around, and the ones that "or"
     joins to it ("and" too, after "without"); "jazz or blues" takes either; "very" and "slightly" weigh. Stop words mean
@@ -90,7 +86,7 @@ def parse_text(text: str, tags: Sequence[str]) -> TextQuery:
 
 
 def vocabulary(tags: Sequence[str]) -> dict[str, Meaning]:
-    """All phrases that have a meaning with these tags, in the form that texts are read in."""
+    """Return the meanings that these tags allow, by phrase as `tokens` splits it."""
     terms = {name: Meaning({}, {measure: sign}) for name, (measure, sign) in MEASURES.items()}
     terms |= {name: Meaning({name: 1.0}, {}) for name in tags}
     known: dict[str, Meaning] = {}
@@ -102,7 +98,7 @@ def vocabulary(tags: Sequence[str]) -> dict[str, Meaning]:
 
 
 def summed(text: str, terms: Mapping[str, Meaning]) -> Meaning:
-    """The meaning of the right side of a synonym, as far as there are such tags."""
+    """Parse the right side of a synonym, as far as the model has its tags."""
     weights: tuple[dict[str, float], dict[str, float]] = ({}, {})
     for term in text.split(","):
         name, weight = re.fullmatch(r"\s*(.+?)(?:\s+(-?[\d.]+))?\s*", term).groups()  # type: ignore[union-attr]  # ours
@@ -113,7 +109,7 @@ def summed(text: str, terms: Mapping[str, Meaning]) -> Meaning:
 
 
 def tokens(text: str) -> list[str]:
-    """Words in small letters, and the punctuation between them; a minus before a word becomes "not"."""
+    """Split a text into lower-case words and punctuation; a minus before a word becomes "not"."""
     plain = re.sub(r"['\u2018\u2019`]", "'", text.casefold()).replace("'n'", " n ").replace("'", "")
     plain = plain.replace("&", " and ")
     plain = re.sub(r"(?<![^\s(,;])-(?=\w)", " not ", plain)
@@ -121,12 +117,12 @@ def tokens(text: str) -> list[str]:
 
 
 class PhraseParser:
-    """Reads a text from left to right, with what it has said about the next phrase so far."""
+    """Reads a text from left to right, and keeps what modifies the next phrase."""
 
     def __init__(self, known: Mapping[str, Meaning]) -> None:
         self.known = known
         self.parts: list[Phrase] = []
-        self.unknown: list[Unknown] = []
+        self.unknown: list[UnknownWord] = []
         self.weight = 1.0
         self.without = False  # "and" carries a "without" on
         self.before: Phrase | None = None
@@ -144,7 +140,7 @@ class PhraseParser:
         return TextQuery(tuple(self.parts), tuple(self.unknown))
 
     def phrase(self, words: list[str]) -> str:
-        """The known phrase that words are, in singular or plural; empty when they are none."""
+        """Return the known phrase that words form, in singular or plural; empty for none."""
         joined = " ".join(words)
         return next((form for form in (joined, joined.removesuffix("s"), f"{joined}s") if form in self.known), "")
 
@@ -159,7 +155,7 @@ class PhraseParser:
         self.without = self.without and part.weight < 0
 
     def pass_over(self, word: str) -> None:
-        """Take note of a word that is no phrase: a negation, a weight, what joins or separates, or an unknown one."""
+        """Apply a word that is no phrase: a negation, a weight, what joins or separates, or an unknown one."""
         if word in BREAKS:
             self.weight, self.before, self.either, self.without = 1.0, None, False, False
             return
@@ -172,11 +168,11 @@ class PhraseParser:
         elif word in MODIFIERS:
             self.weight *= MODIFIERS[word]
         elif word not in STOP_WORDS:
-            self.unknown.append(Unknown(word, tuple(get_close_matches(word, self.known, NEAR, ALIKE))))
+            self.unknown.append(UnknownWord(word, tuple(get_close_matches(word, self.known, NEAR, ALIKE))))
             self.before, self.weight, self.either = None, 1.0, False
 
     def join(self) -> None:
-        """Let what was said of the last phrase hold of the next: its negation, or that either will do."""
+        """Carry the negation of the last phrase to the next, or let either of both do."""
         if self.before is not None and self.before.weight < 0:
             self.weight = math.copysign(self.weight, -1)
         else:

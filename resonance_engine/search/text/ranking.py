@@ -1,15 +1,15 @@
-"""Candidates by words: how well recordings fit what is said, alone or beside seeds."""
+"""Rank candidates by a text: by how well recordings fit it, alone or beside their similarity to seeds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.search.ranking import CandidatePool, aversion, pooled
-from resonance_engine.search.text.scoring import combined
+from resonance_engine.search.ranking import CandidatePool, fetch_candidates, negative_penalty, score_candidates
+from resonance_engine.search.text.scoring import combine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,56 +22,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TextFit:
-    """How well recordings fit some words: vector `ids` (n,), ascending, and `fit` (n,) in standard deviations."""
+    """How well recordings fit a text: vector `ids` (n,), ascending, and `fit` (n,) in standard deviations."""
 
     ids: Ids
     fit: Array
 
-    def within(self, asked: Query) -> TextFit:
-        """Those that may come up in a query."""
-        may = asked.vectors.has(self.ids) & ~np.isin(self.ids, np.fromiter(asked.exclude, np.int64))
-        if asked.allowed is not None:
-            may &= np.isin(self.ids, asked.allowed)
-        return TextFit(self.ids[may], self.fit[may])
+    def restrict(self, query: Query) -> TextFit:
+        """Keep the recordings that may come up in a query."""
+        mask = query.vectors.has(self.ids) & ~np.isin(self.ids, np.fromiter(query.exclude, np.int64))
+        if query.allowed is not None:
+            mask &= np.isin(self.ids, query.allowed)
+        return TextFit(self.ids[mask], self.fit[mask])
 
     def best(self, size: int) -> Ids:
-        """The ids that fit best, in order; of equal ones the lower first."""
+        """Return the ids that fit best, in order; of equal ones the lower first."""
         return self.ids[np.lexsort((self.ids, -self.fit))[:size]]
 
     def of(self, ids: Ids) -> Array:
-        """The fit of some ids; of those that nothing is known of, a typical one."""
+        """Return the fit of some ids; unknown ones fit like a typical recording."""
         if not len(self.ids):
             return np.zeros(len(ids))
         rows = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         return np.where(self.ids[rows] == ids, self.fit[rows], 0.0)
 
 
-def spoken_pool(spoken: TextFit, asked: Query, ranking: Ranking, size: int) -> CandidatePool:
-    """The candidates that fit words best, for a query without seeds.
+def rank_by_text(text_fit: TextFit, query: Query, ranking: Ranking, size: int) -> CandidatePool:
+    """Rank the candidates that fit a text best, for a query without seeds.
 
-    The score says which share of recordings would fit a single word worse: 0.98 stands out like two in a hundred. It is
-    less for closeness to a negative seed, as in `ranking.pooled`.
+    The score is the share of recordings that would fit a single word worse: 0.98 stands out like two in a hundred. The
+    penalty for similarity to negative seeds is subtracted, as in `ranking.score_candidates`.
     """
-    ids = spoken.best(size)
-    vectors = asked.vectors.vectors(ids)
-    scores = np.array([share_below(each) for each in spoken.of(ids)]) - aversion(asked, ranking.hubness, vectors)
-    order = np.lexsort((ids, -scores))
-    return CandidatePool(ids[order], scores[order], vectors[order], size >= len(spoken.ids))
+    ids = text_fit.best(size)
+    vectors = query.vectors.vectors(ids)
+    scores = share_below(text_fit.of(ids)) - negative_penalty(query, ranking.hubness, vectors)
+    return CandidatePool.ordered(ids, scores, vectors, size >= len(text_fit.ids))
 
 
-def share_below(deviations: float) -> float:
-    """The share of recordings that fit worse than one so many standard deviations above the mean."""
-    return NormalDist().cdf(deviations)
+def share_below(deviations: Array) -> Array:
+    """Return the shares (n,) of recordings that fit worse than so many standard deviations above the mean."""
+    cumulative = NormalDist().cdf
+    return np.array([cumulative(each) for each in deviations.tolist()], np.float64)
 
 
-def combined_pool(spoken: TextFit, ready: Query, ranking: Ranking, size: int) -> CandidatePool:
-    """The candidates that are close to seeds and fit words, half by half; `ready` comes from `ranking.sharpened`."""
-    close = pooled(ready, ranking, size)
-    wanted = np.union1d(close.ids, spoken.best(size))
-    # As large as the index: all of them, and not only those near to a seed.
-    judged = pooled(replace(ready, allowed=wanted), ranking, len(ready.vectors))
-    scores = combined(judged.scores.astype(np.float32), spoken.of(judged.ids))
-    order = np.lexsort((judged.ids, -scores))
-    return CandidatePool(
-        judged.ids[order], scores[order], judged.vectors[order], close.complete and size >= len(spoken.ids)
-    )
+def rank_by_text_and_seeds(text_fit: TextFit, query: Query, ranking: Ranking, size: int) -> CandidatePool:
+    """Rank the candidates that are close to seeds and fit a text, half by half; the query is from `ranking.refine`."""
+    near, complete = fetch_candidates(query, size)
+    ids = np.union1d(near, text_fit.best(size))
+    for index in {id(layer.index): layer.index for layer in query.layers}.values():
+        ids = ids[index.has(ids)]
+    vectors = query.vectors.vectors(ids)
+    similarity = score_candidates(query, ranking.hubness, ids, vectors).astype(np.float32)
+    scores = combine(similarity, text_fit.of(ids))
+    return CandidatePool.ordered(ids, scores, vectors, complete and size >= len(text_fit.ids))

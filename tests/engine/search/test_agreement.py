@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.agreement import MOST_SEEDS, agreement, representatives
-from resonance_engine.search.ranking import Ranking, neighbours
+from resonance_engine.search.query import Ranking
+from resonance_engine.search.seed_sets import MOST_SEEDS, agreement, representatives
+from resonance_engine.search.selection import find_neighbours
 from tests.embeddings import stored, unit_vectors
 
 
@@ -28,7 +29,7 @@ def test_average_music_comes_after_what_a_seed_is_near_to() -> None:
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     index = VectorIndex(np.arange(5), vectors)
     first = {
-        combine: neighbours(index, vectors[:2], Ranking(1, combine=combine, hubness="none"), [0, 1])[0].id
+        combine: find_neighbours(index, vectors[:2], Ranking(1, combine=combine, hubness="none"), [0, 1])[0].id
         for combine in ("agreement", "centroid")
     }
     assert first == {"agreement": 3, "centroid": 2}
@@ -56,4 +57,4 @@ def test_thousands_of_seeds_are_condensed() -> None:
     seeds = stored(unit_vectors(3000))
     index = VectorIndex(np.arange(3000), seeds)
     assert len(representatives(seeds)) == MOST_SEEDS
-    assert [each.id for each in neighbours(index, seeds[:2990], Ranking(20), range(2990))] != []
+    assert [each.id for each in find_neighbours(index, seeds[:2990], Ranking(20), range(2990))] != []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.search.common_traits import in_common, tags_in_common
+from resonance_engine.search.explain import common_attributes, common_tags
 
 ATTRIBUTES = st.fixed_dictionaries(
     {},
@@ -46,16 +46,16 @@ ATTRIBUTES = st.fixed_dictionaries(
     ],
 )
 def test_words(one: dict[str, Any], other: dict[str, Any], words: list[str]) -> None:
-    assert in_common(one, other) == words
+    assert common_attributes(one, other) == words
 
 
 @given(ATTRIBUTES, ATTRIBUTES)
 def test_it_does_not_matter_which_comes_first_and_a_track_has_everything_in_common_with_itself(
     one: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    assert in_common(one, other) == in_common(other, one)
-    assert not set(in_common(one, other)) & {"major key", "minor key"} or one["key"] != other["key"]
-    alone = in_common(one, one)
+    assert common_attributes(one, other) == common_attributes(other, one)
+    assert not set(common_attributes(one, other)) & {"major key", "minor key"} or one["key"] != other["key"]
+    alone = common_attributes(one, one)
     assert (one.get("key") in alone) == (one.get("key") is not None)
     assert any("BPM" in word for word in alone) == (one.get("tempo") is not None)
 
@@ -71,22 +71,22 @@ def tagged(*probabilities: float) -> dict[str, float]:
 class TestTags:
     def test_both_have_to_stand_out(self) -> None:
         one, other = tagged(0.1, 0.1, 0.5, 0.5, 0.1, 0.3), tagged(0.1, 0.1, 0.4, 0.1, 0.5, 0.6)
-        assert tags_in_common(one, other, NAMES, LIBRARY) == ["sad", "80s"]
-        assert tags_in_common(other, one, NAMES, LIBRARY) == ["sad", "80s"]
+        assert common_tags(one, other, NAMES, LIBRARY) == ["sad", "80s"]
+        assert common_tags(other, one, NAMES, LIBRARY) == ["sad", "80s"]
 
     def test_at_most_three_and_each_but_once(self) -> None:
         track = tagged(0.5, 0.6, 0.7, 0.4, 0.8, 0.3)
-        assert tags_in_common(track, track, NAMES, LIBRARY) == ["jazz", "sad", "indie rock"]
+        assert common_tags(track, track, NAMES, LIBRARY) == ["jazz", "sad", "indie rock"]
 
     def test_an_improbable_tag_is_not_said(self) -> None:
         elsewhere = LIBRARY / np.float32(100)
         track, likely = tagged(0.04, 0.0, 0.0, 0.0, 0.0, 0.0), tagged(0.06, 0.0, 0.0, 0.0, 0.0, 0.0)
-        assert tags_in_common(track, track, NAMES, elsewhere) == []
-        assert tags_in_common(likely, likely, NAMES, elsewhere) == ["rock"]
+        assert common_tags(track, track, NAMES, elsewhere) == []
+        assert common_tags(likely, likely, NAMES, elsewhere) == ["rock"]
 
     def test_nothing_is_said_without_tags_or_without_a_library(self) -> None:
         track = tagged(0.9, 0.9, 0.9, 0.9, 0.9, 0.9)
-        assert tags_in_common(track, {}, NAMES, LIBRARY) == []
-        assert tags_in_common({}, track, NAMES, LIBRARY) == []
-        assert tags_in_common(track, track, NAMES, LIBRARY[:9]) == []
-        assert tags_in_common({}, {}, (), np.empty((40, 0), np.float32)) == []
+        assert common_tags(track, {}, NAMES, LIBRARY) == []
+        assert common_tags({}, track, NAMES, LIBRARY) == []
+        assert common_tags(track, track, NAMES, LIBRARY[:9]) == []
+        assert common_tags({}, {}, (), np.empty((40, 0), np.float32)) == []

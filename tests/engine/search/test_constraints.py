@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.search.constraints import Constraints, Tempo, compatible, key_of
+from resonance_engine.search.constraints import Constraints, Tempo, is_compatible, key_of
 
 SEED = {"tempo": 120.0, "key": "A minor"}
 
@@ -51,15 +51,15 @@ def test_other_bounds_are_refused(text: str) -> None:
 )
 def test_tempo_next_to_the_seed(tempo: float | None, reason: str) -> None:
     asked = Constraints(Tempo.parse("0.95-1.05"))
-    assert asked.refusal({"tempo": tempo}, [SEED]) == reason
+    assert asked.rejection({"tempo": tempo}, [SEED]) == reason
 
 
 def test_any_seed_will_do() -> None:
     asked = Constraints(Tempo.parse("0.95-1.05"), compatible_key=True)
     track = {"tempo": 90, "key": "D# major"}
-    assert asked.refusal(track, [SEED]) == "tempo"
-    assert asked.refusal(track, [SEED, {"tempo": 91.0, "key": None}]) == "key"
-    assert asked.refusal(track, [SEED, {"tempo": 91.0, "key": "Bb major"}]) == ""
+    assert asked.rejection(track, [SEED]) == "tempo"
+    assert asked.rejection(track, [SEED, {"tempo": 91.0, "key": None}]) == "key"
+    assert asked.rejection(track, [SEED, {"tempo": 91.0, "key": "Bb major"}]) == ""
 
 
 # The Camelot wheel: 8A is A minor, 8B C major, 9A E minor, 7A D minor.
@@ -78,7 +78,7 @@ def test_keys_mix_with_their_neighbours_on_the_camelot_wheel(code: str) -> None:
     neighbours.add(f"{number}{'B' if letter == 'A' else 'A'}")
     key = key_of({"key": CAMELOT[code]})
     assert key is not None
-    mixing = {other for other, name in CAMELOT.items() if compatible(key, key_of({"key": name}) or (99, ""))}
+    mixing = {other for other, name in CAMELOT.items() if is_compatible(key, key_of({"key": name}) or (99, ""))}
     assert mixing == neighbours
 
 
@@ -88,13 +88,13 @@ def test_flats_are_sharps() -> None:
 
 @pytest.mark.parametrize("key", [None, "", "H minor", "A dorian", 5])
 def test_odd_keys_are_not_known(key: Any) -> None:
-    assert Constraints(compatible_key=True).refusal({"key": key}, [SEED]) == "no key known"
+    assert Constraints(compatible_key=True).rejection({"key": key}, [SEED]) == "no key known"
 
 
 def test_seeds_without_what_is_compared_are_a_sentence() -> None:
     with pytest.raises(ConfigError, match="has a tempo that was measured"):
-        Constraints(Tempo.parse("0.9-1.1")).refusal(SEED, [{"tempo": None}])
+        Constraints(Tempo.parse("0.9-1.1")).rejection(SEED, [{"tempo": None}])
     with pytest.raises(ConfigError, match="has a key that was measured"):
-        Constraints(compatible_key=True).refusal(SEED, [{}])
-    assert Constraints(Tempo.parse("110-130")).refusal(SEED, []) == ""
-    assert Constraints().refusal({}, []) == ""
+        Constraints(compatible_key=True).rejection(SEED, [{}])
+    assert Constraints(Tempo.parse("110-130")).rejection(SEED, []) == ""
+    assert Constraints().rejection({}, []) == ""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.search.explain import TrackProfile, line, shares, words
+from resonance_engine.search.explain import TrackProfile, common_traits, facet_shares, format_traits
 from tests.embeddings import unit_vectors
 
 NAMES = ("rock", "indie rock", "sad", "happy")
@@ -25,16 +25,16 @@ def heard(angles: dict[str, float], gates: dict[str, float] | None = None) -> Tr
 
 def test_shares_are_the_weighted_cosines() -> None:
     one, other = heard({"timbre": 0, "rhythm": 0}), heard({"timbre": 0, "rhythm": 60})
-    assert shares(one, other) == pytest.approx({"timbre": 2 / 3, "rhythm": 1 / 3})
-    assert shares(one, other, {"rhythm": 4.0}) == pytest.approx({"timbre": 1 / 3, "rhythm": 2 / 3})
-    assert shares(one, other, {"timbre": 0.0}) == pytest.approx({"timbre": 0, "rhythm": 1})
+    assert facet_shares(one, other) == pytest.approx({"timbre": 2 / 3, "rhythm": 1 / 3})
+    assert facet_shares(one, other, {"rhythm": 4.0}) == pytest.approx({"timbre": 1 / 3, "rhythm": 2 / 3})
+    assert facet_shares(one, other, {"timbre": 0.0}) == pytest.approx({"timbre": 0, "rhythm": 1})
 
 
 def test_gates_of_both_tracks_count() -> None:
     one = heard({"timbre": 0, "rhythm": 0}, {"timbre": 0.8, "rhythm": 0.2})
     other = heard({"timbre": 0, "rhythm": 0}, {"timbre": 0.5, "rhythm": 0.5})
-    assert shares(one, other) == pytest.approx({"timbre": 0.8, "rhythm": 0.2})
-    assert shares(one, one) == pytest.approx({"timbre": 0.64 / 0.68, "rhythm": 0.04 / 0.68})
+    assert facet_shares(one, other) == pytest.approx({"timbre": 0.8, "rhythm": 0.2})
+    assert facet_shares(one, one) == pytest.approx({"timbre": 0.64 / 0.68, "rhythm": 0.04 / 0.68})
 
 
 def test_they_are_those_of_a_concatenation() -> None:
@@ -44,16 +44,16 @@ def test_they_are_those_of_a_concatenation() -> None:
     joined = [np.concatenate([each.gates[name] * each.facets[name] for name in each.facets]) for each in (one, other)]
     cosine = float(joined[0] @ joined[1])
     expected = {name: 0.48 * float(one.facets[name] @ other.facets[name]) / cosine for name in one.facets}
-    assert shares(one, other) == pytest.approx(expected, rel=1e-5)
+    assert facet_shares(one, other) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_facet_that_is_unlike_has_no_share() -> None:
     one, other = heard({"timbre": 0, "rhythm": 0}), heard({"timbre": 45, "rhythm": 135})
-    assert shares(one, other) == {"timbre": 1.0, "rhythm": 0.0}
+    assert facet_shares(one, other) == {"timbre": 1.0, "rhythm": 0.0}
     opposite = heard({"timbre": 180, "rhythm": 180})
-    assert shares(one, opposite) == {"timbre": 0.5, "rhythm": 0.5}
-    assert shares(one, opposite, {"timbre": 0.0, "rhythm": 0.0}) == {"timbre": 0.5, "rhythm": 0.5}
-    assert shares(one, heard({"mood": 0})) == {}
+    assert facet_shares(one, opposite) == {"timbre": 0.5, "rhythm": 0.5}
+    assert facet_shares(one, opposite, {"timbre": 0.0, "rhythm": 0.0}) == {"timbre": 0.5, "rhythm": 0.5}
+    assert facet_shares(one, heard({"mood": 0})) == {}
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.floats(0, 10), min_size=3, max_size=3))
@@ -63,7 +63,7 @@ def test_shares_sum_to_one_and_none_is_below_zero(seed: int, weights: list[float
         TrackProfile(dict(zip(names, unit_vectors(3, 4, seed + n), strict=True)), dict.fromkeys(names, 0.33), {}, {})
         for n in (0, 1)
     )
-    found = shares(one, other, dict(zip(names, weights, strict=True)))
+    found = facet_shares(one, other, dict(zip(names, weights, strict=True)))
     assert sum(found.values()) == pytest.approx(1.0)
     assert min(found.values()) >= 0
     assert found.keys() == set(names)
@@ -73,7 +73,7 @@ def test_words_are_measured_ones_then_tags() -> None:
     attributes = {"tempo": 150.0, "energy": -10.0, "brightness": 5000.0, "key": "C major"}
     one = TrackProfile({}, {}, attributes, {"rock": 0.5, "indie rock": 0.3, "sad": 0.01, "happy": 0.4})
     other = TrackProfile({}, {}, {**attributes, "key": "F major", "tempo": 180.0}, {**one.tags, "happy": 0.01})
-    said = words(one, other, NAMES, USUAL)
+    said = common_traits(one, other, NAMES, USUAL)
     assert said == ["energetic rhythm", "bright timbre", "major key", "rock"]
-    assert line(said) == "[Similar: energetic rhythm, bright timbre, major key, rock]"
-    assert line([]) == ""
+    assert format_traits(said) == "[Similar: energetic rhythm, bright timbre, major key, rock]"
+    assert format_traits([]) == ""

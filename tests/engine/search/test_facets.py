@@ -7,9 +7,9 @@ import pytest
 
 from resonance_engine.errors import ConfigError
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.facets import FOCUS, facet_query, focus, parse_weights, shares
+from resonance_engine.search.facets import FOCUS, facet_query, focus_weights, gate_shares, parse_weights
 from resonance_engine.search.query import Ranking, query
-from resonance_engine.search.ranking import pooled
+from resonance_engine.search.ranking import rank_by_similarity
 from tests.embeddings import stored, unit_vectors
 
 FACETS = ("timbre", "harmony", "rhythm")
@@ -30,7 +30,7 @@ def seeds(count: int) -> dict[str, np.ndarray]:
 
 def test_the_formula() -> None:
     weights = {"timbre": 1.0, "harmony": 0.5, "rhythm": 2.0}
-    pool = pooled(facet_query(VECTORS, INDEXES, seeds(2), GATES, weights, [0, 1]), PLAIN, COUNT)
+    pool = rank_by_similarity(facet_query(VECTORS, INDEXES, seeds(2), GATES, weights, [0, 1]), PLAIN, COUNT)
     assert len(pool.ids) == COUNT - 2
     for candidate, score in zip(pool.ids, pool.scores, strict=True):
         found = []
@@ -42,22 +42,22 @@ def test_the_formula() -> None:
 
 
 def test_weights_of_one_are_the_plain_ranking() -> None:
-    weighted = pooled(facet_query(VECTORS, INDEXES, seeds(1), GATES[:1], {}, [0]), PLAIN, COUNT)
-    plain = pooled(query(VECTORS, WHOLE[:1], [0]), PLAIN, COUNT)
+    weighted = rank_by_similarity(facet_query(VECTORS, INDEXES, seeds(1), GATES[:1], {}, [0]), PLAIN, COUNT)
+    plain = rank_by_similarity(query(VECTORS, WHOLE[:1], [0]), PLAIN, COUNT)
     np.testing.assert_allclose(weighted.scores, plain.scores, atol=1e-3)
 
 
 def test_a_single_facet_is_its_own_ranking() -> None:
     only = dict.fromkeys(FACETS, 0.0) | {"rhythm": 2.0}
-    pool = pooled(facet_query(VECTORS, INDEXES, seeds(1), GATES[:1], only, [0], range(60)), PLAIN, 20)
+    pool = rank_by_similarity(facet_query(VECTORS, INDEXES, seeds(1), GATES[:1], only, [0], range(60)), PLAIN, 20)
     expected = INDEXES["rhythm"].nearest(HEARD["rhythm"][:1], 20, [0], range(60))
     np.testing.assert_array_equal(pool.ids[:20], expected[1][0])
     np.testing.assert_allclose(pool.scores[:20], expected[0][0], atol=1e-6)
 
 
 def test_focus_is_three_quarters() -> None:
-    weights = focus(["rhythm"], GATES)
-    share = {name: np.mean([shares(each)[name] for each in GATES]) for name in FACETS}
+    weights = focus_weights(["rhythm"], GATES)
+    share = {name: np.mean([gate_shares(each)[name] for each in GATES]) for name in FACETS}
     parts = {name: weights[name] * share[name] for name in FACETS}
     assert parts["rhythm"] / sum(parts.values()) == pytest.approx(FOCUS)
     assert weights["timbre"] == weights["harmony"] == 1.0
@@ -87,6 +87,6 @@ def test_what_is_no_weight_is_a_sentence(text: str, sentence: str) -> None:
 
 def test_a_facet_that_the_model_lacks() -> None:
     with pytest.raises(ConfigError, match="no facet 'mood'"):
-        focus(["mood"], GATES)
+        focus_weights(["mood"], GATES)
     with pytest.raises(ConfigError, match="hears nothing of rhythm"):
-        focus(["rhythm"], [{"timbre": 1.0, "rhythm": 0.0}])
+        focus_weights(["rhythm"], [{"timbre": 1.0, "rhythm": 0.0}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +13,16 @@ from hypothesis import strategies as st
 
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.diversity import mmr_order
-from resonance_engine.search.feedback import centroid, expanded
-from resonance_engine.search.ranking import Ranking, neighbours
+from resonance_engine.search.query import Ranking, query
+from resonance_engine.search.ranking import rank_by_similarity, refine
+from resonance_engine.search.seed_sets import apply_feedback, centroid
+from resonance_engine.search.selection import Candidate, find_neighbours, select
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from resonance_engine.search.selection import Neighbour
 
 COUNT = 120
 IDS = np.arange(COUNT, dtype=np.int64) * 3 + 7
@@ -32,9 +37,29 @@ def circle(*degrees: float) -> NDArray[np.float32]:
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
 
 
+def greedy(relevance: NDArray[np.floating], vectors: NDArray[np.float32], count: int, lambda_div: float) -> list[int]:
+    """The first `count` positions where each that comes is selected."""
+    selected: list[int] = []
+    for position in mmr_order(relevance, vectors, lambda_div, selected):
+        if len(selected) == count:
+            break
+        selected.append(position)
+    return selected
+
+
 def brute_force(query: NDArray[np.float32], allowed: set[int]) -> list[int]:
     scores = VECTORS.astype(np.float64) @ query.astype(np.float64)
     return [int(IDS[i]) for i in np.argsort(-scores, kind="stable") if int(IDS[i]) in allowed]
+
+
+def accepted(ranking: Ranking, seeds: NDArray[np.float32], exclude: set[int], refused: set[int]) -> list[Neighbour]:
+    """What is selected where a filter refuses some tracks."""
+    asked = refine(query(INDEX, seeds, exclude), ranking)
+
+    def load(ids: list[int]) -> dict[int, Candidate]:
+        return {each: Candidate(rejection="refused" if each in refused else "") for each in ids}
+
+    return select(partial(rank_by_similarity, asked, ranking), ranking, load=load).hits
 
 
 SOME_IDS = st.sets(st.sampled_from([int(each) for each in IDS]))
@@ -45,52 +70,41 @@ def test_the_nearest_that_may_appear_and_as_many_as_there_are(
     count: int, exclude: set[int], refused: set[int], seeds: int
 ) -> None:
     ranking = Ranking(count, combine="centroid", hubness="none")
-    found = neighbours(INDEX, SEEDS[:seeds], ranking, exclude, lambda ids: set(ids) - refused)
+    found = accepted(ranking, SEEDS[:seeds], exclude, refused)
     allowed = {int(each) for each in IDS} - exclude - refused
     assert [each.id for each in found] == brute_force(centroid(SEEDS[:seeds]), allowed)[:count]
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
 
 
-def test_nobody_is_asked_about_a_track_twice() -> None:
-    asked: list[int] = []
-
-    def last_only(ids: list[int]) -> set[int]:
-        asked.extend(ids)
-        return {asked[-1]} if len(asked) == COUNT else set()
-
-    assert len(neighbours(INDEX, SEEDS, Ranking(5), accept=last_only)) == 1
-    assert sorted(asked) == [int(each) for each in IDS]
-
-
 def test_an_empty_index_has_no_neighbours() -> None:
     empty = VectorIndex(IDS[:0], VECTORS[:0])
-    assert neighbours(empty, SEEDS, Ranking(5, prf=3, rerank="mmr")) == []
+    assert find_neighbours(empty, SEEDS, Ranking(5, prf=3, rerank="mmr")) == []
 
 
 def test_the_score_is_the_cosine() -> None:
-    (best,) = neighbours(INDEX, VECTORS[4:5], Ranking(1, hubness="none"))
+    (best,) = find_neighbours(INDEX, VECTORS[4:5], Ranking(1, hubness="none"))
     assert best.id == IDS[4]
     assert best.score == pytest.approx(1.0, abs=1e-3)
 
 
 class TestFeedback:
     def test_the_formula(self) -> None:
-        moved = expanded(circle(0)[0], circle(90, 90))
+        moved = apply_feedback(circle(0)[0], circle(90, 90))
         np.testing.assert_allclose(moved, np.array([1, 2]) / np.sqrt(5), atol=1e-6)
 
     def test_no_hits_change_nothing(self) -> None:
-        np.testing.assert_allclose(expanded(circle(30)[0], circle()), circle(30)[0], atol=1e-6)
-        assert neighbours(INDEX, SEEDS, Ranking(9, prf=0)) == neighbours(INDEX, SEEDS, Ranking(9))
+        np.testing.assert_allclose(apply_feedback(circle(30)[0], circle()), circle(30)[0], atol=1e-6)
+        assert find_neighbours(INDEX, SEEDS, Ranking(9, prf=0)) == find_neighbours(INDEX, SEEDS, Ranking(9))
 
     def test_the_first_hits_that_may_appear_move_the_query(self) -> None:
-        refused = {each.id for each in neighbours(INDEX, SEEDS, replace(PLAIN, count=2))}
-        allowed = {int(each) for each in IDS} - refused
-        query = centroid(SEEDS)
-        first = brute_force(query, allowed)[:4]
-        moved = expanded(query, INDEX.vectors(first))
-        found = neighbours(INDEX, SEEDS, replace(PLAIN, count=10, prf=4), accept=lambda ids: set(ids) - refused)
+        excluded = {each.id for each in find_neighbours(INDEX, SEEDS, replace(PLAIN, count=2))}
+        allowed = {int(each) for each in IDS} - excluded
+        seed = centroid(SEEDS)
+        first = brute_force(seed, allowed)[:4]
+        moved = apply_feedback(seed, INDEX.vectors(first))
+        found = find_neighbours(INDEX, SEEDS, replace(PLAIN, count=10, prf=4), excluded)
         assert [each.id for each in found] == brute_force(moved, allowed)[:10]
-        assert [each.id for each in found] != brute_force(query, allowed)[:10]
+        assert [each.id for each in found] != brute_force(seed, allowed)[:10]
 
     def test_several_seeds_are_asked_for_in_their_middle(self) -> None:
         np.testing.assert_allclose(centroid(circle(10, 50)), circle(30)[0], atol=1e-6)
@@ -104,12 +118,12 @@ class TestDiversity:
     CANDIDATES = circle(5, 6, 40, -80)
 
     def order(self, lambda_div: float, count: int = 4) -> list[int]:
-        return mmr_order(self.CANDIDATES @ self.QUERY, self.CANDIDATES, count, lambda_div)
+        return greedy(self.CANDIDATES @ self.QUERY, self.CANDIDATES, count, lambda_div)
 
     def test_zero_is_the_plain_ranking(self) -> None:
         assert self.order(0.0) == [0, 1, 2, 3]
-        plain = neighbours(INDEX, SEEDS, Ranking(20))
-        assert neighbours(INDEX, SEEDS, Ranking(20, rerank="mmr", lambda_div=0.0)) == plain
+        plain = find_neighbours(INDEX, SEEDS, Ranking(20))
+        assert find_neighbours(INDEX, SEEDS, Ranking(20, rerank="mmr", lambda_div=0.0)) == plain
 
     def test_one_takes_what_differs_most_from_all_chosen(self) -> None:
         # 5 degrees first, as the nearest; -80 is 85 away from it, 40 then 35 from the nearer of both, 6 last.
@@ -133,17 +147,17 @@ class TestDiversity:
                 similar = max((float(vectors[i] @ vectors[j]) for j in chosen), default=0.0)
                 return (1 - lambda_div) * float(relevance[i]) - lambda_div * similar
 
-            best = mmr_order(relevance, vectors, len(chosen) + 1, lambda_div)[-1]
+            best = greedy(relevance, vectors, len(chosen) + 1, lambda_div)[-1]
             assert marginal(best) == pytest.approx(max(map(marginal, rest)), abs=1e-5)
             chosen.append(best)
-        assert mmr_order(relevance, vectors, count, lambda_div) == chosen
+        assert greedy(relevance, vectors, count, lambda_div) == chosen
 
     def test_scores_stay_those_of_the_query(self) -> None:
-        scores = {each.id: each.score for each in neighbours(INDEX, SEEDS, Ranking(COUNT))}
-        spread = neighbours(INDEX, SEEDS, Ranking(10, rerank="mmr", lambda_div=0.9))
+        scores = {each.id: each.score for each in find_neighbours(INDEX, SEEDS, Ranking(COUNT))}
+        spread = find_neighbours(INDEX, SEEDS, Ranking(10, rerank="mmr", lambda_div=0.9))
         assert len(spread) == 10
         assert all(scores[each.id] == each.score for each in spread)
-        assert [each.id for each in spread] != [each.id for each in neighbours(INDEX, SEEDS, Ranking(10))]
+        assert [each.id for each in spread] != [each.id for each in find_neighbours(INDEX, SEEDS, Ranking(10))]
 
 
 @pytest.mark.parametrize(
@@ -166,13 +180,15 @@ def test_a_ranking_that_cannot_be_is_refused(wrong: dict[str, Any], sentence: st
 
 def test_a_weight_of_diversity_beyond_one_is_refused() -> None:
     with pytest.raises(ValueError, match=r"between 0 and 1, not 1\.5"):
-        mmr_order(np.zeros(1, np.float32), circle(0), 1, 1.5)
+        greedy(np.zeros(1, np.float32), circle(0), 1, 1.5)
 
 
 def test_hubs_are_corrected_by_default_and_the_same_sound_stays_the_same() -> None:
     seed = VECTORS[4:5]
-    corrected, plain = (neighbours(INDEX, seed, Ranking(COUNT, hubness=way)) for way in ("mutual_proximity", "none"))
-    assert corrected == neighbours(INDEX, seed, Ranking(COUNT))
+    corrected, plain = (
+        find_neighbours(INDEX, seed, Ranking(COUNT, hubness=way)) for way in ("mutual_proximity", "none")
+    )
+    assert corrected == find_neighbours(INDEX, seed, Ranking(COUNT))
     assert corrected != plain
     assert corrected[0] == (IDS[4], 1.0)
     assert {each.id for each in corrected} == {each.id for each in plain}
@@ -180,9 +196,9 @@ def test_hubs_are_corrected_by_default_and_the_same_sound_stays_the_same() -> No
 
 def test_a_few_tracks_are_not_corrected() -> None:
     few = VectorIndex(IDS[:49], VECTORS[:49])
-    assert neighbours(few, SEEDS, Ranking(9)) == neighbours(few, SEEDS, Ranking(9, hubness="none"))
+    assert find_neighbours(few, SEEDS, Ranking(9)) == find_neighbours(few, SEEDS, Ranking(9, hubness="none"))
 
 
 def test_a_least_score() -> None:
-    every = neighbours(INDEX, SEEDS, Ranking(COUNT))
-    assert neighbours(INDEX, SEEDS, Ranking(COUNT, min_score=every[7].score)) == every[:8]
+    every = find_neighbours(INDEX, SEEDS, Ranking(COUNT))
+    assert find_neighbours(INDEX, SEEDS, Ranking(COUNT, min_score=every[7].score)) == every[:8]

@@ -11,10 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.search.text.parser import parse_text, vocabulary
-from resonance_engine.search.text.scoring import combined, fits, measures, scores, softest
+from resonance_engine.search.text.scoring import combine, fits, measures, soft_minimum
 from resonance_engine.search.text.synonyms import MEASURES, SYNONYMS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
     from resonance_engine.search.text.parser import TextQuery
 
 # The 50 most frequent tags of the Million Song Dataset, which musicnn gives.
@@ -34,6 +38,17 @@ def read(text: str) -> TextQuery:
 
 def phrases(text: str) -> list[tuple[str, float]]:
     return [(part.phrase, part.weight) for part in read(text).parts]
+
+
+def scores(
+    asked: TextQuery,
+    tags: Sequence[str],
+    probabilities: NDArray[np.float32],
+    measured: Mapping[str, NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """How well recordings fit all that is asked, as `--text` ranks them."""
+    parts = fits(asked, tags, probabilities, measured)
+    return soft_minimum(parts, [abs(part.weight) for part in asked.parts])
 
 
 class TestReading:
@@ -89,10 +104,6 @@ class TestReading:
         assert [each.word for each in found.unknown] == ["elektronic", "drumz", "piano", "120", "bpm"]
         assert "electronic" in found.unknown[0].near
         assert "drum" in found.unknown[1].near
-        assert str(found.unknown[1]).startswith(
-            "'drumz' is not a word that the model's tags and the measures tell; near"
-        )
-        assert str(found.unknown[3]).endswith("tell")
 
     def test_a_negation_ends_with_an_unknown_word(self) -> None:
         assert phrases("no zither jazz") == [("jazz", 1)]
@@ -196,9 +207,9 @@ class TestFit:
     @given(st.lists(st.floats(-4, 4), min_size=1, max_size=6), st.floats(-4, 4))
     def test_a_soft_minimum_lies_between_the_least_and_the_mean(self, parts: list[float], other: float) -> None:
         column = np.array(parts)[:, None]
-        found = float(softest(column, [1.0] * len(parts))[0])
+        found = float(soft_minimum(column, [1.0] * len(parts))[0])
         assert min(parts) - 1e-9 <= found <= np.mean(parts) + 1e-9
-        assert softest(np.full((3, 1), other), [0.5, 1, 1.5])[0] == pytest.approx(other)
+        assert soft_minimum(np.full((3, 1), other), [0.5, 1, 1.5])[0] == pytest.approx(other)
 
     @given(st.integers(0, 2**32 - 1))
     def test_the_order_of_recordings_does_not_matter(self, seed: int) -> None:
@@ -232,21 +243,21 @@ class TestCombined:
 
     def test_its_ends_are_similarity_and_words(self) -> None:
         fit = np.array([-1.0, 0.0, 3.0])
-        np.testing.assert_allclose(combined(self.SIMILARITY, fit, 0.0), self.SIMILARITY)
-        spoken = combined(self.SIMILARITY, fit, 1.0)
+        np.testing.assert_allclose(combine(self.SIMILARITY, fit, 0.0), self.SIMILARITY)
+        spoken = combine(self.SIMILARITY, fit, 1.0)
         assert list(np.argsort(spoken)) == [0, 1, 2]
         assert spoken.mean() == pytest.approx(0.5, abs=1e-6)
 
     def test_it_is_a_cosine_still(self) -> None:
         near = np.array([0.99, 0.5, 0.1], np.float32)
-        assert combined(near, np.array([9.0, 0.0, 0.0]), 1.0).max() == 1.0
+        assert combine(near, np.array([9.0, 0.0, 0.0]), 1.0).max() == 1.0
 
     def test_no_recordings_have_no_scores(self) -> None:
-        assert combined(self.SIMILARITY[:0], np.empty(0)).shape == (0,)
+        assert combine(self.SIMILARITY[:0], np.empty(0)).shape == (0,)
 
     def test_a_share_that_is_none_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"between 0 and 1, not 1\.5"):
-            combined(self.SIMILARITY, self.SIMILARITY.astype(float), 1.5)
+            combine(self.SIMILARITY, self.SIMILARITY.astype(float), 1.5)
 
 
 def test_alternatives_keep_the_weight_of_the_first() -> None:
