@@ -15,7 +15,7 @@ from beets.util import cached_classproperty
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.fields.analysis_cache import tags_in_words
+from beetsplug.resonance.fields.analysis_cache import format_tags
 from beetsplug.resonance.fields.queries import SimilarPattern
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.tracks import TrackTable
@@ -314,4 +314,4 @@ def test_a_pattern_is_a_query_as_in_a_smart_playlist(pattern: str, expected: Sim
     ],
 )
 def test_tags_are_the_likeliest_few(probabilities: dict[str, float], words: str) -> None:
-    assert tags_in_words(probabilities) == words
+    assert format_tags(probabilities) == words

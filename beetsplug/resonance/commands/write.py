@@ -17,8 +17,8 @@ from beets.exceptions import UserError
 from beets.library import Item
 
 from beetsplug.resonance.commands.common import announce_coverage, coloured, confirmed, tracks
-from beetsplug.resonance.fields.analysis_cache import AnalysisCache, attributes, tags
-from beetsplug.resonance.fields.fields import FIELDS, Measure, said
+from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_attributes, load_tags
+from beetsplug.resonance.fields.fields import FIELDS, OptionalNumber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -101,12 +101,12 @@ def write(sidecar: Sidecar, query: list[str], wish: WriteOptions, log: BeetsLogg
 def heard(library: Library, names: Iterable[str]) -> dict[int, dict[str, Any]]:
     """The values of fields by item id and name, as beets keeps them; what is not known is left out."""
     found: dict[int, dict[str, Any]] = {}
-    measured, called = AnalysisCache(attributes), AnalysisCache(tags)
+    measured, tags = AnalysisCache(load_attributes), AnalysisCache(load_tags)
     for name in names:
         copy = OWN.get(name) or Copy(name, partial(rounded, name))
-        sounds: AnalysisCache[Any] = measured if FIELDS[copy.source].attribute else called
-        for item_id, sound in sounds.all(library).items():
-            value = said(copy.source, sound)
+        cache: AnalysisCache[Any] = measured if FIELDS[copy.source].attribute else tags
+        for item_id, analysis in cache.get_all(library).items():
+            value = FIELDS[copy.source].pick(analysis)
             if value not in (None, ""):
                 found.setdefault(item_id, {})[name] = copy.beets_value(value)
     return found
@@ -115,7 +115,7 @@ def heard(library: Library, names: Iterable[str]) -> dict[int, dict[str, Any]]:
 def rounded(name: str, value: Any) -> Any:
     """A value with the digits that its field shows, so that writing it twice changes nothing."""
     kind = FIELDS[name].kind
-    return round(value, kind.digits) if isinstance(kind, Measure) else value
+    return round(value, kind.digits) if isinstance(kind, OptionalNumber) else value
 
 
 def compare(item: Item, values: Mapping[str, Any], overwrite: bool) -> FieldChange:

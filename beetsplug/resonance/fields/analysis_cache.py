@@ -1,4 +1,4 @@
-"""What was heard in a library's tracks, read from the store in growing batches while beets lists them."""
+"""A cache of the stored analysis of items, read in growing batches while beets lists them."""
 
 from __future__ import annotations
 
@@ -21,118 +21,119 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FIRST_SPAN = 4  # ids on either side of the first item that is asked for
+FIRST_SPAN = 4  # ids on either side of the first item that is read
 GROWTH = 4
-FRESH_SECONDS = 10.0  # a server that runs for days is to see what another process analysed
+FRESH_SECONDS = 10.0  # a server that runs for days shall notice what another process analysed
 IDS_AT_A_TIME = 10_000
-TAG_SHARE = 0.5  # of the likeliest tag's probability; what is less likely is not said
+TAG_SHARE = 0.5  # of the likeliest tag's probability; less likely tags are left out
 MOST_TAGS = 3
 
 
 class CachedEntry(NamedTuple, Generic[T]):
-    """What is known of an item's audio, and the state of the row and file that it was linked to."""
+    """The stored value of an item, and the state of the row and file that it was linked to."""
 
     added: float
     size: int
     mtime_ns: int
-    said: T
+    value: T
 
-    def of(self, item: Item) -> bool:
-        """Whether the item is still the one that was listened to; beets gives ids again."""
+    def is_current(self, item: Item) -> bool:
+        """Whether the item is still the analysed one; beets reuses ids."""
         return self.added == item.added or file_state(item.path) == (self.size, self.mtime_ns)
 
 
 class AnalysisCache(Generic[T]):
-    """What the store says of items' audio, as `say` has it of recordings by content key.
+    """A cache of stored analysis by item; `load` reads it from the store by content key.
 
     A list of thousands costs a handful of reads, one item a small one: neighbours in a list are mostly neighbours by
-    id, so each read takes in four times as many ids around what is asked for as the one before.
+    id, so each read takes in four times as many ids around the item as the one before.
     """
 
-    def __init__(self, say: Callable[[Store, set[bytes]], Mapping[bytes, T]]) -> None:
-        self.say = say
-        self.forget()
+    def __init__(self, load: Callable[[Store, set[bytes]], Mapping[bytes, T]]) -> None:
+        self._load = load
+        self.clear()
 
-    def forget(self) -> None:
-        """Read everything anew, as after an import."""
-        self.library: Library | None = None
-        self.known: dict[int, CachedEntry[T] | None] = {}
-        self.complete = False
-        self.span = FIRST_SPAN
-        self.since = 0.0
+    def clear(self) -> None:
+        """Forget everything, as after an import."""
+        self._library: Library | None = None
+        self._entries: dict[int, CachedEntry[T] | None] = {}
+        self._is_complete = False
+        self._span = FIRST_SPAN
+        self._since = 0.0
 
-    def of(self, item: Item) -> T | None:
-        """What is said of an item; None where it is not analysed. Raises StoreError."""
+    def get(self, item: Item) -> T | None:
+        """Return the value of an item; None where it is not analysed. Raises StoreError."""
         library, item_id = item._db, item.id  # an item of no library has neither
         if library is None or item_id is None:
             return None
-        self.begin(library)
-        if item_id not in self.known and not self.complete:
-            around = range(max(1, item_id - self.span), item_id + self.span + 1)
-            found = self.read(library, around)
-            self.known |= {each: found.get(each) for each in around}
-            self.span *= GROWTH
-        sound = self.known.get(item_id)
-        return sound.said if sound is not None and sound.of(item) else None
+        self._expire(library)
+        if item_id not in self._entries and not self._is_complete:
+            around = range(max(1, item_id - self._span), item_id + self._span + 1)
+            entries = self._read(library, around)
+            self._entries |= {number: entries.get(number) for number in around}
+            self._span *= GROWTH
+        entry = self._entries.get(item_id)
+        return entry.value if entry is not None and entry.is_current(item) else None
 
-    def all(self, library: Library) -> dict[int, T]:
-        """What is said of all items, by id; those that are not analysed are left out. Raises StoreError."""
-        self.begin(library)
-        if not self.complete:
-            self.known, self.complete = {**self.read(library)}, True
-        return current(library, {each: sound for each, sound in self.known.items() if sound is not None})
+    def get_all(self, library: Library) -> dict[int, T]:
+        """Return the values of all analysed items, by id. Raises StoreError."""
+        self._expire(library)
+        if not self._is_complete:
+            self._entries, self._is_complete = {**self._read(library)}, True
+        entries = {item_id: entry for item_id, entry in self._entries.items() if entry is not None}
+        return current_values(library, entries)
 
-    def begin(self, library: Library) -> None:
+    def _expire(self, library: Library) -> None:
         """Forget what may be out of date."""
-        if library is not self.library or time.monotonic() - self.since > FRESH_SECONDS:
-            self.forget()
-            self.library, self.since = library, time.monotonic()
+        if library is not self._library or time.monotonic() - self._since > FRESH_SECONDS:
+            self.clear()
+            self._library, self._since = library, time.monotonic()
 
-    def read(self, library: Library, item_ids: Iterable[int] | None = None) -> dict[int, CachedEntry[T]]:
-        """What is said of some items, or of all; nothing, and no file is made, where nothing was ever stored."""
+    def _read(self, library: Library, item_ids: Iterable[int] | None = None) -> dict[int, CachedEntry[T]]:
+        """Read the entries of some items, or of all; none, and no file is created, where nothing was ever stored."""
         sidecar = Sidecar(library)
         if not sidecar.exists:
             return {}
         with closing(sidecar):
-            number = sidecar.id  # is made where the store has none yet, which a read must not
+            number = sidecar.id  # is registered where the store has none yet, which a read must not
             with sidecar.store.read():
-                reader = sidecar.store
-                tracks = reader.tracks.all(number) if item_ids is None else reader.tracks.get(number, item_ids)
-                said = self.say(reader, {track.content_key for track in tracks.values()})
+                store = sidecar.store
+                tracks = store.tracks.all(number) if item_ids is None else store.tracks.get(number, item_ids)
+                values = self._load(store, {track.content_key for track in tracks.values()})
         return {
-            item_id: CachedEntry(track.added, track.size, track.mtime_ns, said[track.content_key])
+            item_id: CachedEntry(track.added, track.size, track.mtime_ns, values[track.content_key])
             for item_id, track in tracks.items()
-            if track.content_key in said
+            if track.content_key in values
         }
 
 
-def current(library: Library, sounds: Mapping[int, CachedEntry[T]]) -> dict[int, T]:
-    """What is said of those items that are still what was listened to, by id."""
+def current_values(library: Library, entries: Mapping[int, CachedEntry[T]]) -> dict[int, T]:
+    """Return the values of those items that are still the analysed ones, by id."""
     with library.transaction() as transaction:
         rows = transaction.query("SELECT id, added FROM items")
-    there = {row["id"]: row["added"] for row in rows if row["id"] in sounds}
-    known = {each: sounds[each].said for each, added in there.items() if added == sounds[each].added}
-    doubtful = [each for each in there if each not in known]
+    added = {row["id"]: row["added"] for row in rows if row["id"] in entries}
+    values = {item_id: entries[item_id].value for item_id, date in added.items() if date == entries[item_id].added}
+    doubtful = [item_id for item_id in added if item_id not in values]
     for start in range(0, len(doubtful), IDS_AT_A_TIME):
         for item in library.items(InQuery("id", doubtful[start : start + IDS_AT_A_TIME])):
-            if item.id is not None and sounds[item.id].of(item):
-                known[item.id] = sounds[item.id].said
-    return known
+            if item.id is not None and entries[item.id].is_current(item):
+                values[item.id] = entries[item.id].value
+    return values
 
 
-def attributes(reader: Store, content_keys: set[bytes]) -> dict[bytes, Mapping[str, Any]]:
-    """What was measured of recordings: tempo, key, energy, brightness; see `analysis.Attributes`."""
-    return {key: analysis.attributes for key, analysis in reader.analyses.get(content_keys).items()}
+def load_attributes(store: Store, content_keys: set[bytes]) -> dict[bytes, Mapping[str, Any]]:
+    """Load the measured attributes of recordings: tempo, key, energy, brightness; see `features.attributes`."""
+    return {key: analysis.attributes for key, analysis in store.analyses.get(content_keys).items()}
 
 
-def tags(reader: Store, content_keys: set[bytes]) -> dict[bytes, str]:
-    """What the model in use calls recordings, in words."""
-    model = reader.models.active()
-    found = {} if model is None else reader.tags.get(content_keys, model.id)
-    return {key: tags_in_words(probabilities) for key, probabilities in found.items()}
+def load_tags(store: Store, content_keys: set[bytes]) -> dict[bytes, str]:
+    """Load the tags that the active model gives recordings, as text."""
+    model = store.models.active()
+    tags = {} if model is None else store.tags.get(content_keys, model.id)
+    return {key: format_tags(probabilities) for key, probabilities in tags.items()}
 
 
-def tags_in_words(probabilities: Mapping[str, float]) -> str:
-    """The likeliest tags, at most three, that are at least half as likely as the first: "rock, 80s"."""
+def format_tags(probabilities: Mapping[str, float]) -> str:
+    """Return the likeliest tags, at most three, that are at least half as likely as the first: "rock, 80s"."""
     likeliest = sorted(probabilities, key=lambda name: -probabilities[name])[:MOST_TAGS]
     return ", ".join(name for name in likeliest if probabilities[name] >= TAG_SHARE * probabilities[likeliest[0]])

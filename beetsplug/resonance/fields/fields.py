@@ -1,4 +1,4 @@
-"""What this plugin adds to beets' fields: `$similarity`, `$res_bpm` and the like, computed and never stored."""
+"""The fields that the plugin adds to beets, such as `$similarity` and `$res_bpm`, computed and never stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from beets.dbcore.query import FieldQuery, NumericQuery, SubstringQuery
 from beets.exceptions import UserError
 from beets.library import Album, Item
 
-from beetsplug.resonance.fields.analysis_cache import AnalysisCache, attributes, tags
+from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_attributes, load_tags
 from beetsplug.resonance.fields.queries import AttributeQuery, SimilarityQuery, SimilarityScores, SimilarQuery
 from beetsplug.resonance.fields.similar import Neighbours, SimilarResolver
 
@@ -23,42 +23,46 @@ if TYPE_CHECKING:
     from beetsplug.resonance.config.settings import Settings
 
 
-class Measure(types.NullFloat):
+class OptionalNumber(types.NullFloat):
     """A number that may be unknown, which prints as nothing."""
 
     def format(self, value: float | None) -> str:
         return "" if value is None else super().format(value)
 
 
-class Field(NamedTuple):
-    """How a field prints, beets' query for such a value, and the attribute of an analysis that it says."""
+class TemplateField(NamedTuple):
+    """The type of a field, beets' query for such a value, and the attribute of an analysis; None for the tags."""
 
     kind: types.Type[Any, Any]
     query: type[FieldQuery[Any]]
     attribute: str | None = None
 
+    def pick(self, analysis: Any) -> Any:
+        """Return the field's part of the stored analysis of a recording."""
+        return analysis if self.attribute is None or analysis is None else analysis.get(self.attribute)
+
 
 FIELDS = {
-    "res_bpm": Field(Measure(1), NumericQuery, "tempo"),
-    "res_key": Field(types.STRING, SubstringQuery, "key"),
-    "res_energy": Field(Measure(1), NumericQuery, "energy"),
-    "res_brightness": Field(Measure(0), NumericQuery, "brightness"),
-    "res_tags": Field(types.STRING, SubstringQuery),
+    "res_bpm": TemplateField(OptionalNumber(1), NumericQuery, "tempo"),
+    "res_key": TemplateField(types.STRING, SubstringQuery, "key"),
+    "res_energy": TemplateField(OptionalNumber(1), NumericQuery, "energy"),
+    "res_brightness": TemplateField(OptionalNumber(0), NumericQuery, "brightness"),
+    "res_tags": TemplateField(types.STRING, SubstringQuery),
 }
-SIMILARITY = Measure(4)
+SIMILARITY = OptionalNumber(4)
 # Shares of the similarity to the seeds of `similar:`, for the facets of the models that come with the program.
 FACETS = {"res_timbre": "timbre", "res_harmony": "harmony", "res_rhythm": "rhythm", "res_semantic": "semantic"}
-SHARE = Measure(2)
+SHARE = OptionalNumber(2)
 
 
 class Fields:
-    """Types, queries and values of the fields, as beets asks a plugin for them."""
+    """The types, queries and values of the fields, in the form that beets takes from a plugin."""
 
     def __init__(self, settings: Callable[[], Settings], log: BeetsLogger) -> None:
         self.log = log
-        self.neighbourhood = SimilarResolver(settings, log)
-        self.attributes, self.tags = AnalysisCache(attributes), AnalysisCache(tags)
-        self.said: set[str] = set()
+        self.resolver = SimilarResolver(settings, log)
+        self.attributes, self.tags = AnalysisCache(load_attributes), AnalysisCache(load_tags)
+        self.warned: set[str] = set()
         self.tracks = tracks = SimilarityScores()
         albums = SimilarityScores()
         self.item_types = {
@@ -68,80 +72,78 @@ class Fields:
         }
         self.album_types = {"similarity": SIMILARITY}
         self.item_queries = {
-            "similar": partial(SimilarQuery, Item, self.neighbourhood.tracks, tracks, log),
+            "similar": partial(SimilarQuery, Item, self.resolver.tracks, tracks, log),
             "similarity": partial(SimilarityQuery, Item, tracks, tracks.by_id),
             **{name: partial(AttributeQuery, field.query, self.values) for name, field in FIELDS.items()},
             **dict.fromkeys(FACETS, partial(SimilarityQuery, Item, tracks, self.shares)),
         }
         self.album_queries = {
-            "similar": partial(SimilarQuery, Album, self.neighbourhood.albums, albums, log),
+            "similar": partial(SimilarQuery, Album, self.resolver.albums, albums, log),
             "similarity": partial(SimilarityQuery, Album, albums, albums.by_id),
         }
         self.item_getters: dict[str, Callable[[Item], object]] = {
-            "similarity": tracks.of,
+            "similarity": tracks.score,
             **{name: partial(self.value, name) for name in FIELDS},
             **{name: partial(self.share, name) for name in FACETS},
         }
-        self.album_getters: dict[str, Callable[[Album], object]] = {"similarity": albums.of}
+        self.album_getters: dict[str, Callable[[Album], object]] = {"similarity": albums.score}
 
     def open(self, lib: Library) -> None:
-        """A run of beets begins."""
-        self.neighbourhood.open(lib)
+        """Use this library from now on, as at the start of a run of beets."""
+        self.resolver.open(lib)
         self.forget()
 
     def forget(self) -> None:
-        """What was heard is to be read anew, as after an import."""
-        self.attributes.forget()
-        self.tags.forget()
+        """Read the stored analysis anew, as after an import."""
+        self.attributes.clear()
+        self.tags.clear()
+
+    def cache(self, name: str) -> AnalysisCache[Any]:
+        """The cache of the analysis that a field is a part of."""
+        return self.attributes if FIELDS[name].attribute else self.tags
 
     def value(self, name: str, item: Item) -> Any:
-        """What a field says of an item; None where nothing is known."""
-        return self.told(lambda: said(name, (self.attributes if FIELDS[name].attribute else self.tags).of(item)))
+        """The value of a field of an item; None where it is unknown."""
+        return self.read(lambda: FIELDS[name].pick(self.cache(name).get(item)))
 
     def share(self, name: str, item: Item) -> Any:
-        """A facet's share in what `similar:` found an item by; None where it found none, or compares no such facet."""
-        found = self.tracks.holding(item)
-        if not isinstance(found, Neighbours) or item.id is None:
+        """The share of a facet in the similarity of an item that `similar:` lists; None for other items and facets."""
+        neighbours = self.tracks.list_with(item)
+        if not isinstance(neighbours, Neighbours) or item.id is None:
             return None
-        return self.told(lambda: found.shares.get(item.id or 0, {}).get(FACETS[name]))
+        return self.read(lambda: neighbours.shares.get(item.id or 0, {}).get(FACETS[name]))
 
-    def told(self, ask: Callable[[], Any]) -> Any:
-        """What the store says; None where it cannot be read, for path formats ask while an import runs."""
+    def read(self, load: Callable[[], Any]) -> Any:
+        """Load from the store; None, with one warning, where it cannot be read: path formats read during imports."""
         from resonance_engine.errors import ResonanceError
 
         try:
-            return ask()
+            return load()
         except ResonanceError as error:
-            if str(error) not in self.said:
-                self.said.add(str(error))
+            if str(error) not in self.warned:
+                self.warned.add(str(error))
                 self.log.warning("{}", error)
             return None
 
     def shares(self, name: str) -> dict[int, float]:
-        """A facet's share in all that `similar:` found, by item id."""
-        lists = [each for each in reversed(self.tracks.lists) if isinstance(each, Neighbours)]
+        """The shares of a facet in the similarity of all items that `similar:` lists, by item id."""
+        lists = [scores for scores in reversed(self.tracks.lists) if isinstance(scores, Neighbours)]
         return {
             item_id: shares[FACETS[name]]
-            for found in lists
-            for item_id, shares in (self.told(partial(getattr, found, "shares")) or {}).items()
+            for neighbours in lists
+            for item_id, shares in (self.read(partial(getattr, neighbours, "shares")) or {}).items()
             if FACETS[name] in shares
         }
 
     def values(self, name: str) -> dict[int, Any]:
-        """What a field says of all items of the library, by id; raises UserError where the store cannot be read."""
+        """The values of a field of all items of the library, by id; raises UserError where the store is unreadable."""
         from resonance_engine.errors import ResonanceError
 
-        library = self.neighbourhood.library
+        library = self.resolver.library
         if library is None:
             return {}
         try:
-            sounds = (self.attributes if FIELDS[name].attribute else self.tags).all(library)
+            analyses = self.cache(name).get_all(library)
         except ResonanceError as error:
             raise UserError(str(error)) from error
-        return {item_id: said(name, sound) for item_id, sound in sounds.items()}
-
-
-def said(name: str, sound: Any) -> Any:
-    """A field's part of what is said of a recording."""
-    attribute = FIELDS[name].attribute
-    return sound if attribute is None or sound is None else sound.get(attribute)
+        return {item_id: FIELDS[name].pick(analysis) for item_id, analysis in analyses.items()}

@@ -1,6 +1,6 @@
-"""Sound in beets' query language: `similar:QUERY`, `similarity:0.8..`, `res_bpm:120..130` and their like.
+"""Queries in beets' language: `similar:QUERY`, `similarity:0.8..`, `res_bpm:120..130` and their like.
 
-All are fast queries: what they match is found before beets looks at its items, and said to SQL as ids.
+All are fast queries: their matches are resolved before beets builds its items, and enter SQL as ids.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     Clause = tuple[str, Sequence[Any]]
 
-SCORES_KEPT = 16  # lists at a time that `$similarity` speaks of
+SCORES_KEPT = 16  # lists that `$similarity` reads
 COUNT = re.compile(r"(\d+):(.*)", re.DOTALL)
 FROM = "--from"
 
 
 class SimilarPattern(NamedTuple):
-    """What `similar:` asks for: seeds and candidates as words of beets queries; `length` None is the setting's."""
+    """A parsed `similar:` query: seeds and candidates as words of beets queries; `length` None is the setting's."""
 
     seeds: list[str]
     candidates: list[str]
@@ -40,7 +40,7 @@ class SimilarPattern(NamedTuple):
 
     @classmethod
     def parse(cls, pattern: str) -> SimilarPattern:
-        """The pattern `[COUNT:]QUERY [--from QUERY]`; raises InvalidQueryArgumentValueError.
+        """Parse `[COUNT:]QUERY [--from QUERY]`; raises InvalidQueryArgumentValueError.
 
         Queries are written as in a smart playlist; quotes around values may be left out, see `split_query`.
         """
@@ -60,48 +60,48 @@ class SimilarPattern(NamedTuple):
 
 
 class SimilarityScores:
-    """How close things are to what was asked for last, by id: what `$similarity` says and `similarity-` sorts by.
+    """The scores of the last `similar:` queries, by id: the values of `$similarity`, and the keys of `similarity-`.
 
-    A field knows its item and not the query that found it. The last list that holds an item is the one that beets
-    shows, or that of an earlier alternative, as in `similar:A , similar:B`.
+    A field knows its item and not the query. The last list with an item is the one that beets shows, or that of an
+    earlier alternative, as in `similar:A , similar:B`.
     """
 
     def __init__(self) -> None:
         self.lists: deque[Mapping[int, float]] = deque(maxlen=SCORES_KEPT)
         self.parsed: SimilarQuery | None = None
 
-    def put(self, scores: Mapping[int, float]) -> None:
+    def add(self, scores: Mapping[int, float]) -> None:
         self.lists.appendleft(scores)
 
-    def of(self, thing: Model) -> float | None:
-        """The score of an item or album; None where it was not found by closeness."""
+    def score(self, thing: Model) -> float | None:
+        """The score of an item or album; None where no list has it."""
         # `beet similar` sets it on the items that it lists, where a computed field would hide it.
         given = thing._values_flex.get("similarity")
         if given is not None:
             return float(given)
-        scores = self.holding(thing)
+        scores = self.list_with(thing)
         return None if scores is None or thing.id is None else scores[thing.id]
 
-    def holding(self, thing: Model) -> Mapping[int, float] | None:
-        """The list that an item or album was found by."""
+    def list_with(self, thing: Model) -> Mapping[int, float] | None:
+        """The last list with an item or album."""
         return next((scores for scores in self.lists if thing.id in scores), None)
 
     def by_id(self, name: str = "similarity") -> dict[int, float]:  # noqa: ARG002 - the only number there is
-        """The scores of all that was found."""
-        return {each: score for scores in reversed(self.lists) for each, score in scores.items()}
+        """The scores of all lists."""
+        return {thing_id: score for scores in reversed(self.lists) for thing_id, score in scores.items()}
 
 
 class SimilarQuery(FieldQuery[str]):
-    """`similar:QUERY`: what sounds most like the matches of QUERY, and not these themselves.
+    """`similar:QUERY`: the items or albums nearest to the matches of QUERY, without these.
 
-    `nearest` says what that is, by id, at every use: a smart playlist is parsed when beets starts, and asked after an
-    import. It raises UserError where that cannot be said.
+    `resolve` returns their scores by id at every use: a smart playlist is parsed when beets starts, and evaluated after
+    an import. It raises UserError where it cannot.
     """
 
     def __init__(
         self,
         model: type[LibModel],
-        nearest: Callable[[SimilarPattern], Mapping[int, float]],
+        resolve: Callable[[SimilarPattern], Mapping[int, float]],
         scores: SimilarityScores,
         log: BeetsLogger,
         field_name: str,
@@ -109,33 +109,33 @@ class SimilarQuery(FieldQuery[str]):
         fast: bool = True,
     ) -> None:
         super().__init__(field_name, pattern, fast)
-        self.model, self.nearest, self.scores, self.log = model, nearest, scores, log
-        self.wanted = SimilarPattern.parse(pattern)
-        for words in (self.wanted.seeds, self.wanted.candidates):
+        self.model, self.resolve, self.scores, self.log = model, resolve, scores, log
+        self.similar = SimilarPattern.parse(pattern)
+        for words in (self.similar.seeds, self.similar.candidates):
             parse_query_parts(words, model)  # a mistake is named before anything is listed
-        self.found: Mapping[int, float] | None = None
+        self.matches: Mapping[int, float] | None = None
         scores.parsed = self
 
     def clause(self) -> Clause:
-        self.found = self.nearest(self.wanted)
-        self.scores.put(self.found)
-        return f"{self.model._table}.id IN ({', '.join(map(str, self.found))})", ()
+        self.matches = self.resolve(self.similar)
+        self.scores.add(self.matches)
+        return f"{self.model._table}.id IN ({', '.join(map(str, self.matches))})", ()
 
     def match(self, obj: Model) -> bool:
-        """Whether something is in the list; beets asks this of each item where another part of the query is slow."""
-        if self.found is None:
+        """Whether an object is in the list; beets calls it for each item where another part of the query is slow."""
+        if self.matches is None:
             try:
                 self.clause()
-            except UserError as error:  # an import may ask, and must go on
+            except UserError as error:  # an import may evaluate the query, and must go on
                 self.log.warning("{}", error)
-                self.found = {}
-        return obj.id in (self.found or {})
+                self.matches = {}
+        return obj.id in (self.matches or {})
 
 
 class SimilarityQuery(NumericQuery):
-    """`similarity:0.8..`: what a `similar:` of the same query found, by a number that belongs to finding it.
+    """`similarity:0.8..`: the matches of a `similar:` of the same query, by their score or the share of a facet.
 
-    `values` gives that number by id, for a field of the name, once all parts of the query are known.
+    `values` returns these numbers by id for the name of a field, once all parts of the query are known.
     """
 
     def __init__(
@@ -151,36 +151,36 @@ class SimilarityQuery(NumericQuery):
         self.model, self.scores, self.values = model, scores, values
 
     def clause(self) -> Clause:
-        return f"{self.model._table}.id IN (SELECT value FROM json_each(?))", (LateIds(self.ids),)  # noqa: S608 - a constant
+        return f"{self.model._table}.id IN (SELECT value FROM json_each(?))", (DeferredIds(self.ids),)  # noqa: S608 - a constant
 
     def ids(self) -> list[int]:
-        return [each for each, value in self.values(self.field_name).items() if self.holds(value)]
+        return [thing_id for thing_id, value in self.values(self.field_name).items() if self.accepts(value)]
 
     def match(self, obj: Model) -> bool:
         if not self.scores.lists and self.scores.parsed is not None:
             self.scores.parsed.match(obj)  # the query's other part stands behind this one
         value = obj.get(self.field_name)
-        return value is not None and self.holds(float(value))
+        return value is not None and self.accepts(float(value))
 
-    def holds(self, value: float) -> bool:
+    def accepts(self, value: float) -> bool:
         return super().match({self.field_name: value})  # type: ignore[arg-type]  # of a model, it reads the field alone
 
 
-class LateIds:
-    """A list of ids as a value of an SQL statement, made when that runs: all parts of a query are known then."""
+class DeferredIds:
+    """Ids as a parameter of an SQL statement, computed when that runs: all parts of a query are known then."""
 
     def __init__(self, ids: Callable[[], Iterable[int]]) -> None:
         self.ids = ids
 
     def __conform__(self, protocol: object) -> str:
-        """The list as JSON; sqlite3 asks for it."""
+        """Return the ids as JSON, for sqlite3."""
         return json.dumps(list(self.ids()))
 
 
 class AttributeQuery(FieldQuery[str]):
-    """`res_bpm:120..130`, `res_key:minor`: items by what was measured of their sound.
+    """`res_bpm:120..130`, `res_key:minor`: items by their measured attributes.
 
-    `kind` is beets' own query for such a value; `values` gives the value of every item by id, for a field of the name.
+    `kind` is beets' own query for such a value; `values` returns the values of all items by id for a field's name.
     """
 
     def __init__(
@@ -195,12 +195,12 @@ class AttributeQuery(FieldQuery[str]):
         self.like, self.values = kind(field_name, pattern, False), values
 
     def clause(self) -> Clause:
-        ids = (each for each, value in self.values(self.field_name).items() if self.holds(value))
+        ids = (item_id for item_id, value in self.values(self.field_name).items() if self.accepts(value))
         return f"items.id IN ({', '.join(map(str, ids))})", ()
 
     def match(self, obj: Model) -> bool:
-        return self.holds(obj.get(self.field_name))
+        return self.accepts(obj.get(self.field_name))
 
-    def holds(self, value: Any) -> bool:
+    def accepts(self, value: Any) -> bool:
         # Of a model, these queries read the field alone; what is unknown is in no range.
         return value is not None and self.like.match({self.field_name: value})  # type: ignore[arg-type]

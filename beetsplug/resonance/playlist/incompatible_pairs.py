@@ -26,7 +26,7 @@ def incompatible_pairs(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset
 
 def content_keys(library: Library) -> dict[int, bytes]:
     """The content keys of the analysed items, by item id."""
-    return AnalysisCache(lambda _, keys: {key: key for key in keys}).all(library)
+    return AnalysisCache(lambda _, keys: {key: key for key in keys}).get_all(library)
 
 
 def pair_count(one: set[bytes], other: set[bytes]) -> int:
