@@ -21,7 +21,13 @@ from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.training.config.settings import Config, Data, EarlyStopping, Segment, Train
+from resonance_engine.training.config.settings import (
+    Config,
+    DataSettings,
+    EarlyStopping,
+    SegmentSettings,
+    TrainSettings,
+)
 from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.precompute import precompute
@@ -40,8 +46,8 @@ PROCESSES = 2
 MODALITIES = ("timbre", "harmony", "rhythm")
 RECIPE = Config(
     # Twice the windows of inference: other cuts of the same songs.
-    data=Data(segment=Segment(segments_per_song=8)),
-    train=Train(
+    data=DataSettings(segment=SegmentSettings(segments_per_song=8)),
+    train=TrainSettings(
         use_amp=False,
         lr=1e-3,
         epochs=30,

@@ -24,8 +24,8 @@ from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.training.config.settings import Augment, Train
-from resonance_engine.training.data.cache import MEASURED, FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
+from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.learning.loop import train
 from tests.audio_files import tune, write_audio
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 SPEC = FeatureSpec()
 SONGS = 12
 FRAMES = 300
-RECIPE = Train(use_amp=False, epochs=1, warmup_epochs=0, batch_identities=64, views_per_song=2)
+RECIPE = TrainSettings(use_amp=False, epochs=1, warmup_epochs=0, batch_identities=64, views_per_song=2)
 
 
 class Audio:
@@ -52,10 +52,10 @@ class Audio:
         self.files = {content_key(path): path for path in files}
         self.counts = {key: len(read_windows(path, spec.decoding).windows) for key, path in self.files.items()}
 
-    def keys(self, maker: str = MEASURED) -> set[bytes]:
+    def keys(self, maker: str = UNCHANGED) -> set[bytes]:
         return set() if maker else set(self.files)
 
-    def put(self, key: bytes, features: Measured, maker: str = MEASURED) -> None:
+    def put(self, key: bytes, features: Measured, maker: str = UNCHANGED) -> None:
         raise NotImplementedError
 
     def windows(self, key: bytes) -> int:
@@ -104,12 +104,12 @@ def compare(sources: dict[str, tuple[FeatureCache, bool]], runs: int) -> None:
         return median(1, lambda: [features(cache, key) for key in keys]) / len(keys)
 
     def epoch(windows: WindowSet) -> float:
-        return median(runs, lambda: list(windows.epoch(64, 2, FRAMES, Augment(), 0, 0)))
+        return median(runs, lambda: list(windows.epoch(64, 2, FRAMES, AugmentSettings(), 0, 0)))
 
     def training(windows: WindowSet) -> float:
         torch.manual_seed(0)
         network = ResonanceNetwork(("timbre", "harmony", "rhythm"))
-        return median(runs, lambda: train(network, windows, RECIPE, Augment(), device="cpu", standardized=True))
+        return median(runs, lambda: train(network, windows, RECIPE, AugmentSettings(), device="cpu", standardized=True))
 
     print(f"{len(keys)} songs of {SPEC.decoding.windows} windows")
     table("features of a song", {name: song(cache) for name, (cache, preload) in sources.items() if not preload})

@@ -19,7 +19,7 @@ from resonance_engine.evaluation.metrics import query_scores
 from resonance_engine.evaluation.segments import segment_recall
 from resonance_engine.evaluation.statistics import estimate_mean, mean
 from resonance_engine.evaluation.tasks import UNFILTERED, tasks
-from resonance_engine.training.results.embed import embeddings
+from resonance_engine.training.results.embed import embed_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def score(corpus: SoundtrackCorpus, number: int, fusion: str) -> Values:
     """Compute every measure of each track of a fold (segment recall: of each window), and the tracks' gates."""
     own = np.flatnonzero(corpus.fold == number)
     windows = corpus.testing.subset(own)
-    output = embeddings(fold_network(corpus, number, fusion), windows)
+    output = embed_windows(fold_network(corpus, number, fusion), windows)
     relevances = tasks([corpus.songs[int(track)] for track in own])
     whole = query_scores(output.tracks, relevances["album" + UNFILTERED])
     filtered = query_scores(output.tracks, relevances["album"])

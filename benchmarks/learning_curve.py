@@ -26,8 +26,8 @@ from resonance_engine.evaluation.statistics import estimate_mean, mean
 from resonance_engine.evaluation.tasks import tasks
 from resonance_engine.files import write_bytes
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.training.finetune import adapted
-from resonance_engine.training.results.embed import embeddings
+from resonance_engine.training.finetune import adapt
+from resonance_engine.training.results.embed import embed_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ SEGMENTS = "segment recall"
 
 def score(network: ResonanceNetwork, windows: WindowSet, songs: Sequence[Song]) -> dict[str, list[float]]:
     """Compute each song's average precision by task, and each window's segment recall."""
-    output = embeddings(network, windows)
+    output = embed_windows(network, windows)
     values = {name: query_scores(output.tracks, relevance)["map"].tolist() for name, relevance in tasks(songs).items()}
     return {**values, SEGMENTS: segment_recall(output.windows, windows.song).tolist()}
 
@@ -54,7 +54,7 @@ def run_fold(corpus: SoundtrackCorpus, number: int) -> list[dict[str, Any]]:
     torch.manual_seed(RECIPE.train.seed)
     untrained = ResonanceNetwork(MODALITIES).eval()
     half = assign_folds([corpus.soundtracks[track] for track in own], 2)
-    tuned = [adapted(network, corpus.testing.subset(own[half == side])) for side in (0, 1)]
+    tuned = [adapt(network, corpus.testing.subset(own[half == side])) for side in (0, 1)]
     results = []
     for side in (0, 1):
         tracks = own[half != side]

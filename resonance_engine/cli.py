@@ -64,7 +64,7 @@ def add_embed(verbs: Verbs, name: str) -> None:
 
 def add_training(verbs: Verbs, name: str) -> None:
     """Add a verb of training, whose help is its module's docstring."""
-    from resonance_engine.training.commands.common import needing_extra
+    from resonance_engine.training.commands.common import explain_missing_extra
 
     underscored = name.replace("-", "_")
     module = import_module(f"resonance_engine.training.commands.{underscored}")
@@ -76,7 +76,7 @@ def add_training(verbs: Verbs, name: str) -> None:
         description=module.__doc__,
     )
     module.configure(parser)
-    parser.set_defaults(run=needing_extra(module.run))
+    parser.set_defaults(run=explain_missing_extra(module.run))
 
 
 def add_train(verbs: Verbs, name: str) -> None:

@@ -56,19 +56,21 @@ def training() -> Iterator[object]:
     """Steps of training, without end; gives their batches."""
     import torch
 
-    from resonance_engine.training.config.settings import Augment, Train
+    from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
     from resonance_engine.training.learning.device import Precision
     from resonance_engine.training.learning.distributed import World
-    from resonance_engine.training.learning.steps import Steps
+    from resonance_engine.training.learning.steps import OptimizerSteps
     from tests.tiny_networks import tiny_network
     from tests.training.window_sets import make_window_set
 
     torch.set_num_threads(1)
-    steps = Steps(tiny_network().train(), Train(batch_identities=6, views_per_song=2), Precision("cpu"), World())
+    steps = OptimizerSteps(
+        tiny_network().train(), TrainSettings(batch_identities=6, views_per_song=2), Precision("cpu"), World()
+    )
     windows, epoch = make_window_set(), 0
     while True:
         epoch += 1
-        for batch in windows.epoch(6, 2, 30, Augment(), 0, epoch):
+        for batch in windows.epoch(6, 2, 30, AugmentSettings(), 0, epoch):
             steps.add(batch)
             yield batch
 

@@ -3,7 +3,7 @@
 import sys
 
 from resonance_engine.training.commands import precompute
-from resonance_engine.training.commands.common import alone
+from resonance_engine.training.commands.common import run_script
 
 if __name__ == "__main__":
-    sys.exit(alone(precompute))
+    sys.exit(run_script(precompute))

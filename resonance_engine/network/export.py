@@ -48,7 +48,7 @@ class Parity:
     cosine: float
 
     @property
-    def holds(self) -> bool:
+    def is_within_tolerances(self) -> bool:
         return (
             self.mae < MEAN_TOLERANCE
             and self.maximum < MAXIMUM_TOLERANCE
@@ -85,7 +85,7 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
     network = network.eval()
     inputs = example_inputs(manifest, batch or 2)
     dynamic = None if batch else tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in inputs)
-    with warnings.catch_warnings(), fewer_words():
+    with warnings.catch_warnings(), silence_exporter():
         # One batch axis for all inputs is what is meant; and PyTorch complains of itself.
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
@@ -102,7 +102,7 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:
-            raise ModelError(inexpressible(error, batch)) from error
+            raise ModelError(explain_inexpressible(error, batch)) from error
     assert program is not None
     model = program.model_proto
     onnx.helper.set_model_props(model, {METADATA_KEY: manifest.seal(weight_blocks(network)).to_json()})
@@ -114,7 +114,7 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
     onnx.save(model, buffer)
     content = buffer.getvalue()
     found = compare(content, network, example_inputs(manifest, batch or 5, seed=1))
-    if not found.holds:
+    if not found.is_within_tolerances:
         raise ModelError(
             f"The exported model does not give PyTorch's numbers ({found}); nothing was written. "
             "Try a fixed batch, or another version of torch."
@@ -124,7 +124,7 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
 
 
 @contextmanager
-def fewer_words() -> Iterator[None]:
+def silence_exporter() -> Iterator[None]:
     """Keep the exporter from telling users that torchvision, which nothing here needs, is not installed."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
@@ -135,7 +135,7 @@ def fewer_words() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def inexpressible(error: BaseException, batch: int | None) -> str:
+def explain_inexpressible(error: BaseException, batch: int | None) -> str:
     """What of a network ONNX has no words for, by the exporter's error, as a sentence with the remedy."""
     while error.__cause__ is not None:
         error = error.__cause__
@@ -155,10 +155,10 @@ def compare(content: bytes, network: ResonanceNetwork, inputs: tuple[Tensor, ...
     exported: list[NDArray[np.float32]] = session.run([node.name for node in session.get_outputs()], feed)
     with torch.inference_mode():
         expected = [output.numpy() for output in network(*inputs)]
-    return parity(exported, expected)
+    return compute_parity(exported, expected)
 
 
-def parity(exported: Sequence[NDArray[np.float32]], expected: Sequence[NDArray[np.float32]]) -> Parity:
+def compute_parity(exported: Sequence[NDArray[np.float32]], expected: Sequence[NDArray[np.float32]]) -> Parity:
     """How far a model's outputs, the embeddings first, are from those expected."""
     errors = np.concatenate([(a - b).ravel() for a, b in zip(exported, expected, strict=True)])
     return Parity(

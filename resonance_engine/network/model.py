@@ -81,7 +81,7 @@ class ResonanceNetwork(nn.Module):
         for name, x in zip(self.modalities, features, strict=True):
             backbone = self.backbones[name]
             if self.tags and isinstance(backbone, SemanticBackbone):
-                pooled, probabilities = backbone.heard(x)
+                pooled, probabilities = backbone.pool_and_tag(x)
                 each_facet.append(backbone.facet(pooled))
                 tags.append(probabilities)
             else:

@@ -46,23 +46,23 @@ def frames_side_by_side(filters: int, taps: int) -> int:
 class AcrossFrequency(nn.Module):
     """Convolution, ReLU, batch norm, then the strongest answer over frequency: (n, 1, time, bands) -> (n, heard, time).
 
-    Of the positions over frequency, every `stride`-th is looked at. `heard` are the filters that are not silent.
+    Of the positions over frequency, every `stride`-th is looked at. `active` are the filters that are not silent.
     """
 
-    heard: Tensor
+    active: Tensor
 
     def __init__(self, filters: int, kernel: tuple[int, int], stride: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(1, filters, kernel, stride=(1, stride))
         self.norm = nn.BatchNorm2d(filters, eps=EPSILON)
-        self.register_buffer("heard", torch.arange(filters), persistent=False)
+        self.register_buffer("active", torch.arange(filters), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         # Bias, ReLU and norm rise evenly with the convolution's answer, or fall where the norm's scale is negative:
         # they need its largest value over frequency alone, or its smallest.
-        sign = self.norm.weight[self.heard].sign()[:, None]
-        kernel = self.convolution.weight[self.heard] * sign[:, :, None, None]
-        return self.normalised(self.strongest(x, kernel) * sign, self.heard)
+        sign = self.norm.weight[self.active].sign()[:, None]
+        kernel = self.convolution.weight[self.active] * sign[:, :, None, None]
+        return self.normalised(self.strongest(x, kernel) * sign, self.active)
 
     def strongest(self, x: Tensor, kernel: Tensor) -> Tensor:
         """Largest answer of each filter over frequency: (n, 1, time, bands) -> (n, filters, time).
@@ -103,7 +103,7 @@ class AcrossFrequency(nn.Module):
         gain = norm.weight * (norm.running_var + EPSILON).rsqrt()
         change = LOUDEST * self.convolution.weight.abs().sum(dim=(1, 2, 3)) * gain.abs()
         heard = every[~(constant.abs() + change < SILENT)]
-        self.heard = heard if len(heard) else every[:1]  # a convolution needs one
+        self.active = heard if len(heard) else every[:1]  # a convolution needs one
 
 
 class OverTime(nn.Module):
@@ -133,7 +133,7 @@ class MusiCNN(nn.Module):
     were trained. Filters that loaded weights leave silent are not computed and their channels are zero.
     """
 
-    heard: Tensor
+    active: Tensor
     place: Tensor
 
     def __init__(self, stride: int = 1, temporal_stride: int | None = None) -> None:
@@ -148,7 +148,7 @@ class MusiCNN(nn.Module):
         self.hidden = nn.Linear(POOLED, HIDDEN)
         self.hidden_norm = nn.BatchNorm1d(HIDDEN, eps=EPSILON)
         self.tags = nn.Linear(HIDDEN, TAGS)
-        self.register_buffer("heard", torch.arange(FRONT), persistent=False)
+        self.register_buffer("active", torch.arange(FRONT), persistent=False)
         self.register_buffer("place", torch.arange(CHANNELS), persistent=False)
         self.register_load_state_dict_post_hook(leave_out_silent)  # type: ignore[no-untyped-call] # torch gives none
         self.eval()
@@ -161,7 +161,7 @@ class MusiCNN(nn.Module):
         x = self.norm(patches.unsqueeze(1))
         front = torch.cat([part(x) for part in (*self.timbral, *self.temporal)], dim=1)
         layers = [front]
-        current = self.middle[0](front, self.heard)
+        current = self.middle[0](front, self.active)
         layers.append(current)
         for layer in list(self.middle)[1:]:
             current = current + layer(current)
@@ -181,8 +181,8 @@ def leave_out_silent(network: MusiCNN, _: object = None) -> None:
     starts = accumulate((part.norm.num_features for part in parts), initial=0)
     for part in parts:
         part.leave_out_silent()
-    network.heard = torch.cat([part.heard + start for part, start in zip(parts, starts, strict=False)])
-    present = torch.cat([network.heard, torch.arange(FRONT, CHANNELS, device=network.heard.device)])
+    network.active = torch.cat([part.active + start for part, start in zip(parts, starts, strict=False)])
+    present = torch.cat([network.active, torch.arange(FRONT, CHANNELS, device=network.active.device)])
     network.place = torch.full_like(network.place, len(present))
     network.place[present] = torch.arange(len(present), device=present.device)
 

@@ -40,7 +40,7 @@ LOWEST_COSINE = 0.99
 
 
 @dataclass(frozen=True)
-class Loss:
+class QuantizationLoss:
     """What quantisation changed, on windows that did not calibrate it: cosines with the float model's vectors.
 
     `mean` and `lowest` are of the embeddings, `facets` the means of each facet; `tags` is the largest difference of a
@@ -54,7 +54,7 @@ class Loss:
     bytes: tuple[int, int]
 
 
-def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: int = WORTHWHILE) -> Loss:
+def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: int = WORTHWHILE) -> QuantizationLoss:
     """Write an exported model with its matrices of `worthwhile` weights or more in INT8, and tell what that lost.
 
     `features` are real ones, the front end's for one track each, two tracks at least: every other one calibrates the
@@ -177,7 +177,9 @@ def seal(model: onnx.ModelProto, manifest: Manifest) -> bytes:
     return content
 
 
-def compare(original: OnnxBackend, quantised: OnnxBackend, tracks: Sequence[Features], sizes: tuple[int, int]) -> Loss:
+def compare(
+    original: OnnxBackend, quantised: OnnxBackend, tracks: Sequence[Features], sizes: tuple[int, int]
+) -> QuantizationLoss:
     """What the quantised model lost, on the windows of these tracks."""
     runs = [(original.run(track), quantised.run(track)) for track in tracks]
     before, after = (
@@ -185,7 +187,7 @@ def compare(original: OnnxBackend, quantised: OnnxBackend, tracks: Sequence[Feat
     )
     # Both models' vectors have length one.
     embeddings, facets = ((before[at] * after[at]).sum(axis=-1) for at in (0, 1))
-    return Loss(
+    return QuantizationLoss(
         mean=float(embeddings.mean()),
         lowest=float(embeddings.min()),
         facets=dict(zip(original.manifest.modalities, facets.mean(axis=0).tolist(), strict=True)),

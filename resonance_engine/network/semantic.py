@@ -42,7 +42,7 @@ class SemanticBackbone(nn.Module):
         level = power.mean(dim=(1, 2), keepdim=True).clamp(min=QUIETEST)
         return torch.log1p(power * (LEVEL / level) ** EVENED * COMPRESSION) / math.log(10)
 
-    def heard(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Means over each window's patches: pooled activations (windows, 1506) and tag probabilities (windows, 50)."""
         length = min(FRAMES, x.shape[2])
         count = x.shape[2] // length
@@ -57,4 +57,4 @@ class SemanticBackbone(nn.Module):
         return functional.normalize(self.project(self.scale(pooled)), dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.facet(self.heard(x)[0])
+        return self.facet(self.pool_and_tag(x)[0])

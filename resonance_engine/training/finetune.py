@@ -17,12 +17,12 @@ from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.precompute import precompute
 from resonance_engine.training.data.ram_cache import shapes_of
-from resonance_engine.training.data.songs import labels
-from resonance_engine.training.data.splits import held_out, together
-from resonance_engine.training.metric import whitened
-from resonance_engine.training.results.embed import embeddings
-from resonance_engine.training.results.judgement import Judgement, judged, measured
-from resonance_engine.training.results.validation import asked
+from resonance_engine.training.data.songs import label_songs
+from resonance_engine.training.data.splits import order_groups, split_songs
+from resonance_engine.training.results.comparison import ModelComparison, compare_models, score_held_out
+from resonance_engine.training.results.embed import embed_windows
+from resonance_engine.training.results.validation import select_evaluated
+from resonance_engine.training.whitening import fit_whitening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,27 +37,27 @@ if TYPE_CHECKING:
     Report = Callable[[str], None]
 
 HELD_OUT = 0.25
-LISTENING = 0.8  # share of the time that measuring features may take; the rest is for embedding them
+FEATURE_SHARE = 0.8  # share of the time that measuring features may take; the rest is for embedding them
 EMBEDDED = 1 + HELD_OUT  # times that a song is embedded on average: those held out by both networks
 FEWEST_SONGS = 200  # that are used whatever the time: they take seconds
 PROBE = 4  # songs whose embedding is timed
 IN_MEMORY = 2e9  # bytes of features that are read into memory as a whole
 SEED = 0
-SAY_SECONDS = 15.0
+REPORT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
-class Tuned:
+class FineTuned:
     """A fine-tuned network with its manifest, whose id its file will give it, and what the held-out songs say of it."""
 
     network: ResonanceNetwork
     manifest: Manifest
-    judgement: Judgement
+    judgement: ModelComparison
 
 
 def fine_tune(
     model: Path, songs: Sequence[Song], cache_folder: Path, minutes: float, processes: int, report: Report
-) -> Tuned:
+) -> FineTuned:
     """Fit a model to songs within about so many minutes, and judge it on songs that were held out.
 
     `model` is a weights file; features are kept in the folder `cache_folder`, so that the next time goes faster.
@@ -66,36 +66,36 @@ def fine_tune(
     where no song can be listened to, ConfigError where nothing can be held out.
     """
     began = time.monotonic()
-    until, deadline = began + 60 * minutes * LISTENING, began + 60 * minutes
+    until, deadline = began + 60 * minutes * FEATURE_SHARE, began + 60 * minutes
     network, manifest = load_network(model)
     cache = SqliteCache(cache_folder, manifest.spec)
     try:
-        known, keys = heard(songs, cache, manifest.spec, processes, until, report)
-        count = embeddable(network, window_set(cache, known[:PROBE], keys[:PROBE]), deadline)
+        known, keys = compute_features(songs, cache, manifest.spec, processes, until, report)
+        count = count_embeddable(network, build_windows(cache, known[:PROBE], keys[:PROBE]), deadline)
         if count < len(known):
             report(f"no time to learn from all: {count:,} of {len(known):,} tracks are used")
             known, keys = known[:count], keys[:count]
-        training, apart = held_out(known, HELD_OUT, SEED)
-        apart = [apart[place] for place in asked([known[i] for i in apart])]
+        training, apart = split_songs(known, HELD_OUT, SEED)
+        apart = [apart[place] for place in select_evaluated([known[i] for i in apart])]
         windows = {
-            name: window_set(cache, [known[i] for i in part], [keys[i] for i in part])
+            name: build_windows(cache, [known[i] for i in part], [keys[i] for i in part])
             for name, part in (("training", training), ("held out", apart))
         }
         songs_apart = [known[i] for i in apart]
         report(f"{len(training):,} tracks to learn from, {len(apart):,} to judge by")
-        before = measured(network, windows["held out"], songs_apart)
-        tuned = adapted(network, windows["training"])
-        after = measured(tuned, windows["held out"], songs_apart)
+        before = score_held_out(network, windows["held out"], songs_apart)
+        tuned = adapt(network, windows["training"])
+        after = score_held_out(tuned, windows["held out"], songs_apart)
     finally:
         cache.close()
-    return Tuned(tuned, replace(manifest, id="", metric=True), judged(before, after, songs_apart))
+    return FineTuned(tuned, replace(manifest, id="", metric=True), compare_models(before, after, songs_apart))
 
 
-def heard(
+def compute_features(
     songs: Sequence[Song], cache: FeatureCache, spec: FeatureSpec, processes: int, until: float, report: Report
 ) -> tuple[list[Song], list[bytes]]:
     """The songs whose features were measured before the clock shows `until`, each sound once, and their keys."""
-    ordered = [songs[i] for group in together(songs, HELD_OUT, SEED) for i in group]
+    ordered = [songs[i] for group in order_groups(songs, HELD_OUT, SEED) for i in group]
     found: dict[bytes, Song] = {}
     said = time.monotonic()
     results = precompute([song.path for song in ordered], cache, spec, processes)
@@ -105,7 +105,7 @@ def heard(
         if time.monotonic() > until and place < len(ordered):
             report(f"no time to listen to all: {place:,} of {len(ordered):,} tracks are used")
             break
-        if time.monotonic() - said > SAY_SECONDS:
+        if time.monotonic() - said > REPORT_SECONDS:
             said = time.monotonic()
             report(f"listened to {place:,} of {len(ordered):,} tracks")
     if not found:
@@ -113,27 +113,27 @@ def heard(
     return list(found.values()), list(found)
 
 
-def embeddable(network: ResonanceNetwork, probe: WindowSet, deadline: float) -> int:
+def count_embeddable(network: ResonanceNetwork, probe: WindowSet, deadline: float) -> int:
     """How many songs can be learned from before the clock shows `deadline`, told by the time that a few take."""
-    embeddings(network, probe)  # the first time is slower
+    embed_windows(network, probe)  # the first time is slower
     began = time.monotonic()
-    embeddings(network, probe)
+    embed_windows(network, probe)
     now = time.monotonic()
     seconds = max(now - began, 1e-6) / len(probe)
     return max(FEWEST_SONGS, int((deadline - now) / (seconds * EMBEDDED)))
 
 
-def window_set(cache: FeatureCache, songs: Sequence[Song], keys: Sequence[bytes]) -> WindowSet:
+def build_windows(cache: FeatureCache, songs: Sequence[Song], keys: Sequence[bytes]) -> WindowSet:
     """Windows of songs grouped by album, in memory if they are not too many."""
     spec = cache.spec
     size = sum(2 * int(np.prod(shape)) for shape in shapes_of(spec).values())
     whole = len(keys) * spec.decoding.windows * size < IN_MEMORY
-    return WindowSet(cache, keys, labels(songs)[0], album_groups(songs), preload=whole)
+    return WindowSet(cache, keys, label_songs(songs)[0], album_groups(songs), preload=whole)
 
 
-def adapted(network: ResonanceNetwork, windows: WindowSet) -> ResonanceNetwork:
+def adapt(network: ResonanceNetwork, windows: WindowSet) -> ResonanceNetwork:
     """A copy of a network that makes less of what varies within the albums of these windows."""
-    heard = embeddings(network, windows).windows
+    heard = embed_windows(network, windows).windows
     tuned = deepcopy(network)
-    tuned.transform(torch.from_numpy(whitened(heard, windows.group[windows.song], len(windows))))
+    tuned.transform(torch.from_numpy(fit_whitening(heard, windows.group[windows.song], len(windows))))
     return tuned

@@ -13,8 +13,8 @@ from beets.library import Item, Library
 
 from beetsplug.resonance.library.training_source import songs
 from resonance_engine.errors import ConfigError
-from resonance_engine.training.config.settings import Data
-from resonance_engine.training.data.songs import Song, open_library, songs_of
+from resonance_engine.training.config.settings import DataSettings
+from resonance_engine.training.data.songs import Song, list_songs, open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def test_a_query_chooses(file: Path) -> None:
 
 def test_it_is_found_by_name_and_its_recordings_are_pairs(file: Path) -> None:
     library = open_library("beets", file, ["Go"])
-    found = songs_of(Data(use_unlabeled=False), library)
+    found = list_songs(DataSettings(use_unlabeled=False), library)
     assert [song.title for song in found] == ["Go again", "Go"]
     assert found[0].identity == found[1].identity
 

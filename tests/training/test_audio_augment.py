@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from resonance_engine.features.mel import band_edges
 from resonance_engine.training.augmentation import codecs, vocoder
 from resonance_engine.training.augmentation.audio_augment import (
-    Change,
-    audio_views,
-    changed,
-    drawn,
+    AudioChange,
+    apply_change,
+    augment_audio,
+    draw_change,
     tilt_gains,
 )
-from resonance_engine.training.config.settings import AudioAugment
+from resonance_engine.training.config.settings import AudioAugmentSettings
 from tests.signals import clicks
 from tests.training.synthetic_music import RATE, features_of, music
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
     Signal = NDArray[np.float32]
 
-OFF = AudioAugment(gain_db=0, tilt_db=0, pitch_semitones=0, tempo_percent=0, codec=0, mix=0)
-ALL = AudioAugment(mix=0.5, codec=1.0)
-NOTHING = Change(
+OFF = AudioAugmentSettings(gain_db=0, tilt_db=0, pitch_semitones=0, tempo_percent=0, codec=0, mix=0)
+ALL = AudioAugmentSettings(mix=0.5, codec=1.0)
+NOTHING = AudioChange(
     gain_db=0, tilt_db=0, pitch=Fraction(1), tempo=1.0, codec="", bit_rate=64_000, partner=None, mix_db=-9.0
 )
 SECOND = 44100
 
 
-def only(windows: Signal, change: Change, rate: int = 44100) -> Signal:
+def only(windows: Signal, change: AudioChange, rate: int = 44100) -> Signal:
     """The first of the windows, changed."""
-    return changed(windows, 0, rate, change)
+    return apply_change(windows, 0, rate, change)
 
 
 def sine(hz: float, seconds: float = 3.0) -> Signal:
@@ -65,7 +65,7 @@ def level_db(samples: Signal) -> float:
 class TestViews:
     def test_there_are_as_many_as_asked_for_all_different(self) -> None:
         windows = np.stack([music(), music(seed=1)])
-        views = list(audio_views(windows, RATE, replace(ALL, views=3, mix=0), b"song"))
+        views = list(augment_audio(windows, RATE, replace(ALL, views=3, mix=0), b"song"))
         assert [view.shape for view in views] == [windows.shape] * 3
         assert {view.dtype for view in views} == {np.dtype(np.float32)}
         for first, second in ((0, 1), (1, 2)):
@@ -75,36 +75,39 @@ class TestViews:
     def test_the_same_seed_gives_the_same(self) -> None:
         windows = music()[np.newaxis]
         first, again, other = (
-            next(audio_views(windows, RATE, replace(ALL, views=1), seed)) for seed in (b"song", b"song", b"another")
+            next(augment_audio(windows, RATE, replace(ALL, views=1), seed)) for seed in (b"song", b"song", b"another")
         )
         np.testing.assert_array_equal(first, again)
         assert np.abs(first - other).max() > 0.01
 
     def test_a_view_is_the_same_however_many_are_wanted(self) -> None:
         windows = music()[np.newaxis]
-        few = list(audio_views(windows, RATE, replace(ALL, views=1, codec=0), b"song"))
-        many = list(audio_views(windows, RATE, replace(ALL, views=2, codec=0), b"song"))
+        few = list(augment_audio(windows, RATE, replace(ALL, views=1, codec=0), b"song"))
+        many = list(augment_audio(windows, RATE, replace(ALL, views=2, codec=0), b"song"))
         np.testing.assert_array_equal(few[0], many[0])
 
     def test_without_mixing_a_window_is_changed_by_itself(self) -> None:
         windows = np.stack([music(), music(seed=1)])
-        both = next(audio_views(windows, RATE, replace(ALL, views=1, mix=0), b"song"))
-        alone = next(audio_views(windows[:1], RATE, replace(ALL, views=1, mix=0), b"song"))
+        both = next(augment_audio(windows, RATE, replace(ALL, views=1, mix=0), b"song"))
+        alone = next(augment_audio(windows[:1], RATE, replace(ALL, views=1, mix=0), b"song"))
         np.testing.assert_array_equal(both[0], alone[0])
 
     def test_switched_off_it_changes_nothing(self) -> None:
         windows = music()[np.newaxis]
-        np.testing.assert_array_equal(next(audio_views(windows, RATE, replace(OFF, views=1), b"song")), windows)
+        np.testing.assert_array_equal(next(augment_audio(windows, RATE, replace(OFF, views=1), b"song")), windows)
 
     def test_the_windows_that_came_in_are_left_as_they_were(self) -> None:
         windows = np.stack([music(), music(seed=1)])
         given_windows = windows.copy()
-        next(audio_views(given_windows, RATE, replace(ALL, views=1), b"song"))
+        next(augment_audio(given_windows, RATE, replace(ALL, views=1), b"song"))
         np.testing.assert_array_equal(given_windows, windows)
 
 
 class TestDraws:
-    @given(st.sampled_from([each.name for each in fields(AudioAugment) if each.name != "views"]), st.integers(0, 1000))
+    @given(
+        st.sampled_from([each.name for each in fields(AudioAugmentSettings) if each.name != "views"]),
+        st.integers(0, 1000),
+    )
     def test_each_setting_switches_its_own_change(self, setting: str, seed: int) -> None:
         about = {
             "gain_db": {"gain_db"},
@@ -115,39 +118,41 @@ class TestDraws:
             "mix": {"partner"},
         }
         with_it, without = (
-            drawn(augment, np.random.default_rng(seed), 0, 4) for augment in (ALL, replace(ALL, **{setting: 0.0}))
+            draw_change(augment, np.random.default_rng(seed), 0, 4) for augment in (ALL, replace(ALL, **{setting: 0.0}))
         )
-        differ = {each.name for each in fields(Change) if getattr(with_it, each.name) != getattr(without, each.name)}
+        differ = {
+            each.name for each in fields(AudioChange) if getattr(with_it, each.name) != getattr(without, each.name)
+        }
         assert differ <= about[setting]
 
     @given(st.integers(0, 10_000))
     def test_changes_stay_within_their_bounds(self, seed: int) -> None:
-        change = drawn(replace(ALL, mix=1.0), np.random.default_rng(seed), 2, 4)
+        change = draw_change(replace(ALL, mix=1.0), np.random.default_rng(seed), 2, 4)
         assert abs(change.gain_db) <= 6
         assert abs(change.tilt_db) <= 6
         assert abs(12 * np.log2(float(change.pitch))) <= 0.55
         assert max(change.pitch.numerator, change.pitch.denominator) <= 260
         assert 0.97 <= change.tempo <= 1.03
-        assert change.codec in codecs.available()
+        assert change.codec in codecs.list_codecs()
         assert 40_000 <= change.bit_rate <= 80_000
         assert change.partner in (0, 1, 3)
         assert -12 <= change.mix_db <= -6
 
     def test_all_of_the_bounds_are_used(self) -> None:
-        changes = [drawn(ALL, np.random.default_rng(seed), 0, 4) for seed in range(300)]
-        assert {change.codec for change in changes} == set(codecs.available())
+        changes = [draw_change(ALL, np.random.default_rng(seed), 0, 4) for seed in range(300)]
+        assert {change.codec for change in changes} == set(codecs.list_codecs())
         assert {change.partner for change in changes} == {None, 1, 2, 3}
         assert max(change.tempo for change in changes) > 1.025
         assert min(change.tempo for change in changes) < 0.975
         assert max(float(change.pitch) for change in changes) > 2 ** (0.4 / 12)
 
     def test_without_any_codec_the_rest_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(codecs, "available", tuple)
-        change = drawn(ALL, np.random.default_rng(0), 0, 1)
+        monkeypatch.setattr(codecs, "list_codecs", tuple)
+        change = draw_change(ALL, np.random.default_rng(0), 0, 1)
         assert (change.codec, change.tempo != 1) == ("", True)
 
     def test_a_window_that_is_alone_stays_unmixed(self) -> None:
-        assert drawn(replace(ALL, mix=1.0), np.random.default_rng(0), 0, 1).partner is None
+        assert draw_change(replace(ALL, mix=1.0), np.random.default_rng(0), 0, 1).partner is None
 
 
 class TestPitchAndTempo:
@@ -183,7 +188,7 @@ class TestPitchAndTempo:
         ],
     )
     def test_features_are_those_of_really_changed_music(
-        self, change: Change, real: dict[str, float], modality: str
+        self, change: AudioChange, real: dict[str, float], modality: str
     ) -> None:
         sounds = only(music()[np.newaxis], change, RATE), music(), music(**real)
         found, before, after = (features_of(sound)[modality] for sound in sounds)
@@ -198,7 +203,7 @@ class TestPitchAndTempo:
 
     def test_a_vocoder_that_changes_nothing_gives_the_sound_back(self) -> None:
         sound = music()
-        np.testing.assert_allclose(vocoder.stretched(sound, np.ones(513, np.float32), 1.0), sound, atol=1e-5)
+        np.testing.assert_allclose(vocoder.stretch(sound, np.ones(513, np.float32), 1.0), sound, atol=1e-5)
 
 
 class TestLevels:

@@ -14,17 +14,17 @@ from resonance_engine.features.mel import band_edges
 from resonance_engine.features.spec import Framing, TimbreSpec
 from resonance_engine.features.spectrum import Spectra
 from resonance_engine.features.timbre import log_mel
-from resonance_engine.training.augmentation.augment import augmented, cut_off, drawn
+from resonance_engine.training.augmentation.augment import augment_features, cut_off, draw_amounts
 from resonance_engine.training.augmentation.codecs import round_trip
-from resonance_engine.training.augmentation.shifts import chroma_shifted, lags_scaled, mel_shifted, time_scaled
-from resonance_engine.training.config.settings import Augment
+from resonance_engine.training.augmentation.shifts import scale_lags, scale_time, shift_chroma, shift_mel
+from resonance_engine.training.config.settings import AugmentSettings
 from tests.training.synthetic_music import RATE, features_of, music
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OFF = Augment(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
-ALL = Augment(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3)
+OFF = AugmentSettings(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
+ALL = AugmentSettings(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3)
 TIMBRE, HARMONY, RHYTHM, SEMANTIC = "timbre", "harmony", "rhythm", "semantic"
 MELS = {TIMBRE, SEMANTIC}
 CHANGES = [
@@ -55,8 +55,8 @@ def features(windows: int = 6, seed: int = 1) -> dict[str, NDArray[np.float32]]:
     return {name: 80 * values - 90 if name in MELS else values for name, values in made.items()}
 
 
-def view(augment: Augment, windows: int = 6, seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    return augmented(features(windows), augment, rngs(windows, seed), features(windows, seed=2))
+def view(augment: AugmentSettings, windows: int = 6, seed: int = 0) -> dict[str, NDArray[np.float32]]:
+    return augment_features(features(windows), augment, rngs(windows, seed), features(windows, seed=2))
 
 
 def distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -64,7 +64,7 @@ def distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def test_every_setting_but_those_of_audio_is_a_change_of_features() -> None:
-    assert {name for name, *_ in CHANGES} == {each.name for each in fields(Augment)} - {"audio"}
+    assert {name for name, *_ in CHANGES} == {each.name for each in fields(AugmentSettings)} - {"audio"}
 
 
 def test_switched_off_it_changes_nothing() -> None:
@@ -81,7 +81,9 @@ def test_a_change_alone_changes_what_it_is_about(setting: str, amount: float, mo
 
 @pytest.mark.parametrize(("setting", "amount", "_"), CHANGES)
 def test_switching_a_change_off_leaves_the_others_what_they_were(setting: str, amount: float, _: set[str]) -> None:
-    with_it, without = (drawn(replace(ALL, **{setting: each}), np.random.default_rng(5)) for each in (amount, 0.0))
+    with_it, without = (
+        draw_amounts(replace(ALL, **{setting: each}), np.random.default_rng(5)) for each in (amount, 0.0)
+    )
     differ = {
         each.name for each in fields(with_it) if repr(getattr(with_it, each.name)) != repr(getattr(without, each.name))
     }
@@ -90,7 +92,7 @@ def test_switching_a_change_off_leaves_the_others_what_they_were(setting: str, a
 
 def test_the_windows_that_came_in_are_left_as_they_were() -> None:
     given_features, others = features(), features(seed=2)
-    changed = augmented(given_features, ALL, rngs(6), others)
+    changed = augment_features(given_features, ALL, rngs(6), others)
     for name, values in features().items():
         np.testing.assert_array_equal(given_features[name], values)
         np.testing.assert_array_equal(others[name], features(seed=2)[name])
@@ -101,8 +103,8 @@ def test_the_windows_that_came_in_are_left_as_they_were() -> None:
 def test_what_a_window_becomes_hangs_on_its_own_generator_alone(order: list[int], count: int) -> None:
     rows = order[:count]
     given_features, others = features(), features(seed=2)
-    among_all = augmented(given_features, ALL, rngs(6), others)
-    chosen = augmented(
+    among_all = augment_features(given_features, ALL, rngs(6), others)
+    chosen = augment_features(
         {name: values[rows] for name, values in given_features.items()},
         ALL,
         [rngs(6)[row] for row in rows],
@@ -113,7 +115,7 @@ def test_what_a_window_becomes_hangs_on_its_own_generator_alone(order: list[int]
 
 
 SETTINGS = st.builds(
-    Augment,
+    AugmentSettings,
     gain_db=st.floats(0, 24),
     tilt_db=st.floats(0, 24),
     curve_db=st.floats(0, 24),
@@ -129,7 +131,7 @@ SETTINGS = st.builds(
 
 
 @given(SETTINGS, st.integers(0, 1000))
-def test_whatever_the_settings_features_stay_in_their_range(augment: Augment, seed: int) -> None:
+def test_whatever_the_settings_features_stay_in_their_range(augment: AugmentSettings, seed: int) -> None:
     changed = view(augment, windows=2, seed=seed)
     for name in MELS:
         assert changed[name].min() >= -100.001
@@ -141,7 +143,7 @@ def test_whatever_the_settings_features_stay_in_their_range(augment: Augment, se
 @given(st.sampled_from([TIMBRE, HARMONY, RHYTHM, SEMANTIC]), st.integers(0, 1000))
 def test_silence_gives_no_nan(name: str, seed: int) -> None:
     silence = {name: np.full_like(values, -100 if name in MELS else 0) for name, values in features(2).items()}
-    changed = augmented(silence, replace(ALL, chroma_noise=0, rhythm_noise=0), rngs(2, seed), silence)
+    changed = augment_features(silence, replace(ALL, chroma_noise=0, rhythm_noise=0), rngs(2, seed), silence)
     assert np.isfinite(changed[name]).all()
     if name not in MELS:
         assert not changed[name].any()
@@ -155,16 +157,16 @@ def test_another_seed_gives_another_view() -> None:
 
 def test_a_modality_that_is_not_there_is_not_missed() -> None:
     alone = {RHYTHM: features()[RHYTHM]}
-    assert augmented(alone, ALL, rngs(6), alone).keys() == {RHYTHM}
+    assert augment_features(alone, ALL, rngs(6), alone).keys() == {RHYTHM}
 
 
 def test_mixing_needs_a_second_window() -> None:
     with pytest.raises(ValueError, match="second window"):
-        augmented(features(), ALL, rngs(6))
+        augment_features(features(), ALL, rngs(6))
 
 
 class TestEqualiser:
-    def change(self, augment: Augment) -> NDArray[np.float32]:
+    def change(self, augment: AugmentSettings) -> NDArray[np.float32]:
         """What 200 windows gain, (windows, bands); the same at all times."""
         change = view(augment, 200)[TIMBRE] - features(200)[TIMBRE]
         np.testing.assert_allclose(change, np.broadcast_to(change[:, :, :1], change.shape), atol=1e-4)
@@ -192,10 +194,10 @@ class TestEqualiser:
         edges = band_edges(RATE, 80)
         place = np.interp(hz, edges, np.linspace(-0.5 - 1 / 79, 0.5 + 1 / 79, 82))
         before = features_of(sound)
-        tilts = {seed: drawn(replace(OFF, tilt_db=12), rngs(1, seed)[0]).tilt for seed in range(9)}
+        tilts = {seed: draw_amounts(replace(OFF, tilt_db=12), rngs(1, seed)[0]).tilt for seed in range(9)}
         seed, tilt = max(tilts.items(), key=lambda item: abs(item[1]))
         filtered = np.fft.irfft(np.fft.rfft(sound) * 10 ** (tilt * place / 20), len(sound)).astype(np.float32)
-        found = augmented(before, replace(OFF, tilt_db=12), rngs(1, seed))[TIMBRE]
+        found = augment_features(before, replace(OFF, tilt_db=12), rngs(1, seed))[TIMBRE]
         assert distance(found, features_of(filtered)[TIMBRE]) < 0.25 * distance(found, before[TIMBRE])
 
 
@@ -225,19 +227,19 @@ class TestPitch:
         pitch = 2 ** (semitones / 12)
         before, higher = features_of(music()), features_of(music(pitch=pitch))
         for name, found in (
-            (TIMBRE, mel_shifted(before[TIMBRE][0], pitch, RATE)),
-            (HARMONY, chroma_shifted(before[HARMONY][0], pitch)),
+            (TIMBRE, shift_mel(before[TIMBRE][0], pitch, RATE)),
+            (HARMONY, shift_chroma(before[HARMONY][0], pitch)),
         ):
             assert distance(found, higher[name][0]) < 0.7 * distance(before[name][0], higher[name][0])
 
     @given(st.integers(-24, 24))
     def test_a_whole_class_turns_the_octave(self, classes: int) -> None:
         chroma = features()[HARMONY][0]
-        np.testing.assert_allclose(chroma_shifted(chroma, 2 ** (classes / 12)), np.roll(chroma, classes, 0), atol=1e-5)
+        np.testing.assert_allclose(shift_chroma(chroma, 2 ** (classes / 12)), np.roll(chroma, classes, 0), atol=1e-5)
 
     @given(st.floats(-1, 1))
     def test_a_loudest_class_stays_at_one(self, semitones: float) -> None:
-        shifted = chroma_shifted(features()[HARMONY][0], 2 ** (semitones / 12))
+        shifted = shift_chroma(features()[HARMONY][0], 2 ** (semitones / 12))
         np.testing.assert_allclose(shifted.max(axis=0), 1, rtol=1e-5)
 
     @given(st.floats(0.7, 1.4))
@@ -245,7 +247,7 @@ class TestPitch:
         edges = band_edges(RATE, 40)
         slope = np.repeat(edges[1:-1, np.newaxis], 3, axis=1).astype(np.float32)
         expected = np.clip(edges[1:-1] / pitch, edges[1], edges[-2])
-        np.testing.assert_allclose(mel_shifted(slope, pitch, RATE)[:, 1], expected, rtol=1e-4)
+        np.testing.assert_allclose(shift_mel(slope, pitch, RATE)[:, 1], expected, rtol=1e-4)
 
 
 class TestTempo:
@@ -253,9 +255,9 @@ class TestTempo:
     def test_it_is_what_a_faster_sound_has(self, tempo: float) -> None:
         before, faster = features_of(music()), features_of(music(tempo=tempo))
         for name, found in (
-            (TIMBRE, time_scaled(before[TIMBRE][0], tempo)),
-            (HARMONY, time_scaled(before[HARMONY][0], tempo)),
-            (RHYTHM, lags_scaled(before[RHYTHM][0], tempo)),
+            (TIMBRE, scale_time(before[TIMBRE][0], tempo)),
+            (HARMONY, scale_time(before[HARMONY][0], tempo)),
+            (RHYTHM, scale_lags(before[RHYTHM][0], tempo)),
         ):
             assert distance(found, faster[name][0]) < 0.5 * distance(before[name][0], faster[name][0])
 
@@ -264,37 +266,37 @@ class TestTempo:
         ramp = np.tile(np.arange(100, dtype=np.float32), (2, 1))
         places = np.arange(100) * tempo
         expected = np.where(places > 99, 198 - places, places)
-        np.testing.assert_allclose(time_scaled(ramp, tempo)[1], expected, atol=1e-4)
+        np.testing.assert_allclose(scale_time(ramp, tempo)[1], expected, atol=1e-4)
 
     def test_twice_as_fast_a_lag_is_half_as_long(self) -> None:
         envelope = features()[RHYTHM][0]
-        np.testing.assert_allclose(lags_scaled(envelope, 2.0)[:16], envelope[::2], rtol=1e-6)
+        np.testing.assert_allclose(scale_lags(envelope, 2.0)[:16], envelope[::2], rtol=1e-6)
 
 
 class TestMixing:
     def test_it_is_what_the_sum_of_two_sounds_has(self) -> None:
         sounds = [music(), music(tempo=1.3, seed=1)]
         first, second = features_of(sounds[0]), features_of(sounds[1])
-        share = drawn(replace(OFF, mix=0.5), rngs(1)[0]).mix
+        share = draw_amounts(replace(OFF, mix=0.5), rngs(1)[0]).mix
         assert share > 0.1
         louder = first[TIMBRE].max() - second[TIMBRE].max()
         total = sounds[0] + np.sqrt(share / (1 - share)) * 10 ** (louder / 20) * sounds[1]
         both = features_of(total.astype(np.float32))
         both[TIMBRE] += 10 * np.log10(1 - share)
-        found = augmented(first, replace(OFF, mix=0.5), rngs(1), second)
+        found = augment_features(first, replace(OFF, mix=0.5), rngs(1), second)
         for name, nearer in ((TIMBRE, 0.3), (HARMONY, 0.9), (RHYTHM, 0.7)):
             assert distance(found[name], both[name]) < nearer * distance(first[name], both[name])
 
     def test_features_keep_the_front_end_s_scale(self) -> None:
         first, second = features_of(music()), features_of(music(tempo=1.3, seed=1))
-        found = augmented(first, replace(OFF, mix=0.5), rngs(1), second)
+        found = augment_features(first, replace(OFF, mix=0.5), rngs(1), second)
         np.testing.assert_allclose(found[HARMONY].max(axis=1), 1, rtol=1e-5)
         assert found[RHYTHM][0, 0] == pytest.approx(1)
         np.testing.assert_allclose(found[TIMBRE].max(), first[TIMBRE].max(), atol=3)
 
     def test_with_itself_a_window_stays_what_it_is(self) -> None:
         same = features_of(music())
-        found = augmented(same, replace(OFF, mix=0.5), rngs(1), same)
+        found = augment_features(same, replace(OFF, mix=0.5), rngs(1), same)
         for name, values in same.items():
             np.testing.assert_allclose(found[name], values, atol=1e-4)
 
@@ -316,7 +318,7 @@ def test_a_lost_treble_is_what_mp3_leaves() -> None:
 def test_noise_has_its_deviation_and_stays_in_range(name: str, setting: str) -> None:
     shape = (100, 12, 50) if name == HARMONY else (100, 320)
     middle = {name: np.full(shape, 0.5, np.float32)}
-    changed = augmented(middle, replace(OFF, **{setting: 0.05}), rngs(100))[name]
+    changed = augment_features(middle, replace(OFF, **{setting: 0.05}), rngs(100))[name]
     assert changed.std() == pytest.approx(0.05, rel=0.02)
-    extreme = augmented({name: np.ones(shape, np.float32)}, replace(OFF, **{setting: 0.5}), rngs(100))[name]
+    extreme = augment_features({name: np.ones(shape, np.float32)}, replace(OFF, **{setting: 0.5}), rngs(100))[name]
     assert (extreme.min() >= 0, extreme.max() <= 1) == (True, True)

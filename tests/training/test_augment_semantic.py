@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.mel import band_edges
 from resonance_engine.features.spec import SemanticSpec
-from resonance_engine.training.augmentation.augment import augmented, band_places, drawn
-from resonance_engine.training.config.settings import Augment
+from resonance_engine.training.augmentation.augment import augment_features, band_places, draw_amounts
+from resonance_engine.training.config.settings import AugmentSettings
 from tests.training.synthetic_music import RATE, SPEC, music
 
-OFF = Augment(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
-ALL = Augment(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3, codec=1)
+OFF = AugmentSettings(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
+ALL = AugmentSettings(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3, codec=1)
 WIDER = FrontEnd(replace(SPEC, harmony=None, rhythm=None, semantic=SemanticSpec()))
 RATES = {"timbre": RATE, "semantic": 16000}
 CENTRES = {"timbre": band_edges(44100, 160)[1:-1], "semantic": band_edges(16000, 96)[1:-1]}
@@ -40,9 +40,9 @@ def uneven(values: Array) -> Array:
     return np.random.default_rng(1).random(values.shape, np.float32)
 
 
-def view(features: Features, augment: Augment, seed: int = 0, others: Features | None = None) -> Features:
+def view(features: Features, augment: AugmentSettings, seed: int = 0, others: Features | None = None) -> Features:
     rngs = [np.random.default_rng((seed, row)) for row in range(len(features["timbre"]))]
-    return augmented(features, augment, rngs, others)
+    return augment_features(features, augment, rngs, others)
 
 
 def distance(a: Array, b: Array) -> float:
@@ -101,8 +101,8 @@ def test_a_gap_in_time_is_at_the_same_time(seed: int) -> None:
 def test_a_codec_that_drops_the_treble_leaves_what_lies_below_8_khz() -> None:
     features = measured(music())
     lossy = replace(OFF, codec=1)
-    seed = min(range(9), key=lambda seed: drawn(lossy, np.random.default_rng(seed)).cutoff)
-    changed = augmented(features, lossy, [np.random.default_rng(seed)], None, RATES)
+    seed = min(range(9), key=lambda seed: draw_amounts(lossy, np.random.default_rng(seed)).cutoff)
+    changed = augment_features(features, lossy, [np.random.default_rng(seed)], None, RATES)
     assert (changed["timbre"] != features["timbre"]).any()
     np.testing.assert_array_equal(changed["semantic"], features["semantic"])
 
@@ -112,11 +112,11 @@ def test_it_is_what_a_filter_does_to_the_sound() -> None:
     edges = band_edges(RATE, 80)
     places = np.interp(np.fft.rfftfreq(len(sound), 1 / RATE), edges, np.linspace(-0.5 - 1 / 79, 0.5 + 1 / 79, 82))
     tilting = replace(OFF, tilt_db=12)
-    seed = max(range(9), key=lambda seed: abs(drawn(tilting, np.random.default_rng(seed)).tilt))
-    tilt = drawn(tilting, np.random.default_rng(seed)).tilt
+    seed = max(range(9), key=lambda seed: abs(draw_amounts(tilting, np.random.default_rng(seed)).tilt))
+    tilt = draw_amounts(tilting, np.random.default_rng(seed)).tilt
     filtered = np.fft.irfft(np.fft.rfft(sound) * 10 ** (tilt * places / 20), len(sound)).astype(np.float32)
     before, after = measured(sound), measured(filtered)
-    found = augmented(before, tilting, [np.random.default_rng(seed)], None, RATES)
+    found = augment_features(before, tilting, [np.random.default_rng(seed)], None, RATES)
     for name, expected in after.items():
         assert distance(found[name], expected) < 0.25 * distance(before[name], expected)
 
@@ -124,10 +124,10 @@ def test_it_is_what_a_filter_does_to_the_sound() -> None:
 @pytest.mark.parametrize("setting", ["pitch_semitones", "tempo_percent"])
 def test_it_is_what_a_higher_or_faster_sound_has(setting: str) -> None:
     shifting = replace(OFF, pitch_semitones=1) if setting == "pitch_semitones" else replace(OFF, tempo_percent=6)
-    shifts = [drawn(shifting, np.random.default_rng(seed)) for seed in range(9)]
+    shifts = [draw_amounts(shifting, np.random.default_rng(seed)) for seed in range(9)]
     seed = max(range(9), key=lambda seed: abs(shifts[seed].pitch * shifts[seed].tempo - 1))
     before, after = measured(music()), measured(music(pitch=shifts[seed].pitch, tempo=shifts[seed].tempo))
-    found = augmented(before, shifting, [np.random.default_rng(seed)], None, RATES)
+    found = augment_features(before, shifting, [np.random.default_rng(seed)], None, RATES)
     for name, expected in after.items():
         assert distance(found[name], expected) < 0.7 * distance(before[name], expected)
 
@@ -136,13 +136,13 @@ def test_it_is_what_the_sum_of_two_sounds_has() -> None:
     sounds = [music(), music(tempo=1.3, seed=1)]
     first, second = map(measured, sounds)
     mixing = replace(OFF, mix=0.5)
-    share = drawn(mixing, np.random.default_rng((0, 0))).mix
+    share = draw_amounts(mixing, np.random.default_rng((0, 0))).mix
     assert share > 0.1
     # One level for both modalities, that of timbre: the second sound is the same in both.
     louder = first["timbre"].max() - second["timbre"].max()
     total = sounds[0] + np.sqrt(share / (1 - share)) * 10 ** (louder / 20) * sounds[1]
     both = measured(total.astype(np.float32))
-    found = augmented(first, mixing, [np.random.default_rng((0, 0))], second, RATES)
+    found = augment_features(first, mixing, [np.random.default_rng((0, 0))], second, RATES)
     for name in RATES:
         expected = both[name] + 10 * np.log10(1 - share)
         assert distance(found[name], expected) < 0.3 * distance(first[name], expected)
@@ -157,7 +157,7 @@ def test_harmony_follows_it_where_there_is_no_timbre() -> None:
     own[:, 3], other[:, 7] = 1, 1
     features, others = {"harmony": own, "semantic": semantic}, {"harmony": other, "semantic": silence_first}
     mixing = replace(OFF, mix=0.5)
-    found = augmented(features, mixing, [np.random.default_rng((0, 0))], others, RATES)["harmony"][0]
+    found = augment_features(features, mixing, [np.random.default_rng((0, 0))], others, RATES)["harmony"][0]
     heard = found[7] > found[3]
     # The other sounds from the frame 175 of 375 on, and alone from 200 on: in 300 frames, from 160.
     assert heard[162:].all()
@@ -166,10 +166,10 @@ def test_harmony_follows_it_where_there_is_no_timbre() -> None:
 
 def test_alone_it_has_an_equaliser_over_its_own_bands() -> None:
     only = {"semantic": flat()["semantic"]}
-    changed = augmented(only, replace(OFF, tilt_db=12), [np.random.default_rng((3, 0))])
+    changed = augment_features(only, replace(OFF, tilt_db=12), [np.random.default_rng((3, 0))])
     slope = changed["semantic"][0, -1, 0] - changed["semantic"][0, 0, 0]
     assert abs(slope) == pytest.approx(
-        abs(drawn(replace(OFF, tilt_db=12), np.random.default_rng((3, 0))).tilt), rel=1e-5
+        abs(draw_amounts(replace(OFF, tilt_db=12), np.random.default_rng((3, 0))).tilt), rel=1e-5
     )
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from resonance_engine.errors import CacheError
 from resonance_engine.training.data import sqlite_cache
-from resonance_engine.training.data.cache import MEASURED, FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.sqlite_cache import window_checksum
 from tests.paths import ROOT
 from tests.tiny_models import SPEC, features
@@ -74,7 +74,7 @@ class TestBothBackends:
         cache.put(ONE, features(1))
         cache.put(ONE + b"\1", features(1, seed=1), "scipy 1")
         cache.put(ONE + b"\2", features(1, seed=2), "scipy 2")
-        assert cache.keys() == cache.keys(MEASURED) == {ONE}
+        assert cache.keys() == cache.keys(UNCHANGED) == {ONE}
         assert cache.keys("scipy 1") == {ONE + b"\1"}
         assert cache.keys("torchaudio 1") == set()
         cache.put(ONE + b"\1", features(1, seed=3), "scipy 2")

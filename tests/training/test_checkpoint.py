@@ -28,22 +28,22 @@ from tests.training.window_sets import make_window_set
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.training.learning.loop import Trained
+    from resonance_engine.training.learning.loop import TrainedNetwork
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trained]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainedNetwork]:
     """A run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("finished")
     return folder, training_process.run(folder)
 
 
-def same_weights(first: Trained, second: Trained) -> bool:
+def same_weights(first: TrainedNetwork, second: TrainedNetwork) -> bool:
     others = second.network.state_dict()
     return all(torch.equal(values, others[name]) for name, values in first.network.state_dict().items())
 
 
-def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path, finished: tuple[Path, Trained]) -> None:
+def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path, finished: tuple[Path, TrainedNetwork]) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.training.training_process", str(tmp_path), "3"], cwd=ROOT, stdout=subprocess.PIPE
     )
@@ -61,14 +61,16 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path, finished: tuple
     assert all(torch.equal(values, states[1][name]) for name, values in states[0].items())
 
 
-def test_a_finished_run_is_not_run_again(finished: tuple[Path, Trained], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resonance_engine.training.learning.loop.one_epoch", None)
+def test_a_finished_run_is_not_run_again(
+    finished: tuple[Path, TrainedNetwork], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resonance_engine.training.learning.loop.train_epoch", None)
     again = training_process.run(finished[0])
     assert (again.epochs, again.ended) == (finished[1].epochs, "complete")
     assert same_weights(again, finished[1])
 
 
-def test_the_log_has_a_row_per_epoch(finished: tuple[Path, Trained]) -> None:
+def test_the_log_has_a_row_per_epoch(finished: tuple[Path, TrainedNetwork]) -> None:
     folder, trained = finished
     with (folder / LOG).open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -78,7 +80,7 @@ def test_the_log_has_a_row_per_epoch(finished: tuple[Path, Trained]) -> None:
     assert [float(row["map"]) for row in rows] == list(training_process.QUALITY)
 
 
-def resume(folder: Path, **changes: Any) -> Trained:
+def resume(folder: Path, **changes: Any) -> TrainedNetwork:
     """The same run with other arguments."""
     arguments: dict[str, Any] = {
         "network": tiny_network(),
@@ -108,7 +110,7 @@ def resume(folder: Path, **changes: Any) -> Trained:
     ],
 )
 def test_a_state_of_another_training_is_refused(
-    finished: tuple[Path, Trained], changes: dict[str, Any], told: str
+    finished: tuple[Path, TrainedNetwork], changes: dict[str, Any], told: str
 ) -> None:
     before = (finished[0] / STATE).read_bytes()
     with pytest.raises(TrainingError, match="belongs to another training") as caught:
@@ -117,7 +119,9 @@ def test_a_state_of_another_training_is_refused(
     assert (finished[0] / STATE).read_bytes() == before
 
 
-def test_gradient_checkpointing_may_be_switched_on_the_way(tmp_path: Path, finished: tuple[Path, Trained]) -> None:
+def test_gradient_checkpointing_may_be_switched_on_the_way(
+    tmp_path: Path, finished: tuple[Path, TrainedNetwork]
+) -> None:
     shutil.copy(finished[0] / STATE, tmp_path)
     again = resume(tmp_path, config=replace(training_process.SETTINGS, gradient_checkpointing=False))
     assert again.epochs == finished[1].epochs
@@ -150,7 +154,7 @@ DAMAGE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_state_is_one_sentence(tmp_path: Path, finished: tuple[Path, Trained], damage: str) -> None:
+def test_a_damaged_state_is_one_sentence(tmp_path: Path, finished: tuple[Path, TrainedNetwork], damage: str) -> None:
     path = tmp_path / STATE
     path.write_bytes(DAMAGE[damage]((finished[0] / STATE).read_bytes()))
     with pytest.raises(TrainingError, match="is not a readable state of a training") as caught:

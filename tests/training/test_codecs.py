@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(params=codecs.CODECS)
 def codec(request: pytest.FixtureRequest) -> str:
     name: str = request.param
-    if name not in codecs.available():
+    if name not in codecs.list_codecs():
         pytest.skip(f"PyAV's FFmpeg has no {name}")
     return name
 
@@ -62,9 +62,9 @@ def test_silence_stays_silent(codec: str) -> None:
 
 def test_what_the_wheel_lacks_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(codecs.CODECS, "mp3", codecs.Codec("no such encoder", "mp3float", 1, {}))
-    codecs.available.cache_clear()
+    codecs.list_codecs.cache_clear()
     try:
-        assert "mp3" not in codecs.available()
-        assert "aac" in codecs.available()
+        assert "mp3" not in codecs.list_codecs()
+        assert "aac" in codecs.list_codecs()
     finally:
-        codecs.available.cache_clear()
+        codecs.list_codecs.cache_clear()

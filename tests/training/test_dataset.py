@@ -18,7 +18,7 @@ import torch
 
 from resonance_engine.errors import CacheError
 from resonance_engine.features.spec import FeatureSpec, Framing, RhythmSpec, SemanticSpec
-from resonance_engine.training.config.settings import AudioAugment, Augment
+from resonance_engine.training.config.settings import AudioAugmentSettings, AugmentSettings
 from resonance_engine.training.data import dataset as dataset_module
 from resonance_engine.training.data import extractor
 from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-OFF = Augment(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
+OFF = AugmentSettings(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
 COUNTS = (2, 1, 3, 2, 2)
 KEYS = tuple(bytes([song]) * 16 for song in range(5))
 SONGS = ("0", "1", "2", "3", "4")
@@ -174,7 +174,7 @@ class TestEpoch:
 class TestFramings:
     """Modalities of different framings: 50 frames a second, and 62.5 of semantic, of which a window of 1 s has 62."""
 
-    def batches(self, spec: FeatureSpec, frames: int, augment: Augment = OFF) -> dict[str, torch.Tensor]:
+    def batches(self, spec: FeatureSpec, frames: int, augment: AugmentSettings = OFF) -> dict[str, torch.Tensor]:
         windows = WindowSet(filled(RamCache(spec)), KEYS, SONGS, GROUPS)
         batches = [batch for epoch in range(6) for batch in windows.epoch(5, 20, frames, augment, 0, epoch)]
         return {name: torch.cat([batch.features[name] for batch in batches]) for name in spec.modalities}
@@ -191,7 +191,7 @@ class TestFramings:
         torch.testing.assert_close(semantic[:, 1:] - semantic[:, :-1], torch.ones(600, semantic_frames - 1))
 
     def test_a_further_modality_changes_nothing_that_the_others_get(self) -> None:
-        augment = Augment(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3, codec=0.5)
+        augment = AugmentSettings(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3, codec=0.5)
         made = []
         for spec in (SPEC, replace(SPEC, semantic=SEMANTIC)):
             cache = RamCache(spec)
@@ -221,9 +221,9 @@ class TestFramings:
 
 class TestRandomness:
     def test_an_epoch_hangs_on_its_number_alone(self, windows: WindowSet, cache: FeatureCache) -> None:
-        every = [list(windows.epoch(2, 2, 20, Augment(), 7, epoch)) for epoch in range(3)]
+        every = [list(windows.epoch(2, 2, 20, AugmentSettings(), 7, epoch)) for epoch in range(3)]
         resumed = WindowSet(cache, KEYS, SONGS, GROUPS)
-        same_batches(list(resumed.epoch(2, 2, 20, Augment(), 7, 2)), every[2])
+        same_batches(list(resumed.epoch(2, 2, 20, AugmentSettings(), 7, 2)), every[2])
         orders = {tuple(song for batch in epoch for song in batch.songs.tolist()) for epoch in every}
         assert len(orders) == 3
 
@@ -240,25 +240,27 @@ class TestRandomness:
 
     def test_the_size_of_batches_changes_no_view(self, windows: WindowSet) -> None:
         def views(songs: int) -> dict[int, list[list[float]]]:
-            batches = list(windows.epoch(songs, 2, 20, Augment(), 0, 0))
+            batches = list(windows.epoch(songs, 2, 20, AugmentSettings(), 0, 0))
             return {int(s): b.features["timbre"][b.songs == s].flatten(1).tolist() for b in batches for s in b.songs}
 
         assert views(5) == views(1)
 
     @pytest.mark.parametrize("preload", [True, False])
     def test_any_cache_gives_the_same_batches(self, windows: WindowSet, tmp_path: Path, preload: bool) -> None:
-        expected = list(windows.epoch(3, 2, 20, Augment(), 0, 0))
+        expected = list(windows.epoch(3, 2, 20, AugmentSettings(), 0, 0))
         with closing(SqliteCache(tmp_path, SPEC)) as disk:
             from_disk = WindowSet(filled(disk), KEYS, SONGS, GROUPS, preload)
-            same_batches(list(from_disk.epoch(3, 2, 20, Augment(), 0, 0)), expected)
+            same_batches(list(from_disk.epoch(3, 2, 20, AugmentSettings(), 0, 0)), expected)
         in_memory = WindowSet(windows.source.cache, KEYS, SONGS, GROUPS, preload)
-        same_batches(list(in_memory.epoch(3, 2, 20, Augment(), 0, 0)), expected)
+        same_batches(list(in_memory.epoch(3, 2, 20, AugmentSettings(), 0, 0)), expected)
 
     @pytest.mark.parametrize("world", [1, 2, 3, 4])
     def test_the_parts_of_all_ranks_are_the_batch(self, world: int) -> None:
         windows = make_window_set(5)
-        whole = list(windows.epoch(4, 2, 20, Augment(mix=0.3), 3, 1))
-        parts = [list(windows.epoch(4, 2, 20, Augment(mix=0.3), 3, 1, part=(rank, world))) for rank in range(world)]
+        whole = list(windows.epoch(4, 2, 20, AugmentSettings(mix=0.3), 3, 1))
+        parts = [
+            list(windows.epoch(4, 2, 20, AugmentSettings(mix=0.3), 3, 1, part=(rank, world))) for rank in range(world)
+        ]
         joined = [
             Batch(
                 {name: torch.cat([part.features[name] for part in ranks]) for name in SPEC.modalities},
@@ -300,24 +302,24 @@ class TestMixing:
     ) -> None:
         seen: list[tuple[list[int], list[int]]] = []
 
-        def spy(features: Any, augment: Augment, rngs: Any, others: Any, mel_rates: Any) -> Any:  # noqa: ARG001 - the contract
+        def spy(features: Any, augment: AugmentSettings, rngs: Any, others: Any, mel_rates: Any) -> Any:  # noqa: ARG001 - the contract
             assert mel_rates == {"timbre": SPEC.decoding.rate}
             assert {name: x.shape for name, x in others.items()} == {name: x.shape for name, x in features.items()}
             seen.append(tuple((x["rhythm"][:, 0] // 100).astype(int).tolist() for x in (features, others)))  # type: ignore[arg-type]
             return features
 
-        monkeypatch.setattr(dataset_module, "augmented", spy)
+        monkeypatch.setattr(dataset_module, "augment_features", spy)
         for epoch in range(5):
             list(windows.epoch(5, 4, 10, replace(OFF, mix=0.3), 0, epoch))
         pairs = {pair for songs, others in seen for pair in zip(songs, others, strict=True)}
         assert pairs == {(a, b) for a in range(5) for b in range(5) if a != b}
 
     def test_without_mixing_nothing_is_read_for_it(self, windows: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
-        def spy(features: Any, augment: Augment, rngs: Any, others: Any, mel_rates: Any) -> Any:  # noqa: ARG001 - the contract
+        def spy(features: Any, augment: AugmentSettings, rngs: Any, others: Any, mel_rates: Any) -> Any:  # noqa: ARG001 - the contract
             assert others is None
             return features
 
-        monkeypatch.setattr(dataset_module, "augmented", spy)
+        monkeypatch.setattr(dataset_module, "augment_features", spy)
         assert len(list(windows.epoch(5, 2, 10, OFF, 0, 0))) == 1
 
     def test_a_single_song_is_mixed_with_itself(self, windows: WindowSet) -> None:
@@ -341,7 +343,7 @@ class TestAudioViews:
         return WindowSet(cache, KEYS, SONGS, GROUPS, preload=request.param).subset([4, 2, 0])
 
     def test_they_are_further_windows_of_the_song(self, viewed: WindowSet) -> None:
-        augment = replace(OFF, audio=AudioAugment(views=1))
+        augment = replace(OFF, audio=AudioAugmentSettings(views=1))
         rhythm = [x.features["rhythm"][:, 0] for epoch in range(8) for x in viewed.epoch(3, 12, 10, augment, 0, epoch)]
         drawn = Counter(torch.cat(rhythm).int().tolist())
         assert set(drawn) == {1000 * view + x for view in (0, 1) for x in (0, 10, 200, 210, 220, 400, 410)}
@@ -355,14 +357,14 @@ class TestAudioViews:
 
     def test_missing_ones_are_a_sentence(self, viewed: WindowSet) -> None:
         with pytest.raises(CacheError, match="lacks audio view 2 of 3 songs; run precompute"):
-            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugment(views=2)), 0, 0))
+            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugmentSettings(views=2)), 0, 0))
 
     def test_those_of_another_maker_are_missing(self, viewed: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(extractor, "views_maker", lambda _: "a stand-in 2")
         with pytest.raises(CacheError, match="lacks audio view 1"):
-            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugment(views=1)), 0, 0))
+            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugmentSettings(views=1)), 0, 0))
 
     def test_those_of_other_windows_are_refused(self, viewed: WindowSet, cache: FeatureCache) -> None:
         cache.put(view_key(KEYS[2], 1), telling(2, 5, view=1), MAKER)
         with pytest.raises(CacheError, match="other windows in audio view 1"):
-            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugment(views=1)), 0, 0))
+            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugmentSettings(views=1)), 0, 0))

@@ -11,9 +11,15 @@ import torch
 
 from resonance_engine.errors import TrainingError
 from resonance_engine.training.learning import device as devices
-from resonance_engine.training.learning.device import Precision, Present, chosen, device, precision
+from resonance_engine.training.learning.device import (
+    AvailableDevices,
+    Precision,
+    choose_device,
+    choose_precision,
+    select_device,
+)
 
-NOTHING, NVIDIA, APPLE = Present(False, False), Present(True, False), Present(False, True)
+NOTHING, NVIDIA, APPLE = AvailableDevices(False, False), AvailableDevices(True, False), AvailableDevices(False, True)
 
 
 @pytest.mark.parametrize(
@@ -22,14 +28,14 @@ NOTHING, NVIDIA, APPLE = Present(False, False), Present(True, False), Present(Fa
         ("auto", NOTHING, "cpu"),
         ("auto", NVIDIA, "cuda"),
         ("auto", APPLE, "mps"),
-        ("auto", Present(True, True), "cuda"),
+        ("auto", AvailableDevices(True, True), "cuda"),
         ("cpu", NVIDIA, "cpu"),
         ("cuda", NVIDIA, "cuda"),
         ("mps", APPLE, "mps"),
     ],
 )
-def test_the_device_of_a_name(name: str, machine: Present, kind: str) -> None:
-    assert chosen(name, machine) == kind
+def test_the_device_of_a_name(name: str, machine: AvailableDevices, kind: str) -> None:
+    assert choose_device(name, machine) == kind
 
 
 @pytest.mark.parametrize(
@@ -41,16 +47,16 @@ def test_the_device_of_a_name(name: str, machine: Present, kind: str) -> None:
         ("gpu", NVIDIA, "The device is 'gpu'; expected one of auto, cpu, cuda, mps."),
     ],
 )
-def test_an_absent_device_is_a_sentence(name: str, machine: Present, told: str) -> None:
+def test_an_absent_device_is_a_sentence(name: str, machine: AvailableDevices, told: str) -> None:
     with pytest.raises(TrainingError, match=told):
-        chosen(name, machine)
+        choose_device(name, machine)
 
 
 def test_each_process_of_a_machine_has_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "present", lambda: NVIDIA)
-    assert [device("auto", rank) for rank in range(2)] == [torch.device("cuda", 0), torch.device("cuda", 1)]
-    monkeypatch.setattr(devices, "present", lambda: APPLE)
-    assert device("auto", 1) == torch.device("mps")
+    monkeypatch.setattr(devices, "find_devices", lambda: NVIDIA)
+    assert [select_device("auto", rank) for rank in range(2)] == [torch.device("cuda", 0), torch.device("cuda", 1)]
+    monkeypatch.setattr(devices, "find_devices", lambda: APPLE)
+    assert select_device("auto", 1) == torch.device("mps")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +72,7 @@ def test_each_process_of_a_machine_has_its_gpu(monkeypatch: pytest.MonkeyPatch) 
 def test_mixed_precision_where_the_device_has_it(
     kind: str, use_amp: bool, bfloat16: bool, dtype: torch.dtype | None, told: str
 ) -> None:
-    found = precision(kind, use_amp, bfloat16)
+    found = choose_precision(kind, use_amp, bfloat16)
     assert found == Precision(kind, dtype)
     assert str(found) == told
 

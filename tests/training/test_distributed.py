@@ -18,9 +18,15 @@ from safetensors.torch import load_file
 from torch import nn
 
 from resonance_engine.errors import TrainingError
-from resonance_engine.training.learning.distributed import World, join, local_rank, together
+from resonance_engine.training.learning.distributed import (
+    SharedBatchNorm,
+    World,
+    is_distributed,
+    join,
+    local_rank,
+    share_statistics,
+)
 from resonance_engine.training.learning.loop import LOG, STATE
-from resonance_engine.training.learning.shared_norm import SharedBatchNorm, statistics_shared
 from tests.paths import ROOT
 from tests.training import training_process
 
@@ -72,17 +78,17 @@ class TestAlone:
         network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
         world = World()
         assert world.first
-        assert world.gathered(rows, labels) == (rows, labels)
-        assert world.from_first(b"words") == b"words"
-        with statistics_shared(network, world):
+        assert world.gather(rows, labels) == (rows, labels)
+        assert world.broadcast(b"words") == b"words"
+        with share_statistics(network, world):
             assert not any(isinstance(each, SharedBatchNorm) for each in network)
 
     def test_it_needs_all_that_torchrun_says(self) -> None:
-        assert together(TORCHRUN)
+        assert is_distributed(TORCHRUN)
         assert local_rank(TORCHRUN) == 1
         for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
-            assert not together({key: value for key, value in TORCHRUN.items() if key != name})
-        assert not together({**TORCHRUN, "WORLD_SIZE": "1"})
+            assert not is_distributed({key: value for key, value in TORCHRUN.items() if key != name})
+        assert not is_distributed({**TORCHRUN, "WORLD_SIZE": "1"})
         assert local_rank({"LOCAL_RANK": "1"}) == 0
 
 
@@ -98,7 +104,7 @@ class TestSharedBatchNorm:
 
     @pytest.fixture(autouse=True)
     def _alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("resonance_engine.training.learning.shared_norm.summed", lambda x: x)
+        monkeypatch.setattr("resonance_engine.training.learning.distributed.sum_over_processes", lambda x: x)
 
     @pytest.mark.parametrize(("layer", "shape"), [(nn.BatchNorm1d, (7, 4)), (nn.BatchNorm2d, (5, 4, 3, 6))])
     def test_it_computes_and_learns_the_same(
@@ -111,7 +117,7 @@ class TestSharedBatchNorm:
         for network, size in zip(networks, (1, 2), strict=True):
             nn.init.constant_(network[0].weight, 1.5)
             inputs = x.clone().requires_grad_()
-            with statistics_shared(network, World(size=size)):
+            with share_statistics(network, World(size=size)):
                 assert isinstance(network[0], SharedBatchNorm) == (size == 2)
                 outcome = network(inputs)
                 torch.autograd.backward((outcome * torch.linspace(-1, 1, x.numel()).view_as(x)).sum())

@@ -17,8 +17,8 @@ from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.evaluation.metrics import average_precision, ranked_relevance
 from resonance_engine.training.data.songs import Song
 from resonance_engine.training.results import embed, validation
-from resonance_engine.training.results.embed import embedded, embeddings
-from resonance_engine.training.results.validation import asked, related, validator
+from resonance_engine.training.results.embed import embed_windows, embed_with
+from resonance_engine.training.results.validation import make_validation, related_songs, select_evaluated
 from tests.tiny_networks import Exported, tiny_network
 from tests.training.window_sets import make_window_set, song_windows
 
@@ -45,7 +45,7 @@ def test_it_is_what_the_encoder_hears(
     exported: dict[str, Exported], windows: WindowSet, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embed, "PROCESSOR_BATCH", batch)
-    found = embeddings(tiny_network(), windows)
+    found = embed_windows(tiny_network(), windows)
     encoder = Encoder(exported["gated_add"].weights)
     assert (found.tracks.shape, found.facets.shape, found.gates.shape) == ((SONGS, 16), (SONGS, 3, 16), (SONGS, 3))
     for song in range(SONGS):
@@ -59,8 +59,8 @@ def test_it_is_what_the_encoder_hears(
 
 def test_an_exported_model_gives_the_same(exported: dict[str, Exported], windows: WindowSet) -> None:
     fixed = exported["gated_concat"]
-    found = embedded(OnnxBackend(fixed.onnx).run, windows)
-    expected = embeddings(tiny_network("gated_concat"), windows)
+    found = embed_with(OnnxBackend(fixed.onnx).run, windows)
+    expected = embed_windows(tiny_network("gated_concat"), windows)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
@@ -69,7 +69,7 @@ def test_an_exported_model_gives_the_same(exported: dict[str, Exported], windows
 def test_the_network_stays_in_its_mode_and_learns_nothing(windows: WindowSet, training: bool) -> None:
     network = tiny_network().train(training)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    embeddings(network, windows)
+    embed_windows(network, windows)
     assert network.training is training
     assert all(tensor.equal(before[name]) for name, tensor in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
@@ -81,38 +81,38 @@ class TestValidation:
     def test_songs_are_asked_for_their_album_and_artist(self, windows: WindowSet) -> None:
         known = songs(["a", "a", "b", "b"] + [""] * 8, ["", "x", "x", ""] + [""] * 8)
         network = tiny_network().train()
-        found = validator(windows, known)(network)
+        found = make_validation(windows, known)(network)
         assert tuple(found) == self.NAMES
         assert network.training
-        relevance = related(known)
+        relevance = related_songs(known)
         pairs = {(i, j) for i, j in np.argwhere(relevance.relevant).tolist() if i < j}
         assert pairs == {(0, 1), (1, 2), (2, 3)}
-        tracks = embeddings(network, windows).tracks.astype(np.float64)
+        tracks = embed_windows(network, windows).tracks.astype(np.float64)
         hits, _ = ranked_relevance(tracks @ tracks.T, relevance)
         assert found["map"] == pytest.approx(np.nanmean(average_precision(hits)), abs=1e-6)
 
     def test_pairs_belong_together(self) -> None:
         known = [replace(song, identity="p") for song in songs([""] * 3, [""] * 3)]
-        assert related(known).relevant.sum() == 6
+        assert related_songs(known).relevant.sum() == 6
 
     def test_without_metadata_windows_are_asked_for_their_song(self, windows: WindowSet) -> None:
-        found = validator(windows, songs([""] * SONGS, [""] * SONGS))(tiny_network())
+        found = make_validation(windows, songs([""] * SONGS, [""] * SONGS))(tiny_network())
         assert found["recall@1"] == found["segment_recall"] > 0.5
         assert not any(np.isnan(value) for value in found.values())
 
     def test_of_very_many_windows_whole_songs_are_ranked(
         self, windows: WindowSet, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(validation, "MOST", 4)
-        assert validation.some_songs(windows.song).tolist() == [0, 1, 2, 3, 4, 5]
+        monkeypatch.setattr(validation, "RANKED_LIMIT", 4)
+        assert validation.select_first_songs(windows.song).tolist() == [0, 1, 2, 3, 4, 5]
 
     def test_of_very_many_songs_albums_are_asked(self, windows: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
         known = songs(["x"] * SONGS, [f"album {i // 2}" for i in range(SONGS)])
-        assert asked(known) == list(range(SONGS))
-        monkeypatch.setattr(validation, "MOST", 6)
-        chosen = asked(known)
+        assert select_evaluated(known) == list(range(SONGS))
+        monkeypatch.setattr(validation, "RANKED_LIMIT", 6)
+        chosen = select_evaluated(known)
         assert len(chosen) == 6
         assert {known[i].album for i in chosen} == {f"album {i // 2}" for i in chosen}
         assert all((i ^ 1) in chosen for i in chosen)
-        part = validator(windows.subset(chosen), [known[i] for i in chosen])
-        assert validator(windows, known)(tiny_network()) == part(tiny_network())
+        part = make_validation(windows.subset(chosen), [known[i] for i in chosen])
+        assert make_validation(windows, known)(tiny_network()) == part(tiny_network())

@@ -28,7 +28,7 @@ from resonance_engine.training.commands import evaluate
 from resonance_engine.training.config.config_file import read_config
 from resonance_engine.training.data.cache import RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
-from resonance_engine.training.data.songs import Song, labels
+from resonance_engine.training.data.songs import Song, label_songs
 from tests.training.synthetic_albums import SETTINGS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Prepared:
         keys = [bytes([song]) * 16 for song in self.held_out]
         for song, key in zip(self.held_out, keys, strict=True):
             cache.put(key, sounds(self.config, song))
-        return WindowSet(cache, keys, *labels([self.songs[song] for song in self.held_out]))
+        return WindowSet(cache, keys, *label_songs([self.songs[song] for song in self.held_out]))
 
     def __enter__(self) -> Prepared:
         return self
@@ -90,7 +90,7 @@ def config() -> Config:
 def material(config: Config, monkeypatch: pytest.MonkeyPatch) -> Prepared:
     songs = [Song(Path(f"/m/{i}.flac"), f"Song {i}", f"Artist {i % 4}", f"Album {i // 4}", "Band") for i in range(16)]
     made = Prepared(config, songs, list(range(4, 16)))
-    monkeypatch.setattr(evaluate, "heard", lambda *_: made)
+    monkeypatch.setattr(evaluate, "load_music", lambda *_: made)
     return made
 
 

@@ -22,7 +22,7 @@ from resonance_engine.network import export as export_module
 from resonance_engine.network.export import Parity, compare, example_inputs, export_onnx
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.semantic import SemanticBackbone
-from resonance_engine.training.results.parity import compared
+from resonance_engine.training.results.parity import compare_outputs
 from tests.tiny_models import MANIFEST, TAGGED, features
 from tests.tiny_networks import Exported, export, tiny_network
 
@@ -57,7 +57,7 @@ def test_both_backends_hear_the_same(exported: dict[str, Exported], fusion: str,
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_the_export_was_compared(exported: dict[str, Exported], fusion: str) -> None:
     parity = exported[fusion].parity
-    assert parity.holds
+    assert parity.is_within_tolerances
     assert 0 <= parity.mae <= parity.maximum < 1e-4
 
 
@@ -91,15 +91,15 @@ def test_an_export_that_differs_is_not_written(
     with pytest.raises(ModelError, match="does not give PyTorch's numbers"):
         export_onnx(tiny_network(seed=1), MANIFEST, path)
     assert not path.exists()
-    assert export_onnx(tiny_network(seed=0), MANIFEST, path).holds
+    assert export_onnx(tiny_network(seed=0), MANIFEST, path).is_within_tolerances
 
 
 def test_parity_sees_a_difference(exported: dict[str, Exported]) -> None:
     content = exported["gated_add"].onnx.read_bytes()
     inputs = example_inputs(MANIFEST, 5)
-    assert compare(content, tiny_network(), inputs).holds
+    assert compare(content, tiny_network(), inputs).is_within_tolerances
     other = compare(content, tiny_network(seed=1), inputs)
-    assert not other.holds
+    assert not other.is_within_tolerances
     assert other.maximum > other.mae > 1e-3
     assert other.cosine < 0.99
 
@@ -111,8 +111,8 @@ def test_parity_sees_a_difference(exported: dict[str, Exported]) -> None:
 )
 def test_each_tolerance_counts(wrong: dict[str, float]) -> None:
     good = Parity(1e-6, 1e-5, 1e-12, 1.0)
-    assert good.holds
-    assert not replace(good, **wrong).holds
+    assert good.is_within_tolerances
+    assert not replace(good, **wrong).is_within_tolerances
 
 
 def test_example_inputs_are_in_the_ranges_of_the_front_end() -> None:
@@ -150,19 +150,19 @@ class TestTags:
         assert max(first.tags.values()) - min(first.tags.values()) > 1e-3
 
     def test_the_tags_were_compared_too(self, tagged: Exported) -> None:
-        assert tagged.parity.holds
+        assert tagged.parity.is_within_tolerances
         network = tiny_network(manifest=LIGHT)
         backbone = network.backbones["semantic"]
         assert isinstance(backbone, SemanticBackbone)
         with torch.no_grad():
             backbone.trunk.tags.bias.add_(0.1)
         found = compare(tagged.onnx.read_bytes(), network, example_inputs(LIGHT, 5))
-        assert not found.holds
+        assert not found.is_within_tolerances
         assert 0.01 < found.maximum < 0.03  # a quarter of the change at the most, by the sigmoid's slope
 
     def test_backends_are_compared_with_their_tags(self, tagged: Exported) -> None:
         exported, original = (Encoder(path).backend for path in (tagged.onnx, tagged.weights))
-        assert compared(exported, original, features(5, spec=LIGHT.spec), batch=2).holds
+        assert compare_outputs(exported, original, features(5, spec=LIGHT.spec), batch=2).is_within_tolerances
 
     def test_what_the_semantic_network_does_not_give_is_no_model(self, tmp_path: Path) -> None:
         path = tmp_path / "few.safetensors"

@@ -21,8 +21,8 @@ from resonance_engine.training import finetune
 from resonance_engine.training.data.cache import RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.songs import Song
-from resonance_engine.training.finetune import FEWEST_SONGS, adapted, embeddable, fine_tune, heard
-from resonance_engine.training.results.embed import embeddings
+from resonance_engine.training.finetune import FEWEST_SONGS, adapt, compute_features, count_embeddable, fine_tune
+from resonance_engine.training.results.embed import embed_windows
 from tests.tiny_models import MANIFEST, SPEC
 from tests.tiny_networks import tiny_network
 from tests.training.synthetic_albums import write_albums
@@ -74,10 +74,10 @@ def test_a_large_library_is_listened_to_for_a_while_only(songs: list[Song], tmp_
     lines: list[str] = []
     cache = SqliteCache(tmp_path, SPEC)
     try:
-        known, keys = heard(songs, cache, SPEC, 1, time.monotonic(), lines.append)
+        known, keys = compute_features(songs, cache, SPEC, 1, time.monotonic(), lines.append)
         assert len(known) == len(keys) == 1
         assert lines == ["no time to listen to all: 1 of 12 tracks are used"]
-        known, keys = heard(songs, cache, SPEC, 1, time.monotonic() + 60, lines.append)
+        known, keys = compute_features(songs, cache, SPEC, 1, time.monotonic() + 60, lines.append)
         assert sorted(song.path for song in known) == sorted(song.path for song in songs)
         assert len(set(keys)) == len(songs)
         artists = [song.artist for song in known]
@@ -95,16 +95,16 @@ def test_songs_that_are_measured_already_take_time_too(
     def slow(_: object, windows: WindowSet) -> None:
         clock[0] += 0.5 * len(windows)
 
-    monkeypatch.setattr(finetune, "embeddings", slow)
+    monkeypatch.setattr(finetune, "embed_windows", slow)
     monkeypatch.setattr(finetune, "FEWEST_SONGS", 3)
     monkeypatch.setattr(finetune.time, "monotonic", lambda: clock[0])
     probe = make_window_set(songs=4)
-    assert embeddable(tiny_network(), probe, 4.0 + 50.0) == 80
-    assert embeddable(tiny_network(), probe, 0.0) == 3
+    assert count_embeddable(tiny_network(), probe, 4.0 + 50.0) == 80
+    assert count_embeddable(tiny_network(), probe, 0.0) == 3
 
     monkeypatch.undo()
     lines: list[str] = []
-    monkeypatch.setattr(finetune, "embeddable", lambda *_: 8)
+    monkeypatch.setattr(finetune, "count_embeddable", lambda *_: 8)
     fine_tune(model, songs, tmp_path / "cache", 60.0, 1, lines.append)
     assert lines == ["no time to learn from all: 8 of 12 tracks are used", "6 tracks to learn from, 2 to judge by"]
     assert len(songs) < FEWEST_SONGS, "a small library is used as a whole"
@@ -118,10 +118,10 @@ def test_copies_and_broken_files_are_left_out(songs: list[Song], tmp_path: Path)
     others = [replace(songs[0], path=broken), replace(songs[0], path=copy)]
     cache = SqliteCache(tmp_path / "cache", SPEC)
     try:
-        known, _ = heard([*songs[:2], *others], cache, SPEC, 1, time.monotonic() + 60, lambda _: None)
+        known, _ = compute_features([*songs[:2], *others], cache, SPEC, 1, time.monotonic() + 60, lambda _: None)
         assert len(known) == 2
         with pytest.raises(TrainingError, match="None of 1 tracks can be listened to"):
-            heard(others[:1], cache, SPEC, 1, time.monotonic() + 60, lambda _: None)
+            compute_features(others[:1], cache, SPEC, 1, time.monotonic() + 60, lambda _: None)
     finally:
         cache.close()
 
@@ -136,11 +136,11 @@ def test_what_cannot_be_done_is_a_sentence(songs: list[Song], model: Path, tmp_p
 def test_the_original_is_not_touched() -> None:
     network, windows = tiny_network(), make_window_set()
     before = {name: values.clone() for name, values in network.state_dict().items()}
-    once = adapted(network, windows)
+    once = adapt(network, windows)
     assert once.metric is not None
     assert all(torch.equal(values, before[name]) for name, values in network.state_dict().items())
     kept = once.metric.weight.clone()
-    twice = adapted(once, windows)
+    twice = adapt(once, windows)
     assert torch.equal(once.metric.weight, kept)
     assert twice.metric is not None
     assert not torch.equal(twice.metric.weight, kept)
@@ -149,7 +149,7 @@ def test_the_original_is_not_touched() -> None:
 def test_songs_of_an_album_come_closer() -> None:
     """What differs between the songs of known albums counts less between songs of unknown ones, too."""
     network, known, unknown = tiny_network(), noisy_albums(seed=1), noisy_albums(seed=2)
-    before, after = (embeddings(each, unknown).tracks for each in (network, adapted(network, known)))
+    before, after = (embed_windows(each, unknown).tracks for each in (network, adapt(network, known)))
     album = np.repeat(np.arange(len(unknown) // 4), 4)
     relevance = same_label([str(each) for each in album])
     found = [query_scores(tracks, relevance)["map"].mean() for tracks in (before, after)]

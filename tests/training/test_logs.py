@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.training.learning.logs import Epoch, bar, collapse, gate_entropy, write_log
+from resonance_engine.training.learning.logs import Epoch, describe_collapse, gate_entropy, progress_bar, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +39,8 @@ def epoch(number: int, entropy: float, timbre: float) -> Epoch:
 
 def test_a_collapse_is_told_once() -> None:
     course = [epoch(1, 0.9, 0.6), epoch(2, 0.2, 0.96), epoch(3, 0.1, 0.99)]
-    assert [bool(collapse(course[:count])) for count in range(4)] == [False, False, True, False]
-    assert collapse(course[:2]) == (
+    assert [bool(describe_collapse(course[:count])) for count in range(4)] == [False, False, True, False]
+    assert describe_collapse(course[:2]) == (
         "In epoch 2 the fusion listens to timbre almost alone (gate 0.96, entropy 0.20); a lower train.gate_speed or a "
         "higher train.facet_weight keeps the others."
     )
@@ -63,7 +63,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(("stream", "shown"), [(Terminal(), True), (Terminal(), False), (io.StringIO(), True)])
 def test_the_bar_is_for_terminals(stream: io.StringIO, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", stream)
-    with bar(12, 3, 40, shown) as progress:
+    with progress_bar(12, 3, 40, shown) as progress:
         progress.update(6)
     visible = shown and stream.isatty()
     assert ("epoch 3/40" in stream.getvalue()) == visible

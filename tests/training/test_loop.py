@@ -15,8 +15,8 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.errors import TrainingError
-from resonance_engine.training.config.settings import Augment, EarlyStopping, Train
-from resonance_engine.training.learning.loop import Trained, frames_of, train
+from resonance_engine.training.config.settings import AugmentSettings, EarlyStopping, TrainSettings
+from resonance_engine.training.learning.loop import TrainedNetwork, frames_of, train
 from tests.tiny_models import SPEC
 from tests.tiny_networks import tiny_network
 from tests.training.window_sets import make_window_set
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.learning.logs import Epoch
 
 STOPPING = EarlyStopping(monitor="map", patience=2, min_delta=0.0)
-TRAIN = Train(
+TRAIN = TrainSettings(
     epochs=6,
     warmup_epochs=1,
     batch_identities=6,
@@ -36,11 +36,11 @@ TRAIN = Train(
     temperature=0.1,
     early_stopping=STOPPING,
 )
-AUGMENT = Augment(curve_db=1.0)
+AUGMENT = AugmentSettings(curve_db=1.0)
 WINDOWS = make_window_set()
 
 
-def trained(config: Train = TRAIN, **options: Any) -> Trained:
+def trained(config: TrainSettings = TRAIN, **options: Any) -> TrainedNetwork:
     windows, augment = options.pop("windows", WINDOWS), options.pop("augment", AUGMENT)
     return train(options.pop("network", tiny_network()), windows, config, augment, device="cpu", **options)
 
@@ -68,7 +68,7 @@ def test_it_learns_and_can_be_repeated() -> None:
     assert not same(trained(replace(TRAIN, seed=1)).network, first.network)
 
 
-@pytest.mark.parametrize("loss", get_args(get_type_hints(Train)["loss"]))
+@pytest.mark.parametrize("loss", get_args(get_type_hints(TrainSettings)["loss"]))
 def test_every_loss_draws_songs_together(loss: str) -> None:
     """Windows of a song come closer to each other, measured by how far songs of other groups are."""
     group = torch.from_numpy(WINDOWS.group[WINDOWS.song])
@@ -117,7 +117,7 @@ class TestEarlyStopping:
             self.seen.append({name: values.clone() for name, values in network.state_dict().items()})
             return {"map": {1: 1.0, 2: 3.0, 3: 2.0}.get(len(self.seen), 1.0)}
 
-    def run(self, **rule: Any) -> tuple[Trained, int]:
+    def run(self, **rule: Any) -> tuple[TrainedNetwork, int]:
         """The run, and the epoch whose weights it ends with."""
         judge = self.Judge()
         found = trained(replace(TRAIN, early_stopping=replace(STOPPING, **rule)), validate=judge)

@@ -103,9 +103,9 @@ def test_silent_filters_are_left_out_and_nothing_changes(patches: Tensor) -> Non
     # Vanished weights with a loud answer of their own.
     state["timbral.1.norm.bias"][9] = 1.0
     network.load_state_dict(state)
-    assert network.timbral[0].heard.tolist() == [0, 1, 2]
-    assert network.timbral[1].heard.tolist() == [0, 1, 2, 3, 4, 9]
-    assert len(network.heard) == 9 + 3 * 51
+    assert network.timbral[0].active.tolist() == [0, 1, 2]
+    assert network.timbral[1].active.tolist() == [0, 1, 2, 3, 4, 9]
+    assert len(network.active) == 9 + 3 * 51
     for found, expected in zip(network(patches), plain(network, patches), strict=True):
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     silent = network(patches)[1].reshape(2, CHANNELS, 2)[:, 3:204]
@@ -117,7 +117,7 @@ def test_a_part_of_silent_filters_alone_still_runs(patches: Tensor) -> None:
     network = MusiCNN(8)
     state = {name: torch.zeros_like(values) for name, values in network.state_dict().items()}
     network.load_state_dict(state)
-    assert [len(part.heard) for part in (*network.timbral, *network.temporal)] == [1] * 5
+    assert [len(part.active) for part in (*network.timbral, *network.temporal)] == [1] * 5
     assert all(output.abs().max() == 0 for output in network(patches))
 
 
@@ -127,7 +127,7 @@ def test_without_silent_filters_all_are_computed(patches: Tensor) -> None:
     network = MusiCNN(8)
     with_statistics(network, seed=2)
     network.load_state_dict(network.state_dict())
-    assert network.heard.tolist() == list(range(561))
+    assert network.active.tolist() == list(range(561))
     for found, expected in zip(network(patches), plain(network, patches), strict=True):
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 

@@ -28,7 +28,7 @@ from resonance_engine.network.backbones import (
 from resonance_engine.network.fusion import FUSIONS, CrossAttention, GatedAdd, GatedConcat, Gates
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.network.semantic import SemanticBackbone
-from resonance_engine.training.learning.recompute import outputs
+from resonance_engine.training.learning.gradient_checkpointing import compute_outputs
 from tests.tiny_models import MANIFEST, TAGGED, features
 from tests.tiny_networks import tiny_network
 
@@ -114,7 +114,7 @@ class TestTags:
             *without, tags = tiny_network(manifest=TAGGED)(*self.inputs())
             expected = tiny_network(manifest=replace(TAGGED, tags=()))(*self.inputs())
             backbone = self.semantic(tiny_network(manifest=TAGGED))
-            torch.testing.assert_close(tags, backbone.heard(self.inputs()[3])[1])
+            torch.testing.assert_close(tags, backbone.pool_and_tag(self.inputs()[3])[1])
         assert tags.shape == (3, 50)
         torch.testing.assert_close(tuple(without), expected)
 
@@ -138,7 +138,7 @@ class TestTags:
 
     @pytest.mark.parametrize("recompute", [False, True])
     def test_training_does_without_them(self, recompute: bool) -> None:
-        assert len(outputs(tiny_network(manifest=TAGGED).train(), self.inputs(), recompute)) == 3
+        assert len(compute_outputs(tiny_network(manifest=TAGGED).train(), self.inputs(), recompute)) == 3
 
 
 def test_the_manifest_decides_the_shapes() -> None:

@@ -13,16 +13,16 @@ pytest.importorskip("torch")
 import torch
 from torch.nn.functional import normalize
 
-from resonance_engine.training.config.settings import Train
+from resonance_engine.training.config.settings import TrainSettings
 from resonance_engine.training.learning.losses import contrastive, supervised_contrastive, triplet
-from resonance_engine.training.learning.objective import loss_named, objective
+from resonance_engine.training.learning.objective import objective, select_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-LOSSES = get_args(get_type_hints(Train)["loss"])
+LOSSES = get_args(get_type_hints(TrainSettings)["loss"])
 SONGS = torch.arange(6).repeat_interleave(2)
-ALONE = Train(group_weight=0.0, facet_weight=0.0, margin=0.7, temperature=0.3)
+ALONE = TrainSettings(group_weight=0.0, facet_weight=0.0, margin=0.7, temperature=0.3)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_every_loss_of_the_settings_is_known(outputs: tuple[Tensor, Tensor]) -> 
         "triplet": triplet(outputs[0], SONGS, 0.7),
         "contrastive": contrastive(outputs[0], SONGS, 0.7),
     }
-    found = {name: loss_named(replace(ALONE, loss=name))(outputs[0], SONGS) for name in LOSSES}
+    found = {name: select_loss(replace(ALONE, loss=name))(outputs[0], SONGS) for name in LOSSES}
     assert found == expected
     assert len(set(map(float, found.values()))) == 3
 
@@ -51,7 +51,7 @@ def test_its_parts_are_weighed_as_the_settings_say(outputs: tuple[Tensor, Tensor
     songs, group = value(0, 0), value(1, 0) - value(0, 0)
     assert group > 0
     assert value(0.5, 0) == pytest.approx(songs + 0.5 * group, rel=1e-5)
-    loss = loss_named(replace(ALONE, loss=name))
+    loss = select_loss(replace(ALONE, loss=name))
     facets = sum(float(loss(outputs[1][:, each], SONGS, neutral=SONGS // 3)) for each in range(3))
     assert value(0, 0.3) == pytest.approx(songs + 0.3 * facets, rel=1e-5)
     assert value(0.5, 0.2) > value(0.5, 0)

@@ -15,12 +15,12 @@ pytest.importorskip("matplotlib")
 from resonance_engine.errors import ResonanceError
 from resonance_engine.training.results.plots import (
     PALETTE,
-    gates_figure,
+    draw_gates,
+    draw_projection,
+    draw_training,
     principal_components,
-    projection,
     read_log,
-    save,
-    training_curve,
+    save_figure,
 )
 from tests.paths import ROOT
 
@@ -67,7 +67,7 @@ def test_an_empty_log_has_no_columns(tmp_path: Path) -> None:
 
 
 def test_the_training_curve_shows_loss_validation_and_rate(log: dict[str, NDArray[np.float64]]) -> None:
-    figure = training_curve(log)
+    figure = draw_training(log)
     loss, validation, rate = figure.axes
     assert loss.lines[0].get_ydata().tolist() == [3.5, 2.5]
     assert [line.get_label() for line in validation.lines] == ["recall@1", "map"]
@@ -78,13 +78,13 @@ def test_the_training_curve_shows_loss_validation_and_rate(log: dict[str, NDArra
 
 def test_without_validation_there_are_loss_and_rate(log: dict[str, NDArray[np.float64]]) -> None:
     bare = {name: log[name][:1] for name in ("epoch", "loss", "lr")}
-    assert [axes.get_ylabel() for axes in training_curve(bare).axes] == ["loss (mean of batches)", "learning rate"]
+    assert [axes.get_ylabel() for axes in draw_training(bare).axes] == ["loss (mean of batches)", "learning rate"]
 
 
 def test_gates_by_epoch_and_over_songs(log: dict[str, NDArray[np.float64]]) -> None:
     gates = np.array([[0.7, 0.3], [0.5, 0.5]], np.float32)
-    assert len(gates_figure(gates, ["timbre", "harmony"]).axes) == 1
-    figure = gates_figure(gates, ["timbre", "harmony"], log)
+    assert len(draw_gates(gates, ["timbre", "harmony"]).axes) == 1
+    figure = draw_gates(gates, ["timbre", "harmony"], log)
     by_epoch, _ = figure.axes
     assert by_epoch.lines[0].get_ydata().tolist() == [0.6, 0.7]
     assert "Of 2 held-out songs" in texts(figure)
@@ -110,7 +110,7 @@ class TestProjection:
     def test_the_ten_largest_groups_are_named(self) -> None:
         groups = [f"group {i}" for i in range(14) for _ in range(20 - i)] + ["", "alone"]
         vectors = np.random.default_rng(0).standard_normal((len(groups), 4)).astype(np.float32)
-        (axes,) = projection(vectors, groups, "songs").axes
+        (axes,) = draw_projection(vectors, groups, "songs").axes
         named = [text.get_text() for text in axes.get_legend().get_texts()]
         others = sum(20 - i for i in range(10, 14)) + 2
         assert named == [f"others ({others})", *(f"group {i} ({20 - i})" for i in range(10))]
@@ -118,13 +118,13 @@ class TestProjection:
 
     def test_odd_names_are_shortened_and_no_mathematics(self, tmp_path: Path) -> None:
         groups = ["A$AP \\frac$ " + 40 * "x"] * 2 + ["ばか"] * 1
-        figure = projection(np.random.default_rng(0).random((3, 4), np.float32), groups, "songs")
-        save(figure, tmp_path / "out.png")
+        figure = draw_projection(np.random.default_rng(0).random((3, 4), np.float32), groups, "songs")
+        save_figure(figure, tmp_path / "out.png")
         assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG\r\n")
 
     def test_marks_and_colours_together_are_all_different(self) -> None:
         groups = [f"group {i}" for i in range(10) for _ in range(2)]
-        (axes,) = projection(np.random.default_rng(0).random((20, 4), np.float32), groups, "songs").axes
+        (axes,) = draw_projection(np.random.default_rng(0).random((20, 4), np.float32), groups, "songs").axes
         looks = {(tuple(each.get_facecolor()[0]), each.get_paths()[0].vertices.tobytes()) for each in axes.collections}
         assert len(looks) == 10 > len(PALETTE)
 

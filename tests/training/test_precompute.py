@@ -18,8 +18,8 @@ import pytest
 from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.features.front_end import FrontEnd
-from resonance_engine.training.augmentation.audio_augment import audio_views
-from resonance_engine.training.config.settings import AudioAugment
+from resonance_engine.training.augmentation.audio_augment import augment_audio
+from resonance_engine.training.config.settings import AudioAugmentSettings
 from resonance_engine.training.data import precompute as precompute_module
 from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.extractor import view_key, views_maker
@@ -116,7 +116,7 @@ extractor.main()
     @pytest.mark.parametrize("views", [-1, 256])
     def test_impossible_numbers_of_views(self, views: int) -> None:
         with pytest.raises(ValueError, match="views"):
-            AudioAugment(views=views)
+            AudioAugmentSettings(views=views)
 
     def test_a_cache_of_another_spec(self) -> None:
         with pytest.raises(ValueError, match="another spec"):
@@ -166,14 +166,14 @@ def test_a_killed_run_is_taken_up_where_it_was(tmp_path: Path, monkeypatch: pyte
             same(cache.read(content_key(path)), measured(path))
 
 
-VIEWS = AudioAugment(views=2)
+VIEWS = AudioAugmentSettings(views=2)
 
 
 def test_audio_views_are_features_of_changed_sound(tmp_path: Path) -> None:
     (path,) = music(tmp_path, "tune.wav")
     key = content_key(path)
     windows = read_windows(path, SPEC.decoding).windows
-    expected = [FrontEnd(SPEC)(view) for view in audio_views(windows, SPEC.decoding.rate, VIEWS, key)]
+    expected = [FrontEnd(SPEC)(view) for view in augment_audio(windows, SPEC.decoding.rate, VIEWS, key)]
     cache = RamCache(SPEC)
     # Views that another version made are no views.
     cache.put(key, features(3))

@@ -18,9 +18,9 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from resonance_engine.errors import ResonanceError, TrainingError
 from resonance_engine.training.config.config_file import change
 from resonance_engine.training.config.settings import Config
-from resonance_engine.training.tuning.proxy import proxy, shortened
+from resonance_engine.training.tuning.proxy import choose_proxy_songs, shorten
 from resonance_engine.training.tuning.proxy_search import Effort, search
-from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, read_hpo, remedy, write_hpo
+from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, read_hpo, suggest_remedy, write_hpo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def test_trials_begin_with_the_given_settings_and_are_kept_best_first_as_they_fi
     assert [config.train.epochs for config in measure.asked] == [6] * 4
     assert told[0].startswith("trial 0: recall@5 0.7959, train.lr=0.00016, train.temperature=0.05, ")
     for trial in findings.trials:
-        assert change(shortened(Config(), 6), trial.parameters) in measure.asked
+        assert change(shorten(Config(), 6), trial.parameters) in measure.asked
 
 
 def test_what_is_tried_stays_within_the_space(runs: Runs) -> None:
@@ -144,8 +144,8 @@ def test_trials_that_fall_behind_are_given_up(runs: Runs) -> None:
     ("metric", "said"), [("recall@5", "monitor=map is finer"), ("map", "more held-out songs of known artists would")]
 )
 def test_the_finest_number_is_not_recommended_in_place_of_itself(metric: str, said: str) -> None:
-    assert said in remedy(metric)
-    assert (metric == "map") == ("finer" not in remedy(metric))
+    assert said in suggest_remedy(metric)
+    assert (metric == "map") == ("finer" not in suggest_remedy(metric))
 
 
 def test_a_search_that_is_stopped_goes_on_with_the_trial_that_it_was_at(runs: Runs) -> None:
@@ -236,14 +236,14 @@ def test_lower_is_better_where_the_settings_say_so(runs: Runs) -> None:
 )
 def test_a_proxy_is_whole_groups_and_the_same_songs_on_every_machine(songs, count, random) -> None:  # type: ignore[no-untyped-def]
     keys, groups = [key for key, _ in songs], [group for _, group in songs]
-    chosen = proxy(keys, groups, count)
+    chosen = choose_proxy_songs(keys, groups, count)
     assert len(chosen) == min(count, len(songs))
     assert chosen == sorted(set(chosen))
     touched = {groups[place] for place in chosen}
     cut = [group for group in touched if {i for i, each in enumerate(groups) if each == group} - set(chosen)]
     assert len(cut) <= 1
     random.shuffle(songs)
-    elsewhere = proxy([key for key, _ in songs], [group for _, group in songs], count)
+    elsewhere = choose_proxy_songs([key for key, _ in songs], [group for _, group in songs], count)
     assert {songs[place][0] for place in elsewhere} == {keys[place] for place in chosen}
 
 
@@ -252,7 +252,7 @@ def test_a_proxy_is_whole_groups_and_the_same_songs_on_every_machine(songs, coun
 )
 def test_a_short_training_warms_up_for_the_same_share(epochs: int, warmup: int, short: int, expected: int) -> None:
     config = change(Config(), {"train.epochs": epochs, "train.warmup_epochs": warmup})
-    made = shortened(config, short)
+    made = shorten(config, short)
     assert (made.train.epochs, made.train.warmup_epochs) == (short, expected)
 
 

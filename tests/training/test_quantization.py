@@ -16,7 +16,7 @@ import onnx
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import ModelError
 from resonance_engine.network import quantization
-from resonance_engine.network.quantization import Loss, compare, quantize
+from resonance_engine.network.quantization import QuantizationLoss, compare, quantize
 from tests.tiny_models import features
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ TRACKS = [features(3, seed=seed) for seed in range(6)]
 
 
 @pytest.fixture(scope="module")
-def quantised(tmp_path_factory: pytest.TempPathFactory, exported: dict[str, Exported]) -> tuple[Path, Loss]:
+def quantised(tmp_path_factory: pytest.TempPathFactory, exported: dict[str, Exported]) -> tuple[Path, QuantizationLoss]:
     path = tmp_path_factory.mktemp("int8") / "model.onnx"
     return path, quantize(exported["gated_add"].onnx, path, iter(TRACKS), worthwhile=SMALL)
 
 
 def test_it_runs_as_any_model_and_loses_what_was_told(
-    quantised: tuple[Path, Loss], exported: dict[str, Exported]
+    quantised: tuple[Path, QuantizationLoss], exported: dict[str, Exported]
 ) -> None:
     path, loss = quantised
     before, after = (Encoder(each) for each in (exported["gated_add"].onnx, path))
@@ -58,10 +58,12 @@ def test_the_loss_is_of_all_outputs() -> None:
         return cast("OnnxBackend", SimpleNamespace(manifest=manifest, run=lambda _: arrays))
 
     loss = compare(backend([1, 0], [0, 1], 0.25), backend([0.8, 0.6], [0, -1], 0.5), [{}, {}], (8, 2))
-    assert loss == Loss(pytest.approx(0.8), pytest.approx(0.8), {"timbre": -1.0}, 0.25, (8, 2))
+    assert loss == QuantizationLoss(pytest.approx(0.8), pytest.approx(0.8), {"timbre": -1.0}, 0.25, (8, 2))
 
 
-def test_it_is_smaller_and_has_an_id_of_its_own(quantised: tuple[Path, Loss], exported: dict[str, Exported]) -> None:
+def test_it_is_smaller_and_has_an_id_of_its_own(
+    quantised: tuple[Path, QuantizationLoss], exported: dict[str, Exported]
+) -> None:
     path, loss = quantised
     original, manifest = exported["gated_add"].manifest, Encoder(path).manifest
     assert loss.bytes == (exported["gated_add"].onnx.stat().st_size, path.stat().st_size)
@@ -70,7 +72,7 @@ def test_it_is_smaller_and_has_an_id_of_its_own(quantised: tuple[Path, Loss], ex
     assert (manifest.name, manifest.spec, manifest.fusion) == (original.name, original.spec, original.fusion)
 
 
-def test_large_matrices_alone_are_bytes(quantised: tuple[Path, Loss]) -> None:
+def test_large_matrices_alone_are_bytes(quantised: tuple[Path, QuantizationLoss]) -> None:
     weights = onnx.load(quantised[0]).graph.initializer
     bytes_of = {tuple(each.dims) for each in weights if each.data_type == onnx.TensorProto.INT8 and len(each.dims) == 2}
     assert bytes_of
@@ -80,7 +82,7 @@ def test_large_matrices_alone_are_bytes(quantised: tuple[Path, Loss]) -> None:
 
 
 def test_the_same_calibration_gives_the_same_file(
-    tmp_path: Path, quantised: tuple[Path, Loss], exported: dict[str, Exported]
+    tmp_path: Path, quantised: tuple[Path, QuantizationLoss], exported: dict[str, Exported]
 ) -> None:
     again = tmp_path / "again.onnx"
     quantize(exported["gated_add"].onnx, again, TRACKS, worthwhile=SMALL)
@@ -88,14 +90,14 @@ def test_the_same_calibration_gives_the_same_file(
 
 
 def test_other_music_gives_another_id(
-    tmp_path: Path, quantised: tuple[Path, Loss], exported: dict[str, Exported]
+    tmp_path: Path, quantised: tuple[Path, QuantizationLoss], exported: dict[str, Exported]
 ) -> None:
     quantize(exported["gated_add"].onnx, tmp_path / "other.onnx", [features(2, seed=9)] * 2, worthwhile=SMALL)
     assert Encoder(tmp_path / "other.onnx").manifest.id != Encoder(quantised[0]).manifest.id
 
 
 def test_what_cannot_be_quantised_is_told(
-    tmp_path: Path, quantised: tuple[Path, Loss], exported: dict[str, Exported]
+    tmp_path: Path, quantised: tuple[Path, QuantizationLoss], exported: dict[str, Exported]
 ) -> None:
     out, model = tmp_path / "out.onnx", exported["gated_add"].onnx
     no_rhythm = [{name: values for name, values in each.items() if name != "rhythm"} for each in TRACKS]

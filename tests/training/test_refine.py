@@ -18,10 +18,16 @@ from resonance_engine.network.files import load_network
 from resonance_engine.training.architecture import manifest_of, network_of
 from resonance_engine.training.config.config_file import change, read_config
 from resonance_engine.training.config.settings import Config
-from resonance_engine.training.data.material import material
+from resonance_engine.training.data.training_data import load_training_data
 from resonance_engine.training.learning import loop
 from resonance_engine.training.tuning import refine as refining
-from resonance_engine.training.tuning.refine import Outcome, best_trials, plan, refine, table
+from resonance_engine.training.tuning.refine import (
+    RefineOutcome,
+    describe_plan,
+    format_table,
+    refine,
+    select_candidates,
+)
 from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs, write_hpo
 from tests.training.synthetic_albums import SETTINGS, write_albums
 
@@ -29,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from resonance_engine.training.config.settings import Train
-    from resonance_engine.training.data.material import Material
+    from resonance_engine.training.config.settings import TrainSettings
+    from resonance_engine.training.data.training_data import TrainingData
 
 HOPELESS = 1.0
 
@@ -49,8 +55,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 
 @pytest.fixture(scope="module")
-def heard(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Material]:
-    with material(config, tmp_path_factory.mktemp("cache")) as made:
+def heard(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainingData]:
+    with load_training_data(config, tmp_path_factory.mktemp("cache")) as made:
         yield made
 
 
@@ -58,7 +64,7 @@ def heard(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """Runs after a search whose best trial fails when it is trained in full."""
 
-    def train(network: Any, windows: Any, config: Train, augment: Any, **more: Any) -> Any:
+    def train(network: Any, windows: Any, config: TrainSettings, augment: Any, **more: Any) -> Any:
         if config.lr == HOPELESS:
             raise TrainingError("In epoch 1 the loss is no longer a number.")
         return loop.train(network, windows, config, augment, **more)
@@ -70,7 +76,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
 
 
 def test_the_best_on_held_out_songs_wins_and_what_fails_is_left_out(
-    heard: Material, config: Config, runs: Runs
+    heard: TrainingData, config: Config, runs: Runs
 ) -> None:
     told: list[str] = []
     outcomes = refine(heard, config, runs, topn=3, device="cpu", report=told.append)
@@ -86,11 +92,11 @@ def test_the_best_on_held_out_songs_wins_and_what_fails_is_left_out(
 
 
 def test_what_is_finished_is_repeated_only_with_other_settings_or_music(
-    heard: Material, config: Config, runs: Runs
+    heard: TrainingData, config: Config, runs: Runs
 ) -> None:
     write_hpo(Findings("map", "max", {}, TRIALS[1:2]), runs.hpo)
 
-    def lines(heard: Material, config: Config) -> list[str]:
+    def lines(heard: TrainingData, config: Config) -> list[str]:
         told: list[str] = []
         refine(heard, config, runs, device="cpu", report=told.append)
         return told[1:]
@@ -112,15 +118,15 @@ def test_what_could_not_be_measured_is_left_out(
     """Songs of one window have no other to find."""
     write_hpo(Findings("map", "max", {}, TRIALS[1:2]), runs.hpo)
     short = change(config, {"data.segment.segments_per_song": 1})
-    with material(short, tmp_path_factory.mktemp("cache")) as heard:
+    with load_training_data(short, tmp_path_factory.mktemp("cache")) as heard:
         (outcome,) = refine(heard, short, runs, device="cpu")
         assert outcome.metrics.keys() >= {"map", "recall@5"}
         assert "segment_recall" not in outcome.metrics
-        assert "segment_recall" not in table([outcome])[0]
+        assert "segment_recall" not in format_table([outcome])[0]
         assert refine(heard, short, runs, device="cpu") == [outcome]
 
 
-def test_when_every_candidate_fails_nothing_is_kept(heard: Material, config: Config, runs: Runs) -> None:
+def test_when_every_candidate_fails_nothing_is_kept(heard: TrainingData, config: Config, runs: Runs) -> None:
     write_hpo(Findings("map", "max", {}, [TRIALS[0], replace(TRIALS[0], number=5)]), runs.hpo)
     with pytest.raises(TrainingError, match="No candidate could be trained"):
         refine(heard, config, runs, device="cpu")
@@ -130,7 +136,7 @@ def test_when_every_candidate_fails_nothing_is_kept(heard: Material, config: Con
     assert not runs.checkpoint.exists()
 
 
-def test_a_search_of_settings_that_there_are_not_is_named(heard: Material, config: Config, runs: Runs) -> None:
+def test_a_search_of_settings_that_there_are_not_is_named(heard: TrainingData, config: Config, runs: Runs) -> None:
     write_hpo(Findings("map", "max", {}, [replace(TRIALS[0], parameters={"train.speed": 1})]), runs.hpo)
     with pytest.raises(ConfigError, match=r"hpo\.json cannot be used, run `search` again: train\.speed is no setting"):
         refine(heard, config, runs, device="cpu")
@@ -138,17 +144,17 @@ def test_a_search_of_settings_that_there_are_not_is_named(heard: Material, confi
 
 @pytest.mark.parametrize(("topn", "said"), [(1, "training in full the best trial of"), (2, "the 2 best trials of")])
 def test_the_plan_in_words(runs: Runs, topn: int, said: str) -> None:
-    assert said in plan(best_trials(Config(), Findings("map", "max", {}, TRIALS), topn), runs)
+    assert said in describe_plan(select_candidates(Config(), Findings("map", "max", {}, TRIALS), topn), runs)
 
 
-def test_losses_of_different_settings_are_not_compared(heard: Material, config: Config, runs: Runs) -> None:
+def test_losses_of_different_settings_are_not_compared(heard: TrainingData, config: Config, runs: Runs) -> None:
     by_loss = change(config, {"train.early_stopping.monitor": "loss", "train.early_stopping.mode": "min"})
     with pytest.raises(ConfigError, match="cannot be compared by their loss"):
         refine(heard, by_loss, runs, topn=2, device="cpu")
 
 
 def test_without_restoring_the_best_epoch_the_numbers_are_those_of_the_last(
-    heard: Material, config: Config, runs: Runs
+    heard: TrainingData, config: Config, runs: Runs
 ) -> None:
     runs.hpo.unlink()
     last = change(config, {"train.early_stopping.restore_best": False, "train.epochs": 3})
@@ -161,23 +167,23 @@ def test_without_restoring_the_best_epoch_the_numbers_are_those_of_the_last(
 
 @pytest.mark.parametrize(("topn", "names"), [(1, ["refine-4"]), (2, ["refine-4", "refine-2"]), (9, None)])
 def test_candidates_are_the_first_trials_of_a_search(topn: int, names: list[str] | None) -> None:
-    found = best_trials(Config(), Findings("map", "max", {}, TRIALS), topn)
+    found = select_candidates(Config(), Findings("map", "max", {}, TRIALS), topn)
     assert [each.name for each in found] == (names or ["refine-4", "refine-2", "refine-0"])
     assert found[0].config.train.lr == HOPELESS
 
 
 @pytest.mark.parametrize("findings", [None, Findings("map", "max", {}, [])])
 def test_without_trials_the_settings_are_the_candidate(findings: Findings | None) -> None:
-    assert [(each.name, each.config) for each in best_trials(Config(), findings, 5)] == [("refine", Config())]
+    assert [(each.name, each.config) for each in select_candidates(Config(), findings, 5)] == [("refine", Config())]
 
 
-def outcome(name: str, value: float, segment_recall: float) -> Outcome:
+def outcome(name: str, value: float, segment_recall: float) -> RefineOutcome:
     metrics = {"map": value, "recall@1": 0.25, "segment_recall": segment_recall}
-    return Outcome(name, {}, "map", "max", value, 3, 12, "complete", metrics, 0.9, {}, 61.24, 80, 20, "0" * 16)
+    return RefineOutcome(name, {}, "map", "max", value, 3, 12, "complete", metrics, 0.9, {}, 61.24, 80, 20, "0" * 16)
 
 
 def test_the_table_has_a_row_for_each_candidate_and_says_what_decided() -> None:
-    assert table([outcome("refine-12", 0.5, 0.7), outcome("refine-3", 0.25, 0.9)]) == [
+    assert format_table([outcome("refine-12", 0.5, 0.7), outcome("refine-3", 0.25, 0.9)]) == [
         "candidate            map       recall@1 segment_recall best epoch   seconds",
         "refine-12         0.5000         0.2500         0.7000       3/12      61.2",
         "refine-3          0.2500         0.2500         0.9000       3/12      61.2",
@@ -197,7 +203,7 @@ def test_a_network_is_what_its_settings_and_its_seed_say() -> None:
     assert ids[0] == ids[1] != ids[2]
 
 
-def test_the_material_parts_songs_and_keeps_windows_when_asked(heard: Material, config: Config) -> None:
+def test_the_material_parts_songs_and_keeps_windows_when_asked(heard: TrainingData, config: Config) -> None:
     assert sorted([*heard.training, *heard.held_out]) == list(range(18))
     artists = [{heard.songs[song].artist for song in side} for side in (heard.training, heard.held_out)]
     assert not artists[0] & artists[1]
@@ -207,7 +213,7 @@ def test_the_material_parts_songs_and_keeps_windows_when_asked(heard: Material, 
     assert reusing.training_windows() is reusing.training_windows() is not reusing.held_out_windows()
 
 
-def test_metrics_are_plain_numbers(heard: Material, config: Config, runs: Runs) -> None:
+def test_metrics_are_plain_numbers(heard: TrainingData, config: Config, runs: Runs) -> None:
     write_hpo(Findings("map", "max", {}, TRIALS[1:2]), runs.hpo)
     (found,) = refine(heard, config, runs, device="cpu")
     written = json.loads((runs.best / "metrics.json").read_bytes())

@@ -10,12 +10,12 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
-from resonance_engine.training.config.settings import EarlyStopping, Train
+from resonance_engine.training.config.settings import EarlyStopping, TrainSettings
 from resonance_engine.training.learning.logs import Epoch
-from resonance_engine.training.learning.schedule import best_epoch, ending, rate
+from resonance_engine.training.learning.schedule import best_epoch, end_reason, learning_rate_share
 
 RULE = EarlyStopping(monitor="map", patience=2, min_delta=0.05)
-TRAIN = Train(epochs=6, early_stopping=RULE)
+TRAIN = TrainSettings(epochs=6, early_stopping=RULE)
 
 
 def history(*values: float, name: str = "map", seconds: float = 1.0) -> list[Epoch]:
@@ -26,13 +26,13 @@ def history(*values: float, name: str = "map", seconds: float = 1.0) -> list[Epo
 
 
 def test_the_rate_warms_up_and_cools_down() -> None:
-    train = Train(epochs=13, warmup_epochs=3)
-    rates = [rate(epoch, train) for epoch in range(14)]
+    train = TrainSettings(epochs=13, warmup_epochs=3)
+    rates = [learning_rate_share(epoch, train) for epoch in range(14)]
     assert rates[:4] == pytest.approx([1 / 3, 2 / 3, 1.0, 1.0])
     assert rates[8] == pytest.approx(0.01 + 0.99 / 2)
     assert rates[13] == pytest.approx(0.01)
     assert rates[3:] == sorted(rates[3:], reverse=True)
-    assert rate(0, Train(epochs=1, warmup_epochs=0)) == 1.0
+    assert learning_rate_share(0, TrainSettings(epochs=1, warmup_epochs=0)) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_the_loss_can_be_monitored_without_validation() -> None:
     ],
 )
 def test_the_end(values: list[float], changes: dict[str, EarlyStopping], minutes: float | None, ended: str) -> None:
-    assert ending(history(*values, seconds=70.0), replace(TRAIN, **changes), minutes) == ended
+    assert end_reason(history(*values, seconds=70.0), replace(TRAIN, **changes), minutes) == ended

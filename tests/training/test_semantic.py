@@ -53,7 +53,7 @@ def test_loudness_counts_little() -> None:
 @pytest.mark.parametrize("frames", [1, 40, FRAMES - 1, FRAMES, 2 * FRAMES + 60])
 def test_windows_of_any_length(backbone: SemanticBackbone, frames: int) -> None:
     with torch.inference_mode():
-        facets, (pooled, tags) = backbone(sound(2, frames)), backbone.heard(sound(2, frames))
+        facets, (pooled, tags) = backbone(sound(2, frames)), backbone.pool_and_tag(sound(2, frames))
     assert (facets.shape, pooled.shape, tags.shape) == ((2, 8), (2, POOLED), (2, TAGS))
     torch.testing.assert_close(facets.norm(dim=1), torch.ones(2))
     assert ((tags > 0) & (tags < 1)).all()
@@ -64,7 +64,7 @@ def test_a_window_is_the_mean_of_its_patches(backbone: SemanticBackbone) -> None
     with torch.inference_mode():
         heard = backbone.prepare(window).transpose(1, 2)
         _, pooled, tags = backbone.trunk(torch.cat([heard[:, :FRAMES], heard[:, FRAMES : 2 * FRAMES]]))
-        found = backbone.heard(window)
+        found = backbone.pool_and_tag(window)
     expected = pooled.mean(dim=0, keepdim=True), torch.sigmoid(tags).mean(dim=0, keepdim=True)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert (pooled[0] - pooled[1]).abs().max() > 1e-2
@@ -75,15 +75,15 @@ def test_what_does_not_fill_a_patch_is_left_out(backbone: SemanticBackbone) -> N
     window = sound(1, 2 * FRAMES + 100)
     other = torch.cat([window[:, :, : 2 * FRAMES], window[:, :, 2 * FRAMES :].flip(1, 2)], dim=2)
     with torch.inference_mode():
-        torch.testing.assert_close(backbone.heard(other), backbone.heard(window), atol=1e-5, rtol=1e-5)
-        assert (backbone.heard(other.flip(2))[0] - backbone.heard(window)[0]).abs().max() > 1e-2
+        torch.testing.assert_close(backbone.pool_and_tag(other), backbone.pool_and_tag(window), atol=1e-5, rtol=1e-5)
+        assert (backbone.pool_and_tag(other.flip(2))[0] - backbone.pool_and_tag(window)[0]).abs().max() > 1e-2
 
 
 def test_a_patch_is_musicnns_by_time_and_band(backbone: SemanticBackbone) -> None:
     window = sound(1, FRAMES)
     with torch.inference_mode():
         _, pooled, tags = backbone.trunk(backbone.prepare(window).transpose(1, 2))
-        found = backbone.heard(window)
+        found = backbone.pool_and_tag(window)
     torch.testing.assert_close(found, (pooled, torch.sigmoid(tags)))
 
 
@@ -91,11 +91,11 @@ def test_a_window_is_heard_alike_alone_and_among_others(backbone: SemanticBackbo
     windows = sound(3, 2 * FRAMES)
     windows[1] += 40
     with torch.inference_mode():
-        together, tags = backbone(windows), backbone.heard(windows)[1]
+        together, tags = backbone(windows), backbone.pool_and_tag(windows)[1]
         for row in range(3):
             alone = windows[row : row + 1]
             torch.testing.assert_close(backbone(alone)[0], together[row], atol=1e-5, rtol=0)
-            torch.testing.assert_close(backbone.heard(alone)[1][0], tags[row], atol=1e-5, rtol=0)
+            torch.testing.assert_close(backbone.pool_and_tag(alone)[1][0], tags[row], atol=1e-5, rtol=0)
     assert (together[0] - together[2]).abs().max() > 1e-4
 
 

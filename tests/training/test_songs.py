@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import CatalogError, ConfigError
-from resonance_engine.training.config.settings import Data
+from resonance_engine.training.config.settings import DataSettings
 from resonance_engine.training.data import songs as song_module
-from resonance_engine.training.data.components import connected
-from resonance_engine.training.data.songs import Song, labels, open_library, songs_of
+from resonance_engine.training.data.connected_components import connected_components
+from resonance_engine.training.data.songs import Song, label_songs, list_songs, open_library
 from tests.audio_files import tune, write_audio
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def pairs_file(folder: Path, content: object) -> str:
 
 
 def test_a_folder_is_scanned_with_its_tags(music: Path) -> None:
-    songs = songs_of(Data(root=str(music)))
+    songs = list_songs(DataSettings(root=str(music)))
     assert names(songs) == ["a.flac", "b.wav", "c.mp3", "a.mp3"]
     assert songs[0] == Song(music / "a.flac", "Go", "Ann", "One", "Ann & Bo", "Jazz")
     assert songs[1] == Song(music / "b.wav", "", "", "")
@@ -55,26 +55,26 @@ def test_a_folder_is_scanned_with_its_tags(music: Path) -> None:
 
 def test_the_folder_of_all_is_no_album_however_it_is_written(music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(music.parent)
-    songs = songs_of(Data(root="music"))
-    assert songs == songs_of(Data(root=str(music)))
+    songs = list_songs(DataSettings(root="music"))
+    assert songs == list_songs(DataSettings(root=str(music)))
     assert songs[1] == Song(music / "b.wav", "", "", "")
 
 
 def test_the_home_of_nobody_is_a_folder_of_that_name(music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(music.parent)
     with pytest.raises(CatalogError, match="~nosuchuser/music is not a folder"):
-        songs_of(Data(root="~nosuchuser/music"))
+        list_songs(DataSettings(root="~nosuchuser/music"))
     with pytest.raises(ConfigError, match=r"~nosuchuser/p\.json is not there"):
-        songs_of(Data(pairs_json="~nosuchuser/p.json"))
+        list_songs(DataSettings(pairs_json="~nosuchuser/p.json"))
     for name in ("~nosuchuser/a.mp3", "a" * 300):
         with pytest.raises(ConfigError, match=f"list 1: .*{name} is not there"):
-            songs_of(Data(pairs_json=pairs_file(music, [["a.flac", name]])))
+            list_songs(DataSettings(pairs_json=pairs_file(music, [["a.flac", name]])))
 
 
 def test_a_folder_is_an_album_where_the_tags_name_none(music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("1.wav", "2.wav"):
         write_audio(music / "live" / name, tune(0.2, 8000, channels=1), 8000)
-    assert {song.path.name: song.album for song in songs_of(Data(root=str(music)))} == {
+    assert {song.path.name: song.album for song in list_songs(DataSettings(root=str(music)))} == {
         "a.flac": "One",
         "b.wav": "",
         "c.mp3": "",
@@ -83,13 +83,13 @@ def test_a_folder_is_an_album_where_the_tags_name_none(music: Path, monkeypatch:
         "a.mp3": "Live",
     }
     monkeypatch.setattr(song_module, "LARGEST_ALBUM", 1)
-    assert not any(song.album == "live" for song in songs_of(Data(root=str(music))))
+    assert not any(song.album == "live" for song in list_songs(DataSettings(root=str(music))))
 
 
 def test_pairs_give_identities_and_songs_that_lie_elsewhere(music: Path, tmp_path: Path) -> None:
     elsewhere = write_audio(tmp_path / "elsewhere.flac", tune(0.2, 8000, channels=1), 8000)
     file = pairs_file(music, [["a.flac", "live/a.mp3"], ["live/../a.flac", str(elsewhere)]])
-    songs = songs_of(Data(root=str(music), pairs_json=file))
+    songs = list_songs(DataSettings(root=str(music), pairs_json=file))
     identities = {song.path.name: song.identity for song in songs}
     assert identities["a.flac"] == identities["a.mp3"] == identities["elsewhere.flac"] != ""
     assert identities["b.wav"] == identities["c.mp3"] == ""
@@ -108,27 +108,27 @@ def test_pairs_give_identities_and_songs_that_lie_elsewhere(music: Path, tmp_pat
 def test_which_songs_the_switches_take(music: Path, settings: dict[str, object], found: list[str]) -> None:
     file = pairs_file(music, [["a.flac", "live/a.mp3"]])
     options = {"root": str(music), "pairs_json": file, **settings}
-    assert names(songs_of(Data(**options))) == found  # type: ignore[arg-type]  # as a file would give them
+    assert names(list_songs(DataSettings(**options))) == found  # type: ignore[arg-type]  # as a file would give them
 
 
 def test_relative_paths_of_pairs_start_at_root(music: Path, tmp_path: Path) -> None:
     file = pairs_file(tmp_path, [["a.flac", "b.wav"]])
-    assert names(songs_of(Data(root=str(music), scan_root=False, pairs_json=file))) == ["a.flac", "b.wav"]
+    assert names(list_songs(DataSettings(root=str(music), scan_root=False, pairs_json=file))) == ["a.flac", "b.wav"]
 
 
 def test_a_library_takes_the_place_of_the_folder(music: Path) -> None:
     songs = [Song(music / name, name, "", "", identity=identity) for name, identity in zip("abcd", "xyxz", strict=True)]
-    made = songs_of(Data(root="/nowhere"), lambda: songs)
+    made = list_songs(DataSettings(root="/nowhere"), lambda: songs)
     assert [song.title for song in made] == ["a", "b", "c", "d"]
     assert made[0].identity == made[2].identity
     assert len({song.identity for song in made}) == 3
-    assert [song.title for song in songs_of(Data(use_unlabeled=False), lambda: songs)] == ["a", "c"]
+    assert [song.title for song in list_songs(DataSettings(use_unlabeled=False), lambda: songs)] == ["a", "c"]
 
 
 def test_a_file_that_is_reached_by_a_link_is_one_song(music: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(music)
     file = pairs_file(tmp_path, [["link/a.flac", "link/b.wav"]])
-    songs = songs_of(Data(pairs_json=file, root=""), lambda: [Song(music / "a.flac", "Go", "", "")])
+    songs = list_songs(DataSettings(pairs_json=file, root=""), lambda: [Song(music / "a.flac", "Go", "", "")])
     assert [song.title for song in songs] == ["", "Go"]
 
 
@@ -145,15 +145,15 @@ def test_nothing_to_learn_from(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
-        songs_of(Data(**settings))  # type: ignore[arg-type]  # as a file would give them
+        list_songs(DataSettings(**settings))  # type: ignore[arg-type]  # as a file would give them
     assert sentence in str(caught.value)
 
 
 def test_no_pairs_and_no_folder(music: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.use_unlabeled is false, and no songs are said to belong together"):
-        songs_of(Data(root=str(music), use_unlabeled=False))
+        list_songs(DataSettings(root=str(music), use_unlabeled=False))
     with pytest.raises(CatalogError, match="is not a folder"):
-        songs_of(Data(root=str(music / "a.flac")))
+        list_songs(DataSettings(root=str(music / "a.flac")))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_pairs_that_cannot_be(music: Path, content: object, sentence: str) -> No
     text = content if isinstance(content, str) else json.dumps(content)
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ConfigError) as caught:
-        songs_of(Data(root=str(music), pairs_json=str(path)))
+        list_songs(DataSettings(root=str(music), pairs_json=str(path)))
     assert str(caught.value).startswith(str(path))
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -187,9 +187,9 @@ def test_pairs_that_cannot_be(music: Path, content: object, sentence: str) -> No
 
 def test_pairs_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.json is not there; set data\.pairs_json to a file like \[\["):
-        songs_of(Data(pairs_json=str(tmp_path / "none.json")))
+        list_songs(DataSettings(pairs_json=str(tmp_path / "none.json")))
     with pytest.raises(ConfigError, match=r"cannot be read: Is a directory\."):
-        songs_of(Data(pairs_json=str(tmp_path)))
+        list_songs(DataSettings(pairs_json=str(tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -211,19 +211,19 @@ def test_weak_groups_are_one_album_by_one_artist(
     tmp_path: Path, one: tuple[str, str, str], other: tuple[str, str, str], together: bool
 ) -> None:
     pair = [Song(tmp_path / name, "", artist, album, by) for name, (album, artist, by) in (("1", one), ("2", other))]
-    identities, groups = labels(pair)
+    identities, groups = label_songs(pair)
     assert (groups[0] == groups[1]) == together
     assert identities[0] != identities[1]
 
 
 def test_nobody_s_albums_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     pair = [Song(tmp_path / folder / "song", "", "", "One") for folder in ("here", "there")]
-    assert len(set(labels(pair)[1])) == 2
+    assert len(set(label_songs(pair)[1])) == 2
 
 
 def test_paired_songs_share_a_label(tmp_path: Path) -> None:
     songs = [Song(tmp_path / str(number), "", "", "", identity="x" if number < 2 else "") for number in range(4)]
-    identities, _ = labels(songs)
+    identities, _ = label_songs(songs)
     assert identities[0] == identities[1]
     assert len(set(identities)) == 3
 
@@ -265,7 +265,7 @@ def joined(keys: list[set[int]]) -> set[frozenset[int]]:
 
 @given(st.lists(st.sets(st.integers(0, 8), max_size=3), max_size=12))
 def test_connected_finds_what_merging_by_hand_finds(keys: list[set[int]]) -> None:
-    found = connected(keys)
+    found = connected_components(keys)
     assert {frozenset(group) for group in found} == joined(keys)
     assert [group[0] for group in found] == sorted(group[0] for group in found)
 
@@ -274,5 +274,5 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/m\xfcsik")
     os.mkdir(path)  # noqa: PTH102 - a name that is not text
     write_audio(tmp_path / "a.wav", tune(0.2, 8000, channels=1), 8000).rename(f"{path}/a.wav")
-    (song,) = songs_of(Data(root=path))
+    (song,) = list_songs(DataSettings(root=path))
     assert song.path.is_file()

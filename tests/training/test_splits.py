@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.training.data.components import connected
+from resonance_engine.training.data.connected_components import connected_components
 from resonance_engine.training.data.songs import Song
-from resonance_engine.training.data.splits import held_out, links
+from resonance_engine.training.data.splits import link_keys, split_songs
 
 if TYPE_CHECKING:
     import random
@@ -50,13 +50,13 @@ def told(songs: list[Song], places: list[int]) -> dict[str, set[object]]:
 
 @given(libraries(), st.floats(0.05, 0.5), st.integers(0, 3))
 def test_nothing_is_on_both_sides(songs: list[Song], share: float, seed: int) -> None:
-    sizes = list(map(len, connected(links(songs, share))))
+    sizes = list(map(len, connected_components(link_keys(songs, share))))
     half = len(songs) // 2
     if not any(2 <= size <= half for size in sizes) and sizes.count(1) < 2:
         with pytest.raises(ConfigError, match="Nothing can be held out"):
-            held_out(songs, share, seed)
+            split_songs(songs, share, seed)
         return
-    training, apart = held_out(songs, share, seed)
+    training, apart = split_songs(songs, share, seed)
     assert sorted(training + apart) == list(range(len(songs)))
     assert len(apart) >= 2
     assert len(apart) <= len(songs) / 2
@@ -69,12 +69,12 @@ def test_neither_the_order_of_the_songs_nor_where_they_lie_matters(
     songs: list[Song], share: float, chance: random.Random
 ) -> None:
     try:
-        _, apart = held_out(songs, share, 0)
+        _, apart = split_songs(songs, share, 0)
     except ConfigError:
         return
     moved = [Song(Path("/mnt") / each.path.relative_to("/"), *list(vars(each).values())[1:]) for each in songs]
     chance.shuffle(moved)
-    _, again = held_out(moved, share, 0)
+    _, again = split_songs(moved, share, 0)
     assert {moved[place].title for place in again} == {songs[place].title for place in apart}
 
 
@@ -90,13 +90,13 @@ def albums(count: int, size: int) -> list[Song]:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_share_is_met_to_half_an_album(share: float, seed: int) -> None:
     songs = albums(40, 10)
-    _, apart = held_out(songs, share, seed)
+    _, apart = split_songs(songs, share, seed)
     assert abs(len(apart) - share * 400) <= 5
 
 
 def test_seeds_hold_out_different_songs_and_every_song_sometimes() -> None:
     songs = albums(20, 5)
-    chosen = [frozenset(held_out(songs, 0.2, seed)[1]) for seed in range(60)]
+    chosen = [frozenset(split_songs(songs, 0.2, seed)[1]) for seed in range(60)]
     assert len(set(chosen)) > 50
     assert frozenset.union(*chosen) == set(range(100))
 
@@ -104,7 +104,7 @@ def test_seeds_hold_out_different_songs_and_every_song_sometimes() -> None:
 def test_new_songs_leave_most_of_the_old_ones_where_they_were() -> None:
     old = albums(50, 4)
     new = [song(1000 + place, f"newcomer {place}", "") for place in range(10)]
-    before, after = (set(held_out(songs, 0.2, 0)[1]) for songs in (old, old + new))
+    before, after = (set(split_songs(songs, 0.2, 0)[1]) for songs in (old, old + new))
     assert len(before & after) >= 0.8 * len(before)
 
 
@@ -112,7 +112,7 @@ def test_a_compilation_ties_its_artists_together() -> None:
     artists = [f"artist {number}" for number in range(6)]
     compilation = [song(n, artist, "Hits", "Various Artists") for n, artist in enumerate(artists)]
     others = [song(10 + n, artist, f"album {n}") for n, artist in enumerate(artists)] + albums(20, 2)[40 - 8 :]
-    training, apart = held_out(compilation + others, 0.3, 0)
+    training, apart = split_songs(compilation + others, 0.3, 0)
     assert set(range(12)) <= set(training)
     assert set(apart) <= set(range(12, 20))
 
@@ -120,17 +120,17 @@ def test_a_compilation_ties_its_artists_together() -> None:
 def test_songs_without_names_go_by_folder_where_it_is_like_an_album() -> None:
     folders = [[song(10 * n + place, "", "", folder=f"album {n}") for place in range(10)] for n in range(10)]
     songs = [each for folder in folders for each in folder]
-    _, apart = held_out(songs, 0.2, 0)
+    _, apart = split_songs(songs, 0.2, 0)
     assert {place // 10 for place in apart} == {apart[0] // 10, apart[-1] // 10}
     assert len(apart) == 20
-    _, single = held_out([song(n, "", "") for n in range(100)], 0.2, 0)
+    _, single = split_songs([song(n, "", "") for n in range(100)], 0.2, 0)
     assert len(single) == 20
 
 
 def test_what_is_left_of_one_large_group_is_held_out_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     songs = [song(n, "Ann", f"album {n}") for n in range(96)] + [song(n, "", "") for n in range(96, 100)]
     with caplog.at_level(logging.WARNING):
-        _, apart = held_out(songs, 0.2, 0)
+        _, apart = split_songs(songs, 0.2, 0)
     assert apart == [96, 97, 98, 99]
     assert "only 4 of 100 songs are held out: 96 hang together by artist and album" in caplog.text
 
@@ -145,5 +145,5 @@ def test_what_is_left_of_one_large_group_is_held_out_with_a_warning(caplog: pyte
 )
 def test_nothing_can_be_held_out(songs: list[Song], sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        held_out(songs, 0.2, 0)
+        split_songs(songs, 0.2, 0)
     assert sentence in str(caught.value)

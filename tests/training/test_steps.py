@@ -12,34 +12,34 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.training.config.settings import Augment, Train
+from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
 from resonance_engine.training.learning.device import Precision
 from resonance_engine.training.learning.distributed import World
-from resonance_engine.training.learning.steps import Steps
+from resonance_engine.training.learning.steps import OptimizerSteps
 from tests.tiny_networks import tiny_network
 from tests.training.window_sets import make_window_set
 
 if TYPE_CHECKING:
     from resonance_engine.training.data.dataset import Batch
 
-TRAIN = Train(lr=1e-2, batch_identities=6, views_per_song=2, temperature=0.1)
+TRAIN = TrainSettings(lr=1e-2, batch_identities=6, views_per_song=2, temperature=0.1)
 FLOAT32 = Precision("cpu")
 
 
 @pytest.fixture(scope="module")
 def batches() -> list[Batch]:
-    return list(make_window_set(12).epoch(6, 2, 30, Augment(), 0, 1))
+    return list(make_window_set(12).epoch(6, 2, 30, AugmentSettings(), 0, 1))
 
 
-def steps(train: Train = TRAIN, precision: Precision = FLOAT32) -> Steps:
-    return Steps(tiny_network().train(), train, precision, World())
+def steps(train: TrainSettings = TRAIN, precision: Precision = FLOAT32) -> OptimizerSteps:
+    return OptimizerSteps(tiny_network().train(), train, precision, World())
 
 
-def weights(taken: Steps) -> list[torch.Tensor]:
+def weights(taken: OptimizerSteps) -> list[torch.Tensor]:
     return [parameter.detach() for parameter in taken.network.parameters()]
 
 
-def apart(first: Steps, second: Steps) -> float:
+def apart(first: OptimizerSteps, second: OptimizerSteps) -> float:
     return max(float((one - other).abs().max()) for one, other in zip(weights(first), weights(second), strict=True))
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from resonance_engine.training.config.settings import Augment, EarlyStopping, Train
-from resonance_engine.training.learning.loop import Trained, train
+from resonance_engine.training.config.settings import AugmentSettings, EarlyStopping, TrainSettings
+from resonance_engine.training.learning.loop import TrainedNetwork, train
 from tests.tiny_networks import tiny_network
 from tests.training.window_sets import make_window_set
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from resonance_engine.network.model import ResonanceNetwork
 
 # 13 songs in batches of 5: shares of different sizes, and a rest.
-SETTINGS = Train(
+SETTINGS = TrainSettings(
     epochs=4,
     warmup_epochs=1,
     batch_identities=5,
@@ -37,7 +37,7 @@ SETTINGS = Train(
     temperature=0.1,
     early_stopping=EarlyStopping(monitor="map", patience=3, min_delta=0.0),
 )
-AUGMENT = Augment(mix=0.2)
+AUGMENT = AugmentSettings(mix=0.2)
 # Better, worse, better, worse: the best epoch is neither the first nor the last.
 QUALITY = (0.5, 0.4, 0.6, 0.3)
 
@@ -57,7 +57,7 @@ def validation(hang_in: int = 0) -> Callable[[ResonanceNetwork], dict[str, float
     return validate
 
 
-def run(folder: Path | None, hang_in: int = 0) -> Trained:
+def run(folder: Path | None, hang_in: int = 0) -> TrainedNetwork:
     return train(
         tiny_network(), make_window_set(13), SETTINGS, AUGMENT, device="cpu", validate=validation(hang_in), run=folder
     )

@@ -22,7 +22,7 @@ from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.folds import FOLDS, assign_folds
 from resonance_engine.evaluation.tasks import named
 from resonance_engine.training.data.cache import SqliteCache
-from resonance_engine.training.data.dataset import WindowSet, numbered
+from resonance_engine.training.data.dataset import WindowSet, number_labels
 from resonance_engine.training.data.precompute import precompute
 from training.default_model.copies import copies, in_step
 from training.default_model.corpus import CorpusTrack, read_manifest
@@ -102,7 +102,7 @@ def make(corpus: Path, out: Path, folds: Path | None) -> None:
         TrainingMaterial(each, semantic_activations(trunk, each))
         for each in (windows, encoded(corpus, tracks, windows))
     )
-    artists = numbered([named(track.artist) or track.path for track in tracks])
+    artists = number_labels([named(track.artist) or track.path for track in tracks])
     soundtracks = [track.soundtrack for track in tracks]
     print(f"{len(tracks)} tracks of {len(set(soundtracks))} soundtracks", flush=True)
     if folds is not None:

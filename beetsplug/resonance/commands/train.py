@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.training.data.songs import Song
-    from resonance_engine.training.finetune import Tuned
-    from resonance_engine.training.results.judgement import Judgement
+    from resonance_engine.training.finetune import FineTuned
+    from resonance_engine.training.results.comparison import ModelComparison
 
 PACKAGES = ("onnx", "onnxscript", "safetensors", "torch")  # of the training extra, to train and to export
 TASKS = {
@@ -71,7 +71,7 @@ def train(sidecar: Sidecar, query: list[str], wish: TrainOptions, log: BeetsLogg
     settle(sidecar, tuned, wish, log)
 
 
-def settle(sidecar: Sidecar, tuned: Tuned, wish: TrainOptions, log: BeetsLogger) -> None:
+def settle(sidecar: Sidecar, tuned: FineTuned, wish: TrainOptions, log: BeetsLogger) -> None:
     """Keep a model that is better, and ask whether it shall be used."""
     name = wish.name or sidecar.models.free_name()
     # Before the question: nobody trains twice because of an answer.
@@ -95,7 +95,7 @@ def verify_extra() -> None:
         )
 
 
-def fine_tuning() -> Callable[[Path, list[Song], Path, float, int, Callable[[str], None]], Tuned]:
+def fine_tuning() -> Callable[[Path, list[Song], Path, float, int, Callable[[str], None]], FineTuned]:
     try:
         from resonance_engine.training.finetune import fine_tune
     except ImportError as error:
@@ -120,7 +120,7 @@ def songs_to_learn(sidecar: Sidecar, query: list[str]) -> list[Song]:
     return songs
 
 
-def report(judgement: Judgement) -> list[str]:
+def report(judgement: ModelComparison) -> list[str]:
     """The held-out numbers before and after, and what follows from them."""
     rows = [("held out", "before", "after")]
     rows += [(TASKS[task], shown(before), shown(judgement.after[task])) for task, before in judgement.before.items()]

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from resonance_engine.encoder.manifest import Manifest
-    from resonance_engine.training.finetune import Tuned
-    from resonance_engine.training.results.judgement import Judgement
+    from resonance_engine.training.finetune import FineTuned
+    from resonance_engine.training.results.comparison import ModelComparison
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "CARD.md"
 FILES = (MODEL_FILE, WEIGHTS_FILE, CARD_FILE)
 
 
-def keep(tuned: Tuned, name: str, folder: Path) -> None:
+def keep(tuned: FineTuned, name: str, folder: Path) -> None:
     """Export a trained model into a folder of its own, with weights and card; raises ModelError where it cannot be."""
     from resonance_engine.network.export import export_onnx
     from resonance_engine.network.files import save_network
@@ -40,7 +40,7 @@ def keep(tuned: Tuned, name: str, folder: Path) -> None:
     write_folder(folder, write)
 
 
-def card(manifest: Manifest, judgement: Judgement) -> str:
+def card(manifest: Manifest, judgement: ModelComparison) -> str:
     """What the model is and how good it is, in Markdown."""
     rows = [f"| {task} | {value:.3f} | {judgement.after[task]:.3f} |" for task, value in judgement.before.items()]
     low, high = judgement.interval

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from resonance_engine.features.mel import band_edges
 from resonance_engine.training.augmentation import codecs
-from resonance_engine.training.augmentation.vocoder import resampled, stretched
+from resonance_engine.training.augmentation.vocoder import resample, stretch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from resonance_engine.training.config.settings import AudioAugment
+    from resonance_engine.training.config.settings import AudioAugmentSettings
 
 Array = NDArray[np.float32]
 
@@ -33,7 +33,7 @@ MIX_DB = (-12.0, -6.0)
 
 
 @dataclass(frozen=True)
-class Change:
+class AudioChange:
     """What is done to one window; `codec` names one or is empty, `partner` is the row that is mixed in, or None."""
 
     gain_db: float
@@ -46,7 +46,7 @@ class Change:
     mix_db: float
 
 
-def audio_views(windows: Array, rate: int, augment: AudioAugment, seed: bytes) -> Iterator[Array]:
+def augment_audio(windows: Array, rate: int, augment: AudioAugmentSettings, seed: bytes) -> Iterator[Array]:
     """The `augment.views` changed versions of windows (n, samples), float32 within ±1 at `rate` Hz, of the same shape.
 
     A window's changes depend on the seed, the view and its row alone. With `augment.mix`, windows of one song are mixed
@@ -55,23 +55,23 @@ def audio_views(windows: Array, rate: int, augment: AudioAugment, seed: bytes) -
     entropy = int.from_bytes(seed, "big")
     for view in range(1, augment.views + 1):
         changes = [
-            drawn(augment, np.random.default_rng((entropy, view, row)), row, len(windows))
+            draw_change(augment, np.random.default_rng((entropy, view, row)), row, len(windows))
             for row in range(len(windows))
         ]
-        yield np.stack([changed(windows, row, rate, change) for row, change in enumerate(changes)])
+        yield np.stack([apply_change(windows, row, rate, change) for row, change in enumerate(changes)])
 
 
-def drawn(augment: AudioAugment, rng: np.random.Generator, row: int, count: int) -> Change:
+def draw_change(augment: AudioAugmentSettings, rng: np.random.Generator, row: int, count: int) -> AudioChange:
     """A random change, within what `augment` allows, of the window `row` of `count`.
 
     All chances are drawn at once, so that switching one change off leaves the others what they were.
     """
     chances = rng.random(10)
     gain, tilt, pitch, tempo = 2 * chances[:4] - 1
-    names = codecs.available()
+    names = codecs.list_codecs()
     coded = names and chances[4] < augment.codec
     mixed = count > 1 and chances[7] < augment.mix
-    return Change(
+    return AudioChange(
         gain_db=augment.gain_db * gain,
         tilt_db=augment.tilt_db * tilt,
         pitch=Fraction(2 ** (augment.pitch_semitones * pitch / 12)).limit_denominator(PITCH_STEPS),
@@ -83,20 +83,20 @@ def drawn(augment: AudioAugment, rng: np.random.Generator, row: int, count: int)
     )
 
 
-def changed(windows: Array, row: int, rate: int, change: Change) -> Array:
+def apply_change(windows: Array, row: int, rate: int, change: AudioChange) -> Array:
     """The window `row` of `windows`, changed, as long as it was; quieter as a whole where it would go beyond ±1."""
-    samples = retuned(windows[row], rate, change)
+    samples = equalise_pitch_tempo(windows[row], rate, change)
     if change.partner is not None:
-        samples = samples + amplitude(change.mix_db) * windows[change.partner]
+        samples = samples + db_to_amplitude(change.mix_db) * windows[change.partner]
     if change.gain_db:
-        samples = samples * amplitude(change.gain_db)
+        samples = samples * db_to_amplitude(change.gain_db)
     samples = samples / max(1.0, float(np.abs(samples).max()))
     if change.codec:
         samples = codecs.round_trip(samples, rate, change.codec, change.bit_rate)
     return samples
 
 
-def retuned(samples: Array, rate: int, change: Change) -> Array:
+def equalise_pitch_tempo(samples: Array, rate: int, change: AudioChange) -> Array:
     """Samples with another equaliser, pitch and tempo.
 
     Time is stretched so far that reading it at the speed of the new pitch gives the new tempo. What is missing at the
@@ -105,9 +105,9 @@ def retuned(samples: Array, rate: int, change: Change) -> Array:
     speed = change.tempo / float(change.pitch)
     sound = samples
     if change.tilt_db or speed != 1:
-        sound = stretched(sound, tilt_gains(rate, change.tilt_db), speed)
+        sound = stretch(sound, tilt_gains(rate, change.tilt_db), speed)
     if change.pitch != 1:
-        sound = resampled(sound, change.pitch)
+        sound = resample(sound, change.pitch)
     missing = len(samples) - len(sound)
     return np.pad(sound, (0, missing), mode="reflect") if missing > 0 else sound[: len(samples)]
 
@@ -123,5 +123,5 @@ def tilt_gains(rate: int, tilt_db: float) -> Array:
     return np.power(10, tilt_db * place / 20).astype(np.float32)
 
 
-def amplitude(level_db: float) -> np.float32:
+def db_to_amplitude(level_db: float) -> np.float32:
     return np.float32(10 ** (level_db / 20))

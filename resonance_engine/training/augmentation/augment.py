@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from resonance_engine.features.mel import band_edges
 from resonance_engine.features.timbre import SILENCE
-from resonance_engine.training.augmentation.shifts import chroma_shifted, lags_scaled, mel_shifted, time_scaled
+from resonance_engine.training.augmentation.shifts import scale_lags, scale_time, shift_chroma, shift_mel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from resonance_engine.training.config.settings import Augment
+    from resonance_engine.training.config.settings import AugmentSettings
 
 Array = NDArray[np.float32]
 Features = dict[str, Array]
@@ -34,7 +34,7 @@ NEPER = np.float32(np.log(10) / 10)  # a decibel of power
 
 
 @dataclass(frozen=True)
-class Amounts:
+class AugmentAmounts:
     """How one window is changed: dB, ratios of frequency and tempo, shares; each chance 0 to 1 says where a gap is."""
 
     gain: float
@@ -48,9 +48,9 @@ class Amounts:
     time_gap: tuple[float, float]
 
 
-def augmented(
+def augment_features(
     features: Features,
-    augment: Augment,
+    augment: AugmentSettings,
     rngs: Sequence[np.random.Generator],
     others: Features | None = None,
     mel_rates: Mapping[str, int] = MEL_RATES,
@@ -70,21 +70,21 @@ def augmented(
     rates = {name: rate for name, rate in mel_rates.items() if name in features}
     changed = {name: np.empty_like(values) for name, values in features.items()}
     for row, rng in enumerate(rngs):
-        amounts = drawn(augment, rng)
+        amounts = draw_amounts(augment, rng)
         mels, other_mels, room = ({name: each[name][row] for name in rates} for each in (features, others, changed))
         shares = change_mels(mels, other_mels, room, rates, amounts)
         if "harmony" in features:
-            chroma = time_scaled(chroma_shifted(features["harmony"][row], amounts.pitch), amounts.tempo)
-            chroma = mixed(chroma, others["harmony"][row], of_frames(shares, chroma.shape[1]))
-            changed["harmony"][row] = noisy(chroma, augment.chroma_noise, rng)
+            chroma = scale_time(shift_chroma(features["harmony"][row], amounts.pitch), amounts.tempo)
+            chroma = mix_peaks(chroma, others["harmony"][row], resample_shares(shares, chroma.shape[1]))
+            changed["harmony"][row] = add_noise(chroma, augment.chroma_noise, rng)
         if "rhythm" in features:
-            envelope = lags_scaled(features["rhythm"][row], amounts.tempo)
-            envelope = mixed(envelope, others["rhythm"][row], np.float32(amounts.mix))
-            changed["rhythm"][row] = noisy(envelope, augment.rhythm_noise, rng)
+            envelope = scale_lags(features["rhythm"][row], amounts.tempo)
+            envelope = mix_peaks(envelope, others["rhythm"][row], np.float32(amounts.mix))
+            changed["rhythm"][row] = add_noise(envelope, augment.rhythm_noise, rng)
     return changed
 
 
-def drawn(augment: Augment, rng: np.random.Generator) -> Amounts:
+def draw_amounts(augment: AugmentSettings, rng: np.random.Generator) -> AugmentAmounts:
     """Random amounts within what `augment` allows.
 
     All chances are drawn at once, so that switching one change off leaves the others what they were.
@@ -92,7 +92,7 @@ def drawn(augment: Augment, rng: np.random.Generator) -> Amounts:
     chances = rng.random(11 + KNOTS)
     gain, tilt, pitch, tempo, *curve = 2 * chances[7:] - 1
     low, high = CUTOFFS
-    return Amounts(
+    return AugmentAmounts(
         gain=augment.gain_db * gain,
         tilt=augment.tilt_db * tilt,
         curve=augment.curve_db * np.array(curve),
@@ -106,7 +106,7 @@ def drawn(augment: Augment, rng: np.random.Generator) -> Amounts:
 
 
 def change_mels(
-    mels: Features, others: Features, room: Features, rates: Mapping[str, int], amounts: Amounts
+    mels: Features, others: Features, room: Features, rates: Mapping[str, int], amounts: AugmentAmounts
 ) -> Array | np.float32:
     """Put one window's changed log-mel (bands, frames) into the room for it; the other's share of the first's frames.
 
@@ -116,12 +116,12 @@ def change_mels(
     widest = max(((rate, len(mels[name])) for name, rate in rates.items()), default=(0, 0))
     louder: np.float32 | None = None
     for name, rate in rates.items():
-        mel = time_scaled(mel_shifted(mels[name], amounts.pitch, rate), amounts.tempo)
+        mel = scale_time(shift_mel(mels[name], amounts.pitch, rate), amounts.tempo)
         if louder is None:
             louder = mel.max() - others[name].max()
-            room[name][:], shares = mel_mixed(mel, others[name], amounts.mix, louder)
+            room[name][:], shares = mix_mel(mel, others[name], amounts.mix, louder)
         else:
-            room[name][:], _ = mel_mixed(mel, others[name], amounts.mix, louder)
+            room[name][:], _ = mix_mel(mel, others[name], amounts.mix, louder)
         places = band_places((rate, len(mel)), widest)
         equalise(room[name], amounts, places)
         cut_off(room[name], amounts.cutoff, rate)
@@ -139,7 +139,7 @@ def band_places(scale: tuple[int, int], widest: tuple[int, int]) -> NDArray[np.f
     return np.interp(own, all_bands, places)
 
 
-def equalise(mel: Array, amounts: Amounts, places: NDArray[np.float64]) -> None:
+def equalise(mel: Array, amounts: AugmentAmounts, places: NDArray[np.float64]) -> None:
     """Change log-mel (bands, frames) by a gain, a slope and a curve over all places; not below -100 dB, as measured."""
     if amounts.gain == amounts.tilt == 0 and not amounts.curve.any():
         return
@@ -154,7 +154,7 @@ def cut_off(mel: Array, cutoff: float, rate: int) -> None:
         mel[np.searchsorted(band_edges(rate, len(mel))[1:-1], cutoff) :] = SILENCE_DB
 
 
-def mask(mel: Array, amounts: Amounts, places: NDArray[np.float64], widest: int) -> None:
+def mask(mel: Array, amounts: AugmentAmounts, places: NDArray[np.float64], widest: int) -> None:
     """Set a range of bands and one of frames of log-mel (bands, frames) to its mean (SpecAugment, Park et al. 2019).
 
     The range is drawn over the bands of the widest scale, of so many; `places` are those of this one's bands on it.
@@ -173,7 +173,7 @@ def _gap(size: int, share: float, start: float) -> range:
     return range(first, first + width)
 
 
-def mel_mixed(mel: Array, other: Array, share: float, louder: np.float32) -> tuple[Array, Array]:
+def mix_mel(mel: Array, other: Array, share: float, louder: np.float32) -> tuple[Array, Array]:
     """Log-mel (bands, frames) with `share` of its power replaced by another's; the other's share of each frame.
 
     The other is first made louder by so many dB: as many as make the loudest cells of both equal.
@@ -191,7 +191,7 @@ def mel_mixed(mel: Array, other: Array, share: float, louder: np.float32) -> tup
     return own, shares
 
 
-def of_frames(shares: Array | np.float32, frames: int) -> Array | np.float32:
+def resample_shares(shares: Array | np.float32, frames: int) -> Array | np.float32:
     """Shares of each frame, or one for all, as those of so many frames that span the same time."""
     if np.size(shares) in (1, frames):
         return shares
@@ -199,7 +199,7 @@ def of_frames(shares: Array | np.float32, frames: int) -> Array | np.float32:
     return np.interp(wanted, own, shares).astype(np.float32)
 
 
-def mixed(values: Array, other: Array, share: Array | np.float32) -> Array:
+def mix_peaks(values: Array, other: Array, share: Array | np.float32) -> Array:
     """Chroma (bins, frames) or a tempo envelope (lags,) with shares of another's, with a maximum of 1 again.
 
     Each frame of chroma has its maximum; where both are silent it stays 0.
@@ -212,7 +212,7 @@ def mixed(values: Array, other: Array, share: Array | np.float32) -> Array:
     return both
 
 
-def noisy(values: Array, deviation: float, rng: np.random.Generator) -> Array:
+def add_noise(values: Array, deviation: float, rng: np.random.Generator) -> Array:
     """Values within 0 to 1 with normal noise of a deviation."""
     if deviation == 0:
         return values

@@ -46,9 +46,13 @@ LAYOUTS = {1: "mono", 2: "stereo"}
 
 
 @lru_cache(maxsize=1)
-def available() -> tuple[str, ...]:
+def list_codecs() -> tuple[str, ...]:
     """The names of the codecs that the installed PyAV both encodes and decodes."""
-    return tuple(name for name, codec in CODECS.items() if _exists(codec.encoder, "w") and _exists(codec.decoder, "r"))
+    return tuple(
+        name
+        for name, codec in CODECS.items()
+        if _is_available(codec.encoder, "w") and _is_available(codec.decoder, "r")
+    )
 
 
 def round_trip(samples: Array, rate: int, name: str, bit_rate: int) -> Array:
@@ -59,7 +63,7 @@ def round_trip(samples: Array, rate: int, name: str, bit_rate: int) -> Array:
     """
     coded_rate = _coded_rate(name, rate)
     coded = samples if coded_rate == rate else soxr.resample(samples, rate, coded_rate)
-    decoded = _decoded(coded, coded_rate, name, bit_rate)[_delay(name, coded_rate) :]
+    decoded = _encode_and_decode(coded, coded_rate, name, bit_rate)[_measure_delay(name, coded_rate) :]
     if coded_rate != rate:
         decoded = soxr.resample(decoded, coded_rate, rate)
     kept = np.zeros(len(samples), np.float32)
@@ -67,7 +71,7 @@ def round_trip(samples: Array, rate: int, name: str, bit_rate: int) -> Array:
     return kept
 
 
-def _exists(name: str, mode: Literal["r", "w"]) -> bool:
+def _is_available(name: str, mode: Literal["r", "w"]) -> bool:
     try:
         av.codec.Codec(name, mode)
     except ValueError:
@@ -87,20 +91,20 @@ def _coded_rate(name: str, rate: int) -> int:
 
 
 @lru_cache(maxsize=32)
-def _delay(name: str, rate: int) -> int:
+def _measure_delay(name: str, rate: int) -> int:
     """Samples that a round trip puts in front, measured on a second of noise: PyAV takes off only some codecs'."""
     noise = np.random.default_rng(0).standard_normal(rate, dtype=np.float32)
     noise *= np.float32(LOUDNESS)
-    decoded = _decoded(noise, rate, name, 64_000)
+    decoded = _encode_and_decode(noise, rate, name, 64_000)
     length = scipy.fft.next_fast_len(len(noise) + len(decoded), real=True)
     spectrum = scipy.fft.rfft(decoded, length) * np.conj(scipy.fft.rfft(noise, length))
     return int(scipy.fft.irfft(spectrum, length)[: len(decoded)].argmax())
 
 
-def _decoded(samples: Array, rate: int, name: str, bit_rate: int) -> Array:
+def _encode_and_decode(samples: Array, rate: int, name: str, bit_rate: int) -> Array:
     """What comes out of the decoder, delay and padding included."""
     codec = CODECS[name]
-    encoder = _context(codec.encoder, "w", rate, codec.channels)
+    encoder = _open_context(codec.encoder, "w", rate, codec.channels)
     formats = [each.name for each in encoder.codec.audio_formats or ()]
     encoder.format = "fltp" if "fltp" in formats else "flt"
     encoder.time_base = Fraction(1, rate)
@@ -108,14 +112,14 @@ def _decoded(samples: Array, rate: int, name: str, bit_rate: int) -> Array:
     encoder.options = codec.options | quality
     encoder.bit_rate = bit_rate
     encoder.open()
-    packets = _packets(encoder, samples, rate)
-    decoder = _context(codec.decoder, "r", rate, codec.channels)
+    packets = _encode(encoder, samples, rate)
+    decoder = _open_context(codec.decoder, "r", rate, codec.channels)
     decoder.extradata = encoder.extradata
     frames = [frame for packet in (*packets, None) for frame in decoder.decode(packet)]
     return np.concatenate([_first_channel(frame) for frame in frames])
 
 
-def _context(name: str, mode: Literal["r", "w"], rate: int, channels: int) -> AudioCodecContext:
+def _open_context(name: str, mode: Literal["r", "w"], rate: int, channels: int) -> AudioCodecContext:
     context = av.CodecContext.create(name, mode)
     assert isinstance(context, AudioCodecContext)
     context.sample_rate = rate
@@ -123,7 +127,7 @@ def _context(name: str, mode: Literal["r", "w"], rate: int, channels: int) -> Au
     return context
 
 
-def _packets(encoder: AudioCodecContext, samples: Array, rate: int) -> list[Packet[AudioStream]]:
+def _encode(encoder: AudioCodecContext, samples: Array, rate: int) -> list[Packet[AudioStream]]:
     """All of the samples encoded, in frames of the size that the encoder wants; the last one filled up with silence."""
     channels, form = encoder.channels, encoder.format.name
     size = encoder.frame_size or BLOCK

@@ -15,7 +15,7 @@ from resonance_engine.features.mel import band_edges
 Array = NDArray[np.float32]
 
 
-def mel_shifted(mel: Array, pitch: float, rate: int) -> Array:
+def shift_mel(mel: Array, pitch: float, rate: int) -> Array:
     """Log-mel (bands, frames) of a sound at `rate` Hz, transposed.
 
     Every band takes the level that its frequency had before, interpolated between bands in dB; what would come from
@@ -31,7 +31,7 @@ def mel_shifted(mel: Array, pitch: float, rate: int) -> Array:
     return shifted
 
 
-def chroma_shifted(chroma: Array, pitch: float) -> Array:
+def shift_chroma(chroma: Array, pitch: float) -> Array:
     """Chroma (bins of an octave, frames) transposed; every frame's maximum is 1 again, unless it is silent."""
     if pitch == 1:
         return chroma
@@ -46,7 +46,7 @@ def chroma_shifted(chroma: Array, pitch: float) -> Array:
     return shifted
 
 
-def time_scaled(features: Array, tempo: float) -> Array:
+def scale_time(features: Array, tempo: float) -> Array:
     """Features (bands, frames) of the sound played faster, from the same beginning.
 
     Where the window's end comes too early, the end is mirrored.
@@ -62,7 +62,7 @@ def time_scaled(features: Array, tempo: float) -> Array:
     return scaled
 
 
-def lags_scaled(envelope: Array, tempo: float) -> Array:
+def scale_lags(envelope: Array, tempo: float) -> Array:
     """Tempo envelope (lags,) of the sound played faster: what was at a lag is at a shorter one."""
     if tempo == 1:
         return envelope

@@ -20,23 +20,23 @@ Spectrum = NDArray[np.complex64]
 OVERLAP = 4
 
 
-def stretched(samples: Array, gains: Array, speed: float) -> Array:
+def stretch(samples: Array, gains: Array, speed: float) -> Array:
     """Samples (n,) whose frequencies are weighted by `gains` (bins,), `speed` times as fast at the same pitch.
 
     Gives round(n / speed) samples. Each spectrum spans 2 (bins - 1) samples.
     """
-    spectrum = transformed(samples, 2 * (len(gains) - 1))
+    spectrum = transform(samples, 2 * (len(gains) - 1))
     spectrum *= gains
-    return inverse(spectrum if speed == 1 else vocoded(spectrum, speed), round(len(samples) / speed))
+    return invert_spectrum(spectrum if speed == 1 else stretch_spectrum(spectrum, speed), round(len(samples) / speed))
 
 
-def resampled(samples: Array, ratio: Fraction) -> Array:
+def resample(samples: Array, ratio: Fraction) -> Array:
     """Samples read `ratio` times as fast: shorter and higher."""
     shorter: Array = soxr.resample(samples, ratio.numerator, ratio.denominator)
     return shorter
 
 
-def transformed(samples: Array, n_fft: int) -> Spectrum:
+def transform(samples: Array, n_fft: int) -> Spectrum:
     """(frames, n_fft / 2 + 1): STFT with a Hann window, frames centred, the sound mirrored beyond its ends."""
     padded = np.pad(samples, n_fft // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[:: n_fft // OVERLAP]
@@ -44,7 +44,7 @@ def transformed(samples: Array, n_fft: int) -> Spectrum:
     return spectrum
 
 
-def vocoded(spectrum: Spectrum, speed: float) -> Spectrum:
+def stretch_spectrum(spectrum: Spectrum, speed: float) -> Spectrum:
     """Fewer or more frames of the same sound (Laroche & Dolson 1999).
 
     A frame's magnitudes are interpolated between those around its place, and every bin turns on from frame to frame as
@@ -63,8 +63,8 @@ def vocoded(spectrum: Spectrum, speed: float) -> Spectrum:
     return result
 
 
-def inverse(spectrum: Spectrum, length: int) -> Array:
-    """`length` samples whose `transformed` is nearest to a spectrum (Griffin & Lim 1984)."""
+def invert_spectrum(spectrum: Spectrum, length: int) -> Array:
+    """`length` samples whose `transform` is nearest to a spectrum (Griffin & Lim 1984)."""
     n_fft = 2 * (spectrum.shape[1] - 1)
     hop = n_fft // OVERLAP
     window = hann(n_fft)

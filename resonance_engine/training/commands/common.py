@@ -95,7 +95,7 @@ def check_trained(load: Path) -> None:
         raise ModelError(f"There is no model in {load} yet; make one with `refine`, or name another with --load.")
 
 
-def trained(load: Path, weights: bool = False) -> Path:
+def find_trained_model(load: Path, weights: bool = False) -> Path:
     """The model file that --load names; of a folder with weights and their export the weights, which all else is from.
 
     With `weights` nothing else will do. Raises ModelError where there is none.
@@ -111,7 +111,7 @@ def trained(load: Path, weights: bool = False) -> Path:
         return find_model_file(load)
 
 
-def needing_extra(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
+def explain_missing_extra(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
     """The same command, which says what to install where a package of the training extra is missing."""
 
     def command(options: argparse.Namespace) -> None:
@@ -127,9 +127,11 @@ def needing_extra(run: Callable[[argparse.Namespace], None]) -> Callable[[argpar
     return command
 
 
-def alone(module: ModuleType, arguments: Sequence[str] | None = None) -> int:
+def run_script(module: ModuleType, arguments: Sequence[str] | None = None) -> int:
     """Run a command by itself, as `python -m training.NAME` does; returns the exit status."""
     name = module.__name__.rpartition(".")[2]
     parser = argparse.ArgumentParser(prog=f"python -m training.{name}", description=module.__doc__)
     module.configure(parser)
-    return attempted(needing_extra(module.run), parser.parse_args(sys.argv[1:] if arguments is None else arguments))
+    return attempted(
+        explain_missing_extra(module.run), parser.parse_args(sys.argv[1:] if arguments is None else arguments)
+    )

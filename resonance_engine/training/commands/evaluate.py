@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import print_line
 from resonance_engine.errors import ModelError, printable
-from resonance_engine.training.commands.common import add_option, add_options, config_of, trained
-from resonance_engine.training.commands.listening import heard
+from resonance_engine.training.commands.common import add_option, add_options, config_of, find_trained_model
+from resonance_engine.training.commands.progress import load_music
 
 if TYPE_CHECKING:
     import argparse
@@ -31,16 +31,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from resonance_engine.evaluation.evaluate import EvaluatedTracks, evaluate_model
     from resonance_engine.evaluation.report import format_report
-    from resonance_engine.training.results.validation import asked
-    from resonance_engine.training.tuning.runs import write
+    from resonance_engine.training.results.validation import select_evaluated
+    from resonance_engine.training.tuning.runs import write_file
 
     config = config_of(options)
-    model = trained(options.load)
-    manifest, embed = opened(model, options.device)
+    model = find_trained_model(options.load)
+    manifest, embed = load_embedder(model, options.device)
     check_spec(manifest, config, model)
-    with heard(config, options) as material:
+    with load_music(config, options) as material:
         songs = [material.songs[each] for each in material.held_out]
-        chosen = asked(songs)
+        chosen = select_evaluated(songs)
         windows, songs = material.held_out_windows().subset(chosen), [songs[place] for place in chosen]
         found = embed(windows)
     report = evaluate_model(
@@ -50,27 +50,27 @@ def run(options: argparse.Namespace) -> None:
         EvaluatedTracks(found.tracks, found.windows, windows.song, found.gates),
     )
     folder = options.out or model.parent
-    write(folder / NUMBERS, report.to_json().encode())
-    write(folder / TABLE, format_report(report).encode())
-    draw(folder, model.parent / LOG, report.model, manifest, songs, found)
+    write_file(folder / NUMBERS, report.to_json().encode())
+    write_file(folder / TABLE, format_report(report).encode())
+    draw_figures(folder, model.parent / LOG, report.model, manifest, songs, found)
     print_line(format_report(report) + f"\nNumbers and pictures: {printable(folder)}")
 
 
-def opened(model: Path, device: str) -> tuple[Manifest, Callable[[WindowSet], Embeddings]]:
+def load_embedder(model: Path, device: str) -> tuple[Manifest, Callable[[WindowSet], Embeddings]]:
     """The manifest of a model file and what embeds windows with it."""
     from resonance_engine.encoder.backends import OnnxBackend
     from resonance_engine.encoder.model_files import backend_of
-    from resonance_engine.training.results.embed import embedded, embeddings
+    from resonance_engine.training.results.embed import embed_windows, embed_with
 
     if backend_of(model) == "onnx":
         backend = OnnxBackend(model)
-        return backend.manifest, lambda windows: embedded(backend.run, windows)
+        return backend.manifest, lambda windows: embed_with(backend.run, windows)
     from resonance_engine.network.files import load_network
-    from resonance_engine.training.learning.device import device as device_of
+    from resonance_engine.training.learning.device import select_device as device_of
 
     network, manifest = load_network(model)
     place = device_of(device)
-    return manifest, lambda windows: embeddings(network, windows, place)
+    return manifest, lambda windows: embed_windows(network, windows, place)
 
 
 def check_spec(manifest: Manifest, config: Config, model: Path) -> None:
@@ -82,13 +82,21 @@ def check_spec(manifest: Manifest, config: Config, model: Path) -> None:
         )
 
 
-def draw(folder: Path, log: Path, name: str, manifest: Manifest, songs: Sequence[Song], found: Embeddings) -> None:
+def draw_figures(
+    folder: Path, log: Path, name: str, manifest: Manifest, songs: Sequence[Song], found: Embeddings
+) -> None:
     """Write the pictures; the training curve only where the run's log is there."""
-    from resonance_engine.training.results.plots import gates_figure, projection, read_log, save, training_curve
+    from resonance_engine.training.results.plots import (
+        draw_gates,
+        draw_projection,
+        draw_training,
+        read_log,
+        save_figure,
+    )
 
     columns = read_log(log) if log.exists() else None
     if columns:
-        save(training_curve(columns), folder / "training.png")
-    save(gates_figure(found.gates, manifest.modalities, columns), folder / "gates.png")
+        save_figure(draw_training(columns), folder / "training.png")
+    save_figure(draw_gates(found.gates, manifest.modalities, columns), folder / "gates.png")
     title = f"{len(songs):,} held-out songs, model {name}"
-    save(projection(found.tracks, [song.album for song in songs], title), folder / "projection.png")
+    save_figure(draw_projection(found.tracks, [song.album for song in songs], title), folder / "projection.png")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import positive, print_line
 from resonance_engine.errors import ResonanceError, printable
-from resonance_engine.training.commands.common import add_option, add_options, trained
+from resonance_engine.training.commands.common import add_option, add_options, find_trained_model
 
 if TYPE_CHECKING:
     import argparse
@@ -29,13 +29,13 @@ def run(options: argparse.Namespace) -> None:
     unknown = [name for given in options.formats for name in given.split(",") if name != "onnx"]
     if unknown:
         raise ResonanceError(f"The format {unknown[0]!r} cannot be written; onnx can: --formats onnx.")
-    weights = trained(options.load, weights=True)
+    weights = find_trained_model(options.load, weights=True)
 
     from resonance_engine.network.export import export_onnx
     from resonance_engine.network.files import load_network, save_network
     from resonance_engine.training.commands.evaluate import NUMBERS
-    from resonance_engine.training.results.card import card
-    from resonance_engine.training.tuning.runs import make_folder, write
+    from resonance_engine.training.results.card import format_card
+    from resonance_engine.training.tuning.runs import make_folder, write_file
 
     network, manifest = load_network(weights)
     folder = options.outdir
@@ -45,14 +45,16 @@ def run(options: argparse.Namespace) -> None:
         save_network(network, manifest, folder / WEIGHTS)
     except OSError as error:
         raise ResonanceError(f"{printable(folder)} cannot be written to: {error.strerror}.") from error
-    write(folder / CARD, card(manifest, parity, evaluation(weights.with_name(NUMBERS), manifest.id)).encode())
+    write_file(
+        folder / CARD, format_card(manifest, parity, read_evaluation(weights.with_name(NUMBERS), manifest.id)).encode()
+    )
     print_line(
         f"{printable(folder / MODEL)}: {manifest.name} {manifest.version} ({manifest.id}); against PyTorch mean error "
         f"{parity.mae:.1e}, largest {parity.maximum:.1e}, lowest cosine {parity.cosine:.7f}"
     )
 
 
-def evaluation(path: Path, model_id: str) -> dict[str, object] | None:
+def read_evaluation(path: Path, model_id: str) -> dict[str, object] | None:
     """What `evaluate` wrote about this very model, if it did."""
     try:
         document = json.loads(path.read_bytes())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import positive, print_line
 from resonance_engine.errors import ModelError, printable
-from resonance_engine.training.commands.common import add_option, add_options, trained
+from resonance_engine.training.commands.common import add_option, add_options, find_trained_model
 from resonance_engine.training.commands.export import EXPORT, MODEL
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    weights = trained(options.load, weights=True)
+    weights = find_trained_model(options.load, weights=True)
     if not options.onnx.is_file():
         raise ModelError(f"There is no exported model {printable(options.onnx)}; make one with `export`.")
 
     from resonance_engine.encoder.backends import OnnxBackend
     from resonance_engine.network.backend import TorchBackend
-    from resonance_engine.training.results.parity import compared, timed
+    from resonance_engine.training.results.parity import compare_outputs, time_backends
 
     exported, original = OnnxBackend(options.onnx), TorchBackend(weights)
     if exported.manifest.id != original.manifest.id:
@@ -42,27 +42,27 @@ def run(options: argparse.Namespace) -> None:
             f"{printable(options.onnx)} ({exported.manifest.id}) was not exported from {printable(weights)} "
             f"({original.manifest.id}); export it again, or name the other with --load."
         )
-    origin, inputs = material(original.manifest, options.cache_dir)
-    parity = compared(exported, original, inputs, options.batch)
+    origin, inputs = load_windows(original.manifest, options.cache_dir)
+    parity = compare_outputs(exported, original, inputs, options.batch)
     print_line(f"{len(next(iter(inputs.values())))} windows {origin}, {options.batch} at a time")
     for name, value, bound in parity.against_tolerances():
         print_line(f"  {name:<18} {value:<12.3g} must be {bound}")
     if options.timeit:
-        times = timed(exported, original, inputs, options.batch, options.runs)
+        times = time_backends(exported, original, inputs, options.batch, options.runs)
         print_line(
             f"PyTorch {1000 * times.torch:.2f} ms, onnxruntime {1000 * times.onnx:.2f} ms (medians of {options.runs} "
             f"runs, one thread): {times.torch / times.onnx:.2f} times as fast"
         )
-    if not parity.holds:
+    if not parity.is_within_tolerances:
         raise ModelError(
             f"{printable(options.onnx)} does not give PyTorch's numbers; export it again, for a fixed batch or with "
             "another version of torch."
         )
 
 
-def material(manifest: Manifest, cache: Path) -> tuple[str, Inputs]:
+def load_windows(manifest: Manifest, cache: Path) -> tuple[str, Inputs]:
     """Windows to compare on: of cached songs where there are any, else random ones; and where they are from."""
-    from resonance_engine.training.results.parity import cached_windows, random_windows
+    from resonance_engine.training.results.parity import draw_windows, read_cached_windows
 
-    found = cached_windows(cache, manifest)
-    return ("from the feature cache", found) if found else ("of random numbers", random_windows(manifest))
+    found = read_cached_windows(cache, manifest)
+    return ("from the feature cache", found) if found else ("of random numbers", draw_windows(manifest))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from resonance_engine.console import print_line
 from resonance_engine.errors import ConfigError, printable
 from resonance_engine.training.commands.common import add_options, config_of, library_of
-from resonance_engine.training.commands.listening import Listening, processes_of
+from resonance_engine.training.commands.progress import FeatureProgress, processes_of
 
 if TYPE_CHECKING:
     import argparse
@@ -19,18 +19,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from resonance_engine.training.data.known_files import KnownFiles
-    from resonance_engine.training.data.material import cache_of, measured
-    from resonance_engine.training.data.songs import songs_of
+    from resonance_engine.training.data.songs import list_songs
+    from resonance_engine.training.data.training_data import compute_features, open_cache
 
     config = config_of(options)
     if config.cache.backend == "ram":
         raise ConfigError("With cache.backend ram nothing would be kept; set it to sqlite, or train right away.")
-    songs = songs_of(config.data, library_of(options))
-    cache = cache_of(config, options.cache_dir)
+    songs = list_songs(config.data, library_of(options))
+    cache = open_cache(config, options.cache_dir)
     try:
         before = len(cache.keys())
-        with Listening() as progress:
-            found = measured(songs, cache, KnownFiles(options.cache_dir), config, processes_of(options), progress)
+        with FeatureProgress() as progress:
+            found = compute_features(
+                songs, cache, KnownFiles(options.cache_dir), config, processes_of(options), progress
+            )
         new = len(cache.keys()) - before
     finally:
         cache.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from resonance_engine.console import positive, print_line
 from resonance_engine.errors import printable
 from resonance_engine.training.commands.common import add_option, add_options, config_of
-from resonance_engine.training.commands.listening import heard, tell
+from resonance_engine.training.commands.progress import load_music, print_now
 from resonance_engine.training.commands.search import add_runs_option
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from resonance_engine.training.learning.device import device
-    from resonance_engine.training.tuning.refine import refine, table
+    from resonance_engine.training.learning.device import select_device
+    from resonance_engine.training.tuning.refine import format_table, refine
     from resonance_engine.training.tuning.runs import Runs
 
     config = config_of(options)
-    device(options.device)  # before an hour of listening
+    select_device(options.device)  # before an hour of listening
     runs = Runs(options.runs_dir)
-    with heard(config, options) as material:
-        outcomes = refine(material, config, runs, options.topn, options.device, tell)
+    with load_music(config, options) as material:
+        outcomes = refine(material, config, runs, options.topn, options.device, print_now)
     if not outcomes:
         return
-    for line in table(outcomes):
+    for line in format_table(outcomes):
         print_line(line)
     print_line(f"{printable(runs.checkpoint)}: {outcomes[0].name}, model {outcomes[0].model}; go on with: evaluate")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from resonance_engine.console import duration, positive, print_line
 from resonance_engine.errors import printable
 from resonance_engine.training.commands.common import add_option, add_options, config_of
-from resonance_engine.training.commands.listening import heard, tell
+from resonance_engine.training.commands.progress import load_music, print_now
 
 if TYPE_CHECKING:
     import argparse
@@ -39,28 +39,28 @@ def add_runs_option(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from resonance_engine.training.config.search_space import read_space
-    from resonance_engine.training.learning.device import device
-    from resonance_engine.training.tuning.proxy import check_comparable, measured_on
+    from resonance_engine.training.learning.device import select_device
+    from resonance_engine.training.tuning.proxy import check_comparable, make_measure
     from resonance_engine.training.tuning.proxy_search import Effort, search
     from resonance_engine.training.tuning.runs import Runs
 
     config = config_of(options)
     check_comparable(config)
-    device(options.device)  # one that is not there would fail every trial, and failed trials count
+    select_device(options.device)  # one that is not there would fail every trial, and failed trials count
     space = read_space(options.space)
     effort = Effort(options.trials, options.proxy_songs, options.proxy_epochs, options.minutes)
     storage = options.storage
     runs = Runs(options.runs_dir)
-    with heard(config, options) as material:
+    with load_music(config, options) as material:
         findings = search(
             config,
             space,
             effort,
             runs,
-            measured_on(material, effort.songs, options.device),
+            make_measure(material, effort.songs, options.device),
             material.digest,
             storage if storage is None or "://" in storage else Path(storage),
-            tell,
+            print_now,
         )
     if not findings.trials:
         print_line("No trial was finished.")

@@ -26,7 +26,7 @@ WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "of
 CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-def parse(kind: type[int | float]) -> BeforeValidator:
+def parse_text(kind: type[int | float]) -> BeforeValidator:
     """Let a number be given as text: a command line has nothing else, and YAML 1.1 reads 1e-4 as text."""
 
     def number(value: object) -> object:
@@ -42,8 +42,8 @@ Text = Annotated[str, Strict()]
 Switch = Annotated[
     bool, Strict(), BeforeValidator(lambda value: WORDS.get(value.lower(), value) if isinstance(value, str) else value)
 ]
-Whole = Annotated[int, Strict(), parse(int)]
-Number = Annotated[float, Strict(), parse(float)]
+Whole = Annotated[int, Strict(), parse_text(int)]
+Number = Annotated[float, Strict(), parse_text(float)]
 
 Share = Annotated[Number, Field(ge=0, le=1)]
 Mask = Annotated[Number, Field(ge=0, le=0.9)]
@@ -55,7 +55,7 @@ Epochs = Annotated[Whole, Field(ge=1, le=100_000)]
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Segment:
+class SegmentSettings:
     """What is heard of a song: `segments_per_song` windows of `seconds`, spread over it.
 
     `hop_seconds` is the step between windows where a whole song is covered densely; `hpss` parts sustained from struck
@@ -69,7 +69,7 @@ class Segment:
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Data:
+class DataSettings:
     """Which music is learned from.
 
     `root` is a folder of music, `pairs_json` a file of lists of songs that belong together. `scan_root` takes every
@@ -83,11 +83,11 @@ class Data:
     scan_root: Switch = True
     use_unlabeled: Switch = True
     held_out: Annotated[Number, Field(ge=0.05, le=0.5)] = 0.2
-    segment: Segment = Segment()
+    segment: SegmentSettings = SegmentSettings()
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Cache:
+class CacheSettings:
     """Where features are kept between epochs and runs.
 
     `preload_ram` reads the cache into memory before the first epoch; `reuse_ram_across_trials` keeps that memory
@@ -100,33 +100,33 @@ class Cache:
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Mel:
+class MelSettings:
     sr: Annotated[Whole, Field(ge=8000, le=192_000)] = 44100
     n_mels: Annotated[Whole, Field(ge=8, le=512)] = 160
     hop_ms: Annotated[Number, Field(ge=1, le=65)] = 20.0  # no longer than a spectrum, whatever the rate
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Chroma:
+class ChromaSettings:
     bins: Annotated[Whole, Field(ge=12, le=120, multiple_of=12)] = 24
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Tempo:
+class TempoSettings:
     win: Annotated[Whole, Field(ge=16, le=4096)] = 320
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Features:
+class FeatureSettings:
     """What is measured: log-mel bands, pitch classes of an octave, lags of the tempo envelope.
 
     `semantic` adds what musicnn listens to, the same whatever the other settings are. Its network begins with random
     weights, as all do; the published ones are in the default model alone, which has a recipe of its own.
     """
 
-    mel: Mel = Mel()
-    chroma: Chroma = Chroma()
-    tempo: Tempo = Tempo()
+    mel: MelSettings = MelSettings()
+    chroma: ChromaSettings = ChromaSettings()
+    tempo: TempoSettings = TempoSettings()
     semantic: Switch = False
 
 
@@ -134,7 +134,7 @@ Backbone = Literal["plain", "residual"]
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Backbones:
+class BackboneSettings:
     """The kind of each modality's network."""
 
     timbre: Backbone = "plain"
@@ -143,7 +143,7 @@ class Backbones:
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Fusion:
+class FusionSettings:
     mode: Literal["gated_add", "gated_concat", "cross_attention"] = "gated_add"
     embed_dim: Annotated[Whole, Field(ge=8, le=4096)] = 512
 
@@ -161,7 +161,7 @@ class EarlyStopping:
 
 
 @dataclass(frozen=True, config=CHECKED)
-class AudioAugment:
+class AudioAugmentSettings:
     """How much changed versions of the audio, made with the features, may differ; zero switches a change off.
 
     There are `views` such versions of every window. Up to `gain_db` of level and `tilt_db` between the lowest and the
@@ -180,7 +180,7 @@ class AudioAugment:
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Augment:
+class AugmentSettings:
     """How much two views of the same music may differ; zero switches a change off.
 
     `gain_db` of level, `tilt_db` and `curve_db` of a random equaliser, `band_mask` and `time_mask` the largest blanked
@@ -200,11 +200,11 @@ class Augment:
     codec: Share = 0.0
     chroma_noise: Share = 0.05
     rhythm_noise: Share = 0.03
-    audio: AudioAugment = AudioAugment()
+    audio: AudioAugmentSettings = AudioAugmentSettings()
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Train:
+class TrainSettings:
     """How a network is trained.
 
     A batch holds `batch_identities` songs with `views_per_song` cuts of `crop_seconds` each. The loss draws the
@@ -238,13 +238,13 @@ class Train:
 class Config:
     """Everything about a training run."""
 
-    data: Data = Data()
-    cache: Cache = Cache()
-    features: Features = Features()
-    model: Backbones = Backbones()
-    fusion: Fusion = Fusion()
-    augment: Augment = Augment()
-    train: Train = Train()
+    data: DataSettings = DataSettings()
+    cache: CacheSettings = CacheSettings()
+    features: FeatureSettings = FeatureSettings()
+    model: BackboneSettings = BackboneSettings()
+    fusion: FusionSettings = FusionSettings()
+    augment: AugmentSettings = AugmentSettings()
+    train: TrainSettings = TrainSettings()
 
     @property
     def spec(self) -> FeatureSpec:

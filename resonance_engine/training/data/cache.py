@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from resonance_engine.training.data.ram_cache import MEASURED, RamCache
+from resonance_engine.training.data.ram_cache import UNCHANGED, RamCache
 from resonance_engine.training.data.sqlite_cache import SqliteCache
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from resonance_engine.features.spec import FeatureSpec
     from resonance_engine.training.data.ram_cache import Features, Measured
 
-__all__ = ["MEASURED", "FeatureCache", "RamCache", "SqliteCache"]
+__all__ = ["UNCHANGED", "FeatureCache", "RamCache", "SqliteCache"]
 
 
 class FeatureCache(Protocol):
@@ -26,10 +26,10 @@ class FeatureCache(Protocol):
 
     spec: FeatureSpec
 
-    def keys(self, maker: str = MEASURED) -> set[bytes]:
+    def keys(self, maker: str = UNCHANGED) -> set[bytes]:
         """The keys whose features were made by `maker`."""
 
-    def put(self, key: bytes, features: Measured, maker: str = MEASURED) -> None:
+    def put(self, key: bytes, features: Measured, maker: str = UNCHANGED) -> None:
         """Keep the features of a song's windows for good, instead of those that were there.
 
         ValueError when they are none: another number of windows or shape in some modality, none at all, or values

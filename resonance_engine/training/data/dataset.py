@@ -12,8 +12,8 @@ from torch import Tensor
 
 from resonance_engine.errors import CacheError
 from resonance_engine.features.spec import LogMelSpec
-from resonance_engine.training.augmentation.augment import augmented
-from resonance_engine.training.data.rows import Rows
+from resonance_engine.training.augmentation.augment import augment_features
+from resonance_engine.training.data.window_rows import WindowRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.features.spec import FeatureSpec, Framing
-    from resonance_engine.training.config.settings import AudioAugment, Augment
+    from resonance_engine.training.config.settings import AudioAugmentSettings, AugmentSettings
     from resonance_engine.training.data.cache import FeatureCache
 
 
@@ -66,11 +66,11 @@ class WindowSet:
     ) -> None:
         if not keys:
             raise ValueError("a training set needs at least one song")
-        self.source = Rows(cache, keys, preload)
+        self.source = WindowRows(cache, keys, preload)
         self.preload = preload
-        self.choose(np.arange(len(keys)), numbered(identities), numbered(groups))
+        self.select(np.arange(len(keys)), number_labels(identities), number_labels(groups))
 
-    def choose(self, songs: NDArray[np.intp], identity: NDArray[np.intp], group: NDArray[np.intp]) -> None:
+    def select(self, songs: NDArray[np.intp], identity: NDArray[np.intp], group: NDArray[np.intp]) -> None:
         """Be the set of these songs of the source."""
         self.songs, self.identity, self.group = songs, identity, group
         spans = [np.arange(self.source.first[song], self.source.first[song + 1]) for song in songs]
@@ -78,7 +78,7 @@ class WindowSet:
         self.places: NDArray[np.intp] = np.concatenate(spans)  # of the rows within the source
         self.song: NDArray[np.intp] = np.repeat(np.arange(len(songs)), counts)
         self.first: NDArray[np.intp] = np.cumsum([0, *counts], dtype=np.intp)
-        self.audio_views: dict[tuple[AudioAugment, int], Rows] = {}
+        self.audio_views: dict[tuple[AudioAugmentSettings, int], WindowRows] = {}
 
     def __len__(self) -> int:
         return len(self.songs)
@@ -88,12 +88,12 @@ class WindowSet:
         part = object.__new__(WindowSet)
         part.source, part.preload = self.source, self.preload
         chosen = np.asarray(songs, np.intp)
-        part.choose(self.songs[chosen], self.identity[chosen], self.group[chosen])
+        part.select(self.songs[chosen], self.identity[chosen], self.group[chosen])
         return part
 
     def rows(self, indices: Sequence[int] | NDArray[np.intp]) -> dict[str, NDArray[np.float32]]:
         """The features of these windows, (n, ...) by modality."""
-        made = self.empty(len(indices), None)
+        made = self.allocate(len(indices), None)
         for at, row in enumerate(indices):
             for name, values in self.source.window(self.places[row]).items():
                 made[name][at] = values
@@ -104,7 +104,7 @@ class WindowSet:
         songs: int,
         views: int,
         frames: int,
-        augment: Augment,
+        augment: AugmentSettings,
         seed: int,
         epoch: int,
         part: tuple[int, int] = (0, 1),
@@ -136,33 +136,35 @@ class WindowSet:
             )
 
     def views(
-        self, songs: Sequence[int], frames: int, augment: Augment, rngs: Sequence[np.random.Generator]
+        self, songs: Sequence[int], frames: int, augment: AugmentSettings, rngs: Sequence[np.random.Generator]
     ) -> dict[str, NDArray[np.float32]]:
         """An augmented cut of each of these songs, at most as long as a window; modalities are cut at the same time."""
         length = self.length
         frames = frames if length is None else min(frames, length)
         spare = 0 if length is None else length - frames
-        cuts = [self.drawn(song, spare, augment.audio.views, rng) for song, rng in zip(songs, rngs, strict=True)]
-        features = self.cut(cuts, frames, augment.audio)
+        cuts = [self.draw_cut(song, spare, augment.audio.views, rng) for song, rng in zip(songs, rngs, strict=True)]
+        features = self.read_cuts(cuts, frames, augment.audio)
         if augment.mix == 0:
-            return augmented(features, augment, rngs, None, self.mel_rates)
-        others = [self.other(song, rng) for song, rng in zip(songs, rngs, strict=True)]
-        cuts = [self.drawn(song, spare, augment.audio.views, rng) for song, rng in zip(others, rngs, strict=True)]
-        return augmented(features, augment, rngs, self.cut(cuts, frames, augment.audio), self.mel_rates)
+            return augment_features(features, augment, rngs, None, self.mel_rates)
+        others = [self.draw_other(song, rng) for song, rng in zip(songs, rngs, strict=True)]
+        cuts = [self.draw_cut(song, spare, augment.audio.views, rng) for song, rng in zip(others, rngs, strict=True)]
+        return augment_features(features, augment, rngs, self.read_cuts(cuts, frames, augment.audio), self.mel_rates)
 
-    def drawn(self, song: int, spare: int, audio_views: int, rng: np.random.Generator) -> Cut:
+    def draw_cut(self, song: int, spare: int, audio_views: int, rng: np.random.Generator) -> Cut:
         """A random piece of a song that leaves `spare` frames of its window out."""
         row = rng.integers(self.first[song], self.first[song + 1])
         view = rng.integers(audio_views + 1) if audio_views else 0
         return Cut(int(row), int(view), int(rng.integers(spare + 1)))
 
-    def other(self, song: int, rng: np.random.Generator) -> int:
+    def draw_other(self, song: int, rng: np.random.Generator) -> int:
         """A random song that is not this one, unless there is only one."""
         return (song + int(rng.integers(1, max(2, len(self))))) % len(self)
 
-    def cut(self, cuts: Sequence[Cut], frames: int, audio: AudioAugment) -> dict[str, NDArray[np.float32]]:
+    def read_cuts(
+        self, cuts: Sequence[Cut], frames: int, audio: AudioAugmentSettings
+    ) -> dict[str, NDArray[np.float32]]:
         """These pieces, (n, ...) by modality."""
-        made = self.empty(len(cuts), frames)
+        made = self.allocate(len(cuts), frames)
         for at, piece in enumerate(cuts):
             for name, values in self.window(piece.row, piece.view, audio).items():
                 made[name][at] = values[..., self.span(name, piece.start, frames)]
@@ -180,15 +182,15 @@ class WindowSet:
         first = min(round(start * ratio), length - count)
         return slice(first, first + count)
 
-    def window(self, row: int, view: int, audio: AudioAugment) -> dict[str, NDArray[np.float16]]:
+    def window(self, row: int, view: int, audio: AudioAugmentSettings) -> dict[str, NDArray[np.float16]]:
         """A window of the sound, or of a changed version of it; CacheError when that is not in the cache."""
         if view == 0:
             return self.source.window(self.places[row])
         if (audio, view) not in self.audio_views:
-            self.audio_views[audio, view] = self.audio_view(view, audio)
+            self.audio_views[audio, view] = self.load_audio_view(view, audio)
         return self.audio_views[audio, view].window(row)
 
-    def audio_view(self, view: int, audio: AudioAugment) -> Rows:
+    def load_audio_view(self, view: int, audio: AudioAugmentSettings) -> WindowRows:
         """The same windows in a changed version of the audio."""
         from resonance_engine.training.data.extractor import view_key, views_maker
 
@@ -199,7 +201,7 @@ class WindowSet:
                 f"The feature cache lacks audio view {view} of {len(missing)} songs; run precompute with this "
                 "augment.audio, or set augment.audio.views to 0."
             )
-        changed = Rows(self.source.cache, keys, self.preload)
+        changed = WindowRows(self.source.cache, keys, self.preload)
         if not np.array_equal(changed.first, self.first):
             raise CacheError(
                 f"The feature cache holds other windows in audio view {view} than in the songs; delete it and run "
@@ -228,7 +230,7 @@ class WindowSet:
         """The rate, in Hz, of each log-mel modality."""
         return {name: each.framing.rate for name, each in self.spec.modalities.items() if isinstance(each, LogMelSpec)}
 
-    def empty(self, count: int, frames: int | None) -> dict[str, NDArray[np.float32]]:
+    def allocate(self, count: int, frames: int | None) -> dict[str, NDArray[np.float32]]:
         """Room for the features of so many windows, or cuts of so many frames."""
         shapes = dict(self.source.shapes)
         if frames is not None:
@@ -238,7 +240,7 @@ class WindowSet:
         return {name: np.empty((count, *shape), np.float32) for name, shape in shapes.items()}
 
 
-def numbered(labels: Sequence[str]) -> NDArray[np.intp]:
+def number_labels(labels: Sequence[str]) -> NDArray[np.intp]:
     """A number for each label, from 0 in the order in which they first appear."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(label, len(numbers)) for label in labels], np.intp)

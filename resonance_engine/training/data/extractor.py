@@ -12,7 +12,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from resonance_engine.training.config.settings import AudioAugment
+from resonance_engine.training.config.settings import AudioAugmentSettings
 from resonance_engine.worker.protocol import Message
 from resonance_engine.worker.server import identify, run_server
 
@@ -32,7 +32,7 @@ def view_array(view: int, modality: str) -> str:
     return f"{view}:{modality}"
 
 
-def views_maker(audio: AudioAugment) -> str:
+def views_maker(audio: AudioAugmentSettings) -> str:
     """What changes audio here, and how much: other makers give other sounds for the same song."""
     from resonance_engine.training.augmentation.audio_augment import AUGMENT_VERSION
 
@@ -40,7 +40,7 @@ def views_maker(audio: AudioAugment) -> str:
     return f"scipy {AUGMENT_VERSION} {json.dumps(amounts, sort_keys=True)}"
 
 
-def measuring(spec_json: str, audio: AudioAugment) -> tuple[Message, Verbs]:
+def load_extractor(spec_json: str, audio: AudioAugmentSettings) -> tuple[Message, Verbs]:
     """Who makes the audio views, and what can be asked of a file."""
     from resonance_engine.audio.windows import content_key, read_windows
     from resonance_engine.features.front_end import FrontEnd
@@ -53,9 +53,9 @@ def measuring(spec_json: str, audio: AudioAugment) -> tuple[Message, Verbs]:
         windows = read_windows(path, spec.decoding).windows
         arrays = front_end(windows)
         if audio.views:
-            from resonance_engine.training.augmentation.audio_augment import audio_views
+            from resonance_engine.training.augmentation.audio_augment import augment_audio
 
-            versions = audio_views(windows, spec.decoding.rate, audio, content_key(path))
+            versions = augment_audio(windows, spec.decoding.rate, audio, content_key(path))
             for view, samples in enumerate(versions, 1):
                 arrays |= {view_array(view, name): values for name, values in front_end(samples).items()}
         return Message({}, arrays)
@@ -64,7 +64,7 @@ def measuring(spec_json: str, audio: AudioAugment) -> tuple[Message, Verbs]:
 
 
 def main() -> None:
-    run_server(lambda: measuring(sys.argv[1], AudioAugment(**json.loads(sys.argv[2]))))
+    run_server(lambda: load_extractor(sys.argv[1], AudioAugmentSettings(**json.loads(sys.argv[2]))))
 
 
 if __name__ == "__main__":

@@ -23,20 +23,20 @@ class KnownFiles:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = folder / NAME if folder else None
-        self.entries = entries(self.path) if self.path else {}
+        self.entries = read_entries(self.path) if self.path else {}
 
     def keys(self, paths: Iterable[Path]) -> dict[Path, bytes]:
         """The keys of those files that are as they were."""
         found = {}
         for path in paths:
             entry = self.entries.get(str(path))
-            if entry is not None and entry[:2] == state(path):
+            if entry is not None and entry[:2] == file_state(path):
                 found[path] = entry[2]
         return found
 
     def keep(self, keys: Mapping[Path, bytes]) -> None:
         """Remember these, too."""
-        added = {str(path): (*now, key) for path, key in keys.items() if (now := state(path))}
+        added = {str(path): (*now, key) for path, key in keys.items() if (now := file_state(path))}
         if added.items() <= self.entries.items():
             return
         self.entries |= added
@@ -50,7 +50,7 @@ class KnownFiles:
             return
 
 
-def entries(path: Path) -> dict[str, tuple[int, int, bytes]]:
+def read_entries(path: Path) -> dict[str, tuple[int, int, bytes]]:
     """Size, time of change and content key by path, as a table has them; none where there is no such table."""
     try:
         document = json.loads(path.read_bytes())
@@ -60,7 +60,7 @@ def entries(path: Path) -> dict[str, tuple[int, int, bytes]]:
         return {}
 
 
-def state(path: Path) -> tuple[int, int] | None:
+def file_state(path: Path) -> tuple[int, int] | None:
     """Size in bytes and time of change in nanoseconds; None where there is no such file."""
     try:
         status = path.stat()

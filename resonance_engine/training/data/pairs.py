@@ -32,12 +32,12 @@ def read_pairs(file: Path, root: str = "") -> list[list[Path]]:
     """
     name = printable(file)
     folder = expand_home(root) if root else file.parent
-    pairs = [pair_of(entry, folder, f"{name}, list {number}") for number, entry in enumerate(lists_of(file), 1)]
+    pairs = [parse_pair(entry, folder, f"{name}, list {number}") for number, entry in enumerate(read_lists(file), 1)]
     verify_present(pairs, name)
     return pairs
 
 
-def lists_of(file: Path) -> list[object]:
+def read_lists(file: Path) -> list[object]:
     """What stands in the file: a list of at least one entry."""
     name = printable(file)
     try:
@@ -55,7 +55,7 @@ def lists_of(file: Path) -> list[object]:
 
 def verify_present(pairs: Sequence[Sequence[Path]], name: str) -> None:
     """Raise ConfigError where a path of the file `name` is none of a file that is there."""
-    missing = [(number, path) for number, pair in enumerate(pairs, 1) for path in pair if not is_there(path)]
+    missing = [(number, path) for number, pair in enumerate(pairs, 1) for path in pair if not is_file(path)]
     if missing:
         number, path = missing[0]
         others = f", and {len(missing) - 1} more are missing" if len(missing) > 1 else ""
@@ -65,11 +65,11 @@ def verify_present(pairs: Sequence[Sequence[Path]], name: str) -> None:
         )
 
 
-def is_there(path: Path) -> bool:
+def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - false, too, for a name that is too long
 
 
-def pair_of(entry: object, folder: Path, where: str) -> list[Path]:
+def parse_pair(entry: object, folder: Path, where: str) -> list[Path]:
     """The paths of one list; `where` names it in the errors."""
     if not isinstance(entry, list):
         raise ConfigError(f"{where} must be a list of paths, not {json.dumps(entry)[:60]}; the form is {FORM}.")

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.errors import AudioError
-from resonance_engine.training.config.settings import AudioAugment
+from resonance_engine.training.config.settings import AudioAugmentSettings
 from resonance_engine.training.data.extractor import view_array, view_key
-from resonance_engine.training.data.ram_cache import MEASURED
+from resonance_engine.training.data.ram_cache import UNCHANGED
 from resonance_engine.worker.pool import ProcessPool
 from resonance_engine.worker.worker import TIMEOUT, FileProcess, stopped_error
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.data.cache import FeatureCache
 
 AHEAD = 16  # files per process that may be done while an earlier one still takes its time
-SOUND_AS_IT_IS = AudioAugment(views=0)
+NO_VIEWS = AudioAugmentSettings(views=0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Extractor(FileProcess):
 
     purpose = "measures features"
 
-    def __init__(self, spec: FeatureSpec, audio: AudioAugment, timeout: float = TIMEOUT) -> None:
+    def __init__(self, spec: FeatureSpec, audio: AudioAugmentSettings, timeout: float = TIMEOUT) -> None:
         super().__init__((1 + audio.views) * timeout)
         self.spec = spec
         self.audio = audio
@@ -70,7 +70,7 @@ class Recorder:
         self.audio_views = audio_views
         self.measured = cache.keys()
         self.views: dict[str, set[bytes]] = {}
-        self.at_work: dict[bytes, threading.Lock] = {}
+        self.locks: dict[bytes, threading.Lock] = {}
         self.writing = threading.Lock()
         self.ended = False
 
@@ -78,7 +78,7 @@ class Recorder:
         """The content key of a file whose features are in the cache now."""
         key = extractor.identify(path)
         # A second file with the same sound waits for the first, and is measured only if that one failed.
-        with self.at_work.setdefault(key, threading.Lock()):
+        with self.locks.setdefault(key, threading.Lock()):
             if not self.complete(key, extractor.maker):
                 self.put(key, extractor.features(path), extractor.maker)
         return key
@@ -88,10 +88,10 @@ class Recorder:
         if key not in self.measured:
             return False
         with self.writing:
-            made = self.made_by(maker)
+            made = self.keys_by(maker)
             return all(view_key(key, view + 1) in made for view in range(self.audio_views))
 
-    def made_by(self, maker: str) -> set[bytes]:
+    def keys_by(self, maker: str) -> set[bytes]:
         """The keys of the audio views of this maker that are in the cache; to be called while `writing` is held."""
         if maker not in self.views:
             self.views[maker] = self.cache.keys(maker)
@@ -103,9 +103,9 @@ class Recorder:
                 raise stopped_error()
             for view, values in enumerate(features[1:], 1):
                 self.cache.put(view_key(key, view), values, maker)
-            self.cache.put(key, features[0], MEASURED)
+            self.cache.put(key, features[0], UNCHANGED)
             self.measured.add(key)
-            self.made_by(maker).update(view_key(key, view) for view in range(1, len(features)))
+            self.keys_by(maker).update(view_key(key, view) for view in range(1, len(features)))
 
     def end(self) -> None:
         """Leave the cache alone from now on."""
@@ -119,7 +119,7 @@ def precompute(
     spec: FeatureSpec,
     processes: int = 1,
     *,
-    audio: AudioAugment = SOUND_AS_IT_IS,
+    audio: AudioAugmentSettings = NO_VIEWS,
     timeout: float = TIMEOUT,
 ) -> Iterator[Precomputed]:
     """Put the features of files into the cache, and those of changed versions of the `audio`; every path, in order.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Features = dict[str, NDArray[np.float16]]
     Measured = Mapping[str, NDArray[np.floating]]
 
-MEASURED = ""
+UNCHANGED = ""
 """The maker of features as they are; those of audio that was changed first name who changed it."""
 
 
@@ -34,11 +34,11 @@ class RamCache:
         self.size = 0
         self.entries: dict[bytes, tuple[str, Features]] = {}
 
-    def keys(self, maker: str = MEASURED) -> set[bytes]:
+    def keys(self, maker: str = UNCHANGED) -> set[bytes]:
         return {key for key, (by, _) in self.entries.items() if by == maker}
 
-    def put(self, key: bytes, features: Measured, maker: str = MEASURED) -> None:
-        kept = rounded(features, shapes_of(self.spec))
+    def put(self, key: bytes, features: Measured, maker: str = UNCHANGED) -> None:
+        kept = to_float16(features, shapes_of(self.spec))
         before = self.entries[key][1] if key in self.entries else {}
         size = self.size + sum(x.nbytes for x in kept.values()) - sum(x.nbytes for x in before.values())
         require_memory(size, "set cache.backend to sqlite")
@@ -75,7 +75,7 @@ def shapes_of(spec: FeatureSpec) -> dict[str, tuple[int, ...]]:
     return {name: each.shape(spec.decoding) for name, each in spec.modalities.items()}
 
 
-def rounded(features: Measured, shapes: Mapping[str, tuple[int, ...]]) -> Features:
+def to_float16(features: Measured, shapes: Mapping[str, tuple[int, ...]]) -> Features:
     """The features in float16 and in the order of `shapes`; ValueError where they do not fit."""
     if set(features) != set(shapes):
         raise ValueError(f"expected the modalities {', '.join(shapes)}, not {', '.join(features)}")

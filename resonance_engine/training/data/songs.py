@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from resonance_engine.errors import AudioError, ConfigError, printable
 from resonance_engine.evaluation.tasks import named
 from resonance_engine.files import expand_home
-from resonance_engine.training.data.components import connected
+from resonance_engine.training.data.connected_components import connected_components
 from resonance_engine.training.data.pairs import read_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from resonance_engine.training.config.settings import Data
+    from resonance_engine.training.config.settings import DataSettings
 
 ENTRY_POINTS = "resonance.libraries"
 
@@ -101,25 +101,25 @@ def open_library(kind: str, file: Path, query: Sequence[str]) -> Source:
     return lambda: list(songs(Path(file), list(query)))
 
 
-def songs_of(data: Data, library: Source | None = None) -> list[Song]:
+def list_songs(data: DataSettings, library: Source | None = None) -> list[Song]:
     """The songs that the settings name, in order of path, each file once.
 
     A library takes the place of the folder `data.root`, which is scanned with `data.scan_root`; the songs of
     `data.pairs_json` come on top, or get their identities from it. Without `data.use_unlabeled` only songs with
     an identity that another song shares stay. Raises ConfigError or CatalogError where there is nothing to learn from.
     """
-    songs = listed(data, library)
+    songs = read_library(data, library)
     pairs = read_pairs(expand_home(data.pairs_json), data.root) if data.pairs_json else []
-    songs = paired(songs, pairs)
-    return songs if data.use_unlabeled else labelled(songs)
+    songs = assign_identities(songs, pairs)
+    return songs if data.use_unlabeled else select_labelled(songs)
 
 
-def listed(data: Data, library: Source | None) -> list[Song]:
+def read_library(data: DataSettings, library: Source | None) -> list[Song]:
     """The songs of the library or the folder."""
     if library is not None:
         return library()
     if data.root and data.scan_root:
-        return list(scanned(expand_home(data.root)))
+        return list(scan_folder(expand_home(data.root)))
     if data.pairs_json:
         return []
     missing = "data.scan_root is false and data.pairs_json names no file" if data.root else "no music is named"
@@ -129,7 +129,7 @@ def listed(data: Data, library: Source | None) -> list[Song]:
     )
 
 
-def labelled(songs: Sequence[Song]) -> list[Song]:
+def select_labelled(songs: Sequence[Song]) -> list[Song]:
     """Those with an identity that another one shares."""
     sharing = Counter(song.identity for song in songs if song.identity)
     found = [song for song in songs if sharing[song.identity] > 1]
@@ -141,7 +141,7 @@ def labelled(songs: Sequence[Song]) -> list[Song]:
     return found
 
 
-def scanned(folder: Path) -> Iterator[Song]:
+def scan_folder(folder: Path) -> Iterator[Song]:
     """Every audio file below a folder, with the names that its tags give.
 
     Where they name no album, the file's folder is one, unless it is the folder of all, or too large for an album.
@@ -151,7 +151,7 @@ def scanned(folder: Path) -> Iterator[Song]:
     paths = music_files(folder)
     if not paths:
         raise ConfigError(f"There is no music in {printable(folder)}; set data.root to the folder that holds yours.")
-    songs = [tagged(path) for path in paths]
+    songs = [read_song(path) for path in paths]
     top = folder.absolute()  # as paths of files are
     unnamed = Counter(song.path.parent for song in songs if not song.record and song.path.parent != top)
     albums = {parent for parent, count in unnamed.items() if count <= LARGEST_ALBUM}
@@ -160,7 +160,7 @@ def scanned(folder: Path) -> Iterator[Song]:
         yield replace(song, album=song.path.parent.name) if untold else song
 
 
-def tagged(path: Path) -> Song:
+def read_song(path: Path) -> Song:
     from resonance_engine.audio.windows import read_tags
 
     try:
@@ -170,7 +170,7 @@ def tagged(path: Path) -> Song:
     return Song(path, found.title, found.artist, found.album, found.albumartist, found.genre)
 
 
-def paired(songs: Sequence[Song], pairs: Sequence[Sequence[Path]]) -> list[Song]:
+def assign_identities(songs: Sequence[Song], pairs: Sequence[Sequence[Path]]) -> list[Song]:
     """The songs and those of the pairs, in order of path, with one identity for all that belong together.
 
     Whatever is linked by pairs or by identities that the songs already have, directly or through others, belongs
@@ -184,18 +184,18 @@ def paired(songs: Sequence[Song], pairs: Sequence[Sequence[Path]]) -> list[Song]
         for path in pair:
             file = os.path.realpath(path)
             if file not in by_file:
-                by_file[file] = tagged(path)
+                by_file[file] = read_song(path)
             keys.setdefault(file, []).append(number)
     every = sorted(by_file.items(), key=lambda item: item[1].path)
     made: list[Song] = [song for _, song in every]
-    for group in connected([keys[file] for file, _ in every]):
+    for group in connected_components([keys[file] for file, _ in every]):
         if len(group) > 1:
             for place in group:
                 made[place] = replace(made[place], identity=str(made[group[0]].path))
     return made
 
 
-def labels(songs: Sequence[Song]) -> tuple[list[str], list[str]]:
+def label_songs(songs: Sequence[Song]) -> tuple[list[str], list[str]]:
     """What each song is, and which weaker group it is in: songs of one album and artist.
 
     The artist is the album's where it has one; songs without any that lie in one folder have the same. A song without

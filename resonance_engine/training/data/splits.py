@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError
 from resonance_engine.evaluation.tasks import named
-from resonance_engine.training.data.components import connected
+from resonance_engine.training.data.connected_components import connected_components
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence, Set
@@ -26,7 +26,7 @@ FAR_BELOW = 0.75
 """Part of the wanted share below which the shortfall is said."""
 
 
-def held_out(songs: Sequence[Song], share: float, seed: int) -> tuple[list[int], list[int]]:
+def split_songs(songs: Sequence[Song], share: float, seed: int) -> tuple[list[int], list[int]]:
     """Positions of the songs to train on and of those held out, about `share` of all.
 
     No artist, album or identity is on both sides: songs that any of them links, directly or through others, go
@@ -37,8 +37,8 @@ def held_out(songs: Sequence[Song], share: float, seed: int) -> tuple[list[int],
     """
     if len(songs) < 2 * FEWEST:
         raise ConfigError(f"Nothing can be held out of {len(songs)} songs; training needs at least {2 * FEWEST}.")
-    groups = together(songs, share, seed)
-    apart = set(chosen(groups, max(share * len(songs), FEWEST), len(songs) // 2))
+    groups = order_groups(songs, share, seed)
+    apart = set(choose_groups(groups, max(share * len(songs), FEWEST), len(songs) // 2))
     largest = max(map(len, groups))
     if len(apart) < FEWEST:
         raise ConfigError(
@@ -52,12 +52,12 @@ def held_out(songs: Sequence[Song], share: float, seed: int) -> tuple[list[int],
     return [place for place in range(len(songs)) if place not in apart], sorted(apart)
 
 
-def together(songs: Sequence[Song], share: float, seed: int) -> list[list[int]]:
+def order_groups(songs: Sequence[Song], share: float, seed: int) -> list[list[int]]:
     """Positions of the songs that hang together, group by group in an order drawn from `seed`."""
-    return sorted(connected(links(songs, share)), key=lambda group: drawn(songs, group, seed))
+    return sorted(connected_components(link_keys(songs, share)), key=lambda group: group_rank(songs, group, seed))
 
 
-def chosen(groups: Sequence[list[int]], wanted: float, most: int) -> list[int]:
+def choose_groups(groups: Sequence[list[int]], wanted: float, most: int) -> list[int]:
     """The groups that fit into `wanted` in their order; and the smallest other one, where that comes nearer to it."""
     taken: list[int] = []
     left = []
@@ -75,7 +75,7 @@ def chosen(groups: Sequence[list[int]], wanted: float, most: int) -> list[int]:
     return found
 
 
-def links(songs: Sequence[Song], share: float) -> list[list[Hashable]]:
+def link_keys(songs: Sequence[Song], share: float) -> list[list[Hashable]]:
     """What ties each song to others: its artists, its album, its identity.
 
     An album is told by its artist and by its folder, as many are called "Greatest Hits", and as tracks of a
@@ -84,10 +84,10 @@ def links(songs: Sequence[Song], share: float) -> list[list[Hashable]]:
     """
     nameless = Counter(song.path.parent for song in songs if not song.artists and not song.record)
     small = {folder for folder, count in nameless.items() if count <= share * len(songs)}
-    return [list(links_of(song, small)) for song in songs]
+    return [list(link_keys_of(song, small)) for song in songs]
 
 
-def links_of(song: Song, small: Set[Path]) -> Iterator[Hashable]:
+def link_keys_of(song: Song, small: Set[Path]) -> Iterator[Hashable]:
     folder = song.path.parent
     for artist in song.artists:
         yield "artist", artist
@@ -100,7 +100,7 @@ def links_of(song: Song, small: Set[Path]) -> Iterator[Hashable]:
         yield "folder", folder
 
 
-def drawn(songs: Sequence[Song], group: Sequence[int], seed: int) -> tuple[bytes, str]:
+def group_rank(songs: Sequence[Song], group: Sequence[int], seed: int) -> tuple[bytes, str]:
     """Where a group comes in the random order: a hash of its first name, so that it is the same everywhere."""
     name, path = min((signature(songs[place]), str(songs[place].path)) for place in group)
     return hashlib.blake2b(f"{seed}\0{name}".encode("utf-8", "surrogateescape")).digest(), path

@@ -29,7 +29,7 @@ from resonance_engine.errors import CacheError, printable
 from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
 from resonance_engine.store.errors import error_message
-from resonance_engine.training.data.ram_cache import MEASURED, check_rows, rounded, shapes_of
+from resonance_engine.training.data.ram_cache import UNCHANGED, check_rows, shapes_of, to_float16
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ WINDOWS = Table(
 )
 
 # Made once: putting a query together takes longer than running it.
-WANTED = (
+SELECT_WINDOWS = (
     select(WINDOWS)
     .join(SONGS)
     .where(SONGS.c.key == bindparam("key"), WINDOWS.c.position.in_(bindparam("positions", expanding=True)))
@@ -95,15 +95,15 @@ class SqliteCache:
             self.engine.dispose()
             raise
 
-    def keys(self, maker: str = MEASURED) -> set[bytes]:
+    def keys(self, maker: str = UNCHANGED) -> set[bytes]:
         with self.transaction() as connection:
             found = connection.execute(select(SONGS).where(SONGS.c.maker == maker)).all()
         for song in found:
             self.verify(song.checksum == song_checksum(song.key, song.maker, song.windows))
         return {bytes(song.key) for song in found}
 
-    def put(self, key: bytes, features: Measured, maker: str = MEASURED) -> None:
-        kept = rounded(features, self.shapes)
+    def put(self, key: bytes, features: Measured, maker: str = UNCHANGED) -> None:
+        kept = to_float16(features, self.shapes)
         windows = len(next(iter(kept.values())))
         song = {"key": key, "maker": maker, "windows": windows, "checksum": song_checksum(key, maker, windows)}
         rows = []
@@ -127,7 +127,7 @@ class SqliteCache:
     def read(self, key: bytes, rows: Sequence[int] | None = None) -> Features:
         wanted = range(self.windows(key)) if rows is None else [int(row) for row in rows]
         with self.transaction() as connection:
-            rows_found = connection.execute(WANTED, {"key": key, "positions": sorted(set(wanted))})
+            rows_found = connection.execute(SELECT_WINDOWS, {"key": key, "positions": sorted(set(wanted))})
             found = {row.position: row for row in rows_found}
         if not found or not found.keys() >= set(wanted):
             check_rows(wanted, self.windows(key))

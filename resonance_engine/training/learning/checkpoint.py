@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.config.settings import Augment, Train
+    from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
     from resonance_engine.training.data.dataset import WindowSet
 
 METADATA_KEY = "training"
@@ -36,7 +36,7 @@ Weights = dict[str, "Tensor"]
 
 
 @dataclass(frozen=True)
-class State:
+class TrainingState:
     """A run after some epochs: weights now and in the best epoch (empty where there is none), moments of AdamW.
 
     `moments` are keyed by the parameter's number and the moment's name, "3.exp_avg"; `scaler` is that of the loss
@@ -50,8 +50,8 @@ class State:
     scaler: dict[str, Any]
 
 
-def belonging(
-    network: ResonanceNetwork, windows: WindowSet, train: Train, augment: Augment, standardized: bool
+def identify_training(
+    network: ResonanceNetwork, windows: WindowSet, train: TrainSettings, augment: AugmentSettings, standardized: bool
 ) -> dict[str, object]:
     """What a state belongs to: settings by key, and digests of the music and of the network before its first step."""
     settings = flatten(train, "train.") | flatten(augment, "augment.")
@@ -84,7 +84,7 @@ def set_moments(optimizer: torch.optim.Optimizer, moments: Weights) -> None:
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def write_state(path: Path, state: State, belongs: Mapping[str, object]) -> None:
+def write_state(path: Path, state: TrainingState, belongs: Mapping[str, object]) -> None:
     """Write a state in one step; OSError where that is impossible."""
     parts = {"weights": state.weights, "best": state.best, "moments": state.moments}
     tensors = {
@@ -101,7 +101,7 @@ def write_state(path: Path, state: State, belongs: Mapping[str, object]) -> None
     write_bytes(path, save(tensors, metadata={METADATA_KEY: json.dumps(document)}))
 
 
-def read_state(content: bytes, path: Path, belongs: Mapping[str, object]) -> State:
+def read_state(content: bytes, path: Path, belongs: Mapping[str, object]) -> TrainingState:
     """The state that `write_state` wrote to `path`.
 
     Raises TrainingError for what is no state, and for one that belongs to other settings, music or weights.
@@ -117,27 +117,27 @@ def read_state(content: bytes, path: Path, belongs: Mapping[str, object]) -> Sta
         for key, tensor in tensors.items():
             part, _, name = key.partition(".")
             parts[part][name] = tensor
-        state = State(epochs, **parts, scaler=document["scaler"])
+        state = TrainingState(epochs, **parts, scaler=document["scaler"])
         if state.best and state.best.keys() != state.weights.keys():
             raise ValueError("it lacks some of the best weights")
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise unreadable(path, str(error)) from error
+        raise state_error(path, str(error)) from error
     differing = [name for name in belongs if written.get(name) != belongs[name]]
     if differing:
         raise TrainingError(
-            f"{printable(path)} belongs to another training: {difference(differing, written, belongs)}. "
+            f"{printable(path)} belongs to another training: {describe_difference(differing, written, belongs)}. "
             "Delete it to begin anew, or use another folder."
         )
     return state
 
 
-def unreadable(path: Path, reason: str) -> TrainingError:
+def state_error(path: Path, reason: str) -> TrainingError:
     return TrainingError(
         f"{printable(path)} is not a readable state of a training ({reason}); delete it to begin the training anew."
     )
 
 
-def difference(names: list[str], written: Mapping[str, object], now: Mapping[str, object]) -> str:
+def describe_difference(names: list[str], written: Mapping[str, object], now: Mapping[str, object]) -> str:
     """What differs, the settings with both values: "train.lr is 0.1 there and 0.2 now"."""
     told = [
         f"{name} is {written.get(name)} there and {now[name]} now" if "." in name else f"{name} differs"

@@ -17,18 +17,18 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
-class Present:
+class AvailableDevices:
     """What this machine has."""
 
     cuda: bool
     mps: bool
 
 
-def present() -> Present:
-    return Present(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
+def find_devices() -> AvailableDevices:
+    return AvailableDevices(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
 
 
-def chosen(name: str, machine: Present) -> str:
+def choose_device(name: str, machine: AvailableDevices) -> str:
     """The device that a name stands for: "auto" is cuda, mps or cpu, the first that is there.
 
     Raises TrainingError for a name that is none of DEVICES and for a device that the machine lacks.
@@ -47,9 +47,9 @@ def chosen(name: str, machine: Present) -> str:
     return name
 
 
-def device(name: str = "auto", local_rank: int = 0) -> torch.device:
+def select_device(name: str = "auto", local_rank: int = 0) -> torch.device:
     """The device of that name here; of several NVIDIA GPUs, the one for the process `local_rank` of this machine."""
-    kind = chosen(name, present())
+    kind = choose_device(name, find_devices())
     return torch.device("cuda", local_rank) if kind == "cuda" else torch.device(kind)
 
 
@@ -74,7 +74,7 @@ class Precision:
         return torch.amp.GradScaler(self.device, enabled=self.dtype == torch.float16)
 
 
-def precision(kind: str, use_amp: bool, bfloat16: bool) -> Precision:
+def choose_precision(kind: str, use_amp: bool, bfloat16: bool) -> Precision:
     """Mixed precision on NVIDIA GPUs, float32 elsewhere; in bfloat16 where the GPU has it, else in float16."""
     if not use_amp or kind != "cuda":
         return Precision(kind)

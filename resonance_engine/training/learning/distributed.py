@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import atexit
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.nn import functional
 
 from resonance_engine.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
+    from collections.abc import Iterator, Mapping
 
 RENDEZVOUS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
@@ -37,7 +37,7 @@ class World:
     def first(self) -> bool:
         return self.rank == 0
 
-    def gathered(self, *shares: Tensor) -> tuple[Tensor, ...]:
+    def gather(self, *shares: Tensor) -> tuple[Tensor, ...]:
         """The rows of all processes, in their order, for each of some tensors with equally many rows; differentiable.
 
         Each process's gradient is the sum of what all losses say, so that `average_gradients` makes it right again.
@@ -46,10 +46,11 @@ class World:
             return shares
         rows = torch.zeros(self.size, dtype=torch.long, device=self.device)
         rows[self.rank] = len(shares[0])
-        counts = summed(rows).tolist()
+        counts = sum_over_processes(rows).tolist()
         before, after = sum(counts[: self.rank]), sum(counts[self.rank + 1 :])
         return tuple(
-            summed(torch.cat([x.new_zeros(before, *x.shape[1:]), x, x.new_zeros(after, *x.shape[1:])])) for x in shares
+            sum_over_processes(torch.cat([x.new_zeros(before, *x.shape[1:]), x, x.new_zeros(after, *x.shape[1:])]))
+            for x in shares
         )
 
     def average_gradients(self, network: nn.Module) -> None:
@@ -57,11 +58,11 @@ class World:
         if self.size == 1:
             return
         gradients = [each.grad for each in network.parameters() if each.grad is not None]
-        mean = summed(torch.cat([gradient.flatten() for gradient in gradients])) / self.size
+        mean = sum_over_processes(torch.cat([gradient.flatten() for gradient in gradients])) / self.size
         for gradient, part in zip(gradients, torch.split(mean, [each.numel() for each in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def from_first(self, content: bytes) -> bytes:
+    def broadcast(self, content: bytes) -> bytes:
         """What the first process says, in all of them."""
         if self.size == 1:
             return content
@@ -74,14 +75,14 @@ class World:
             distributed.broadcast(said, 0)
         return said.cpu().numpy().tobytes()
 
-    def equalize(self, network: nn.Module) -> None:
+    def broadcast_weights(self, network: nn.Module) -> None:
         """Give every process the first one's weights."""
         if self.size > 1:
             for values in network.state_dict().values():
                 distributed.broadcast(values, 0)
 
 
-class Sum(torch.autograd.Function):
+class AllReduceSum(torch.autograd.Function):
     """The sum over all processes; its gradient is the sum of their gradients."""
 
     @staticmethod
@@ -92,28 +93,28 @@ class Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(_: Any, *gradients: Tensor) -> Tensor:
-        return summed(gradients[0].contiguous())
+        return sum_over_processes(gradients[0].contiguous())
 
 
-def summed(x: Tensor) -> Tensor:
+def sum_over_processes(x: Tensor) -> Tensor:
     """The sum of the processes' tensors of one shape, differentiable."""
-    total: Tensor = Sum.apply(x)  # type: ignore[no-untyped-call]  # PyTorch publishes no type for it
+    total: Tensor = AllReduceSum.apply(x)  # type: ignore[no-untyped-call]  # PyTorch publishes no type for it
     return total
 
 
-def together(environment: Mapping[str, str] = os.environ) -> bool:
+def is_distributed(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether this process is one of several that `torchrun` (or its like) started."""
     return all(name in environment for name in RENDEZVOUS) and int(environment["WORLD_SIZE"]) > 1
 
 
 def local_rank(environment: Mapping[str, str] = os.environ) -> int:
     """The number of this process among those of this machine."""
-    return int(environment.get("LOCAL_RANK", "0")) if together(environment) else 0
+    return int(environment.get("LOCAL_RANK", "0")) if is_distributed(environment) else 0
 
 
 def join(device: torch.device) -> World:
     """Meet the other processes, if there are any; they stay together until this one ends."""
-    if not together():
+    if not is_distributed():
         return World(device=device)
     if device.type == "mps":
         raise TrainingError(
@@ -125,3 +126,66 @@ def join(device: torch.device) -> World:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         atexit.register(distributed.destroy_process_group)
     return World(distributed.get_rank(), distributed.get_world_size(), device)
+
+
+class SharedBatchNorm(nn.Module):
+    """A batch norm layer whose statistics are those of all processes' shares together.
+
+    Takes over the parameters and running statistics of a layer, which keep their names. PyTorch's own (SyncBatchNorm)
+    runs on NVIDIA GPUs alone.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, layer: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+        for name, values in layer.named_buffers():
+            self.register_buffer(name, values)
+        self.eps = layer.eps
+        self.momentum: float | None = layer.momentum
+        self.train(layer.training)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        values = x.float()
+        axes = [axis for axis in range(x.dim()) if axis != 1]
+        shape = (1, -1) + (1,) * (x.dim() - 2)
+        cells = torch.tensor([values.numel() // values.shape[1]], dtype=values.dtype, device=values.device)
+        total = sum_over_processes(torch.cat([values.sum(dim=axes), cells]))
+        count = total[-1].detach()
+        mean = total[:-1] / count
+        variance = sum_over_processes((values - mean.view(shape)).square().sum(dim=axes)) / count
+        self.move(mean, variance * count / (count - 1))
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return ((values - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
+
+    @torch.no_grad()
+    def move(self, mean: Tensor, variance: Tensor) -> None:
+        """Let the running statistics follow the batch's."""
+        momentum = self.momentum or 0.0
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance, momentum)
+        self.num_batches_tracked.add_(1)
+
+
+@contextmanager
+def share_statistics(network: nn.Module, world: World) -> Iterator[None]:
+    """While it lasts, the network's batch norms take the statistics of all processes' shares."""
+    if world.size == 1:
+        yield
+        return
+    replaced: list[tuple[nn.Module, str, nn.Module]] = []
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d)):
+                parent.register_module(name, SharedBatchNorm(child))
+                replaced.append((parent, name, child))
+    try:
+        yield
+    finally:
+        for parent, name, child in replaced:
+            parent.register_module(name, child.train(parent.training))

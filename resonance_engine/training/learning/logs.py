@@ -48,7 +48,7 @@ def gate_entropy(gates: Tensor) -> Tensor:
     return entropy / math.log(gates.shape[1])
 
 
-def collapse(epochs: Sequence[Epoch]) -> str:
+def describe_collapse(epochs: Sequence[Epoch]) -> str:
     """A sentence when the gates have just collapsed onto one modality in the last of these epochs, else nothing."""
     fallen = [epoch.gate_entropy < COLLAPSED for epoch in epochs]
     if not fallen or not fallen[-1] or any(fallen[:-1]):
@@ -67,14 +67,14 @@ def write_log(path: Path, epochs: Sequence[Epoch]) -> None:
     Columns: epoch, loss, lr, gate_entropy, gate_MODALITY for each, seconds, and the names of what was validated.
     """
     text = io.StringIO()
-    rows = [row(epoch) for epoch in epochs]
+    rows = [log_row(epoch) for epoch in epochs]
     writer = csv.DictWriter(text, list(dict.fromkeys(name for each in rows for name in each)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_bytes(path, text.getvalue().encode())
 
 
-def row(epoch: Epoch) -> dict[str, float]:
+def log_row(epoch: Epoch) -> dict[str, float]:
     return {
         "epoch": epoch.number,
         "loss": epoch.loss,
@@ -86,7 +86,7 @@ def row(epoch: Epoch) -> dict[str, float]:
     }
 
 
-def bar(identities: int, number: int, epochs: int, shown: bool) -> tqdm[Any]:
+def progress_bar(identities: int, number: int, epochs: int, shown: bool) -> tqdm[Any]:
     """A progress bar over the songs of an epoch, on standard error, if that is a terminal."""
     return tqdm(
         total=identities,

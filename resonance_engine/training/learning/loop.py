@@ -16,21 +16,20 @@ from resonance_engine.errors import TrainingError, printable
 from resonance_engine.training.data.standardize import standardize
 from resonance_engine.training.learning import device as devices
 from resonance_engine.training.learning.checkpoint import (
-    State,
+    TrainingState,
     Weights,
-    belonging,
+    identify_training,
     moments_of,
     read_state,
     set_moments,
-    unreadable,
+    state_error,
     write_state,
 )
-from resonance_engine.training.learning.distributed import join, local_rank
-from resonance_engine.training.learning.logs import Epoch, bar, collapse, write_log
-from resonance_engine.training.learning.memory import memory_told
-from resonance_engine.training.learning.schedule import Ending, best_epoch, ending, rate
-from resonance_engine.training.learning.shared_norm import statistics_shared
-from resonance_engine.training.learning.steps import Steps
+from resonance_engine.training.learning.distributed import join, local_rank, share_statistics
+from resonance_engine.training.learning.logs import Epoch, describe_collapse, progress_bar, write_log
+from resonance_engine.training.learning.out_of_memory import explain_out_of_memory
+from resonance_engine.training.learning.schedule import EndReason, best_epoch, end_reason, learning_rate_share
+from resonance_engine.training.learning.steps import OptimizerSteps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.features.spec import FeatureSpec
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.config.settings import Augment, Train
+    from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
     from resonance_engine.training.data.dataset import Batch, WindowSet
 
     Validate = Callable[[ResonanceNetwork], dict[str, float]]
@@ -49,7 +48,7 @@ STATE, LOG = "state.safetensors", "log.csv"
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNetwork:
     """What training gave: the network on the CPU in evaluation mode, how every epoch went, and which was the best.
 
     `best` is None where nothing was validated. The weights are those of the best epoch where early stopping is on and
@@ -59,14 +58,14 @@ class Trained:
     network: ResonanceNetwork
     epochs: list[Epoch]
     best: Epoch | None
-    ended: Ending
+    ended: EndReason
 
 
 def train(
     network: ResonanceNetwork,
     windows: WindowSet,
-    config: Train,
-    augment: Augment,
+    config: TrainSettings,
+    augment: AugmentSettings,
     *,
     device: str = "auto",
     validate: Validate | None = None,
@@ -74,7 +73,7 @@ def train(
     report: Callable[[Epoch], None] = lambda _: None,
     minutes: float | None = None,
     standardized: bool = False,
-) -> Trained:
+) -> TrainedNetwork:
     """Train the network in place on these windows.
 
     `validate` measures it after each epoch, in evaluation mode and on its device; early stopping looks at what it
@@ -87,12 +86,12 @@ def train(
     Raises TrainingError when the device is absent, the memory too small, the loss no number, or the state not of
     this training.
     """
-    place = devices.device(device, local_rank())
+    place = devices.select_device(device, local_rank())
     world = join(place)
-    precision = devices.precision(place.type, config.use_amp, devices.has_bfloat16(place.type))
+    precision = devices.choose_precision(place.type, config.use_amp, devices.has_bfloat16(place.type))
     if world.first:
         log.info("Training on %s, in %s.", place.type, precision)
-    belongs = belonging(network, windows, config, augment, standardized)
+    belongs = identify_training(network, windows, config, augment, standardized)
     identities = len(np.unique(windows.identity))
     frames = frames_of(config.crop_seconds, windows.spec)
 
@@ -100,26 +99,26 @@ def train(
         songs, views, part = config.batch_identities, config.views_per_song, (world.rank, world.size)
         return windows.epoch(songs, views, frames, augment, config.seed, number, part)
 
-    with memory_told(config, place.type):
+    with explain_out_of_memory(config, place.type):
         if not standardized:
             standardize(network, windows)
-        world.equalize(network.to(place))
-        steps = Steps(network, config, precision, world)
-        course = taken_up(run / STATE, steps, belongs) if run else TrainingProgress()
-        with statistics_shared(network, world):
-            while (ended := ending(course.epochs, config, minutes)) is None:
+        world.broadcast_weights(network.to(place))
+        steps = OptimizerSteps(network, config, precision, world)
+        course = resume(run / STATE, steps, belongs) if run else TrainingProgress()
+        with share_statistics(network, world):
+            while (ended := end_reason(course.epochs, config, minutes)) is None:
                 number = len(course.epochs) + 1
-                course.add(one_epoch(steps, batches(number), identities, number, validate), steps)
+                course.add(train_epoch(steps, batches(number), identities, number, validate), steps)
                 if world.first:
                     if run:
-                        keep(course, steps, run, belongs)
-                    if fallen := collapse(course.epochs):
+                        save_progress(course, steps, run, belongs)
+                    if fallen := describe_collapse(course.epochs):
                         log.warning(fallen)
                     report(course.epochs[-1])
     rule = config.early_stopping
     if rule.enabled and rule.restore_best and course.best:
         network.load_state_dict(course.best)
-    return Trained(network.cpu().eval(), course.epochs, best_epoch(course.epochs, rule), ended)
+    return TrainedNetwork(network.cpu().eval(), course.epochs, best_epoch(course.epochs, rule), ended)
 
 
 def frames_of(seconds: float, spec: FeatureSpec) -> int:
@@ -135,14 +134,14 @@ class TrainingProgress:
     epochs: list[Epoch] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
 
-    def add(self, epoch: Epoch, steps: Steps) -> None:
+    def add(self, epoch: Epoch, steps: OptimizerSteps) -> None:
         self.epochs.append(epoch)
         if best_epoch(self.epochs, steps.train.early_stopping) is epoch:
             self.best = {name: values.detach().clone() for name, values in steps.network.state_dict().items()}
 
 
-def one_epoch(
-    steps: Steps,
+def train_epoch(
+    steps: OptimizerSteps,
     batches: Iterable[Batch],
     identities: int,
     number: int,
@@ -154,10 +153,10 @@ def one_epoch(
     # The number of the epoch alone decides what is drawn in it, as it does for the batches.
     torch.manual_seed(int(np.random.SeedSequence((config.seed, number)).generate_state(1, np.uint64)[0]))
     network.train()
-    share = rate(number - 1, config)
+    share = learning_rate_share(number - 1, config)
     steps.set_rate(share)
     told: list[tuple[float, float, list[float]]] = []
-    with bar(identities, number, config.epochs, world.first) as progress:
+    with progress_bar(identities, number, config.epochs, world.first) as progress:
         for batch in batches:
             told.append(steps.add(batch))
             if not math.isfinite(told[-1][0]):
@@ -181,20 +180,20 @@ def one_epoch(
             seconds=time.monotonic() - began,
         )
         content = json.dumps(asdict(epoch)).encode()
-    return Epoch(**json.loads(world.from_first(content)))
+    return Epoch(**json.loads(world.broadcast(content)))
 
 
-def taken_up(path: Path, steps: Steps, belongs: dict[str, object]) -> TrainingProgress:
+def resume(path: Path, steps: OptimizerSteps, belongs: dict[str, object]) -> TrainingProgress:
     """Go back to the state that the first process finds there, if there is one."""
     content = b""
     if steps.world.first and path.exists():
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise unreadable(path, str(error.strerror)) from error
+            raise state_error(path, str(error.strerror)) from error
         if not content:
-            raise unreadable(path, "it is empty")
-    content = steps.world.from_first(content)
+            raise state_error(path, "it is empty")
+    content = steps.world.broadcast(content)
     if not content:
         return TrainingProgress()
     state = read_state(content, path, belongs)
@@ -202,16 +201,16 @@ def taken_up(path: Path, steps: Steps, belongs: dict[str, object]) -> TrainingPr
         steps.network.load_state_dict(state.weights)
         set_moments(steps.optimizer, state.moments)
     except (RuntimeError, ValueError) as error:
-        raise unreadable(path, "its tensors are not those of this network") from error
+        raise state_error(path, "its tensors are not those of this network") from error
     if state.scaler:
         steps.scaler.load_state_dict(state.scaler)
     return TrainingProgress(state.epochs, state.best)
 
 
-def keep(course: TrainingProgress, steps: Steps, run: Path, belongs: dict[str, object]) -> None:
+def save_progress(course: TrainingProgress, steps: OptimizerSteps, run: Path, belongs: dict[str, object]) -> None:
     """Write state and log; TrainingError where that is impossible."""
     weights = steps.network.state_dict()
-    state = State(course.epochs, weights, course.best, moments_of(steps.optimizer), steps.scaler.state_dict())
+    state = TrainingState(course.epochs, weights, course.best, moments_of(steps.optimizer), steps.scaler.state_dict())
     try:
         run.mkdir(parents=True, exist_ok=True)
         write_state(run / STATE, state, belongs)

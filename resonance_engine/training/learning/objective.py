@@ -10,18 +10,18 @@ from resonance_engine.training.learning.losses import contrastive, supervised_co
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from resonance_engine.training.config.settings import Train
+    from resonance_engine.training.config.settings import TrainSettings
 
 
-class Loss(Protocol):
+class LabelLoss(Protocol):
     """A loss of `losses` with its temperature or margin set."""
 
     def __call__(self, embeddings: Tensor, labels: Tensor, *, neutral: Tensor | None = None) -> Tensor: ...
 
 
-def loss_named(train: Train) -> Loss:
+def select_loss(train: TrainSettings) -> LabelLoss:
     """The loss that `train.loss` names."""
-    losses: dict[str, Loss] = {
+    losses: dict[str, LabelLoss] = {
         "supcon": partial(supervised_contrastive, temperature=train.temperature),
         "triplet": partial(triplet, margin=train.margin),
         "contrastive": partial(contrastive, margin=train.margin),
@@ -29,13 +29,13 @@ def loss_named(train: Train) -> Loss:
     return losses[train.loss]
 
 
-def objective(embedding: Tensor, facets: Tensor, songs: Tensor, groups: Tensor, train: Train) -> Tensor:
+def objective(embedding: Tensor, facets: Tensor, songs: Tensor, groups: Tensor, train: TrainSettings) -> Tensor:
     """The loss of embeddings (n, d) and facets (n, modalities, d) whose songs and groups are numbered, (n,).
 
     Windows of one song belong together; with `group_weight`, so do songs of one group. What one term draws together,
     the other does not drive apart. The same of each facet alone counts `facet_weight`.
     """
-    loss = loss_named(train)
+    loss = select_loss(train)
 
     def of(vectors: Tensor) -> Tensor:
         total = loss(vectors, songs, neutral=groups)

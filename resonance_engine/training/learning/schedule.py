@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from resonance_engine.training.config.settings import EarlyStopping, Train
+    from resonance_engine.training.config.settings import EarlyStopping, TrainSettings
     from resonance_engine.training.learning.logs import Epoch
 
-Ending = Literal["complete", "early stopping", "time"]
+EndReason = Literal["complete", "early stopping", "time"]
 
 
-def rate(epoch: int, train: Train) -> float:
+def learning_rate_share(epoch: int, train: TrainSettings) -> float:
     """Share of the learning rate in an epoch, from 0 on: a linear warm-up, then half a cosine down to a hundredth."""
     if epoch < train.warmup_epochs:
         return (epoch + 1) / train.warmup_epochs
@@ -29,10 +29,10 @@ def best_epoch(epochs: Sequence[Epoch], rule: EarlyStopping) -> Epoch | None:
     """
     best: Epoch | None = None
     for epoch in epochs:
-        value = monitored(epoch, rule.monitor)
+        value = monitored_value(epoch, rule.monitor)
         if math.isnan(value):
             continue
-        gain = math.inf if best is None else value - monitored(best, rule.monitor)
+        gain = math.inf if best is None else value - monitored_value(best, rule.monitor)
         if rule.mode == "min" and best is not None:
             gain = -gain
         if gain > rule.min_delta:
@@ -40,12 +40,12 @@ def best_epoch(epochs: Sequence[Epoch], rule: EarlyStopping) -> Epoch | None:
     return best
 
 
-def monitored(epoch: Epoch, monitor: str) -> float:
+def monitored_value(epoch: Epoch, monitor: str) -> float:
     """The epoch's validated number of that name; its training loss where "loss" was not validated; else NaN."""
     return epoch.validation.get(monitor, epoch.loss if monitor == "loss" else math.nan)
 
 
-def ending(epochs: Sequence[Epoch], train: Train, minutes: float | None = None) -> Ending | None:
+def end_reason(epochs: Sequence[Epoch], train: TrainSettings, minutes: float | None = None) -> EndReason | None:
     """Why there is no further epoch, or None where there is one; `minutes` end with the epoch that passes them."""
     if len(epochs) >= train.epochs:
         return "complete"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from resonance_engine.training.learning.gradient_checkpointing import compute_outputs
 from resonance_engine.training.learning.logs import gate_entropy
 from resonance_engine.training.learning.objective import objective
-from resonance_engine.training.learning.recompute import outputs
 
 if TYPE_CHECKING:
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.config.settings import Train
+    from resonance_engine.training.config.settings import TrainSettings
     from resonance_engine.training.data.dataset import Batch
     from resonance_engine.training.learning.device import Precision
     from resonance_engine.training.learning.distributed import World
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LARGEST_GRADIENT = 5.0  # norm of all gradients together, beyond which they are scaled down
 
 
-def optimizer_of(network: ResonanceNetwork, train: Train) -> torch.optim.AdamW:
+def optimizer_of(network: ResonanceNetwork, train: TrainSettings) -> torch.optim.AdamW:
     """AdamW whose second group of parameters, the gates, has a learning rate of its own; each knows its `base_lr`."""
     gates = [value for name, value in network.named_parameters() if ".gates." in name]
     others = [value for name, value in network.named_parameters() if ".gates." not in name]
@@ -32,10 +32,10 @@ def optimizer_of(network: ResonanceNetwork, train: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=train.lr, weight_decay=train.weight_decay)
 
 
-class Steps:
+class OptimizerSteps:
     """Takes batches, and moves the network's weights after every `accumulate_steps` of them."""
 
-    def __init__(self, network: ResonanceNetwork, train: Train, precision: Precision, world: World) -> None:
+    def __init__(self, network: ResonanceNetwork, train: TrainSettings, precision: Precision, world: World) -> None:
         self.network, self.train, self.precision, self.world = network, train, precision, world
         self.optimizer = optimizer_of(network, train)
         self.scaler = precision.scaler()
@@ -51,9 +51,9 @@ class Steps:
         device = self.world.device
         features = [batch.features[name].to(device) for name in self.network.modalities]
         with self.precision.autocast():
-            outcome = outputs(self.network, features, self.train.gradient_checkpointing)
+            outcome = compute_outputs(self.network, features, self.train.gradient_checkpointing)
         shares = (*(each.float() for each in outcome), batch.songs.to(device), batch.groups.to(device))
-        embedding, facets, gates, songs, groups = self.world.gathered(*shares)
+        embedding, facets, gates, songs, groups = self.world.gather(*shares)
         loss = objective(embedding, facets, songs, groups, self.train)
         torch.autograd.backward(self.scaler.scale(loss))
         self.pending += 1

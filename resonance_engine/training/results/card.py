@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 UNKNOWN = "-"
 
 
-def card(manifest: Manifest, parity: Parity, evaluation: Mapping[str, Any] | None = None) -> str:
+def format_card(manifest: Manifest, parity: Parity, evaluation: Mapping[str, Any] | None = None) -> str:
     """The card in Markdown; `evaluation` is the content of `evaluate`'s JSON file about this model."""
     decoding = manifest.spec.decoding
     lines = [
@@ -32,7 +32,7 @@ def card(manifest: Manifest, parity: Parity, evaluation: Mapping[str, Any] | Non
         "## How good it is",
         "",
         *(
-            measured(evaluation)
+            format_evaluation(evaluation)
             if evaluation
             else ["It was not evaluated; `evaluate`, then `export`, adds numbers here."]
         ),
@@ -40,7 +40,7 @@ def card(manifest: Manifest, parity: Parity, evaluation: Mapping[str, Any] | Non
     return "\n".join(lines) + "\n"
 
 
-def measured(evaluation: Mapping[str, Any]) -> Iterator[str]:
+def format_evaluation(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """A table of the tasks that had queries, and the numbers beside them."""
     yield (
         f"On {evaluation['songs']} held-out songs of {evaluation['albums']} albums; 95 % intervals over albums, and "
@@ -53,17 +53,17 @@ def measured(evaluation: Mapping[str, Any]) -> Iterator[str]:
         yield f"| task | queries | {' | '.join(names)} |"
         yield "|---|---|" + "---|" * len(names)
         for task in tasks:
-            cells = " | ".join(estimate(task["metrics"][name]) for name in names)
+            cells = " | ".join(format_estimate(task["metrics"][name]) for name in names)
             yield f"| {task['name']} | {task['queries']} | {cells} |"
         yield ""
-    yield f"Segment recall@1: {estimate(evaluation['segment_recall'])}."
-    yield f"Hub skewness at 10 of raw similarity: {number(evaluation['hub_skewness'])}."
+    yield f"Segment recall@1: {format_estimate(evaluation['segment_recall'])}."
+    yield f"Hub skewness at 10 of raw similarity: {format_number(evaluation['hub_skewness'])}."
 
 
-def estimate(value: Mapping[str, Any]) -> str:
-    text = f"{number(value['value'])} ({number(value['low'])} to {number(value['high'])})"
-    return text if value.get("chance") is None else f"{text}, chance {number(value['chance'])}"
+def format_estimate(value: Mapping[str, Any]) -> str:
+    text = f"{format_number(value['value'])} ({format_number(value['low'])} to {format_number(value['high'])})"
+    return text if value.get("chance") is None else f"{text}, chance {format_number(value['chance'])}"
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.3f}"

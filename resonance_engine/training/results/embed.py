@@ -36,7 +36,7 @@ class Embeddings(NamedTuple):
     windows: NDArray[np.float32]
 
 
-def embeddings(network: ResonanceNetwork, windows: WindowSet, device: str | torch.device = "cpu") -> Embeddings:
+def embed_windows(network: ResonanceNetwork, windows: WindowSet, device: str | torch.device = "cpu") -> Embeddings:
     """Embed all windows without gradients on a device; the network is left there, in the mode that it was in."""
     network = network.to(device)
 
@@ -45,11 +45,11 @@ def embeddings(network: ResonanceNetwork, windows: WindowSet, device: str | torc
         with torch.inference_mode():
             return tuple(each.float().cpu().numpy() for each in network(*inputs))
 
-    with evaluating(network):
-        return embedded(run, windows, PROCESSOR_BATCH if torch.device(device).type == "cpu" else BATCH)
+    with evaluation_mode(network):
+        return embed_with(run, windows, PROCESSOR_BATCH if torch.device(device).type == "cpu" else BATCH)
 
 
-def embedded(
+def embed_with(
     run: Callable[[Mapping[str, Array]], Outputs], windows: WindowSet, batch: int = PROCESSOR_BATCH
 ) -> Embeddings:
     """The same for anything that gives embeddings, facets and gates of windows first, such as an exported model."""
@@ -59,15 +59,15 @@ def embedded(
     starts = windows.first[:-1]
     lengths = np.diff(windows.first)[:, None].astype(np.float32)
     return Embeddings(
-        tracks=unit(np.add.reduceat(embedding, starts, axis=0)),
-        facets=unit(np.add.reduceat(facets, starts, axis=0)),
+        tracks=normalise(np.add.reduceat(embedding, starts, axis=0)),
+        facets=normalise(np.add.reduceat(facets, starts, axis=0)),
         gates=np.asarray(np.add.reduceat(gates, starts, axis=0) / lengths, np.float32),
         windows=embedding,
     )
 
 
 @contextmanager
-def evaluating(network: ResonanceNetwork) -> Iterator[None]:
+def evaluation_mode(network: ResonanceNetwork) -> Iterator[None]:
     """Evaluation mode for a while."""
     training = network.training
     network.eval()
@@ -77,6 +77,6 @@ def evaluating(network: ResonanceNetwork) -> Iterator[None]:
         network.train(training)
 
 
-def unit(vectors: Array) -> Array:
+def normalise(vectors: Array) -> Array:
     """Vectors (..., d) at length one; those that cancelled out stay zero."""
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12), np.float32)

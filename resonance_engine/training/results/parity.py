@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from resonance_engine.features.front_end import FRONT_END_VERSION
-from resonance_engine.network.export import Parity, example_inputs, parity
+from resonance_engine.network.export import Parity, compute_parity, example_inputs
 from resonance_engine.training.data.sqlite_cache import SqliteCache
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ WINDOWS = 64  # random ones, where there is no cache
 WARM_UP = 3
 
 
-class Times(NamedTuple):
+class BackendTimes(NamedTuple):
     """Median seconds of a batch."""
 
     torch: float
     onnx: float
 
 
-def cached_windows(folder: Path, manifest: Manifest) -> Inputs | None:
+def read_cached_windows(folder: Path, manifest: Manifest) -> Inputs | None:
     """All windows of some songs whose features are cached as the model needs them; None where there are none."""
     if not (folder / f"features-v{FRONT_END_VERSION}-{manifest.spec.digest()}.db").exists():
         return None  # opening it would make it
@@ -50,28 +50,31 @@ def cached_windows(folder: Path, manifest: Manifest) -> Inputs | None:
     return {name: np.concatenate([song[name] for song in songs]).astype(np.float32) for name in manifest.modalities}
 
 
-def random_windows(manifest: Manifest) -> Inputs:
+def draw_windows(manifest: Manifest) -> Inputs:
     values = (x.numpy() for x in example_inputs(manifest, WINDOWS))
     return dict(zip(manifest.modalities, values, strict=True))
 
 
-def batches(inputs: Inputs, batch: int) -> Iterator[dict[str, NDArray[np.float32]]]:
+def split_batches(inputs: Inputs, batch: int) -> Iterator[dict[str, NDArray[np.float32]]]:
     """The windows, so many at a time; the last batch may be smaller."""
     count = len(next(iter(inputs.values())))
     for at in range(0, count, batch):
         yield {name: values[at : at + batch] for name, values in inputs.items()}
 
 
-def compared(exported: Backend, original: Backend, inputs: Inputs, batch: int) -> Parity:
+def compare_outputs(exported: Backend, original: Backend, inputs: Inputs, batch: int) -> Parity:
     """How far the exported model's outputs are from the original's, over all these windows."""
     sides = [
-        [np.concatenate(part) for part in zip(*(backend.run(each) for each in batches(inputs, batch)), strict=True)]
+        [
+            np.concatenate(part)
+            for part in zip(*(backend.run(each) for each in split_batches(inputs, batch)), strict=True)
+        ]
         for backend in (exported, original)
     ]
-    return parity(*sides)
+    return compute_parity(*sides)
 
 
-def timed(exported: Backend, original: Backend, inputs: Inputs, batch: int, runs: int) -> Times:
+def time_backends(exported: Backend, original: Backend, inputs: Inputs, batch: int, runs: int) -> BackendTimes:
     """How long a batch takes either of them, in turns, so that whatever else the machine does slows both."""
     count = len(next(iter(inputs.values())))
     first = {name: values[np.arange(batch) % count] for name, values in inputs.items()}
@@ -83,7 +86,7 @@ def timed(exported: Backend, original: Backend, inputs: Inputs, batch: int, runs
                 backend.run(first)
                 if turn >= WARM_UP:
                     kept.append(time.perf_counter() - started)
-    return Times(*map(statistics.median, seconds))
+    return BackendTimes(*map(statistics.median, seconds))
 
 
 @contextmanager

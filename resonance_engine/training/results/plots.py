@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.errors import ResonanceError, printable
-from resonance_engine.training.tuning.runs import write
+from resonance_engine.training.tuning.runs import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#882255", "#000000")
 REST = "#BBBBBB"
 MARKERS = ("o", "s", "^", "D", "v")
-NAMED = 10  # groups in a legend
+LEGEND_GROUPS = 10  # groups in a legend
 LONGEST_NAME = 28
 SIZE, DPI = (8.0, 5.0), 120
 
@@ -49,33 +49,33 @@ def read_log(path: Path) -> Columns:
     return columns
 
 
-def training_curve(log: Columns, metrics: Sequence[str] = ("recall@1", "recall@5", "map", "segment_recall")) -> Figure:
+def draw_training(log: Columns, metrics: Sequence[str] = ("recall@1", "recall@5", "map", "segment_recall")) -> Figure:
     """Loss, validation and learning rate by epoch, one below another."""
     validated = [name for name in metrics if name in log]
     figure = new_figure((SIZE[0], 7.0))
     rows = [2, 2, 1] if validated else [2, 1]
     axes = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows)
     epoch = log["epoch"]
-    axes[0].plot(epoch, log["loss"], color=PALETTE[0], marker=dot(epoch))
+    axes[0].plot(epoch, log["loss"], color=PALETTE[0], marker=choose_marker(epoch))
     axes[0].set_ylabel("loss (mean of batches)")
     axes[0].set_title("Training")
     if validated:
         for colour, marker, name in zip(PALETTE, MARKERS, validated, strict=False):
             axes[1].plot(epoch, log[name], color=colour, marker=marker, markersize=4, label=name.replace("_", " "))
         axes[1].set_ylabel("on held-out songs (0 to 1)")
-        beside(axes[1])
-    axes[-1].plot(epoch, log["lr"], color=PALETTE[3], marker=dot(epoch))
+        place_legend(axes[1])
+    axes[-1].plot(epoch, log["lr"], color=PALETTE[3], marker=choose_marker(epoch))
     axes[-1].set_ylabel("learning rate")
     axes[-1].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     axes[-1].set_ylim(bottom=0)
-    epochs_below(axes[-1])
+    label_epochs(axes[-1])
     for each in axes:
         tidy(each)
     figure.align_ylabels()
     return figure
 
 
-def gates_figure(gates: NDArray[np.float32], modalities: Sequence[str], log: Columns | None = None) -> Figure:
+def draw_gates(gates: NDArray[np.float32], modalities: Sequence[str], log: Columns | None = None) -> Figure:
     """Mean gate of each modality by epoch, where there is a log of it, and its distribution over songs (n, m)."""
     figure = new_figure((9.0, 4.2))
     columns = [f"gate_{name}" for name in modalities]
@@ -88,7 +88,7 @@ def gates_figure(gates: NDArray[np.float32], modalities: Sequence[str], log: Col
         axes[0].set_ylabel("gate (share of the embedding)")
         axes[0].set_ylim(0, 1)
         axes[0].legend(frameon=False)
-        epochs_below(axes[0])
+        label_epochs(axes[0])
     last = axes[-1]
     box = last.boxplot(list(gates.T), tick_labels=list(modalities), widths=0.5, patch_artist=True, sym=".")
     for patch, colour in zip(box["boxes"], PALETTE, strict=False):
@@ -107,11 +107,13 @@ def gates_figure(gates: NDArray[np.float32], modalities: Sequence[str], log: Col
     return figure
 
 
-def projection(tracks: NDArray[np.float32], groups: Sequence[str], title: str) -> Figure:
+def draw_projection(tracks: NDArray[np.float32], groups: Sequence[str], title: str) -> Figure:
     """Songs (n, d) on their first two principal components, coloured by group: the ten largest named, the rest grey."""
     places, shares = principal_components(tracks)
     sizes = Counter(group for group in groups if group)
-    largest = [name for name, count in sorted(sizes.items(), key=lambda item: (-item[1], item[0])) if count > 1][:NAMED]
+    largest = [name for name, count in sorted(sizes.items(), key=lambda item: (-item[1], item[0])) if count > 1][
+        :LEGEND_GROUPS
+    ]
     labels = np.array(groups, np.str_)
     figure = new_figure((9.5, 6.0))
     axes = figure.subplots()
@@ -124,11 +126,11 @@ def projection(tracks: NDArray[np.float32], groups: Sequence[str], title: str) -
         member = labels == name
         axes.scatter(places[member, 0], places[member, 1], s=26, color=PALETTE[number % len(PALETTE)],
                      marker=MARKERS[number % len(MARKERS)], edgecolors="white", linewidths=0.4,
-                     label=f"{shortened(name)} ({member.sum()})")  # fmt: skip
+                     label=f"{shorten_name(name)} ({member.sum()})")  # fmt: skip
     axes.set_xlabel(f"first principal component ({shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second principal component ({shares[1]:.0%})")
     axes.set_title(title)
-    beside(axes)
+    place_legend(axes)
     tidy(axes)
     return figure
 
@@ -149,11 +151,11 @@ def principal_components(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float
     return places, shares
 
 
-def save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG in one step."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
-    write(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())
 
 
 def new_figure(size: tuple[float, float]) -> Figure:
@@ -166,12 +168,12 @@ def new_figure(size: tuple[float, float]) -> Figure:
     return figure
 
 
-def beside(axes: Axes) -> None:
+def place_legend(axes: Axes) -> None:
     """A legend where it covers nothing."""
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9, borderaxespad=0.0)
 
 
-def epochs_below(axes: Axes) -> None:
+def label_epochs(axes: Axes) -> None:
     axes.set_xlabel("epoch")
     axes.locator_params(axis="x", integer=True)
 
@@ -182,12 +184,12 @@ def tidy(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def dot(epoch: NDArray[np.float64]) -> Any:
+def choose_marker(epoch: NDArray[np.float64]) -> Any:
     """A marker where a line alone would not be seen."""
     return "o" if len(epoch) == 1 else None
 
 
-def shortened(name: str) -> str:
+def shorten_name(name: str) -> str:
     """A name short enough for a legend, without what matplotlib takes for mathematics."""
     plain = " ".join(name.split()).replace("$", r"\$")
     return plain if len(plain) <= LONGEST_NAME else plain[: LONGEST_NAME - 1] + "…"

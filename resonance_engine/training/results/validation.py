@@ -10,7 +10,7 @@ from resonance_engine.evaluation.metrics import Relevance, equal_labels, query_s
 from resonance_engine.evaluation.segments import segment_recall
 from resonance_engine.evaluation.statistics import mean
 from resonance_engine.evaluation.tasks import album_groups, album_label, artist_label
-from resonance_engine.training.results.embed import embeddings
+from resonance_engine.training.results.embed import embed_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,45 +21,45 @@ if TYPE_CHECKING:
     from resonance_engine.training.data.dataset import WindowSet
     from resonance_engine.training.data.songs import Song
 
-MOST = 4000  # songs, or windows, that are ranked against each other: similarities take memory by the square
+RANKED_LIMIT = 4000  # songs, or windows, that are ranked against each other: similarities take memory by the square
 
 
-def validator(windows: WindowSet, songs: Sequence[Song]) -> Callable[[ResonanceNetwork], dict[str, float]]:
+def make_validation(windows: WindowSet, songs: Sequence[Song]) -> Callable[[ResonanceNetwork], dict[str, float]]:
     """What gives recall@1, 5, 10, 20, mrr, map and segment_recall of a network on these songs' windows.
 
     A song is asked for the songs of its album, of its artist and of its pair, by its embedding. Where no song has any
     such, windows are asked for the other windows of their song. Of very many songs, or windows, about 4000 take part.
     """
-    chosen = asked(songs)
+    chosen = select_evaluated(songs)
     if len(chosen) < len(songs):
         windows, songs = windows.subset(chosen), [songs[place] for place in chosen]
-    relevance = related(songs)
+    relevance = related_songs(songs)
     answerable = bool(relevance.relevant.any())
 
     def validate(network: ResonanceNetwork) -> dict[str, float]:
-        found = embeddings(network, windows, next(network.parameters()).device)
+        found = embed_windows(network, windows, next(network.parameters()).device)
         if answerable:
             scores = query_scores(found.tracks, relevance)
         else:
-            rows = some_songs(windows.song)
-            scores = query_scores(found.windows[rows], same_number(windows.song[rows]))
+            rows = select_first_songs(windows.song)
+            scores = query_scores(found.windows[rows], same_song_windows(windows.song[rows]))
         segments = segment_recall(found.windows, windows.song)
         return {name: mean(values) for name, values in scores.items()} | {"segment_recall": mean(segments)}
 
     return validate
 
 
-def asked(songs: Sequence[Song]) -> list[int]:
+def select_evaluated(songs: Sequence[Song]) -> list[int]:
     """The positions of songs that an evaluation asks about: all, or whole albums, always the same ones, up to 4000."""
-    if len(songs) <= MOST:
+    if len(songs) <= RANKED_LIMIT:
         return list(range(len(songs)))
     groups = album_groups(songs)
     rank = {name: place for place, name in enumerate(np.random.default_rng(0).permutation(sorted(set(groups))))}
     drawn = sorted(range(len(songs)), key=lambda place: rank[groups[place]])
-    return sorted(drawn[:MOST])
+    return sorted(drawn[:RANKED_LIMIT])
 
 
-def related(songs: Sequence[Song]) -> Relevance:
+def related_songs(songs: Sequence[Song]) -> Relevance:
     """Songs of one album, one artist or one pair."""
     others = ~np.eye(len(songs), dtype=bool)
     kinds = (
@@ -71,11 +71,11 @@ def related(songs: Sequence[Song]) -> Relevance:
     return Relevance(alike & others, others)
 
 
-def some_songs(song: NDArray[np.intp]) -> NDArray[np.intp]:
+def select_first_songs(song: NDArray[np.intp]) -> NDArray[np.intp]:
     """The windows of the first songs, as many as may be ranked."""
-    return np.flatnonzero(song <= song[min(MOST, len(song)) - 1])
+    return np.flatnonzero(song <= song[min(RANKED_LIMIT, len(song)) - 1])
 
 
-def same_number(song: NDArray[np.intp]) -> Relevance:
+def same_song_windows(song: NDArray[np.intp]) -> Relevance:
     others = ~np.eye(len(song), dtype=bool)
     return Relevance((song[:, None] == song[None, :]) & others, others)

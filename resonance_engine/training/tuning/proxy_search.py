@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 
 from resonance_engine.errors import ResonanceError, TrainingError, printable
 from resonance_engine.training.config.config_file import change, flatten
-from resonance_engine.training.tuning.proxy import comparable, shortened
-from resonance_engine.training.tuning.runs import Findings, FinishedTrial, remedy, write_hpo
+from resonance_engine.training.tuning.proxy import comparable_settings, shorten
+from resonance_engine.training.tuning.runs import Findings, FinishedTrial, suggest_remedy, write_hpo
 from resonance_engine.training.tuning.study import REASON, count_trials, open_study, retry_once
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def search(
     succeeds. `music` is a digest of what it is measured on: other music, and other settings, have a study of their own.
     `storage` is an SQLite file or a database's URL, by default `runs.study`.
     """
-    short = shortened(config, effort.epochs)
+    short = shorten(config, effort.epochs)
     stopping = short.train.early_stopping
     study = begin_study(short, space, study_name(short, space, effort, music), runs, storage, report)
 
@@ -78,16 +78,16 @@ def search(
     def note(study: optuna.Study, trial: FrozenTrial) -> None:
         if trial.state == TrialState.FAIL and REASON not in trial.user_attrs:
             return  # interrupted
-        report(describe(trial, stopping.monitor))
-        keep(study, short, effort, runs)
-        check_hope(study)
+        report(describe_trial(trial, stopping.monitor))
+        save_findings(study, short, effort, runs)
+        check_failures(study)
         if count_trials(study) >= effort.trials:
             study.stop()
 
     if count_trials(study) < effort.trials:
         timeout = None if effort.minutes is None else 60 * effort.minutes
         study.optimize(attempt, timeout=timeout, catch=(ResonanceError,), callbacks=[note])
-    findings = keep(study, short, effort, runs)
+    findings = save_findings(study, short, effort, runs)
     if running := study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         numbers = ", ".join(str(trial.number) for trial in running)
         report(
@@ -95,9 +95,8 @@ def search(
         )
     equal = sum(trial.value == findings.trials[0].value for trial in findings.trials)
     if equal > 1:
-        report(
-            f"{equal} trials are equally good, so {findings.metric} cannot tell them apart; {remedy(findings.metric)}"
-        )
+        remedy = suggest_remedy(findings.metric)
+        report(f"{equal} trials are equally good, so {findings.metric} cannot tell them apart; {remedy}")
     return findings
 
 
@@ -113,7 +112,7 @@ def begin_study(
         )
     study = open_study(storage or runs.study, name, train.early_stopping.mode, train.seed, train.epochs)
     if not study.get_trials(deepcopy=False):
-        study.enqueue_trial(starting_point(config, space), skip_if_exists=True)
+        study.enqueue_trial(select_start(config, space), skip_if_exists=True)
     elif before := count_trials(study):
         report(f"going on with a search of {before} trials")
     return study
@@ -141,7 +140,7 @@ def measure_trial(trial: optuna.Trial, config: Config, folder: Path, measure: Me
     return value
 
 
-def check_hope(study: optuna.Study) -> None:
+def check_failures(study: optuna.Study) -> None:
     """Raise TrainingError when nothing but failures has come of several trials."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     reasons = [trial.user_attrs[REASON] for trial in done if REASON in trial.user_attrs]
@@ -156,7 +155,7 @@ def suggest(trial: optuna.Trial, key: str, distribution: BaseDistribution) -> An
     return trial.suggest_float(key, distribution.low, distribution.high, log=distribution.log)
 
 
-def starting_point(config: Config, space: Space) -> dict[str, Any]:
+def select_start(config: Config, space: Space) -> dict[str, Any]:
     """Return the settings as they are, as far as they lie in the space: no search ends below where it began."""
     values = flatten(config)
     return {key: values[key] for key, distribution in space.items() if is_within(values[key], distribution)}
@@ -172,11 +171,11 @@ def is_within(value: Any, distribution: BaseDistribution) -> bool:
 def study_name(config: Config, space: Space, effort: Effort, music: str) -> str:
     """Return a name that changes with whatever makes trials incomparable, so that those never meet in one study."""
     tried = {key: distribution_to_json(distribution) for key, distribution in space.items()}
-    described = json.dumps([comparable(config), tried, effort.songs, music], sort_keys=True)
+    described = json.dumps([comparable_settings(config), tried, effort.songs, music], sort_keys=True)
     return f"search-{hashlib.blake2b(described.encode(), digest_size=4).hexdigest()}"
 
 
-def keep(study: optuna.Study, config: Config, effort: Effort, runs: Runs) -> Findings:
+def save_findings(study: optuna.Study, config: Config, effort: Effort, runs: Runs) -> Findings:
     """Write the finished trials of the study, best first, and again where another process finished one meanwhile."""
     stopping = config.train.early_stopping
     proxy_size = {"songs": effort.songs, "epochs": effort.epochs}
@@ -193,7 +192,7 @@ def keep(study: optuna.Study, config: Config, effort: Effort, runs: Runs) -> Fin
             return findings
 
 
-def describe(trial: FrozenTrial, monitor: str) -> str:
+def describe_trial(trial: FrozenTrial, monitor: str) -> str:
     """Return a line about a finished trial."""
     tried = ", ".join(
         f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in trial.params.items()

@@ -15,18 +15,18 @@ from resonance_engine.errors import ConfigError, ResonanceError, TrainingError, 
 from resonance_engine.network.files import save_network
 from resonance_engine.training.architecture import manifest_of, network_of
 from resonance_engine.training.config.config_file import change, to_yaml
-from resonance_engine.training.learning.device import device as device_named
+from resonance_engine.training.learning.device import select_device as device_named
 from resonance_engine.training.learning.distributed import join, local_rank
 from resonance_engine.training.learning.loop import LOG, STATE, train
-from resonance_engine.training.learning.schedule import monitored
-from resonance_engine.training.tuning.proxy import check_comparable, comparable
+from resonance_engine.training.learning.schedule import monitored_value
+from resonance_engine.training.tuning.proxy import check_comparable, comparable_settings
 from resonance_engine.training.tuning.runs import (
     CONFIG,
     METRICS,
     WEIGHTS,
     read_hpo,
-    remedy,
-    write,
+    suggest_remedy,
+    write_file,
     write_json,
 )
 
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from resonance_engine.training.config.settings import Config
-    from resonance_engine.training.data.material import Material
+    from resonance_engine.training.data.training_data import TrainingData
     from resonance_engine.training.learning.distributed import World
     from resonance_engine.training.learning.logs import Epoch
-    from resonance_engine.training.learning.loop import Trained
+    from resonance_engine.training.learning.loop import TrainedNetwork
     from resonance_engine.training.tuning.runs import Findings, Runs, Setting
 
     Report = Callable[[str], None]
 
-BELONGING = "belongs.json"
+IDENTITY = "belongs.json"
 BEST_POSSIBLE = 1.0  # of all numbers that are better when they are larger
 
 
@@ -57,7 +57,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RefineOutcome:
     """What a full training gave.
 
     `value` is what its kept weights reached in the `monitor`ed number, in `epoch` of `epochs`; `metrics` are all that
@@ -82,13 +82,13 @@ class Outcome:
 
 
 def refine(
-    material: Material,
+    material: TrainingData,
     config: Config,
     runs: Runs,
     topn: int = 5,
     device: str = "auto",
     report: Report = lambda _: None,
-) -> list[Outcome]:
+) -> list[RefineOutcome]:
     """Train the `topn` best trials of `runs.hpo` in full, or the settings as they are where nothing was searched.
 
     Returns the outcomes, the winner first, whose weights, settings, log and numbers are in `runs.best` then. A
@@ -100,16 +100,16 @@ def refine(
     world = join(device_named(device, local_rank()))
     tell = report if world.first else lambda _: None
     try:
-        candidates = best_trials(config, read_hpo(runs.hpo), topn)
+        candidates = select_candidates(config, read_hpo(runs.hpo), topn)
     except ConfigError as error:
         raise ConfigError(f"{printable(runs.hpo)} cannot be used, run `search` again: {error}") from error
-    tell(plan(candidates, runs))
+    tell(describe_plan(candidates, runs))
     if len(candidates) > 1:
         check_comparable(config)
 
-    def attempt(candidate: Candidate) -> Outcome | None:
+    def attempt(candidate: Candidate) -> RefineOutcome | None:
         try:
-            return trained_in_full(material, candidate, runs.trial(candidate.name), world, tell)
+            return train_candidate(material, candidate, runs.trial(candidate.name), world, tell)
         except TrainingError as error:
             if len(candidates) == 1:
                 raise
@@ -122,44 +122,45 @@ def refine(
     if not outcomes:
         raise TrainingError("No candidate could be trained; see the lines above.")
     outcomes.sort(key=lambda each: each.value, reverse=outcomes[0].mode == "max")
-    crown(outcomes, runs)
+    publish_winner(outcomes, runs)
     if outcomes[0].value >= BEST_POSSIBLE and outcomes[0].mode == "max":
         tell(
             f"{outcomes[0].monitor} cannot rise any further, so early stopping had nothing to go by; "
-            f"{remedy(outcomes[0].monitor)}"
+            f"{suggest_remedy(outcomes[0].monitor)}"
         )
     return outcomes
 
 
-def plan(candidates: list[Candidate], runs: Runs) -> str:
+def describe_plan(candidates: list[Candidate], runs: Runs) -> str:
     if candidates[0].parameters:
         which = "best trial" if len(candidates) == 1 else f"{len(candidates)} best trials"
         return f"training in full the {which} of {printable(runs.hpo)}"
     return f"{printable(runs.hpo)} names no trials, so the settings are trained as they are; `search` finds better"
 
 
-def best_trials(config: Config, findings: Findings | None, topn: int) -> list[Candidate]:
+def select_candidates(config: Config, findings: Findings | None, topn: int) -> list[Candidate]:
     trials = findings.trials[:topn] if findings else []
     found = [Candidate(f"refine-{each.number}", each.parameters, change(config, each.parameters)) for each in trials]
     return found or [Candidate("refine", {}, config)]
 
 
-def trained_in_full(
-    material: Material, candidate: Candidate, folder: Path, world: World, report: Report
-) -> Outcome | None:
+def train_candidate(
+    material: TrainingData, candidate: Candidate, folder: Path, world: World, report: Report
+) -> RefineOutcome | None:
     """Train a candidate in its folder, or read what came of it before; None in all processes but the first."""
     before = b""
     if world.first:
-        before = json.dumps(earlier(folder, belonging(material, candidate), report)).encode()
-    done: dict[str, Any] | None = json.loads(world.from_first(before))
+        before = json.dumps(read_earlier(folder, identify_candidate(material, candidate), report)).encode()
+    done: dict[str, Any] | None = json.loads(world.broadcast(before))
     if done is not None:
-        return Outcome(**done) if world.first else None
+        return RefineOutcome(**done) if world.first else None
     stopping = candidate.config.train.early_stopping
 
     def note(epoch: Epoch) -> None:
+        value = monitored_value(epoch, stopping.monitor)
         report(
             f"{candidate.name} epoch {epoch.number}/{candidate.config.train.epochs}: loss {epoch.loss:.3f}, "
-            f"{stopping.monitor} {monitored(epoch, stopping.monitor):.4f}, gate entropy {epoch.gate_entropy:.3f}, "
+            f"{stopping.monitor} {value:.4f}, gate entropy {epoch.gate_entropy:.3f}, "
             f"{epoch.seconds:.1f} s"
         )
 
@@ -173,30 +174,30 @@ def trained_in_full(
         run=folder,
         report=note,
     )
-    return kept(trained, material, candidate, folder) if world.first else None
+    return save_outcome(trained, material, candidate, folder) if world.first else None
 
 
-def belonging(material: Material, candidate: Candidate) -> dict[str, object]:
+def identify_candidate(material: TrainingData, candidate: Candidate) -> dict[str, object]:
     """What an outcome belongs to: it is not repeated as long as this stays the same."""
-    return {"settings": comparable(candidate.config), "music": material.digest}
+    return {"settings": comparable_settings(candidate.config), "music": material.digest}
 
 
-def earlier(folder: Path, belongs: dict[str, object], report: Report) -> dict[str, Any] | None:
+def read_earlier(folder: Path, belongs: dict[str, object], report: Report) -> dict[str, Any] | None:
     """What a finished training left in a folder, which is emptied if that was another training."""
-    found = document(folder / BELONGING)
+    found = read_document(folder / IDENTITY)
     if found == belongs and (folder / WEIGHTS).exists():
-        done = document(folder / METRICS)
-        if done is not None and set(done) == {each.name for each in fields(Outcome)}:
+        done = read_document(folder / METRICS)
+        if done is not None and set(done) == {each.name for each in fields(RefineOutcome)}:
             report(f"{folder.name}: trained already")
             return done
     if found is not None and found != belongs:
         report(f"{folder.name}: settings or music have changed, so it begins anew")
         shutil.rmtree(folder, ignore_errors=True)
-    write_json(belongs, folder / BELONGING)
+    write_json(belongs, folder / IDENTITY)
     return None
 
 
-def document(path: Path) -> dict[str, Any] | None:
+def read_document(path: Path) -> dict[str, Any] | None:
     """A JSON object, or None where there is none."""
     try:
         found = json.loads(path.read_bytes())
@@ -205,18 +206,18 @@ def document(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def kept(trained: Trained, material: Material, candidate: Candidate, folder: Path) -> Outcome:
+def save_outcome(trained: TrainedNetwork, material: TrainingData, candidate: Candidate, folder: Path) -> RefineOutcome:
     """Write a finished training's weights, settings and numbers to its folder; its log is there already."""
     stopping = candidate.config.train.early_stopping
     restored = stopping.enabled and stopping.restore_best and trained.best is not None
     epoch = trained.best if restored else trained.epochs[-1]
     assert epoch is not None
-    value = monitored(epoch, stopping.monitor)
+    value = monitored_value(epoch, stopping.monitor)
     if not math.isfinite(value):
         raise TrainingError(f"{stopping.monitor} is {value}, so it cannot be compared.")
-    write(folder / CONFIG, to_yaml(candidate.config).encode())
+    write_file(folder / CONFIG, to_yaml(candidate.config).encode())
     sealed = save_network(trained.network, manifest_of(candidate.config), folder / WEIGHTS)
-    outcome = Outcome(
+    outcome = RefineOutcome(
         name=candidate.name,
         parameters=candidate.parameters,
         monitor=stopping.monitor,
@@ -238,7 +239,7 @@ def kept(trained: Trained, material: Material, candidate: Candidate, folder: Pat
     return outcome
 
 
-def crown(outcomes: list[Outcome], runs: Runs) -> None:
+def publish_winner(outcomes: list[RefineOutcome], runs: Runs) -> None:
     """Copy the winner's files to `runs.best`, its weights last, with a row for each candidate in its numbers."""
     winner = outcomes[0]
     folder = runs.trial(winner.name)
@@ -246,7 +247,7 @@ def crown(outcomes: list[Outcome], runs: Runs) -> None:
     try:
         for name in (LOG, CONFIG, WEIGHTS):
             content = (folder / name).read_bytes()
-            write(runs.best / name, content)
+            write_file(runs.best / name, content)
     except OSError as error:
         raise ResonanceError(
             f"{printable(folder)} is incomplete ({error.strerror}); remove it and refine again."
@@ -254,7 +255,7 @@ def crown(outcomes: list[Outcome], runs: Runs) -> None:
     write_json({**asdict(winner), "candidates": rows}, runs.best / METRICS)
 
 
-def table(outcomes: list[Outcome]) -> list[str]:
+def format_table(outcomes: list[RefineOutcome]) -> list[str]:
     """A line for each candidate, the winner first, and what decided."""
     monitor = outcomes[0].monitor
     names = list(dict.fromkeys([monitor, "recall@1", "recall@5", "recall@10", "mrr", "map", "segment_recall"]))

@@ -98,7 +98,7 @@ def read_hpo(path: Path) -> Findings | None:
             metric=str(document["metric"]),
             mode=str(document["mode"]),
             proxy={name: int(count) for name, count in document["proxy"].items()},
-            trials=[finished_trial(each) for each in document["trials"]],
+            trials=[parse_trial(each) for each in document["trials"]],
         )
     except FileNotFoundError:
         return None
@@ -108,14 +108,14 @@ def read_hpo(path: Path) -> Findings | None:
         raise ResonanceError(f"{printable(path)} is damaged ({error}); {again}.") from error
 
 
-def finished_trial(document: Mapping[str, Any]) -> FinishedTrial:
+def parse_trial(document: Mapping[str, Any]) -> FinishedTrial:
     value = float(document["value"])
     if not math.isfinite(value):
         raise ValueError(f"the value of trial {document['number']} is {value}")
     return FinishedTrial(int(document["number"]), value, dict(document["parameters"]))
 
 
-def remedy(metric: str) -> str:
+def suggest_remedy(metric: str) -> str:
     """What to do where a number is as good as it can be and so tells nothing any more."""
     songs = "more held-out songs of known artists"
     return (
@@ -127,10 +127,10 @@ def remedy(metric: str) -> str:
 
 def write_json(document: object, path: Path) -> None:
     """Write a document in one step, and make its folder if need be; ResonanceError where that is impossible."""
-    write(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+    write_file(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
 
 
-def write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """`atomic.write_bytes`, with the folder made and a sentence where that is impossible."""
     make_folder(path.parent)
     try:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from resonance_engine.training.learning.shared_norm import SharedBatchNorm
+from resonance_engine.training.learning.distributed import SharedBatchNorm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, SharedBatchNorm)
 
 
-def outputs(
+def compute_outputs(
     network: ResonanceNetwork, features: Sequence[Tensor], recompute: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Embedding, facets and gates as `network(*features)` gives them.
@@ -33,23 +33,23 @@ def outputs(
         embedding, facets, gates, *_ = network(*features)
         return embedding, facets, gates
     facets = torch.stack(
-        [recomputed(network.backbones[name], x) for name, x in zip(network.modalities, features, strict=True)], dim=1
+        [compute_facet(network.backbones[name], x) for name, x in zip(network.modalities, features, strict=True)], dim=1
     )
     embedding, gates = network.fusion(facets)
     return embedding, facets, gates
 
 
-def recomputed(backbone: nn.Module, x: Tensor) -> Tensor:
-    facet: Tensor = checkpoint(backbone, x, use_reentrant=False, context_fn=partial(first_and_second_time, backbone))
+def compute_facet(backbone: nn.Module, x: Tensor) -> Tensor:
+    facet: Tensor = checkpoint(backbone, x, use_reentrant=False, context_fn=partial(checkpoint_contexts, backbone))
     return facet
 
 
-def first_and_second_time(backbone: nn.Module) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-    return nullcontext(), statistics_at_rest(backbone)
+def checkpoint_contexts(backbone: nn.Module) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    return nullcontext(), freeze_statistics(backbone)
 
 
 @contextmanager
-def statistics_at_rest(module: nn.Module) -> Iterator[None]:
+def freeze_statistics(module: nn.Module) -> Iterator[None]:
     """Batch norm within still normalises by the batch, and does not move its running mean and variance."""
     norms = [each for each in module.modules() if isinstance(each, NORMS)]
     momenta = [norm.momentum for norm in norms]

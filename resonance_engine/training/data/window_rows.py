@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.data.ram_cache import Features
 
 
-class Rows:
+class WindowRows:
     """The windows of songs, one song after another; song i has the rows `first[i]` to `first[i + 1]` - 1.
 
     With `preload` they are read into memory at once, unless they are there anyway; CacheError if the machine has less
@@ -31,12 +31,12 @@ class Rows:
         self.first: NDArray[np.intp] = np.cumsum([0, *counts], dtype=np.intp)
         self.song: NDArray[np.intp] = np.repeat(np.arange(len(counts)), counts)
         self.shapes = shapes_of(cache.spec)
-        self.kept = self.preloaded() if preload and not isinstance(cache, RamCache) else None
+        self.kept = self.preload() if preload and not isinstance(cache, RamCache) else None
 
     def __len__(self) -> int:
         return len(self.song)
 
-    def preloaded(self) -> Features:
+    def preload(self) -> Features:
         size = 2 * len(self) * sum(int(np.prod(shape)) for shape in self.shapes.values())
         require_memory(size, "set cache.preload_ram to false")
         kept = {name: np.empty((len(self), *shape), np.float16) for name, shape in self.shapes.items()}

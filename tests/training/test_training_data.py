@@ -15,14 +15,14 @@ for name in ("torch", "yaml"):
 
 from resonance_engine.errors import AudioError, TrainingError
 from resonance_engine.training.config.config_file import change
-from resonance_engine.training.config.settings import AudioAugment, Config
-from resonance_engine.training.data import material as materials
+from resonance_engine.training.config.settings import AudioAugmentSettings, Config
+from resonance_engine.training.data import training_data as materials
 from resonance_engine.training.data.extractor import view_key, views_maker
 from resonance_engine.training.data.known_files import NAME, KnownFiles
-from resonance_engine.training.data.material import Material, measured
-from resonance_engine.training.data.precompute import SOUND_AS_IT_IS, Precomputed
+from resonance_engine.training.data.precompute import NO_VIEWS, Precomputed
 from resonance_engine.training.data.ram_cache import RamCache
 from resonance_engine.training.data.songs import Song
+from resonance_engine.training.data.training_data import TrainingData, compute_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ class Ears:
         self.heard: list[str] = []
 
     def __call__(
-        self, paths: Sequence[Path], cache: Any, spec: Any, _: int, audio: AudioAugment = SOUND_AS_IT_IS
+        self, paths: Sequence[Path], cache: Any, spec: Any, _: int, audio: AudioAugmentSettings = NO_VIEWS
     ) -> Iterator[Precomputed]:
         for path in paths:
             self.heard.append(path.name)
@@ -73,7 +73,7 @@ def listened(
         songs.append(Song(path, "", "", ""))
     ears.heard.clear()
     told: list[Precomputed] = []
-    keys = measured(songs, cache, KnownFiles(folder), config, 1, lambda made, _: told.append(made))
+    keys = compute_features(songs, cache, KnownFiles(folder), config, 1, lambda made, _: told.append(made))
     assert sorted(made.path.name for made in told) == sorted(files)
     return [path.name for path in keys], list(ears.heard)
 
@@ -122,7 +122,7 @@ def test_what_was_identified_is_kept_when_it_ends_early(tmp_path: Path, ears: Ea
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measured(songs, cache, KnownFiles(tmp_path), CONFIG, 1, stop)
+        compute_features(songs, cache, KnownFiles(tmp_path), CONFIG, 1, stop)
     assert listened(tmp_path, ears, cache, {"a": "a", "b": "b", "c": "c"}) == (["a", "b", "c"], ["c"])
 
 
@@ -134,7 +134,7 @@ def test_nothing_but_noise_is_one_sentence(tmp_path: Path, ears: Ears) -> None:
 def test_the_digest_names_the_music_and_what_is_held_out_and_not_the_files(tmp_path: Path) -> None:
     songs = [Song(tmp_path / name, "", "", "") for name in "abcd"]
     keys = [bytes([number]) * 16 for number in range(4)]
-    made = Material(CONFIG, RamCache(CONFIG.spec), songs, keys, [0, 1], [2, 3])
+    made = TrainingData(CONFIG, RamCache(CONFIG.spec), songs, keys, [0, 1], [2, 3])
     elsewhere = [Song(tmp_path / "other" / name, "", "", "") for name in "abcd"]
     assert made.digest == replace(made, songs=elsewhere).digest
     assert made.digest == replace(made, keys=keys[::-1], training=[3, 2], held_out=[1, 0]).digest
@@ -151,7 +151,7 @@ def test_the_digest_tells_what_belongs_together_and_not_what_it_is_called(tmp_pa
             Song(tmp_path / str(place), "", artist, album, identity=identity)
             for place, (artist, album, identity) in enumerate(names)
         ]
-        return Material(CONFIG, RamCache(CONFIG.spec), songs, keys, [0, 1], [2, 3]).digest
+        return TrainingData(CONFIG, RamCache(CONFIG.spec), songs, keys, [0, 1], [2, 3]).digest
 
     alone = digest(("a", "", ""), ("b", "", ""), ("c", "", ""), ("d", "", ""))
     one_artist = digest(("a", "", ""), ("a", "", ""), ("c", "", ""), ("d", "", ""))

@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     import argparse
 
     from resonance_engine.training.config.settings import Config
-    from resonance_engine.training.data.material import Material
     from resonance_engine.training.data.precompute import Precomputed
+    from resonance_engine.training.data.training_data import TrainingData
 
 MOST_PROCESSES = 4  # more than the disk feeds
 
 
-def heard(config: Config, options: argparse.Namespace) -> Material:
+def load_music(config: Config, options: argparse.Namespace) -> TrainingData:
     """The songs of --beets or of the settings, their features in the cache of --cache-dir."""
-    from resonance_engine.training.data.material import material
+    from resonance_engine.training.data.training_data import load_training_data
 
-    with Listening() as progress:
-        return material(config, options.cache_dir, library_of(options), processes_of(options), progress)
+    with FeatureProgress() as progress:
+        return load_training_data(config, options.cache_dir, library_of(options), processes_of(options), progress)
 
 
 def processes_of(options: argparse.Namespace) -> int:
     return int(options.processes or min(os.cpu_count() or 1, MOST_PROCESSES))
 
 
-def tell(text: str) -> None:
+def print_now(text: str) -> None:
     """Print a line at once, for whoever follows a long training in a file."""
     print_line(text)
     sys.stdout.flush()
 
 
-class Listening:
+class FeatureProgress:
     """A progress bar that is told of files, and counts those that failed."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Listening:
             self.bar.clear()
             complain(made.error)
 
-    def __enter__(self) -> Listening:
+    def __enter__(self) -> FeatureProgress:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,7 +12,7 @@ from resonance_engine.evaluation.metrics import query_scores
 from resonance_engine.evaluation.segments import segment_recall
 from resonance_engine.evaluation.statistics import bootstrap_interval, mean
 from resonance_engine.evaluation.tasks import album_groups, tasks
-from resonance_engine.training.results.embed import embeddings
+from resonance_engine.training.results.embed import embed_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ SEGMENT_LOSS = 0.02  # of segment recall that a better model may lose
 Verdict = Literal["better", "not better", "cannot tell"]
 
 
-class Measured(NamedTuple):
+class HeldOutScores(NamedTuple):
     """Average precision of each song as a query for its album (other artists) and its artist (other albums), NaN where
     there is nothing to find; and for each window whether the nearest is of its song.
     """
@@ -43,7 +43,7 @@ class Measured(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ModelComparison:
     """Means `before` and `after` by task, and what they amount to.
 
     `difference` is that of the album task's mean average precision over its `queries`, with its 95 % `interval`
@@ -59,15 +59,15 @@ class Judgement:
     sentence: str
 
 
-def measured(network: ResonanceNetwork, windows: WindowSet, songs: Sequence[Song]) -> Measured:
+def score_held_out(network: ResonanceNetwork, windows: WindowSet, songs: Sequence[Song]) -> HeldOutScores:
     """How well a network finds these songs' albums, artists and windows."""
-    found = embeddings(network, windows)
+    found = embed_windows(network, windows)
     questions = tasks(songs)
     album, artist = (query_scores(found.tracks, questions[name])["map"] for name in ("album", "artist"))
-    return Measured(album, artist, segment_recall(found.windows, windows.song))
+    return HeldOutScores(album, artist, segment_recall(found.windows, windows.song))
 
 
-def judged(before: Measured, after: Measured, songs: Sequence[Song]) -> Judgement:
+def compare_models(before: HeldOutScores, after: HeldOutScores, songs: Sequence[Song]) -> ModelComparison:
     """Compare two models on the same songs: query by query, not by their means."""
     gains = after.album - before.album
     groups = album_groups(songs)
@@ -75,11 +75,11 @@ def judged(before: Measured, after: Measured, songs: Sequence[Song]) -> Judgemen
     albums = len({groups[place] for place in asked})
     low, high = bootstrap_interval(gains, groups)
     difference, lost = mean(gains), mean(before.segments) - mean(after.segments)
-    verdict, sentence = verdict_of(len(asked), albums, difference, (low, high), lost)
-    return Judgement(before.means(), after.means(), len(asked), difference, (low, high), verdict, sentence)
+    verdict, sentence = decide_verdict(len(asked), albums, difference, (low, high), lost)
+    return ModelComparison(before.means(), after.means(), len(asked), difference, (low, high), verdict, sentence)
 
 
-def verdict_of(
+def decide_verdict(
     queries: int, albums: int, difference: float, interval: tuple[float, float], lost: float
 ) -> tuple[Verdict, str]:
     """The verdict and why, from the album task's gain and what segment recall `lost`; `albums` are the queries'."""

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
 
-def connected(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
+def connected_components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     """Groups of things, by position, that share a key or are linked through others that do (union-find).
 
     Every thing is in one group; groups are in the order of their first things.

@@ -12,7 +12,7 @@ Array = NDArray[np.float32]
 PRIOR_SONGS = 400
 
 
-def whitened(windows: Array, album: NDArray[np.integer], songs: int) -> Array:
+def fit_whitening(windows: Array, album: NDArray[np.integer], songs: int) -> Array:
     """The map (d, d) that evens out how windows (n, d) of unit length vary around the mean of their `album` (n,).
 
     Within-class covariance normalisation (Hatch, Kajarekar & Stolcke 2006), shrunk towards doing nothing the fewer

@@ -10,8 +10,8 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.errors import TrainingError
-from resonance_engine.training.config.settings import Train
-from resonance_engine.training.learning.memory import memory_told
+from resonance_engine.training.config.settings import TrainSettings
+from resonance_engine.training.learning.out_of_memory import explain_out_of_memory
 
 TOLD = (
     "Training ran out of memory (cpu); try a smaller train.batch_identities (now 96) or train.views_per_song (now 4) "
@@ -20,7 +20,7 @@ TOLD = (
 
 
 def test_more_than_any_machine_has() -> None:
-    with pytest.raises(TrainingError) as caught, memory_told(Train(), "cpu"):
+    with pytest.raises(TrainingError) as caught, explain_out_of_memory(TrainSettings(), "cpu"):
         torch.empty(2**55)
     assert str(caught.value) == TOLD
 
@@ -35,11 +35,11 @@ def test_more_than_any_machine_has() -> None:
     ],
 )
 def test_what_allocators_say(error: Exception) -> None:
-    with pytest.raises(TrainingError) as caught, memory_told(Train(), "cpu"):
+    with pytest.raises(TrainingError) as caught, explain_out_of_memory(TrainSettings(), "cpu"):
         raise error
     assert str(caught.value) == TOLD
 
 
 def test_another_error_stays_what_it_is() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), memory_told(Train(), "cpu"):
+    with pytest.raises(RuntimeError, match="shapes"), explain_out_of_memory(TrainSettings(), "cpu"):
         raise RuntimeError("shapes do not match")

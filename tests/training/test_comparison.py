@@ -12,13 +12,13 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
 from resonance_engine.training.data.songs import Song
-from resonance_engine.training.results.judgement import (
+from resonance_engine.training.results.comparison import (
     FEWEST_ALBUMS,
     FEWEST_QUERIES,
-    Measured,
-    judged,
-    measured,
-    verdict_of,
+    HeldOutScores,
+    compare_models,
+    decide_verdict,
+    score_held_out,
 )
 from tests.tiny_networks import tiny_network
 from tests.training.window_sets import make_window_set
@@ -35,11 +35,11 @@ def compilations(albums: int = ALBUMS, tracks: int = TRACKS) -> list[Song]:
     ]
 
 
-def scores(album: float, segments: float = 0.9, queries: int = ALBUMS * TRACKS, spread: float = 0.0) -> Measured:
+def scores(album: float, segments: float = 0.9, queries: int = ALBUMS * TRACKS, spread: float = 0.0) -> HeldOutScores:
     rng = np.random.default_rng(0)
     values = np.full(ALBUMS * TRACKS, math.nan)
     values[:queries] = album + spread * rng.standard_normal(queries)
-    return Measured(values, np.full(ALBUMS * TRACKS, math.nan), np.full(100, segments))
+    return HeldOutScores(values, np.full(ALBUMS * TRACKS, math.nan), np.full(100, segments))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def scores(album: float, segments: float = 0.9, queries: int = ALBUMS * TRACKS, 
         (scores(0.5, queries=0), scores(0.9, queries=0), "cannot tell", "0 held-out tracks"),
     ],
 )
-def test_verdicts(before: Measured, after: Measured, verdict: str, said: str) -> None:
-    found = judged(before, after, compilations())
+def test_verdicts(before: HeldOutScores, after: HeldOutScores, verdict: str, said: str) -> None:
+    found = compare_models(before, after, compilations())
     assert found.verdict == verdict
     assert said in found.sentence
     assert found.queries == np.count_nonzero(~np.isnan(before.album))
@@ -66,7 +66,7 @@ def test_verdicts(before: Measured, after: Measured, verdict: str, said: str) ->
 def test_songs_are_compared_one_by_one() -> None:
     """A small gain of every query is sure, however far apart the queries are."""
     before = scores(0.5, spread=0.2)
-    found = judged(before, Measured(before.album + 0.01, before.artist, before.segments), compilations())
+    found = compare_models(before, HeldOutScores(before.album + 0.01, before.artist, before.segments), compilations())
     assert found.difference == pytest.approx(0.01)
     assert found.interval == pytest.approx((0.01, 0.01))
     assert found.verdict == "better"
@@ -74,8 +74,8 @@ def test_songs_are_compared_one_by_one() -> None:
 
 
 def test_a_loss_that_cannot_be_told_is_no_gain() -> None:
-    assert verdict_of(FEWEST_QUERIES, FEWEST_ALBUMS, 0.1, (0.05, 0.2), math.nan)[0] == "not better"
-    assert verdict_of(FEWEST_QUERIES, FEWEST_ALBUMS, 0.1, (math.nan, math.nan), 0.0)[0] == "not better"
+    assert decide_verdict(FEWEST_QUERIES, FEWEST_ALBUMS, 0.1, (0.05, 0.2), math.nan)[0] == "not better"
+    assert decide_verdict(FEWEST_QUERIES, FEWEST_ALBUMS, 0.1, (math.nan, math.nan), 0.0)[0] == "not better"
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_a_few_albums_cannot_tell(albums: int, verdict: str, said: str) -> None:
     songs = compilations(albums, tracks)
     before, after = (scores(album, queries=len(songs)) for album in (0.5, 0.6))
     before, after = (
-        Measured(each.album[: len(songs)], each.artist[: len(songs)], each.segments) for each in (before, after)
+        HeldOutScores(each.album[: len(songs)], each.artist[: len(songs)], each.segments) for each in (before, after)
     )
-    found = judged(before, after, songs)
+    found = compare_models(before, after, songs)
     assert found.verdict == verdict
     assert said in found.sentence
 
@@ -101,11 +101,11 @@ def test_a_few_albums_cannot_tell(albums: int, verdict: str, said: str) -> None:
 def test_what_is_measured() -> None:
     """Songs of one sound that are on one album are found; an artist's only album gives nothing to look for."""
     windows = make_window_set(songs=9)
-    found = measured(tiny_network(), windows, compilations(3, 3))
+    found = score_held_out(tiny_network(), windows, compilations(3, 3))
     assert found.album.shape == (9,)
     assert ((found.album > 0) & (found.album <= 1)).all()
     assert np.isnan(found.artist).all()
     assert set(np.unique(found.segments)) <= {0.0, 1.0}
     own = [Song(song.path, song.title, "one", f"album {i}") for i, song in enumerate(compilations(3, 3))]
-    assert np.isnan(measured(tiny_network(), windows, own).album).all()
-    assert (measured(tiny_network(), windows, own).artist == 1.0).all()
+    assert np.isnan(score_held_out(tiny_network(), windows, own).album).all()
+    assert (score_held_out(tiny_network(), windows, own).artist == 1.0).all()

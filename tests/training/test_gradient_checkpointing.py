@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.network.fusion import FUSIONS
-from resonance_engine.training.learning.recompute import outputs
+from resonance_engine.training.learning.gradient_checkpointing import compute_outputs
 from tests.tiny_models import features
 from tests.tiny_networks import tiny_network
 
@@ -24,7 +24,7 @@ def learned(network: ResonanceNetwork, recompute: bool) -> tuple[list[torch.Tens
     """Outputs and gradients of a batch in training."""
     network.train()
     inputs = [torch.from_numpy(values) for values in features(7).values()]
-    results = outputs(network, inputs, recompute)
+    results = compute_outputs(network, inputs, recompute)
     weights = [torch.linspace(-1, 1, each.numel()).view_as(each) for each in results]
     torch.autograd.backward(sum((each * weight).sum() for each, weight in zip(results, weights, strict=True)))
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
@@ -63,6 +63,6 @@ def test_it_keeps_less() -> None:
 
         network = tiny_network().train()
         with torch.autograd.graph.saved_tensors_hooks(noted, lambda tensor: tensor):
-            outputs(network, [torch.from_numpy(values) for values in features(7).values()], recompute)
+            compute_outputs(network, [torch.from_numpy(values) for values in features(7).values()], recompute)
         sizes.append(sum(saved))
     assert sizes[1] < 0.1 * sizes[0]

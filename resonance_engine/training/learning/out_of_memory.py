@@ -12,14 +12,14 @@ from resonance_engine.errors import TrainingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from resonance_engine.training.config.settings import Train
+    from resonance_engine.training.config.settings import TrainSettings
 
 # What PyTorch's allocators for processors (Linux, Windows) and Apple GPUs say in a plain RuntimeError.
 EXHAUSTED = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 @contextmanager
-def memory_told(train: Train, kind: str) -> Iterator[None]:
+def explain_out_of_memory(train: TrainSettings, kind: str) -> Iterator[None]:
     """Turn running out of memory on a device of that kind into a TrainingError that names the settings to change."""
     try:
         yield
