@@ -1,4 +1,4 @@
-"""One backbone per modality: features of a window -> a unit vector.
+"""The backbones, one per modality: features of windows -> facets, unit vectors.
 
 A backbone is registered under the name of its modality; it takes that modality's feature array and gives
 (windows, width) vectors of length one, so that the gates of the fusion weigh directions and not magnitudes.
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DYNAMIC_RANGE_DB, ENVELOPE_RANGE_DB = 80.0, 40.0
-FREQUENCIES = 5  # parts of the spectrum whose patterns are kept apart
+FREQUENCIES = 5  # parts of the spectrum whose patterns are pooled separately
 
 
 def moments(x: Tensor) -> Tensor:
-    """Mean and standard deviation over time, side by side: (windows, channels, time) -> (windows, 2 * channels)."""
+    """Return mean and standard deviation over time, side by side: (windows, channels, time) -> (windows, 2 * channels)."""
     mean = x.mean(dim=-1)
     variance = (x - mean.unsqueeze(-1)).square().mean(dim=-1)
     return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
 
 
 def below_loudest(x: Tensor, reach: float) -> Tensor:
-    """Decibels (windows, bands, frames) below the loudest cell of each window, at most `reach` of them."""
+    """Return decibels (windows, bands, frames) below the loudest cell of each window, at most `reach` of them."""
     return (x - x.amax(dim=(1, 2), keepdim=True)).clamp(min=-reach)
 
 
@@ -90,15 +90,15 @@ class ResidualLinear(nn.Module):
 
 
 def stage(kind: str, layer: type[Spectral | Circular], inputs: int, outputs: int, stride: Stride) -> nn.Module:
-    """One step of a CNN: a layer (`plain`), or two with a shortcut (`residual`)."""
+    """Return one step of a CNN: a layer (`plain`), or two with a shortcut (`residual`)."""
     return Residual(layer, inputs, outputs, stride) if kind == "residual" else layer(inputs, outputs, stride)
 
 
 class TimbreBackbone(nn.Module):
-    """How it sounds: a CNN over log-mel, beside the spectral envelope's own moments.
+    """Timbre: a CNN over log-mel, beside the spectral envelope's own moments.
 
-    Input (windows, mels, frames) in dB. Level does not count: the loudest cell of a window is its 0 dB, and what lies
-    80 dB below is silence.
+    Input (windows, mels, frames) in dB. Invariant to level: the loudest cell of a window is its 0 dB, and 80 dB below
+    is silence.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class TimbreBackbone(nn.Module):
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
-        """Decibels below the loudest cell of each window, down to silence."""
+        """Return decibels below the loudest cell of each window, down to silence."""
         return below_loudest(x, DYNAMIC_RANGE_DB)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,10 +125,10 @@ class TimbreBackbone(nn.Module):
 
 
 class EnvelopeBackbone(nn.Module):
-    """How it sounds, by the spectral envelope alone: moments over time of log-mel (windows, mels, frames) in dB.
+    """Timbre by the spectral envelope alone: moments over time of log-mel (windows, mels, frames) in dB.
 
-    Level does not count, as in `TimbreBackbone`, and silence begins 40 dB below the loudest cell: what lies deeper is
-    what lossy encoders save at.
+    Invariant to level, as `TimbreBackbone`; silence begins 40 dB below the loudest cell, since lossy encoders discard
+    what lies deeper.
     """
 
     def __init__(self, width: int, bands: int) -> None:
@@ -138,7 +138,7 @@ class EnvelopeBackbone(nn.Module):
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
-        """Decibels below the loudest cell of each window, down to silence."""
+        """Return decibels below the loudest cell of each window, down to silence."""
         return below_loudest(x, ENVELOPE_RANGE_DB)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -147,10 +147,10 @@ class EnvelopeBackbone(nn.Module):
 
 
 class HarmonyBackbone(nn.Module):
-    """Which notes sound together, in any key: a CNN that wraps around the octave and forgets where it started.
+    """Harmony in any key: a CNN that wraps around the octave.
 
     Input (windows, bins of an octave, frames). Patterns are pooled over all rotations (a transposed song keeps its
-    facet), beside a part that keeps the key.
+    facet), beside a part that depends on the key.
     """
 
     def __init__(self, width: int, bins: int, kind: str = "plain", channels: tuple[int, ...] = (16, 32, 64)) -> None:
@@ -171,7 +171,7 @@ class HarmonyBackbone(nn.Module):
 
 
 class RhythmBackbone(nn.Module):
-    """How it moves: fully connected layers over the tempo envelope, (windows, lags)."""
+    """Rhythm: fully connected layers over the tempo envelope, (windows, lags)."""
 
     def __init__(self, width: int, lags: int, kind: str = "plain", hidden: int = 256) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Runs weights with PyTorch itself, for models that were trained and not yet exported."""
+"""Run weights with PyTorch itself, for models that were trained and not yet exported."""
 
 from __future__ import annotations
 

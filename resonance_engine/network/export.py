@@ -1,4 +1,4 @@
-"""Network -> ONNX file that says what it is, checked against PyTorch before anybody uses it."""
+"""Export a network as an ONNX file with its manifest, checked against PyTorch before it is written."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MEAN_TOLERANCE, MAXIMUM_TOLERANCE, COSINE_TOLERANCE = 1e-5, 1e-4, 0.9999
 
 @dataclass(frozen=True)
 class Parity:
-    """How far exported numbers are from PyTorch's: mean and largest error, mean squared error, of all outputs together.
+    """Errors of exported outputs against PyTorch's: mean, largest and mean squared, over all outputs together.
 
     `cosine` is the lowest of the embeddings.
     """
@@ -57,7 +57,7 @@ class Parity:
         )
 
     def against_tolerances(self) -> list[tuple[str, float, str]]:
-        """Each number with its name and what it must be."""
+        """Return each number with its name and its bound."""
         return [
             ("mean error", self.mae, f"below {MEAN_TOLERANCE:g}"),
             ("largest error", self.maximum, f"below {MAXIMUM_TOLERANCE:g}"),
@@ -67,7 +67,7 @@ class Parity:
 
 
 def example_inputs(manifest: Manifest, windows: int, seed: int = 0) -> tuple[Tensor, ...]:
-    """Random features in the ranges that the front end gives: decibels for log-mel, 0 to 1 for the others."""
+    """Draw random features in the front end's ranges: decibels for log-mel, 0 to 1 for the others."""
     generator = torch.Generator().manual_seed(seed)
     inputs = []
     for spec in manifest.spec.modalities.values():
@@ -79,14 +79,14 @@ def example_inputs(manifest: Manifest, windows: int, seed: int = 0) -> tuple[Ten
 def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch: int | None = None) -> Parity:
     """Write the network as an ONNX file with its manifest, for any batch of windows or for `batch` of them only.
 
-    The file gets the id that belongs to the network's weights, as `save_network` gives it. Raises ModelError, and
+    The file gets the same id as a weights file of `save_network`. Raises ModelError, and
     writes nothing, when onnxruntime's numbers are not PyTorch's or ONNX lacks an operator for what the network does.
     """
     network = network.eval()
     inputs = example_inputs(manifest, batch or 2)
     dynamic = None if batch else tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in inputs)
     with warnings.catch_warnings(), silence_exporter():
-        # One batch axis for all inputs is what is meant; and PyTorch complains of itself.
+        # One batch axis for all inputs is intended; the other warning is about PyTorch's own code.
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
         try:
@@ -113,19 +113,19 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
     buffer = io.BytesIO()
     onnx.save(model, buffer)
     content = buffer.getvalue()
-    found = compare(content, network, example_inputs(manifest, batch or 5, seed=1))
-    if not found.is_within_tolerances:
+    parity = compare(content, network, example_inputs(manifest, batch or 5, seed=1))
+    if not parity.is_within_tolerances:
         raise ModelError(
-            f"The exported model does not give PyTorch's numbers ({found}); nothing was written. "
+            f"The exported model does not give PyTorch's numbers ({parity}); nothing was written. "
             "Try a fixed batch, or another version of torch."
         )
     write_bytes(path, content)
-    return found
+    return parity
 
 
 @contextmanager
 def silence_exporter() -> Iterator[None]:
-    """Keep the exporter from telling users that torchvision, which nothing here needs, is not installed."""
+    """Silence the exporter's warning that torchvision, which nothing here needs, is not installed."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -136,7 +136,7 @@ def silence_exporter() -> Iterator[None]:
 
 
 def explain_inexpressible(error: BaseException, batch: int | None) -> str:
-    """What of a network ONNX has no words for, by the exporter's error, as a sentence with the remedy."""
+    """Return a sentence with the operator that ONNX lacks, from the exporter's error, and the remedy."""
     while error.__cause__ is not None:
         error = error.__cause__
     operator = re.search(r"op='([\w.]+)'|torch\.ops\.([\w.]+)", str(error))
@@ -149,7 +149,7 @@ def explain_inexpressible(error: BaseException, batch: int | None) -> str:
 
 
 def compare(content: bytes, network: ResonanceNetwork, inputs: tuple[Tensor, ...]) -> Parity:
-    """Parity of all outputs of an ONNX model with the network's, on the same inputs."""
+    """Compare all outputs of an ONNX model with the network's, on the same inputs."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     feed = {node.name: x.numpy() for node, x in zip(session.get_inputs(), inputs, strict=True)}
     exported: list[NDArray[np.float32]] = session.run([node.name for node in session.get_outputs()], feed)
@@ -159,7 +159,7 @@ def compare(content: bytes, network: ResonanceNetwork, inputs: tuple[Tensor, ...
 
 
 def compute_parity(exported: Sequence[NDArray[np.float32]], expected: Sequence[NDArray[np.float32]]) -> Parity:
-    """How far a model's outputs, the embeddings first, are from those expected."""
+    """Compute the errors of a model's outputs, the embeddings first, against those expected."""
     errors = np.concatenate([(a - b).ravel() for a, b in zip(exported, expected, strict=True)])
     return Parity(
         mae=float(np.abs(errors).mean()),

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def weight_blocks(network: ResonanceNetwork) -> Iterable[bytes]:
-    """All parameters and buffers as bytes, by name, for the model's id."""
+    """Yield all parameters and buffers as bytes, by name, for the model's id."""
     for name, tensor in sorted(network.state_dict().items()):
         yield name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes()
 
 
 def save_network(network: ResonanceNetwork, manifest: Manifest, path: Path) -> Manifest:
-    """Write weights and manifest; returns the manifest with the id that belongs to these weights."""
+    """Write weights and manifest; returns the manifest with the id of these weights."""
     sealed = manifest.seal(weight_blocks(network))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_bytes(path, save(tensors, metadata={METADATA_KEY: sealed.to_json()}))
@@ -33,7 +33,7 @@ def save_network(network: ResonanceNetwork, manifest: Manifest, path: Path) -> M
 
 
 def load_network(path: Path) -> tuple[ResonanceNetwork, Manifest]:
-    """The network of a weights file, in evaluation mode; raises ModelError for anything else."""
+    """Load the network of a weights file, in evaluation mode; raises ModelError for anything else."""
     try:
         with safe_open(str(path), framework="pt") as file:
             manifest = read_manifest(file.metadata() or {}, printable(path), FRONT_END_VERSION)
@@ -64,7 +64,7 @@ def load_network(path: Path) -> tuple[ResonanceNetwork, Manifest]:
 
 
 def is_pickle(path: Path) -> bool:
-    """Whether a file begins like one of torch.save: a zip archive, or a pickle of protocol 2 and later."""
+    """Return whether a file begins like one of torch.save: a zip archive, or a pickle of protocol 2 and later."""
     try:
         with path.open("rb") as file:
             return file.read(4).startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x04", b"\x80\x05"))

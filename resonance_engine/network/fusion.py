@@ -1,4 +1,4 @@
-"""Facets -> one embedding, weighed by learned gates.
+"""Fuse facets into one embedding, weighted by learned gates.
 
 Every facet f_i is a unit vector; its gate is g_i = sigmoid(w_i f_i + b_i), and the gates of a window are normalised to
 sum to one.
@@ -51,9 +51,9 @@ class GatedConcat(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Every facet first listens to the others (multi-head attention, Vaswani et al. 2017), then as gated_add.
+    """Multi-head attention of each facet over the others (Vaswani et al. 2017), then as gated_add.
 
-    t_i = normalised f_i + the attention's answer; embedding = normalised sum of g_i t_i. The answer starts faint, so
+    t_i = normalised f_i + the attention's output; embedding = normalised sum of g_i t_i. The output starts faint, so
     that an untrained network is close to gated_add.
     """
 
@@ -62,6 +62,7 @@ class CrossAttention(nn.Module):
         self.heads = heads
         self.gates = Gates(modalities, width)
         self.names = nn.Parameter(torch.randn(modalities, width) * width**-0.5)  # which modality a facet is of
+        # Queries, keys, values and output; files of weights keep these names.
         self.ask = nn.Linear(width, inner)
         self.offer = nn.Linear(width, inner, bias=False)  # one would add the same to all of a query's scores
         self.tell = nn.Linear(width, inner)
@@ -74,8 +75,8 @@ class CrossAttention(nn.Module):
         named = facets + self.names
         queries, keys, values = (self.split(each) for each in (self.ask(named), self.offer(named), self.tell(facets)))
         scores = queries @ keys.transpose(2, 3) * queries.shape[-1] ** -0.5
-        heard = (scores.softmax(dim=3) @ values).transpose(1, 2).flatten(2)
-        facets = functional.normalize(facets + self.answer(heard), dim=2)
+        attended = (scores.softmax(dim=3) @ values).transpose(1, 2).flatten(2)
+        facets = functional.normalize(facets + self.answer(attended), dim=2)
         gates = self.gates(facets)
         return functional.normalize((gates.unsqueeze(2) * facets).sum(dim=1), dim=1), gates
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ResonanceNetwork(nn.Module):
-    """Features of some windows -> what they sound like.
+    """The network of all modalities: features of windows -> embeddings, facets, gates and tags.
 
     Inputs are positional, one array (windows, ...) per modality in the spec's order, each of the shape that the
     modality's spec gives. Outputs: `embedding` (windows, dimensions) and `facets` (windows, modalities, dimensions),
@@ -39,9 +39,9 @@ class ResonanceNetwork(nn.Module):
         metric: bool = False,
         tags: int = 0,
     ) -> None:
-        """A network with random weights for features as `spec` (by default the default one) measures them.
+        """Initialise random weights for features of `spec`, the default one where it is not given.
 
-        `backbones` says of which kind a modality's backbone is, "plain" or "residual"; plain where it says nothing.
+        `backbones` gives the kind of a modality's backbone, "plain" or "residual"; plain where it has none.
         With `metric`, a linear map, at first the identity, follows the fusion. `tags` is 0, or how many the semantic
         network gives; ValueError where it gives another number.
         """
@@ -76,17 +76,17 @@ class ResonanceNetwork(nn.Module):
             self.metric.weight.data = matrix @ self.metric.weight.data
 
     def forward(self, *features: Tensor) -> tuple[Tensor, ...]:
-        each_facet: list[Tensor] = []
+        all_facets: list[Tensor] = []
         tags: list[Tensor] = []
         for name, x in zip(self.modalities, features, strict=True):
             backbone = self.backbones[name]
             if self.tags and isinstance(backbone, SemanticBackbone):
                 pooled, probabilities = backbone.pool_and_tag(x)
-                each_facet.append(backbone.facet(pooled))
+                all_facets.append(backbone.facet(pooled))
                 tags.append(probabilities)
             else:
-                each_facet.append(backbone(x))
-        facets = torch.stack(each_facet, dim=1)
+                all_facets.append(backbone(x))
+        facets = torch.stack(all_facets, dim=1)
         embedding, gates = self.fusion(facets)
         if self.metric is not None:
             embedding = functional.normalize(self.metric(embedding), dim=1)

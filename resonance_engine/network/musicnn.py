@@ -1,7 +1,7 @@
 """The musically motivated CNN that learned to tag the Million Song Dataset (Pons & Serra 2019, musicnn), in PyTorch.
 
-Filters as tall as 40 and 70 % of the spectrum hear timbre wherever it lies, long and flat ones hear rhythm; both keep
-only their strongest answer over frequency. Three layers over time follow, and the whole patch is pooled.
+Filters as tall as 40 and 70 % of the spectrum detect timbre at any pitch, long and flat ones rhythm; both keep only
+their largest output over frequency. Three layers over time follow, and the whole patch is pooled.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ HIDDEN, TAGS = 200, 50
 EPSILON = 1e-3
 LANES = 16  # channels that onnxruntime computes at once
 LOUDEST = 10.0  # of the normalised input, which lies between -1.2 and 3
-SILENT = 1e-5  # an answer that is never larger counts as none
+SILENCE = 1e-5  # a filter whose output is never larger is inactive
 
 
 def frames_side_by_side(filters: int, taps: int) -> int:
-    """How many frames to compute at once, at most five, so that so many filters cost the least."""
+    """Return how many frames to compute at once, at most five, so that so many filters cost the least."""
 
     def cost(frames: int) -> float:
         return -(-frames * filters // LANES) * (taps + frames - 1) / frames
@@ -44,9 +44,9 @@ def frames_side_by_side(filters: int, taps: int) -> int:
 
 
 class AcrossFrequency(nn.Module):
-    """Convolution, ReLU, batch norm, then the strongest answer over frequency: (n, 1, time, bands) -> (n, heard, time).
+    """Convolution, ReLU, batch norm, then the maximum over frequency: (n, 1, time, bands) -> (n, active, time).
 
-    Of the positions over frequency, every `stride`-th is looked at. `active` are the filters that are not silent.
+    Positions over frequency are `stride` apart. `active` are the filters whose output is not constant zero.
     """
 
     active: Tensor
@@ -58,14 +58,14 @@ class AcrossFrequency(nn.Module):
         self.register_buffer("active", torch.arange(filters), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Bias, ReLU and norm rise evenly with the convolution's answer, or fall where the norm's scale is negative:
+        # Bias, ReLU and norm rise evenly with the convolution's output, or fall where the norm's scale is negative:
         # they need its largest value over frequency alone, or its smallest.
         sign = self.norm.weight[self.active].sign()[:, None]
         kernel = self.convolution.weight[self.active] * sign[:, :, None, None]
-        return self.normalised(self.strongest(x, kernel) * sign, self.active)
+        return self.normalise(self.maximum_over_frequency(x, kernel) * sign, self.active)
 
-    def strongest(self, x: Tensor, kernel: Tensor) -> Tensor:
-        """Largest answer of each filter over frequency: (n, 1, time, bands) -> (n, filters, time).
+    def maximum_over_frequency(self, x: Tensor, kernel: Tensor) -> Tensor:
+        """Return the largest output of each filter over frequency: (n, 1, time, bands) -> (n, filters, time).
 
         Few filters leave a processor's lanes empty: some frames in a row are computed side by side, as if by so many
         filters, each with its taps a frame later.
@@ -79,31 +79,31 @@ class AcrossFrequency(nn.Module):
         shifted = functional.pad(kernel, (0, 0, 0, 0, 0, 0, 0, spare)) if spare else kernel
         # As TensorFlow pads for the same length: an even kernel gets one frame less in front.
         padded = functional.pad(x, (0, 0, (taps - 1) // 2, taps // 2 + -length % frames))
-        answers = functional.conv2d(padded, shifted, stride=(frames, self.convolution.stride[1]))
+        outputs = functional.conv2d(padded, shifted, stride=(frames, self.convolution.stride[1]))
         # Pooling, unlike a reduction, is done in the layout of the convolution.
-        strongest = functional.max_pool2d(answers, (1, answers.shape[3]))[:, : frames * filters, :, 0]
-        return strongest.reshape(x.shape[0], frames, filters, -1).permute(0, 2, 3, 1).flatten(2)[:, :, :length]
+        largest = functional.max_pool2d(outputs, (1, outputs.shape[3]))[:, : frames * filters, :, 0]
+        return largest.reshape(x.shape[0], frames, filters, -1).permute(0, 2, 3, 1).flatten(2)[:, :, :length]
 
-    def normalised(self, answers: Tensor, filters: Tensor) -> Tensor:
-        """Bias, ReLU and batch norm of these filters' answers, (n, filters, time)."""
+    def normalise(self, outputs: Tensor, filters: Tensor) -> Tensor:
+        """Apply bias, ReLU and batch norm to these filters' outputs, (n, filters, time)."""
         bias, norm = self.convolution.bias, self.norm
         assert bias is not None
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        heard = functional.relu(answers + bias[filters, None])
+        rectified = functional.relu(outputs + bias[filters, None])
         statistics = norm.running_mean[filters], norm.running_var[filters]
-        return functional.batch_norm(heard, *statistics, norm.weight[filters], norm.bias[filters], eps=EPSILON)
+        return functional.batch_norm(rectified, *statistics, norm.weight[filters], norm.bias[filters], eps=EPSILON)
 
-    def leave_out_silent(self) -> None:
-        """Hear from now on only the filters that can answer something."""
+    def drop_silent_filters(self) -> None:
+        """Compute from now on only the filters whose output can differ from zero."""
         norm = self.norm
         assert norm.running_var is not None
         every = torch.arange(norm.num_features, device=norm.weight.device)
-        constant = self.normalised(norm.weight.new_zeros(1, len(every), 1), every)[0, :, 0]
+        constant = self.normalise(norm.weight.new_zeros(1, len(every), 1), every)[0, :, 0]
         gain = norm.weight * (norm.running_var + EPSILON).rsqrt()
         change = LOUDEST * self.convolution.weight.abs().sum(dim=(1, 2, 3)) * gain.abs()
-        heard = every[~(constant.abs() + change < SILENT)]
-        self.active = heard if len(heard) else every[:1]  # a convolution needs one
+        active = every[~(constant.abs() + change < SILENCE)]
+        self.active = active if len(active) else every[:1]  # a convolution needs one
 
 
 class OverTime(nn.Module):
@@ -115,15 +115,15 @@ class OverTime(nn.Module):
         self.norm = nn.BatchNorm1d(outputs, eps=EPSILON)
 
     def forward(self, x: Tensor, channels: Tensor | None = None) -> Tensor:
-        """`channels` says which inputs x has, where it has not all: the others are zero."""
+        """Compute the outputs; `channels` are the inputs that x has, where not all: the others are zero."""
         weight = self.convolution.weight if channels is None else self.convolution.weight[:, channels]
-        answers = functional.conv1d(x, weight, self.convolution.bias, padding=3)
-        normalised: Tensor = self.norm(functional.relu(answers))
+        outputs = functional.conv1d(x, weight, self.convolution.bias, padding=3)
+        normalised: Tensor = self.norm(functional.relu(outputs))
         return normalised
 
 
 class MusiCNN(nn.Module):
-    """Patches of 3 s -> what they sound like, and tags.
+    """The network: patches of 3 s -> activations and tags.
 
     Input (patches, 187 frames, 96 bands): log10(10000 p + 1) of the power p in slaney mel bands at 16 kHz, n_fft 512,
     hop 256. Outputs: `hidden` (patches, 200), `pooled` (patches, 1506; maximum and mean over time of each channel, side
@@ -150,7 +150,7 @@ class MusiCNN(nn.Module):
         self.tags = nn.Linear(HIDDEN, TAGS)
         self.register_buffer("active", torch.arange(FRONT), persistent=False)
         self.register_buffer("place", torch.arange(CHANNELS), persistent=False)
-        self.register_load_state_dict_post_hook(leave_out_silent)  # type: ignore[no-untyped-call] # torch gives none
+        self.register_load_state_dict_post_hook(drop_silent_filters)  # type: ignore[no-untyped-call] # torch gives none
         self.eval()
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002 - as every module has it
@@ -168,19 +168,19 @@ class MusiCNN(nn.Module):
             layers.append(current)
         dense = torch.cat(layers, dim=1)
         # The silent filters' place is a channel of zeros behind the others.
-        strongest_and_mean = torch.stack([dense.amax(dim=2), dense.mean(dim=2)], dim=2)
-        pooled = functional.pad(strongest_and_mean, (0, 0, 0, 1))[:, self.place].flatten(1)
+        maximum_and_mean = torch.stack([dense.amax(dim=2), dense.mean(dim=2)], dim=2)
+        pooled = functional.pad(maximum_and_mean, (0, 0, 0, 1))[:, self.place].flatten(1)
         hidden = self.hidden_norm(functional.relu(self.hidden(self.pooled_norm(pooled))))
         return hidden, pooled, self.tags(hidden)
 
 
 @torch.no_grad()
-def leave_out_silent(network: MusiCNN, _: object = None) -> None:
-    """Find which filters over the spectrum the present weights leave silent, and compute only the others."""
+def drop_silent_filters(network: MusiCNN, _: object = None) -> None:
+    """Find the filters over the spectrum that the present weights leave silent, and compute only the others."""
     parts = [*network.timbral, *network.temporal]
     starts = accumulate((part.norm.num_features for part in parts), initial=0)
     for part in parts:
-        part.leave_out_silent()
+        part.drop_silent_filters()
     network.active = torch.cat([part.active + start for part, start in zip(parts, starts, strict=False)])
     present = torch.cat([network.active, torch.arange(FRONT, CHANNELS, device=network.active.device)])
     network.place = torch.full_like(network.place, len(present))
@@ -188,7 +188,7 @@ def leave_out_silent(network: MusiCNN, _: object = None) -> None:
 
 
 def state_of(variables: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
-    """The published weights, by TensorFlow's names, as a state of `MusiCNN`."""
+    """Convert the published weights, by TensorFlow's names, to a state of `MusiCNN`."""
     fronts = [f"timbral.{i}" for i in range(len(TIMBRAL))] + [f"temporal.{i}" for i in range(len(TEMPORAL))]
     middles = [f"middle.{i}" for i in range(LAYERS)]
     state: dict[str, Tensor] = {}
@@ -196,23 +196,23 @@ def state_of(variables: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
     def put(name: str, values: NDArray[np.float32]) -> None:
         state[name] = torch.from_numpy(values.copy())
 
-    def numbered(kind: str, number: int) -> str:
+    def variable_name(kind: str, number: int) -> str:
         return kind if number == 0 else f"{kind}_{number}"
 
     for number, name in enumerate([*fronts, *middles]):
-        kernel = variables[f"{numbered('conv2d', number)}/kernel"]
+        kernel = variables[f"{variable_name('conv2d', number)}/kernel"]
         if name in fronts:
             put(f"{name}.convolution.weight", kernel.transpose(3, 2, 0, 1))
         else:  # (frames, channels, 1, filters)
             put(f"{name}.convolution.weight", kernel[:, :, 0].transpose(2, 1, 0))
-        put(f"{name}.convolution.bias", variables[f"{numbered('conv2d', number)}/bias"])
+        put(f"{name}.convolution.bias", variables[f"{variable_name('conv2d', number)}/bias"])
     norms = ["norm", *(f"{name}.norm" for name in [*fronts, *middles]), "pooled_norm", "hidden_norm"]
     parts = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
     for number, name in enumerate(norms):
         for ours, theirs in parts.items():
-            put(f"{name}.{ours}", variables[f"{numbered('batch_normalization', number)}/{theirs}"])
+            put(f"{name}.{ours}", variables[f"{variable_name('batch_normalization', number)}/{theirs}"])
         state[f"{name}.num_batches_tracked"] = torch.tensor(0)
     for number, name in enumerate(("hidden", "tags")):
-        put(f"{name}.weight", variables[f"{numbered('dense', number)}/kernel"].T)
-        put(f"{name}.bias", variables[f"{numbered('dense', number)}/bias"])
+        put(f"{name}.weight", variables[f"{variable_name('dense', number)}/kernel"].T)
+        put(f"{name}.bias", variables[f"{variable_name('dense', number)}/bias"])
     return state

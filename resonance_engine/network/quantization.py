@@ -1,4 +1,4 @@
-"""Exported model -> a smaller one, its large matrices in INT8, and what that changes in the embeddings.
+"""Quantise the large matrices of an exported model to INT8, and measure the change of its embeddings.
 
 Only matrices are quantised. onnxruntime runs float convolutions in a layout of their own and INT8 ones without it: a
 network of which they were quantised too took 1.7 times as long on x86 with VNNI, for 0.8 MB less of 3.7.
@@ -41,7 +41,7 @@ LOWEST_COSINE = 0.99
 
 @dataclass(frozen=True)
 class QuantizationLoss:
-    """What quantisation changed, on windows that did not calibrate it: cosines with the float model's vectors.
+    """Change by quantisation, on windows that did not calibrate it: cosines with the float model's vectors.
 
     `mean` and `lowest` are of the embeddings, `facets` the means of each facet; `tags` is the largest difference of a
     tag's probability, zero where the model has no tags. `bytes` are the sizes of the files before and after.
@@ -55,10 +55,10 @@ class QuantizationLoss:
 
 
 def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: int = WORTHWHILE) -> QuantizationLoss:
-    """Write an exported model with its matrices of `worthwhile` weights or more in INT8, and tell what that lost.
+    """Write an exported model with its matrices of `worthwhile` weights or more in INT8; returns the loss.
 
     `features` are real ones, the front end's for one track each, two tracks at least: every other one calibrates the
-    ranges of the activations, the rest tell the loss. Weights have eight bits and a scale per output; activations have
+    ranges of the activations, the rest measure the loss. Weights have eight bits and a scale per output; activations have
     sixteen, since projections subtract most of what they are given. The manifest is the old one with the precision
     "int8" and an id of its own, so vectors of both models never mix.
 
@@ -66,8 +66,8 @@ def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: i
     that are not its input, and where the embeddings' mean cosine falls below 0.99.
     """
     original = OnnxBackend(model)
-    refuse(original, printable(model))
-    tracks = [only_inputs(each, original.manifest) for each in features]
+    check_quantizable(original, printable(model))
+    tracks = [select_inputs(each, original.manifest) for each in features]
     if len(tracks) < 2:
         raise ModelError(
             f"Quantising needs the features of two tracks or more, and {len(tracks)} came: "
@@ -76,10 +76,10 @@ def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: i
     with tempfile.TemporaryDirectory() as folder:
         folded, quantised = Path(folder) / "folded.onnx", Path(folder) / "quantised.onnx"
         fold_constants(model, folded)
-        nodes = large_matrix_products(onnx.load(folded), worthwhile)
+        nodes = list_matrix_products(onnx.load(folded), worthwhile)
         if not nodes:
             raise ModelError(f"{printable(model)} has no matrix of {worthwhile} weights or more to quantise.")
-        with without_warnings():
+        with silence_quantizer():
             quantize_static(
                 folded,
                 quantised,
@@ -105,8 +105,8 @@ def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: i
 
 
 @contextmanager
-def without_warnings() -> Iterator[None]:
-    """Keep the quantiser from telling users, through the root logger, that it takes a later opset."""
+def silence_quantizer() -> Iterator[None]:
+    """Silence the quantiser's warning, through the root logger, that it takes a later opset."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -115,7 +115,7 @@ def without_warnings() -> Iterator[None]:
         logging.disable(before)
 
 
-def refuse(model: OnnxBackend, shown: str) -> None:
+def check_quantizable(model: OnnxBackend, shown: str) -> None:
     """Raise ModelError for a model that cannot be quantised, or was already."""
     if model.manifest.precision != "float32":
         raise ModelError(f"{shown} has the precision {model.manifest.precision}; quantise the float32 model instead.")
@@ -125,13 +125,13 @@ def refuse(model: OnnxBackend, shown: str) -> None:
         )
 
 
-def only_inputs(features: Features, manifest: Manifest) -> dict[str, NDArray[np.float32]]:
-    """The features that a model takes; raises ModelError where they lack one or it has another shape."""
+def select_inputs(features: Features, manifest: Manifest) -> dict[str, NDArray[np.float32]]:
+    """Select the features that a model takes; raises ModelError where they lack one or it has another shape."""
     inputs, _ = signature(manifest)
     for name, shape in inputs.items():
-        found = features[name].shape if name in features else None
-        if found is None or found[1:] != shape:
-            came = "none came" if found is None else f"{found} came"
+        actual = features[name].shape if name in features else None
+        if actual is None or actual[1:] != shape:
+            came = "none came" if actual is None else f"{actual} came"
             raise ModelError(
                 f"The features for calibration should hold {name} as (windows, {', '.join(map(str, shape))}), and "
                 f"{came}; measure them with the model's own front end."
@@ -140,7 +140,7 @@ def only_inputs(features: Features, manifest: Manifest) -> dict[str, NDArray[np.
 
 
 class Calibration:
-    """Features one track after the other, as onnxruntime asks for them: None after the last."""
+    """Features one track after the other, as onnxruntime reads them: None after the last."""
 
     def __init__(self, tracks: Sequence[Features]) -> None:
         self.rest: Iterator[Features] = iter(tracks)
@@ -150,7 +150,7 @@ class Calibration:
 
 
 def fold_constants(model: Path, folded: Path) -> None:
-    """Write the model with everything computed that does not depend on its input: batch norms are part of weights."""
+    """Write the model with all that does not depend on its input computed: batch norms are part of weights."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(folded)
@@ -161,14 +161,14 @@ def fold_constants(model: Path, folded: Path) -> None:
     onnx.save(graph, folded)
 
 
-def large_matrix_products(model: onnx.ModelProto, worthwhile: int) -> list[str]:
-    """Names of the nodes that multiply by a constant matrix of so many weights or more."""
+def list_matrix_products(model: onnx.ModelProto, worthwhile: int) -> list[str]:
+    """List the nodes that multiply by a constant matrix of so many weights or more."""
     large = {each.name for each in model.graph.initializer if prod(each.dims) >= worthwhile}
     return [node.name for node in model.graph.node if node.op_type in MATRIX_PRODUCTS and large & {*node.input}]
 
 
 def seal(model: onnx.ModelProto, manifest: Manifest) -> bytes:
-    """The quantised model as a file with its manifest, whose id is a hash of the quantised weights."""
+    """Return the quantised model as a file with its manifest, whose id is a hash of the quantised weights."""
     blocks = sorted(each.name.encode() + each.SerializeToString(deterministic=True) for each in model.graph.initializer)
     manifest = replace(manifest, precision=PRECISION).seal(blocks)
     onnx.helper.set_model_props(model, {METADATA_KEY: manifest.to_json()})
@@ -180,7 +180,7 @@ def seal(model: onnx.ModelProto, manifest: Manifest) -> bytes:
 def compare(
     original: OnnxBackend, quantised: OnnxBackend, tracks: Sequence[Features], sizes: tuple[int, int]
 ) -> QuantizationLoss:
-    """What the quantised model lost, on the windows of these tracks."""
+    """Compare the quantised model's outputs with the original's, on the windows of these tracks."""
     runs = [(original.run(track), quantised.run(track)) for track in tracks]
     before, after = (
         [np.concatenate(each) for each in zip(*outputs, strict=True)] for outputs in zip(*runs, strict=True)

@@ -1,4 +1,4 @@
-"""What the music is, as a network hears it that learned to tag songs: the fourth modality."""
+"""The backbone of the semantic modality: a network pretrained on tagging songs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ COMPRESSION = 10_000  # musicnn's scale of power before the logarithm
 
 
 class SemanticBackbone(nn.Module):
-    """What it is like, in words if need be: patches of 3 s through `MusiCNN`, averaged over the window.
+    """Semantics, with tags: patches of 3 s through `MusiCNN`, averaged over the window.
 
-    Input (windows, 96 bands, frames) in dB, 62.5 frames a second. What does not fill a patch at the end is left out.
-    Loudness counts little: a window 6 dB louder than another is heard 2.4 dB louder.
+    Input (windows, 96 bands, frames) in dB, 62.5 frames a second. An incomplete patch at the end is dropped. Loudness
+    counts little: a window 6 dB louder than another enters 2.4 dB louder.
     """
 
     def __init__(self, width: int, bands: int, kind: str = "plain") -> None:
@@ -37,13 +37,13 @@ class SemanticBackbone(nn.Module):
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
-        """Decibels -> log10(10000 p + 1) of the power p, as musicnn was trained with, at nearly the same level."""
+        """Convert decibels to log10(10000 p + 1) of the power p, as musicnn was trained with, at nearly the same level."""
         power = torch.exp(x * NEPER)
         level = power.mean(dim=(1, 2), keepdim=True).clamp(min=QUIETEST)
         return torch.log1p(power * (LEVEL / level) ** EVENED * COMPRESSION) / math.log(10)
 
     def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Means over each window's patches: pooled activations (windows, 1506) and tag probabilities (windows, 50)."""
+        """Return means over each window's patches: pooled activations (windows, 1506) and tag probabilities (windows, 50)."""
         length = min(FRAMES, x.shape[2])
         count = x.shape[2] // length
         patches = self.prepare(x)[:, :, : count * length].reshape(-1, BANDS, count, length)

@@ -323,7 +323,7 @@ class TestMixing:
         assert len(list(windows.epoch(5, 2, 10, OFF, 0, 0))) == 1
 
     def test_a_single_song_is_mixed_with_itself(self, windows: WindowSet) -> None:
-        assert windows.subset([2]).other(0, np.random.default_rng(0)) == 0
+        assert windows.subset([2]).draw_other(0, np.random.default_rng(0)) == 0
 
 
 class TestAudioViews:

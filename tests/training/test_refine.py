@@ -108,7 +108,7 @@ def test_what_is_finished_is_repeated_only_with_other_settings_or_music(
     other = change(config, {"train.temperature": 0.1})
     assert lines(heard, other)[0] == "refine-2: settings or music have changed, so it begins anew"
     assert lines(heard, other) == ["refine-2: trained already"]
-    fewer = replace(heard, training=heard.training[1:], kept={})
+    fewer = replace(heard, training=heard.training[1:], window_sets={})
     assert lines(fewer, other)[0] == "refine-2: settings or music have changed, so it begins anew"
 
 
@@ -209,7 +209,7 @@ def test_the_material_parts_songs_and_keeps_windows_when_asked(heard: TrainingDa
     assert not artists[0] & artists[1]
     assert len(heard.training_windows()) == len(heard.training)
     assert heard.training_windows() is not heard.training_windows()
-    reusing = replace(heard, config=change(config, {"cache.reuse_ram_across_trials": True}), kept={})
+    reusing = replace(heard, config=change(config, {"cache.reuse_ram_across_trials": True}), window_sets={})
     assert reusing.training_windows() is reusing.training_windows() is not reusing.held_out_windows()
 
 
