@@ -22,8 +22,10 @@ ITEM_NAMES = {bool: "switches", int: "whole numbers", float: "numbers", str: "te
 Record = TypeVar("Record")
 
 
-def parse_record(kind: type[Record], value: object, name: str, *, ignore_unknown: bool = False) -> Record:
-    """Return a JSON object as a dataclass, with nested ones; fields with defaults may be missing.
+def parse_record(
+    kind: type[Record], value: object, name: str, *, ignore_unknown: bool = False, require_all: bool = False
+) -> Record:
+    """Return a JSON object as a dataclass, with nested ones; fields with defaults may be missing, unless `require_all`.
 
     `name` begins the messages. Raises ValueError for a missing, unknown or mistyped field and for what the dataclass
     itself refuses; unknown fields are dropped instead where `ignore_unknown`.
@@ -35,27 +37,33 @@ def parse_record(kind: type[Record], value: object, name: str, *, ignore_unknown
     unknown = sorted(map(str, set(value) - set(known)))
     if unknown and not ignore_unknown:
         raise ValueError(f"{name} has the unknown key {', '.join(unknown)}")
-    required = {key for key, field in known.items() if field.default is MISSING and field.default_factory is MISSING}
+    required = {
+        key
+        for key, field in known.items()
+        if require_all or (field.default is MISSING and field.default_factory is MISSING)
+    }
     if missing := sorted(required - set(value)):
         raise ValueError(f"{name} lacks {', '.join(missing)}")
-    parts = {key: parse_value(hints[key], value[key], f"{name}.{key}") for key in known if key in value}
+    parts = {key: parse_value(hints[key], value[key], f"{name}.{key}", require_all) for key in known if key in value}
     try:
         return kind(**parts)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 
 
-def parse_value(hint: Any, value: object, name: str) -> Any:
+def parse_value(hint: Any, value: object, name: str, require_all: bool = False) -> Any:
     """Return a JSON value as a type, a list as the tuple that the type may be; ValueError begins with `name`."""
     if is_dataclass(hint):
-        return parse_record(hint, value, name)  # type: ignore[arg-type]  # a class, by contract
+        return parse_record(hint, value, name, require_all=require_all)  # type: ignore[arg-type]  # a class, by contract
     if not has_type(value, hint):
         raise ValueError(f"{name} should be {describe_type(hint)}, not {show_value(value)}")
     for option in _options(hint):
         if is_dataclass(option) and value is not None:
-            return parse_record(option, value, name)  # type: ignore[arg-type]  # a class, by contract
+            return parse_record(option, value, name, require_all=require_all)  # type: ignore[arg-type]  # a class, by contract
     if isinstance(value, list):
-        items = [parse_value(_item_type(hint), item, f"{name}[{place}]") for place, item in enumerate(value)]
+        items = [
+            parse_value(_item_type(hint), item, f"{name}[{place}]", require_all) for place, item in enumerate(value)
+        ]
         return tuple(items) if _container(hint) is tuple else items
     return float(value) if hint is float and isinstance(value, int) else value
 

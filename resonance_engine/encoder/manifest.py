@@ -5,33 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping  # noqa: TC003 - the type of a field is looked up when a manifest is parsed
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from resonance_engine.errors import ModelError
 from resonance_engine.features.spec import FeatureSpec
+from resonance_engine.records import parse_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 FORMAT = 1
 METADATA_KEY = "resonance"  # of the ONNX metadata and of the safetensors header
 FUSION_MODES = ("gated_add", "gated_concat", "cross_attention")
 BACKBONE_KINDS = ("plain", "residual", "envelope")
 WIDEST = 4096
-
-KIND_NAMES = {str: "a text", int: "a whole number", list: "a list"}
-KINDS: dict[str, type] = {
-    "name": str,
-    "version": str,
-    "licence": str,
-    "front_end": int,
-    "fusion": str,
-    "dimensions": int,
-    "tags": list,
-    "precision": str,
-    "id": str,
-}
 
 
 @dataclass(frozen=True)
@@ -142,26 +131,14 @@ def parse_manifest(document: Mapping[str, Any]) -> Manifest:
 
     ValueError says what is damaged, ModelError what is beyond this program.
     """
-    values: dict[str, Any] = {}
-    for name, kind in KINDS.items():
-        value = document.get(name)
-        # `type`, since true is an int to isinstance.
-        if type(value) is not kind:
-            raise ValueError(f"its {name} should be {KIND_NAMES[kind]}, not {json.dumps(value)[:40]}")
-        values[name] = value
-    if not all(isinstance(tag, str) for tag in values["tags"]):
-        raise ValueError("its tags should be texts")
+    hints = {name: hint for name, hint in get_type_hints(Manifest).items() if name != "spec"}
+    optional = {"backbones": {}, "metric": False}  # the first models have none
+    given = {**optional, **document}
+    values = {name: parse_value(hint, given.get(name), f"its {name}") for name, hint in hints.items()}
     if len(set(values["tags"])) < len(values["tags"]):
         raise ValueError("its tags should differ from each other")
     if not re.fullmatch("[0-9a-f]{16}", values["id"]):
         raise ValueError(f"its id should be 16 hexadecimal digits, not {values['id'][:40]!r}")
     if not 1 <= values["dimensions"] <= WIDEST:
         raise ValueError(f"its dimensions should be 1 to {WIDEST}, not {values['dimensions']}")
-    backbones = document.get("backbones", {})
-    if not isinstance(backbones, dict) or not all(isinstance(kind, str) for kind in backbones.values()):
-        raise ValueError("its backbones should be an object of texts")
-    metric = document.get("metric", False)
-    if type(metric) is not bool:
-        raise ValueError(f"its metric should be true or false, not {json.dumps(metric)[:40]}")
-    spec = FeatureSpec.from_json(json.dumps(document.get("spec")))
-    return Manifest(spec=spec, backbones=backbones, metric=metric, **{**values, "tags": tuple(values["tags"])})
+    return Manifest(spec=FeatureSpec.from_json(json.dumps(document.get("spec"))), **values)

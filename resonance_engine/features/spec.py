@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, get_args, get_type_hints
 
 from resonance_engine.errors import ModelError
 from resonance_engine.features.mel import band_edges
+from resonance_engine.records import parse_record, parse_value
 
 
 def _require(possible: bool, sentence: str) -> None:
@@ -185,8 +186,8 @@ class FeatureSpec:
         try:
             document = _exactly({"decoding", "hpss", "modalities"}, json.loads(text), "the spec")
             return cls(
-                decoding=_parsed(Decoding, document["decoding"], "decoding"),
-                hpss=_parsed(bool, document["hpss"], "hpss"),
+                decoding=parse_record(Decoding, document["decoding"], "decoding", require_all=True),
+                hpss=parse_value(bool, document["hpss"], "hpss"),
                 **_modalities(cls, document["modalities"]),
             )
         except (ValueError, OverflowError, RecursionError) as error:
@@ -201,53 +202,25 @@ class FeatureSpec:
 
 
 def _modalities(spec: type[FeatureSpec], value: object) -> dict[str, Any]:
-    """Every modality that `spec` has a field for, None where the document lacks it."""
+    """Parse every modality that `spec` has a field for; None where the document lacks it."""
     known = {
         name: kind
         for name, hint in get_type_hints(spec).items()
         for kind in get_args(hint)
         if isinstance(kind, type) and issubclass(kind, ModalitySpec)
     }
-    given = _object(value, "modalities")
+    given: dict[str, Any] = parse_value(dict[str, Any], value, "modalities")
     unknown = sorted(set(given) - set(known))
     _require(not unknown, f"unknown modality {', '.join(unknown)} (known: {', '.join(known)})")
     return {
-        name: _parsed(kind, given[name], f"modalities.{name}") if name in given else None
+        name: parse_record(kind, given[name], f"modalities.{name}", require_all=True) if name in given else None
         for name, kind in known.items()
     }
 
 
-def _parsed(kind: Any, value: object, where: str) -> Any:
-    """`value` as a dataclass or number of the type `kind`; ValueError says where it is not one."""
-    if not is_dataclass(kind):
-        return _number(kind, value, where)
-    hints: dict[str, Any] = {each.name: get_type_hints(kind)[each.name] for each in fields(kind)}
-    given = _exactly(set(hints), value, where)
-    parts = {name: _parsed(hint, given[name], f"{where}.{name}") for name, hint in hints.items()}
-    try:
-        return kind(**parts)  # type: ignore[operator]  # is_dataclass narrows a class to its instance
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
-
-
-def _number(kind: Any, value: object, where: str) -> object:
-    if kind is float and type(value) is int:
-        return float(value)
-    expected = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
-    # `type`, since true is an int to isinstance.
-    _require(type(value) is kind, f"{where} must be {expected}, not {json.dumps(value)[:40]}")
-    return value
-
-
 def _exactly(names: set[str], value: object, where: str) -> dict[str, Any]:
     """`value` as an object with these keys, no more and no fewer."""
-    given = _object(value, where)
+    given: dict[str, Any] = parse_value(dict[str, Any], value, where)
     for problem, keys in (("lacks", names - set(given)), ("has the unknown key", set(given) - names)):
         _require(not keys, f"{where} {problem} {', '.join(sorted(keys))}")
     return given
-
-
-def _object(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{where} must be an object, not {json.dumps(value)[:40]}")
-    return value

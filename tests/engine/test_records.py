@@ -102,3 +102,11 @@ def test_types(hint: Any, words: str, fitting: object, other: object) -> None:
 
 def test_long_values_are_cut() -> None:
     assert show_value("x" * 100, 10) == '"xxxxxxxxx'
+
+
+def test_fields_with_defaults_may_be_required() -> None:
+    assert parse_record(Point, {"x": 1}, "point") == Point(1.0)
+    with pytest.raises(ValueError, match="point lacks y"):
+        parse_record(Point, {"x": 1}, "point", require_all=True)
+    with pytest.raises(ValueError, match=r"shape\.points\[1\] lacks y"):
+        parse_record(Shape, {**SHAPE, "count": 1, "tags": {}}, "shape", require_all=True)

@@ -86,7 +86,7 @@ def test_modalities_are_in_the_order_of_the_network() -> None:
         (changed(name=3), "its name should be a text, not 3"),
         (changed(front_end=True), "its front_end should be a whole number, not true"),
         (changed(tags="calm"), "its tags should be a list"),
-        (changed(tags=[1]), "its tags should be texts"),
+        (changed(tags=[1]), "its tags should be a list of texts"),
         (changed(tags=["calm", "calm"]), "its tags should differ from each other"),
         (changed(spec=json.loads(FeatureSpec().to_json())), "has tags and does not hear the semantic modality"),
         (changed(backbones=["residual"]), "its backbones should be an object of texts"),
