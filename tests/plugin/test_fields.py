@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +17,10 @@ from beets.util import cached_classproperty
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.fields.analysis_cache import format_tags
 from beetsplug.resonance.fields.queries import SimilarPattern
+from beetsplug.resonance.fields.similar import SimilarResolver
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.tracks import TrackTable
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
@@ -191,6 +195,25 @@ class TestSimilar(AnalysedLibrary):
         for title in titles:
             assert (self.temp_path / f"{title}.m3u").read_text().splitlines() == expected[title]
         assert not (self.temp_path / "lost.m3u").exists()  # beets writes no empty lists
+
+
+class TestSessions(AnalysedLibrary):
+    """Of five tracks, all analysed."""
+
+    def test_indexes_are_opened_once_for_a_state_of_the_store(self) -> None:
+        resolver = SimilarResolver(Settings, logging.getLogger("resonance"))
+        resolver.open(self.lib)
+        assert len(resolver.tracks(SimilarPattern.parse("title:song 0"))) == 4
+        assert resolver.session is not None
+        first = resolver.session.index
+        assert resolver.tracks(SimilarPattern.parse("title:song 1"))
+        assert resolver.session.index is first
+        self.song("song 5")
+        self.beet("resonance", "analyze")
+        assert len(resolver.tracks(SimilarPattern.parse("title:song 0"))) == 5
+        with closing(Sidecar(self.lib)) as sidecar:
+            sidecar.store.tracks.unlink(sidecar.id, [1])
+        assert len(resolver.tracks(SimilarPattern.parse("title:song 5"))) == 4
 
 
 class TestMeasures(AnalysedLibrary):

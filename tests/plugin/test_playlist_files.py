@@ -11,6 +11,7 @@ import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.playlist import m3u
 from tests.embeddings import key
 from tests.plugin.circle_library import CircleLibrary
@@ -97,6 +98,19 @@ class TestFiles(CircleLibrary):
         assert titles == ["0", "2", "3", "4", "5"]
         assert told[1:] == ["- artist 2 - 1: is not in the library", "+ artist 6 - album 6 - 5"]
         assert self.remake(target) == ["5 kept, 0 dropped, 0 added"]
+
+    def test_several_files_are_refreshed_with_one_index(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        targets = [tmp_path / f"{number}.m3u8" for number in range(3)]
+        for number, target in enumerate(targets):
+            self.written(target, "-n", "4", f"title::^{number}$")
+        opened: list[str] = []
+        open_one = SearchSession._open_index
+        monkeypatch.setattr(
+            SearchSession, "_open_index", lambda session, kind: opened.append(kind) or open_one(session, kind)
+        )
+        lines = self.beet("playlist", "--refresh", *map(str, targets))
+        assert lines == [f"{target}: 4 kept, 0 dropped, 0 added" for target in targets]
+        assert opened == ["embedding"]
 
     def test_the_reasons_why_tracks_go(self, tmp_path: Path) -> None:
         target = tmp_path / "list.m3u8"

@@ -1,4 +1,4 @@
-"""What `similar:` stands for: the tracks, or albums, that sound most like the matches of a query, with their scores."""
+"""Resolve `similar:` queries: the tracks or albums nearest to the matches of a query, with their scores."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     Nearest = Callable[[SearchSession, SimilarPattern, int], dict[int, float]]
 
-NAME = "similar"  # what its sentences begin with
+NAME = "similar"  # begins messages
 
 
 class Neighbours(dict[int, float]):
-    """Items by id with their scores, best first, the ids of their seeds, and sentences about what could not be."""
+    """Scores by item id, best first, with the item ids of the seeds, and notes of the search."""
 
     def __init__(
         self, scores: Mapping[int, float], library: Library, seeds: Sequence[int], notes: Sequence[str] = ()
@@ -45,91 +45,91 @@ class Neighbours(dict[int, float]):
 
 
 class SimilarResolver:
-    """The library that this run of beets works on, as `similar:` sees it.
+    """Resolves `similar:` in the library of this run of beets; its indexes are opened once for a state of the store.
 
-    Seeds that nothing matches, or that are not analysed, are no error: that is said in a line, and nothing is similar
-    to them. So one smart playlist that lost its seed leaves the others alone.
+    Seeds without a match, or that are not analysed, are no error: a line warns, and nothing is similar to them. So one
+    smart playlist that lost its seed leaves the others alone.
     """
 
     def __init__(self, settings: Callable[[], Settings], log: BeetsLogger) -> None:
         self.settings, self.log = settings, log
         self.library: Library | None = None
-        self.said: set[str] = set()
+        self.session: SearchSession | None = None
+        self.warned: set[str] = set()
 
     def open(self, lib: Library) -> None:
-        """From now on, ask this library."""
-        self.library, self.said = lib, set()
+        """Use this library from now on."""
+        self.library, self.session, self.warned = lib, None, set()
 
-    def tracks(self, wanted: SimilarPattern) -> dict[int, float]:
-        """Items by id with their scores, best first; raises UserError where the store or a setting is damaged."""
-        return self.asked(nearest_tracks, wanted)
+    def tracks(self, pattern: SimilarPattern) -> dict[int, float]:
+        """Return scores by item id, best first; raises UserError where the store or a setting is damaged."""
+        return self._resolve(nearest_tracks, pattern)
 
-    def albums(self, wanted: SimilarPattern) -> dict[int, float]:
-        """Albums by id with their scores, as `tracks`; the queries name albums."""
-        return self.asked(closest_albums, wanted)
+    def albums(self, pattern: SimilarPattern) -> dict[int, float]:
+        """Return scores by album id, as `tracks`; the queries name albums."""
+        return self._resolve(nearest_album_scores, pattern)
 
-    def asked(self, nearest: Nearest, wanted: SimilarPattern) -> dict[int, float]:
-        from beetsplug.resonance.commands.common import opened
+    def _resolve(self, nearest: Nearest, pattern: SimilarPattern) -> dict[int, float]:
+        from beetsplug.resonance.library.sidecar import Sidecar
         from resonance_engine.errors import ResonanceError
 
         settings = self.settings()
         if self.library is None:
             return {}
         try:
-            with opened(self.library, settings) as sidecar:
-                return self.found(sidecar, nearest, wanted, wanted.length or settings.count)
+            with closing(Sidecar(self.library, settings)) as sidecar:
+                return self._search(sidecar, nearest, pattern, pattern.length or settings.count)
         except ResonanceError as error:
             raise UserError(str(error)) from error
 
-    def found(self, sidecar: Sidecar, nearest: Nearest, wanted: SimilarPattern, count: int) -> dict[int, float]:
+    def _search(self, sidecar: Sidecar, nearest: Nearest, pattern: SimilarPattern, count: int) -> dict[int, float]:
         from beetsplug.resonance.commands.common import NO_TRACKS, remaining
-
-        coverage = sidecar.coverage()
-        told = remaining(sidecar, coverage.total, coverage.embedded, coverage.missing)
-        model = sidecar.model
-        if model is None or not coverage.embedded:
-            self.say(f"{NAME}: {told if coverage.total else NO_TRACKS}")
-            return {}
-        if coverage.missing:
-            self.log.info("{}", told)
         from beetsplug.resonance.search.session import open_session
 
+        coverage = sidecar.coverage()
+        missing = remaining(sidecar, coverage.total, coverage.embedded, coverage.missing)
+        model = sidecar.model
+        if model is None or not coverage.embedded:
+            self._warn(f"{NAME}: {missing if coverage.total else NO_TRACKS}")
+            return {}
+        if coverage.missing:
+            self.log.info("{}", missing)
         try:
-            with open_session(sidecar, model) as search:
-                scores = nearest(search, wanted, count)
+            with open_session(sidecar, model, self.session) as self.session:
+                scores = nearest(self.session, pattern, count)
         except UserError as error:
-            self.say(str(error))
+            self._warn(str(error))
             return {}
         for note in scores.notes if isinstance(scores, Neighbours) else ():
             self.log.info("{}: {}", NAME, note)
         return scores
 
-    def say(self, sentence: str) -> None:
-        """Warn once in a run, however often beets asks."""
-        if sentence not in self.said:
-            self.said.add(sentence)
-            self.log.warning("{}", sentence)
+    def _warn(self, message: str) -> None:
+        """Log a warning once in a run."""
+        if message not in self.warned:
+            self.warned.add(message)
+            self.log.warning("{}", message)
 
 
-def nearest_tracks(search: SearchSession, wanted: SimilarPattern, count: int) -> dict[int, float]:
-    """The items that `beet similar -n COUNT` lists for the same seeds and candidates; UserError without any seed."""
+def nearest_tracks(session: SearchSession, pattern: SimilarPattern, count: int) -> dict[int, float]:
+    """Return the items that `beet similar -n COUNT` lists for a pattern; UserError without any seed."""
     from beetsplug.resonance.search.finder import Finder
     from beetsplug.resonance.search.request import SearchRequest
 
-    request = SearchRequest(query=tuple(wanted.seeds), among=tuple(wanted.candidates), count=count)
-    found = Finder(search, request, NAME).find()
-    scores = {hit.item.id: min(hit.score, 1.0) for hit in found.hits if hit.item.id is not None}
-    seeds = [item.id for item in found.seeds.items if item.id is not None]
-    return Neighbours(scores, search.sidecar.library, seeds, found.notes)
+    request = SearchRequest(query=pattern.seeds, among=pattern.candidates, count=count)
+    result = Finder(session, request, NAME).find()
+    scores = {hit.item.id: min(hit.score, 1.0) for hit in result.hits if hit.item.id is not None}
+    seeds = [item.id for item in result.seeds.items if item.id is not None]
+    return Neighbours(scores, session.sidecar.library, seeds, result.notes)
 
 
-def closest_albums(search: SearchSession, wanted: SimilarPattern, count: int) -> dict[int, float]:
-    """The `count` albums that sound most like the seeds, all taken as one set of tracks; UserError without any seed."""
+def nearest_album_scores(session: SearchSession, pattern: SimilarPattern, count: int) -> dict[int, float]:
+    """Return the `count` albums nearest to the seeds, all taken as one set of tracks; UserError without any seed."""
     from beetsplug.resonance.search.groups import nearest_albums, tracks_by_album
 
-    library = search.sidecar.library
-    seeds = tracks_by_album(library, wanted.seeds)
+    library = session.sidecar.library
+    seeds = tracks_by_album(library, pattern.seeds)
     if not seeds:
-        words = shlex.join(wanted.seeds)
+        words = shlex.join(pattern.seeds)
         raise UserError(f"{NAME}: no album matches {words}; try `beet ls -a {words}`")
-    return nearest_albums(search, seeds, tracks_by_album(library, wanted.candidates), count)
+    return nearest_albums(session, seeds, tracks_by_album(library, pattern.candidates), count)

@@ -29,16 +29,21 @@ IDS_AT_A_TIME = 10_000  # SQLite takes 32,766 values in a statement, some builds
 
 
 class SearchSession:
-    """A library opened for searching; raises StoreError where its data cannot be read."""
+    """A library opened for searching; raises StoreError where its data cannot be read.
 
-    def __init__(self, sidecar: Sidecar, model: Model) -> None:
+    The indexes of a `previous` session are reused where the store has not changed since.
+    """
+
+    def __init__(self, sidecar: Sidecar, model: Model, previous: SearchSession | None = None) -> None:
         self.sidecar = sidecar
         self.store = sidecar.store
         self.model = model
         # What left the library stays in the store, and must not count among what is near to everything.
         self._unlinked = self.store.vectors.unlinked_embeddings(sidecar.id, model.id)
-        self.index = self._open_index(EMBEDDING)
-        self._facets: dict[str, VectorIndex] = {}
+        self._state = model.id, self.store.generation, self._unlinked
+        reusable = previous is not None and previous._state == self._state
+        self._indexes: dict[str, VectorIndex] = previous._indexes if previous and reusable else {}
+        self.index = self.facet(EMBEDDING)
 
     def _open_index(self, kind: str) -> VectorIndex:
         index = open_index(self.store, self.model.id, self.sidecar.path.parent, kind)
@@ -49,9 +54,9 @@ class SearchSession:
 
     def facet(self, name: str) -> VectorIndex:
         """Return the index of a facet, under the ids of the embeddings."""
-        if name not in self._facets:
-            self._facets[name] = self._open_index(name)
-        return self._facets[name]
+        if name not in self._indexes:
+            self._indexes[name] = self._open_index(name)
+        return self._indexes[name]
 
     def vector_ids(self, items: list[Item]) -> dict[int, int]:
         """Return the vector ids of items, by item id; items that are not analysed are left out."""
@@ -96,8 +101,8 @@ class SearchSession:
 
 
 @contextmanager
-def open_session(sidecar: Sidecar, model: Model) -> Iterator[SearchSession]:
+def open_session(sidecar: Sidecar, model: Model, previous: SearchSession | None = None) -> Iterator[SearchSession]:
     """Open a library for searching, as it is at one moment, whatever is written meanwhile."""
     _ = sidecar.id  # where it has to be noted first, that cannot be done while reading
     with sidecar.store.read():
-        yield SearchSession(sidecar, model)
+        yield SearchSession(sidecar, model, previous)
