@@ -45,11 +45,11 @@ class MusicnnSystem:
         self.torch: Any = import_module("torch")
         self.librosa: Any = import_module("librosa")
         from resonance_engine.network.musicnn import MusiCNN, state_of
-        from training.default_model.tensor_bundle import variables
+        from training.default_model.tensor_bundle import read_variables
 
         self.torch.set_num_threads(1)
         self.network = MusiCNN().eval()
-        self.network.load_state_dict(state_of(variables(folder)))
+        self.network.load_state_dict(state_of(read_variables(folder)))
         self.version = f"MSD_musicnn uncut, {FRAMES} frames a patch"
 
     def embed(self, audio: TrackAudio) -> SystemOutput:

@@ -131,18 +131,18 @@ def task_block(task: TaskScores, unfiltered: TaskScores | None) -> list[str]:
 def rankings_block(scores: list[RankingScores]) -> list[str]:
     rows = [["", "recall@5", f"gain ({INTERVAL})", "mrr", f"gain ({INTERVAL})", "alike"]]
     task = ""
-    for each in scores:
-        if each.task != task:
-            task = each.task
+    for row in scores:
+        if row.task != task:
+            task = row.task
             rows.append([f"{task}:"])
         rows.append(
             [
-                f"  {each.ranking}",
-                format_number(each.recall.value),
-                format_gain(each.recall_gain),
-                format_number(each.mrr.value),
-                format_gain(each.mrr_gain),
-                format_number(each.alike),
+                f"  {row.ranking}",
+                format_number(row.recall.value),
+                format_gain(row.recall_gain),
+                format_number(row.mrr.value),
+                format_gain(row.mrr_gain),
+                format_number(row.alike),
             ]
         )
     return ["Ways to rank, lists of 20; alike: mean cosine within a list", *align_columns(rows)]

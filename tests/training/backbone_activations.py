@@ -9,14 +9,14 @@ import numpy as np
 
 from tests.tiny_models import SPEC
 from tests.tiny_networks import tiny_network
-from training.default_model.recipe import ModelRecipe, Part
+from training.default_model.recipe import FacetRecipe, ModelRecipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.network.model import ResonanceNetwork
 
-PARTS = {"timbre": Part(5, 0.5, 0.3), "harmony": Part(4, 0.3, 1.0), "rhythm": Part(7, 0.2, 3.0)}
+PARTS = {"timbre": FacetRecipe(5, 0.5, 0.3), "harmony": FacetRecipe(4, 0.3, 1.0), "rhythm": FacetRecipe(7, 0.2, 3.0)}
 RECIPE = replace(ModelRecipe(), parts=PARTS, epochs=4, lr=1e-2, batch_songs=10)
 
 

@@ -16,9 +16,9 @@ import torch
 
 from resonance_engine.encoder.manifest import Manifest
 from tests.training.backbone_activations import PARTS, make_activations
-from training.default_model.heads import blocks, evening, head, set_heads
-from training.default_model.recipe import RECIPE, SPEC, Part
-from training.default_model.tuning import outputs
+from training.default_model.heads import facet_slices, fit_head, set_heads, whitening
+from training.default_model.recipe import RECIPE, SPEC, FacetRecipe
+from training.default_model.tuning import forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,9 +45,9 @@ def within(values: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.f
 
 def test_the_recipe_fills_the_embedding_with_blocks_that_do_not_overlap() -> None:
     assert list(RECIPE.parts) == list(SPEC.modalities)
-    used = [number for where in blocks(RECIPE.parts).values() for number in range(where.start, where.stop)]
+    used = [number for where in facet_slices(RECIPE.parts).values() for number in range(where.start, where.stop)]
     assert sorted(used) == list(range(Manifest.dimensions))
-    assert {name: where.stop - where.start for name, where in blocks(RECIPE.parts).items()} == {
+    assert {name: where.stop - where.start for name, where in facet_slices(RECIPE.parts).items()} == {
         name: part.width for name, part in RECIPE.parts.items()
     }
     assert sum(part.share for part in RECIPE.parts.values()) == pytest.approx(1)
@@ -58,7 +58,7 @@ class TestEvening:
     @settings(max_examples=30)
     def test_it_is_the_inverse_root_of_what_varies_plus_the_shrinkage(self, seed: int, shrinkage: float) -> None:
         values, group = grouped(seed)
-        found = evening(values, group, shrinkage)
+        found = whitening(values, group, shrinkage)
         np.testing.assert_allclose(found, found.T, atol=1e-9)
         assert np.linalg.eigvalsh(found).min() > 0
         shrunk = within(values, group) + shrinkage * np.eye(len(found))
@@ -67,17 +67,17 @@ class TestEvening:
     def test_without_shrinkage_all_directions_vary_alike(self) -> None:
         values, group = grouped(1)
         assert np.ptp(np.linalg.eigvalsh(within(values, group))) > 1
-        np.testing.assert_allclose(within(values @ evening(values, group, 1e-12), group), np.eye(6), atol=1e-9)
+        np.testing.assert_allclose(within(values @ whitening(values, group, 1e-12), group), np.eye(6), atol=1e-9)
 
     def test_with_all_shrinkage_directions_stay_as_they_are(self) -> None:
         values, group = grouped(2)
-        np.testing.assert_allclose(evening(values, group, 1e8) * 1e4, np.eye(6), atol=1e-6)
+        np.testing.assert_allclose(whitening(values, group, 1e8) * 1e4, np.eye(6), atol=1e-6)
 
     def test_more_shrinkage_evens_less(self) -> None:
         values, group = grouped(3)
         spreads = []
         for shrinkage in (1e-6, 0.1, 1.0, 10.0, 1e6):
-            variances = np.linalg.eigvalsh(within(values @ evening(values, group, shrinkage), group))
+            variances = np.linalg.eigvalsh(within(values @ whitening(values, group, shrinkage), group))
             spreads.append(variances.max() / variances.min())
         assert spreads == sorted(spreads)
         assert spreads[-1] > 2 * spreads[0]
@@ -85,9 +85,11 @@ class TestEvening:
     def test_groups_may_have_any_numbers_and_a_window_that_varies_from_nothing(self) -> None:
         values, group = grouped(4)
         numbers = np.array([7, 0, 1000, 3, 12])[group]
-        np.testing.assert_allclose(evening(values, numbers, 1.0), evening(values, group, 1.0), atol=1e-12)
+        np.testing.assert_allclose(whitening(values, numbers, 1.0), whitening(values, group, 1.0), atol=1e-12)
         alone = np.vstack([values, 100 * np.ones((1, 6))])
-        np.testing.assert_allclose(evening(alone, np.append(group, 5), 1.0), evening(values, group, 1.0), atol=1e-12)
+        np.testing.assert_allclose(
+            whitening(alone, np.append(group, 5), 1.0), whitening(values, group, 1.0), atol=1e-12
+        )
 
 
 class TestHead:
@@ -97,10 +99,10 @@ class TestHead:
         values, group = grouped(seed)
         rng = np.random.default_rng(seed)
         scale = 10 ** rng.uniform(-1, 3, 6) * rng.choice([-1, 1], 6)
-        part = Part(4, 1.0, shrinkage)
+        part = FacetRecipe(4, 1.0, shrinkage)
         similarities = []
         for each in (values, values * scale + rng.uniform(-100, 100, 6)):
-            matrix, offset = head(each, group, part)
+            matrix, offset = fit_head(each, group, part)
             assert (matrix.shape, offset.shape) == ((6, 4), (4,))
             projected = each @ matrix + offset
             np.testing.assert_allclose(projected.mean(axis=0), 0, atol=1e-7)
@@ -109,7 +111,7 @@ class TestHead:
 
     def test_what_varies_within_soundtracks_is_evened_out(self) -> None:
         values, group = grouped(5)
-        matrix, offset = head(values, group, Part(6, 1.0, 1e-12))
+        matrix, offset = fit_head(values, group, FacetRecipe(6, 1.0, 1e-12))
         covariance = within(values @ matrix + offset, group)
         np.testing.assert_allclose(covariance, np.eye(6), atol=1e-9)
 
@@ -118,7 +120,7 @@ class TestHead:
     def test_what_an_encoder_changes_counts_among_what_varies(self, seed: int, weight: float) -> None:
         values, group = grouped(seed)
         changed = values + np.random.default_rng((seed, 1)).normal(size=values.shape)
-        matrix, _ = head(values, group, Part(6, 1.0, 1e-12, weight), changed)
+        matrix, _ = fit_head(values, group, FacetRecipe(6, 1.0, 1e-12, weight), changed)
         apart = values - np.stack([values[group == number].mean(axis=0) for number in range(5)])[group]
         total = apart.T @ apart + weight * (changed - values).T @ (changed - values)
         covariance = matrix.T @ total @ matrix
@@ -126,10 +128,10 @@ class TestHead:
 
     def test_without_weight_or_changes_it_is_the_same_map(self) -> None:
         values, group = grouped(7)
-        expected = head(values, group, Part(4, 1.0, 1.0))
+        expected = fit_head(values, group, FacetRecipe(4, 1.0, 1.0))
         for found in (
-            head(values, group, Part(4, 1.0, 1.0), values + 1e-9),
-            head(values, group, Part(4, 1.0, 1.0, 9.0), values),
+            fit_head(values, group, FacetRecipe(4, 1.0, 1.0), values + 1e-9),
+            fit_head(values, group, FacetRecipe(4, 1.0, 1.0, 9.0), values),
         ):
             np.testing.assert_allclose(found[0], expected[0], atol=1e-9)
 
@@ -138,7 +140,7 @@ class TestHead:
         rng = np.random.default_rng(0)
         one, other, noise = rng.normal(size=(3, 400))
         values = np.stack([one, 5 * one + 0.1 * noise, other], axis=1)
-        matrix, _ = head(values, np.arange(400) % 20, Part(1, 1.0, 1.0))
+        matrix, _ = fit_head(values, np.arange(400) % 20, FacetRecipe(1, 1.0, 1.0))
         kept = values @ matrix[:, 0]
         assert abs(np.corrcoef(kept, one)[0, 1]) > 0.99
         assert abs(np.corrcoef(kept, other)[0, 1]) < 0.2
@@ -146,8 +148,8 @@ class TestHead:
     def test_an_activation_that_never_changes_counts_for_nothing(self) -> None:
         values, group = grouped(6)
         with_constant = np.insert(values, 2, 4.0, axis=1)
-        part = Part(4, 1.0, 1.0)
-        (matrix, offset), (expected, shift) = head(with_constant, group, part), head(values, group, part)
+        part = FacetRecipe(4, 1.0, 1.0)
+        (matrix, offset), (expected, shift) = fit_head(with_constant, group, part), fit_head(values, group, part)
         np.testing.assert_allclose(matrix[2], 0, atol=1e-9)
         projected, plain = with_constant @ matrix + offset, values @ expected + shift
         np.testing.assert_allclose(projected @ projected.T, plain @ plain.T, atol=1e-8)
@@ -159,10 +161,10 @@ class TestSetHeads:
         given = make_activations()
         set_heads(given.network, given.values, given.of_window, PARTS)
         tensors = {name: torch.from_numpy(values) for name, values in given.values.items()}
-        embedding, facets, gates = outputs(given.network, tensors)
+        embedding, facets, gates = forward(given.network, tensors)
         roots = np.sqrt([part.share for part in PARTS.values()])
         np.testing.assert_allclose(gates, np.tile(roots / roots.sum(), (len(given.song), 1)), atol=1e-6)
-        for number, (name, where) in enumerate(blocks(PARTS).items()):
+        for number, (name, where) in enumerate(facet_slices(PARTS).items()):
             share = embedding[:, where].square().sum(dim=1)
             np.testing.assert_allclose(share, PARTS[name].share, atol=1e-5)
             np.testing.assert_allclose(facets[:, number, where].norm(dim=1), 1, atol=1e-5)
@@ -174,10 +176,10 @@ class TestSetHeads:
     def test_a_facet_is_the_head_of_what_was_heard(self) -> None:
         given = make_activations(1)
         set_heads(given.network, given.values, given.of_window, PARTS)
-        _, facets, _ = outputs(given.network, {name: torch.from_numpy(x) for name, x in given.values.items()})
-        for number, (name, where) in enumerate(blocks(PARTS).items()):
+        _, facets, _ = forward(given.network, {name: torch.from_numpy(x) for name, x in given.values.items()})
+        for number, (name, where) in enumerate(facet_slices(PARTS).items()):
             values = given.values[name].astype(np.float64)
-            matrix, offset = head(values, given.of_window, PARTS[name])
+            matrix, offset = fit_head(values, given.of_window, PARTS[name])
             expected = values @ matrix + offset
             expected /= np.linalg.norm(expected, axis=1, keepdims=True)
             np.testing.assert_allclose(facets[:, number, where], expected, atol=2e-4)

@@ -16,9 +16,9 @@ from torch.nn import functional
 
 from tests.training.backbone_activations import PARTS, RECIPE, Activations, make_activations
 from tests.training.window_sets import make_window_set
-from training.default_model.heads import blocks, set_heads
-from training.default_model.pooled import BATCH, pooled, projection
-from training.default_model.tuning import outputs, rescaled, scaled, tune
+from training.default_model.activations import BATCH, pooled_activations, projection
+from training.default_model.heads import facet_slices, set_heads
+from training.default_model.tuning import forward, restore_inputs, standardise_inputs, tune
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def with_heads(seed: int = 0, apart: float = 1.0) -> Activations:
 
 @torch.no_grad()
 def outputs_of(given: Activations) -> tuple[Tensor, Tensor, Tensor]:
-    return outputs(given.network, {name: torch.from_numpy(values) for name, values in given.values.items()})
+    return forward(given.network, {name: torch.from_numpy(values) for name, values in given.values.items()})
 
 
 def tuned(given: Activations, recipe: ModelRecipe = RECIPE) -> list[float]:
@@ -49,7 +49,7 @@ class TestPooled:
         rows = windows.rows(range(len(windows.song)))
         for name in network.modalities:
             backbone = network.backbones[name]
-            found = pooled(backbone, name, windows)
+            found = pooled_activations(backbone, name, windows)
             with torch.inference_mode():
                 facets = backbone(torch.from_numpy(rows[name]))
                 again = functional.normalize(projection(backbone)(torch.from_numpy(found)), dim=1)
@@ -58,10 +58,10 @@ class TestPooled:
 
     def test_afterwards_nobody_listens_any_more(self) -> None:
         network, windows = make_activations().network, make_window_set(songs=1)
-        first = pooled(network.backbones["rhythm"], "rhythm", windows)
+        first = pooled_activations(network.backbones["rhythm"], "rhythm", windows)
         network(*(torch.from_numpy(x) for x in windows.rows([0]).values()))
         assert not projection(network.backbones["rhythm"])._forward_hooks
-        np.testing.assert_array_equal(pooled(network.backbones["rhythm"], "rhythm", windows), first)
+        np.testing.assert_array_equal(pooled_activations(network.backbones["rhythm"], "rhythm", windows), first)
 
 
 class TestScale:
@@ -69,13 +69,13 @@ class TestScale:
     def test_scaled_activations_give_the_same_and_rescaled_undoes_it(self) -> None:
         given = with_heads()
         before = outputs_of(given)
-        tensors = scaled(given.network, given.values)
+        tensors = standardise_inputs(given.network, given.values)
         for values in tensors.values():
             torch.testing.assert_close(values[:, 1:].std(dim=0, correction=0), torch.ones(values.shape[1] - 1))
             assert not values[:, 0].any()
-        for found, expected in zip(outputs(given.network, tensors), before, strict=True):
+        for found, expected in zip(forward(given.network, tensors), before, strict=True):
             torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
-        rescaled(given.network, given.values)
+        restore_inputs(given.network, given.values)
         for found, expected in zip(outputs_of(given), before, strict=True):
             torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
@@ -133,7 +133,7 @@ class TestTune:
         changed = {name for name, values in after.items() if not torch.equal(values, before[name])}
         parameters = {f"backbones.{name}.project.{each}" for name in PARTS for each in ("weight", "bias")}
         assert changed == parameters | {"fusion.gates.weight", "fusion.gates.bias"}
-        for name, where in blocks(PARTS).items():
+        for name, where in facet_slices(PARTS).items():
             for each in ("weight", "bias"):
                 outside = after[f"backbones.{name}.project.{each}"].clone()
                 outside[where] = 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training.default_model.tensor_bundle import variables
+from training.default_model.tensor_bundle import read_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,7 +98,7 @@ def written(folder: Path, index: bytes, data: bytes, prefix: str = "m") -> Path:
 
 @pytest.mark.parametrize("prefix", ["m", ""])
 def test_what_is_written_is_read(tmp_path: Path, prefix: str) -> None:
-    found = variables(written(tmp_path, *bundle(), prefix), prefix)
+    found = read_variables(written(tmp_path, *bundle(), prefix), prefix)
     assert found.keys() == VALUES.keys()
     for name, values in VALUES.items():
         assert found[name].dtype == np.float32
@@ -130,7 +130,7 @@ def test_the_writer_shares_prefixes_and_fills_several_blocks() -> None:
 )
 def test_damaged_files_are_sentences(tmp_path: Path, index: bytes, data: bytes, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        variables(written(tmp_path, index, data), "m")
+        read_variables(written(tmp_path, index, data), "m")
 
 
 def test_compression_is_not_guessed_at(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_compression_is_not_guessed_at(tmp_path: Path) -> None:
     index = bytearray(table(entries))
     index[len(block(entries)) - 5] = 1  # Snappy
     with pytest.raises(ValueError, match="index is compressed, which is not supported"):
-        variables(written(tmp_path, bytes(index), bytes(4)), "m")
+        read_variables(written(tmp_path, bytes(index), bytes(4)), "m")
 
 
 @given(st.data())
@@ -150,7 +150,7 @@ def test_whatever_happens_to_the_index_is_told_or_does_not_matter(tmp_path: Path
     for _ in range(data.draw(st.integers(1, 4))):
         changed[data.draw(st.integers(0, len(index) - 9))] = data.draw(st.integers(0, 255))
     try:
-        found = variables(written(tmp_path, bytes(changed), numbers), "m")
+        found = read_variables(written(tmp_path, bytes(changed), numbers), "m")
     except ValueError as error:
         assert "checkpoint" in str(error)  # noqa: PT017 - it need not be raised
     else:

@@ -4,9 +4,9 @@
     python -m training.default_model DIRECTORY
 
 Features are computed once and kept in DIRECTORY/features, the pretrained trunk in DIRECTORY/pretrained. Each fold's
-model, made of the other folds' soundtracks, goes to DIRECTORY/folds, where `python -m benchmarks.quality` measures
-them; the model made of everything goes to the package. Each has an eight-bit variant beside it, in a folder whose name
-ends in -int8. About a quarter of an hour on two cores, most of it listening.
+model, fitted to the other folds' soundtracks, goes to DIRECTORY/folds, where `python -m benchmarks.quality` measures
+them; the model fitted to everything goes to the package. Each has an eight-bit variant beside it, in a folder whose
+name ends in -int8. About a quarter of an hour on two cores, most of it decoding and analysis.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from resonance_engine.evaluation.tasks import named
 from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.dataset import WindowSet, number_labels
 from resonance_engine.training.data.precompute import precompute
-from training.default_model.copies import copies, in_step
 from training.default_model.corpus import CorpusTrack, read_manifest
-from training.default_model.making import (
-    TrainingMaterial,
-    made,
+from training.default_model.fitting import (
+    TrainingWindows,
+    fit_network,
+    initial_network,
+    save_model,
+    save_quantized,
     semantic_activations,
-    untrained,
-    written,
-    written_small,
 )
 from training.default_model.pretrained import trunk_weights
 from training.default_model.recipe import RECIPE, SPEC
+from training.default_model.transcoded_copies import matching_keys, transcode_files
 
 if TYPE_CHECKING:
     from resonance_engine.features.spec import FeatureSpec
@@ -44,40 +44,40 @@ PROCESSES = 2
 MODELS = Path(__file__).parent.parent.parent / "resonance_engine" / "models"
 
 
-def listened(directory: Path, spec: FeatureSpec) -> tuple[list[CorpusTrack], WindowSet]:
-    """The corpus' tracks that can be read, and their windows grouped by soundtrack."""
+def load_corpus(directory: Path, spec: FeatureSpec) -> tuple[list[CorpusTrack], WindowSet]:
+    """Load the decodable tracks of the corpus, and their windows grouped by soundtrack."""
     cache = SqliteCache(directory / "features", spec)
     tracks = read_manifest(directory / "manifest.tsv")
-    keys = measured(cache, [directory / track.path for track in tracks])
-    kept = [track for track, key in zip(tracks, keys, strict=True) if key]
-    return kept, grouped(cache, [key for key in keys if key], kept)
+    keys = cache_features(cache, [directory / track.path for track in tracks])
+    decodable = [track for track, key in zip(tracks, keys, strict=True) if key]
+    return decodable, window_set(cache, [key for key in keys if key], decodable)
 
 
-def encoded(directory: Path, tracks: list[CorpusTrack], windows: WindowSet) -> WindowSet:
-    """The windows of the same tracks after a lossy encoder had them."""
+def load_transcoded(directory: Path, tracks: list[CorpusTrack], windows: WindowSet) -> WindowSet:
+    """Load the windows of the same tracks after lossy encoding."""
     cache, paths = SqliteCache(directory / "features", SPEC), [directory / track.path for track in tracks]
-    own = measured(cache, paths)
-    made = measured(cache, copies(directory / "mp3-64", paths, own, PROCESSES))
-    keys = [copy or key for key, copy in zip(own, made, strict=True)]
-    return grouped(cache, in_step(windows.first, own, grouped(cache, keys, tracks).first, keys), tracks)
+    own = cache_features(cache, paths)
+    copies = cache_features(cache, transcode_files(directory / "mp3-64", paths, own, PROCESSES))
+    keys = [copy or key for key, copy in zip(own, copies, strict=True)]
+    return window_set(cache, matching_keys(windows.first, own, window_set(cache, keys, tracks).first, keys), tracks)
 
 
-def measured(cache: SqliteCache, paths: list[Path]) -> list[bytes]:
-    """The content keys of files whose features are in the cache now; an empty one for a file that cannot be read."""
-    found = []
-    for one in precompute(paths, cache, cache.spec, PROCESSES):
-        if one.error:
-            print(f"left out: {one.error}")
-        found.append(b"" if one.error else one.key)
-    return found
+def cache_features(cache: SqliteCache, paths: list[Path]) -> list[bytes]:
+    """Compute and cache the features of files; return content keys, an empty one where a file cannot be read."""
+    keys = []
+    for result in precompute(paths, cache, cache.spec, PROCESSES):
+        if result.error:
+            print(f"left out: {result.error}")
+        keys.append(b"" if result.error else result.key)
+    return keys
 
 
-def grouped(cache: SqliteCache, keys: list[bytes], tracks: list[CorpusTrack]) -> WindowSet:
+def window_set(cache: SqliteCache, keys: list[bytes], tracks: list[CorpusTrack]) -> WindowSet:
     return WindowSet(cache, keys, [track.path for track in tracks], [track.soundtrack for track in tracks])
 
 
-def small(folder: Path) -> Path:
-    """Where the eight-bit variants of a folder's models are."""
+def int8_folder(folder: Path) -> Path:
+    """Return the folder of the eight-bit variants of a folder's models."""
     return folder.with_name(f"{folder.name}-int8")
 
 
@@ -88,34 +88,35 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, help="folder for the folds' models (the corpus' own)")
     parser.add_argument("--skip-folds", action="store_true", help="only make the final model")
     options = parser.parse_args()
+    folds = None if options.skip_folds else options.folds or options.corpus / "folds"
     try:
-        make(options.corpus, options.out, None if options.skip_folds else options.folds or options.corpus / "folds")
+        make_models(options.corpus, options.out, folds)
     except (ResonanceError, OSError, ValueError) as error:
         sys.exit(str(error))
 
 
-def make(corpus: Path, out: Path, folds: Path | None) -> None:
-    """Make the models of the folds, where they are wanted, and the model of everything."""
-    tracks, windows = listened(corpus, SPEC)
+def make_models(corpus: Path, out: Path, folds: Path | None) -> None:
+    """Fit and save the models of the folds, unless `folds` is None, and the model of everything."""
+    tracks, windows = load_corpus(corpus, SPEC)
     trunk = trunk_weights(corpus / "pretrained")
-    material, copied = (
-        TrainingMaterial(each, semantic_activations(trunk, each))
-        for each in (windows, encoded(corpus, tracks, windows))
+    material, transcoded = (
+        TrainingWindows(part, semantic_activations(trunk, part))
+        for part in (windows, load_transcoded(corpus, tracks, windows))
     )
     artists = number_labels([named(track.artist) or track.path for track in tracks])
     soundtracks = [track.soundtrack for track in tracks]
     print(f"{len(tracks)} tracks of {len(set(soundtracks))} soundtracks", flush=True)
     if folds is not None:
-        written(untrained(trunk, RECIPE.seed), folds / "untrained")
+        save_model(initial_network(trunk, RECIPE.seed), folds / "untrained")
         fold = assign_folds(soundtracks)
         for number in range(FOLDS):
             songs = np.flatnonzero(fold != number)
             others = material.subset(songs)
             name = f"fold-{number + 1}"
-            written(made(trunk, others, artists[songs], RECIPE, copied.subset(songs)), folds / name)
-            written_small(folds / name / "model.onnx", small(folds) / name, others.windows)
-    written(made(trunk, material, artists, RECIPE, copied), out)
-    written_small(out / "model.onnx", small(out), windows)
+            save_model(fit_network(trunk, others, artists[songs], RECIPE, transcoded.subset(songs)), folds / name)
+            save_quantized(folds / name / "model.onnx", int8_folder(folds) / name, others.windows)
+    save_model(fit_network(trunk, material, artists, RECIPE, transcoded), out)
+    save_quantized(out / "model.onnx", int8_folder(out), windows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fetch the freely licensed soundtracks that the shipped model learns from.
+"""Fetch the freely licensed soundtracks that the shipped model is fitted to.
 
     python -m training.default_model.corpus DIRECTORY
 
@@ -47,7 +47,7 @@ class CorpusTrack:
 
 
 def is_music(name: str, size: int) -> bool:
-    """Whether a packaged file may be a piece of music, told by its name and size alone."""
+    """Return whether a packaged file may be a piece of music, by its name and size."""
     path = PurePosixPath(name)
     # blobwars names its music without extensions; drascula repeats one set of tracks for every language.
     suffix_fits = path.suffix.lower() in SUFFIXES or (path.suffix == "" and path.parent.name == "music")
@@ -56,7 +56,7 @@ def is_music(name: str, size: int) -> bool:
 
 
 def download(package: str, folder: Path) -> Path:
-    """The package file in `folder`, fetched if it is not there yet."""
+    """Return the package file in `folder`, fetched if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     if not any(folder.glob(f"{package}_*.deb")):
         subprocess.run(["apt-get", "download", package], cwd=folder, check=True)  # noqa: S603, S607 - fixed names
@@ -104,7 +104,7 @@ def save(stream: IO[bytes], path: Path) -> None:
 
 
 def distinct_tracks(corpus: Path) -> list[CorpusTrack]:
-    """Every recording of 40 s and more once, in a stable order; files that cannot be read are named and left out."""
+    """List every recording of 40 s and more once, in a stable order; print and skip unreadable files."""
     seen: set[bytes] = set()
     tracks = []
     for path in sorted(path for path in (corpus / "music").rglob("*") if path.is_file()):
@@ -130,7 +130,7 @@ def write_manifest(tracks: list[CorpusTrack], path: Path) -> None:
         writer.writerows((track.soundtrack, track.artist, track.path) for track in tracks)
 
 
-def link(tracks: list[CorpusTrack], corpus: Path) -> None:
+def link_tracks(tracks: list[CorpusTrack], corpus: Path) -> None:
     """Fill the folder `tracks` with a numbered link to every track; names without a suffix get one."""
     shutil.rmtree(corpus / "tracks", ignore_errors=True)
     for number, track in enumerate(tracks, start=1):
@@ -142,7 +142,7 @@ def link(tracks: list[CorpusTrack], corpus: Path) -> None:
 
 
 def read_manifest(path: Path) -> list[CorpusTrack]:
-    """The tracks of a corpus manifest; a missing file is a sentence that says how to make it."""
+    """Read the tracks of a corpus manifest; raises ResonanceError where it is missing."""
     if not path.is_file():
         raise ResonanceError(f"{path} does not exist; run: python -m training.default_model.corpus {path.parent}")
     with path.open(newline="", encoding="utf-8") as file:
@@ -157,7 +157,7 @@ def main() -> None:
         unpack(download(package, directory / "debs"), directory / "music" / package)
     tracks = distinct_tracks(directory)
     write_manifest(tracks, directory / "manifest.tsv")
-    link(tracks, directory)
+    link_tracks(tracks, directory)
     print(f"{len(tracks)} tracks of {len({track.soundtrack for track in tracks})} soundtracks")
 
 

@@ -1,7 +1,7 @@
-"""Heads in closed form: projections that bring out what tells soundtracks apart, and gates that say how much of each.
+"""Heads in closed form: projections by within-class covariance normalisation, and constant gates.
 
-A modality's activations are standardised, turned to their principal axes, and divided by how much they vary within a
-soundtrack (within-class covariance normalisation, Hatch, Kajarekar & Stolcke 2006), shrunk towards doing nothing.
+A modality's activations are standardised, rotated to their principal axes, and normalised by their covariance within
+soundtracks (Hatch, Kajarekar & Stolcke 2006), shrunk towards the identity.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import scipy.linalg
 import torch
 
 from resonance_engine.network.fusion import GatedAdd
-from training.default_model.pooled import projection
+from training.default_model.activations import projection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.network.model import ResonanceNetwork
-    from training.default_model.recipe import Part
+    from training.default_model.recipe import FacetRecipe
 
     Array = NDArray[np.float64]
 
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
 FAINTEST = 1e-3  # the deviation below which an activation counts as none, and stays so
 
 
-def blocks(parts: Mapping[str, Part]) -> dict[str, slice]:
-    """Which numbers of the embedding are each modality's."""
+def facet_slices(parts: Mapping[str, FacetRecipe]) -> dict[str, slice]:
+    """Return the slice of the embedding of each modality."""
     ends = np.cumsum([part.width for part in parts.values()])
     return {name: slice(int(end) - part.width, int(end)) for (name, part), end in zip(parts.items(), ends, strict=True)}
 
 
 def set_heads(
     network: ResonanceNetwork,
-    heard: Mapping[str, NDArray[np.float32]],
+    activations: Mapping[str, NDArray[np.float32]],
     group: NDArray[np.intp],
-    parts: Mapping[str, Part],
+    parts: Mapping[str, FacetRecipe],
     encoded: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> None:
     """Set projections and gates from the activations (windows, length) of each modality and the windows' groups.
 
-    `encoded` are those of the same windows after a lossy encoder had them, where that is known.
+    `encoded` are the activations of the same windows after lossy encoding.
     """
     with torch.no_grad():
-        for name, where in blocks(parts).items():
+        for name, where in facet_slices(parts).items():
             other = encoded[name].astype(np.float64) if encoded is not None and parts[name].encoders else None
-            matrix, offset = head(heard[name].astype(np.float64), group, parts[name], other)
+            matrix, offset = fit_head(activations[name].astype(np.float64), group, parts[name], other)
             project = projection(network.backbones[name])
             project.weight.zero_()
             project.bias.zero_()
@@ -63,28 +63,30 @@ def set_heads(
         fusion.gates.bias.copy_(torch.from_numpy(np.log(gates / (1 - gates))))
 
 
-def head(heard: Array, group: NDArray[np.intp], part: Part, encoded: Array | None = None) -> tuple[Array, Array]:
-    """The matrix (length, width) and offset (width,) of a modality's projection."""
-    mean, deviation = heard.mean(axis=0), np.maximum(heard.std(axis=0), FAINTEST)
-    scaled = (heard - mean) / deviation
+def fit_head(
+    activations: Array, group: NDArray[np.intp], part: FacetRecipe, encoded: Array | None = None
+) -> tuple[Array, Array]:
+    """Return the matrix (length, width) and offset (width,) of a modality's projection."""
+    mean, deviation = activations.mean(axis=0), np.maximum(activations.std(axis=0), FAINTEST)
+    scaled = (activations - mean) / deviation
     size = scaled.shape[1]
     axes = scipy.linalg.eigh(scaled.T @ scaled, subset_by_index=[size - part.width, size - 1])[1]
-    changes = None if encoded is None else np.sqrt(part.encoders) * ((encoded - heard) / deviation) @ axes
-    matrix = axes @ evening(scaled @ axes, group, part.shrinkage, changes)
+    changes = None if encoded is None else np.sqrt(part.encoders) * ((encoded - activations) / deviation) @ axes
+    matrix = axes @ whitening(scaled @ axes, group, part.shrinkage, changes)
     matrix /= deviation[:, None]
     return matrix, -mean @ matrix
 
 
-def evening(values: Array, group: NDArray[np.intp], shrinkage: float, changes: Array | None = None) -> Array:
-    """The map (d, d) that evens out how values (n, d) vary around the mean of their group: (S + λ)^-½, S of mean 1.
+def whitening(values: Array, group: NDArray[np.intp], shrinkage: float, changes: Array | None = None) -> Array:
+    """Return (S + λ)^-½ (d, d) for the within-group scatter S of values (n, d), scaled to a mean variance of 1.
 
-    `changes` (n, d), which values may undergo and stay the same, are added to what varies.
+    `changes` (n, d), differences that shall not matter, are added to the scatter.
     """
     members = np.unique(group, return_inverse=True)[1]
     sums = np.zeros((members.max() + 1, values.shape[1]))
     np.add.at(sums, members, values)
-    apart = values - (sums / np.bincount(members)[:, None])[members]
-    scatter = apart.T @ apart
+    centred = values - (sums / np.bincount(members)[:, None])[members]
+    scatter = centred.T @ centred
     unit = len(scatter) / np.trace(scatter)
     scatter = (scatter if changes is None else scatter + changes.T @ changes) * unit
     variances, directions = np.linalg.eigh(scatter)

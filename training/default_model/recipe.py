@@ -1,4 +1,4 @@
-"""Everything that the default model's making can be told, and what was found best (see docs/experiments.md)."""
+"""Hyper-parameters of the default model, with the values that were best (see docs/experiments.md)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SPEC = FeatureSpec(semantic=SemanticSpec())
 
 
 @dataclass(frozen=True)
-class Part:
-    """One modality's place in the embedding.
+class FacetRecipe:
+    """One modality's block of the embedding.
 
     Its facet uses `width` of the 512 numbers, apart from those of the others, so that shares of a similarity add up. It
-    starts with `share` of the embedding's squared length. `shrinkage` keeps the map that evens out what varies within
-    a soundtrack from doing so where little is known: the higher, the less it does. What an encoder changes is evened
-    out too, and counts `encoders` times as much; 0 leaves it be.
+    starts with `share` of the embedding's squared length. `shrinkage` regularises the within-soundtrack covariance that
+    its map normalises: the higher, the closer to the identity. The differences that lossy encoding makes are added to
+    that covariance `encoders` times.
     """
 
     width: int
@@ -33,15 +33,15 @@ class Part:
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """How heads and gates are made; `ceiling_hz` is the highest frequency that timbre listens to."""
+    """Hyper-parameters of heads and gates; `ceiling_hz` is the highest frequency of the timbre modality."""
 
-    parts: Mapping[str, Part] = field(
+    parts: Mapping[str, FacetRecipe] = field(
         default_factory=lambda: MappingProxyType(
             {
-                "timbre": Part(128, 0.30, 0.3),
-                "harmony": Part(64, 0.12, 10.0),
-                "rhythm": Part(64, 0.06, 3.0),
-                "semantic": Part(256, 0.52, 10.0, 4.0),
+                "timbre": FacetRecipe(128, 0.30, 0.3),
+                "harmony": FacetRecipe(64, 0.12, 10.0),
+                "rhythm": FacetRecipe(64, 0.06, 3.0),
+                "semantic": FacetRecipe(256, 0.52, 10.0, 4.0),
             }
         )
     )

@@ -1,4 +1,4 @@
-"""Weights out of a TensorFlow checkpoint (a tensor bundle), without TensorFlow.
+"""Read the weights of a TensorFlow checkpoint (a tensor bundle) without TensorFlow.
 
 An `.index` file is a LevelDB table from variable names to protocol-buffer records (type, shape, offset, size); the
 `.data-00000-of-00001` file holds the numbers. Formats: tensorflow/core/util/tensor_bundle and leveldb's
@@ -27,25 +27,25 @@ DIMENSION, LENGTH = 2, 1  # fields of its shape, and of a dimension
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
 
-def variables(folder: Path, prefix: str = "") -> dict[str, NDArray[np.float32]]:
-    """The float32 variables of a checkpoint of one shard, by name; ValueError where the files are something else."""
+def read_variables(folder: Path, prefix: str = "") -> dict[str, NDArray[np.float32]]:
+    """Read the float32 variables of a checkpoint of one shard, by name; ValueError for other files."""
     table = (folder / f"{prefix}.index").read_bytes()
     numbers = (folder / f"{prefix}.data-00000-of-00001").read_bytes()
     try:
-        records = [(name.decode(), dict(fields(record))) for name, record in entries(table) if name]
-        return {name: values_of(name, record, numbers) for name, record in records if record.get(TYPE) == DT_FLOAT}
+        records = [(name.decode(), dict(message_fields(record))) for name, record in table_entries(table) if name]
+        return {name: read_values(name, record, numbers) for name, record in records if record.get(TYPE) == DT_FLOAT}
     except (IndexError, struct.error, UnicodeDecodeError) as error:
         raise ValueError("the checkpoint's index is damaged; copy or download it again") from error
 
 
-def values_of(name: str, record: Mapping[int, int | bytes], numbers: bytes) -> NDArray[np.float32]:
-    """A variable's numbers, in its shape."""
+def read_values(name: str, record: Mapping[int, int | bytes], numbers: bytes) -> NDArray[np.float32]:
+    """Return a variable's numbers, in its shape."""
     shape = [
-        number_of(dict(fields(bytes_of(each))).get(LENGTH, 0))
-        for field, each in fields(bytes_of(record.get(SHAPE, b"")))
+        require_number(dict(message_fields(require_bytes(dimension))).get(LENGTH, 0))
+        for field, dimension in message_fields(require_bytes(record.get(SHAPE, b"")))
         if field == DIMENSION
     ]
-    start, size = (number_of(record.get(field, 0)) for field in (OFFSET, SIZE))
+    start, size = (require_number(record.get(field, 0)) for field in (OFFSET, SIZE))
     content = numbers[start : start + size]
     if not len(content) == size == 4 * math.prod(shape):
         raise ValueError(
@@ -55,51 +55,51 @@ def values_of(name: str, record: Mapping[int, int | bytes], numbers: bytes) -> N
     return np.frombuffer(content, np.float32).reshape(shape).copy()
 
 
-def entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a LevelDB table whose blocks are not compressed, in order."""
+def table_entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keys and values of a LevelDB table whose blocks are not compressed, in order."""
     if len(table) < FOOTER or int.from_bytes(table[-8:], "little") != MAGIC:
         raise ValueError("the checkpoint's index is no table of TensorFlow's, or only a part of one")
-    _, at = handle(table[-FOOTER:], 0)
-    place, _ = handle(table[-FOOTER:], at)
-    for _, value in block(table, *place):
-        yield from block(table, *handle(value, 0)[0])
+    _, at = read_handle(table[-FOOTER:], 0)
+    place, _ = read_handle(table[-FOOTER:], at)
+    for _, value in block_entries(table, *place):
+        yield from block_entries(table, *read_handle(value, 0)[0])
 
 
-def handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
-    """Offset and size of a block, and where the handle ends."""
-    offset, at = varint(data, at)
-    size, at = varint(data, at)
+def read_handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
+    """Return offset and size of a block, and where the handle ends."""
+    offset, at = read_varint(data, at)
+    size, at = read_varint(data, at)
     return (offset, size), at
 
 
-def block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block; a key leaves out what it shares with the one before."""
+def block_entries(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keys and values of a block; a key is stored without the prefix that it shares with the one before."""
     if table[offset + size]:
         raise ValueError("the checkpoint's index is compressed, which is not supported")
     data = table[offset : offset + size]
     (restarts,) = struct.unpack("<I", data[-4:])
     at, key = 0, b""
     while at < size - 4 * (restarts + 1):
-        shared, at = varint(data, at)
-        apart, at = varint(data, at)
-        length, at = varint(data, at)
+        shared, at = read_varint(data, at)
+        apart, at = read_varint(data, at)
+        length, at = read_varint(data, at)
         key = key[:shared] + data[at : at + apart]
         at += apart
         yield key, data[at : at + length]
         at += length
 
 
-def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Field numbers and values of a protocol-buffer message."""
+def message_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Yield field numbers and values of a protocol-buffer message."""
     at = 0
     while at < len(message):
-        tag, at = varint(message, at)
+        tag, at = read_varint(message, at)
         kind = tag & 7
         value: int | bytes
         if kind == VARINT:
-            value, at = varint(message, at)
+            value, at = read_varint(message, at)
         elif kind in (BYTES, FIXED32, FIXED64):
-            length, at = varint(message, at) if kind == BYTES else (4 if kind == FIXED32 else 8, at)
+            length, at = read_varint(message, at) if kind == BYTES else (4 if kind == FIXED32 else 8, at)
             value = message[at : at + length]
             at += length
         else:
@@ -107,8 +107,8 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
         yield tag >> 3, value
 
 
-def varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where it ends."""
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return a number of seven bits a byte, the lowest first, and where it ends."""
     value = shift = 0
     while True:
         value |= (data[at] & 127) << shift
@@ -118,13 +118,13 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def bytes_of(value: int | bytes) -> bytes:
+def require_bytes(value: int | bytes) -> bytes:
     if isinstance(value, int):
         raise ValueError("the checkpoint's index has a number where a shape should be")
     return value
 
 
-def number_of(value: int | bytes) -> int:
+def require_number(value: int | bytes) -> int:
     if isinstance(value, bytes):
         raise ValueError("the checkpoint's index has a text where a number should be")
     return value

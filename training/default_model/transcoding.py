@@ -1,4 +1,4 @@
-"""A whole recording, decoded, and written again by another codec: the same music as other people have it."""
+"""Decode a whole recording, and encode it by another codec."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ BLOCK = 65536  # samples written at a time
 
 @dataclass(frozen=True)
 class StereoAudio:
-    """All of a recording: stereo (2, samples) at `rate` Hz."""
+    """A whole recording: stereo (2, samples) at `rate` Hz."""
 
     samples: Array
     rate: int
 
 
 def decode(path: Path) -> StereoAudio:
-    """The whole file at its own rate; one channel, or the mean of more than two, stands on both sides.
+    """Decode the whole file at its own rate; one channel, or the mean of more than two, goes to both sides.
 
     FFmpeg's own way from one channel to two would take 3 dB off.
     """
@@ -49,27 +49,27 @@ def decode(path: Path) -> StereoAudio:
     return StereoAudio(samples if len(samples) == 2 else np.tile(samples.mean(axis=0), (2, 1)), rate)
 
 
-def encode(sound: StereoAudio, path: Path, codec: str, rate: int, bit_rate: int = 0) -> Path:
-    """The sound as a stereo file at `rate` Hz, in the container that the path's suffix stands for."""
+def encode(audio: StereoAudio, path: Path, codec: str, rate: int, bit_rate: int = 0) -> Path:
+    """Encode audio as a stereo file at `rate` Hz, in the container that the path's suffix stands for."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout="stereo")
         assert isinstance(stream, AudioStream)
         if bit_rate:
             stream.bit_rate = bit_rate
         resampler = av.AudioResampler(stream.format, "stereo", rate, stream.frame_size or None)
-        for at in range(0, sound.samples.shape[1], BLOCK):
-            block = np.ascontiguousarray(sound.samples[:, at : at + BLOCK])
+        for at in range(0, audio.samples.shape[1], BLOCK):
+            block = np.ascontiguousarray(audio.samples[:, at : at + BLOCK])
             frame = av.AudioFrame.from_ndarray(block, "fltp", "stereo")
-            frame.sample_rate, frame.pts = sound.rate, at
-            for each in resampler.resample(frame):
-                container.mux(stream.encode(each))
+            frame.sample_rate, frame.pts = audio.rate, at
+            for part in resampler.resample(frame):
+                container.mux(stream.encode(part))
         for each in resampler.resample(None):
             container.mux(stream.encode(each))
         container.mux(stream.encode(None))
     return path
 
 
-def encode_mp3(sound: StereoAudio, folder: Path, bit_rate: int) -> Path:
-    """As MP3 at the sound's own rate or, where MP3 does not know that, at 44.1 kHz."""
-    rate = sound.rate if sound.rate in MP3_RATES else 44100
-    return encode(sound, folder / f"{bit_rate}.mp3", "libmp3lame", rate, bit_rate)
+def encode_mp3(audio: StereoAudio, folder: Path, bit_rate: int) -> Path:
+    """Encode audio as MP3 at its own rate or, where MP3 lacks that, at 44.1 kHz."""
+    rate = audio.rate if audio.rate in MP3_RATES else 44100
+    return encode(audio, folder / f"{bit_rate}.mp3", "libmp3lame", rate, bit_rate)

@@ -1,4 +1,4 @@
-"""Heads and gates, trained from their closed form: supervised contrastive learning on what the backbones heard.
+"""Train heads and gates from their closed form, by supervised contrastive learning on the backbones' activations.
 
 The backbones stay as they are, so a song costs a few multiplications and all five folds take a minute.
 """
@@ -12,8 +12,8 @@ import torch
 from torch.nn import functional
 
 from resonance_engine.training.learning.losses import supervised_contrastive
-from training.default_model.heads import FAINTEST, blocks
-from training.default_model.pooled import projection
+from training.default_model.activations import projection
+from training.default_model.heads import FAINTEST, facet_slices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 VIEWS = 2
 
 
-def outputs(network: ResonanceNetwork, heard: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Embedding, facets and gates from the activations of each modality."""
+def forward(network: ResonanceNetwork, activations: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return embedding, facets and gates for the activations of each modality."""
     facets = torch.stack(
-        [functional.normalize(projection(network.backbones[name])(heard[name]), dim=1) for name in network.modalities],
+        [
+            functional.normalize(projection(network.backbones[name])(activations[name]), dim=1)
+            for name in network.modalities
+        ],
         dim=1,
     )
     embedding, gates = network.fusion(facets)
@@ -39,19 +42,19 @@ def outputs(network: ResonanceNetwork, heard: Mapping[str, Tensor]) -> tuple[Ten
 
 def tune(
     network: ResonanceNetwork,
-    heard: Mapping[str, NDArray[np.float32]],
+    activations: Mapping[str, NDArray[np.float32]],
     song: NDArray[np.intp],
     group: NDArray[np.intp],
     artist: NDArray[np.intp],
     recipe: ModelRecipe,
 ) -> list[float]:
-    """Train projections and gates on windows whose `song` is numbered; the epochs' losses.
+    """Train projections and gates on windows whose `song` is numbered; return the epochs' losses.
 
-    `group` and `artist` (songs,) number soundtracks and artists, an artist that nobody knows being one by itself. The
-    windows of one soundtrack belong together, those of one artist, and those of one song; other songs of a song's
-    own soundtrack are neutral to it. Each modality keeps to its own block of the embedding.
+    `group` and `artist` (songs,) number soundtracks and artists, each unknown artist by itself. The windows of one
+    soundtrack belong together, those of one artist, and those of one song; other songs of a song's own soundtrack are
+    neutral to it. Each modality keeps to its own block of the embedding.
     """
-    tensors = scaled(network, heard)
+    tensors = standardise_inputs(network, activations)
     rng = np.random.default_rng(recipe.seed)
     projections = [projection(network.backbones[name]) for name in network.modalities]
     optimizer = torch.optim.AdamW(
@@ -71,8 +74,8 @@ def tune(
         total = 0.0
         for step in range(steps):
             batch = np.repeat(order[step * recipe.batch_songs : (step + 1) * recipe.batch_songs], VIEWS)
-            chosen = [int(rng.choice(rows[each])) for each in batch]
-            embedding, *_ = outputs(network, {name: values[chosen] for name, values in tensors.items()})
+            sampled = [int(rng.choice(rows[each])) for each in batch]
+            embedding, *_ = forward(network, {name: values[sampled] for name, values in tensors.items()})
             of_song, of_group, of_artist = (torch.from_numpy(each) for each in (batch, group[batch], artist[batch]))
             loss = (
                 supervised_contrastive(embedding, of_group, recipe.temperature, neutral=of_artist)
@@ -81,18 +84,18 @@ def tune(
             )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call] # torch gives none
-            keep_blocks(network, recipe)
+            mask_gradients(network, recipe)
             optimizer.step()
             schedule.step()
             total += float(loss.detach())
         losses.append(total / steps)
-    rescaled(network, heard)
+    restore_inputs(network, activations)
     return losses
 
 
-def keep_blocks(network: ResonanceNetwork, recipe: ModelRecipe) -> None:
-    """Drop the gradients that would let a facet leave its block."""
-    for name, where in blocks(recipe.parts).items():
+def mask_gradients(network: ResonanceNetwork, recipe: ModelRecipe) -> None:
+    """Zero the gradients outside each facet's block."""
+    for name, where in facet_slices(recipe.parts).items():
         for parameter in projection(network.backbones[name]).parameters():
             assert parameter.grad is not None
             outside = torch.ones(len(parameter), dtype=torch.bool)
@@ -104,23 +107,23 @@ def moments(values: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(values.mean(axis=0)), torch.from_numpy(np.maximum(values.std(axis=0), FAINTEST))
 
 
-def scaled(network: ResonanceNetwork, heard: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
-    """The activations standardised, and the projections made to take them so: one learning rate then suits all."""
-    found = {}
+def standardise_inputs(network: ResonanceNetwork, activations: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
+    """Standardise the activations and adapt the projections to them, so that one learning rate suits all."""
+    tensors = {}
     for name in network.modalities:
-        mean, deviation = moments(heard[name])
-        found[name] = (torch.from_numpy(heard[name]) - mean) / deviation
+        mean, deviation = moments(activations[name])
+        tensors[name] = (torch.from_numpy(activations[name]) - mean) / deviation
         project = projection(network.backbones[name])
         with torch.no_grad():
             project.bias.add_(project.weight @ mean)
             project.weight.mul_(deviation)
-    return found
+    return tensors
 
 
-def rescaled(network: ResonanceNetwork, heard: Mapping[str, NDArray[np.float32]]) -> None:
-    """Make the projections take the activations as they are again."""
+def restore_inputs(network: ResonanceNetwork, activations: Mapping[str, NDArray[np.float32]]) -> None:
+    """Adapt the projections to the activations as they were."""
     for name in network.modalities:
-        mean, deviation = moments(heard[name])
+        mean, deviation = moments(activations[name])
         project = projection(network.backbones[name])
         with torch.no_grad():
             project.weight.div_(deviation)

@@ -9,7 +9,7 @@ import numpy as np
 from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.features.spec import FeatureSpec
 from tests.audio_files import tune
-from training.default_model.copies import copied, copies, in_step
+from training.default_model.transcoded_copies import matching_keys, transcode_file, transcode_files
 from training.default_model.transcoding import StereoAudio, encode
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ def song(path: Path) -> Path:
 
 def test_a_copy_is_the_same_music_as_a_small_mp3_and_made_once(tmp_path: Path) -> None:
     path, target = song(tmp_path / "a.wav"), tmp_path / "copy.mp3"
-    assert copied(path, target) == target
+    assert transcode_file(path, target) == target
     assert content_key(target) != content_key(path)
     assert target.stat().st_size < 4.5 * 64_000 / 8
     one, other = (read_windows(each, FeatureSpec().decoding).windows for each in (path, target))
     # The padding that the format puts in front is a few hundredths of a second.
     assert abs(np.abs(one).mean() - np.abs(other).mean()) < 0.2 * np.abs(one).mean()
     before = target.stat().st_mtime_ns
-    assert copied(path, target) == target
+    assert transcode_file(path, target) == target
     assert target.stat().st_mtime_ns == before
     assert {each.name for each in tmp_path.iterdir()} == {"a.wav", "copy.mp3"}
 
@@ -41,7 +41,7 @@ def test_a_copy_is_the_same_music_as_a_small_mp3_and_made_once(tmp_path: Path) -
 def test_what_cannot_be_decoded_stands_for_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = song(tmp_path / "a.wav"), tmp_path / "b.mp3"
     bad.write_bytes(b"no music")
-    found = copies(tmp_path / "out", [good, bad], [b"\1" * 16, b"\2" * 16], 1)
+    found = transcode_files(tmp_path / "out", [good, bad], [b"\1" * 16, b"\2" * 16], 1)
     assert found == [tmp_path / "out" / f"{'01' * 16}.mp3", bad]
     assert [each.name for each in (tmp_path / "out").iterdir()] == [f"{'01' * 16}.mp3"]
     capsys.readouterr()  # the child wrote to its own stream
@@ -49,4 +49,4 @@ def test_what_cannot_be_decoded_stands_for_itself(tmp_path: Path, capsys: pytest
 
 def test_a_copy_of_another_number_of_windows_does_not_count() -> None:
     own, copy = [b"a", b"b", b"c"], [b"A", b"B", b"C"]
-    assert in_step(np.array([0, 4, 8, 9]), own, np.array([0, 4, 7, 8]), copy) == [b"A", b"b", b"C"]
+    assert matching_keys(np.array([0, 4, 8, 9]), own, np.array([0, 4, 7, 8]), copy) == [b"A", b"b", b"C"]

@@ -1,4 +1,4 @@
-"""The corpus once more as small MP3s: what an encoder does to music is not the music, and the maps even it out."""
+"""Copies of the corpus as small MP3s, so that the heads can be made insensitive to lossy encoding."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 BIT_RATE = 64_000
 
 
-def copies(folder: Path, paths: Sequence[Path], keys: Sequence[bytes], processes: int) -> list[Path]:
-    """Each file as an MP3 of 64 kbit/s in `folder`, named by its content key; the file itself where that fails.
+def transcode_files(folder: Path, paths: Sequence[Path], keys: Sequence[bytes], processes: int) -> list[Path]:
+    """Encode each file as an MP3 of 64 kbit/s in `folder`, named by its content key; existing ones are kept.
 
-    Those that are there already are taken as they are.
+    Returns the paths of the copies, that of the file itself where it cannot be decoded.
     """
     folder.mkdir(parents=True, exist_ok=True)
     targets = [folder / f"{key.hex()}.mp3" for key in keys]
     # FFmpeg's threads do not survive a fork.
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(copied, paths, targets))
+        return list(pool.map(transcode_file, paths, targets))
 
 
-def copied(path: Path, target: Path) -> Path:
-    """The MP3 of one file."""
+def transcode_file(path: Path, target: Path) -> Path:
+    """Encode one file; return the path of its copy, or of itself where it cannot be decoded."""
     if not target.exists():
         try:
-            sound = decode(path)
+            audio = decode(path)
         except AudioError as error:
             print(f"no copy: {error}")
             return path
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            encode_mp3(sound, Path(folder), BIT_RATE).rename(target)
+            encode_mp3(audio, Path(folder), BIT_RATE).rename(target)
     return target
 
 
-def in_step(
+def matching_keys(
     first: NDArray[np.intp], keys: Sequence[bytes], other_first: NDArray[np.intp], other_keys: Sequence[bytes]
 ) -> list[bytes]:
-    """The keys of the copies, but that of the track itself where its copy has more windows or fewer.
+    """Return the keys of the copies, or of the track itself where its copy has more windows or fewer.
 
     `first` (songs + 1,) are the places of the songs' first windows.
     """

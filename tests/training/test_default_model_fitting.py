@@ -22,16 +22,16 @@ from resonance_engine.network.musicnn import MusiCNN
 from resonance_engine.network.semantic import SemanticBackbone
 from resonance_engine.training.data.cache import RamCache
 from resonance_engine.training.data.dataset import WindowSet
-from training.default_model.heads import blocks
-from training.default_model.making import (
+from training.default_model.fitting import (
     MANIFEST,
-    TrainingMaterial,
+    TrainingWindows,
+    fit_network,
+    initial_network,
     limit_timbre,
-    made,
+    save_model,
     semantic_activations,
-    untrained,
-    written,
 )
+from training.default_model.heads import facet_slices
 from training.default_model.recipe import RECIPE, SPEC
 
 if TYPE_CHECKING:
@@ -102,11 +102,11 @@ def test_timbre_is_deaf_above_its_ceiling_and_there_alone() -> None:
 
 @torch.no_grad()
 def test_untrained_is_the_published_trunk_and_chance(trunk: dict[str, Tensor]) -> None:
-    first, again, other = (untrained(trunk, seed).state_dict() for seed in (0, 0, 1))
+    first, again, other = (initial_network(trunk, seed).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(values, first[f"backbones.semantic.trunk.{name}"]) for name, values in trunk.items())
     assert all(torch.equal(values, again[name]) for name, values in first.items())
     assert not torch.equal(first["backbones.harmony.project.weight"], other["backbones.harmony.project.weight"])
-    assert not untrained(trunk, 0).training
+    assert not initial_network(trunk, 0).training
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def heard(trunk: dict[str, Tensor], windows: WindowSet) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def network(trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray) -> ResonanceNetwork:
-    return made(trunk, TrainingMaterial(windows, heard), np.arange(SONGS), NARROW)
+    return fit_network(trunk, TrainingWindows(windows, heard), np.arange(SONGS), NARROW)
 
 
 @torch.inference_mode()
@@ -126,7 +126,7 @@ def test_the_network_tells_the_soundtracks_apart_by_every_facet(network: Resonan
     assert tags.shape == (count, len(MANIFEST.tags))
     group = windows.group[windows.song]
     same, others = group[:, None] == group, group[:, None] != group
-    for number, (name, where) in enumerate(blocks(NARROW.parts).items()):
+    for number, (name, where) in enumerate(facet_slices(NARROW.parts).items()):
         facet = facets[:, number].numpy()
         np.testing.assert_allclose(np.linalg.norm(facet[:, where], axis=1), 1, atol=1e-4)
         similarity = facet @ facet.T
@@ -154,7 +154,7 @@ def test_the_same_songs_make_the_same_network(
     network: ResonanceNetwork, trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray
 ) -> None:
     torch.manual_seed(99)
-    again = made(trunk, TrainingMaterial(windows, heard), np.arange(SONGS), NARROW).state_dict()
+    again = fit_network(trunk, TrainingWindows(windows, heard), np.arange(SONGS), NARROW).state_dict()
     assert all(torch.equal(values, again[name]) for name, values in network.state_dict().items())
 
 
@@ -164,7 +164,9 @@ def test_what_an_encoder_changes_is_heard_less(
     """An encoder that moves all windows in one direction of the semantic activations."""
     direction = np.where(heard.std(axis=0) > 2e-3, np.random.default_rng(3).normal(size=heard.shape[1]), 0)
     encoded = (heard + 3 * heard.std(axis=0) * direction).astype(np.float32)
-    aware = made(trunk, TrainingMaterial(windows, heard), np.arange(SONGS), NARROW, TrainingMaterial(windows, encoded))
+    aware = fit_network(
+        trunk, TrainingWindows(windows, heard), np.arange(SONGS), NARROW, TrainingWindows(windows, encoded)
+    )
 
     def kept(network: ResonanceNetwork) -> float:
         semantic = network.backbones["semantic"]
@@ -191,7 +193,7 @@ def test_what_lies_far_below_the_loudest_cell_is_silence_to_timbre() -> None:
 def test_what_is_written_is_a_model_with_an_onnx_file_beside_it(
     network: ResonanceNetwork, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sealed = written(network, tmp_path / "new" / "folder")
+    sealed = save_model(network, tmp_path / "new" / "folder")
     assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {"model.safetensors", "model.onnx"}
     loaded, manifest = load_network(tmp_path / "new" / "folder" / "model.safetensors")
     assert manifest == sealed
