@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from beetsplug.resonance.config.options import SAVED, SEARCH_NAMES, flag_of
 from beetsplug.resonance.search.request import COMPARING, SearchRequest
 from resonance_engine.errors import ConfigError
+from resonance_engine.playlist.rules import WORKS
 from resonance_engine.search.caps import Caps
+from resonance_engine.search.query import COMBINES, HUBNESS, RERANKS, Ranking
 
 EXAMPLES = {name: option.example for name, option in SAVED.items() if option.example}
 MISTAKES: list[tuple[str, Any, str]] = [
@@ -152,6 +154,22 @@ def test_any_number_is_taken_or_named(options: dict[str, Any]) -> None:
     assert ranking.count == options.get("count", 20)
     assert ranking.diversity == options.get("lambda_div", 0)
     assert (caps.per_artist, caps.per_album) == (options.get("per_artist", 3), options.get("per_album", 2))
+
+
+def test_the_choices_are_those_of_the_engine() -> None:
+    engine = {"combine": COMBINES, "hubness": HUBNESS, "rerank": RERANKS, "works": WORKS}
+    assert {name: SAVED[name].choices for name in engine} == engine
+
+
+@given(name=st.sampled_from(["prf", "lambda_div", "min_score"]), value=st.integers(-3, 3) | st.floats())
+def test_the_ranges_are_those_of_the_engine(name: str, value: float) -> None:
+    low, high = SAVED[name].range or (0, 0)
+    try:
+        Ranking(**{name: value})
+    except ValueError:
+        assert not low <= value <= high
+    else:
+        assert low <= value <= high
 
 
 def test_a_weight_of_diversity_asks_for_variety() -> None:

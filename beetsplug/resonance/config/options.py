@@ -146,7 +146,7 @@ TABLE = (
     Option("arc", str, "energy, tempo or brightness, then rise, fall, peak or valley: energy:rise", "COURSE", ORDER,
            PLAYLIST),
     Option("works", str, "movements of a work `together` (the default), `avoid` several, or `ignore`", "HOW", ORDER,
-           PLAYLIST),
+           PLAYLIST, choices=("together", "avoid", "ignore"), rule="Works can be together, avoid or ignore"),
     Option("spacing", int, "tracks between two of one artist or album", "N", ORDER, PLAYLIST, range=(0, 1_000),
            default=2, comment="tracks between two of one artist in a playlist"),
     Option("seed", int, "vary the list; the same number gives the same list", "N", ORDER, PLAYLIST),
