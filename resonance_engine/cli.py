@@ -137,7 +137,7 @@ def model_of(options: argparse.Namespace) -> Path:
 def run_index(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from resonance_engine.catalog import LIBRARY, STORE, Update, music_files
+    from resonance_engine.catalog import LIBRARY, STORE, CatalogUpdate, music_files
     from resonance_engine.ingest import Ingest
     from resonance_engine.store import Store
     from resonance_engine.worker.worker import WorkerPool
@@ -153,10 +153,10 @@ def run_index(options: argparse.Namespace) -> None:
         closing(WorkerPool(model_of(options), options.threads, backend=options.backend)) as pool,
         Store(options.out / STORE) as store,
     ):
-        update = Update(options.out, files, Ingest(store, store.libraries.get_or_create(LIBRARY), pool))
+        update = CatalogUpdate(options.out, files, Ingest(store, store.libraries.get_or_create(LIBRARY), pool))
         failed = 0
         with tqdm(total=len(update.jobs), unit=" tracks", disable=None) as bar:
-            for outcome in update.listen():
+            for outcome in update.run():
                 bar.update(1)
                 if outcome.error is not None:
                     failed += 1
@@ -195,7 +195,7 @@ def run_query(options: argparse.Namespace) -> None:
     print_line("Top results:")
     for place, hit in enumerate(hits, start=1):
         entry = catalog.entries[hit.id]
-        print_line(f"{place}. {entry.shown}  score={hit.score:.3f}")
+        print_line(f"{place}. {entry.label}  score={hit.score:.3f}")
         if traits := common_attributes(analysed.analysis.attributes if analysed.analysis else {}, entry.attributes):
             print_line(f"   {format_traits(traits)}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -14,25 +15,39 @@ LEFT_BEHIND = 3600.0  # seconds after which a file that was never put in its pla
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` by `content` in one step; raises OSError and leaves the old file where that is impossible.
 
-    What writers of the same path that were killed have left beside it is removed.
+    A symbolic link stays one, its target is replaced; the mode of the file stays. What writers of the same file that
+    were killed have left beside it is removed.
     """
-    beginning = f".{path.name[:40]}."
-    temporary = path.with_name(f"{beginning}{os.urandom(8).hex()}")
+    target = Path(os.path.realpath(path))
+    beginning = f".{target.name[:40]}."
+    temporary = target.with_name(f"{beginning}{os.urandom(8).hex()}")
+    mode = _mode(target)
     try:
         # Not `tempfile`, which makes files that only their owner can read.
         with temporary.open("xb") as file:
+            if mode is not None:
+                with suppress(PermissionError):  # a file system that has no modes
+                    os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     with suppress(OSError):
-        sweep(path.parent, beginning)
+        _sweep(target.parent, beginning)
 
 
-def sweep(folder: Path, beginning: str) -> None:
+def _mode(path: Path) -> int | None:
+    """The permissions of a file, None where there is none yet."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def _sweep(folder: Path, beginning: str) -> None:
     """Remove the old ones of the temporary files whose names begin like this."""
     name = re.compile(re.escape(beginning) + "[0-9a-f]{16}")
     old = time.time() - LEFT_BEHIND

@@ -60,7 +60,7 @@ def outcome(folder: Path) -> Catalog | None:
         said.encode()
         return None
     for entry in catalog.entries.values():
-        entry.shown.encode()
+        entry.label.encode()
         os.fsencode(entry.path)
     if len(catalog.entries):
         scores, ids = catalog.index.nearest(np.eye(1, catalog.index.dimensions, dtype=np.float32), 3)

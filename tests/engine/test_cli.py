@@ -13,9 +13,10 @@ import faiss
 import numpy as np
 import pytest
 
-from resonance_engine.catalog import read_catalog
+from resonance_engine.catalog import IDS_KEY, STORE, read_catalog
 from resonance_engine.cli import main
 from resonance_engine.errors import CatalogError
+from resonance_engine.store import Store
 from tests.audio_files import write_audio
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def test_indexing_again_does_only_what_is_new_and_keeps_the_ids(
     meta = json.loads((copy / "meta.json").read_bytes())
     for track in meta["tracks"]:
         track["path"] = track["path"].replace(str(music), str(folder))
-    (copy / "meta.json").write_text(json.dumps(meta))
+    with Store(copy / STORE) as store:  # the folder was moved, the catalog with it
+        ids = store.state.get(IDS_KEY)
+        store.state.set(IDS_KEY, {path.replace(str(music), str(folder)): item_id for path, item_id in ids.items()})
     (folder / "1.flac").unlink()
     write_audio(folder / "new.flac", sound(9), RATE)
     assert main(["index", str(folder), "--out", str(copy), "--threads", "1"]) == 0

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import threading
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +15,7 @@ import pytest
 from resonance_engine.files import write_bytes
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 
 def test_a_file_is_made_and_replaced(tmp_path: Path) -> None:
@@ -48,6 +51,85 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         write_bytes(tmp_path / "folder", b"content")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_the_mode_of_a_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "list.m3u8"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    write_bytes(path, b"new")
+    assert (path.read_bytes(), path.stat().st_mode & 0o7777) == (b"new", 0o640)
+
+
+class TestLinks:
+    """What a symbolic link leads to is written, in the folder where it lies, and the link stays."""
+
+    @pytest.fixture
+    def link(self, tmp_path: Path) -> Path:
+        for name in ("music", "shared"):
+            (tmp_path / name).mkdir()
+        link = tmp_path / "music" / "list.m3u8"
+        link.symlink_to("../shared/real.m3u8")
+        return link
+
+    @pytest.mark.parametrize("dangling", [False, True])
+    def test_to_another_folder(self, link: Path, dangling: bool) -> None:
+        target = link.parent.parent / "shared" / "real.m3u8"
+        if not dangling:
+            target.write_bytes(b"old")
+            target.chmod(0o640)
+        write_bytes(link, b"new")
+        assert os.readlink(link) == "../shared/real.m3u8"  # noqa: PTH115 - the text of the link
+        assert target.read_bytes() == b"new"
+        assert dangling or target.stat().st_mode & 0o7777 == 0o640
+        assert (list(link.parent.iterdir()), list(target.parent.iterdir())) == ([link], [target])
+
+    def test_to_a_link(self, link: Path) -> None:
+        first = link.with_name("first.m3u8")
+        first.symlink_to(link)
+        write_bytes(first, b"new")
+        assert first.is_symlink()
+        assert link.is_symlink()
+        assert link.read_bytes() == b"new"
+
+    def test_to_a_folder_that_is_not_there(self, link: Path) -> None:
+        (link.parent.parent / "shared").rmdir()
+        with pytest.raises(FileNotFoundError):
+            write_bytes(link, b"new")
+        assert link.is_symlink()
+
+    def test_to_itself(self, tmp_path: Path) -> None:
+        link = tmp_path / "list.m3u8"
+        link.symlink_to(link.name)
+        with pytest.raises(OSError, match="symbolic links"):
+            write_bytes(link, b"new")
+        assert list(tmp_path.iterdir()) == [link]
+
+    def test_to_a_folder_where_nobody_may_write(self) -> None:
+        with read_only_folder() as folder, tempfile.TemporaryDirectory() as other:
+            Path(other).chmod(0o777)
+            link = Path(other, "list.m3u8")
+            link.symlink_to(folder / "real.m3u8")
+            with pytest.raises(PermissionError):
+                write_bytes(link, b"new")
+            assert (link.is_symlink(), link.read_bytes()) == (True, b"old")
+
+
+@contextmanager
+def read_only_folder() -> Iterator[Path]:
+    """A folder with one file in which nobody can make another, seen as a user who isn't root."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, root = Path(name), os.geteuid() == 0
+        (folder / "real.m3u8").write_bytes(b"old")
+        folder.chmod(0o555)
+        if root:
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+            folder.chmod(0o755)
 
 
 @pytest.mark.parametrize("name", ["a" * 255, "é" * 127, os.fsdecode(b"\xff\xfe.m3u8")])

@@ -162,3 +162,14 @@ class TestLists(AnalysedLibrary):
         assert self.refused("playlist", "-o", str(target), "song") == (
             f"playlist: {target} cannot be written: No such file or directory"
         )
+
+    def test_a_playlist_is_written_through_a_link(self, tmp_path: Path) -> None:
+        link, target = tmp_path / "list.m3u8", tmp_path / "shared" / "real.m3u8"
+        link.symlink_to(target)
+        assert self.refused("playlist", "-o", str(link), "song") == (
+            f"playlist: {link} cannot be written: No such file or directory"
+        )
+        target.parent.mkdir()
+        assert self.beet("playlist", "-n", "4", "-o", str(link), "title:song 3") == [f"4 tracks written to {link}"]
+        assert link.is_symlink()
+        assert target.read_bytes().startswith(b"#EXTM3U")
