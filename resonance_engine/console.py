@@ -1,20 +1,20 @@
-"""Words on a terminal: lines that any encoding takes, errors as one sentence, exit statuses."""
+"""Terminal output of commands: lines in any encoding, progress bars, errors as one sentence, exit statuses."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from resonance_engine.errors import ResonanceError, printable
+from resonance_engine.errors import ResonanceError, describe_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 def print_line(text: str) -> None:
-    """Print to standard output whatever its encoding is."""
+    """Print a line to standard output; characters that its encoding lacks are escaped."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
@@ -23,8 +23,15 @@ def complain(error: ResonanceError) -> None:
     sys.stderr.write(f"resonance: {error}\n")
 
 
+def progress_bar(total: int) -> Any:
+    """Return a tqdm bar with rate and time left on standard error, which shows only on a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=" tracks", disable=None, dynamic_ncols=True, smoothing=0.1)
+
+
 def positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
+    """Parse a whole number of at least 1, for argparse."""
     try:
         number = int(text)
     except ValueError:
@@ -35,7 +42,7 @@ def positive(text: str) -> int:
 
 
 def duration(text: str) -> float:
-    """A number of minutes above 0, for argparse."""
+    """Parse a number of minutes above 0, for argparse."""
     try:
         number = float(text)
     except ValueError:
@@ -46,15 +53,14 @@ def duration(text: str) -> float:
 
 
 def attempted(run: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
-    """Run a command and return its exit status; what a user can mend becomes one line on standard error."""
+    """Run a command and return its exit status; an error that a user can fix is one line on standard error."""
     try:
         run(options)
     except ResonanceError as error:
         complain(error)
         return 1
     except OSError as error:  # a full disk, a folder that may not be written, a name that is too long
-        place = f"{printable(error.filename)}: " if error.filename else ""
-        complain(ResonanceError(f"{place}{error.strerror or error}."))
+        complain(ResonanceError(f"{describe_os_error(error)}."))
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("resonance: stopped; what was done is kept, run the command again to go on\n")

@@ -1,12 +1,12 @@
-"""What can go wrong, as sentences a person can act on.
+"""The exceptions of this project; their texts are sentences that a user can act on.
 
 * ResonanceError
-  x AudioError      a file that cannot be listened to; names the file and the reason
+  x AudioError      a file that cannot be analysed; names the file and the reason
   x ModelError      a model that cannot be used
   x StoreError      the sidecar database cannot be used
   x CatalogError    a catalog folder cannot be read or written
   x PlaylistError   a list cannot be made as asked, or a playlist file cannot be read
-  x ConfigError     what training is told to do is not understood or impossible
+  x ConfigError     a setting is not understood or impossible
   x CacheError      a feature cache cannot be used or trusted
   x TrainingError   training cannot begin or go on
 """
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class ResonanceError(Exception):
-    """Something a user can mend; `str()` is a whole sentence."""
+    """An error that a user can fix; `str()` is a whole sentence."""
 
 
 class AudioError(ResonanceError):
-    """`path` cannot be listened to, because of `reason` (a clause such as "it holds no audio")."""
+    """The file `path` cannot be analysed, for a `reason` (a clause such as "it holds no audio")."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(path, reason)  # what it takes to be made again on the other side of a process boundary
+        super().__init__(path, reason)  # the arguments, for pickle to restore it in another process
         self.path = path
         self.reason = reason
 
@@ -56,14 +56,20 @@ class ConfigError(ResonanceError):
 
 
 class CacheError(ResonanceError):
-    """A feature cache cannot be read or written, or holds what its front end cannot have made."""
+    """A feature cache cannot be read or written, or holds values that its front end cannot have computed."""
 
 
 class TrainingError(ResonanceError):
     """Training cannot begin or go on."""
 
 
+def describe_os_error(error: OSError) -> str:
+    """Return the path, where it is known, and the reason: "/music/list.m3u8: No space left on device"."""
+    known = isinstance(error.filename, str | bytes) or hasattr(error.filename, "__fspath__")
+    return f"{printable(error.filename)}: {error.strerror or error}" if known else str(error.strerror or error)
+
+
 def printable(path: Path | bytes | str) -> str:
-    """The path as text that any terminal takes: bytes that are not UTF-8 become `\\xNN`."""
+    """Return a path as text that any terminal takes: bytes that are not UTF-8 become `\\xNN`."""
     raw = path if isinstance(path, bytes) else str(path).encode("utf-8", "surrogateescape")
     return raw.decode("utf-8", "backslashreplace")

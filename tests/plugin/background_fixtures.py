@@ -6,13 +6,12 @@ from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
 from beets.logging import getLogger
 
 from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
-from beetsplug.resonance.background.job_state import JobProgress, JobRequests, JobState, job_state_of, read_report
-from beetsplug.resonance.background.spawn import Task, lock_of
-from beetsplug.resonance.background.watch import Time
+from beetsplug.resonance.background.job_state import JobProgress, JobRequests, JobState, job_state_of, read_progress
+from beetsplug.resonance.background.monitor import Clocks
+from beetsplug.resonance.background.spawn import BackgroundTask, lock_of
 from beetsplug.resonance.background.worker import BackgroundWorker
 from beetsplug.resonance.library.sidecar import Sidecar
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from beetsplug.resonance.background.process_lock import ProcessLock
+    from tests.plugin.fake_runtime import FakeRuntime
 
 LOG = getLogger("beets.resonance")
 NOON = datetime(2026, 3, 1, 12)
@@ -47,43 +47,40 @@ class ScriptedTime:
     def now(self) -> datetime:
         return NOON + timedelta(seconds=self.seconds)
 
-    def time(self) -> Time:
-        return Time(self.clock, self.sleep, self.now)
+    def clocks(self) -> Clocks:
+        return Clocks(self.clock, self.sleep, self.now)
 
 
 class BackgroundFixtures:
     """Runs what was spawned, in this process."""
 
-    spawned: list[list[str]]
-
-    @pytest.fixture(autouse=True)
-    def _spawned(self, setup: None, io: object, spawned: list[list[str]]) -> None:  # noqa: ARG002 - after beets is set up
-        self.spawned = spawned
+    runtime: FakeRuntime
 
     @contextmanager
-    def runner(self, script: ScriptedTime | None = None) -> Iterator[BackgroundWorker]:
-        task = Task.read(self.spawned[-1][-1])
+    def worker(self, script: ScriptedTime | None = None) -> Iterator[BackgroundWorker]:
+        task = BackgroundTask.from_json(self.runtime.spawned[-1][-1])
         library = ReadOnlyLibrary(task.library, task.directory)
-        with closing(BackgroundWorker(library, task.settings, LOG, (script or ScriptedTime()).time())) as made:
+        clocks = (script or ScriptedTime()).clocks()
+        with closing(BackgroundWorker(library, task.settings, LOG, clocks, self.runtime)) as made:
             yield made
         library._close()
 
     def work(self, script: ScriptedTime | None = None) -> None:
-        with self.runner(script) as runner:
-            runner.run()
+        with self.worker(script) as worker:
+            worker.run()
 
     @contextmanager
-    def board(self) -> Iterator[JobState]:
+    def job_state(self) -> Iterator[JobState]:
         with closing(Sidecar(self.lib)) as sidecar:  # type: ignore[attr-defined]  # of beets' helper
             yield job_state_of(sidecar)
 
-    def orders(self) -> JobRequests:
-        with self.board() as board:
-            return board.orders
+    def requests(self) -> JobRequests:
+        with self.job_state() as job_state:
+            return job_state.requests
 
-    def report(self) -> JobProgress:
-        with self.board() as board:
-            found = read_report(board.store, board.library)
+    def progress(self) -> JobProgress:
+        with self.job_state() as job_state:
+            found = read_progress(job_state.store, job_state.library)
         assert found is not None, "nothing ran"
         return found
 

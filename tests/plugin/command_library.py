@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from beets.exceptions import UserError
-from beets.test.helper import IOMixin, PluginTestHelper
+from beets.test.helper import IOMixin, TestHelper
 
 from tests.audio_files import tune, write_audio
+from tests.plugin.fake_runtime import FakeRuntimePlugin
 
 if TYPE_CHECKING:
     from beets.library import Item
 
 
-class CommandLibrary(IOMixin, PluginTestHelper):
+class CommandLibrary(IOMixin, FakeRuntimePlugin, TestHelper):
     """A library of files; nothing is analysed yet."""
 
-    plugin: ClassVar[str] = "resonance"
     db_on_disk: ClassVar[bool] = True
 
     def song(self, title: str, artist: str = "Somebody", seconds: float = 1.0, name: str | None = None) -> Item:

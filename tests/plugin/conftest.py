@@ -18,7 +18,7 @@ from beets.util import cached_classproperty
 from confuse import yaml_util
 
 from tests.audio_files import tune, write_audio
-from tests.plugin.fake_pool import FakePool, FakeWorker
+from tests.plugin.fake_runtime import FakeRuntime
 from tests.plugin.synthetic_library import SyntheticLibrary
 
 if TYPE_CHECKING:
@@ -84,24 +84,13 @@ def _log_to_current_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakePool]]:
-    """No test of this folder starts a worker."""
-    monkeypatch.setattr("resonance_engine.worker.worker.WorkerPool", FakePool)
-    monkeypatch.setattr("resonance_engine.worker.worker.Worker", FakeWorker)
-    monkeypatch.setattr(
-        "beetsplug.resonance.library.models.Models.stamp", lambda models, name: FakePool.stamp(models, name)
-    )
-    FakePool.reset()
-    yield FakePool
-    assert not FakePool.open, "a command or an import left workers running"
-
-
-@pytest.fixture(autouse=True)
-def spawned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands of the processes that would work in the background; no test of this folder starts one."""
-    commands: list[list[str]] = []
-    monkeypatch.setattr("beetsplug.resonance.background.spawn.spawn", commands.append)
-    return commands
+def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeRuntime]:
+    """The runtime of the plugin: no test of this folder starts a process."""
+    made = FakeRuntime(tmp_path_factory.mktemp("runtime"))
+    if request.instance:
+        request.instance.runtime = made
+    yield made
+    assert not made.open, "a command or an import left workers running"
 
 
 @pytest.fixture(scope="session")

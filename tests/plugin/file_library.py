@@ -14,17 +14,17 @@ from beets.exceptions import UserError
 from beets.library import Item, Library
 from beets.logging import getLogger
 
-from beetsplug.resonance.commands.analyze import update
+from beetsplug.resonance.commands.analyze import run_update
 from beetsplug.resonance.commands.check import check
 from beetsplug.resonance.commands.prune import prune
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.library.models import FOLDER
+from beetsplug.resonance.library.analysis import open_ingest
+from beetsplug.resonance.library.models import FOLDER, MODEL_FILE
 from beetsplug.resonance.library.sidecar import FILE_NAME, Sidecar
 from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.errors import StoreError
-from resonance_engine.ingest import Ingest
 from tests.audio_files import tune, write_audio
-from tests.plugin.fake_pool import FakePool
+from tests.plugin.fake_runtime import FakeRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +49,7 @@ class FileLibrary:
     def __init__(self, folder: Path) -> None:
         self.folder, self.music = folder, folder / "music"
         self.music.mkdir()
+        self.runtime = FakeRuntime(folder / "runtime")
         config["create_backup_before_migrations"] = False
         self.lib = Library(str(folder / "library.db"), str(self.music))
         self.log = getLogger("beets.collection")
@@ -69,7 +70,7 @@ class FileLibrary:
 
     @contextmanager
     def sidecar(self) -> Iterator[Sidecar]:
-        made = Sidecar(self.lib, Settings())
+        made = Sidecar(self.lib, Settings(), self.runtime)
         try:
             yield made
         finally:
@@ -96,13 +97,14 @@ class FileLibrary:
 
     def analyze(self, model: str = "default") -> list[str]:
         """Listen to what is new with the shipped model, or with a trained one, and take that into use."""
-        file = self.folder / ("shipped" if model == "default" else f"{FOLDER}/{model}") / "model.onnx"
+        if model != "default":
+            file = self.folder / FOLDER / model / MODEL_FILE
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
 
         def act(sidecar: Sidecar) -> None:
-            with FakePool(file) as pool:
-                ingest = Ingest(sidecar.store, sidecar.id, pool)
-                sidecar.models.note(model, ingest.model.id)
-                update(sidecar, ingest, [], None, self.log)
+            with open_ingest(sidecar, model) as ingest:
+                run_update(sidecar, ingest, [], None, self.log)
 
         return self.said(act)
 

@@ -9,7 +9,6 @@ import pytest
 
 from beetsplug.resonance.library.sidecar import Sidecar
 from tests.plugin.command_library import AnalysedLibrary
-from tests.plugin.fake_pool import FakePool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +31,10 @@ class ModelsLibrary(AnalysedLibrary):
 
     def stopped_at(self, patience: int) -> None:
         """Begin to use the model `own`, and interrupt that after so many tracks."""
-        FakePool.surprise, FakePool.patience = KeyboardInterrupt(), len(FakePool.embedded) + patience
+        self.runtime.surprise, self.runtime.patience = KeyboardInterrupt(), len(self.runtime.embedded) + patience
         with pytest.raises(KeyboardInterrupt):
             self.run_command("resonance", "model", "use", "own")
-        FakePool.surprise = None
+        self.runtime.surprise = None
         self.io.getoutput()
 
     def embedded(self, name: str) -> int:

@@ -14,7 +14,7 @@ from beets.library import Item, Library
 from beets.logging import getLogger
 
 from beetsplug.resonance.commands import similar
-from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.runtime import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.request import SearchRequest
@@ -27,14 +27,14 @@ from tests.plugin.synthetic_tracks import FACETS, OF_AN_ARTIST, SOUNDS, STALE, T
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
     from pathlib import Path
     from typing import Self
 
-    import pytest
     from numpy.typing import NDArray
 
+    from beetsplug.resonance.config.settings import Settings
     from beetsplug.resonance.search.finder import SearchResult
 
     Array = NDArray[np.float64]
@@ -53,6 +53,7 @@ class SyntheticLibrary:
         self.folder = folder
         self.lib = Library(str(folder / "library.db"), "/music")
         self.heard: list[tuple[Path, Any]] = []
+        self.runtime = SyntheticRuntime(self)
 
     @classmethod
     def made(cls, folder: Path) -> Self:
@@ -119,7 +120,7 @@ class SyntheticLibrary:
 
     @contextmanager
     def search(self, settings: Settings | None = None) -> Iterator[SearchSession]:
-        sidecar = Sidecar(self.lib, settings or Settings())
+        sidecar = Sidecar(self.lib, settings, self.runtime)
         try:
             yield SearchSession(sidecar, MODEL)
         finally:
@@ -139,7 +140,7 @@ class SyntheticLibrary:
     def beet(self, *arguments: str, settings: Settings | None = None) -> CommandNotes:
         """What `beet similar` prints and says beside it."""
         said = CommandNotes()
-        made = similar.command(lambda: settings or Settings(), said.log())
+        made = similar.command(lambda lib: Sidecar(lib, settings, self.runtime), said.log())
         forms = {name: config[name].get() for name in ("format_item", "format_album")}
         options, rest = made.parse_args(list(arguments))
         try:
@@ -163,36 +164,51 @@ class SyntheticLibrary:
         """Cosines (seeds, 60)."""
         return self.plan.cosines[[seed - 1 for seed in seeds]]
 
-    def worker(self, monkeypatch: pytest.MonkeyPatch, sounds: dict[str, int]) -> None:
-        """Let files be heard that are called so: as the library's sound of that number, under a key of their own."""
-        shelf = self
+    def set_files(self, sounds: dict[str, int]) -> None:
+        """Give files names: each has the library's sound of that number, under a key of its own."""
+        self.runtime.sounds = sounds
         self.heard.clear()
 
-        class Worker(SyntheticWorker):
-            def analyse(self, path: Path, passage: tuple[float, float] | None = None) -> FileAnalysis:
-                shelf.heard.append((path, passage))
-                if path.name not in sounds:
-                    raise AudioError(path, "there is no such file")
-                number = sounds[path.name]
-                sound = shelf.embedding(number)
-                # A file is known by its name: 17.mp3 is the library's.
-                own = key(int(path.stem)) if path.stem.isdecimal() else key(1000 + number)
-                return FileAnalysis(path, own, 0.1, sound, Analysis("1", shelf.attributes(number)))
-
-        monkeypatch.setattr("resonance_engine.worker.worker.Worker", Worker)
+    def analyse(self, path: Path, passage: tuple[float, float] | None) -> FileAnalysis | AudioError:
+        self.heard.append((path, passage))
+        if path.name not in self.runtime.sounds:
+            return AudioError(path, "there is no such file")
+        number = self.runtime.sounds[path.name]
+        # A file is known by its name: 17.mp3 is the library's.
+        own = key(int(path.stem)) if path.stem.isdecimal() else key(1000 + number)
+        return FileAnalysis(path, own, 0.1, self.embedding(number), Analysis("1", self.attributes(number)))
 
 
-class SyntheticWorker:
-    """Stands for `worker.Worker`."""
+class SyntheticRuntime(Runtime):
+    """Opens a pool that knows the sounds of named files in a library."""
 
-    def __init__(self, model: Path, timeout: float) -> None:
-        del model, timeout
+    def __init__(self, library: SyntheticLibrary) -> None:
+        self.library = library
+        self.sounds: dict[str, int] = {}
+
+    def open_pool(self, model: Path, count: int, timeout: float) -> SyntheticPool:
+        del model, count, timeout
+        return SyntheticPool(self.library)
+
+
+class SyntheticPool:
+    """Stands for `worker.WorkerPool`."""
+
+    def __init__(self, library: SyntheticLibrary) -> None:
+        self.library = library
 
     def close(self) -> None:
         pass
 
     def description(self) -> ModelDescription:
         return ModelDescription(MODEL.id, MODEL.name, MODEL.version, WIDTH, FACETS, TAGS)
+
+    def analyse(
+        self, paths: Iterable[Path], is_known: object = None, passage: tuple[float, float] | None = None
+    ) -> Iterator[tuple[Path, FileAnalysis | AudioError]]:
+        del is_known
+        for path in paths:
+            yield path, self.library.analyse(path, passage)
 
 
 @dataclass

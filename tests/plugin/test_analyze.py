@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -14,13 +15,9 @@ from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError
 from tests.plugin.command_library import AnalysedLibrary
-from tests.plugin.fake_pool import FakePool
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-STAMP = Models.stamp  # before it is replaced, as in all tests of this folder
 
 
 class TestAnalyze(AnalysedLibrary):
@@ -45,17 +42,17 @@ class TestAnalyze(AnalysedLibrary):
             assert sorted(store.tracks.all(sidecar.id)) == [1, 2, 3, 4]
 
     def test_analyze_has_nothing_to_do(self) -> None:
-        starts = FakePool.starts
+        starts = self.runtime.starts
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
         assert self.beet("resonance", "analyze", "title:song 1") == ["nothing to do: the track is analysed"]
         assert self.beet("resonance", "analyze", "--pretend") == ["would analyse 0 tracks and forget 0"]
-        assert FakePool.starts == starts, "the model was loaded"
-        assert len(FakePool.embedded) == 5
+        assert self.runtime.starts == starts, "the model was loaded"
+        assert len(self.runtime.embedded) == 5
 
     def test_analyze_hears_once_more_what_has_no_tags_yet(self) -> None:
         with closing(Sidecar(self.lib)) as sidecar:
             before = sidecar.store.generation
-            FakePool.tags = ("sad", "80s")
+            self.runtime.ship(self.runtime.model_id, "sad", "80s")
             (item,) = self.lib.items(["title:song 1"])
             assert self.beet("resonance", "analyze", "title:song 1")[0].startswith("1 track analysed")
             assert sidecar.store.tags.count_missing("fake") == 4
@@ -66,7 +63,7 @@ class TestAnalyze(AnalysedLibrary):
             assert len(self.beet("similar", "title:song 2", "-n", "9")) == 4
             assert self.beet("resonance", "analyze")[0].startswith("4 tracks analysed")
             assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
-            assert len(FakePool.embedded) == 10
+            assert len(self.runtime.embedded) == 10
             assert sidecar.store.tags.count_missing("fake") == 0
             assert not any(line.startswith("without tags") for line in self.beet("resonance", "status"))
             key = sidecar.store.tracks.all(sidecar.id)[int(item.id or 0)].content_key
@@ -76,23 +73,23 @@ class TestAnalyze(AnalysedLibrary):
     def test_analyze_pretends(self) -> None:
         item = self.song("new")
         database = Sidecar(self.lib).path.read_bytes()
-        FakePool.model_id = "newer"
+        self.runtime.ship("newer")
         lines = self.beet("resonance", "analyze", "--pretend", "title:new")
         assert lines == [str(item.filepath), "would analyse 1 track in about 1 s and forget 0"]
-        assert len(FakePool.embedded) == 5
+        assert len(self.runtime.embedded) == 5
         assert Sidecar(self.lib).path.read_bytes() == database
 
     def test_analyze_switches_the_model_when_all_is_done(self) -> None:
-        FakePool.model_id = "newer"
+        self.runtime.ship("newer")
         self.beet("resonance", "analyze", "title:song 1")
         assert self.active_model() == "fake"
         self.beet("resonance", "analyze")
         assert self.active_model() == "newer"
-        assert len(FakePool.embedded) == 10
+        assert len(self.runtime.embedded) == 10
 
-    def test_a_model_that_embeds_nothing_is_not_taken_into_use(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        FakePool.model_id = "newer"
-        monkeypatch.setattr("tests.plugin.fake_pool.content_key", _unreadable)
+    def test_a_model_that_embeds_nothing_is_not_taken_into_use(self) -> None:
+        self.runtime.ship("newer")
+        self.runtime.read_key = _unreadable
         with pytest.raises(UserError, match="nothing could be analysed"):
             self.run_command("resonance", "analyze")
         assert self.active_model() == "fake"
@@ -120,7 +117,7 @@ class TestAnalyze(AnalysedLibrary):
 
     def test_an_interrupt_says_what_is_kept(self, caplog: pytest.LogCaptureFixture) -> None:
         self.song("new")
-        FakePool.surprise = KeyboardInterrupt()
+        self.runtime.surprise = KeyboardInterrupt()
         with pytest.raises(KeyboardInterrupt):
             self.run_command("resonance", "analyze")
         assert "stopped; what was analysed is kept, run it again to go on" in caplog.text
@@ -146,16 +143,16 @@ def test_a_model_s_file_in_place_of_another_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     file.write_bytes(b"a model")
     os.utime(file, (1, 1))
-    models = cast("Models", SimpleNamespace(path=lambda name: tmp_path / name))
-    before = STAMP(models, "model.onnx")
-    assert STAMP(models, "") == before
+    fingerprint = partial(Models.fingerprint, cast("Models", SimpleNamespace(path=lambda name: tmp_path / name)))
+    before = fingerprint("model.onnx")
+    assert fingerprint("") == before
     other = tmp_path / "other"
     other.write_bytes(b"b model")
     os.utime(other, (1, 1))
     other.replace(file)
-    assert STAMP(models, "model.onnx") != before
+    assert fingerprint("model.onnx") != before
     with pytest.raises(ModelError, match="There is no model at"):
-        STAMP(models, "nowhere")
+        fingerprint("nowhere")
 
 
 def _unreadable(path: Path) -> bytes:

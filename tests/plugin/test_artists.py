@@ -12,7 +12,7 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.groups import nearest_albums, nearest_artists, tracks_by_album, tracks_by_artist
 from beetsplug.resonance.search.session import SearchSession
 from tests.plugin.command_library import CommandLibrary
-from tests.plugin.fake_pool import embedding
+from tests.plugin.fake_runtime import embed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class TestArtists(CommandLibrary):
 
     def vectors(self, search: SearchSession, tracks: list[int]) -> NDArray[np.float32]:
         known = search.sidecar.store.tracks.all(search.sidecar.id)
-        return np.stack([embedding(known[each].content_key).vector for each in tracks])
+        return np.stack([embed(known[each].content_key).vector for each in tracks])
 
     def test_a_track_counts_for_its_albums_artist_and_spellings_are_one(self, search: SearchSession) -> None:  # noqa: ARG002
         assert tracks_by_artist(self.lib, []) == {

@@ -12,11 +12,11 @@ from beets.exceptions import UserError
 from beetsplug.resonance.background.exclusive import exclusive_analysis
 from beetsplug.resonance.background.job_state import job_state_of
 from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND
-from beetsplug.resonance.background.spawn import Task, spawn
+from beetsplug.resonance.background.spawn import BackgroundTask
+from beetsplug.resonance.library.runtime import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
 from tests.plugin.background_fixtures import LOG, BackgroundFixtures
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
-from tests.plugin.fake_pool import FakePool
 from tests.plugin.test_importer import Imports
 
 
@@ -28,11 +28,11 @@ class TestAfterAnImport(BackgroundFixtures, Imports):
     def test_the_import_embeds_nothing_and_the_background_all(self) -> None:
         self.songs("one", "two", "broken")
         self.run_import()
-        assert not FakePool.starts
-        assert len(self.spawned) == 1
+        assert not self.runtime.starts
+        assert len(self.runtime.spawned) == 1
         before = self.lib.path.read_bytes()
         self.work()
-        assert len(FakePool.embedded) == 2
+        assert len(self.runtime.embedded) == 2
         assert list(self.failures().values()) == ["it is broken"]
         assert self.tracks().keys() == {item.id for item in self.lib.items() if item.title != "broken"}
         assert self.lib.path.read_bytes() == before, "the library was written to"
@@ -42,24 +42,24 @@ class TestAfterAnImport(BackgroundFixtures, Imports):
         self.run_import(pretend=True)
         self.run_command("ls")
         self.end()
-        assert self.spawned == []
+        assert self.runtime.spawned == []
         assert not Sidecar(self.lib).exists
 
     def test_the_settings_go_along(self) -> None:
         self.config["resonance"].set({"hours": "22:00-07:00", "pace": 30, "exclude": "title:x"})
         self.songs("one")
         self.run_import()
-        settings = Task.read(self.spawned[-1][-1]).settings
+        settings = BackgroundTask.from_json(self.runtime.spawned[-1][-1]).settings
         assert (settings.auto, settings.hours, settings.pace) == ("background", "22:00-07:00", 30)
-        assert "exclude" not in json.loads(self.spawned[-1][-1])["settings"]
+        assert "exclude" not in json.loads(self.runtime.spawned[-1][-1])["settings"]
 
     def test_while_it_is_paused_an_import_starts_nothing_and_resume_does(self) -> None:
         self.run_command("resonance", "pause")
         self.songs("one")
         self.run_import()
-        assert self.spawned == []
+        assert self.runtime.spawned == []
         self.run_command("resonance", "resume")
-        assert len(self.spawned) == 1
+        assert len(self.runtime.spawned) == 1
         self.work()
         self.assert_linked()
 
@@ -70,7 +70,7 @@ class TestAfterAnImport(BackgroundFixtures, Imports):
             raise OSError(11, "Resource temporarily unavailable", command[0])
 
         monkeypatch.setattr("subprocess.Popen", fail)
-        monkeypatch.setattr("beetsplug.resonance.background.spawn.spawn", spawn)
+        self.runtime.spawn = Runtime().spawn  # type: ignore[method-assign]
         self.songs("one")
         self.run_import()
         assert len(self.lib.items()) == 1
@@ -84,7 +84,7 @@ class TestForeground(BackgroundFixtures, AnalysedLibrary):
             said = self.refused("resonance", "analyze")
             assert said == f"resonance: another analysis is running (pid {os.getpid()}); wait until it is done"
             assert any("is analysing (pid" in line for line in self.beet("resonance", "status"))
-        assert len(FakePool.embedded) == 5
+        assert len(self.runtime.embedded) == 5
 
     def test_damage_is_not_mended_meanwhile(self) -> None:
         sidecar = Sidecar(self.lib)
@@ -97,32 +97,32 @@ class TestForeground(BackgroundFixtures, AnalysedLibrary):
             assert sidecar.path.read_bytes().startswith(b"this is no database")
 
     def test_a_request_meanwhile_is_handed_over_afterwards(self) -> None:
-        with closing(Sidecar(self.lib)) as sidecar:
+        with closing(Sidecar(self.lib, runtime=self.runtime)) as sidecar:
             with exclusive_analysis(sidecar, True, LOG):
                 job_state_of(sidecar).request()
-            assert len(self.spawned) == 1
+            assert len(self.runtime.spawned) == 1
             with exclusive_analysis(sidecar, True, LOG):
                 pass
-            assert len(self.spawned) == 1
+            assert len(self.runtime.spawned) == 1
 
     def test_a_request_that_some_tracks_do_not_answer_is_handed_over(self) -> None:
-        with self.board() as board:
-            board.request()
+        with self.job_state() as job_state:
+            job_state.request()
         assert self.beet("resonance", "analyze", "title:song 1") == ["nothing to do: the track is analysed"]
-        assert len(self.spawned) == 1
-        assert self.orders().open
+        assert len(self.runtime.spawned) == 1
+        assert self.requests().open
 
     def test_a_request_meanwhile_waits_while_it_is_paused(self) -> None:
-        with closing(Sidecar(self.lib)) as sidecar:
+        with closing(Sidecar(self.lib, runtime=self.runtime)) as sidecar:
             job_state_of(sidecar).pause(True)
             with exclusive_analysis(sidecar, True, LOG):
                 job_state_of(sidecar).request()
-        assert self.spawned == []
+        assert self.runtime.spawned == []
 
     def test_nothing_to_resume_or_stop(self) -> None:
         assert self.beet("resonance", "resume") == ["nothing is paused, and every track is analysed or failed"]
         assert self.beet("resonance", "stop") == ["no background analysis is running"]
-        assert self.spawned == []
+        assert self.runtime.spawned == []
 
 
 class TestArguments(CommandLibrary):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from datetime import datetime, time
@@ -12,12 +14,12 @@ from beets.exceptions import UserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.background.job_state import JobProgress, JobRequests, known
+from beetsplug.resonance.background.job_state import JobProgress, JobRequests, parse_row
+from beetsplug.resonance.background.monitor import find_obstacle
 from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, ProcessLock
-from beetsplug.resonance.background.spawn import Task
-from beetsplug.resonance.background.status import described
-from beetsplug.resonance.background.throttle import rest
-from beetsplug.resonance.background.watch import hindrance
+from beetsplug.resonance.background.spawn import BackgroundTask
+from beetsplug.resonance.background.status import describe_background
+from beetsplug.resonance.background.throttle import rest_seconds
 from beetsplug.resonance.config.hours import DAY, Hours
 from beetsplug.resonance.config.settings import Settings
 from resonance_engine.errors import StoreError
@@ -86,7 +88,7 @@ def test_hours_that_are_none(given: str) -> None:
 
 @given(st.floats(0, 1e6), st.integers(10, 100))
 def test_the_pace_is_the_share_of_work_in_the_time(worked: float, pace: int) -> None:
-    assert worked * 100 == pytest.approx((worked + rest(worked, pace)) * pace)
+    assert worked * 100 == pytest.approx((worked + rest_seconds(worked, pace)) * pace)
 
 
 def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
@@ -131,10 +133,24 @@ def test_a_lock_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     assert ProcessLock(tmp_path).holder() is None, "a folder is a file that cannot be written to, which nobody can have"
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_lock_that_cannot_be_written_is_a_sentence_and_is_free(tmp_path: Path, code: int) -> None:
+    def write(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    with pytest.raises(StoreError, match=rf"/lock cannot be written: {os.strerror(code)}\.$"):
+        ProcessLock(tmp_path / "lock", write=write).acquire(BACKGROUND, 0)
+    lock = ProcessLock(tmp_path / "lock")
+    assert lock.acquire(FOREGROUND, 0)
+    lock.release()
+
+
 def test_a_task_survives_the_command_line() -> None:
-    task = Task("/music/li\udcffbrary.db", "/mu\nsic", Settings("background", "/m/x.onnx", 2, 7.5, hours="1:00-2:00"))
-    assert task.text().isascii()
-    assert Task.read(task.text()) == task
+    task = BackgroundTask(
+        "/music/li\udcffbrary.db", "/mu\nsic", Settings("background", "/m/x.onnx", 2, 7.5, hours="1:00-2:00")
+    )
+    assert task.to_json().isascii()
+    assert BackgroundTask.from_json(task.to_json()) == task
 
 
 @pytest.mark.parametrize(
@@ -149,17 +165,21 @@ def test_a_task_survives_the_command_line() -> None:
 )
 def test_what_hinders_the_work(orders: JobRequests, moment: str, why: str) -> None:
     now = datetime.fromisoformat(f"2026-03-01T{moment}")
-    assert hindrance(orders, 0, Hours.parse("22:00-07:00"), now) == why
+    assert find_obstacle(orders, 0, Hours.parse("22:00-07:00"), now) == why
 
 
 def test_rows_that_another_version_wrote_are_read_as_far_as_they_are_known() -> None:
-    assert known(JobRequests, {"requested": 3, "colour": "red"}) == {"requested": 3}
-    assert known(JobRequests, None) == {}
-    assert known(JobRequests, {"requested": "3", "paused": None, "asked": 1.5, "served": 2}) == {
-        "asked": 1.5,
+    assert parse_row(JobRequests, {"requested": 3, "colour": "red"}) == {"requested": 3}
+    assert parse_row(JobRequests, None) == {}
+    assert parse_row(JobRequests, {"requested": "3", "paused": None, "asked": 1.5, "served": 2}) == {
+        "requested_at": 1.5,
         "served": 2,
     }
-    assert known(JobProgress, {"pid": 7, "ended": None, "said": 3}) == {"pid": 7, "ended": None}
+    assert parse_row(JobProgress, {"said": "it broke", "doing": "paused"}) == {
+        "message": "it broke",
+        "activity": "paused",
+    }
+    assert parse_row(JobProgress, {"pid": 7, "ended": None, "said": 3}) == {"pid": 7, "ended": None}
 
 
 AT = datetime(2026, 3, 1, 4, 0).timestamp()
@@ -171,15 +191,15 @@ RUNNER = Holder(7, BACKGROUND)
     ("orders", "report", "holder", "said"),
     [
         (JobRequests(), None, None, ""),
-        (JobRequests(1, asked=AT - 2), None, None, "starting"),
-        (JobRequests(1, asked=AT - 99), None, None, DEAD),
+        (JobRequests(1, requested_at=AT - 2), None, None, "starting"),
+        (JobRequests(1, requested_at=AT - 99), None, None, DEAD),
         (
-            JobRequests(2, 1, asked=AT - 99),
+            JobRequests(2, 1, requested_at=AT - 99),
             JobProgress(7, AT - 900, 4, 4, ended=AT - 800),
             None,
             DEAD,
         ),
-        (JobRequests(1, asked=AT), JobProgress(6, AT - 900, ended=AT - 800), RUNNER, "starting"),
+        (JobRequests(1, requested_at=AT), JobProgress(6, AT - 900, ended=AT - 800), RUNNER, "starting"),
         (JobRequests(1), JobProgress(7, AT), RUNNER, "working since 2026-03-01 04:00 (pid 7)"),
         (
             JobRequests(1),
@@ -211,11 +231,11 @@ RUNNER = Holder(7, BACKGROUND)
         (JobRequests(1, 1), JobProgress(7, AT, 9, 9, ended=AT), None, "ended 2026-03-01 04:00, 9 tracks done"),
         (
             JobRequests(1, 1),
-            JobProgress(7, AT, 9, 9, ended=AT, said="it broke"),
+            JobProgress(7, AT, 9, 9, ended=AT, message="it broke"),
             None,
             "ended 2026-03-01 04:00, it broke",
         ),
     ],
 )
 def test_what_status_says(orders: JobRequests, report: JobProgress | None, holder: Holder | None, said: str) -> None:
-    assert described(orders, report, holder, AT, "3 min") == said
+    assert describe_background(orders, report, holder, AT, "3 min") == said

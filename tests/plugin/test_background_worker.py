@@ -14,15 +14,14 @@ from confuse import Configuration
 
 from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
 from beetsplug.resonance.background.job_state import JobProgress, JobState
+from beetsplug.resonance.background.monitor import Clocks, Interrupted, WorkMonitor
 from beetsplug.resonance.background.process_lock import BACKGROUND, ProcessLock
-from beetsplug.resonance.background.spawn import Task
-from beetsplug.resonance.background.watch import Interrupted, Time, Watch
+from beetsplug.resonance.background.spawn import BackgroundTask
 from beetsplug.resonance.config.hours import Hours
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.store import Store
 from tests.plugin.background_fixtures import BackgroundFixtures, ScriptedTime
 from tests.plugin.command_library import CommandLibrary
-from tests.plugin.fake_pool import FakePool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +33,8 @@ class Pending(BackgroundFixtures, CommandLibrary):
     settings: ClassVar[dict[str, Any]] = {}
 
     @pytest.fixture(autouse=True)
-    def _asked(self, _spawned: None, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("beetsplug.resonance.background.throttle.FILES_A_TURN", 2)
+    def _requested(self, setup: None, io: object, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - in this order
+        monkeypatch.setattr("beetsplug.resonance.background.throttle.TURN", 2)
         self.config["resonance"].set(self.settings)
         for number in range(5):
             self.song(f"song {number}")
@@ -60,39 +59,39 @@ class TestRunner(Pending):
         assert script.sleeps == []
         assert self.counted() == 5
         assert self.background().endswith(", 5 tracks done")
-        assert (self.report().pid, self.report().done, self.report().total) == (os.getpid(), 5, 5)
-        assert not self.orders().open
+        assert (self.progress().pid, self.progress().done, self.progress().total) == (os.getpid(), 5, 5)
+        assert not self.requests().open
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
 
     def test_a_second_one_does_nothing_while_one_works(self) -> None:
         with self.locked(BACKGROUND):
             self.work()
-        assert not FakePool.starts
-        assert self.orders().open
+        assert not self.runtime.starts
+        assert self.requests().open
 
     def test_a_request_while_it_works_is_served_by_it(self) -> None:
         def late(_: object) -> None:
-            if self.orders().requested == 1:
-                with self.board() as board:
+            if self.requests().requested == 1:
+                with self.job_state() as job_state:
                     self.song("late")
-                    board.request()
+                    job_state.request()
 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("beetsplug.resonance.background.status.ProgressReporter.step", late)
             self.work()
         assert self.counted() == 6
-        assert not self.orders().open
+        assert not self.requests().open
 
     def test_a_request_between_the_last_look_and_the_release_is_not_lost(self, monkeypatch: pytest.MonkeyPatch) -> None:
         released = ProcessLock.release
 
         def release(lock: ProcessLock) -> None:
-            if self.orders().requested == 1:
+            if self.requests().requested == 1:
                 self.song("late")
-                with self.board() as board:
-                    board.request()
+                with self.job_state() as job_state:
+                    job_state.request()
                 # The process that this one would have started.
-                with self.runner() as second:
+                with self.worker() as second:
                     second.run()
                 assert self.counted() == 5, "the lock was free already, which is not what is tested"
             released(lock)
@@ -101,54 +100,54 @@ class TestRunner(Pending):
         monkeypatch.setattr("beetsplug.resonance.background.worker.PATIENCE", 0)
         self.work()
         assert self.counted() == 6
-        assert not self.orders().open
+        assert not self.requests().open
 
     def test_an_order_to_leave_ends_it_and_keeps_the_request(self) -> None:
-        with self.runner() as runner:
-            step = runner.board.orders.leaves
-            runner.board.leave()
-            assert not runner.unserved(runner.serve(step), sent_away=True)
-        assert self.orders().open
-        assert not FakePool.starts
+        with self.worker() as worker:
+            step = worker.job_state.requests.leaves
+            worker.job_state.request_exit()
+            assert not worker.has_unserved(worker.serve(step), exit_requested=True)
+        assert self.requests().open
+        assert not self.runtime.starts
 
     def test_a_request_while_a_stopped_one_ends_is_not_lost(self) -> None:
         def stopped(_: object) -> None:
-            if self.orders().requested == 1:
-                with self.board() as board:
-                    board.stop()
-                    board.request()
+            if self.requests().requested == 1:
+                with self.job_state() as job_state:
+                    job_state.stop()
+                    job_state.request()
 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("beetsplug.resonance.background.status.ProgressReporter.step", stopped)
             self.work()
         assert self.counted() == 5
-        assert not self.orders().open
+        assert not self.requests().open
 
     def test_a_signal_ends_it_in_order(self) -> None:
-        with self.runner() as runner:
-            runner.terminate()
-            runner.run()
-        assert self.report().said == "stopped; what was analysed is kept"
+        with self.worker() as worker:
+            worker.terminate()
+            worker.run()
+        assert self.progress().message == "stopped; what was analysed is kept"
 
     @pytest.mark.parametrize("error", [ZeroDivisionError("by nobody"), UserError("no such thing")])
     def test_whatever_goes_wrong_is_said(self, error: Exception) -> None:
-        FakePool.surprise, FakePool.patience = error, 3
+        self.runtime.surprise, self.runtime.patience = error, 3
         self.work()
         assert self.counted() == 3
         assert str(error) in self.background()
-        FakePool.surprise = None
+        self.runtime.surprise = None
         assert self.beet("resonance", "analyze")[0].startswith("2 tracks analysed")
-        assert not self.orders().open
+        assert not self.requests().open
 
     def test_a_request_after_which_it_failed_is_tried_once_more(self) -> None:
-        FakePool.surprise = ZeroDivisionError("by nobody")
+        self.runtime.surprise = ZeroDivisionError("by nobody")
         released = ProcessLock.release
 
         def release(lock: ProcessLock) -> None:
-            FakePool.surprise = None
-            if self.orders().requested == 1:
-                with self.board() as board:
-                    board.request()
+            self.runtime.surprise = None
+            if self.requests().requested == 1:
+                with self.job_state() as job_state:
+                    job_state.request()
             released(lock)
 
         with pytest.MonkeyPatch.context() as patched:
@@ -157,12 +156,12 @@ class TestRunner(Pending):
         assert self.counted() == 5
 
     def test_one_that_was_killed(self) -> None:
-        with self.board() as board:
-            board.tell(JobProgress(1, time.time(), 2, 5))
+        with self.job_state() as job_state:
+            job_state.set_progress(JobProgress(1, time.time(), 2, 5))
         assert self.background() == "ended before it was done, at 2 of 5 tracks; `beet resonance analyze` goes on"
         self.beet("resonance", "analyze")
-        assert not self.orders().open
-        assert len(self.spawned) == 1
+        assert not self.requests().open
+        assert len(self.runtime.spawned) == 1
 
     def test_a_library_that_cannot_be_written_to(self) -> None:
         library = ReadOnlyLibrary(self.lib.path, os.fsdecode(self.lib.directory))
@@ -177,13 +176,13 @@ class TestRunner(Pending):
     def test_what_keeps_it_from_beginning_is_said(self) -> None:
         from beetsplug.resonance.background import __main__ as run
 
-        task = Task.read(self.spawned[-1][-1])
+        task = BackgroundTask.from_json(self.runtime.spawned[-1][-1])
         before = self.lib.path.read_bytes()
         self.lib.path.write_bytes(b"this is no database" * 1000)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("os.nice", lambda _: 0)
             patched.setattr(run, "config", Configuration("beets", read=False))
-            run.main(task.text())
+            run.main(task.to_json())
         self.lib.path.write_bytes(before)
         assert self.background().endswith(", unexpected DatabaseError('file is not a database')")
 
@@ -201,10 +200,10 @@ class TestPaced(Pending):
         seen: list[tuple[int, int]] = []
 
         def look() -> None:
-            seen.append((len(FakePool.open), self.counted()))
+            seen.append((len(self.runtime.open), self.counted()))
 
         def status() -> None:
-            seen.append((len(FakePool.open), self.counted()))
+            seen.append((len(self.runtime.open), self.counted()))
             assert self.background().startswith("paused, `beet resonance resume` goes on; 2 of 5 tracks since ")
 
         script = ScriptedTime(
@@ -213,15 +212,15 @@ class TestPaced(Pending):
         self.work(script)
         assert seen == [(0, 2), (0, 2)]
         assert self.counted() == 5
-        assert FakePool.starts == 2
-        assert len(self.spawned) == 1, "resume started another one"
+        assert self.runtime.starts == 2
+        assert len(self.runtime.spawned) == 1, "resume started another one"
 
     def test_stop_ends_it_and_keeps_what_is_done(self) -> None:
-        with self.board() as board:
-            self.work(ScriptedTime(board.stop))
+        with self.job_state() as job_state:
+            self.work(ScriptedTime(job_state.stop))
         assert self.counted() == 2
         assert self.background().endswith(", stopped; what was analysed is kept")
-        assert not self.orders().open
+        assert not self.requests().open
         assert self.beet("resonance", "stop") == ["no background analysis is running"]
         assert self.beet("resonance", "resume") == [
             "analysing in the background; `beet resonance status` says how far it is"
@@ -235,8 +234,8 @@ class TestHours(Pending):
         script = ScriptedTime()
 
         def late() -> None:
-            assert not FakePool.starts
-            assert self.report().doing == "waiting for 22:00"
+            assert not self.runtime.starts
+            assert self.progress().activity == "waiting for 22:00"
             script.seconds += 10 * 3600
 
         script.events = [lambda: None, late]
@@ -247,11 +246,11 @@ class TestHours(Pending):
 
 def test_a_watch_ends_what_takes_long(tmp_path: Path) -> None:
     with Store(tmp_path / "resonance.db") as store:
-        board, ended = JobState(store, 1), threading.Event()
-        watch = Watch(board, Hours(), 0, Time())
-        with watch.over(ended.set):
-            board.pause(True)
+        job_state, ended = JobState(store, 1), threading.Event()
+        monitor = WorkMonitor(job_state, Hours(), 0, Clocks())
+        with monitor.closing_early(ended.set):
+            job_state.pause(True)
             assert ended.wait(60), "nobody closed it"
-        assert watch.why == "paused"
+        assert monitor.obstacle == "paused"
         with pytest.raises(Interrupted):
-            watch.check()
+            monitor.verify()

@@ -16,7 +16,6 @@ from resonance_engine.index.files import index_path, load_index, open_index, sav
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store, Windows
 from tests.embeddings import WIDTH, unit_vectors
-from tests.plugin.fake_pool import FakePool
 from tests.plugin.file_library import Dump, FileLibrary, missing_rows, write_sounds
 
 if TYPE_CHECKING:
@@ -288,10 +287,10 @@ def test_a_damaged_database_is_kept_and_what_is_left_of_it_used(shelf: Shelf, da
     kept = shelf.folder / "resonance.db.damaged-1"
     assert f"It was kept as {kept}." in lines
     assert kept.read_bytes() == damaged
-    heard = len(FakePool.embedded)
+    heard = len(shelf.runtime.embedded)
     shelf.analyze()
     assert shelf.check() == ["no problems"]
-    assert len(FakePool.embedded) - heard == {"head": 0, "cut": TRACKS, "garbage": TRACKS, "leaf": TRACKS}[damage]
+    assert len(shelf.runtime.embedded) - heard == {"head": 0, "cut": TRACKS, "garbage": TRACKS, "leaf": TRACKS}[damage]
 
 
 def root_page(path: Path, table: str) -> int:

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.analyze import Tally, summary
-from beetsplug.resonance.commands.common import duration
-from beetsplug.resonance.commands.status import size
+from beetsplug.resonance.commands.analyze import summary
+from beetsplug.resonance.commands.common import format_size
+from beetsplug.resonance.library.analysis import AnalysisResult
+from beetsplug.resonance.library.coverage import format_duration
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.library.sync import Plan
 from resonance_engine.errors import ModelError
 from resonance_engine.ingest import Job
 from resonance_engine.store import Failure
 from tests.plugin.command_library import CommandLibrary
-from tests.plugin.fake_pool import FakePool
 
 
 class TestNothingThere(CommandLibrary):
@@ -54,9 +54,9 @@ class TestNothingThere(CommandLibrary):
 
     def test_no_model(self) -> None:
         self.song("one")
-        FakePool.defect = ModelError("There is no model at /models/mine; give the path of a model file.")
-        assert self.refused("resonance", "analyze") == str(FakePool.defect)
-        assert self.refused("resonance", "analyze", "--pretend") == str(FakePool.defect)
+        self.runtime.defect = ModelError("There is no model at /models/mine; give the path of a model file.")
+        assert self.refused("resonance", "analyze") == str(self.runtime.defect)
+        assert self.refused("resonance", "analyze", "--pretend") == str(self.runtime.defect)
 
     def test_a_library_in_memory(self) -> None:
         self.song("one")
@@ -155,25 +155,27 @@ class TestArguments(CommandLibrary):
     ],
 )
 def test_duration(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0.0 MB"), (1_250_000, "1.2 MB"), (3_456_000_000, "3.46 GB")])
 def test_size(count: int, said: str) -> None:
-    assert size(count) == said
+    assert format_size(count) == said
 
 
 @pytest.mark.parametrize(
-    ("total", "failed", "missing", "tally", "said"),
+    ("total", "failed", "missing", "counts", "said"),
     [
-        (1, 0, 0, Tally(), "nothing to do: the track is analysed"),
-        (1200, 0, 0, Tally(), "nothing to do: all 1,200 tracks are analysed"),
-        (3, 0, 0, Tally(1), "1 track analysed in 2 s"),
-        (9, 0, 0, Tally(3, 2, 1), "3 tracks analysed in 2 s, 2 recognised as known, 1 failed"),
-        (9, 2, 1, Tally(), "nothing new to analyse, 2 left out that failed before, 1 without a file"),
+        (1, 0, 0, (0, 0, 0), "nothing to do: the track is analysed"),
+        (1200, 0, 0, (0, 0, 0), "nothing to do: all 1,200 tracks are analysed"),
+        (3, 0, 0, (1, 0, 0), "1 track analysed in 2 s"),
+        (9, 0, 0, (3, 2, 1), "3 tracks analysed in 2 s, 2 recognised as known, 1 failed"),
+        (9, 2, 1, (0, 0, 0), "nothing new to analyse, 2 left out that failed before, 1 without a file"),
     ],
 )
-def test_summary(total: int, failed: int, missing: int, tally: Tally, said: str) -> None:
-    jobs = [Job(1, 0.0, None)] * (tally.embedded + tally.known + tally.failed)  # type: ignore[arg-type]  # not looked at
+def test_summary(total: int, failed: int, missing: int, counts: tuple[int, int, int], said: str) -> None:
+    jobs = [Job(number, 0.0, Path()) for number in range(sum(counts))]
     failures = [Failure(b"", 0, 0, "", 1, 0.0)] * failed
-    assert summary(Plan(total, jobs, [], failures, missing, []), tally, 2.0) == said
+    plan = Plan(total, jobs, [], failures, missing, [])
+    result = AnalysisResult(plan, counts[0], counts[1], set(jobs[: counts[2]]), 2.0)
+    assert summary(result) == said

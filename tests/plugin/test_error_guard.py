@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import TYPE_CHECKING
 
@@ -38,17 +39,18 @@ def lines() -> Iterator[list[str]]:
         (StoreError("The disk is full."), "The disk is full"),
         (UserError("no file"), "no file"),
         (ConfigError("resonance.auto: must be one of"), "configuration error: resonance.auto: must be one of"),
+        (OSError(errno.ENOSPC, "No space left on device", "/music/a.lock"), "/music/a.lock: No space left on device"),
         (KeyError("x"), "unexpected KeyError: 'x'"),
     ],
 )
 def test_an_error_becomes_one_line(lines: list[str], error: Exception, said: str) -> None:
     guard = ErrorGuard(getLogger("guarded"))
     for _ in range(3):
-        with guard:
+        with guard():
             raise error
     assert lines == [f"{said}; tracks are left out until `beet resonance analyze`"]
 
 
 def test_an_interrupt_passes() -> None:
-    with pytest.raises(KeyboardInterrupt), ErrorGuard(getLogger("guarded")):
+    with pytest.raises(KeyboardInterrupt), ErrorGuard(getLogger("guarded"))():
         raise KeyboardInterrupt

@@ -59,9 +59,9 @@ def state_of(sidecar: Sidecar, item_id: int) -> tuple[int, int]:
 
 
 def rewrite(changes: LibraryEvents, item: Item, content: bytes) -> None:
-    changes.begin(item, item.path)
+    changes.begin_change(item, item.path)
     item.filepath.write_bytes(content)
-    changes.complete(item, item.path)
+    changes.end_change(item, item.path)
 
 
 def test_a_tag_write_keeps_the_row_right(library: Library, item: Item, sidecar: Sidecar) -> None:
@@ -90,9 +90,9 @@ def test_a_failure_moves_with_its_file(library: Library, item: Item, sidecar: Si
     sidecar.store.failures.record(sidecar.id, item.path, *state, "it is broken")
     target = item.path.replace(b"a.mp3", b"b.mp3")
     changes = LibraryEvents()
-    changes.begin(item, item.path)
+    changes.begin_change(item, item.path)
     os.rename(item.path, target)  # noqa: PTH104 - bytes
-    changes.complete(item, target)
+    changes.end_change(item, target)
     changes.apply(library)
     failures = sidecar.store.failures.all(sidecar.id)
     assert list(failures) == [target]
@@ -103,7 +103,7 @@ def test_a_removed_item_is_forgotten_with_its_failure(library: Library, item: It
     link(sidecar, item)
     sidecar.store.failures.record(sidecar.id, item.path, 1, 1, "it was broken once")
     changes = LibraryEvents()
-    changes.remove(item)
+    changes.record_removal(item)
     item.remove()
     changes.apply(library)
     assert sidecar.store.tracks.all(sidecar.id) == {}
@@ -112,7 +112,7 @@ def test_a_removed_item_is_forgotten_with_its_failure(library: Library, item: It
 
 def test_an_id_that_is_in_use_again_is_not_forgotten(library: Library, item: Item, sidecar: Sidecar) -> None:
     changes = LibraryEvents()
-    changes.remove(item)
+    changes.record_removal(item)
     item.remove()
     again = Item(path=item.path, title="again")
     again.add(library)
@@ -124,26 +124,26 @@ def test_an_id_that_is_in_use_again_is_not_forgotten(library: Library, item: Ite
 
 def test_items_and_files_that_are_not_there_are_nothing_to_tell(item: Item) -> None:
     changes = LibraryEvents()
-    changes.begin(item, b"/nowhere/a.mp3")
-    changes.complete(item, b"/nowhere/b.mp3")
-    changes.begin(Item(path=item.path), item.path)
-    changes.complete(Item(path=item.path), item.path)
-    changes.remove(Item(path=item.path))
-    changes.begin(item, item.path)
-    changes.complete(item, item.path)
+    changes.begin_change(item, b"/nowhere/a.mp3")
+    changes.end_change(item, b"/nowhere/b.mp3")
+    changes.begin_change(Item(path=item.path), item.path)
+    changes.end_change(Item(path=item.path), item.path)
+    changes.record_removal(Item(path=item.path))
+    changes.begin_change(item, item.path)
+    changes.end_change(item, item.path)
     assert not changes
 
 
 def test_without_a_store_none_is_made(library: Library, item: Item, tmp_path: Path) -> None:
     changes = LibraryEvents()
-    changes.remove(item)
+    changes.record_removal(item)
     changes.apply(library)
     assert not (tmp_path / "resonance.db").exists()
 
 
 def test_a_library_in_memory_has_nothing_to_tell(item: Item) -> None:
     changes = LibraryEvents()
-    changes.remove(item)
+    changes.record_removal(item)
     library = Library(":memory:", "/music")
     changes.apply(library)
     library._close()

@@ -13,7 +13,6 @@ from beets.exceptions import UserError
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import AudioError
 from tests.plugin.command_library import CommandLibrary
-from tests.plugin.fake_pool import FakePool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,16 +26,16 @@ class TestFailures(CommandLibrary):
     """One song that can be listened to, and two that fail."""
 
     @pytest.fixture(autouse=True)
-    def _analysed(self, setup: None, io: object, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002
-        with monkeypatch.context() as patched:
-            patched.setattr("tests.plugin.fake_pool.content_key", unreadable)
-            self.song("two")
-            self.song("three", name="broken.flac")
-            with pytest.raises(UserError):
-                self.run_command("resonance", "analyze")
+    def _analysed(self, setup: None, io: object) -> None:  # noqa: ARG002
+        read_key, self.runtime.read_key = self.runtime.read_key, unreadable
+        self.song("two")
+        self.song("three", name="broken.flac")
+        with pytest.raises(UserError):
+            self.run_command("resonance", "analyze")
+        self.runtime.read_key = read_key
         self.song("one")
         self.beet("resonance", "analyze")
-        assert len(FakePool.embedded) == 1
+        assert len(self.runtime.embedded) == 1
 
     def tries(self) -> dict[str, int]:
         with closing(Sidecar(self.lib)) as sidecar:
@@ -69,7 +68,7 @@ class TestFailures(CommandLibrary):
         assert re.fullmatch(r"1 track analysed in \d+ s, 1 failed again", lines[0])
         assert self.tries() == {str(self.lib_path / "broken.flac"): 2}
         assert "(tried 2 times, last " in self.beet("resonance", "failures")[0]
-        assert len(FakePool.embedded) == 2
+        assert len(self.runtime.embedded) == 2
 
     def test_another_try_of_what_matches(self) -> None:
         before = self.tries()
@@ -81,15 +80,15 @@ class TestFailures(CommandLibrary):
         folder = Sidecar(self.lib).path.with_name("resonance-models") / "own"
         folder.mkdir(parents=True)
         (folder / "model.onnx").write_bytes(b"a model")
-        FakePool.surprise, FakePool.patience = KeyboardInterrupt(), len(FakePool.embedded)
+        self.runtime.surprise, self.runtime.patience = KeyboardInterrupt(), len(self.runtime.embedded)
         with pytest.raises(KeyboardInterrupt):
             self.run_command("resonance", "model", "use", "own")
-        FakePool.surprise = None
+        self.runtime.surprise = None
         self.io.getoutput()
-        starts = FakePool.starts
+        starts = self.runtime.starts
         assert self.beet("resonance", "failures", "title:two", "--retry")[0].startswith("1 track analysed")
-        assert FakePool.starts == starts + 2
-        assert [path.name for path in FakePool.embedded].count("two.flac") == 2
+        assert self.runtime.starts == starts + 2
+        assert [path.name for path in self.runtime.embedded].count("two.flac") == 2
 
     def test_what_left_the_library_is_not_listed(self) -> None:
         self.unload_plugins()

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from beetsplug.resonance.library.runtime import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.seeds import analyse_files
 from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.audio.passage import parse_passage
 from resonance_engine.audio.windows import content_key
 from resonance_engine.errors import AudioError, ConfigError, ModelError
-from resonance_engine.worker.worker import Worker, WorkerPool
 from tests.audio_files import tune, write_audio
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
-from tests.plugin.fake_pool import FakePool, FakeWorker
 from tests.tiny_models import TAGGED, onnx_model
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def opened(commands: CommandLibrary) -> Iterator[SearchSession]:
-    sidecar = Sidecar(commands.lib)
+    sidecar = Sidecar(commands.lib, runtime=commands.runtime)
     model = sidecar.model
     assert model is not None
     yield SearchSession(sidecar, model)
@@ -37,8 +36,8 @@ class TestFileSeeds(AnalysedLibrary):
     """Beside a library of five tracks."""
 
     @pytest.fixture
-    def search(self, _analysed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchSession]:
-        monkeypatch.setattr(FakeWorker, "starts", 0)
+    def search(self, _analysed: None) -> Iterator[SearchSession]:
+        self.runtime.starts = 0
         yield from opened(self)
 
     def path(self, title: str) -> Path:
@@ -61,29 +60,29 @@ class TestFileSeeds(AnalysedLibrary):
         assert store.analyses.get(key)[seed.key].attributes == seed.profile.attributes
 
     def test_tags_are_the_models(self, search: SearchSession) -> None:
-        FakePool.tags = ("rock", "pop")
+        self.runtime.ship(self.runtime.model_id, "rock", "pop")
         assert analyse_files(search, [self.path("song 2")])[0].profile.tags == {"rock": 0.5, "pop": 0.5}
 
     def test_one_worker_listens_to_all_in_order(self, search: SearchSession) -> None:
         paths = [self.path(f"song {number}") for number in (3, 0, 3)]
         assert [seed.path for seed in analyse_files(search, paths)] == paths
-        assert FakeWorker.starts == 1
+        assert self.runtime.starts == 1
 
     def test_without_files_nothing_is_started(self, search: SearchSession) -> None:
         assert analyse_files(search, [], (0.0, 10.0)) == []
-        assert FakeWorker.starts == 0
+        assert self.runtime.starts == 0
 
     def test_what_is_no_passage_starts_nothing(self, search: SearchSession) -> None:
         with pytest.raises(ConfigError, match="The passage 1:50-1:20 ends before it begins"):
             analyse_files(search, [self.path("song 2")], (110.0, 80.0))
-        assert FakeWorker.starts == 0
+        assert self.runtime.starts == 0
 
     def test_the_first_bad_file_is_named(self, search: SearchSession, tmp_path: Path) -> None:
         with pytest.raises(AudioError, match=r"missing\.flac: there is no such file"):
             analyse_files(search, [self.path("song 2"), tmp_path / "missing.flac", tmp_path / "another.flac"])
 
     def test_another_model_than_the_librarys(self, search: SearchSession) -> None:
-        FakePool.model_id = "newer"
+        self.runtime.ship("newer")
         with pytest.raises(ModelError, match="run `beet resonance analyze` to switch"):
             analyse_files(search, [self.path("song 2")])
 
@@ -92,9 +91,8 @@ class TestHeard(CommandLibrary):
     """With real workers and a real, tiny model, two tracks of six seconds, and a file that joins them."""
 
     @pytest.fixture
-    def search(self, setup: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SearchSession]:  # noqa: ARG002
-        monkeypatch.setattr("resonance_engine.worker.worker.Worker", Worker)
-        monkeypatch.setattr("resonance_engine.worker.worker.WorkerPool", WorkerPool)
+    def search(self, setup: None, tmp_path: Path) -> Iterator[SearchSession]:  # noqa: ARG002
+        self.runtime = Runtime()  # type: ignore[assignment]
         model = tmp_path / "tiny.onnx"
         model.write_bytes(onnx_model(TAGGED))
         self.unload_plugins()

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from beets import plugins
 from beets.importer import Action
-from beets.test.helper import AutotagImportHelper, ImportHelper, ImportSessionFixture, PluginMixin
+from beets.test.helper import AutotagImportHelper, ImportHelper, ImportSessionFixture
 
 from beetsplug.resonance.library.events import file_state
-from beetsplug.resonance.library.sidecar import Sidecar, item_row
+from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
 from resonance_engine.errors import ModelError
 from resonance_engine.store import Store
 from tests.audio_files import tune, write_audio
-from tests.plugin.fake_pool import FakePool
+from tests.plugin.fake_runtime import FakeRuntimePlugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     from resonance_engine.store import TrackRow
 
 
-class Imports(PluginMixin, ImportHelper):
+class Imports(FakeRuntimePlugin, ImportHelper):
     """Albums whose tracks hold different music, imported as they are."""
 
-    plugin: ClassVar[str] = "resonance"
     db_on_disk: ClassVar[bool] = True
 
     def songs(self, *names: str, seed: int = 0) -> list[Path]:
@@ -68,7 +67,7 @@ class Imports(PluginMixin, ImportHelper):
         tracks = self.tracks()
         items = list(self.lib.items())
         assert tracks.keys() == {item.id for item in items}
-        for row in map(item_row, items):
+        for row in map(ItemRow.of, items):
             track = tracks[row.id]
             assert (track.added, (track.size, track.mtime_ns)) == (row.added, file_state(row.path))
 
@@ -84,20 +83,20 @@ class TestImport(Imports):
     def test_an_album(self, operation: str) -> None:
         self.songs("one", "two")
         self.run_import(**{"copy": False, **({} if operation == "in place" else {operation: True})})
-        assert len(FakePool.embedded) == 2
+        assert len(self.runtime.embedded) == 2
         self.assert_linked()
 
     def test_singletons(self) -> None:
         self.songs("one", "two")
         self.run_import(singletons=True)
-        assert len(FakePool.embedded) == 2
+        assert len(self.runtime.embedded) == 2
         self.assert_linked()
 
     def test_a_second_import_of_the_library_does_not_run_the_model(self) -> None:
         self.songs("one", "two")
         self.run_import()
         self.run_import(import_dir=self.lib_path)
-        assert len(FakePool.embedded) == 2
+        assert len(self.runtime.embedded) == 2
         self.assert_linked()
 
     def test_the_same_recording_twice_is_heard_once(self) -> None:
@@ -105,7 +104,7 @@ class TestImport(Imports):
         self.run_import()
         self.run_import()
         assert len(self.lib.items()) == 4
-        assert len(FakePool.embedded) == 2
+        assert len(self.runtime.embedded) == 2
         self.assert_linked()
 
     @pytest.mark.parametrize(("action", "count", "heard"), [("remove", 2, 4), ("keep", 4, 4), ("skip", 2, 2)])
@@ -116,7 +115,7 @@ class TestImport(Imports):
         self.songs("one", "two", seed=7)
         self.run_import()
         assert len(self.lib.items()) == count
-        assert len(FakePool.embedded) == heard
+        assert len(self.runtime.embedded) == heard
         self.assert_linked()
 
     def test_a_broken_file_is_a_line_and_a_failure_of_the_file_in_its_final_place(
@@ -131,18 +130,18 @@ class TestImport(Imports):
         assert len(said) == 1
 
     def test_a_missing_model_does_not_stop_the_import(self, caplog: pytest.LogCaptureFixture) -> None:
-        FakePool.defect = ModelError("There is no model at /models/mine.")
+        self.runtime.defect = ModelError("There is no model at /models/mine.")
         self.config["import"]["duplicate_action"] = "keep"
         for name in ("one", "two"):
             self.songs(name)
             self.run_import(move=True)
         assert len(self.lib.items()) == 2
-        assert FakePool.starts == 1
+        assert self.runtime.starts == 1
         said = [record.getMessage() for record in caplog.records if "There is no model" in record.getMessage()]
         assert said == ["There is no model at /models/mine; tracks are left out until `beet resonance analyze`"]
 
     def test_whatever_goes_wrong_the_import_goes_on(self, caplog: pytest.LogCaptureFixture) -> None:
-        FakePool.surprise = ZeroDivisionError("by nobody")
+        self.runtime.surprise = ZeroDivisionError("by nobody")
         self.songs("one", "two")
         self.run_import()
         assert len(self.lib.items()) == 2
@@ -153,7 +152,7 @@ class TestImport(Imports):
         self.config["resonance"]["auto"] = False
         self.songs("one")
         self.run_import()
-        assert not FakePool.starts
+        assert not self.runtime.starts
         assert not Sidecar(self.lib).exists
 
     def test_a_mistake_in_the_configuration_is_said_and_the_import_goes_on(
@@ -207,9 +206,7 @@ class TestIds(Imports):
         assert self.tracks() == {}, "the sound of the first item stands for the second"
 
 
-class TestInMemory(PluginMixin, ImportHelper):
-    plugin: ClassVar[str] = "resonance"
-
+class TestInMemory(FakeRuntimePlugin, ImportHelper):
     def test_a_library_without_a_file_is_imported_all_the_same(self, caplog: pytest.LogCaptureFixture) -> None:
         self.prepare_album_for_import(1)
         self.setup_importer(autotag=False).run()
@@ -245,7 +242,7 @@ class TestLocked(Imports):
         with self.locked():
             self.run_import(singletons=True)
         assert len(self.lib.items()) == 4
-        assert len(FakePool.embedded) == 2, "after the first of the three there is no use in listening"
+        assert len(self.runtime.embedded) == 2, "after the first of the three there is no use in listening"
         said = [record.getMessage() for record in caplog.records if "by another program" in record.getMessage()]
         assert len(said) == 1
         self.run_command("resonance", "analyze")
@@ -271,7 +268,7 @@ class TestAutotagged(Imports, AutotagImportHelper):
         self.songs("one", "two")
         self.run_import(autotag=True, write=write)
         assert {item.title for item in self.lib.items()} == {"Applied Track 1", "Applied Track 2"}
-        assert len(FakePool.embedded) == 2
+        assert len(self.runtime.embedded) == 2
         self.assert_linked()
 
     def test_a_skipped_album_is_not_listened_to(self) -> None:
@@ -281,7 +278,7 @@ class TestAutotagged(Imports, AutotagImportHelper):
         session.add_choice(Action.SKIP)
         session.run()
         self.end()
-        assert not FakePool.embedded
+        assert not self.runtime.embedded
 
 
 class TestRun(Imports):

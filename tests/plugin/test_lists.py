@@ -12,7 +12,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.sidecar import Sidecar
 from tests.plugin.command_library import AnalysedLibrary
-from tests.plugin.fake_pool import FakePool, embedding
+from tests.plugin.fake_runtime import embed
 from tests.raw_sql import change_rows
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class TestLists(AnalysedLibrary):
         sidecar = Sidecar(self.lib)
         with sidecar.store as store:
             keys = {item_id: track.content_key for item_id, track in store.tracks.all(sidecar.id).items()}
-        vectors = {item_id: embedding(key).vector for item_id, key in keys.items()}
+        vectors = {item_id: embed(key).vector for item_id, key in keys.items()}
         titles = {item.id: item.title for item in self.lib.items() if item.id is not None}
         return {titles[other]: float(np.dot(vectors[seed], vectors[other])) for other in keys if other != seed}
 
@@ -120,7 +120,7 @@ class TestLists(AnalysedLibrary):
 
     def test_a_file_of_another_model_than_the_library(self, tmp_path: Path) -> None:
         copy = shutil.copy(self.lib.items("title:song 2")[0].filepath, tmp_path / "unknown.flac")
-        FakePool.model_id = "newer"
+        self.runtime.ship("newer")
         assert "run `beet resonance analyze` to switch" in self.refused("similar", "--file", str(copy))
 
     def test_damaged_vectors_are_named(self) -> None:

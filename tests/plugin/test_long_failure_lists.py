@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beetsplug.resonance.commands.check import shortened
-from beetsplug.resonance.commands.status import told
+from beetsplug.resonance.commands.status import format_failures
 from resonance_engine.store import Failure
 
 
@@ -16,8 +16,8 @@ def test_of_many_problems_of_one_kind_some_are_shown() -> None:
 
 def test_status_tells_the_first_of_many() -> None:
     failed = [Failure(b"%d.mp3" % number, 1, 1, "it is broken", 1, 0.0) for number in range(25)]
-    assert list(told(failed[:20])) == [f"not analysed: {number}.mp3: it is broken" for number in range(20)]
-    assert list(told(failed))[19:] == [
+    assert list(format_failures(failed[:20])) == [f"not analysed: {number}.mp3: it is broken" for number in range(20)]
+    assert list(format_failures(failed))[19:] == [
         "not analysed: 19.mp3: it is broken",
         "and 5 more; `beet resonance failures` lists them",
     ]

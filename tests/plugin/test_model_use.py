@@ -16,7 +16,6 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.errors import ModelError
 from tests.audio_files import tune, write_audio
-from tests.plugin.fake_pool import FakePool
 from tests.plugin.models_library import ModelsLibrary
 from tests.raw_sql import change_rows
 
@@ -44,13 +43,13 @@ class TestUse(ModelsLibrary):
     def test_and_back_without_listening(self) -> None:
         before = self.beet("similar", "title:song 0")
         self.beet("resonance", "model", "use", "own")
-        heard = len(FakePool.embedded)
+        heard = len(self.runtime.embedded)
         assert self.beet("resonance", "model", "use", "default") == [
             "nothing to do: all 5 tracks are analysed",
             "fake 1 is in use now",
             "4 of 4 neighbours kept on average; `beet resonance model use own` goes back",
         ]
-        assert len(FakePool.embedded) == heard
+        assert len(self.runtime.embedded) == heard
         assert self.beet("similar", "title:song 0") == before
 
     def test_a_model_that_is_removed_takes_its_index_files_with_it(self) -> None:
@@ -109,7 +108,7 @@ class TestUse(ModelsLibrary):
         assert self.in_use() == "own"
 
     def test_a_track_that_the_new_one_cannot_hear_is_found_until_the_switch(self) -> None:
-        FakePool.deaf = "song 1"
+        self.runtime.failing = "song 1"
         self.stopped_at(patience=3)
         assert (self.in_use(), self.embedded("own")) == ("fake", 3)
         assert len(self.beet("similar", "title:song 0")) == 4
@@ -120,7 +119,7 @@ class TestUse(ModelsLibrary):
         assert self.beet("resonance", "check") == ["no problems"]
 
     def test_a_model_that_hears_nothing_is_not_taken_into_use(self) -> None:
-        FakePool.deaf = "song"
+        self.runtime.failing = "song"
         with pytest.raises(UserError, match="nothing could be analysed"):
             self.run_command("resonance", "model", "use", "own")
         assert "own 1 is not taken into use: it has not heard 5 tracks\n" in self.io.getoutput()
@@ -210,9 +209,9 @@ class TestUse(ModelsLibrary):
         assert self.beet("similar", "--file", str(copy)) == self.beet("similar", "title:song 2")
 
     def test_a_model_that_does_not_load_is_not_chosen(self) -> None:
-        FakePool.defect = ModelError("It is no model.")
+        self.runtime.defect = ModelError("It is no model.")
         assert self.refused("resonance", "model", "use", "own") == "It is no model."
-        FakePool.defect = None
+        self.runtime.defect = None
         assert self.uses() == {"default": "in use", "own": ""}
 
     def test_a_name_that_nothing_has(self) -> None:
@@ -257,10 +256,10 @@ class TestImports(ImportHelper, ModelsLibrary):
         assert (self.embedded("fake"), self.embedded("own")) == (6, 3)
 
     def test_the_library_imported_again(self) -> None:
-        heard = len(FakePool.embedded)
+        heard = len(self.runtime.embedded)
         self.again(self.lib_path)
         assert (self.embedded("fake"), self.embedded("own")) == (5, 5)
-        assert len(FakePool.embedded) == heard + 3
+        assert len(self.runtime.embedded) == heard + 3
         assert self.beet("resonance", "analyze")[-2] == "own 1 is in use now"
 
     @pytest.mark.parametrize("gone", ["own", "default"])

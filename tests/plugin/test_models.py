@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError
 from tests.plugin.command_library import CommandLibrary
-from tests.plugin.fake_pool import FakePool
 from tests.plugin.models_library import ModelsLibrary
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class TestList(ModelsLibrary):
         assert self.uses() == {"default": "in use"}
 
     def test_a_model_that_does_not_load(self) -> None:
-        FakePool.defect = ModelError("It is no model.")
+        self.runtime.defect = ModelError("It is no model.")
         lines = self.beet("resonance", "model", "list")
         assert (
             lines[1:]
@@ -81,7 +81,7 @@ class TestRemove(ModelsLibrary):
         assert not self.folder.exists()
         with closing(Sidecar(self.lib)) as sidecar:
             assert [model.id for model in sidecar.store.models.all()] == ["fake"]
-            assert sidecar.models.ids == {"default": "fake"}
+            assert Models(sidecar).ids == {"default": "fake"}
         assert len(self.beet("similar", "title:song 0")) == 4
 
     @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ class TestRemove(ModelsLibrary):
         self.prepared()
         shutil.rmtree(self.folder)
         with closing(Sidecar(self.lib)) as sidecar:
-            sidecar.models.note("mine", "own")
+            Models(sidecar).note("mine", "own", [])
         self.beet("resonance", "model", "remove", "mine", "-y")
         assert self.uses() == {"default": "in use"}
 

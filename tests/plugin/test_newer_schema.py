@@ -14,7 +14,6 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.schema import VERSION
 from tests.audio_files import tune, write_audio
 from tests.plugin.command_library import AnalysedLibrary
-from tests.plugin.fake_pool import FakePool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,11 +52,11 @@ class TestNewer(ImportHelper, AnalysedLibrary):
         return {path: path.read_bytes() for path in sorted(self.folder.glob("*resonance*")) if path.is_file()}
 
     def test_every_command_says_so(self) -> None:
-        heard = len(FakePool.embedded)
+        heard = len(self.runtime.embedded)
         for words in COMMANDS:
             assert NEWER in self.refused(*words.split()), words
             assert self.files() == self.before, words
-        assert len(FakePool.embedded) == heard
+        assert len(self.runtime.embedded) == heard
 
     def test_an_import_goes_on_without(self, caplog: pytest.LogCaptureFixture) -> None:
         for number, path in enumerate(self.prepare_album_for_import(2)):

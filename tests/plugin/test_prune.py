@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.index.files import index_path, load_index
-from tests.plugin.fake_pool import FakePool
 from tests.plugin.file_library import FileLibrary, write_sounds
 
 if TYPE_CHECKING:
@@ -145,4 +144,4 @@ def test_nothing_was_ever_analysed(tmp_path: Path) -> None:
     assert made.prune() == ["nothing is analysed yet, so there is nothing to prune"]
     assert not made.database.exists()
     made.close()
-    assert FakePool.embedded == []
+    assert made.runtime.embedded == []

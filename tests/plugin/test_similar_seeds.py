@@ -88,8 +88,8 @@ def test_no_seed_at_all(shelf: SyntheticLibrary) -> None:
     assert shelf.refused() == shelf.refused("--from", "genres:jazz") == said
 
 
-def test_a_file_from_elsewhere(shelf: SyntheticLibrary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    shelf.worker(monkeypatch, {"song.mp3": 44, "other.mp3": 50})
+def test_a_file_from_elsewhere(shelf: SyntheticLibrary, tmp_path: Path) -> None:
+    shelf.set_files({"song.mp3": 44, "other.mp3": 50})
     one, two = str(tmp_path / "song.mp3"), str(tmp_path / "other.mp3")
     assert shelf.ids(file=(one,), **EVERY) == rank(shelf.near(44)[0])[:59]
     assert shelf.ids(file=(one, two), **EVERY) == rank(agreement(shelf.near(44, 50)))[:59]
@@ -97,11 +97,9 @@ def test_a_file_from_elsewhere(shelf: SyntheticLibrary, monkeypatch: pytest.Monk
     assert [passage for _, passage in shelf.heard] == [None] * 4
 
 
-def test_what_sounds_the_same_as_a_file_is_a_version_of_it(
-    shelf: SyntheticLibrary, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_sounds_the_same_as_a_file_is_a_version_of_it(shelf: SyntheticLibrary) -> None:
     """At cosine 0.98 the sound says it alone, for of a file no length is known."""
-    shelf.worker(monkeypatch, {"copy.mp3": 1})
+    shelf.set_files({"copy.mp3": 1})
     assert not {1, *SAME} & {*shelf.ids(file=("copy.mp3",), count=30)}
     first, *others = shelf.ids(file=("copy.mp3",), versions=True, count=3, hubness="none")
     assert (first, {*others}) == (1, {*SAME})
@@ -109,10 +107,10 @@ def test_what_sounds_the_same_as_a_file_is_a_version_of_it(
 
 @pytest.mark.parametrize("number", [17, 5])
 def test_a_file_of_the_library_is_its_track(
-    shelf: SyntheticLibrary, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+    shelf: SyntheticLibrary, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
     """Of two files with that sound, the first names it."""
-    shelf.worker(monkeypatch, {f"{number}.mp3": number})
+    shelf.set_files({f"{number}.mp3": number})
     shelf.beet(f"id:{number}")
     expected = capsys.readouterr().out
     said = shelf.beet("--file", f"/elsewhere/{number}.mp3")
@@ -121,16 +119,16 @@ def test_a_file_of_the_library_is_its_track(
     assert said.notes[1:] == [f"/elsewhere/{number}.mp3 is in the library: {artist} - Song {number}"]
 
 
-def test_a_file_that_cannot_be_heard(shelf: SyntheticLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf.worker(monkeypatch, {})
+def test_a_file_that_cannot_be_heard(shelf: SyntheticLibrary) -> None:
+    shelf.set_files({})
     assert shelf.refused("--file", "/elsewhere/nothing.mp3") == "/elsewhere/nothing.mp3: there is no such file"
     with pytest.raises(AudioError):
         shelf.find("id:1", file=("nothing.mp3",))
 
 
-def test_a_passage_of_a_track(shelf: SyntheticLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_passage_of_a_track(shelf: SyntheticLibrary) -> None:
     """That passage sounds like 50 does; the track itself stays out, and so do its versions."""
-    shelf.worker(monkeypatch, {"1.mp3": 50})
+    shelf.set_files({"1.mp3": 50})
     order = rank(shelf.near(50)[0], [1])
     assert shelf.ids("id:1", at="1:20-1:50", **EVERY) == order
     [(path, passage)] = shelf.heard
@@ -138,8 +136,8 @@ def test_a_passage_of_a_track(shelf: SyntheticLibrary, monkeypatch: pytest.Monke
     assert not {1, 2, 7, 8} & {*shelf.ids("id:1", at="1:20-1:50", count=40)}
 
 
-def test_a_passage_of_a_file(shelf: SyntheticLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf.worker(monkeypatch, {"song.mp3": 50, "17.mp3": 50})
+def test_a_passage_of_a_file(shelf: SyntheticLibrary) -> None:
+    shelf.set_files({"song.mp3": 50, "17.mp3": 50})
     assert shelf.ids(file=("song.mp3",), at="3-9.5", **EVERY) == rank(shelf.near(50)[0])[:59]
     assert shelf.ids(file=("17.mp3",), at="3-9.5", **EVERY) == rank(shelf.near(50)[0], [17])
     assert [passage for _, passage in shelf.heard] == [(3.0, 9.5)] * 2

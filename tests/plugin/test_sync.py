@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.library.sidecar import ItemRow
-from beetsplug.resonance.library.sync import believable, plan
+from beetsplug.resonance.library.sync import is_plausible, make_plan
 from resonance_engine.ingest import Job
 from resonance_engine.store import Failure, TrackRow
 
@@ -42,7 +42,7 @@ def test_one_track(
 ) -> None:
     tracks = {} if track is None else {1: track}
     failures = {} if failure is None else {failure.path: failure}
-    made = plan([ITEM], tracks, {SOUND}, failures, lambda _: state)
+    made = make_plan([ITEM], tracks, {SOUND}, failures, lambda _: state)
     assert made.jobs == ([JOB] if listened else [])
     assert made.analysed == analysed
     assert made.missing == (state is None)
@@ -53,7 +53,7 @@ def test_one_track(
 def test_a_file_that_changed_and_failed_is_no_longer_what_it_was(changed: bool) -> None:
     """An analysis that is stopped right after it noted the failure leaves the track linked."""
     track = TrackRow(1, 2.5, 999 if changed else STATE[0], STATE[1], OTHER)
-    made = plan([ITEM], {1: track}, {SOUND}, {FAILED.path: FAILED}, lambda _: STATE)
+    made = make_plan([ITEM], {1: track}, {SOUND}, {FAILED.path: FAILED}, lambda _: STATE)
     assert made.failed == [FAILED]
     assert made.outdated == ((1,) if changed else ())
 
@@ -61,13 +61,13 @@ def test_a_file_that_changed_and_failed_is_no_longer_what_it_was(changed: bool) 
 def test_what_left_the_library() -> None:
     tracks = {item_id: TrackRow(item_id, 2.5, *STATE, SOUND) for item_id in (7, 1, 3)}
     failures = {path: Failure(path, *STATE, "", 1, 0.0) for path in (b"/music/z.mp3", b"/music/a.mp3")}
-    made = plan([ITEM], tracks, {SOUND}, failures, lambda _: STATE)
+    made = make_plan([ITEM], tracks, {SOUND}, failures, lambda _: STATE)
     assert made.gone == [3, 7]
     assert made.stale == [b"/music/z.mp3"]
 
 
 def test_a_path_that_is_not_text_comes_back_from_the_job() -> None:
-    made = plan([ITEM._replace(path=b"/caf\xe9 \xff.flac")], {}, set(), {}, lambda _: STATE)
+    made = make_plan([ITEM._replace(path=b"/caf\xe9 \xff.flac")], {}, set(), {}, lambda _: STATE)
     assert bytes(made.jobs[0].path) == b"/caf\xe9 \xff.flac"
 
 
@@ -89,13 +89,13 @@ def test_doing_what_is_planned_leaves_nothing_to_do(
     def stat(path: bytes) -> tuple[int, int] | None:
         return files.get(int(path))
 
-    made = plan(rows, known, {SOUND}, {}, stat)
+    made = make_plan(rows, known, {SOUND}, {}, stat)
     assert made.analysed + len(made.jobs) + made.missing == made.total == len(items)
     for job in made.jobs:
         known[job.item_id] = TrackRow(job.item_id, job.added, *files[job.item_id], SOUND)
     for item_id in made.gone:
         del known[item_id]
-    again = plan(rows, known, {SOUND}, {}, stat)
+    again = make_plan(rows, known, {SOUND}, {}, stat)
     assert not again.jobs
     assert not again.gone
 
@@ -117,4 +117,4 @@ def test_doing_what_is_planned_leaves_nothing_to_do(
 def test_when_removals_are_believed(
     gone: int, known: int, missing: int, total: int, music_present: bool, expected: bool
 ) -> None:
-    assert believable(gone, known, missing, total, music_present) is expected
+    assert is_plausible(gone, known, missing, total, music_present) is expected

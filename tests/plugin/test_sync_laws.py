@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from beets import plugins
 from beets.exceptions import UserError
 from beets.logging import getLogger
-from beets.test.helper import ImportHelper, PluginMixin
+from beets.test.helper import ImportHelper
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from beetsplug.resonance.commands.analyze import update
+from beetsplug.resonance.commands.analyze import run_update
 from beetsplug.resonance.commands.prune import prune
+from beetsplug.resonance.library.analysis import open_ingest
 from beetsplug.resonance.library.events import file_state
-from beetsplug.resonance.library.models import FOLDER, MODEL_FILE
+from beetsplug.resonance.library.models import FOLDER, MODEL_FILE, Models
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.library.sync import library_plan
+from beetsplug.resonance.library.sync import plan_library
 from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.index.check import index_problem
 from resonance_engine.store.recovery.check import check_store, incomplete_recordings
-from tests.plugin.fake_pool import FakePool
+from tests.plugin.fake_runtime import FakeRuntime, FakeRuntimePlugin
 from tests.plugin.file_library import write_sounds
 from tests.plugin.sidecar_contents import RebuiltSidecar, sidecar_contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from beets.library import Item
 
@@ -44,10 +46,9 @@ MODELS = ("default", "own")
 SETTINGS = settings(suppress_health_check=list(HealthCheck), print_blob=True, phases=[Phase.generate])
 
 
-class Home(PluginMixin, ImportHelper):
+class Home(FakeRuntimePlugin, ImportHelper):
     """A library with the plugin, as every test of the plugin has it."""
 
-    plugin: ClassVar[str] = "resonance"
     db_on_disk: ClassVar[bool] = True
 
 
@@ -58,8 +59,8 @@ class LibraryHistory(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        FakePool.reset()
         self.home = Home()
+        self.runtime = self.home.runtime = FakeRuntime(Path(tempfile.mkdtemp()))
         self.home.setup_beets()
         self.home.config["threaded"] = False
         self.lib = self.home.lib
@@ -77,7 +78,7 @@ class LibraryHistory(RuleBasedStateMachine):
             try:
                 self.compared()
             finally:
-                FakePool.reset()
+                shutil.rmtree(self.runtime.file.parents[1])
                 self.home.unload_plugins()
                 self.home.teardown_beets()
 
@@ -149,14 +150,14 @@ class LibraryHistory(RuleBasedStateMachine):
     @rule()
     def query(self) -> None:
         """Index files are made, and brought up to date."""
-        with closing(Sidecar(self.lib)) as sidecar:
+        with closing(Sidecar(self.lib, None, self.runtime)) as sidecar:
             if sidecar.model is not None:
                 search = SearchSession(sidecar, sidecar.model)
                 search.facet("rhythm")
 
     @rule()
     def drop_what_nobody_needs(self) -> None:
-        with closing(Sidecar(self.lib)) as sidecar:
+        with closing(Sidecar(self.lib, None, self.runtime)) as sidecar:
             if self.items():
                 with suppress(UserError):
                     prune(sidecar, False)
@@ -168,9 +169,9 @@ class LibraryHistory(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(MODELS))
     def choose_a_model(self, name: str) -> None:
-        with closing(Sidecar(self.lib)) as sidecar:
+        with closing(Sidecar(self.lib, None, self.runtime)) as sidecar:
             if sidecar.exists:
-                sidecar.models.choose(name)
+                Models(sidecar).choose(name)
 
     @precondition(lambda self: self.items())
     @rule()
@@ -180,7 +181,7 @@ class LibraryHistory(RuleBasedStateMachine):
         try:
             with suppress(UserError):  # "no track has its file", unless an import was killed whose files are elsewhere
                 self.analyze()
-            with closing(Sidecar(self.lib)) as sidecar, suppress(UserError):
+            with closing(Sidecar(self.lib, None, self.runtime)) as sidecar, suppress(UserError):
                 prune(sidecar, False)
         finally:
             away.rename(self.music)
@@ -190,18 +191,21 @@ class LibraryHistory(RuleBasedStateMachine):
     def compared(self) -> None:
         """Analyse, and compare with a sidecar that is made from nothing."""
         self.analyze()
-        heard = len(FakePool.embedded)
+        heard = len(self.runtime.embedded)
         self.analyze()
-        assert len(FakePool.embedded) == heard, "the second time there is nothing to do"
+        assert len(self.runtime.embedded) == heard, "the second time there is nothing to do"
         if not self.items():
             rows = self.rows()
             assert rows is None or (rows[0], rows[2]) == ({}, {})
             return
-        with closing(Sidecar(self.lib)) as sidecar, closing(RebuiltSidecar(self.lib)) as rebuilt:
+        with (
+            closing(Sidecar(self.lib, None, self.runtime)) as sidecar,
+            closing(RebuiltSidecar(self.lib, None, self.runtime)) as rebuilt,
+        ):
             rebuilt.folder = self.folder / f"rebuilt {self.next()}"
             rebuilt.folder.mkdir()
-            (rebuilt.folder / FOLDER).symlink_to(sidecar.models.folder)
-            self.listened(rebuilt, sidecar.models.wanted)
+            (rebuilt.folder / FOLDER).symlink_to(Models(sidecar).folder)
+            self.listened(rebuilt, Models(sidecar).wanted)
             assert sidecar_contents(sidecar) == sidecar_contents(rebuilt)
             self.assert_sound(sidecar)
         shutil.rmtree(rebuilt.folder)
@@ -235,23 +239,23 @@ class LibraryHistory(RuleBasedStateMachine):
     @contextmanager
     def killed(self, patience: int) -> Iterator[None]:
         """The process ends after so many files, without a chance to tidy up."""
-        FakePool.surprise, FakePool.patience = KeyboardInterrupt(), len(FakePool.embedded) + patience
+        self.runtime.surprise, self.runtime.patience = KeyboardInterrupt(), len(self.runtime.embedded) + patience
         try:
             yield
         finally:
-            FakePool.surprise = None
-            FakePool.open.clear()
+            self.runtime.surprise = None
+            self.runtime.open.clear()
             self.home.unload_plugins()
             self.home.load_plugins()
 
     def analyze(self) -> None:
-        with closing(Sidecar(self.lib)) as sidecar:
+        with closing(Sidecar(self.lib, None, self.runtime)) as sidecar:
             if self.items() or sidecar.exists:
-                self.listened(sidecar, sidecar.models.wanted)
+                self.listened(sidecar, Models(sidecar).wanted)
 
     def listened(self, sidecar: Sidecar, name: str) -> None:
-        with sidecar.ingest(name) as ingest:
-            update(sidecar, ingest, [], None, LOG)
+        with open_ingest(sidecar, name) as ingest:
+            run_update(sidecar, ingest, [], None, LOG)
 
     def items(self) -> list[Item]:
         return list(self.lib.items())
@@ -265,7 +269,7 @@ class LibraryHistory(RuleBasedStateMachine):
         return self.serial
 
     def rows(self) -> Any:
-        with closing(Sidecar(self.lib)) as sidecar:
+        with closing(Sidecar(self.lib, None, self.runtime)) as sidecar:
             if not sidecar.exists:
                 return None
             store = sidecar.store
@@ -282,7 +286,7 @@ class LibraryHistory(RuleBasedStateMachine):
         assert (check_store(store, model.id), incomplete_recordings(store, model.id)) == ([], {})
         for kind in model.widths():
             assert index_problem(store, model.id, sidecar.path.parent, kind) is None
-        assert library_plan(sidecar, model.id).analysed == len(self.items())
+        assert plan_library(sidecar, model.id).analysed == len(self.items())
         tracks = store.tracks.all(sidecar.id)
         for item in self.items():
             assert item.id is not None

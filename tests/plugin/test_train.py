@@ -12,10 +12,10 @@ import pytest
 from beetsplug.resonance.commands import train
 from beetsplug.resonance.commands.train import cache_folder
 from beetsplug.resonance.library.model_folder import write_folder
+from beetsplug.resonance.library.runtime import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError, TrainingError
 from tests.plugin.command_library import AnalysedLibrary
-from tests.plugin.fake_pool import FakePool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,10 +79,12 @@ class TestTrain(AnalysedLibrary):
     def training(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTraining:
         made = FakeTraining()
         monkeypatch.setattr(train, "PACKAGES", ())
-        monkeypatch.setattr(train, "interactive", lambda: False)
-        monkeypatch.setattr(train, "fine_tuning", lambda: made)
+        monkeypatch.setattr(train, "is_interactive", lambda: False)
+        monkeypatch.setattr(train, "load_fine_tuning", lambda: made)
         monkeypatch.setattr(
-            train, "keep", lambda _, name, folder: write_folder(folder, lambda at: (at / "model.onnx").write_text(name))
+            train,
+            "save_model",
+            lambda _, name, folder: write_folder(folder, lambda at: (at / "model.onnx").write_text(name)),
         )
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         return made
@@ -104,7 +106,7 @@ class TestTrain(AnalysedLibrary):
 
     def answered(self, monkeypatch: pytest.MonkeyPatch, answer: str) -> list[str]:
         """What `train` prints on a terminal whose user answers its question."""
-        monkeypatch.setattr(train, "interactive", lambda: True)
+        monkeypatch.setattr(train, "is_interactive", lambda: True)
         self.io.addinput(answer)
         return self.beet("resonance", "train")
 
@@ -118,6 +120,7 @@ class TestTrain(AnalysedLibrary):
         self.beet("resonance", "train", "--minutes", "7.5", "--threads", "3", "artist:artist 0")
         model = training.asked.pop("model")
         assert (model.name, model.is_file(), model.parent.name) == ("model.safetensors", True, "default")
+        assert Runtime().shipped.with_name(model.name).is_file(), "the real one"
         songs = training.asked.pop("songs")
         assert [(song.title, song.artist, song.album) for song in songs] == [
             ("song 0", "artist 0", "Album"),
@@ -219,10 +222,10 @@ class TestTrain(AnalysedLibrary):
         assert (self.in_use(), self.folder.exists()) == ("fake", False)
 
     def test_an_interrupt_while_it_hears_the_library_can_be_gone_on_with(self) -> None:
-        FakePool.surprise, FakePool.patience = KeyboardInterrupt(), len(FakePool.embedded) + 2
+        self.runtime.surprise, self.runtime.patience = KeyboardInterrupt(), len(self.runtime.embedded) + 2
         with pytest.raises(KeyboardInterrupt):
             self.run_command("resonance", "train", "--yes")
-        FakePool.surprise = None
+        self.runtime.surprise = None
         self.io.getoutput()
         assert self.in_use() == "fake"
         lines = self.beet("resonance", "analyze")
@@ -258,7 +261,7 @@ def test_where_the_cache_lies(value: str, parent: str, monkeypatch: pytest.Monke
 @pytest.mark.torch
 def test_a_kept_model_is_one_that_runs(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from beetsplug.resonance.library.model_folder import keep
+    from beetsplug.resonance.library.model_folder import save_model
     from resonance_engine.encoder.encoder import Encoder
     from resonance_engine.network.files import load_network
     from tests.tiny_models import MANIFEST, features
@@ -266,7 +269,7 @@ def test_a_kept_model_is_one_that_runs(tmp_path: Path) -> None:
 
     network = tiny_network()
     tuned = SimpleNamespace(network=network, manifest=MANIFEST, judgement=judgement("better"))
-    keep(tuned, "evenings", tmp_path / "evenings")  # type: ignore[arg-type]  # has what is needed of a Tuned
+    save_model(tuned, "evenings", tmp_path / "evenings")  # type: ignore[arg-type]  # has what is needed of a Tuned
     files = {path.name for path in (tmp_path / "evenings").iterdir()}
     assert files == {"model.onnx", "model.safetensors", "CARD.md"}
     onnx, weights = (

@@ -9,11 +9,10 @@ import pytest
 from beets.exceptions import UserError
 from beets.library import Item
 
-from beetsplug.resonance.commands.write import beets_key, compare, fields
+from beetsplug.resonance.commands.write import beets_key, compare, parse_fields
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.features.attributes import MAJOR_TONICS, MINOR_TONICS
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
-from tests.plugin.fake_pool import FakePool
 
 EXAMPLE = {"tempo": 118.26, "key": "C# minor", "energy": -10.24, "brightness": 2000.4}
 
@@ -121,7 +120,7 @@ class TestWrite(AnalysedLibrary):
 
 class TestTags(CommandLibrary):
     def test_tags_are_words(self) -> None:
-        FakePool.tags = ("rock", "80s")
+        self.runtime.ship(self.runtime.model_id, "rock", "80s")
         self.song("one")
         self.beet("resonance", "analyze")
         assert self.beet("resonance", "write", "-y", "--fields", "res_tags")[1] == "  res_tags: rock, 80s"
@@ -144,12 +143,12 @@ class TestTags(CommandLibrary):
 )
 def test_a_field_that_cannot_be_written_is_named(text: str | None, said: str) -> None:
     with pytest.raises(UserError) as caught:
-        fields(text)
+        parse_fields(text)
     assert str(caught.value).startswith(f"resonance: {said}")
 
 
 def test_fields_are_named_once() -> None:
-    assert fields("res_key, bpm,res_key,") == ("res_key", "bpm")
+    assert parse_fields("res_key, bpm,res_key,") == ("res_key", "bpm")
 
 
 @pytest.mark.parametrize("mode", ["major", "minor"])
@@ -162,9 +161,9 @@ def test_a_key_is_kept_by_beets_as_it_is(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "overwrite", "values", "spared"),
+    ("held", "overwrite", "values", "kept"),
     [(0, False, {"bpm": 120}, ()), (120, False, {}, ()), (61, False, {}, ("bpm",)), (61, True, {"bpm": 120}, ())],
 )
-def test_comparison(held: int, overwrite: bool, values: dict[str, Any], spared: tuple[str, ...]) -> None:
+def test_comparison(held: int, overwrite: bool, values: dict[str, Any], kept: tuple[str, ...]) -> None:
     change = compare(Item(bpm=held), {"bpm": 120}, overwrite)
-    assert (change.values, change.spared) == (values, spared)
+    assert (change.values, change.kept) == (values, kept)

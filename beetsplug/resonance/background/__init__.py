@@ -1,8 +1,8 @@
-"""Analysis beside the user's work: a process that outlives the import which asked for it, and the terminal.
+"""Analysis beside the user's work: a process that outlives the terminal and the import that requested it.
 
-    import, `analyze --background`, `resume`  ->  start    counts the request and starts `run`
-    run  ->  runner    takes the lock, analyses while it may, and says in the store what it does
-    `pause`, `resume`, `stop`, a foreground analysis  ->  board    the rows of the store that a runner looks at
+    import, `analyze --background`, `resume`  ->  spawn    counts the request and starts `__main__`
+    __main__  ->  worker    takes the lock, analyses while it may, and notes its progress in the store
+    `pause`, `resume`, `stop`, a foreground analysis  ->  job_state    the rows of the store that a worker monitors
 
-What is pending is always the library minus the store; nothing here is a queue.
+What is pending is always the library minus the store; nothing here is a queue, and nothing writes to the library.
 """

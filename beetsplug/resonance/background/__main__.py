@@ -16,26 +16,26 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from beets import config
-from beets.exceptions import UserError
 from beets.library import Library
 from beets.logging import getLogger
 
 from beetsplug.resonance.background.job_state import job_state_of
-from beetsplug.resonance.background.spawn import Task
+from beetsplug.resonance.background.monitor import Clocks
+from beetsplug.resonance.background.spawn import BackgroundTask
 from beetsplug.resonance.background.status import ProgressReporter
-from beetsplug.resonance.background.watch import Time
 from beetsplug.resonance.background.worker import BackgroundWorker
+from beetsplug.resonance.error_guard import describe_error
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ResonanceError
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-PATIENCE = 60.0  # seconds to wait for whoever writes to the library
+PATIENCE = 60.0  # seconds to wait for another program that writes to the library
 
 
 class ReadOnlyLibrary(Library):
-    """A library that was brought up to date by who asked for the work; SQLite refuses to change it."""
+    """A library that the requesting process brought up to date; SQLite refuses to change it."""
 
     def _migrate(self) -> None:
         return
@@ -47,36 +47,37 @@ class ReadOnlyLibrary(Library):
 
 
 def main(text: str) -> None:
-    task = Task.read(text)
+    task = BackgroundTask.from_json(text)
     os.nice(task.settings.nice)
     config.clear()
     config.read(user=False)
     config["timeout"] = PATIENCE
     try:
         if Path(task.library).is_file():  # SQLite would make an empty one
-            work(task)
+            run(task)
     except Exception as error:
-        # Nobody sees a traceback of this process.
-        say(task, str(error) if isinstance(error, ResonanceError | UserError) else f"unexpected {error!r}")
+        # A traceback of this process would go nowhere.
+        note_failure(task, describe_error(error) or f"unexpected {error!r}")
 
 
-def work(task: Task) -> None:
+def run(task: BackgroundTask) -> None:
     library = ReadOnlyLibrary(task.library, task.directory)
-    runner = BackgroundWorker(library, task.settings, getLogger("beets.resonance"), Time())
-    signal.signal(signal.SIGTERM, lambda *_: runner.terminate())
+    worker = BackgroundWorker(library, task.settings, getLogger("beets.resonance"), Clocks())
+    signal.signal(signal.SIGTERM, lambda *_: worker.terminate())
     try:
-        runner.run()
+        worker.run()
     finally:
-        runner.close()
+        worker.close()
         library._close()
 
 
-def say(task: Task, what: str) -> None:
-    """Leave word of what kept the work from beginning, where `status` finds it."""
+def note_failure(task: BackgroundTask, message: str) -> None:
+    """Note what kept the work from beginning, for `status` to show."""
     sidecar = Sidecar(cast("Library", SimpleNamespace(path=Path(task.library))), task.settings)
-    with closing(sidecar), suppress(ResonanceError):  # of a store that is broken too, which `status` says itself
+    # Of a store that is broken too, `status` itself says so.
+    with closing(sidecar), suppress(ResonanceError, OSError):
         if sidecar.exists:
-            ProgressReporter(job_state_of(sidecar), time.monotonic).end(what)
+            ProgressReporter(job_state_of(sidecar), time.monotonic).end(message)
 
 
 if __name__ == "__main__":

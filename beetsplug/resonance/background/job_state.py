@@ -1,10 +1,15 @@
-"""Where processes leave word for each other: rows of the store, one written by all of them, one by the runner alone."""
+"""Requests to the background worker, and its progress: two rows of the store.
+
+Every process writes the first, the worker alone the second.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, get_type_hints
+
+from resonance_engine.records import has_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,106 +17,113 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.store import Store
 
-ORDERS_KEY = "background_orders"
-REPORT_KEY = "background_report"
+REQUESTS_KEY = "background_orders"
+PROGRESS_KEY = "background_report"
+STORED_NAMES = {"requested_at": "asked", "activity": "doing", "message": "said"}  # of fields, in the rows
 
 
 @dataclass(frozen=True)
 class JobRequests:
-    """What is asked of the background.
+    """The requests to the background worker.
 
-    `requested` counts the requests for work, `asked` is the time of the last one in seconds since the epoch; those up
-    to `served` are done or withdrawn. `leaves` counts how often the runner of that time was to end. `paused` holds
-    until it is taken back.
+    `requested` counts the requests for work, `requested_at` is the time of the last one in seconds since the epoch;
+    those up to `served` are done or withdrawn. `leaves` counts the requests that the running worker exit. `paused`
+    holds until it is taken back.
     """
 
     requested: int = 0
     served: int = 0
     leaves: int = 0
     paused: bool = False
-    asked: float = 0.0
+    requested_at: float = 0.0
 
     @property
     def open(self) -> bool:
-        """Whether somebody waits for work to be done."""
+        """Whether a request for work is neither done nor withdrawn."""
         return self.requested > self.served
 
 
 @dataclass(frozen=True)
 class JobProgress:
-    """What a runner says of itself: times in seconds since the epoch, files done and in all.
+    """The progress of a worker: times in seconds since the epoch, files done and in all.
 
-    `doing` is "working", "paused" or "waiting for" an hour; `said` what came of it, once it `ended`.
+    `activity` is "working", "paused" or "waiting for" an hour; `message` the outcome, once it `ended`.
     """
 
     pid: int
     started: float
     done: int = 0
     total: int = 0
-    doing: str = "working"
+    activity: str = "working"
     ended: float | None = None
-    said: str = ""
+    message: str = ""
 
 
 class JobState:
-    """Orders and reports about one library of a store; nothing is written before the first of either."""
+    """Requests and progress for one library of a store; nothing is written before the first of either."""
 
     def __init__(self, store: Store, library: int) -> None:
         self.store = store
         self.library = library
 
     @property
-    def orders(self) -> JobRequests:
-        return read_orders(self.store, self.library)
+    def requests(self) -> JobRequests:
+        return read_requests(self.store, self.library)
 
     def request(self) -> JobRequests:
         """Count another request for work."""
         now = time.time()
-        return self.changed(lambda orders: replace(orders, requested=orders.requested + 1, asked=now))
+        return self.change(lambda row: replace(row, requested=row.requested + 1, requested_at=now))
 
-    def serve(self, requested: int) -> None:
-        """The requests up to this one are done."""
-        self.changed(lambda orders: replace(orders, served=max(orders.served, requested)))
+    def mark_served(self, requested: int) -> None:
+        """Mark the requests up to this one as done."""
+        self.change(lambda row: replace(row, served=max(row.served, requested)))
 
-    def leave(self) -> None:
-        """The runner is to end; what it was asked for stays open."""
-        self.changed(lambda orders: replace(orders, leaves=orders.leaves + 1))
+    def request_exit(self) -> None:
+        """Let the running worker exit; its requests stay open."""
+        self.change(lambda row: replace(row, leaves=row.leaves + 1))
 
     def stop(self) -> None:
-        """The runner is to end, and nothing is asked any more."""
-        self.changed(lambda orders: replace(orders, leaves=orders.leaves + 1, served=orders.requested))
+        """Let the running worker exit, and withdraw all requests."""
+        self.change(lambda row: replace(row, leaves=row.leaves + 1, served=row.requested))
 
     def pause(self, paused: bool) -> None:
-        """No work is to be done until further notice, or it may go on."""
-        self.changed(lambda orders: replace(orders, paused=paused))
+        """Suspend all work until further notice, or allow it again."""
+        self.change(lambda row: replace(row, paused=paused))
 
-    def changed(self, change: Callable[[JobRequests], JobRequests]) -> JobRequests:
-        """Change the orders in one transaction: other processes may want to at the same time."""
+    def change(self, change: Callable[[JobRequests], JobRequests]) -> JobRequests:
+        """Change the requests in one transaction: other processes may want to at the same time."""
         with self.store.write():
-            made = change(self.orders)
-            self.store.state.set(f"{ORDERS_KEY}:{self.library}", asdict(made))
-        return made
+            requests = change(self.requests)
+            self.store.state.set(f"{REQUESTS_KEY}:{self.library}", to_row(requests))
+        return requests
 
-    def tell(self, report: JobProgress) -> None:
-        """Replace what the runner says of itself."""
-        self.store.state.set(f"{REPORT_KEY}:{self.library}", asdict(report))
-
-
-def read_orders(reader: Store, library: int) -> JobRequests:
-    return JobRequests(**known(JobRequests, reader.state.get(f"{ORDERS_KEY}:{library}")))
+    def set_progress(self, progress: JobProgress) -> None:
+        """Replace the progress of the worker."""
+        self.store.state.set(f"{PROGRESS_KEY}:{self.library}", to_row(progress))
 
 
-def read_report(reader: Store, library: int) -> JobProgress | None:
-    """What the last runner says of itself, None before the first."""
-    row = known(JobProgress, reader.state.get(f"{REPORT_KEY}:{library}"))
+def read_requests(store: Store, library: int) -> JobRequests:
+    return JobRequests(**parse_row(JobRequests, store.state.get(f"{REQUESTS_KEY}:{library}")))
+
+
+def read_progress(store: Store, library: int) -> JobProgress | None:
+    """Return the progress of the last worker, None before the first."""
+    row = parse_row(JobProgress, store.state.get(f"{PROGRESS_KEY}:{library}"))
     return JobProgress(**row) if {"pid", "started"} <= row.keys() else None
 
 
-def known(kind: type[JobRequests | JobProgress], row: Any) -> dict[str, Any]:
-    """What this version understands of a row, which another one may have written."""
-    kinds = get_type_hints(kind)
+def to_row(record: JobRequests | JobProgress) -> dict[str, Any]:
+    return {STORED_NAMES.get(name, name): value for name, value in asdict(record).items()}
+
+
+def parse_row(kind: type[JobRequests | JobProgress], row: Any) -> dict[str, Any]:
+    """Return the fields of a row that this version has and that are of their types: another one may have written it."""
     given = row if isinstance(row, dict) else {}
-    return {name: given[name] for name in kinds if name in given and isinstance(given[name], kinds[name])}
+    values = {
+        name: (given.get(STORED_NAMES.get(name, name), MISSING), hint) for name, hint in get_type_hints(kind).items()
+    }
+    return {name: value for name, (value, hint) in values.items() if has_type(value, hint)}
 
 
 def job_state_of(sidecar: Sidecar) -> JobState:

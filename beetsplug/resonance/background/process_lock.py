@@ -1,4 +1,4 @@
-"""One analysis of a library at a time, kept by the kernel: it lets go when the process dies, however that happens."""
+"""A lock between processes, held by the kernel: it is released when the process dies, however that happens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_NOTE = 64
 
 
 class Holder(NamedTuple):
-    """Who has a lock: the process, and whether it is the background or a command."""
+    """The process that has a lock, and its kind: BACKGROUND or FOREGROUND."""
 
     pid: int
     kind: str
@@ -30,22 +30,33 @@ class Holder(NamedTuple):
 class ProcessLock:
     """A lock on a file that stays when it is free: deleting it could let two processes in at once."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.monotonic,
+        write: Callable[[int, bytes, int], int] = os.pwrite,
+    ) -> None:
         self.path = path
         self.clock = clock
+        self.write = write
         self.descriptor: int | None = None
 
     def acquire(self, kind: str, patience: float) -> bool:
-        """Take it, trying for so many seconds: whoever asks for the `holder` has it for a moment too."""
+        """Take the lock, trying for `patience` seconds: a process that reads the `holder` has it for a moment, too.
+
+        Raises StoreError where the file cannot be written or locked.
+        """
         deadline = self.clock() + patience
         while True:
-            descriptor = opened(self.path)
+            descriptor = self.open_file()
             try:
-                if locked(descriptor):
+                if lock_file(descriptor):
                     os.ftruncate(descriptor, 0)
-                    os.pwrite(descriptor, f"{os.getpid()} {kind}".encode(), 0)
+                    self.write(descriptor, f"{os.getpid()} {kind}".encode(), 0)
                     self.descriptor = descriptor
                     return True
+            except OSError as error:  # a full disk
+                raise StoreError(f"The file {printable(self.path)} cannot be written: {error.strerror}.") from error
             finally:
                 if self.descriptor is None:
                     os.close(descriptor)
@@ -59,15 +70,15 @@ class ProcessLock:
             self.descriptor = None
 
     def holder(self) -> Holder | None:
-        """Who has it now, None when it is free, and for a file that may not be written to."""
+        """Return the process that has the lock, None when it is free, and for a file that may not be written."""
         if not self.path.exists():
             return None
         try:
-            descriptor = opened(self.path)
+            descriptor = self.open_file()
         except StoreError:
-            return None  # where nobody can write, nobody analyses
+            return None  # where nothing can be written, nothing is analysed
         try:
-            if locked(descriptor):
+            if lock_file(descriptor):
                 return None
             note = os.pread(descriptor, LONGEST_NOTE, 0).decode("ascii", "replace").split()
             with suppress(ValueError):
@@ -77,16 +88,15 @@ class ProcessLock:
         finally:
             os.close(descriptor)
 
+    def open_file(self) -> int:
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(f"The file {printable(self.path)} cannot be opened: {error.strerror}.") from error
 
-def opened(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StoreError(f"The file {printable(path)} cannot be opened: {error.strerror}.") from error
 
-
-def locked(descriptor: int) -> bool:
-    """Take the lock of an open file, if it is free."""
+def lock_file(descriptor: int) -> bool:
+    """Take the lock of an open file; False where another process has it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

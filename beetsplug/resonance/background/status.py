@@ -1,4 +1,4 @@
-"""What the background does: noted by the runner, and said by `beet resonance status`."""
+"""The progress of the background worker: noted in the store, and described for `beet resonance status`."""
 
 from __future__ import annotations
 
@@ -17,82 +17,84 @@ if TYPE_CHECKING:
     from beetsplug.resonance.background.job_state import JobState
 
 WORKING = "working"
-NOTE_SECONDS = 2.0
+SAVE_SECONDS = 2.0
 START_SECONDS = 30.0  # that a process may take until it has the lock
 GOES_ON = "`beet resonance analyze` goes on"
 
 
 class ProgressReporter:
-    """Keeps the report of one runner, which a new state changes at once and a step every two seconds."""
+    """Saves the progress of one worker: a new activity at once, a step every two seconds."""
 
-    def __init__(self, board: JobState, clock: Callable[[], float]) -> None:
-        self.board, self.clock = board, clock
-        self.report = JobProgress(os.getpid(), time.time())
-        self.noted = clock()
-        board.tell(self.report)
+    def __init__(self, job_state: JobState, clock: Callable[[], float]) -> None:
+        self.job_state, self.clock = job_state, clock
+        self.progress = JobProgress(os.getpid(), time.time())
+        self.save()
 
     def expect(self, files: int) -> None:
-        """So many files are next."""
-        self.report = replace(self.report, total=self.report.done + files)
-        self.note()
+        """Add files to the total."""
+        self.progress = replace(self.progress, total=self.progress.done + files)
+        self.save()
 
     def step(self) -> None:
-        """One more is done."""
-        self.report = replace(self.report, done=self.report.done + 1)
-        if self.clock() - self.noted >= NOTE_SECONDS:
-            self.note()
+        """Count a file as done."""
+        self.progress = replace(self.progress, done=self.progress.done + 1)
+        if self.clock() - self.saved >= SAVE_SECONDS:
+            self.save()
 
-    def doing(self, what: str) -> None:
-        if self.report.doing != what:
-            self.report = replace(self.report, doing=what)
-            self.note()
+    def set_activity(self, activity: str) -> None:
+        if self.progress.activity != activity:
+            self.progress = replace(self.progress, activity=activity)
+            self.save()
 
-    def end(self, said: str) -> None:
-        self.report = replace(self.report, ended=time.time(), said=said)
-        self.note()
+    def end(self, message: str) -> None:
+        self.progress = replace(self.progress, ended=time.time(), message=message)
+        self.save()
 
-    def note(self) -> None:
-        """Put on the board how it stands."""
-        self.noted = self.clock()
-        self.board.tell(self.report)
+    def save(self) -> None:
+        self.saved = self.clock()
+        self.job_state.set_progress(self.progress)
 
 
-def described(orders: JobRequests, report: JobProgress | None, holder: Holder | None, now: float, left: str) -> str:
-    """The background in a line, empty where it was never asked for; `left` says how long the rest takes, if known."""
+def describe_background(
+    requests: JobRequests, progress: JobProgress | None, holder: Holder | None, now: float, time_left: str
+) -> str:
+    """Return the state of the background analysis as a clause, empty where it was never requested."""
     if holder is not None and holder.kind != BACKGROUND:
         return f"`beet resonance` itself is analysing (pid {holder.pid})"
-    if holder is not None and report is not None and report.pid == holder.pid:
-        return running(orders, report, left)
-    if orders.open and orders.paused:
+    if holder is not None and progress is not None and progress.pid == holder.pid:
+        return describe_running(requests, progress, time_left)
+    if requests.open and requests.paused:
         return "paused; `beet resonance resume` goes on"
-    if holder is not None or (orders.open and now - orders.asked < START_SECONDS and not seen_since(report, orders)):
+    is_recent = requests.open and now - requests.requested_at < START_SECONDS
+    if holder is not None or (is_recent and not is_answered(progress, requests)):
         return "starting"
-    return past(orders, report)
+    return describe_last(requests, progress)
 
 
-def running(orders: JobRequests, report: JobProgress, left: str) -> str:
-    paused = orders.paused or report.doing == "paused"
-    what = "paused, `beet resonance resume` goes on" if paused else report.doing
-    done = f"; {report.done:,} of {report.total:,} tracks" if report.total else ""
-    time_left = f", about {left} left" if left and done and report.doing == WORKING and not paused else ""
-    return f"{what}{done} since {moment(report.started)}{time_left} (pid {report.pid})"
+def describe_running(requests: JobRequests, progress: JobProgress, time_left: str) -> str:
+    paused = requests.paused or progress.activity == "paused"
+    activity = "paused, `beet resonance resume` goes on" if paused else progress.activity
+    done = f"; {progress.done:,} of {progress.total:,} tracks" if progress.total else ""
+    shows_time = time_left and done and progress.activity == WORKING and not paused
+    left = f", about {time_left} left" if shows_time else ""
+    return f"{activity}{done} since {format_time(progress.started)}{left} (pid {progress.pid})"
 
 
-def past(orders: JobRequests, report: JobProgress | None) -> str:
-    """What came of the last runner; nothing runs."""
-    paused = "paused for new imports; `beet resonance resume` ends that" if orders.paused else ""
-    if report is None or (report.ended is not None and orders.open and not seen_since(report, orders)):
-        return paused or (f"did not start; {GOES_ON}" if orders.open else "")
-    if report.ended is None:
-        return f"ended before it was done, at {report.done:,} of {report.total:,} tracks; {GOES_ON}"
-    last = f"ended {moment(report.ended)}, {report.said or f'{report.done:,} tracks done'}"
+def describe_last(requests: JobRequests, progress: JobProgress | None) -> str:
+    """Return the outcome of the last worker; none is running."""
+    paused = "paused for new imports; `beet resonance resume` ends that" if requests.paused else ""
+    if progress is None or (progress.ended is not None and requests.open and not is_answered(progress, requests)):
+        return paused or (f"did not start; {GOES_ON}" if requests.open else "")
+    if progress.ended is None:
+        return f"ended before it was done, at {progress.done:,} of {progress.total:,} tracks; {GOES_ON}"
+    last = f"ended {format_time(progress.ended)}, {progress.message or f'{progress.done:,} tracks done'}"
     return f"{paused}; {last}" if paused else last
 
 
-def seen_since(report: JobProgress | None, orders: JobRequests) -> bool:
-    """Whether a runner lived after the last request."""
-    return report is not None and max(report.started, report.ended or 0) >= orders.asked
+def is_answered(progress: JobProgress | None, requests: JobRequests) -> bool:
+    """Return whether a worker ran after the last request."""
+    return progress is not None and max(progress.started, progress.ended or 0) >= requests.requested_at
 
 
-def moment(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}"

@@ -1,126 +1,115 @@
-"""The runner: takes the lock, serves what is asked while it may, and says what it does."""
+"""The background worker: takes the lock, analyses while there are requests and it may, and notes its progress."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
-
-from beets.exceptions import UserError
+from typing import TYPE_CHECKING
 
 from beetsplug.resonance.background.job_state import job_state_of
+from beetsplug.resonance.background.monitor import LEAVE, POLL_SECONDS, Clocks, Interrupted, WorkMonitor
 from beetsplug.resonance.background.process_lock import BACKGROUND
 from beetsplug.resonance.background.spawn import lock_of
 from beetsplug.resonance.background.status import WORKING, ProgressReporter
-from beetsplug.resonance.background.throttle import ThrottledIngest
-from beetsplug.resonance.background.watch import LEAVE, POLL_SECONDS, Interrupted, Time, Watch
-from beetsplug.resonance.commands.analyze import settled, update
+from beetsplug.resonance.background.throttle import ThrottledRuntime
 from beetsplug.resonance.config.hours import Hours
+from beetsplug.resonance.error_guard import describe_error
+from beetsplug.resonance.library.analysis import activate, find_settled, open_ingest, update
+from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.runtime import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
-from resonance_engine.errors import ResonanceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from beets.library import Library
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.config.settings import Settings
-    from resonance_engine.ingest import Ingest
-    from resonance_engine.worker.worker import WorkerPool
 
-PATIENCE = 1.0  # seconds to try for the lock: `status` has it for a moment
-
-
-class WatchedSidecar(Sidecar):
-    """A sidecar whose listening is paced and can be ended by the watch."""
-
-    watch: Watch
-    reporter: ProgressReporter
-
-    @contextmanager
-    def ingest(self, name: str, threads: int | None = None) -> Iterator[Ingest]:
-        with super().ingest(name, threads) as made, self.watch.over(cast("WorkerPool", made.pool).close):
-            yield cast("Ingest", ThrottledIngest(made, self.settings.pace, self.watch, self.reporter))
+PATIENCE = 1.0  # seconds to try for the lock, which `status` has for a moment
 
 
 class BackgroundWorker:
-    """Analyses a library as long as somebody asks for it."""
+    """Analyses a library as long as there are requests."""
 
-    def __init__(self, library: Library, settings: Settings, log: BeetsLogger, time: Time) -> None:
-        self.sidecar = WatchedSidecar(library, settings)
-        self.board, self.lock = job_state_of(self.sidecar), lock_of(self.sidecar)
-        self.log, self.time = log, time
-        self.watch: Watch | None = None
+    def __init__(
+        self, library: Library, settings: Settings, log: BeetsLogger, clocks: Clocks, runtime: Runtime | None = None
+    ) -> None:
+        self.runtime = ThrottledRuntime(runtime or Runtime(), settings.pace)
+        self.sidecar = Sidecar(library, settings, self.runtime)
+        self.job_state, self.lock = job_state_of(self.sidecar), lock_of(self.sidecar)
+        self.log, self.clocks = log, clocks
+        self.monitor: WorkMonitor | None = None
         self.terminated = False
 
     def run(self) -> None:
-        """Serve requests until none is open; end at once while another analysis runs, which looks at them itself."""
+        """Serve requests until none is open; end at once while another analysis runs, which checks them itself."""
         going = True
         while going:
-            # Before the lock is taken: whoever finds it taken sends the runner away after this.
-            leaves = self.board.orders.leaves
+            # Before the lock is taken: a command that meets the lock requests the exit after this.
+            leaves = self.job_state.requests.leaves
             if not self.lock.acquire(BACKGROUND, PATIENCE):
                 return
             try:
-                asked = self.serve(leaves)
+                seen = self.serve(leaves)
             finally:
                 self.lock.release()
             # A request that was made while the lock was taken started a process that ended in vain.
-            going = not self.terminated and self.unserved(asked, self.board.orders.leaves != leaves)
+            going = not self.terminated and self.has_unserved(seen, self.job_state.requests.leaves != leaves)
 
-    def unserved(self, asked: int, sent_away: bool) -> bool:
-        """Whether there are requests after those that were looked at, which nobody else looks at.
+    def has_unserved(self, seen: int, exit_requested: bool) -> bool:
+        """Return whether there are requests after those `seen` that no other process serves.
 
-        Whoever sends the runner away takes over what it was asked for, or withdraws that.
+        A command that requests the exit takes over the open requests, or withdraws them.
         """
-        orders = self.board.orders
-        if sent_away and orders.served < asked:
+        requests = self.job_state.requests
+        if exit_requested and requests.served < seen:
             return False
-        return orders.requested > max(asked, orders.served)
+        return requests.requested > max(seen, requests.served)
 
     def serve(self, leaves: int) -> int:
-        """Work until all is done or cannot be, or it is to end; the number of requests that were looked at."""
-        self.watch = Watch(self.board, Hours.parse(self.sidecar.settings.hours), leaves, self.time)
-        self.watch.terminated = self.terminated
-        self.sidecar.watch, self.sidecar.reporter = self.watch, ProgressReporter(self.board, self.time.clock)
-        asked = self.board.orders.requested
-        said = ""
+        """Work until all is done or cannot be, or it is to exit; return the number of requests that were seen."""
+        monitor = self.monitor = WorkMonitor(
+            self.job_state, Hours.parse(self.sidecar.settings.hours), leaves, self.clocks
+        )
+        monitor.terminated = self.terminated
+        reporter = ProgressReporter(self.job_state, self.clocks.clock)
+        self.runtime.monitor, self.runtime.reporter = monitor, reporter
+        seen = self.job_state.requests.requested
+        message = ""
         try:
-            while (orders := self.board.orders).open:
-                why = self.watch.look()
-                if why == LEAVE:
+            while (requests := self.job_state.requests).open:
+                obstacle = monitor.refresh()
+                if obstacle == LEAVE:
                     break
-                asked = orders.requested
-                self.sidecar.reporter.doing(why or WORKING)
-                if why:
-                    self.time.sleep(POLL_SECONDS)
-                elif self.worked():
-                    self.board.serve(asked)
-        except (ResonanceError, UserError) as error:
-            said = str(error)
+                seen = requests.requested
+                reporter.set_activity(obstacle or WORKING)
+                if obstacle:
+                    self.clocks.sleep(POLL_SECONDS)
+                elif self.analyse_pending():
+                    self.job_state.mark_served(seen)
         except Exception as error:
-            # Nobody sees a traceback of this process: it is said where `status` finds it.
-            said = f"unexpected {type(error).__name__}: {error}"
-        left = self.board.orders.leaves != leaves or self.terminated
-        self.sidecar.reporter.end("stopped; what was analysed is kept" if left and not said else said)
-        return asked
+            # A traceback of this process would go nowhere: `status` shows the message.
+            message = describe_error(error) or f"unexpected {type(error).__name__}: {error}"
+        stopped = self.job_state.requests.leaves != leaves or self.terminated
+        reporter.end("stopped; what was analysed is kept" if stopped and not message else message)
+        return seen
 
-    def worked(self) -> bool:
+    def analyse_pending(self) -> bool:
         """Analyse what is pending; False when that was interrupted."""
-        if settled(self.sidecar, []) is not None:
+        if find_settled(self.sidecar, []) is not None:
             return True
         try:
-            with self.sidecar.ingest(self.sidecar.models.wanted) as ingest:
-                update(self.sidecar, ingest, [], None, self.log)
+            with open_ingest(self.sidecar, Models(self.sidecar).wanted) as ingest:
+                result = update(self.sidecar, ingest, [], None, self.log)
+                activate(self.sidecar, ingest.model, result.plan.missing)
+                result.verify()
         except Interrupted:
             return False
         return True
 
     def terminate(self) -> None:
-        """End soon and in order; safe to call from a signal handler."""
+        """Exit soon and in order; safe to call from a signal handler."""
         self.terminated = True
-        if self.watch is not None:
-            self.watch.terminated = True
+        if self.monitor is not None:
+            self.monitor.terminated = True
 
     def close(self) -> None:
         self.sidecar.close()

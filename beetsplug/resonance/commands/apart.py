@@ -6,15 +6,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from beets import ui
-from beets.dbcore.query import InQuery
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import remaining, tracks
-from beetsplug.resonance.commands.models import aligned
+from beetsplug.resonance.commands.common import align_columns
 from beetsplug.resonance.config.query_words import split_query
-from beetsplug.resonance.library.item_query import matching_ids
+from beetsplug.resonance.library.coverage import describe_coverage, format_tracks
+from beetsplug.resonance.library.item_query import matching_ids, select_items
+from beetsplug.resonance.library.sidecar import Coverage
 from beetsplug.resonance.playlist.incompatible_pairs import content_keys, pair_count
-from resonance_engine.store.transaction import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,8 +64,7 @@ def analysed(sidecar: Sidecar) -> dict[int, bytes]:
     """The content keys of all analysed items by id; raises UserError where there are none."""
     known = content_keys(sidecar.library)
     if not known:
-        coverage = sidecar.coverage()
-        raise UserError(remaining(sidecar, coverage.total, 0, coverage.total))
+        raise UserError(describe_coverage(sidecar, Coverage(sidecar.coverage().total, 0, 0)))
     return known
 
 
@@ -84,7 +82,7 @@ def keys_of(sidecar: Sidecar, query: list[str], known: Mapping[int, bytes], log:
         )
     if unknown:
         log.warning(
-            "{} of {} left out, not analysed yet; see `beet resonance status`", f"{unknown:,}", tracks(len(ids))
+            "{} of {} left out, not analysed yet; see `beet resonance status`", f"{unknown:,}", format_tracks(len(ids))
         )
     return {known[item_id] for item_id in ids & known.keys()}
 
@@ -112,7 +110,7 @@ def list_pairs(sidecar: Sidecar) -> None:
     there = [(items[one], items[other]) for one, other in apart if one in items and other in items]
     names = names_of(sidecar.library, {item_id for pair in there for item_id in pair})
     rows = sorted(sorted((names[one], names[other])) for one, other in there)
-    for line in aligned([(one, "never with", other) for one, other in rows]) if rows else []:
+    for line in align_columns([(one, "never with", other) for one, other in rows]) if rows else []:
         ui.print_(line)
     gone = len(apart) - len(there)
     if gone:
@@ -121,7 +119,7 @@ def list_pairs(sidecar: Sidecar) -> None:
 
 def names_of(library: Library, item_ids: set[int]) -> dict[int, str]:
     """How beets prints items, by id."""
-    found = (item for chunk in chunks(sorted(item_ids)) for item in library.items(InQuery("id", chunk)))
+    found = select_items(library, item_ids)
     return {item.id: format(item) for item in found if item.id is not None}
 
 

@@ -1,4 +1,4 @@
-"""beet resonance pause, resume, stop: what becomes of the background analysis."""
+"""beet resonance pause, resume, stop: control the background analysis."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.job_state import job_state_of, read_orders, read_report
+from beetsplug.resonance.background.job_state import job_state_of, read_progress, read_requests
 from beetsplug.resonance.background.process_lock import BACKGROUND
-from beetsplug.resonance.background.spawn import begin, lock_of, request
-from beetsplug.resonance.background.status import described
-from beetsplug.resonance.commands.common import duration, seconds_per_track
+from beetsplug.resonance.background.spawn import lock_of, request_work, start_worker
+from beetsplug.resonance.background.status import describe_background
+from beetsplug.resonance.library.coverage import estimate_seconds, format_duration
 
 if TYPE_CHECKING:
     from beetsplug.resonance.background.job_state import JobProgress
     from beetsplug.resonance.library.sidecar import Sidecar
 
-STOP_SECONDS = 60.0  # that the background gets to end
+STOP_SECONDS = 60.0  # for the worker to exit
 
 
 def start(sidecar: Sidecar) -> None:
     """Analyse what is pending in the background."""
-    if request(sidecar):
+    if request_work(sidecar):
         ui.print_("analysing in the background; `beet resonance status` says how far it is")
     else:
         ui.print_("the background analysis is paused; `beet resonance resume` starts it")
 
 
 def pause(sidecar: Sidecar) -> None:
-    """Let the background do nothing until it is resumed, also for imports to come."""
+    """Suspend the background analysis until it is resumed, also for imports to come."""
     job_state_of(sidecar).pause(True)
     ui.print_("the background analysis is paused; `beet resonance resume` goes on")
 
 
 def resume(sidecar: Sidecar) -> None:
-    """Let the background go on, and start it where there is something to do."""
-    board = job_state_of(sidecar)
-    board.pause(False)
+    """Let the background go on, and start it where something is pending."""
+    job_state = job_state_of(sidecar)
+    job_state.pause(False)
     holder = lock_of(sidecar).holder()
     if holder is not None and holder.kind == BACKGROUND:
         ui.print_("the background analysis goes on")
-    elif board.orders.open:
-        begin(sidecar)
+    elif job_state.requests.open:
+        start_worker(sidecar)
         ui.print_("the background analysis goes on")
     elif sidecar.coverage().missing:
         start(sidecar)
@@ -52,33 +52,31 @@ def resume(sidecar: Sidecar) -> None:
 
 
 def stop(sidecar: Sidecar) -> None:
-    """End the background analysis; what it has done is kept."""
-    board, lock = job_state_of(sidecar), lock_of(sidecar)
-    waited = board.orders.open
-    board.stop()
+    """End the background analysis; its results so far are kept."""
+    job_state, lock = job_state_of(sidecar), lock_of(sidecar)
+    was_requested, was_running = job_state.requests.open, False
+    job_state.stop()
     deadline = time.monotonic() + STOP_SECONDS
-    found = False
     while (holder := lock.holder()) is not None and holder.kind == BACKGROUND:
-        found = True
+        was_running = True
         if time.monotonic() > deadline:
             raise UserError(f"resonance: the background analysis (pid {holder.pid}) was told to stop and has not yet")
         time.sleep(0.1)
-    if found or waited:
+    if was_running or was_requested:
         ui.print_("the background analysis is stopped; `beet resonance analyze` goes on")
     else:
         ui.print_("no background analysis is running")
 
 
-def state(sidecar: Sidecar) -> str:
-    """What the background does, in a line; empty where it was never asked for anything."""
-    report = read_report(sidecar.store, sidecar.id)
-    orders = read_orders(sidecar.store, sidecar.id)
-    holder = lock_of(sidecar).holder()
-    return described(orders, report, holder, time.time(), time_left(sidecar, report) if report else "")
+def background_status(sidecar: Sidecar) -> str:
+    """Return the state of the background analysis in a line; empty where it was never requested."""
+    progress = read_progress(sidecar.store, sidecar.id)
+    requests = read_requests(sidecar.store, sidecar.id)
+    left = time_left(sidecar, progress) if progress else ""
+    return describe_background(requests, progress, lock_of(sidecar).holder(), time.time(), left)
 
 
-def time_left(sidecar: Sidecar, report: JobProgress) -> str:
-    """About how long the background still needs while it works."""
-    settings = sidecar.settings
-    seconds = (report.total - report.done) * seconds_per_track(sidecar) / settings.workers()
-    return duration(seconds * 100 / settings.pace) if report.total > report.done else ""
+def time_left(sidecar: Sidecar, progress: JobProgress) -> str:
+    """Return about how long the running background analysis still takes."""
+    seconds = estimate_seconds(sidecar, progress.total - progress.done)
+    return format_duration(seconds * 100 / sidecar.settings.pace) if seconds > 0 else ""

@@ -1,4 +1,4 @@
-"""beet resonance check: whether the collected data are sound, and mending them."""
+"""beet resonance check: verify the collected data, and repair them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.spawn import idle
-from beetsplug.resonance.commands.common import tracks
+from beetsplug.resonance.background.spawn import block_analysis
+from beetsplug.resonance.library.coverage import format_tracks
+from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.library.sync import Plan, library_plan
+from beetsplug.resonance.library.sync import Plan, plan_library
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NOTHING_YET = "nothing is analysed yet, so there is nothing to check"
 
 @dataclass
 class CheckFindings:
-    """What is wrong with the data that the models made, and with the index files; and what is to be analysed."""
+    """Problems of the data by `models` and of index files by path, and the `plan` of what is to be analysed."""
 
     plan: Plan
     models: list[Model]
@@ -37,7 +38,7 @@ class CheckFindings:
 
     @property
     def sentences(self) -> list[str]:
-        left = f"{tracks(len(self.plan.gone))} in the data, no longer in the library."
+        left = f"{format_tracks(len(self.plan.gone))} in the data, no longer in the library."
         failed = f"{len(self.plan.stale):,} noted failures of files that are no longer in the library."
         return [
             *dict.fromkeys(self.problems),  # damage of the file itself comes up with each model
@@ -48,41 +49,41 @@ class CheckFindings:
 
 
 def check(sidecar: Sidecar, repair: bool) -> None:
-    """Print what is wrong with the collected data; raises UserError when something is, and is not mended."""
+    """Print the problems of the collected data; raises UserError when there are any and they are not repaired."""
     from resonance_engine.store.errors import is_damage
 
     try:
-        found = examined(sidecar)
-        if found is None:
+        findings = find_problems(sidecar)
+        if findings is None:
             ui.print_(NOTHING_YET)
             return
-        report(sidecar, found, repair)
+        report(sidecar, findings, repair)
     except StoreError as error:
         if not (repair and is_damage(error)):
             raise
         ui.print_(str(error))
-        save(sidecar)
+        salvage_database(sidecar)
 
 
-def report(sidecar: Sidecar, found: CheckFindings, repair: bool) -> None:
-    """Print the problems, and mend them where that is wanted."""
-    problems = found.sentences
-    for line in shortened(problems):
+def report(sidecar: Sidecar, findings: CheckFindings, repair: bool) -> None:
+    """Print the problems, and repair them if requested."""
+    problems = findings.sentences
+    for line in shorten(problems):
         ui.print_(line)
     if problems and repair:
-        mend(sidecar, found)
+        repair_all(sidecar, findings)
     elif problems:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError(f"resonance: {count} found; run `beet resonance check --repair`")
     else:
-        jobs, missing = found.plan.jobs, found.plan.missing
-        waiting = f"; {tracks(len(jobs))} to analyse with `beet resonance analyze`" if jobs else ""
-        away = f"; {tracks(missing)} without a file" if missing else ""
+        jobs, missing = findings.plan.jobs, findings.plan.missing
+        waiting = f"; {format_tracks(len(jobs))} to analyse with `beet resonance analyze`" if jobs else ""
+        away = f"; {format_tracks(missing)} without a file" if missing else ""
         ui.print_(f"no problems{waiting}{away}")
 
 
-def shortened(problems: list[str]) -> Iterator[str]:
-    """The problems, of those that differ in names and numbers only the first few and how many more there are."""
+def shorten(problems: list[str]) -> Iterator[str]:
+    """Yield the problems; of those that differ only in names and numbers, the first few and the count of the rest."""
     kinds: dict[str, list[str]] = {}
     for problem in problems:
         kinds.setdefault(PARTICULARS.sub("", problem), []).append(problem)
@@ -92,27 +93,27 @@ def shortened(problems: list[str]) -> Iterator[str]:
             yield f"and {len(alike) - SHOWN:,} more of that kind"
 
 
-def examined(sidecar: Sidecar) -> CheckFindings | None:
-    """What is wrong with the data of the model in use and of one on its way; None before anything was analysed."""
-    active, wanted = sidecar.model, sidecar.models.preparing
+def find_problems(sidecar: Sidecar) -> CheckFindings | None:
+    """Check the data of the model in use and of one being prepared; None before anything was analysed."""
+    active, wanted = sidecar.model, Models(sidecar).preparing
     if active is None:
         return None
     from resonance_engine.store.recovery.check import check_store, incomplete_recordings
 
     models, store = [active, *([wanted] if wanted else [])], sidecar.store
-    found = CheckFindings(library_plan(sidecar, models[-1].id), models)
+    findings = CheckFindings(plan_library(sidecar, models[-1].id), models)
     for model in models:
-        found.problems += check_store(store, model.id, partial=wanted is not None)
-        found.problems += [
+        findings.problems += check_store(store, model.id, partial=wanted is not None)
+        findings.problems += [
             f"Of recording {key.hex()}, {parts} by the model {model.name} lacks."
             for key, parts in incomplete_recordings(store, model.id).items()
         ]
-        found.indexes |= dict(bad_indexes(sidecar, model))
-    return found
+        findings.indexes |= dict(find_bad_indexes(sidecar, model))
+    return findings
 
 
-def bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str]]:
-    """The index files of a model's embeddings and facets that do not say what the database says."""
+def find_bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str]]:
+    """Yield the index files of a model's embeddings and facets that differ from the database, with the problem."""
     from resonance_engine.index.check import index_problem
     from resonance_engine.index.files import index_path
     from resonance_engine.store.errors import is_damage
@@ -124,59 +125,60 @@ def bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str]]:
         except StoreError as error:
             if is_damage(error):
                 raise
-            continue  # vectors of another width, which were told of above
+            continue  # vectors of another width, which are among the problems already
         if problem:
             yield index_path(folder, model.id, kind), problem
 
 
-def mend(sidecar: Sidecar, found: CheckFindings) -> None:
-    """Repair what the models made; the last one is that which the library shall be analysed with."""
+def repair_all(sidecar: Sidecar, findings: CheckFindings) -> None:
+    """Repair the data of the models, of which the last is the wanted one, and print what was done."""
     from resonance_engine.store.recovery.repair import drop_incomplete, repair_store
 
     done, store = [], sidecar.store
-    for model in found.models:
+    for model in findings.models:
         done += repair_store(store, model.id)
         if count := drop_incomplete(store, model.id):
             done.append(f"{count:,} incomplete recordings by the model {model.name} were dropped; analyse them again.")
-    if found.plan.gone or found.plan.stale:
+    if findings.plan.gone or findings.plan.stale:
         with store.write():
-            store.tracks.unlink(sidecar.id, found.plan.gone)
-            store.failures.clear(sidecar.id, *found.plan.stale)
-    if found.plan.gone:
-        done.append(f"{tracks(len(found.plan.gone))} forgotten that left the library.")
-    if found.plan.stale:
-        done.append(f"{len(found.plan.stale):,} failures forgotten of files that left the library.")
-    for path in found.indexes:
+            store.tracks.unlink(sidecar.id, findings.plan.gone)
+            store.failures.clear(sidecar.id, *findings.plan.stale)
+    if findings.plan.gone:
+        done.append(f"{format_tracks(len(findings.plan.gone))} forgotten that left the library.")
+    if findings.plan.stale:
+        done.append(f"{len(findings.plan.stale):,} failures forgotten of files that left the library.")
+    for path in findings.indexes:
         path.unlink(missing_ok=True)
         done.append(f"The index {printable(path)} was removed; the next search makes it again.")
     for line in done:
         ui.print_(line)
-    to_analyse(sidecar, found.models[-1].id)
+    print_pending(sidecar, findings.models[-1].id)
 
 
-def save(sidecar: Sidecar) -> None:
-    """Put what can be read of a damaged database into a new one."""
+def salvage_database(sidecar: Sidecar) -> None:
+    """Copy what can be read of a damaged database into a new one."""
     from resonance_engine.store.recovery.salvage import salvage
 
-    with idle(sidecar):
+    with block_analysis(sidecar):
         sidecar.close()
         saved = salvage(sidecar.path)
     ui.print_(f"It was kept as {printable(saved.kept)}.")
-    ui.print_(f"{saved.recordings:,} recordings and {tracks(saved.tracks)} were saved.")
-    fresh = Sidecar(sidecar.library, sidecar.settings)
+    ui.print_(f"{saved.recordings:,} recordings and {format_tracks(saved.tracks)} were saved.")
+    fresh = Sidecar(sidecar.library, sidecar.settings, sidecar.runtime)
     try:
-        found = examined(fresh)
-        if found is None:
+        findings = find_problems(fresh)
+        if findings is None:
             ui.print_("Run `beet resonance analyze` for the whole library.")
-        elif found.sentences:
-            mend(fresh, found)
+        elif findings.sentences:
+            repair_all(fresh, findings)
         else:
-            to_analyse(fresh, found.models[-1].id)
+            print_pending(fresh, findings.models[-1].id)
     finally:
         fresh.close()
 
 
-def to_analyse(sidecar: Sidecar, model_id: str) -> None:
-    left = library_plan(sidecar, model_id).jobs
+def print_pending(sidecar: Sidecar, model_id: str) -> None:
+    """Print how many tracks are to be analysed, if any."""
+    left = plan_library(sidecar, model_id).jobs
     if left:
-        ui.print_(f"Run `beet resonance analyze` for {tracks(len(left))}.")
+        ui.print_(f"Run `beet resonance analyze` for {format_tracks(len(left))}.")

@@ -1,22 +1,20 @@
-"""beet resonance failures: the files that could not be analysed, and another try."""
+"""beet resonance failures: list the files that could not be analysed, or try them again."""
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.exclusive import exclusive_analysis
-from beetsplug.resonance.commands.analyze import Tally, listen
-from beetsplug.resonance.commands.common import duration, tracks
+from beetsplug.resonance.library.analysis import AnalysisResult, analyse, open_ingest
+from beetsplug.resonance.library.coverage import format_duration, format_tracks
+from beetsplug.resonance.library.models import Models
 from resonance_engine.errors import printable
-from resonance_engine.ingest import Job
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def failures(sidecar: Sidecar, query: list[str], again: bool, threads: int | None, log: BeetsLogger) -> None:
-    """Print the files that failed, or listen to them once more."""
+    """Print the files that failed, or analyse them once more."""
     rows = sidecar.rows(query)
     if query and not rows:
         words = shlex.join(query)
@@ -39,33 +37,31 @@ def failures(sidecar: Sidecar, query: list[str], again: bool, threads: int | Non
         retry(sidecar, failed, threads, log)
     else:
         for path in dict.fromkeys(row.path for row in failed):
-            ui.print_(line(known[path]))
+            ui.print_(format_failure(known[path]))
 
 
-def line(failure: Failure) -> str:
+def format_failure(failure: Failure) -> str:
     tried = "once" if failure.tries == 1 else f"{failure.tries:,} times"
     last = datetime.fromtimestamp(failure.last_tried)
     return f"{printable(failure.path)}: {failure.reason} (tried {tried}, last {last:%Y-%m-%d %H:%M})"
 
 
 def retry(sidecar: Sidecar, failed: list[ItemRow], threads: int | None, log: BeetsLogger) -> None:
-    """Listen to files that failed, with the model in use and with the wanted one where that is another."""
-    jobs = [Job(row.id, row.added, Path(os.fsdecode(row.path))) for row in failed]
-    there = [job for job in jobs if job.path.is_file()]
-    if len(there) < len(jobs):
-        log.warning("{} without a file", tracks(len(jobs) - len(there)))
-    if not there:
+    """Analyse files that failed, with the model in use and with the wanted one where that is another."""
+    jobs = [row.job() for row in failed]
+    present = [job for job in jobs if job.path.is_file()]
+    if len(present) < len(jobs):
+        log.warning("{} without a file", format_tracks(len(jobs) - len(present)))
+    if not present:
         raise UserError("resonance: none of the files that failed is there; is the disk that they are on mounted?")
-    models, active, started = sidecar.models, sidecar.model, time.monotonic()
-    used = models.name_of(active.id) if active else None
-    left = there
+    started = time.monotonic()
+    result = AnalysisResult()
     with exclusive_analysis(sidecar, whole=False, log=log):
-        for name in dict.fromkeys([used or models.wanted, models.wanted]):
-            with sidecar.ingest(name, threads) as ingest:
-                deaf = listen(sidecar, ingest, left, Tally(), log)
-                left = [job for job in left if job not in deaf]
-    again = len(there) - len(left)
-    said = f"{tracks(len(left))} analysed in {duration(time.monotonic() - started)}"
-    ui.print_(f"{said}, {again:,} failed again" if again else said)
-    if not left:
+        for name in Models(sidecar).required:
+            with open_ingest(sidecar, name, threads) as ingest:
+                analyse(sidecar, ingest, [job for job in present if job not in result.failed], result, log)
+    done = len(present) - len(result.failed)
+    text = f"{format_tracks(done)} analysed in {format_duration(time.monotonic() - started)}"
+    ui.print_(f"{text}, {len(result.failed):,} failed again" if result.failed else text)
+    if not done:
         raise UserError("resonance: nothing could be analysed; `beet resonance failures` says why")

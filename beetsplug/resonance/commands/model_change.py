@@ -1,4 +1,4 @@
-"""What a change of the model that is in use means for what is found."""
+"""What a change of the model that is in use means for the results of searches."""
 
 from __future__ import annotations
 
@@ -6,16 +6,38 @@ from typing import TYPE_CHECKING
 
 from beets import ui
 
+from beetsplug.resonance.library.models import Models
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
+    from beetsplug.resonance.library.analysis import Activation
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.search.overlap import Overlap
     from resonance_engine.store import Model
 
 
-def compared(sidecar: Sidecar, old: Model, new: Model) -> Overlap | None:
-    """How much of what the old model finds near, the new one finds too."""
+def print_change(sidecar: Sidecar, model: Model, activation: Activation) -> None:
+    """Print that a model took the place of another, how many neighbours a track keeps, and how to go back."""
+    old = activation.old
+    if activation.refusal:
+        ui.print_(activation.refusal)
+    if old is None:
+        return
+    ui.print_(f"{model.name} {model.version} is in use now")
+    try:
+        overlap = measure_overlap(sidecar, old, model)
+    except StoreError:
+        overlap = None  # the old model's vectors are damaged; the new one is in use all the same
+    models = Models(sidecar)
+    name = models.name_of(old.id) or ""
+    parts = [f"{overlap.kept:.0f} of {overlap.of} neighbours kept on average"] if overlap else []
+    parts += [f"`beet resonance model use {printable(name)}` goes back"] if name in models.names() else []
+    if parts:
+        ui.print_("; ".join(parts))
+
+
+def measure_overlap(sidecar: Sidecar, old: Model, new: Model) -> Overlap | None:
+    """Return how many of a track's nearest neighbours by the old model the new one has, too."""
     from resonance_engine.index.files import open_index
     from resonance_engine.search.overlap import neighbour_overlap
 
@@ -24,16 +46,3 @@ def compared(sidecar: Sidecar, old: Model, new: Model) -> Overlap | None:
         before, after = (store.tracks.linked_embeddings(sidecar.id, model.id) for model in (old, new))
     same = {before[key]: after[key] for key in before.keys() & after.keys()}
     return neighbour_overlap(open_index(store, old.id, folder), open_index(store, new.id, folder), same)
-
-
-def announce(sidecar: Sidecar, old: Model, new: Model) -> None:
-    """Print how many neighbours a track keeps on average, and how to go back."""
-    try:
-        found = compared(sidecar, old, new)
-    except StoreError:
-        found = None  # the old model's vectors are damaged; the new one is in use all the same
-    name = sidecar.models.name_of(old.id) or ""
-    said = [f"{found.kept:.0f} of {found.of} neighbours kept on average"] if found else []
-    said += [f"`beet resonance model use {printable(name)}` goes back"] if name in sidecar.models.names() else []
-    if said:
-        ui.print_("; ".join(said))

@@ -9,17 +9,16 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.exclusive import exclusive_analysis
-from beetsplug.resonance.commands.analyze import update
-from beetsplug.resonance.commands.common import confirmed, tracks
-from beetsplug.resonance.commands.status import size
+from beetsplug.resonance.commands.analyze import run_update
+from beetsplug.resonance.commands.common import align_columns, confirm, format_size
 from beetsplug.resonance.config.settings import SHIPPED
+from beetsplug.resonance.library.analysis import open_ingest
+from beetsplug.resonance.library.coverage import format_tracks
 from beetsplug.resonance.library.model_folder import remove_folder
+from beetsplug.resonance.library.models import Models
 from resonance_engine.errors import ModelError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ModelRow(NamedTuple):
-    """A line of the list: `tracks` are those that the model has heard, `use` what it is needed for."""
+    """A line of the list: `tracks` counts those that the model has embedded, `use` is its role."""
 
     name: str
     model: str
@@ -37,75 +36,65 @@ class ModelRow(NamedTuple):
 
 
 def list_models(sidecar: Sidecar) -> None:
-    """Print every model that there is, and those of which only the vectors are left."""
-    described = {name: loaded(sidecar, name) for name in sidecar.models.names()}
-    usable = {name: found for name, found in described.items() if not isinstance(found, ModelError)}
-    rows = [row(sidecar, name, found) for name, found in usable.items()]
+    """Print all models, also those of which only the vectors are left."""
+    models = Models(sidecar)
+    described = {name: describe_model(models, name) for name in models.names()}
+    usable = {name: model for name, model in described.items() if not isinstance(model, ModelError)}
+    rows = [usable_row(models, name, model) for name, model in usable.items()]
     rows += [ModelRow(printable(name), "-", "-", "-", "cannot be used") for name in described if name not in usable]
-    ids = {found.id for found in usable.values()}
+    ids = {model.id for model in usable.values()}
     for model in sidecar.store.models.all() if sidecar.exists else []:
         if model.id not in ids:
             use = "in use, its file is gone" if model.active else "its file is gone"
-            rows.append(ModelRow(model.id, f"{model.name} {model.version}", heard(sidecar, model.id), "-", use))
-    if sidecar.models.wanted not in described:
-        rows.append(ModelRow(sidecar.models.wanted, "-", "-", "-", "chosen, its file is gone"))
-    for line in aligned([ModelRow("name", "model", "tracks", "size", ""), *rows]):
+            rows.append(
+                ModelRow(model.id, f"{model.name} {model.version}", count_embedded(sidecar, model.id), "-", use)
+            )
+    if models.wanted not in described:
+        rows.append(ModelRow(models.wanted, "-", "-", "-", "chosen, its file is gone"))
+    for line in align_columns([ModelRow("name", "model", "tracks", "size", ""), *rows]):
         ui.print_(line)
-    for found in described.values():
-        if isinstance(found, ModelError):
-            ui.print_(str(found))
+    for name, error in described.items():
+        if name not in usable:
+            ui.print_(str(error))
 
 
-def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """The rows of a table as lines."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+def usable_row(models: Models, name: str, model: ModelDescription) -> ModelRow:
+    from resonance_engine.encoder.model_files import find_model_file
 
-
-def row(sidecar: Sidecar, name: str, found: ModelDescription) -> ModelRow:
-    active = sidecar.model
-    if active is not None and active.id == found.id:
+    active = models.sidecar.model
+    if active is not None and active.id == model.id:
         use = "in use"
-    elif name == sidecar.models.wanted:
+    elif name == models.wanted:
         use = "being prepared" if active else "chosen"
     else:
         use = ""
-    model = f"{found.name} {found.version} ({found.id})"
-    file = file_of(sidecar.models.path(name))
-    return ModelRow(printable(name), model, heard(sidecar, found.id), size(file.stat().st_size), use)
+    size = format_size(find_model_file(models.path(name)).stat().st_size)
+    label = f"{model.name} {model.version} ({model.id})"
+    return ModelRow(printable(name), label, count_embedded(models.sidecar, model.id), size, use)
 
 
-def loaded(sidecar: Sidecar, name: str) -> ModelDescription | ModelError:
-    """What a model says of itself, in a process of its own, as everything that comes from a file."""
-    from resonance_engine.worker.worker import Worker
-
+def describe_model(models: Models, name: str) -> ModelDescription | ModelError:
+    """Load a model and return its description; in a process of its own, as everything that comes from a file."""
     try:
-        path = sidecar.models.path(name)
-        with closing(Worker(path, sidecar.settings.timeout)) as worker:
-            return worker.description()
+        with closing(models.open_pool(name)) as pool:
+            return pool.description()
     except ModelError as error:
         return error
 
 
-def file_of(path: Path) -> Path:
-    from resonance_engine.encoder.model_files import find_model_file
-
-    return find_model_file(path)
-
-
-def heard(sidecar: Sidecar, model_id: str) -> str:
+def count_embedded(sidecar: Sidecar, model_id: str) -> str:
     count = sidecar.store.tracks.counts(sidecar.id, model_id).embedded if sidecar.exists else 0
     return f"{count:,} of {sidecar.coverage().total:,}"
 
 
 def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger) -> None:
-    """Want another model, and take it into use when it has heard the library."""
-    models = sidecar.models
+    """Choose another model, and take it into use when it has embedded the library."""
+    models = Models(sidecar)
     models.verify_free()
     if name not in models.names():
         raise UserError(f"resonance: there is no model {name!r}; choose one of {', '.join(models.names())}")
     # A model that does not load is not chosen.
-    with exclusive_analysis(sidecar, True, log), sidecar.ingest(name, threads) as ingest:
+    with exclusive_analysis(sidecar, True, log), open_ingest(sidecar, name, threads) as ingest:
         models.choose(name)
         active = sidecar.model
         if active is not None and active.id != ingest.model.id:
@@ -115,18 +104,18 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
                 active.version,
                 name,
             )
-        update(sidecar, ingest, [], threads, log)
+        run_update(sidecar, ingest, [], threads, log)
         if active is not None and active.id == ingest.model.id:
             ui.print_(f"{active.name} {active.version} is in use")
 
 
 def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:
     """Delete a trained model: its files, its vectors and its indexes."""
-    models = sidecar.models
-    model_id = removable(sidecar, name)
+    models = Models(sidecar)
+    model_id = verify_removable(models, name)
     stored = next((model for model in sidecar.store.models.all() if model.id == model_id), None) if model_id else None
     count = sidecar.store.tracks.counts(sidecar.id, stored.id).embedded if stored else 0
-    if not sure and not confirmed(f"Remove the model {name} and its vectors of {tracks(count)}?"):
+    if not sure and not confirm(f"Remove the model {name} and its vectors of {format_tracks(count)}?"):
         return
     if stored:
         from resonance_engine.index.files import index_path
@@ -140,12 +129,12 @@ def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:
     ui.print_(f"{name} was removed")
 
 
-def removable(sidecar: Sidecar, name: str) -> str | None:
-    """The id of a model that may go, None where nobody knows it; raises UserError for one that stays.
+def verify_removable(models: Models, name: str) -> str | None:
+    """Return the id of a model that may be removed, None where it is unknown; raises UserError for any other.
 
-    Of a model whose file is gone, the vectors go, by its id or by the name that it had.
+    A model whose file is gone is named by its id or by the name that it had.
     """
-    models, active = sidecar.models, sidecar.model
+    sidecar, active = models.sidecar, models.sidecar.model
     if name in (SHIPPED, models.configured):
         raise UserError(f"resonance: {printable(name)} was not trained here; only models that were can be removed")
     stored = {model.id for model in sidecar.store.models.all()} if sidecar.exists else set()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beets import ui
 
-from beetsplug.resonance.commands.common import coloured
+from beetsplug.resonance.commands.common import colour
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,9 +40,9 @@ def print_tracks(result: SearchResult, reasons: Mapping[int, Reason], plain: boo
     for hit in result.hits:
         hit.item["similarity"] = f"{hit.score:.4f}"  # in memory: the item is never stored
         line = format(hit.item)
-        ui.print_(line if plain else f"{coloured('text_highlight_minor', f'{hit.score:>{width}.3f}')}  {line}")
+        ui.print_(line if plain else f"{colour('text_highlight_minor', f'{hit.score:>{width}.3f}')}  {line}")
         if hit.id in reasons:
-            ui.print_(f"{indent}{coloured('text_faint', reasons[hit.id].line)}")
+            ui.print_(f"{indent}{colour('text_faint', reasons[hit.id].line)}")
 
 
 def print_json(result: SearchResult, reasons: Mapping[int, Reason]) -> None:
@@ -84,4 +84,4 @@ def print_groups(rows: Sequence[GroupRow], as_json: bool | None, plain: bool = F
         if row.album is not None:
             row.album["similarity"] = f"{row.score:.4f}"
             line = format(row.album)
-        ui.print_(line if plain else f"{coloured('text_highlight_minor', f'{row.score:>{width}.3f}')}  {line}")
+        ui.print_(line if plain else f"{colour('text_highlight_minor', f'{row.score:>{width}.3f}')}  {line}")

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import announce_coverage, opened, tracks, user_errors
+from beetsplug.resonance.commands.common import user_errors
 from beetsplug.resonance.commands.options import given_options
 from beetsplug.resonance.config.options import add_options, command_options, flag_of
+from beetsplug.resonance.library.coverage import format_tracks, require_coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from optparse import Values
 
     from beets.library import Item, Library
     from beets.logging import BeetsLogger
 
+    from beetsplug.resonance.commands.common import OpenSidecar
     from beetsplug.resonance.config.settings import Settings
     from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.playlist.builder import BuiltPlaylist
@@ -33,7 +36,7 @@ RIVALS = (("count", "minutes"), ("weights", "like"), ("to", "arc"))
 WITH_REFRESH = ("refresh", "pretend", "format", "path")  # all else is in the recipe
 
 
-def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand:
+def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     playlist = ui.Subcommand("playlist", help="make a playlist that starts at QUERY", aliases=("res-playlist",))
     parser = playlist.parser
     parser.usage = (
@@ -54,14 +57,14 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
     def run(lib: Library, opts: Values, args: list[str]) -> None:
         if opts.refresh:
             check_refresh(opts, args)
-            with opened(lib, settings()) as sidecar:
-                announce_coverage(sidecar, log)
+            with closing(open_sidecar(lib)) as sidecar:
+                require_coverage(sidecar, log)
                 refresh_files(sidecar, [Path(name).expanduser() for name in args], bool(opts.pretend), log)
             return
-        request = parse_request(opts, args, settings())
-        check_output(opts)
-        with opened(lib, settings()) as sidecar:
-            announce_coverage(sidecar, log)
+        with closing(open_sidecar(lib)) as sidecar:
+            request = parse_request(opts, args, sidecar.settings)
+            check_output(opts)
+            require_coverage(sidecar, log)
             build_playlist(sidecar, request, opts, log)
 
     playlist.func = run
@@ -130,7 +133,7 @@ def build_playlist(sidecar: Sidecar, request: PlaylistRequest, opts: Values, log
     if opts.output is not None:
         target = Path(opts.output).expanduser()
         count = write_file(playlist.items, target, write_recipe(request.recipe()), request.is_absolute, log)
-        ui.print_(f"{tracks(count)} written to {printable(target)}")
+        ui.print_(f"{format_tracks(count)} written to {printable(target)}")
     elif opts.paths:
         print_paths(playlist, log)
     elif opts.json:
@@ -144,7 +147,7 @@ def print_paths(playlist: BuiltPlaylist, log: BeetsLogger) -> None:
     """Print absolute paths, one a line, byte for byte: they may be no UTF-8."""
     paths = [item.path for item in playlist.items if b"\n" not in item.path]
     if len(paths) < len(playlist.items):
-        log.warning("{} left out, for a line cannot hold a line break", tracks(len(playlist.items) - len(paths)))
+        log.warning("{} left out, for a line cannot hold a line break", format_tracks(len(playlist.items) - len(paths)))
     sys.stdout.flush()
     sys.stdout.buffer.write(b"".join(path + b"\n" for path in paths))
     sys.stdout.buffer.flush()
@@ -161,7 +164,9 @@ def write_file(items: Sequence[Item], path: Path, recipe: str, is_absolute: bool
     except OSError as error:
         raise UserError(f"playlist: {printable(path)} cannot be written: {error.strerror}") from error
     if count < len(entries):
-        log.warning("{} left out, for a playlist cannot hold a line break in a path", tracks(len(entries) - count))
+        log.warning(
+            "{} left out, for a playlist cannot hold a line break in a path", format_tracks(len(entries) - count)
+        )
     return count
 
 

@@ -1,13 +1,14 @@
-"""beet resonance VERB: keep the library's sounds known, see how that stands, choose or train the model."""
+"""beet resonance VERB: analyse the library, show and check the result, choose or train the model."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import opened, user_errors
+from beetsplug.resonance.commands.common import user_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     from beets.library import Library
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.config.settings import Settings
+    from beetsplug.resonance.commands.common import OpenSidecar
     from beetsplug.resonance.library.sidecar import Sidecar
 
-# Verbs, and the options that belong to each.
+# The options of each verb.
 OPTIONS = {
     "analyze": ("threads", "pretend", "background"),
     "pause": (),
@@ -58,9 +59,9 @@ class ResonanceOptions(Protocol):
     overwrite: bool
 
 
-def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand:
-    made = ui.Subcommand("resonance", help="analyse the library's sound, or say how far that is")
-    made.parser.usage = (
+def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
+    subcommand = ui.Subcommand("resonance", help="analyse the library's sound, or say how far that is")
+    subcommand.parser.usage = (
         "%prog analyze [QUERY] [--threads N] [--pretend | --background]"
         "\n       beet resonance pause | resume | stop"
         "\n       beet resonance status"
@@ -93,7 +94,7 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
         "\nExample: beet resonance apart artist:slayer --and 'genres:lullaby year:..1990'"
         "\nExample: beet resonance write --fields res_bpm,res_key added:2026-01.."
     )
-    add = made.parser.add_option
+    add = subcommand.parser.add_option
     add("--threads", type="int", metavar="N", help="analyze, failures, train, model use: listen to N files at once")
     add("--pretend", action="store_true", default=False, help="analyze, prune, write: only say what would be done")
     add("--background", action="store_true", default=False, help="analyze: in a process of its own")
@@ -109,12 +110,12 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
 
     @user_errors
     def resonance(lib: Library, opts: ResonanceOptions, args: list[str]) -> None:
-        verb, rest = verified(opts, args)
-        with opened(lib, settings()) as sidecar:
+        verb, rest = parse_verb(opts, args)
+        with closing(open_sidecar(lib)) as sidecar:
             run(sidecar, verb, rest, opts, log)
 
-    made.func = resonance
-    return made
+    subcommand.func = resonance
+    return subcommand
 
 
 def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, log: BeetsLogger) -> None:
@@ -131,12 +132,12 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, lo
         write,
     )
 
-    def written() -> None:
-        asked = write.WriteOptions(write.fields(opts.fields), opts.pretend, opts.overwrite, opts.yes)
-        write.write(sidecar, rest, asked, log)
+    def run_write() -> None:
+        options = write.WriteOptions(write.parse_fields(opts.fields), opts.pretend, opts.overwrite, opts.yes)
+        write.write(sidecar, rest, options, log)
 
-    wish = train.TrainOptions(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes)
-    acts: dict[str, Callable[[], None]] = {
+    train_options = train.TrainOptions(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes)
+    verbs: dict[str, Callable[[], None]] = {
         "analyze": lambda: analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log),
         "analyze --background": lambda: background.start(sidecar),
         "pause": lambda: background.pause(sidecar),
@@ -146,25 +147,25 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, lo
         "failures": lambda: failures.failures(sidecar, rest, opts.retry, opts.threads, log),
         "check": lambda: check.check(sidecar, opts.repair),
         "prune": lambda: prune.prune(sidecar, opts.pretend),
-        "train": lambda: train.train(sidecar, rest, wish, log),
+        "train": lambda: train.train(sidecar, rest, train_options, log),
         "model list": lambda: models.list_models(sidecar),
         "model use": lambda: models.use_model(sidecar, rest[0], opts.threads, log),
         "model remove": lambda: models.remove_model(sidecar, rest[0], opts.yes),
         "apart": lambda: apart.apart(sidecar, rest, opts.other or [], opts.remove, log),
-        "write": written,
+        "write": run_write,
     }
-    acts[f"{verb} --background" if opts.background else verb]()
+    verbs[f"{verb} --background" if opts.background else verb]()
 
 
-def verified(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]:
-    """The verb and what follows it; UserError where the words or options make no sense together."""
+def parse_verb(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]:
+    """Return the verb and the words after it; UserError where words or options make no sense together."""
     if not args or args[0] not in VERBS:
         given = f"not {args[0]!r}" if args else "for example `beet resonance status`"
-        raise UserError(f"resonance: say {listed(VERBS, 'or')}, {given}")
-    verb, rest = model_verb(args[1:]) if args[0] == "model" else (args[0], args[1:])
+        raise UserError(f"resonance: say {join_words(VERBS, 'or')}, {given}")
+    verb, rest = parse_model_verb(args[1:]) if args[0] == "model" else (args[0], args[1:])
     for name in NAMES:
         if getattr(opts, name) and name not in OPTIONS[verb]:
-            owners = listed([owner for owner, names in OPTIONS.items() if name in names], "and")
+            owners = join_words([owner for owner, names in OPTIONS.items() if name in names], "and")
             raise UserError(f"resonance: --{SPELT.get(name, name)} belongs to {owners}, not to {verb}")
     verify_background(opts, rest)
     if rest and verb in WHOLE:
@@ -179,7 +180,7 @@ def verified(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]:
 
 
 def verify_background(opts: ResonanceOptions, query: list[str]) -> None:
-    """Raise UserError where --background comes with what is for the foreground."""
+    """Raise UserError where --background comes with an option of the foreground."""
     if opts.background:
         for given, name in ((opts.pretend, "--pretend"), (opts.threads, "--threads"), (query, "a query")):
             if given:
@@ -188,11 +189,11 @@ def verify_background(opts: ResonanceOptions, query: list[str]) -> None:
                 )
 
 
-def model_verb(words: list[str]) -> tuple[str, list[str]]:
-    """What to do about models, such as `model use`, and with which."""
+def parse_model_verb(words: list[str]) -> tuple[str, list[str]]:
+    """Return the verb with `model` in front, such as `model use`, and the model's name, if it takes one."""
     if not words or words[0] not in MODEL_VERBS:
         given = f"not {words[0]!r}" if words else "for example `beet resonance model list`"
-        raise UserError(f"resonance: model takes {listed(MODEL_VERBS, 'or')}, {given}")
+        raise UserError(f"resonance: model takes {join_words(MODEL_VERBS, 'or')}, {given}")
     verb, rest = words[0], words[1:]
     if verb == "list" and rest:
         raise UserError(f"resonance: model list shows all models and takes no name, not {' '.join(rest)!r}")
@@ -202,6 +203,6 @@ def model_verb(words: list[str]) -> tuple[str, list[str]]:
     return f"model {verb}", rest
 
 
-def listed(words: Sequence[str], last: str) -> str:
-    """Words as a sentence has them: "a, b and c"."""
+def join_words(words: Sequence[str], last: str) -> str:
+    """Join words as in "a, b and c"; `last` is the word before the last one."""
     return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import announce_coverage, opened, user_errors
+from beetsplug.resonance.commands.common import user_errors
 from beetsplug.resonance.commands.options import parse_request
 from beetsplug.resonance.config.options import add_options, command_options, flag_of
+from beetsplug.resonance.library.coverage import require_coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from optparse import Values
 
     from beets.library import Library
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.config.settings import Settings
+    from beetsplug.resonance.commands.common import OpenSidecar
     from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.search.finder import SearchResult
     from beetsplug.resonance.search.request import SearchRequest
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 SETS = ("query", "among", "count")  # what albums and artists are compared by
 
 
-def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand:
+def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     similar = ui.Subcommand("similar", help="list the tracks that sound most like QUERY", aliases=("res-similar",))
     parser = similar.parser
     parser.usage = (
@@ -53,12 +54,12 @@ def command(settings: Callable[[], Settings], log: BeetsLogger) -> ui.Subcommand
 
     @user_errors
     def run(lib: Library, opts: Values, args: list[str]) -> None:
-        request = parse_request(opts, args, settings(), "similar")
-        if request.is_seedless:
-            raise UserError("similar: name a track to start from, for example `beet similar title:yesterday`")
-        check_combinations(opts, request)
-        with opened(lib, settings()) as sidecar:
-            announce_coverage(sidecar, log)
+        with closing(open_sidecar(lib)) as sidecar:
+            request = parse_request(opts, args, sidecar.settings, "similar")
+            if request.is_seedless:
+                raise UserError("similar: name a track to start from, for example `beet similar title:yesterday`")
+            check_combinations(opts, request)
+            require_coverage(sidecar, log)
             model = sidecar.model
             assert model is not None, "something is embedded, so there is a model"
             list_similar(sidecar, model, opts, request, log)

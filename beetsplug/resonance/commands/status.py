@@ -1,4 +1,4 @@
-"""beet resonance status: how far the library is analysed, with what, and what failed."""
+"""beet resonance status: print how much of the library is analysed, with which model, and what failed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING
 from beets import ui
 
 from beetsplug.resonance.background.spawn import lock_of
-from beetsplug.resonance.commands.analyze import LAST_RUN_KEY
-from beetsplug.resonance.commands.background import state
-from beetsplug.resonance.commands.common import duration, remaining, seconds_per_track, tracks
-from beetsplug.resonance.library.sync import Plan, library_plan, music_folder
+from beetsplug.resonance.commands.background import background_status
+from beetsplug.resonance.commands.common import format_size
+from beetsplug.resonance.library.analysis import LAST_RUN_KEY
+from beetsplug.resonance.library.coverage import (
+    describe_coverage,
+    estimate_seconds,
+    format_duration,
+    format_tracks,
+)
+from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import Coverage
+from beetsplug.resonance.library.sync import Plan, music_folder, plan_library
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.ingest import SPEED_KEY
 
@@ -25,82 +33,79 @@ SHOWN = 20  # files that failed
 
 
 def status(sidecar: Sidecar) -> None:
-    """Print how many tracks are analysed, with what, and which files failed."""
+    """Print how many tracks are analysed, with which model, and which files failed."""
     if not sidecar.exists:
-        total = sidecar.coverage().total
-        table([("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.path} (not made yet)")])
-        ui.print_(remaining(sidecar, total, 0, total) if total else "import some music with `beet import PATH`")
+        coverage = sidecar.coverage()
+        total = coverage.total
+        print_table([("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.path} (not made yet)")])
+        ui.print_(describe_coverage(sidecar, coverage) if total else "import some music with `beet import PATH`")
         return
     model, store = sidecar.model, sidecar.store
-    made = library_plan(sidecar, model.id if model else "")
-    untold = untagged(sidecar, model.id, made) if model else 0
-    analysed, waiting = made.analysed + made.away + untold, len(made.jobs) - untold
-    lines = [("tracks", f"{made.total:,}"), ("analysed", f"{analysed:,}"), ("not yet", f"{waiting:,}")]
-    lines += [("without tags", without_tags(sidecar, untold))] if untold else []
-    lines += [("failed", f"{len(made.failed):,}")]
-    lines += [("without a file", f"{made.missing:,}")] if made.missing else []
+    plan = plan_library(sidecar, model.id if model else "")
+    untagged = count_untagged(sidecar, model.id, plan) if model else 0
+    analysed, pending = plan.analysed + plan.away + untagged, len(plan.jobs) - untagged
+    lines = [("tracks", f"{plan.total:,}"), ("analysed", f"{analysed:,}"), ("not yet", f"{pending:,}")]
+    lines += [("without tags", describe_untagged(sidecar, untagged))] if untagged else []
+    lines += [("failed", f"{len(plan.failed):,}")]
+    lines += [("without a file", f"{plan.missing:,}")] if plan.missing else []
     lines += [("model", f"{model.name} {model.version} ({model.id})" if model else "none used yet")]
-    lines += [("preparing", being_prepared(sidecar))] if being_prepared(sidecar) else []
-    background = state(sidecar)
+    preparing, background = describe_preparing(sidecar), background_status(sidecar)
+    lines += [("preparing", preparing)] if preparing else []
     lines += [("background", background)] if background else []
-    lines += [("database", f"{sidecar.path} ({size(sidecar.path.stat().st_size)})")]
+    lines += [("database", f"{sidecar.path} ({format_size(sidecar.path.stat().st_size)})")]
     last, speed = store.state.get(LAST_RUN_KEY, float), store.state.get(SPEED_KEY, float)
     lines += [("last analysis", f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}")] if last else []
     lines += [("time per track", f"{speed:.2f} s")] if speed else []
-    table(lines)
-    for line in told(made.failed):
+    print_table(lines)
+    for line in format_failures(plan.failed):
         ui.print_(line)
-    if made.missing and made.missing == made.total:
+    if plan.missing and plan.missing == plan.total:
         ui.print_(f"no file is there; is {music_folder(sidecar)} mounted?")
-    if waiting and lock_of(sidecar).holder() is None:  # nobody is at it
-        ui.print_(remaining(sidecar, made.total, analysed, waiting))
+    if pending and lock_of(sidecar).holder() is None:  # no analysis is running
+        ui.print_(describe_coverage(sidecar, Coverage(plan.total, analysed, plan.total - analysed - pending)))
 
 
-def told(failed: list[Failure]) -> Iterator[str]:
-    """A line for each of the first files that failed, and how many more there are."""
+def format_failures(failed: list[Failure]) -> Iterator[str]:
+    """Yield a line for each of the first files that failed, and the count of the rest."""
     for failure in failed[:SHOWN]:
         yield f"not analysed: {printable(failure.path)}: {failure.reason}"
     if len(failed) > SHOWN:
         yield f"and {len(failed) - SHOWN:,} more; `beet resonance failures` lists them"
 
 
-def untagged(sidecar: Sidecar, model_id: str, made: Plan) -> int:
-    """How many tracks are to be listened to again for their tags alone."""
+def count_untagged(sidecar: Sidecar, model_id: str, plan: Plan) -> int:
+    """Count the tracks that are to be analysed again for their tags alone."""
     store = sidecar.store
     if not store.tags.count_missing(model_id):
         return 0
     known = store.tracks.all(sidecar.id)
-    keys = [known[job.item_id].content_key for job in made.jobs if job.item_id in known]
+    keys = [known[job.item_id].content_key for job in plan.jobs if job.item_id in known]
     lacking = store.vectors.embedded(keys, model_id) - store.vectors.complete(keys, model_id)
     return sum(key in lacking for key in keys)
 
 
-def without_tags(sidecar: Sidecar, count: int) -> str:
-    time = duration(count * seconds_per_track(sidecar) / sidecar.settings.workers())
+def describe_untagged(sidecar: Sidecar, count: int) -> str:
+    time = format_duration(estimate_seconds(sidecar, count))
     return f"{count:,}, found by sound but not by words; run `beet resonance analyze` (about {time})"
 
 
-def being_prepared(sidecar: Sidecar) -> str:
-    """How far the wanted model is while another one is in use, empty where that is not so."""
-    model, models = sidecar.models.preparing, sidecar.models
+def describe_preparing(sidecar: Sidecar) -> str:
+    """Return the progress of the wanted model while another one is in use, empty where none is prepared."""
+    models = Models(sidecar)
+    model = models.preparing
     if model is None:
         return ""
-    heard = sidecar.store.tracks.counts(sidecar.id, model.id).embedded
+    embedded = sidecar.store.tracks.counts(sidecar.id, model.id).embedded
     try:
         models.path(models.wanted)
     except ModelError as error:
         return str(error)
     return (
-        f"{model.name} {model.version} ({model.id}), {tracks(heard)} embedded; "
+        f"{model.name} {model.version} ({model.id}), {format_tracks(embedded)} embedded; "
         "`beet resonance analyze` goes on, the model above serves until then"
     )
 
 
-def table(lines: list[tuple[str, str]]) -> None:
+def print_table(lines: list[tuple[str, str]]) -> None:
     for name, value in lines:
         ui.print_(f"{name + ':':<16}{value}")
-
-
-def size(count: int) -> str:
-    """Bytes as people say them."""
-    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"

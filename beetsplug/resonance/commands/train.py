@@ -1,4 +1,4 @@
-"""beet resonance train [QUERY]: fine-tune the shipped model on the user's own music, and judge what came of it."""
+"""beet resonance train [QUERY]: fine-tune the shipped model on the user's music, and evaluate the result."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import NO_TRACKS, confirmed, interactive, tracks
-from beetsplug.resonance.commands.models import aligned, use_model
-from beetsplug.resonance.commands.status import size
+from beetsplug.resonance.commands.common import align_columns, confirm, format_size, is_interactive
+from beetsplug.resonance.commands.models import use_model
 from beetsplug.resonance.config.settings import SHIPPED
-from beetsplug.resonance.library.model_folder import keep
+from beetsplug.resonance.library.coverage import NO_TRACKS, format_tracks
+from beetsplug.resonance.library.model_folder import save_model
+from beetsplug.resonance.library.models import Models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,47 +39,50 @@ TASKS = {
 
 
 class TrainOptions(NamedTuple):
-    """How the user wants it: how long it may take, the model's name, processes, and whether to ask at the end."""
+    """Time limit, name of the new model, processes, and whether it is taken into use without a question."""
 
     minutes: float
     name: str | None
     threads: int | None
-    sure: bool
+    yes: bool
 
 
-def train(sidecar: Sidecar, query: list[str], wish: TrainOptions, log: BeetsLogger) -> None:
-    """Fine-tune the shipped model, keep the result if it is better, and take it into use if the user says so."""
-    models = sidecar.models
+def train(sidecar: Sidecar, query: list[str], options: TrainOptions, log: BeetsLogger) -> None:
+    """Fine-tune the shipped model, keep the result if it is better, and take it into use if the user agrees."""
+    models = Models(sidecar)
     models.verify_free()
-    if wish.name is not None:
-        models.verify_new(wish.name)
-    models.verify_place()
+    if options.name is not None:
+        models.verify_new(options.name)
+    models.verify_writable()
     verify_extra()
-    songs, cache, processes = songs_to_learn(sidecar, query), cache_folder(), sidecar.settings.workers(wish.threads)
-    log.info("learning from {} for about {:g} min; Ctrl-C gives it up", tracks(len(songs)), wish.minutes)
+    songs, cache, processes = select_songs(sidecar, query), cache_folder(), sidecar.settings.workers(options.threads)
+    log.info("learning from {} for about {:g} min; Ctrl-C gives it up", format_tracks(len(songs)), options.minutes)
     if models.wanted != SHIPPED:
         log.info("it begins with the shipped model and is compared with that one, not with {}", models.wanted)
     try:
-        tuned = fine_tuning()(models.weights, songs, cache, wish.minutes, processes, lambda line: log.info("{}", line))
+        tuned = load_fine_tuning()(
+            models.weights, songs, cache, options.minutes, processes, lambda line: log.info("{}", line)
+        )
     except KeyboardInterrupt:
-        log.warning("stopped, nothing was changed; {}", spent(cache))
+        log.warning("stopped, nothing was changed; {}", describe_cache(cache))
         raise
-    for line in [*report(tuned.judgement), spent(cache)]:
+    for line in [*report(tuned.judgement), describe_cache(cache)]:
         ui.print_(line)
     if tuned.judgement.verdict != "better":
         ui.print_("nothing was changed; the new model is not kept")
         return
-    settle(sidecar, tuned, wish, log)
+    keep_model(sidecar, tuned, options, log)
 
 
-def settle(sidecar: Sidecar, tuned: FineTuned, wish: TrainOptions, log: BeetsLogger) -> None:
-    """Keep a model that is better, and ask whether it shall be used."""
-    name = wish.name or sidecar.models.free_name()
-    # Before the question: nobody trains twice because of an answer.
-    keep(tuned, name, sidecar.models.folder / name)
+def keep_model(sidecar: Sidecar, tuned: FineTuned, options: TrainOptions, log: BeetsLogger) -> None:
+    """Save a model that is better, and take it into use if the user agrees."""
+    models = Models(sidecar)
+    name = options.name or models.free_name()
+    # Before the question: an interrupt there must not cost the training.
+    save_model(tuned, name, models.folder / name)
     ui.print_(f"the new model is kept as {name}")
-    if wish.sure or (interactive() and confirmed("Take the new model into use?")):
-        use_model(sidecar, name, wish.threads, log)
+    if options.yes or (is_interactive() and confirm("Take the new model into use?")):
+        use_model(sidecar, name, options.threads, log)
     else:
         ui.print_(
             f"`beet resonance model use {name}` takes it into use, `beet resonance model remove {name}` deletes it"
@@ -95,7 +99,7 @@ def verify_extra() -> None:
         )
 
 
-def fine_tuning() -> Callable[[Path, list[Song], Path, float, int, Callable[[str], None]], FineTuned]:
+def load_fine_tuning() -> Callable[[Path, list[Song], Path, float, int, Callable[[str], None]], FineTuned]:
     try:
         from resonance_engine.training.finetune import fine_tune
     except ImportError as error:
@@ -106,8 +110,8 @@ def fine_tuning() -> Callable[[Path, list[Song], Path, float, int, Callable[[str
     return fine_tune
 
 
-def songs_to_learn(sidecar: Sidecar, query: list[str]) -> list[Song]:
-    """What the library knows of the tracks that match, without those whose files are missing."""
+def select_songs(sidecar: Sidecar, query: list[str]) -> list[Song]:
+    """Return the songs of the tracks that a query matches and whose files are there."""
     from beetsplug.resonance.library.training_source import song_of
 
     items = list(sidecar.library.items(query))
@@ -121,26 +125,30 @@ def songs_to_learn(sidecar: Sidecar, query: list[str]) -> list[Song]:
 
 
 def report(judgement: ModelComparison) -> list[str]:
-    """The held-out numbers before and after, and what follows from them."""
+    """Return the held-out metrics before and after as a table, and the conclusion."""
     rows = [("held out", "before", "after")]
-    rows += [(TASKS[task], shown(before), shown(judgement.after[task])) for task, before in judgement.before.items()]
-    return [*aligned(rows), judgement.sentence]
+    rows += [
+        (TASKS[task], format_metric(before), format_metric(judgement.after[task]))
+        for task, before in judgement.before.items()
+    ]
+    return [*align_columns(rows), judgement.sentence]
 
 
-def shown(value: float) -> str:
+def format_metric(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
 def cache_folder() -> Path:
-    """Where what is measured of tracks for training is kept: it is large, can be made again, and needs no backup."""
+    """Return the folder of the feature cache, which is large, can be made again, and needs no backup."""
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache") / "resonance" / "training"
 
 
-def spent(cache: Path) -> str:
-    """How large the cache is, and that it may go."""
+def describe_cache(cache: Path) -> str:
+    """Return the size of the cache, and that it may be deleted."""
     total = 0
     for path in cache.glob("*"):
         with suppress(OSError):  # a database's second file that goes with the first one's last reader
             total += path.stat().st_size
-    return f"{cache} holds {size(total)} measured of your tracks, for the next training; delete it whenever you like"
+    size = format_size(total)
+    return f"{cache} holds {size} measured of your tracks, for the next training; delete it whenever you like"

@@ -1,4 +1,4 @@
-"""beet resonance write: copy what was heard into fields of beets' own database, when the user asks for it.
+"""beet resonance write: copy tempo, key and tags into fields of beets' own database, on the user's request.
 
 Nothing else of this plugin writes there. The fields stay when the plugin goes; files and their tags are left alone.
 """
@@ -16,9 +16,10 @@ from beets import ui
 from beets.exceptions import UserError
 from beets.library import Item
 
-from beetsplug.resonance.commands.common import announce_coverage, coloured, confirmed, tracks
+from beetsplug.resonance.commands.common import colour, confirm
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_attributes, load_tags
 from beetsplug.resonance.fields.fields import FIELDS, OptionalNumber
+from beetsplug.resonance.library.coverage import format_tracks, require_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 
 
 class Copy(NamedTuple):
-    """A field of beets that takes the value of one of ours, as beets writes it."""
+    """A field of beets that takes the value of one of this plugin, in beets' own form."""
 
     source: str
     beets_value: Callable[[Any], Any]
 
 
 def beets_key(key: str) -> str:
-    """A key such as "C# minor" in beets' short form, "C#m"; beets itself would read the long one as "Cm"."""
+    """Return a key such as "C# minor" in beets' short form, "C#m"; beets itself would read the long one as "Cm"."""
     tonic, _, mode = key.partition(" ")
     return f"{tonic}m" if mode == "minor" else tonic
 
@@ -48,7 +49,7 @@ NAMES = (*FIELDS, *OWN)
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """What the user asked for; with `overwrite`, fields of beets that hold something already are replaced too."""
+    """The options of `write`; with `overwrite`, fields of beets that hold another value are replaced too."""
 
     fields: tuple[str, ...]
     pretend: bool = False
@@ -57,15 +58,15 @@ class WriteOptions:
 
 
 class FieldChange(NamedTuple):
-    """An item, its new values by field, and the fields of beets that hold something else and are spared."""
+    """An item, its new values by field, and the fields of beets that hold another value and are kept."""
 
     item: Item
     values: Mapping[str, Any]
-    spared: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
-def fields(text: str | None) -> tuple[str, ...]:
-    """The fields of `--fields a,b`; UserError where there are none or one is not ours to write."""
+def parse_fields(text: str | None) -> tuple[str, ...]:
+    """Return the fields of `--fields a,b`; UserError where there are none or one cannot be written."""
     names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
     if not names:
         raise UserError(f"resonance: write takes --fields, one or more of {','.join(NAMES)}")
@@ -77,79 +78,79 @@ def fields(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def write(sidecar: Sidecar, query: list[str], wish: WriteOptions, log: BeetsLogger) -> None:
-    """Show what would change, ask, and store it."""
-    announce_coverage(sidecar, log)
+def write(sidecar: Sidecar, query: list[str], options: WriteOptions, log: BeetsLogger) -> None:
+    """Print the changes, ask, and store them."""
+    require_coverage(sidecar, log)
     items = list(sidecar.library.items(query))
     if not items:
         words = shlex.join(query)
         raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`")
-    known = heard(sidecar.library, wish.fields)
-    compared = [compare(item, known.get(item.id or 0, {}), wish.overwrite) for item in items]
+    known = load_values(sidecar.library, options.fields)
+    compared = [compare(item, known.get(item.id or 0, {}), options.overwrite) for item in items]
     changes = [change for change in compared if change.values]
-    show(changes)
-    remark(compared, sum(item.id not in known for item in items))
+    print_changes(changes)
+    print_kept(compared, sum(item.id not in known for item in items))
     if not changes:
         ui.print_("nothing to write")
-    elif wish.pretend:
-        ui.print_(f"would write to {tracks(len(changes))}")
-    elif wish.yes or confirmed(f"Write this to {tracks(len(changes))} in the library's database?"):
-        store(sidecar.library, changes)
-        ui.print_(f"written to {tracks(len(changes))}")
+    elif options.pretend:
+        ui.print_(f"would write to {format_tracks(len(changes))}")
+    elif options.yes or confirm(f"Write this to {format_tracks(len(changes))} in the library's database?"):
+        store_changes(sidecar.library, changes)
+        ui.print_(f"written to {format_tracks(len(changes))}")
 
 
-def heard(library: Library, names: Iterable[str]) -> dict[int, dict[str, Any]]:
-    """The values of fields by item id and name, as beets keeps them; what is not known is left out."""
-    found: dict[int, dict[str, Any]] = {}
-    measured, tags = AnalysisCache(load_attributes), AnalysisCache(load_tags)
+def load_values(library: Library, names: Iterable[str]) -> dict[int, dict[str, Any]]:
+    """Return the known values of fields by item id and name, as beets stores them."""
+    values: dict[int, dict[str, Any]] = {}
+    attribute_cache, tag_cache = AnalysisCache(load_attributes), AnalysisCache(load_tags)
     for name in names:
-        copy = OWN.get(name) or Copy(name, partial(rounded, name))
-        cache: AnalysisCache[Any] = measured if FIELDS[copy.source].attribute else tags
+        copy = OWN.get(name) or Copy(name, partial(round_value, name))
+        cache: AnalysisCache[Any] = attribute_cache if FIELDS[copy.source].attribute else tag_cache
         for item_id, analysis in cache.get_all(library).items():
             value = FIELDS[copy.source].pick(analysis)
             if value not in (None, ""):
-                found.setdefault(item_id, {})[name] = copy.beets_value(value)
-    return found
+                values.setdefault(item_id, {})[name] = copy.beets_value(value)
+    return values
 
 
-def rounded(name: str, value: Any) -> Any:
-    """A value with the digits that its field shows, so that writing it twice changes nothing."""
+def round_value(name: str, value: Any) -> Any:
+    """Return a value with the digits that its field shows, so that writing it twice changes nothing."""
     kind = FIELDS[name].kind
     return round(value, kind.digits) if isinstance(kind, OptionalNumber) else value
 
 
 def compare(item: Item, values: Mapping[str, Any], overwrite: bool) -> FieldChange:
-    different = {name: value for name, value in values.items() if held(item, name) != value}
-    spared = tuple(name for name in different if name in OWN and held(item, name) and not overwrite)
-    return FieldChange(item, {name: value for name, value in different.items() if name not in spared}, spared)
+    different = {name: value for name, value in values.items() if stored_value(item, name) != value}
+    kept = tuple(name for name in different if name in OWN and stored_value(item, name) and not overwrite)
+    return FieldChange(item, {name: value for name, value in different.items() if name not in kept}, kept)
 
 
-def held(item: Item, name: str) -> Any:
-    """What the database has in a field; of ours, beets would tell the computed value."""
+def stored_value(item: Item, name: str) -> Any:
+    """Return the value of a field in the database; of this plugin's fields, beets would return the computed value."""
     return item[name] if name in OWN else item._values_flex.get(name)
 
 
-def show(changes: Iterable[FieldChange]) -> None:
-    """Print what would change, as `beet modify` does."""
+def print_changes(changes: Iterable[FieldChange]) -> None:
+    """Print the changes, as `beet modify` does."""
     for change in changes:
         ui.print_(format(change.item))
         for name, value in change.values.items():
-            kind, old = Item._type(name), held(change.item, name)
-            before = f"{coloured('text_diff_removed', kind.format(old))} -> " if old else ""
-            ui.print_(f"  {name}: {before}{coloured('text_diff_added', kind.format(value))}")
+            kind, old = Item._type(name), stored_value(change.item, name)
+            before = f"{colour('text_diff_removed', kind.format(old))} -> " if old else ""
+            ui.print_(f"  {name}: {before}{colour('text_diff_added', kind.format(value))}")
 
 
-def remark(compared: Iterable[FieldChange], unknown: int) -> None:
-    """Print what is left as it is, and why."""
-    spared = Counter(name for change in compared for name in change.spared)
-    for name, count in spared.items():
+def print_kept(compared: Iterable[FieldChange], unknown: int) -> None:
+    """Print the fields that are kept, and the number of tracks without values."""
+    kept = Counter(name for change in compared for name in change.kept)
+    for name, count in kept.items():
         have = "has" if count == 1 else "have"
-        ui.print_(f"{name} stays as it is on {tracks(count)} that {have} another; --overwrite replaces it")
+        ui.print_(f"{name} stays as it is on {format_tracks(count)} that {have} another; --overwrite replaces it")
     if unknown:
-        ui.print_(f"nothing of this is known of {tracks(unknown)}")
+        ui.print_(f"nothing of this is known of {format_tracks(unknown)}")
 
 
-def store(library: Library, changes: Iterable[FieldChange]) -> None:
+def store_changes(library: Library, changes: Iterable[FieldChange]) -> None:
     with library.transaction():
         for change in changes:
             change.item.update(change.values)

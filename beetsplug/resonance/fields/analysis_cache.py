@@ -6,9 +6,8 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from beets.dbcore.query import InQuery
-
 from beetsplug.resonance.library.events import file_state
+from beetsplug.resonance.library.item_query import select_items
 from beetsplug.resonance.library.sidecar import Sidecar
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ T = TypeVar("T")
 FIRST_SPAN = 4  # ids on either side of the first item that is read
 GROWTH = 4
 FRESH_SECONDS = 10.0  # a server that runs for days shall notice what another process analysed
-IDS_AT_A_TIME = 10_000
 TAG_SHARE = 0.5  # of the likeliest tag's probability; less likely tags are left out
 MOST_TAGS = 3
 
@@ -114,10 +112,9 @@ def current_values(library: Library, entries: Mapping[int, CachedEntry[T]]) -> d
     added = {row["id"]: row["added"] for row in rows if row["id"] in entries}
     values = {item_id: entries[item_id].value for item_id, date in added.items() if date == entries[item_id].added}
     doubtful = [item_id for item_id in added if item_id not in values]
-    for start in range(0, len(doubtful), IDS_AT_A_TIME):
-        for item in library.items(InQuery("id", doubtful[start : start + IDS_AT_A_TIME])):
-            if item.id is not None and entries[item.id].is_current(item):
-                values[item.id] = entries[item.id].value
+    for item in select_items(library, doubtful):
+        if item.id is not None and entries[item.id].is_current(item):
+            values[item.id] = entries[item.id].value
     return values
 
 

@@ -83,11 +83,11 @@ class SimilarResolver:
             raise UserError(str(error)) from error
 
     def _search(self, sidecar: Sidecar, nearest: Nearest, pattern: SimilarPattern, count: int) -> dict[int, float]:
-        from beetsplug.resonance.commands.common import NO_TRACKS, remaining
+        from beetsplug.resonance.library.coverage import NO_TRACKS, describe_coverage
         from beetsplug.resonance.search.session import open_session
 
         coverage = sidecar.coverage()
-        missing = remaining(sidecar, coverage.total, coverage.embedded, coverage.missing)
+        missing = describe_coverage(sidecar, coverage)
         model = sidecar.model
         if model is None or not coverage.embedded:
             self._warn(f"{NAME}: {missing if coverage.total else NO_TRACKS}")

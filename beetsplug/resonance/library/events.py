@@ -1,7 +1,7 @@
-"""What beets does to rows and files in one run: collected by its events, told to the store when the run ends.
+"""Collect what beets does to rows and files in one run, and apply it to the store when the run ends.
 
 The events come from several threads, some of them while beets holds its library's lock: nothing here waits or opens a
-file then. What is lost with a killed run, the next analysis finds out by itself.
+file then. The next analysis makes up for the events of a killed run.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from resonance_engine.store import Store
 
-State = tuple[int, int]
+State = tuple[int, int]  # size and modification time in ns
 
 
 class FileChange(NamedTuple):
-    """An item's file that beets rewrote or moved, the music in it unchanged; states are size and mtime in ns."""
+    """An item's file that beets rewrote or moved, the audio in it unchanged."""
 
     item_id: int
     source: bytes
@@ -32,40 +32,40 @@ class LibraryEvents:
 
     def __init__(self) -> None:
         self.removed: dict[int, bytes] = {}
-        self.alterations: list[FileChange] = []
-        self.begun: dict[int, tuple[bytes, State]] = {}
+        self.changes: list[FileChange] = []
+        self.pending: dict[int, tuple[bytes, State]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.removed or self.alterations)
+        return bool(self.removed or self.changes)
 
-    def remove(self, item: Item) -> None:
-        """An item left the library."""
+    def record_removal(self, item: Item) -> None:
+        """Record that an item left the library."""
         if item.id is not None:
             self.removed[item.id] = item.path
 
-    def begin(self, item: Item, path: bytes) -> None:
-        """An item's file is about to be rewritten or moved."""
+    def begin_change(self, item: Item, path: bytes) -> None:
+        """Record the state of an item's file that is about to be rewritten or moved."""
         state = file_state(path)
         if item.id is not None and state is not None:
-            self.begun[item.id] = path, state
+            self.pending[item.id] = path, state
 
-    def complete(self, item: Item, path: bytes) -> None:
-        """That is done; the file is at `path` now."""
-        begun = self.begun.pop(item.id, None) if item.id is not None else None
+    def end_change(self, item: Item, path: bytes) -> None:
+        """Record the new path and state of that file."""
+        pending = self.pending.pop(item.id, None) if item.id is not None else None
         after = file_state(path)
-        if item.id is None or begun is None or after is None:
+        if item.id is None or pending is None or after is None:
             return
-        source, before = begun
+        source, before = pending
         if (source, before) != (path, after):
-            self.alterations.append(FileChange(item.id, source, path, before, after))
+            self.changes.append(FileChange(item.id, source, path, before, after))
 
     def apply(self, library: Library) -> None:
-        """Tell the store, if there is one. A file that had changed behind beets' back before stays suspect."""
+        """Update the store, if there is one. A file that had changed before the event stays suspect."""
         from beetsplug.resonance.library.sidecar import Sidecar
 
         sidecar = Sidecar(library)
         if sidecar.exists:
-            present = {row.id: row.added for row in sidecar.rows()} if self.removed else {}
+            present = {row.id: row.added for row in sidecar.rows_by_id(self.removed)}
             with sidecar.store as store, store.write():
                 known = store.tracks.get(sidecar.id, self.removed)
                 # An import gives the id of a row that it replaces to another.
@@ -76,29 +76,29 @@ class LibraryEvents:
                 }
                 store.tracks.unlink(sidecar.id, gone)
                 store.failures.clear(sidecar.id, *gone.values())
-                follow(store, sidecar.id, self.alterations)
-        self.removed, self.alterations = {}, []
+                apply_changes(store, sidecar.id, self.changes)
+        self.removed, self.changes = {}, []
 
 
-def follow(store: Store, library: int, alterations: list[FileChange]) -> None:
-    """Give the rows of altered files their new states, where the rows were right about the old ones."""
-    tracks = store.tracks.get(library, {each.item_id for each in alterations})
+def apply_changes(store: Store, library: int, changes: list[FileChange]) -> None:
+    """Set the states of changed files, in track and failure rows that had the states before the change."""
+    tracks = store.tracks.get(library, {change.item_id for change in changes})
     states = {item_id: (track.size, track.mtime_ns) for item_id, track in tracks.items()}
     failures = store.failures.all(library)
     failed = {path: (failure.size, failure.mtime_ns, failure.reason) for path, failure in failures.items()}
-    for each in alterations:
-        if states.get(each.item_id) == each.before:
-            states[each.item_id] = each.after
-            store.tracks.update_file(library, each.item_id, *each.after)
-        if each.source in failed and failed[each.source][:2] == each.before:
-            *_, reason = failed.pop(each.source)
-            store.failures.clear(library, each.source)
-            store.failures.record(library, each.destination, *each.after, reason)
-            failed[each.destination] = (*each.after, reason)
+    for change in changes:
+        if states.get(change.item_id) == change.before:
+            states[change.item_id] = change.after
+            store.tracks.update_file(library, change.item_id, *change.after)
+        if change.source in failed and failed[change.source][:2] == change.before:
+            *_, reason = failed.pop(change.source)
+            store.failures.clear(library, change.source)
+            store.failures.record(library, change.destination, *change.after, reason)
+            failed[change.destination] = (*change.after, reason)
 
 
 def file_state(path: bytes) -> State | None:
-    """Size and modification time in ns of a file, None where there is none."""
+    """Return size and modification time in ns of a file, None where there is none."""
     try:
         stat = os.stat(path)  # noqa: PTH116 - bytes, which may not be text
     except OSError:

@@ -1,84 +1,94 @@
-"""What happens while beets imports: each track's sound is embedded, and linked to its item once the file is in place.
+"""Analyse tracks while beets imports them, and link them to their items once the files are in place.
 
-Nothing here writes to the library. Whatever is left undone, `beet resonance analyze` makes good later.
+Nothing here writes to the library. `beet resonance analyze` makes up for everything that is left undone.
 """
 
 from __future__ import annotations
 
-import os
 import threading
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from beetsplug.resonance.library.analysis import open_ingest
 from beetsplug.resonance.library.events import file_state
-from beetsplug.resonance.library.sidecar import Sidecar, item_row
+from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import ItemRow
 from resonance_engine.errors import ModelError, ResonanceError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from beets.importer import ImportTask
-    from beets.library import Item, Library
+    from beets.library import Item
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.config.settings import Settings
-    from beetsplug.resonance.library.sidecar import ItemRow
-    from resonance_engine.ingest import Ingest, IngestOutcome, Job
-    from resonance_engine.worker.worker import WorkerPool
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.ingest import Ingest, IngestOutcome
 
 
 class Importer:
-    """Follows one run of beets. Workers start with the first imported track and live until `finish`."""
+    """Analyses what one run of beets imports. Workers start with the first track and live until `finish`."""
 
-    def __init__(self, library: Library, settings: Settings, log: BeetsLogger) -> None:
-        self.sidecar = Sidecar(library, settings)
+    def __init__(self, sidecar: Sidecar, log: BeetsLogger) -> None:
+        self.sidecar = sidecar
         self.log = log
-        self.refusal: ResonanceError | None = None
-        self.pools: list[WorkerPool] = []
+        self.error: ResonanceError | None = None  # that ends the analysis of this run
+        self.pools = ExitStack()
         self.ingests: list[Ingest] = []
         self.keys: dict[int, bytes] = {}
         self.reasons: dict[int, str] = {}
 
-    def listen(self, task: ImportTask) -> None:
-        """Embed the tracks of an import task; their rows exist, their files are still where they came from."""
-        from resonance_engine.ingest import Job
+    def analyse(self, task: ImportTask) -> None:
+        """Embed the tracks of an import task: their rows exist, their files are still where they came from."""
+        jobs = [ItemRow.of(item).job() for item in task.imported_items()]
+        if not jobs:
+            return
+        with self.fail_once():
+            if not self.ingests:
+                self.open_models()
+            first, *others = self.ingests
+            for outcome in first.run(jobs, link=False):
+                self.note(outcome)
+                if is_interrupted():
+                    return
+            for ingest in others:
+                for _ in ingest.run([job for job in jobs if job.item_id in self.keys], link=False):
+                    if is_interrupted():
+                        return
 
-        rows = [item_row(item) for item in task.imported_items()]
-        if rows:
-            with self.unless_refused():
-                self.hear([Job(row.id, row.added, Path(os.fsdecode(row.path))) for row in rows])
+    def open_models(self) -> None:
+        """Load the model in use and, while another one is being prepared, that one too."""
+        names = Models(self.sidecar).required
+        try:
+            for name in names:
+                try:
+                    self.ingests.append(self.pools.enter_context(open_ingest(self.sidecar, name)))
+                except ResonanceError as error:
+                    if len(names) == 1:
+                        raise
+                    self.log.warning("{}", error)
+            if not self.ingests:
+                raise ModelError("Neither the model in use nor the wanted one can be loaded.")
+        except ResonanceError as error:
+            self.error = error
+            raise
 
     @contextmanager
-    def unless_refused(self) -> Iterator[None]:
-        """What cannot be done in this run is tried once, not once an album: a broken model, a database in use.
+    def fail_once(self) -> Iterator[None]:
+        """Raise the first lasting error of a run, such as a broken model or a locked store, again at once.
 
-        Raises the first refusal again. An import that waited for another program to write, and could go on, goes on.
+        So that is waited for once, not once an album.
         """
         from resonance_engine.store.errors import is_busy
 
-        if self.refusal is not None:
-            raise self.refusal
+        if self.error is not None:
+            raise self.error
         try:
             yield
         except StoreError as error:
             if is_busy(error):
-                self.refusal = error
+                self.error = error
             raise
-
-    def hear(self, jobs: list[Job]) -> None:
-        """Embed files, and note what came of each."""
-        first, *others = self.started()
-        # The files are not in their final place: failures are noted by `settle`, under the path that will last.
-        for outcome in first.run(jobs, link=False):
-            self.note(outcome)
-            if interrupted():
-                return
-        for ingest in others:
-            heard = [job for job in jobs if job.item_id in self.keys]
-            for _ in ingest.run(heard, link=False):
-                if interrupted():
-                    return
 
     def note(self, outcome: IngestOutcome) -> None:
         # In the course of one import, an id may stand for one item after another.
@@ -90,53 +100,17 @@ class Importer:
         elif outcome.key is not None:
             self.keys[outcome.job.item_id] = outcome.key
 
-    def started(self) -> list[Ingest]:
-        """What listens with the model in use and, while another one is being prepared, with that one too."""
-        if not self.ingests:
-            try:
-                self.ingests = self.prepared()
-            except ResonanceError as error:
-                self.refusal = error
-                raise
-        return self.ingests
+    def link(self, items: Iterable[Item]) -> None:
+        """Link imported items, whose files are in place, and note the failed files."""
+        self.link_rows(map(ItemRow.of, items))
 
-    def prepared(self) -> list[Ingest]:
-        active, models = self.sidecar.model, self.sidecar.models
-        used = models.name_of(active.id) if active else None
-        if active is None or used is None or used == models.wanted:
-            return [self.begun(models.wanted)]
-        made = []
-        for name in (used, models.wanted):
-            try:
-                made.append(self.begun(name))
-            except ResonanceError as error:
-                self.log.warning("{}", error)
-        if not made:
-            raise ModelError("Neither the model in use nor the wanted one can be loaded.")
-        return made
-
-    def begun(self, name: str) -> Ingest:
-        from resonance_engine.ingest import Ingest
-        from resonance_engine.worker.worker import WorkerPool
-
-        settings, models = self.sidecar.settings, self.sidecar.models
-        self.pools.append(WorkerPool(models.path(name), settings.workers(), settings.timeout))
-        ingest = Ingest(self.sidecar.store, self.sidecar.id, self.pools[-1])
-        models.note(name, ingest.model.id)
-        return ingest
-
-    def settle(self, items: Iterable[Item]) -> None:
-        """Imported items have their final paths, tags and dates."""
-        rows = [item_row(item) for item in items]
-        self.keep([row for row in rows if row.id in self.keys or row.id in self.reasons])
-
-    def keep(self, rows: list[ItemRow]) -> None:
-        """Link the rows' items to what was heard of them, and note the failures, in one transaction."""
+    def link_rows(self, rows: Iterable[ItemRow]) -> None:
         from resonance_engine.store import TrackRow
 
+        rows = [row for row in rows if row.id in self.keys or row.id in self.reasons]
         if not rows:
             return
-        with self.unless_refused(), self.sidecar.store.write():
+        with self.fail_once(), self.sidecar.store.write():
             store, library = self.sidecar.store, self.sidecar.id
             for row in rows:
                 state = file_state(row.path)
@@ -145,22 +119,20 @@ class Importer:
                 if row.id in self.keys:
                     store.tracks.link(library, TrackRow(row.id, row.added, *state, self.keys[row.id]))
                     store.failures.clear(library, row.path)
-                elif row.id in self.reasons:
+                else:
                     store.tracks.unlink(library, [row.id])
                     store.failures.record(library, row.path, *state, self.reasons.pop(row.id))
 
     def finish(self) -> None:
-        """Put right what other plugins changed after us, such as dates, and end the workers."""
+        """Link once more what other plugins changed after the import, such as dates, and end the workers."""
         try:
-            if self.keys:
-                self.keep([row for row in self.sidecar.rows() if row.id in self.keys])
+            self.link_rows(self.sidecar.rows_by_id(self.keys))
         finally:
             self.keys, self.reasons = {}, {}
-            for pool in self.pools:
-                pool.close()
+            self.pools.close()
             self.sidecar.close()
 
 
-def interrupted() -> bool:
-    """Whether the user interrupted beets, which marks the threads of its pipeline then; the rest can wait."""
+def is_interrupted() -> bool:
+    """Return whether the user interrupted beets, which marks the threads of its pipeline then."""
     return bool(getattr(threading.current_thread(), "abort_flag", False))

@@ -1,11 +1,18 @@
-"""Which items of a library may come up: the ids that a beets query matches, found without building the items."""
+"""Select items of a library: ids that a beets query matches, rows and items by id."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from beets import context
-from beets.dbcore.query import AndQuery, InvalidQueryArgumentValueError, InvalidQueryError, OrQuery, ParsingError
+from beets.dbcore.query import (
+    AndQuery,
+    InQuery,
+    InvalidQueryArgumentValueError,
+    InvalidQueryError,
+    OrQuery,
+    ParsingError,
+)
 from beets.dbcore.sort import Sort
 from beets.exceptions import UserError
 from beets.library import Item
@@ -15,8 +22,9 @@ from beetsplug.resonance.config.exclusions import SETTING
 from beetsplug.resonance.config.query_words import split_query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
+    from sqlite3 import Row
 
     from beets.dbcore.query import Query
     from beets.library import Library
@@ -24,10 +32,11 @@ if TYPE_CHECKING:
     from beetsplug.resonance.config.exclusions import Exclusion
 
 UNSORTED = Sort()  # beets takes NullSort for its default order, which costs more than the query
+CHUNK = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 
 
 def matching_ids(library: Library, query: Sequence[str]) -> set[int]:
-    """The ids of the items that a beets query matches, given as the words of a command line; none name all items.
+    """Return the ids of the items that the words of a beets query match, of all items for none.
 
     Raises InvalidQueryError, which beets prints as a sentence.
     """
@@ -35,7 +44,7 @@ def matching_ids(library: Library, query: Sequence[str]) -> set[int]:
 
 
 def parse_item_query(library: Library, words: Sequence[str]) -> Query:
-    """A query as beets reads it from a command line; what it says of the order is dropped."""
+    """Parse the words of a query as beets does on a command line; an order in it is dropped."""
     try:
         with context.music_dir(library.directory):
             return parse_query_parts(list(words), Item)[0]
@@ -44,9 +53,10 @@ def parse_item_query(library: Library, words: Sequence[str]) -> Query:
 
 
 def select_ids(library: Library, query: Query) -> set[int]:
-    """The ids of the items that a query matches.
+    """Return the ids of the items that a query matches.
 
-    What beets can say in SQL is one statement; of the rest, only items that the statement leaves are built.
+    The part of it that beets can express in SQL is one statement; items are built only for the rest, and only those
+    that the statement leaves.
     """
     where, values = query.clause()
     if where:
@@ -68,7 +78,7 @@ def select_ids(library: Library, query: Query) -> set[int]:
 
 
 def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> set[int]:
-    """The ids of the items that rules of `exclude` keep out of lists today.
+    """Return the ids of the items that rules of `exclude` keep out of lists today.
 
     Raises UserError for a rule whose query beets does not understand.
     """
@@ -80,3 +90,24 @@ def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> s
             except ParsingError as error:
                 raise UserError(f"{SETTING}: the query {rule.query!r} is not understood ({error})") from error
     return excluded
+
+
+def select_rows(library: Library, statement: str, ids: Iterable[Any], values: Sequence[str] = ()) -> Iterator[Row]:
+    """Yield the rows of a statement that ends in IN, for any number of ids; `values` are those of its other marks."""
+    for chunk in chunks(ids):
+        with library.transaction() as transaction:
+            rows = transaction.query(f"{statement} ({', '.join('?' * len(chunk))})", (*values, *chunk))
+        yield from rows
+
+
+def select_items(library: Library, ids: Iterable[int]) -> Iterator[Item]:
+    """Yield the library's items with these ids."""
+    for chunk in chunks(sorted(ids)):
+        yield from library.items(InQuery("id", chunk))
+
+
+def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield the values in lists that fit into one statement."""
+    ordered = list(values)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]

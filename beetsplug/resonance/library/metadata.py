@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from beets import config
 
+from beetsplug.resonance.library.item_query import select_rows
 from resonance_engine.playlist.works import parse_movement
 from resonance_engine.search.versions import TrackMetadata
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from beets.library import Library
 
-AT_A_TIME = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 VARIOUS_ARTISTS = "89ad4ac3-39f7-470e-963a-56509c546377"  # of MusicBrainz
 VARIOUS_NAMES = frozenset(("various artists", "various", "va", "v.a."))
 COLUMNS = (
@@ -64,7 +64,7 @@ def movements(library: Library, item_ids: Collection[int]) -> dict[int, Movement
     parents: dict[int, dict[str, str]] = defaultdict(dict)
     marks = ", ".join("?" * len(PARENT_KEYS))
     statement = f"SELECT entity_id, key, value FROM item_attributes WHERE key IN ({marks}) AND entity_id IN"  # noqa: S608 - marks
-    for row in selected(library, statement, item_ids, PARENT_KEYS):
+    for row in select_rows(library, statement, item_ids, PARENT_KEYS):
         parents[row["entity_id"]][row["key"]] = row["value"]
     return {
         row["id"]: Movement(
@@ -84,14 +84,4 @@ def composition(row: Row) -> str:
 
 
 def rows(library: Library, item_ids: Collection[int]) -> Iterator[Row]:
-    return selected(library, f"SELECT {COLUMNS} FROM items WHERE id IN", item_ids)  # noqa: S608 - a constant
-
-
-def selected(library: Library, statement: str, ids: Collection[int], values: tuple[str, ...] = ()) -> Iterator[Row]:
-    """The rows of a statement that ends in IN, for any number of ids."""
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), AT_A_TIME):
-        chunk = ordered[start : start + AT_A_TIME]
-        with library.transaction() as transaction:
-            found = transaction.query(f"{statement} ({', '.join('?' * len(chunk))})", (*values, *chunk))
-        yield from found
+    return select_rows(library, f"SELECT {COLUMNS} FROM items WHERE id IN", item_ids)  # noqa: S608 - a constant

@@ -1,4 +1,4 @@
-"""The folder of a trained model: written as a whole, taken away without touching what is not ours."""
+"""Write the folder of a trained model as a whole, and remove it without touching other files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CARD_FILE = "CARD.md"
 FILES = (MODEL_FILE, WEIGHTS_FILE, CARD_FILE)
 
 
-def keep(tuned: FineTuned, name: str, folder: Path) -> None:
+def save_model(tuned: FineTuned, name: str, folder: Path) -> None:
     """Export a trained model into a folder of its own, with weights and card; raises ModelError where it cannot be."""
     from resonance_engine.network.export import export_onnx
     from resonance_engine.network.files import save_network
@@ -34,14 +34,14 @@ def keep(tuned: FineTuned, name: str, folder: Path) -> None:
         manifest = save_network(
             tuned.network, replace(tuned.manifest, name=name, version="1"), unfinished / WEIGHTS_FILE
         )
-        (unfinished / CARD_FILE).write_text(card(manifest, tuned.judgement), encoding="utf-8")
+        (unfinished / CARD_FILE).write_text(model_card(manifest, tuned.judgement), encoding="utf-8")
         export_onnx(tuned.network, manifest, unfinished / MODEL_FILE)
 
     write_folder(folder, write)
 
 
-def card(manifest: Manifest, judgement: ModelComparison) -> str:
-    """What the model is and how good it is, in Markdown."""
+def model_card(manifest: Manifest, judgement: ModelComparison) -> str:
+    """Return the model card in Markdown: origin, id and held-out metrics."""
     rows = [f"| {task} | {value:.3f} | {judgement.after[task]:.3f} |" for task, value in judgement.before.items()]
     low, high = judgement.interval
     return "\n".join(
@@ -80,7 +80,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
 
 
 def remove_folder(folder: Path) -> bool:
-    """Delete the files of a trained model, and its folder if nothing else is in it; says whether that was so."""
+    """Delete the files of a trained model, and its folder if that is empty; return whether it was."""
     if folder.is_symlink():
         return False
     for name in FILES:

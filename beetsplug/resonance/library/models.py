@@ -1,8 +1,8 @@
-"""The models that a library can be searched with, by name, and which of them it shall be searched with.
+"""The models that a library can be searched with, by name, and the choice between them.
 
 `default` is the shipped one; trained ones bear the names of their folders beside the library; one that the
-configuration names goes by its path, and is the only choice then. The model that is wanted becomes the one in use when
-it has heard the library; until then, the old one's vectors serve.
+configuration names goes by its path, and is the only choice then. The wanted model becomes the one in use when it has
+embedded the library; until then, the vectors of the old one serve.
 """
 
 from __future__ import annotations
@@ -19,41 +19,42 @@ from resonance_engine.errors import ModelError, printable
 
 if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.ingest import AnalysisPool
     from resonance_engine.store import Model
 
 FOLDER = "resonance-models"
 MODEL_FILE = "model.onnx"
 CHOICE_KEY = "model"
 IDS_KEY = "model_ids"
-STAMPS_KEY = "model_stamps"
+FINGERPRINTS_KEY = "model_stamps"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class Models:
-    """The models of one library; nothing is made before something is chosen or noted."""
+    """The models of one library; the store is made only when something is chosen or noted."""
 
     def __init__(self, sidecar: Sidecar) -> None:
         self.sidecar = sidecar
 
     @property
     def folder(self) -> Path:
-        """Where trained models live, each in a folder of its own."""
+        """The folder of the trained models, each in a folder of its own."""
         return self.sidecar.path.with_name(FOLDER)
 
     @property
     def configured(self) -> str | None:
-        """The path in the configuration, if there is one: it decides, whatever was chosen."""
+        """The path in the configuration, if there is one: it goes before the choice."""
         return None if self.sidecar.settings.model == SHIPPED else self.sidecar.settings.model
 
     @property
     def wanted(self) -> str:
-        """The name of the model that the library shall be searched with."""
+        """The name of the model that the library is to be searched with."""
         chosen = self.sidecar.store.state.get(CHOICE_KEY, str) if self.sidecar.exists else None
         return self.configured or chosen or SHIPPED
 
     @property
     def preparing(self) -> Model | None:
-        """The wanted model while another one is still in use, if it is known to the store already."""
+        """The wanted model while another one is still in use, if the store has it already."""
         active = self.sidecar.model
         wanted = self.ids.get(self.wanted) if active else None
         if active is None or wanted is None or wanted == active.id:
@@ -61,22 +62,27 @@ class Models:
         return next((model for model in self.sidecar.store.models.all() if model.id == wanted), None)
 
     @property
+    def required(self) -> list[str]:
+        """The names of the models that embed new tracks: the one in use, if it has a name, and the wanted one."""
+        active = self.sidecar.model
+        used = self.name_of(active.id) if active else None
+        return list(dict.fromkeys([used or self.wanted, self.wanted]))
+
+    @property
     def ids(self) -> dict[str, str]:
         """The ids of the models that were loaded so far, by name, as they were then."""
         return (self.sidecar.store.state.get(IDS_KEY, dict) if self.sidecar.exists else None) or {}
 
     def names(self) -> list[str]:
-        """All that can be wanted: the configured one, the shipped one, the trained ones."""
+        """Return all names that can be chosen: the configured model, the shipped one, the trained ones."""
         trained = [path.name for path in sorted(self.folder.glob("*")) if (path / MODEL_FILE).is_file()]
         own = [name for name in trained if NAME.fullmatch(name) and name != SHIPPED]
         return [*([self.configured] if self.configured else []), SHIPPED, *own]
 
     def path(self, name: str) -> Path:
-        """The model file, or its directory, of a name; raises ModelError for a trained one that is not there."""
+        """Return the model file, or its directory, of a name; raises ModelError for a trained one that is missing."""
         if name == SHIPPED:
-            from resonance_engine.encoder.model_files import SHIPPED as SHIPPED_MODEL
-
-            return SHIPPED_MODEL
+            return self.sidecar.runtime.shipped
         if name == self.configured or not NAME.fullmatch(name):
             return Path(name)
         path = self.folder / name / MODEL_FILE
@@ -87,22 +93,26 @@ class Models:
             )
         return path
 
+    def open_pool(self, name: str, count: int = 1) -> AnalysisPool:
+        """Return `count` workers that run the model of a name; the caller closes them."""
+        return self.sidecar.runtime.open_pool(self.path(name), count, self.sidecar.settings.timeout)
+
     @property
     def weights(self) -> Path:
         """The shipped model's weights, which training starts from."""
         return self.path(SHIPPED).with_name("model.safetensors")
 
     def name_of(self, model_id: str) -> str | None:
-        """The name under which a model was last loaded; None when no name stands for it any more."""
+        """Return the name under which a model was last loaded; None when the name now means another model."""
         return next((name for name, known in self.ids.items() if known == model_id), None)
 
     def known_id(self, name: str) -> str | None:
-        """The id of the model of a name, if its file is the one that was loaded last; else only loading it can tell."""
-        noted = self.sidecar.store.state.get(STAMPS_KEY, dict) if self.sidecar.exists else None
-        return self.ids.get(name) if noted and name in noted and noted[name] == self.stamp(name) else None
+        """Return the id of the model of a name, None where its file is not the one that was loaded last."""
+        noted = self.sidecar.store.state.get(FINGERPRINTS_KEY, dict) if self.sidecar.exists else None
+        return self.ids.get(name) if noted and name in noted and noted[name] == self.fingerprint(name) else None
 
-    def stamp(self, name: str) -> list[int]:
-        """What tells a model's file from another in its place: size, times in ns and number on its disk."""
+    def fingerprint(self, name: str) -> list[int]:
+        """Return what tells a model's file from another in its place: size, times in ns and inode."""
         from resonance_engine.encoder.model_files import find_model_file
 
         try:
@@ -111,17 +121,17 @@ class Models:
             return []
         return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
-    def note(self, name: str, model_id: str, stamped: list[int] | None = None) -> None:
-        """Remember which model a name stands for, and what `stamp` said of its file before it was loaded."""
+    def note(self, name: str, model_id: str, fingerprint: list[int]) -> None:
+        """Note which model a name means, and the fingerprint of its file before it was loaded."""
         store = self.sidecar.store
         if self.ids.get(name) != model_id:
             store.state.set(IDS_KEY, {**self.ids, name: model_id})
-        stamps = store.state.get(STAMPS_KEY, dict) or {}
-        if stamped is not None and stamps.get(name) != stamped:
-            store.state.set(STAMPS_KEY, {**stamps, name: stamped})
+        fingerprints = store.state.get(FINGERPRINTS_KEY, dict) or {}
+        if fingerprints.get(name) != fingerprint:
+            store.state.set(FINGERPRINTS_KEY, {**fingerprints, name: fingerprint})
 
     def choose(self, name: str) -> None:
-        """Want another model."""
+        """Make another model the wanted one."""
         if self.wanted != name:
             self.sidecar.store.state.set(CHOICE_KEY, name)
 
@@ -147,8 +157,8 @@ class Models:
         if name == SHIPPED or (self.folder / name).exists():
             raise UserError(f"resonance: there is a model {name} already; give another --name")
 
-    def verify_place(self) -> None:
-        """Raise UserError where a new model could not be kept, before anybody waits for it."""
+    def verify_writable(self) -> None:
+        """Raise UserError where a new model could not be kept; to be called before the long work."""
         place = self.folder if self.folder.exists() else self.folder.parent
         if not (place.is_dir() and os.access(place, os.W_OK)):
             raise UserError(
@@ -156,10 +166,10 @@ class Models:
                 f"{printable(place)} is not a folder that can be written to"
             )
 
-    def free_name(self, beginning: str = "own") -> str:
-        """The first of own, own-2, own-3 that no model has."""
-        name, number = beginning, 1
+    def free_name(self, base: str = "own") -> str:
+        """Return the first of own, own-2, own-3 that no model has."""
+        name, number = base, 1
         while (self.folder / name).exists():
             number += 1
-            name = f"{beginning}-{number}"
+            name = f"{base}-{number}"
         return name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,30 +11,46 @@ from beets.dbcore.pathutils import expand_path_from_db
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.item_query import select_rows
+from beetsplug.resonance.library.runtime import Runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from sqlite3 import Row
 
     from beets.library import Item, Library
 
-    from resonance_engine.ingest import Ingest
+    from resonance_engine.ingest import Job
     from resonance_engine.store import Model, Store
 
 FILE_NAME = "resonance.db"
-IDS_AT_A_TIME = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 
 
 class ItemRow(NamedTuple):
-    """What the sidecar needs of a library item: `path` is absolute."""
+    """The columns of a library item that the sidecar needs; `path` is absolute."""
 
     id: int
     added: float
     path: bytes
 
+    @classmethod
+    def of(cls, item: Item) -> ItemRow:
+        assert item.id is not None, "an item of a library has an id"
+        return cls(item.id, item.added or 0.0, item.path)
+
+    @classmethod
+    def read(cls, row: Row) -> ItemRow:
+        return cls(row["id"], row["added"] or 0.0, expand_path_from_db(bytes(row["path"])))
+
+    def job(self) -> Job:
+        """Return the job to analyse the item's file."""
+        from resonance_engine.ingest import Job
+
+        return Job(self.id, self.added, Path(os.fsdecode(self.path)))
+
 
 class Coverage(NamedTuple):
-    """How much of a library can be searched: tracks in it, embedded ones, and ones that failed.
+    """How much of a library can be searched: its tracks, the embedded and the failed ones.
 
     Events keep the last two; what changed while the plugin was off is counted after the next analysis only.
     """
@@ -50,11 +65,12 @@ class Coverage(NamedTuple):
 
 
 class Sidecar:
-    """A beets library's store: which of its items hold which sound. Nothing is ever written to the library itself."""
+    """A beets library's store, which ties its items to recordings. Nothing is ever written to the library itself."""
 
-    def __init__(self, library: Library, settings: Settings | None = None) -> None:
+    def __init__(self, library: Library, settings: Settings | None = None, runtime: Runtime | None = None) -> None:
         self.library = library
         self.settings = settings or Settings()
+        self.runtime = runtime or Runtime()
 
     @property
     def path(self) -> Path:
@@ -76,7 +92,7 @@ class Sidecar:
 
     @cached_property
     def id(self) -> int:
-        """The number of this library in the store, which several libraries of one folder share."""
+        """The id of this library in the store, which several libraries of one folder share."""
         from resonance_engine.errors import printable
 
         name = printable(os.fsencode(Path(self.library.path).name))
@@ -87,25 +103,8 @@ class Sidecar:
         """The model whose vectors are searched; None before anything was analysed."""
         return self.store.models.active() if self.exists else None
 
-    @cached_property
-    def models(self) -> Models:
-        """The models that there are to search with."""
-        return Models(self)
-
-    @contextmanager
-    def ingest(self, name: str, threads: int | None = None) -> Iterator[Ingest]:
-        """Worker processes that listen to files with the model of a name, for the time of a `with`."""
-        from resonance_engine.ingest import Ingest
-        from resonance_engine.worker.worker import WorkerPool
-
-        count, stamped = self.settings.workers(threads), self.models.stamp(name)
-        with closing(WorkerPool(self.models.path(name), count, self.settings.timeout)) as pool:
-            made = Ingest(self.store, self.id, pool)
-            self.models.note(name, made.model.id, stamped)
-            yield made
-
     def coverage(self) -> Coverage:
-        """Cheap: counts, no file is looked at and none is made."""
+        """Count tracks in both databases; looks at no file and makes none."""
         with self.library.transaction() as transaction:
             total = transaction.query("SELECT COUNT(*) FROM items")[0][0]
         model = self.model
@@ -115,31 +114,17 @@ class Sidecar:
         return Coverage(total, min(counts.embedded, total), counts.failed)
 
     def rows(self, query: list[str] | None = None) -> list[ItemRow]:
-        """The items that match a query, or all, in order of id."""
+        """Return the items that a query matches, or all, in order of id."""
         if query:
-            return sorted(item_row(item) for item in self.library.items(query))
+            return sorted(map(ItemRow.of, self.library.items(query)))
         with self.library.transaction() as transaction:
-            found = transaction.query("SELECT id, added, path FROM items ORDER BY id")
-        return [ItemRow(row["id"], row["added"] or 0.0, expand_path_from_db(bytes(row["path"]))) for row in found]
+            return list(map(ItemRow.read, transaction.query("SELECT id, added, path FROM items ORDER BY id")))
 
-    def some_rows(self, item_ids: Iterable[int]) -> list[ItemRow]:
-        """Items with these ids, in order of id; those that are gone are left out."""
-        ordered = sorted(item_ids)
-        found: list[ItemRow] = []
-        for start in range(0, len(ordered), IDS_AT_A_TIME):
-            chunk = ordered[start : start + IDS_AT_A_TIME]
-            marks = ", ".join("?" * len(chunk))
-            with self.library.transaction() as transaction:
-                statement = f"SELECT id, added, path FROM items WHERE id IN ({marks}) ORDER BY id"  # noqa: S608 - marks
-                rows = transaction.query(statement, chunk)
-            found += [ItemRow(row["id"], row["added"] or 0.0, expand_path_from_db(bytes(row["path"]))) for row in rows]
-        return found
+    def rows_by_id(self, item_ids: Iterable[int]) -> list[ItemRow]:
+        """Return the items with these ids, in order of id; those that are gone are left out."""
+        statement = "SELECT id, added, path FROM items WHERE id IN"
+        return sorted(ItemRow.read(row) for row in select_rows(self.library, statement, item_ids))
 
     def close(self) -> None:
         if "store" in self.__dict__:
             self.store.close()
-
-
-def item_row(item: Item) -> ItemRow:
-    assert item.id is not None, "an item of a library has an id"
-    return ItemRow(item.id, item.added or 0.0, item.path)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beetsplug.resonance.library.metadata import movements, selected
+from beetsplug.resonance.library.item_query import select_rows
+from beetsplug.resonance.library.metadata import movements
 from beetsplug.resonance.search.filters import EXCLUDED, TOO_LONG
 from resonance_engine.playlist.track import Track, TrackPool
 from resonance_engine.search.seed_sets import agreement, centroid, representatives
@@ -89,11 +90,11 @@ class PlaylistCandidates:
         library = sidecar.library
         of_works = {self.items[track.id] for track in tracks if track.work}
         statement = "SELECT album_id FROM items WHERE album_id IS NOT NULL AND id IN"
-        albums = {row[0] for row in selected(library, statement, of_works)}
-        on_albums = {row[0] for row in selected(library, "SELECT id FROM items WHERE album_id IN", albums)}
+        albums = {row[0] for row in select_rows(library, statement, of_works)}
+        on_albums = {row[0] for row in select_rows(library, "SELECT id FROM items WHERE album_id IN", albums)}
         works = {work for work, _ in recordings}
         parts = {item_id for item_id, part in movements(library, on_albums).items() if part.composition in works}
-        current = self.session.current(sidecar.some_rows(parts))
+        current = self.session.current(sidecar.rows_by_id(parts))
         vector_ids = sidecar.store.tracks.vector_ids(sidecar.id, current, self.session.model.id)
         others = np.setdiff1d(list(vector_ids.values()), [track.id for track in tracks]).astype(np.int64)
         searchable = others[self.session.index.has(others)].tolist()

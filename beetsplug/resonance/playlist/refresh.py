@@ -11,7 +11,7 @@ from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import SAVED
-from beetsplug.resonance.library.sidecar import IDS_AT_A_TIME
+from beetsplug.resonance.library.item_query import select_rows
 from beetsplug.resonance.playlist.builder import COMMAND, PlaylistBuilder
 from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs
 from beetsplug.resonance.playlist.request import PlaylistRequest
@@ -107,7 +107,7 @@ class PreviousPlaylist:
     def __init__(self, session: SearchSession, request: PlaylistRequest, paths: Sequence[bytes]) -> None:
         sidecar = session.sidecar
         self.ids = items_at(sidecar.library, paths)
-        current = session.current(sidecar.some_rows(self.ids.values()))
+        current = session.current(sidecar.rows_by_id(self.ids.values()))
         vectors = sidecar.store.tracks.vector_ids(sidecar.id, current, session.model.id)
         has_vector = session.index.has(vectors.values())
         searchable = {vector_id for vector_id, has in zip(vectors.values(), has_vector, strict=True) if has}
@@ -159,14 +159,7 @@ class PreviousPlaylist:
 
 def items_at(library: Library, paths: Sequence[bytes]) -> dict[bytes, int]:
     """The ids of the items whose files are at these absolute paths, by path."""
-    ids: dict[bytes, int] = {}
-    unique = list(dict.fromkeys(paths))
     with context.music_dir(library.directory):
-        for start in range(0, len(unique), IDS_AT_A_TIME):
-            chunk = [normalize_path_for_db(path) for path in unique[start : start + IDS_AT_A_TIME]]
-            marks = ", ".join("?" * len(chunk))
-            with library.transaction() as transaction:
-                statement = f"SELECT id, path FROM items WHERE path IN ({marks})"  # noqa: S608 - marks
-                rows = transaction.query(statement, [memoryview(path) for path in chunk])
-            ids.update({expand_path_from_db(bytes(row["path"])): row["id"] for row in rows})
-    return ids
+        stored = [memoryview(normalize_path_for_db(path)) for path in dict.fromkeys(paths)]
+        rows = select_rows(library, "SELECT id, path FROM items WHERE path IN", stored)
+        return {expand_path_from_db(bytes(row["path"])): row["id"] for row in rows}

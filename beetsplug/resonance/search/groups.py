@@ -119,7 +119,7 @@ def all_vector_ids(session: SearchSession) -> dict[int, int]:
         added = {row["id"]: row["added"] for row in transaction.query("SELECT id, added FROM items")}
     # To look at each path costs seconds, and only where the date was changed is there a doubt.
     doubtful = {each for each, track in tracks.items() if each in added and track.added != added[each]}
-    present = ((tracks.keys() & added.keys()) - doubtful) | session.current(sidecar.some_rows(doubtful))
+    present = ((tracks.keys() & added.keys()) - doubtful) | session.current(sidecar.rows_by_id(doubtful))
     vector_ids = session.store.tracks.vector_ids(sidecar.id, present, session.model.id)
     in_index = session.index.has(vector_ids.values())
     return {item_id: each for (item_id, each), is_known in zip(vector_ids.items(), in_index, strict=True) if is_known}

@@ -12,7 +12,8 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.metadata import metadata_of
-from resonance_engine.errors import ModelError, printable
+from beetsplug.resonance.library.models import Models
+from resonance_engine.errors import AudioError, ModelError, printable
 from resonance_engine.search.explain import TrackProfile
 from resonance_engine.search.selection import SeedRecordings
 from resonance_engine.search.versions import TrackMetadata
@@ -165,20 +166,21 @@ def analyse_files(
         make_passage(*passage)  # before a model is loaded
     if not paths:
         return []
-    from resonance_engine.worker.worker import Worker
-
-    models = session.sidecar.models
+    models = Models(session.sidecar)
     name = models.name_of(session.model.id) or models.wanted
-    with closing(Worker(models.path(name), session.sidecar.settings.timeout)) as worker:
-        model = worker.description()
+    with closing(models.open_pool(name)) as pool:
+        model = pool.description()
         if model.id != session.model.id:
             raise ModelError(
                 f"The library is analysed with the model {session.model.name} {session.model.version}, the "
                 f"configuration names {model.name} {model.version}; run `beet resonance analyze` to switch."
             )
+        results = dict(filter(None, pool.analyse(dict.fromkeys(paths), passage=passage)))
         seeds = []
         for path in paths:
-            file = worker.analyse(path, passage=passage)
+            file = results[path]
+            if isinstance(file, AudioError):
+                raise file
             embedding, analysis = file.embedding, file.analysis
             assert embedding is not None, "no key counts as known"
             assert analysis is not None, "what is embedded is measured"

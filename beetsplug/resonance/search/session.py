@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-from beets.dbcore.query import InQuery
 
 from beetsplug.resonance.library.events import file_state
-from beetsplug.resonance.library.metadata import selected
+from beetsplug.resonance.library.item_query import select_items, select_rows
 from resonance_engine.errors import StoreError
 from resonance_engine.index.files import open_index
 from resonance_engine.store import EMBEDDING
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
     from resonance_engine.index.files import VectorIndex
     from resonance_engine.store import Model
-
-
-IDS_AT_A_TIME = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 
 
 class SearchSession:
@@ -66,11 +62,11 @@ class SearchSession:
         """Return the ids of the library's items behind vectors, without those whose row means another item."""
         behind = self.store.tracks.by_vector(self.sidecar.id, vector_ids)
         tracks = {track.item_id: track for rows in behind.values() for track in rows}
-        rows = selected(self.sidecar.library, "SELECT id, added FROM items WHERE id IN", tracks)
+        rows = select_rows(self.sidecar.library, "SELECT id, added FROM items WHERE id IN", tracks)
         current = {row["id"]: row["added"] == tracks[row["id"]].added for row in rows}
         # To make a path takes longer than all this, and only where the date was changed is there a doubt.
         if doubtful := [item_id for item_id, is_same in current.items() if not is_same]:
-            current |= dict.fromkeys(self.current(self.sidecar.some_rows(doubtful)), True)
+            current |= dict.fromkeys(self.current(self.sidecar.rows_by_id(doubtful)), True)
         items = {each: [row.item_id for row in rows if current.get(row.item_id)] for each, rows in behind.items()}
         return {each: item_ids for each, item_ids in items.items() if item_ids}
 
@@ -82,11 +78,7 @@ class SearchSession:
 
     def items(self, ids: set[int]) -> list[Item]:
         """Return the library's items with these ids."""
-        ordered = sorted(ids)
-        items: list[Item] = []
-        for start in range(0, len(ordered), IDS_AT_A_TIME):
-            items += self.sidecar.library.items(InQuery("id", ordered[start : start + IDS_AT_A_TIME]))
-        return items
+        return list(select_items(self.sidecar.library, ids))
 
     def current(self, items: Iterable[Item | ItemRow]) -> set[int]:
         """Return the ids of items that the store knows and means; beets reuses an id when its item is gone."""

@@ -1,0 +1,196 @@
+"""Analyse a library: compare it with the store, forget what left it, embed what is new, take a complete model into use.
+
+Import, `analyze` and the background go through `open_ingest`; the last two through `update` and `activate` as well.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from beets.exceptions import UserError
+
+from beetsplug.resonance.library.coverage import format_tracks
+from beetsplug.resonance.library.events import file_state
+from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, forget, music_folder, plan_library
+from resonance_engine.console import progress_bar
+from resonance_engine.errors import ModelError
+from resonance_engine.ingest import Ingest, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from beets.logging import BeetsLogger
+
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.store import Model, TrackRow
+
+LAST_RUN_KEY = "last_analysis"
+NO_PLAN = Plan(0, [], [], [], 0, [])
+
+
+@dataclass
+class AnalysisResult:
+    """The outcome of jobs: numbers of tracks that were embedded and recognised, the jobs that failed, the time."""
+
+    plan: Plan = NO_PLAN
+    embedded: int = 0
+    known: int = 0
+    failed: set[Job] = field(default_factory=set)
+    seconds: float = 0.0
+
+    def verify(self) -> None:
+        """Raise UserError where every single file failed."""
+        if self.plan.jobs and len(self.failed) == len(self.plan.jobs):
+            raise UserError("resonance: nothing could be analysed; `beet resonance failures` says why")
+
+
+@contextmanager
+def open_ingest(sidecar: Sidecar, name: str, threads: int | None = None) -> Iterator[Ingest]:
+    """Load the model of a name in worker processes, which end with the `with`, and note which model that is."""
+    models = Models(sidecar)
+    fingerprint = models.fingerprint(name)  # before the model is loaded: its file may be replaced meanwhile
+    with closing(models.open_pool(name, sidecar.settings.workers(threads))) as pool:
+        ingest = Ingest(sidecar.store, sidecar.id, pool)
+        models.note(name, ingest.model.id, fingerprint)
+        yield ingest
+
+
+def find_settled(sidecar: Sidecar, query: list[str]) -> Plan | None:
+    """Return the plan of a library, or of matching tracks, that leaves nothing to do; None if a model must be loaded.
+
+    It must where the model behind the wanted name is not known for sure.
+    """
+    active, models = sidecar.model, Models(sidecar)
+    if active is None or models.known_id(models.wanted) != active.id or (not query and sidecar.coverage().missing):
+        return None
+    plan = plan_library(sidecar, active.id, query)
+    pending = plan.jobs or plan.gone or plan.stale or plan.outdated
+    return None if pending or plan.missing == plan.total else plan
+
+
+def note_run(sidecar: Sidecar) -> None:
+    """Note the time of a finished analysis."""
+    sidecar.store.state.set(LAST_RUN_KEY, time.time())
+
+
+def update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | None, log: BeetsLogger) -> AnalysisResult:
+    """Analyse with the wanted model, `ingest`, what it has no vectors of, and forget what left the library.
+
+    Of the whole library, or of the tracks that a query matches. Raises UserError where no track has its file.
+    """
+    plan = plan_library(sidecar, ingest.model.id, query)
+    if plan.total and plan.missing == plan.total:
+        raise UserError(f"resonance: no track has its file; is {music_folder(sidecar)} there? Nothing was forgotten.")
+    if (plan.gone or plan.stale) and not forget(sidecar, plan):
+        log.warning(
+            "{} that were analysed are no longer in the library, too many to believe; they are kept. If they are "
+            "gone for good, run `beet resonance check --repair`.",
+            format_tracks(len(plan.gone)),
+        )
+    if plan.outdated:
+        sidecar.store.tracks.unlink(sidecar.id, plan.outdated)
+    result, started = AnalysisResult(plan), time.monotonic()
+    try:
+        result.failed = update_active(sidecar, ingest.model.id, query, threads, log)
+        analyse(sidecar, ingest, [job for job in plan.jobs if job not in result.failed], result, log)
+    except KeyboardInterrupt:
+        log.warning("stopped; what was analysed is kept, run it again to go on")
+        raise
+    note_run(sidecar)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def update_active(sidecar: Sidecar, wanted: str, query: list[str], threads: int | None, log: BeetsLogger) -> set[Job]:
+    """While another model is in use, analyse with that one too: it serves until the wanted one is complete.
+
+    Returns the jobs that failed.
+    """
+    active = sidecar.model
+    name = Models(sidecar).name_of(active.id) if active else None
+    if active is None or active.id == wanted or name is None:
+        return set()
+    jobs = plan_library(sidecar, active.id, query).jobs
+    if not jobs:
+        return set()
+    result = AnalysisResult()
+    try:
+        with open_ingest(sidecar, name, threads) as ingest:
+            analyse(sidecar, ingest, jobs, result, log)
+    except ModelError as error:
+        log.warning("{}", error)
+        return set()
+    return result.failed
+
+
+def analyse(sidecar: Sidecar, ingest: Ingest, jobs: list[Job], result: AnalysisResult, log: BeetsLogger) -> None:
+    """Do the jobs and add them up in `result`, with a line for each file that fails.
+
+    A failed file's item is unlinked, unless the model in use has its embedding.
+    """
+    tracks = sidecar.store.tracks.all(sidecar.id)
+    with progress_bar(len(jobs)) as bar:
+        for outcome in ingest.run(jobs):
+            bar.update(1)
+            if outcome.error is not None:
+                result.failed.add(outcome.job)
+                track = tracks.get(outcome.job.item_id)
+                if track is not None and not is_searchable(sidecar, outcome.job, track):
+                    sidecar.store.tracks.unlink(sidecar.id, [track.item_id])
+                bar.clear()
+                log.warning("not analysed: {}", outcome.error)
+            elif outcome.embedded:
+                result.embedded += 1
+            else:
+                result.known += 1
+
+
+def is_searchable(sidecar: Sidecar, job: Job, track: TrackRow) -> bool:
+    """Return whether the model in use has the embedding of an item's file as it is, though another model failed."""
+    state = file_state(os.fsencode(job.path))
+    active = sidecar.model
+    unchanged = (track.added, (track.size, track.mtime_ns)) == (job.added, state)
+    return unchanged and active is not None and bool(sidecar.store.vectors.embedded([track.content_key], active.id))
+
+
+@dataclass(frozen=True)
+class Activation:
+    """The model that was taken into use in place of `old`; or why it was not, `refusal`."""
+
+    old: Model | None = None
+    refusal: str = ""
+
+
+def activate(sidecar: Sidecar, model: Model, missing: int) -> Activation:
+    """Search with a model from now on, unless many tracks that can be found now could not be found any more.
+
+    `missing` is the number of items without a file. Tracks that the model has no embedding of are unlinked.
+    """
+    active = sidecar.model
+    if active is not None and active.id == model.id:
+        return Activation()
+    store, known = sidecar.store, sidecar.store.tracks.all(sidecar.id)
+    keys = {track.content_key for track in known.values()}
+    embedded, searchable = (
+        store.vectors.embedded(keys, model.id),
+        store.vectors.embedded(keys, active.id) if active else set(),
+    )
+    unembedded = [item_id for item_id, track in known.items() if track.content_key not in embedded]
+    lost = [item_id for item_id in unembedded if known[item_id].content_key in searchable]
+    many = len(lost) > max(MASS_REMOVAL, len(known) / 100) or not embedded
+    if lost and (many or not music_folder(sidecar).is_dir()):
+        where = "; mount the disk that they are on, or run `beet update` if they are gone for good" if missing else ""
+        count = format_tracks(len(lost))
+        return Activation(
+            refusal=f"{model.name} {model.version} is not taken into use: it has not heard {count}{where}"
+        )
+    with store.write():
+        # What is linked can be found, and these cannot.
+        store.tracks.unlink(sidecar.id, unembedded)
+        store.models.activate(model.id)
+    return Activation(old=active)
