@@ -103,12 +103,12 @@ class LengthFit:
         self.usual = float(np.median(seconds)) if seconds else 0.0
 
     def length(self) -> float:
-        """The length of the list: tracks or, where a playing time is requested, seconds."""
+        """Return the length of the list: tracks or, where a playing time is requested, seconds."""
         sizes = self._sequencer.sizes if self._length.seconds is None else self._seconds
         return float(sizes[self._sequencer.sequence].sum())
 
     def missing(self) -> float:
-        """How many tracks or seconds are missing to the requested length."""
+        """Return how many tracks or seconds are missing to the requested length."""
         requested = self._length.count if self._length.seconds is None else self._length.seconds
         return requested - self.length()
 
@@ -122,7 +122,7 @@ class LengthFit:
         return bool(self._sequencer.sequence) and self.missing() < self.usual / 2
 
     def fits(self) -> Mask:
-        """The units that bring the list nearer to its length."""
+        """Return the units that bring the list nearer to its length."""
         if self._length.seconds is None:
             return self._sequencer.sizes <= self.missing()
         return self._seconds / 2 <= self.missing() if self._sequencer.sequence else np.ones(len(self._seconds), bool)

@@ -49,7 +49,7 @@ class Sequencer:
         return any(other in unit for position in unit for other in self._clashes.get(position, []))
 
     def unit(self, position: int) -> int:
-        """The number of the unit that a track belongs to."""
+        """Return the number of the unit that a track belongs to."""
         return self._unit_of[position]
 
     def append(self, unit: int) -> None:
@@ -76,12 +76,12 @@ class Sequencer:
         return {words: mask & self.remaining for words, mask in masks.items()}
 
     def allowed(self) -> Mask:
-        """The remaining units that rules other than spacing allow."""
+        """Return the remaining units that rules other than spacing allow."""
         held: Mask = np.any(list(self.held_back().values()), axis=0)
         return self.remaining & ~held
 
     def waits(self) -> Integers:
-        """How many other units must come before each, by the spacing of its artist and album."""
+        """Return how many other units must come before each, by the spacing of its artist and album."""
         rules, now = self._rules, len(self.sequence)
         missing = [
             np.where(code >= 0, self._when[name][code] + spacing + 1 - now, 0)
@@ -93,7 +93,7 @@ class Sequencer:
         return np.maximum(np.maximum(*missing), 0)
 
     def with_room(self, candidates: Mask, ready: Mask, places: int) -> Mask:
-        """The `ready` candidates after which most of so many places can be filled with artists spaced out.
+        """Return the `ready` candidates after which most of so many places can be filled with artists spaced out.
 
         With a spacing of g, an artist who must wait for w others has room in r places for (r - w) / (g + 1)
         tracks, rounded up. Without this look ahead a list ends with all that is left of its most frequent artist.

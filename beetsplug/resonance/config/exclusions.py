@@ -1,8 +1,7 @@
-"""What never comes up in a list: items that the user's rules name, some of them but for a season."""
+"""The setting `exclude`: queries of items that never come up in a list, some of them except in a season."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 
 from beets.exceptions import UserError
 
+from beetsplug.resonance.config.options import suggest
 from beetsplug.resonance.config.query_words import split_query
 
 SETTING = "resonance.exclude in the configuration"
@@ -63,8 +63,7 @@ def parse_exclusion(value: Any) -> Exclusion:
         raise UserError(f"{SETTING} lists beets queries, and {value!r} is none; write for example genre:audiobook")
     for key in rule:
         if key not in KEYS:
-            near = difflib.get_close_matches(str(key), KEYS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"a rule has {' and '.join(KEYS)}"
+            hint = suggest(str(key), KEYS, f"a rule has {' and '.join(KEYS)}")
             raise UserError(f"{SETTING}: {key} is no part of a rule; {hint}")
     query = rule.get("query")
     if not isinstance(query, str) or not split_query(query):

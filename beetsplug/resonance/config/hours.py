@@ -26,8 +26,8 @@ class Hours:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The hours of a setting such as "22:00-07:00" or "12:00-13:30, 22:00-07:00"; raises UserError."""
-        return cls(tuple(span(part, text) for part in text.split(",")) if text.strip() else ())
+        """Parse a setting such as "22:00-07:00" or "12:00-13:30, 22:00-07:00"; raises UserError."""
+        return cls(tuple(parse_span(part, text) for part in text.split(",")) if text.strip() else ())
 
     def __contains__(self, moment: time) -> bool:
         """Whether a time of day lies in one of them."""
@@ -37,7 +37,7 @@ class Hours:
         )
 
     def next_start(self, moment: time) -> str:
-        """When the next of them begins after a time of day outside all of them, such as "22:00"."""
+        """Return when the next span begins after a time of day outside all of them, such as "22:00"."""
         minute = minute_of(moment)
         first = min((first for first, _ in self.spans), key=lambda first: (first - minute) % DAY)
         return f"{first // 60:02d}:{first % 60:02d}"
@@ -47,9 +47,9 @@ def minute_of(moment: time) -> int:
     return moment.hour * 60 + moment.minute
 
 
-def span(part: str, text: str) -> tuple[int, int]:
-    found = SPAN.fullmatch(part)
-    numbers = [int(number) for number in found.groups()] if found else []
+def parse_span(part: str, text: str) -> tuple[int, int]:
+    match = SPAN.fullmatch(part)
+    numbers = [int(number) for number in match.groups()] if match else []
     if numbers and numbers[1] < 60 and numbers[3] < 60:
         first, end = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
         if first < DAY and end <= DAY and first != end:

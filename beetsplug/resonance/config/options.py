@@ -1,4 +1,4 @@
-"""The table of options: what command lines, profiles, recipes, the configuration and the documents have of each."""
+"""The table of options, for command lines, profiles, recipes, the configuration and the documents."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Option(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """What is typed before the value, such as --per-artist."""
+        """The flag on a command line, such as --per-artist."""
         return self.flags[-1] if self.flags else f"--{self.name.replace('_', '-')}"
 
     def check(self, value: Any) -> None:
@@ -182,12 +182,20 @@ PLAYLIST_NAMES = tuple(name for name, option in SAVED.items() if option.commands
 
 
 def flag_of(name: str) -> str:
-    """The flag of an option, such as --per-artist."""
+    """Return the flag of an option, such as --per-artist."""
     return next(option.flag for option in TABLE if option.name == name)
 
 
+def suggest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return a hint on an unknown name: the known one that is nearest, or another hint."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f"did you mean {near[0]}?" if near else otherwise
+
+
 def command_options(command: str) -> list[Option]:
-    """The options that a command takes, in the order of its help."""
+    """Return the options that a command takes, in the order of its help."""
     return [option for option in TABLE if command in option.commands and option.help]
 
 

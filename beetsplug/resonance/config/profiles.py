@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.options import SAVED
+from beetsplug.resonance.config.options import SAVED, suggest
 from beetsplug.resonance.config.query_words import split_query
 
 if TYPE_CHECKING:
@@ -39,9 +38,7 @@ def parse_profiles(view: ConfigView) -> dict[str, Profile]:
 def find_profile(profiles: Mapping[str, Profile], name: str) -> Profile:
     """Return the profile of a name; UserError where the configuration has none."""
     if name not in profiles:
-        near = difflib.get_close_matches(name, profiles, 1)
-        known = f"there are {', '.join(profiles)}" if profiles else "it has none"
-        hint = f"did you mean {near[0]}?" if near else known
+        hint = suggest(name, profiles, f"there are {', '.join(profiles)}" if profiles else "it has none")
         raise UserError(f"playlist: {SETTING} in the configuration has no {name!r}; {hint}")
     return profiles[name]
 
@@ -61,11 +58,11 @@ def parse_profile(place: str, options: Any, view: Subview) -> Profile:
 
 
 def file_paths(view: Subview, paths: list[str]) -> list[str]:
-    """The paths of a profile's files; relative ones are in the configuration's folder, as the setting `model` is."""
-    views = [view] if isinstance(view.get(), str) else [view[place] for place in range(len(paths))]
+    """Return the paths of a profile's files; relative ones are in the configuration's folder, as that of `model` is."""
+    views = [view] if isinstance(view.get(), str) else [view[number] for number in range(len(paths))]
     return [
-        each.as_filename() if path.strip() and not path.startswith(("~", "/")) else path
-        for path, each in zip(paths, views, strict=True)
+        place.as_filename() if path.strip() and not path.startswith(("~", "/")) else path
+        for path, place in zip(paths, views, strict=True)
     ]
 
 
@@ -74,8 +71,7 @@ def option_name(place: str, spelling: str) -> str:
     names = {name: name for name in SAVED} | {option.flag.strip("-"): name for name, option in SAVED.items()}
     wanted = spelling.replace("-", "_")
     if wanted not in names:
-        near = difflib.get_close_matches(wanted, names, 1)
-        hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(names)}"
+        hint = suggest(wanted, names, f"the options are {', '.join(names)}")
         raise UserError(f"{place} in the configuration: {spelling} is no option; {hint}")
     return names[wanted]
 

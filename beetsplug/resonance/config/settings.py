@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.options import LARGEST_COUNT, SETTINGS
+from beetsplug.resonance.config.options import LARGEST_COUNT, SETTINGS, suggest
 from resonance_engine.search.caps import Caps
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SHIPPED = SETTINGS["model"].default
 
 
 def default(name: str) -> Any:
-    """The default of a setting; the table has the only one."""
+    """Return the default of a setting."""
     return SETTINGS[name].default
 
 
@@ -34,7 +34,7 @@ DEFAULT_CAPS = Caps(default("per_artist"), default("per_album"))
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may choose; see the table of options for what each setting means.
+    """The settings of a user, as the table of options describes them.
 
     `model` is the path of a model, or `default` for the one that was chosen with `beet resonance model use`. `caps` are
     the settings `per_artist` and `per_album`.
@@ -56,18 +56,17 @@ class Settings:
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
-        """The settings as YAML has them."""
-        return {name: option.default for name, option in SETTINGS.items()}
+        """Return the default settings as YAML has them."""
+        return {name: copy(option.default) for name, option in SETTINGS.items()}
 
     @classmethod
     def from_config(cls, section: Subview) -> Settings:
-        """The settings of a configuration section, whose defaults are added; raises ConfigError or UserError."""
+        """Read a configuration section, to which the defaults are added; raises ConfigError or UserError."""
         if section.get() is None:  # the bare line `resonance:`
             return cls()
         for key in section.keys():  # noqa: SIM118 - a view is no mapping
             if key not in SETTINGS:
-                near = difflib.get_close_matches(str(key), SETTINGS, 1)
-                hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(SETTINGS)}"
+                hint = suggest(str(key), SETTINGS, f"the settings are {', '.join(SETTINGS)}")
                 raise UserError(f"resonance.{key} in the configuration is no setting; {hint}")
         from beetsplug.resonance.config.exclusions import parse_exclusions
         from beetsplug.resonance.config.hours import Hours
@@ -80,7 +79,7 @@ class Settings:
         return cls(**{**values, "caps": caps, "exclude": exclude, "profiles": profiles})
 
     def workers(self, threads: int | None = None) -> int:
-        """How many worker processes to run; `threads` overrides the setting."""
+        """Return the number of worker processes; `threads` overrides the setting."""
         count = self.threads if threads is None else threads
         return count or min(os.cpu_count() or 1, 4)
 

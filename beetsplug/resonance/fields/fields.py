@@ -99,15 +99,15 @@ class Fields:
         self.tags.clear()
 
     def cache(self, name: str) -> AnalysisCache[Any]:
-        """The cache of the analysis that a field is a part of."""
+        """Return the cache of the analysis that a field is a part of."""
         return self.attributes if FIELDS[name].attribute else self.tags
 
     def value(self, name: str, item: Item) -> Any:
-        """The value of a field of an item; None where it is unknown."""
+        """Return the value of a field of an item; None where it is unknown."""
         return self.read(lambda: FIELDS[name].pick(self.cache(name).get(item)))
 
     def share(self, name: str, item: Item) -> Any:
-        """The share of a facet in the similarity of an item that `similar:` lists; None for other items and facets."""
+        """Return a facet's share in the similarity of an item that `similar:` lists; None for any other."""
         neighbours = self.tracks.list_with(item)
         if not isinstance(neighbours, Neighbours) or item.id is None:
             return None
@@ -126,7 +126,7 @@ class Fields:
             return None
 
     def shares(self, name: str) -> dict[int, float]:
-        """The shares of a facet in the similarity of all items that `similar:` lists, by item id."""
+        """Return the shares of a facet in the similarity of all items that `similar:` lists, by item id."""
         lists = [scores for scores in reversed(self.tracks.lists) if isinstance(scores, Neighbours)]
         return {
             item_id: shares[FACETS[name]]
@@ -136,7 +136,7 @@ class Fields:
         }
 
     def values(self, name: str) -> dict[int, Any]:
-        """The values of a field of all items of the library, by id; raises UserError where the store is unreadable."""
+        """Return the values of a field of all items, by id; raises UserError where the store is unreadable."""
         from resonance_engine.errors import ResonanceError
 
         library = self.resolver.library

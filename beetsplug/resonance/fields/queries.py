@@ -74,7 +74,7 @@ class SimilarityScores:
         self.lists.appendleft(scores)
 
     def score(self, thing: Model) -> float | None:
-        """The score of an item or album; None where no list has it."""
+        """Return the score of an item or album; None where no list has it."""
         # `beet similar` sets it on the items that it lists, where a computed field would hide it.
         given = thing._values_flex.get("similarity")
         if given is not None:
@@ -83,11 +83,11 @@ class SimilarityScores:
         return None if scores is None or thing.id is None else scores[thing.id]
 
     def list_with(self, thing: Model) -> Mapping[int, float] | None:
-        """The last list with an item or album."""
+        """Return the last list with an item or album."""
         return next((scores for scores in self.lists if thing.id in scores), None)
 
     def by_id(self, name: str = "similarity") -> dict[int, float]:  # noqa: ARG002 - the only number there is
-        """The scores of all lists."""
+        """Return the scores of all lists."""
         return {thing_id: score for scores in reversed(self.lists) for thing_id, score in scores.items()}
 
 

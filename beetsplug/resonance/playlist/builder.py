@@ -90,7 +90,7 @@ class PlaylistBuilder:
         return not seconds or length.seconds - sum(seconds) >= float(np.median(seconds)) / 2
 
     def _kept_if_complete(self, kept: Sequence[int]) -> OrderedTracks | None:
-        """The kept tracks if they already have the requested length, else None."""
+        """Return the kept tracks if they already have the requested length, else None."""
         tracks = self.candidates.tracks(kept)
         return None if self._is_short(tracks) else OrderedTracks(tuple(tracks))
 
@@ -118,7 +118,7 @@ class PlaylistBuilder:
             size = min(GROWTH * size, LARGEST_COUNT)
 
     def _search_notes(self, result: SearchResult, listing: OrderedTracks) -> list[str]:
-        """The notes of the search on its seeds and, where the list is short, its reasons for rejections."""
+        """Return the notes of the search on its seeds and, where the list is short, its reasons for rejections."""
         notes = [note for note in result.notes if note != result.shortage]
         if self._is_short(listing.tracks) and result.rejected:
             notes.append(TURNED_DOWN.format(result.rejected))

@@ -72,7 +72,7 @@ class PlaylistRequest:
         return self.search.is_seedless and self.recent is None
 
     def rules(self, caps: Caps, spacing: int) -> SequenceRules:
-        """The rules of the list; the arguments are the defaults. Raises PlaylistError."""
+        """Return the rules of the list; the arguments are the defaults. Raises PlaylistError."""
         from resonance_engine.playlist.rules import WORKS, SequenceRules
 
         between = self.own_options.get("spacing", spacing)
@@ -84,5 +84,5 @@ class PlaylistRequest:
         )
 
     def recipe(self) -> dict[str, Any]:
-        """The options that a playlist's file keeps; the others are chosen anew when the list is built again."""
+        """Return the options that a playlist's file keeps; the others are chosen anew when the list is built again."""
         return {**self.search.recipe(), **recipe_values(self.own_options)}

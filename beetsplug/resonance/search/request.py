@@ -59,7 +59,7 @@ class SearchRequest:
     `options` are those that were given, by their names in the table of options; ConfigError is raised for values that
     they do not take. `query`, `avoid` and `among` are words of beets queries: of the seeds, of negative seeds, of the
     candidates. `files` are paths of seeds outside the library, `passage` is the part of a seed that counts, `text`
-    describes what is wanted. `weights` and `like` are parsed against the facets of a model, see `facets.parse_weights`.
+    describes music in words. `weights` and `like` are parsed against a model's facets, see `facets.parse_weights`.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -102,7 +102,7 @@ class SearchRequest:
             )
 
     def _parsed(self, name: str, parse: Any) -> Any:
-        """The value of an option, parsed; None where it was not given."""
+        """Return the value of an option, parsed; None where it was not given."""
         if name not in self.options:
             return None
         with option_errors(name):
@@ -114,16 +114,16 @@ class SearchRequest:
         return not (self.query or self.files or self.text)
 
     def caps(self, default: Caps) -> Caps:
-        """The caps of the list: those of the request, which hold, and the default ones, which may give way."""
+        """Return the caps of the list: those of the request, which hold, and the default ones, which may give way."""
         given = {cap.name: self.options[cap.name] for cap in fields(default) if cap.name in self.options}
         return replace(default, **given, fixed=frozenset(given))
 
     def with_options(self, **options: Any) -> SearchRequest:
-        """The same request with other values of some options."""
+        """Return the request with other values of some options."""
         return SearchRequest(**{**self.options, **options})
 
     def recipe(self) -> dict[str, Any]:
-        """The options that differ from the defaults, as a playlist's recipe has them."""
+        """Return the options that differ from the defaults, as a playlist's recipe has them."""
         return recipe_values(self.options)
 
 
