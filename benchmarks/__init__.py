@@ -1,1 +1,4 @@
-"""What is measured: quality, speed, memory. Prints tables; nothing in the product imports it."""
+"""Benchmarks of quality, speed, memory and code, on top of the product and of `resonance_engine.evaluation`.
+
+Each module prints its numbers; nothing of the product or of `training` imports them.
+"""

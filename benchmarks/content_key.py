@@ -1,6 +1,6 @@
-"""What a content key costs: time of one core, bytes read, and the wait for them on a fast and on a slow disk.
+"""Measure content keys: CPU time, bytes read, and the wait for them on a fast and on a slow disk.
 
-python -m benchmarks.content_key            a song and a two-hour mix, made in a temporary folder
+python -m benchmarks.content_key            a song and a two-hour mix, written to a temporary folder
 python -m benchmarks.content_key FILE...    your own files
 """
 
@@ -24,12 +24,12 @@ DISKS = {"SSD": None, "100 MB/s": 100e6, "10 MB/s": 10e6}
 REPEATS = 3
 
 
-class Cost(NamedTuple):
+class KeyCost(NamedTuple):
     seconds: float
     read: int
 
 
-def made_files(folder: Path) -> Iterator[Path]:
+def write_files(folder: Path) -> Iterator[Path]:
     minute = tune(60.0)
     song = write_audio(folder / "song.mp3", minute, 44100, repeats=4)
     yield song
@@ -40,18 +40,18 @@ def made_files(folder: Path) -> Iterator[Path]:
 
 
 def bytes_read() -> int:
-    """What this process has read so far, by Linux's count."""
+    """Return the bytes that this process has read so far (Linux)."""
     counters = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(counters["rchar"])
 
 
-def cost(path: Path) -> Cost:
-    """The cheapest of a few runs, so that the file is in memory and only the work counts."""
+def measure_key(path: Path) -> KeyCost:
+    """Return the cheapest of a few runs, so that the file is in memory and only the work counts."""
     runs = []
     for _ in range(REPEATS):
         read, began = bytes_read(), time.process_time()
         content_key(path)
-        runs.append(Cost(time.process_time() - began, bytes_read() - read))
+        runs.append(KeyCost(time.process_time() - began, bytes_read() - read))
     return min(runs)
 
 
@@ -61,8 +61,8 @@ def main() -> None:
     files = parser.parse_args().files
     print(f"{'file':28} {'MB':>8} {'MB read':>8} " + " ".join(f"{disk:>12}" for disk in DISKS))
     with tempfile.TemporaryDirectory() as folder:
-        for path in files or made_files(Path(folder)):
-            seconds, read = cost(path)
+        for path in files or write_files(Path(folder)):
+            seconds, read = measure_key(path)
             waits = [1e3 * (seconds + (read / speed if speed else 0.0)) for speed in DISKS.values()]
             print(
                 f"{path.name:28.28} {path.stat().st_size / 1e6:8.1f} {read / 1e6:8.1f} "

@@ -1,9 +1,9 @@
-"""What cached features are worth: the time to get those of a song, and an epoch of training, with and without a cache.
+"""Measure the gain of cached features: the time to read a song's, and of an epoch, with and without a cache.
 
-python -m benchmarks.feature_cache            some songs made in a temporary folder
+python -m benchmarks.feature_cache            some songs written to a temporary folder
 python -m benchmarks.feature_cache FILE...    your own files
 
-Wall-clock medians; for times of one core set OMP_NUM_THREADS=1. "audio" measures every window anew whenever it is
+Wall-clock medians; for times of one core set OMP_NUM_THREADS=1. "audio" analyses every window anew whenever it is
 drawn.
 """
 
@@ -43,8 +43,8 @@ FRAMES = 300
 RECIPE = TrainSettings(use_amp=False, epochs=1, warmup_epochs=0, batch_identities=64, views_per_song=2)
 
 
-class Audio:
-    """A cache that keeps nothing: what is read is measured."""
+class UncachedFeatures:
+    """A cache that stores nothing: features are computed whenever they are read."""
 
     def __init__(self, files: Sequence[Path], spec: FeatureSpec) -> None:
         self.spec = spec
@@ -70,12 +70,12 @@ class Audio:
         self.files.clear()
 
 
-def songs(folder: Path) -> Iterator[Path]:
+def write_songs(folder: Path) -> Iterator[Path]:
     for song in range(SONGS):
         yield write_audio(folder / f"{song}.mp3", tune(60.0, seed=song), 44100, repeats=3)
 
 
-def median(runs: int, work: Callable[[], object]) -> float:
+def median_seconds(runs: int, work: Callable[[], object]) -> float:
     """Seconds; the first run, which warms caches up, does not count."""
     times = []
     for _ in range(1 + runs):
@@ -85,7 +85,7 @@ def median(runs: int, work: Callable[[], object]) -> float:
     return statistics.median(times[1:])
 
 
-def table(title: str, seconds: dict[str, float]) -> None:
+def print_table(title: str, seconds: dict[str, float]) -> None:
     print(f"{title:<44} {'ms':>10} {'times':>8}")
     for name, value in seconds.items():
         print(f"  {name:<42} {1e3 * value:10.1f} {seconds['audio'] / value:8.1f}")
@@ -101,20 +101,22 @@ def compare(sources: dict[str, tuple[FeatureCache, bool]], runs: int) -> None:
         return [values.astype(np.float32) for values in cache.read(key).values()]
 
     def song(cache: FeatureCache) -> float:
-        return median(1, lambda: [features(cache, key) for key in keys]) / len(keys)
+        return median_seconds(1, lambda: [features(cache, key) for key in keys]) / len(keys)
 
     def epoch(windows: WindowSet) -> float:
-        return median(runs, lambda: list(windows.epoch(64, 2, FRAMES, AugmentSettings(), 0, 0)))
+        return median_seconds(runs, lambda: list(windows.epoch(64, 2, FRAMES, AugmentSettings(), 0, 0)))
 
     def training(windows: WindowSet) -> float:
         torch.manual_seed(0)
         network = ResonanceNetwork(("timbre", "harmony", "rhythm"))
-        return median(runs, lambda: train(network, windows, RECIPE, AugmentSettings(), device="cpu", standardized=True))
+        return median_seconds(
+            runs, lambda: train(network, windows, RECIPE, AugmentSettings(), device="cpu", standardized=True)
+        )
 
     print(f"{len(keys)} songs of {SPEC.decoding.windows} windows")
-    table("features of a song", {name: song(cache) for name, (cache, preload) in sources.items() if not preload})
-    table("batches of an epoch, 2 views a song", {name: epoch(windows) for name, windows in sets.items()})
-    table("an epoch of training", {name: training(windows) for name, windows in sets.items()})
+    print_table("features of a song", {name: song(cache) for name, (cache, preload) in sources.items() if not preload})
+    print_table("batches of an epoch, 2 views a song", {name: epoch(windows) for name, windows in sets.items()})
+    print_table("an epoch of training", {name: training(windows) for name, windows in sets.items()})
 
 
 def main() -> None:
@@ -123,7 +125,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs, of which the median counts")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        audio = Audio(options.files or list(songs(Path(folder))), SPEC)
+        audio = UncachedFeatures(options.files or list(write_songs(Path(folder))), SPEC)
         with closing(SqliteCache(Path(folder), SPEC)) as disk:
             memory = RamCache(SPEC)
             for key in audio.keys():  # noqa: SIM118 - a cache is no dictionary

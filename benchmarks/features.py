@@ -1,6 +1,6 @@
-"""How long the front end takes for a window, piece by piece, and how much longer librosa does.
+"""Time the front end on a window, piece by piece, against librosa.
 
-Wall-clock medians; the two take turns, so that whatever else the machine does slows both. For times of one core
+Wall-clock medians; the two take turns, so that any other load on the machine slows both. For times of one core
 set OMP_NUM_THREADS=1.
 """
 
@@ -31,7 +31,7 @@ STFT: dict[str, Any] = {"n_fft": FRAMING.n_fft, "hop_length": FRAMING.hop}
 
 
 def music(seconds: float) -> Array:
-    """A chord that changes every second, a beat and hiss."""
+    """Return a chord that changes every second, a beat and hiss."""
     moments = np.arange(round(FRAMING.rate * seconds)) / FRAMING.rate
     noise = np.random.default_rng(0).standard_normal(len(moments))
     signal = 0.02 * noise + 0.3 * noise * np.exp(-30 * (moments % 0.5))
@@ -85,7 +85,7 @@ def librosa_without_hpss(signal: Array) -> tuple[Array, ...]:
 
 
 def pieces(signal: Array) -> dict[str, Piece]:
-    """What is timed, by name: ours and librosa's, each given what the piece before it makes."""
+    """Return the timed pieces by name, ours and librosa's, each with the output of the piece before it."""
     ready = Spectra(signal, FRAMING, True)
     power, mel, percussive = ready.power, ready.mel, ready.percussive
     power_t, mel_t, percussive_t = power.T.copy(), mel.T.copy(), percussive.T.copy()
@@ -93,7 +93,7 @@ def pieces(signal: Array) -> dict[str, Piece]:
 
     def fresh(**known: Array) -> Spectra:
         spectra = Spectra(signal, FRAMING, True)
-        # Where cached_property keeps what it has computed.
+        # cached_property stores its values here.
         spectra.__dict__.update(known)
         return spectra
 

@@ -1,4 +1,4 @@
-"""How long the index takes to build, open and search, and how much memory that takes.
+"""Measure time and memory of building, opening and searching the index.
 
     python benchmarks/index.py [--tracks 12000 100000] [--repeats 7]
 
@@ -37,8 +37,8 @@ NEIGHBOURS = 20
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def library(tracks: int, seed: int = 0) -> Matrix:
-    """Unit vectors that lie in 300 soft clusters of a 40-dimensional space, as music does roughly."""
+def draw_vectors(tracks: int, seed: int = 0) -> Matrix:
+    """Draw unit vectors from 300 soft clusters of a 40-dimensional space, roughly as embeddings of music lie."""
     rng = np.random.default_rng(seed)
     basis = rng.standard_normal((40, MODEL.dimensions)).astype(np.float32)
     centres = rng.standard_normal((300, 40)).astype(np.float32)
@@ -48,7 +48,7 @@ def library(tracks: int, seed: int = 0) -> Matrix:
     return vectors
 
 
-def fill(store: Store, vectors: Matrix) -> None:
+def fill_store(store: Store, vectors: Matrix) -> None:
     """Put the vectors into a store, 1000 in a transaction."""
     store.models.register(MODEL)
     for start in range(0, len(vectors), 1000):
@@ -58,8 +58,8 @@ def fill(store: Store, vectors: Matrix) -> None:
         )
 
 
-def medians(repeats: int, **actions: Callable[[], object]) -> dict[str, float]:
-    """CPU milliseconds of each action, all of them done in turn."""
+def median_times(repeats: int, **actions: Callable[[], object]) -> dict[str, float]:
+    """Return median CPU milliseconds of actions that take turns."""
     times: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(repeats):
         for name, act in actions.items():
@@ -70,7 +70,7 @@ def medians(repeats: int, **actions: Callable[[], object]) -> dict[str, float]:
 
 
 def product(vectors: Matrix, queries: Matrix) -> npt.NDArray[np.intp]:
-    """The neighbours by one matrix product, equal scores in any order."""
+    """Return the neighbours by one matrix product, equal scores in any order."""
     scores = queries @ vectors.T
     best = np.argpartition(scores, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
     order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
@@ -78,7 +78,7 @@ def product(vectors: Matrix, queries: Matrix) -> npt.NDArray[np.intp]:
 
 
 def peak_memory(database: Path) -> dict[str, float]:
-    """MB that a process of its own takes, at most, before and after it opens the index and searches once."""
+    """Return the peak MB of a process before and after it opens the index and searches once."""
     command = [sys.executable, __file__, "--open", str(database)]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(result.stdout)
@@ -86,33 +86,33 @@ def peak_memory(database: Path) -> dict[str, float]:
 
 
 def report_memory(database: Path) -> None:
-    """Do what `peak_memory` measures."""
+    """Print the numbers of `peak_memory`, in the process that it starts."""
     query = np.eye(1, MODEL.dimensions, dtype=np.float32)
     FaissScan(MODEL.dimensions)
     with Store(database) as store:
         store.models.all()
-        before = high_water()
+        before = peak_resident()
         open_index(store, MODEL.id, database.parent).nearest(query, NEIGHBOURS)
-    print(json.dumps({"before": before, "after": high_water()}))
+    print(json.dumps({"before": before, "after": peak_resident()}))
 
 
-def high_water() -> float:
-    """The most memory that this process has taken so far, in MB (Linux)."""
+def peak_resident() -> float:
+    """Return the peak memory of this process in MB (Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def measure(tracks: int, repeats: int, folder: Path) -> None:
+def measure_library(tracks: int, repeats: int, folder: Path) -> None:
     """Print the numbers of one size of library."""
-    vectors = library(tracks)
+    vectors = draw_vectors(tracks)
     with Store(folder / "resonance.db") as store:
-        filling = medians(1, fill=lambda: fill(store, vectors))
+        filling = median_times(1, fill_store=lambda: fill_store(store, vectors))
         path = index_path(folder, MODEL.id)
         built = peak_memory(store.path)
         opened = peak_memory(store.path)
         ids, stored = store.vectors.matrix(MODEL.id)
         index, plain = VectorIndex(ids, stored), VectorIndex(ids, stored, NumpyScan(MODEL.dimensions))
-        opening = medians(
+        opening = median_times(
             max(3, repeats // 2),
             read=lambda: store.vectors.matrix(MODEL.id),
             build=lambda: VectorIndex(ids, stored),
@@ -122,13 +122,13 @@ def measure(tracks: int, repeats: int, folder: Path) -> None:
         )
 
     one, many = stored[:1], stored[:64]
-    searching = medians(
+    searching = median_times(
         repeats,
         faiss=lambda: index.nearest(one, NEIGHBOURS),
         numpy=lambda: plain.nearest(one, NEIGHBOURS),
         product=lambda: product(stored, one),
     )
-    batch = medians(
+    batch = median_times(
         repeats,
         faiss=lambda: index.nearest(many, NEIGHBOURS),
         numpy=lambda: plain.nearest(many, NEIGHBOURS),
@@ -166,7 +166,7 @@ def main() -> None:
         return
     if options.alone:
         with tempfile.TemporaryDirectory() as folder:
-            measure(options.alone, options.repeats, Path(folder))
+            measure_library(options.alone, options.repeats, Path(folder))
         return
     for tracks in options.tracks:
         command = [sys.executable, __file__, "--alone", str(tracks), "--repeats", str(options.repeats)]

@@ -1,4 +1,4 @@
-"""Ten-hour files in several formats, made from one minute of sound, and a beets library of them."""
+"""Create a beets library of ten-hour files in several formats, from one minute of sound each."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ ADTS: Kind = ("aac", {}, {"bit_rate": 64_000}, {})
 FLAC: Kind = ("flac", {}, {}, {"compression_level": "0"})
 
 
-def long_music(folder: Path) -> Path:
-    """A home of beets in `folder` with a library of ten-hour files and a few songs, made unless it is there already."""
+def create_long_library(folder: Path) -> Path:
+    """Create a beets home in `folder` with ten-hour files and a few songs, unless it exists; return it."""
     if not (folder / "library.db").exists():
         music = folder / "music"
         music.mkdir(parents=True, exist_ok=True)
         for number, (name, (codec, container, wanted, options)) in enumerate(
             {"constant.mp3": CONSTANT, "variable.mp3": VARIABLE, "bare.aac": ADTS}.items()
         ):
-            repeated(music / name, number, codec, container, wanted, options)
+            write_repeated(music / name, number, codec, container, wanted, options)
         codec, container, wanted, options = FLAC
         encode(music / "long.flac", frames(99, HOURS * 60), codec, container, wanted, options)
         for number in range(SONGS):
@@ -54,8 +54,8 @@ def long_music(folder: Path) -> Path:
     return folder
 
 
-def repeated(path: Path, seed: int, codec: str, *how: Any) -> None:
-    """A minute whose bytes follow each other until ten hours are full: frames of MP3 and ADTS stand alone."""
+def write_repeated(path: Path, seed: int, codec: str, *how: Any) -> None:
+    """Write a minute's bytes again and again until ten hours are full: frames of MP3 and ADTS are independent."""
     encode(path, frames(seed, 1), codec, *how)
     minute = path.read_bytes()
     with path.open("ab") as file:
@@ -78,7 +78,7 @@ def encode(
 
 
 def frames(seed: int, minutes: int) -> Iterator[AudioFrame]:
-    """A quiet chord, the same every second."""
+    """Yield a quiet chord, the same every second."""
     second = chord(seed)
     for number in range(minutes * 60):
         frame = av.AudioFrame.from_ndarray(second[None], format="s16", layout="mono")

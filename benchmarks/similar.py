@@ -1,11 +1,11 @@
-"""What a query costs as a whole process, beside `beet ls id:1` in the same library, and warm, within one.
+"""Measure queries as whole processes, beside `beet ls id:1` in the same library, and warm, within one process.
 
     python -m benchmarks.similar [--tracks 12000 100000] [--runs 7] [--kept FOLDER]
 
 Each process runs right after a `beet ls id:1`, so that other load on the machine meets both alike; times and
 differences are medians. Seconds are of wall time and, in brackets, of CPU; memory is the most that a process took. The
-library is made up, see `made_library`; it is made once into the folder that `--kept` names. Ends with status 1 where a
-query costs more than it may.
+library is synthetic and created once in the folder that `--kept` names. Exits with status 1 where a query exceeds its
+limit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.made_library import made_library
+from benchmarks.synthetic_library import create_library
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ LIMITED = COMMANDS[0]
 
 
 class Limits(NamedTuple):
-    """What `LIMITED` may cost: seconds more than `BASE`, milliseconds when warm, MB."""
+    """Limits of `LIMITED`: seconds more than `BASE`, milliseconds when warm, MB."""
 
     extra: float
     warm: float
@@ -55,55 +55,55 @@ class Limits(NamedTuple):
 LIMITS = {12_000: Limits(0.4, 10, 600), 100_000: Limits(0.8, 50, 600)}
 
 
-class Cost(NamedTuple):
-    """What one process took: seconds of wall time, seconds of CPU, MB at most."""
+class ProcessCost(NamedTuple):
+    """Cost of a process: seconds of wall time, seconds of CPU, MB of peak memory."""
 
     wall: float
     cpu: float
     memory: float
 
 
-def cost(environment: Mapping[str, str], command: Sequence[str]) -> Cost:
-    """Run a command of beets; exits with what it says where it fails."""
-    with tempfile.TemporaryFile() as said:
-        began = time.perf_counter()
+def measure_process(environment: Mapping[str, str], command: Sequence[str]) -> ProcessCost:
+    """Run a command of beets and measure it; exits with its error where it fails."""
+    with tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", "beets", *command], env=dict(environment), stdout=subprocess.DEVNULL, stderr=said
+            [sys.executable, "-m", "beets", *command], env=dict(environment), stdout=subprocess.DEVNULL, stderr=errors
         )
-        _, status, used = os.wait4(process.pid, 0)  # unlike Popen's own, it tells what the process used
-        wall = time.perf_counter() - began
+        _, status, used = os.wait4(process.pid, 0)  # unlike Popen's own, its usage is that of this process alone
+        wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            said.seek(0)
-            sys.exit(f"beet {' '.join(command)} failed: {said.read().decode(errors='replace')}")
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+            errors.seek(0)
+            sys.exit(f"beet {' '.join(command)} failed: {errors.read().decode(errors='replace')}")
+    return ProcessCost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def costs(home: Path, runs: int) -> dict[tuple[str, ...], tuple[Cost, Cost]]:
-    """The median cost of each command, and what it takes more than `BASE` just before it, also as a median.
+def measure_commands(home: Path, runs: int) -> dict[tuple[str, ...], tuple[ProcessCost, ProcessCost]]:
+    """Return the median cost of each command, and the median difference from the `BASE` just before it.
 
-    The first round, which makes indexes, does not count.
+    The first round, which builds indexes, does not count.
     """
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment = {**kept, "BEETSDIR": str(home), "PYTHONPATH": str(ROOT)}
-    found: dict[tuple[str, ...], list[tuple[Cost, Cost]]] = {command: [] for command in COMMANDS}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**inherited, "BEETSDIR": str(home), "PYTHONPATH": str(ROOT)}
+    costs: dict[tuple[str, ...], list[tuple[ProcessCost, ProcessCost]]] = {command: [] for command in COMMANDS}
     for run in range(1 + runs):
         for command in COMMANDS:
-            base, one = cost(environment, BASE), cost(environment, command)
+            base, one = measure_process(environment, BASE), measure_process(environment, command)
             if run:
-                found[command].append((one, Cost(*(mine - its for mine, its in zip(one, base, strict=True)))))
+                costs[command].append((one, ProcessCost(*(mine - its for mine, its in zip(one, base, strict=True)))))
     return {
-        command: (median([one for one, _ in each]), median([more for _, more in each]))
-        for command, each in found.items()
+        command: (median_cost([one for one, _ in rounds]), median_cost([more for _, more in rounds]))
+        for command, rounds in costs.items()
     }
 
 
-def median(found: Sequence[Cost]) -> Cost:
-    return Cost(*(statistics.median(values) for values in zip(*found, strict=True)))
+def median_cost(costs: Sequence[ProcessCost]) -> ProcessCost:
+    return ProcessCost(*(statistics.median(values) for values in zip(*costs, strict=True)))
 
 
-def wishes() -> dict[str, list[SearchRequest]]:
-    """The queries that are timed warm, with other seeds each time."""
+def warm_requests() -> dict[str, list[SearchRequest]]:
+    """Return the requests that are timed warm, with other seeds each time."""
     from beetsplug.resonance.search.request import SearchRequest
 
     seeds = range(1, 12_000, 571)
@@ -117,8 +117,8 @@ def wishes() -> dict[str, list[SearchRequest]]:
     }
 
 
-def warm(home: Path) -> dict[str, float]:
-    """The median time of queries in one process, in milliseconds."""
+def measure_warm(home: Path) -> dict[str, float]:
+    """Return the median milliseconds of requests in one process."""
     from beets.library import Library
 
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -129,25 +129,25 @@ def warm(home: Path) -> dict[str, float]:
     model = sidecar.model
     assert model is not None, "the library is analysed"
     search = SearchSession(sidecar, model)
-    found: dict[str, list[float]] = {name: [] for name in wishes()}
-    for number, turn in enumerate(zip(*wishes().values(), strict=True)):
-        for name, wish in zip(found, turn, strict=True):
-            began = time.perf_counter()
-            Finder(search, wish, "similar").find()
+    milliseconds: dict[str, list[float]] = {name: [] for name in warm_requests()}
+    for number, turn in enumerate(zip(*warm_requests().values(), strict=True)):
+        for name, request in zip(milliseconds, turn, strict=True):
+            start = time.perf_counter()
+            Finder(search, request, "similar").find()
             if number:
-                found[name].append(1000 * (time.perf_counter() - began))
+                milliseconds[name].append(1000 * (time.perf_counter() - start))
     sidecar.close()
-    return {name: statistics.median(times) for name, times in found.items()}
+    return {name: statistics.median(times) for name, times in milliseconds.items()}
 
 
 def measure(home: Path, tracks: int, runs: int) -> bool:
-    """Print the numbers of one library, and say whether what is limited stays below."""
-    found = costs(home, runs)
+    """Print the numbers of one library; return whether the limited command stays within its limits."""
+    costs = measure_commands(home, runs)
     print(f"\n{tracks:,} tracks; more than `beet {' '.join(BASE)}`, and how many times as much:")
-    for words, (each, more) in found.items():
+    for words, (cost, more) in costs.items():
         print(
-            f"  beet {' '.join(words):<55} {each.wall:6.2f} s ({each.cpu:.2f}) {each.memory:5.0f} MB"
-            f"  {more.wall:+6.2f} s ({more.cpu:+.2f}), {each.wall / (each.wall - more.wall):4.1f} times"
+            f"  beet {' '.join(words):<55} {cost.wall:6.2f} s ({cost.cpu:.2f}) {cost.memory:5.0f} MB"
+            f"  {more.wall:+6.2f} s ({more.cpu:+.2f}), {cost.wall / (cost.wall - more.wall):4.1f} times"
         )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "benchmarks.similar", "--warm", str(home)]
@@ -158,7 +158,7 @@ def measure(home: Path, tracks: int, runs: int) -> bool:
     limits = LIMITS.get(tracks)
     if limits is None:
         return True
-    (one, more), first = found[LIMITED], next(iter(times.values()))
+    (one, more), first = costs[LIMITED], next(iter(times.values()))
     kept = more.wall <= limits.extra and first <= limits.warm and one.memory <= limits.memory
     allowed = f"{limits.extra} s more, {limits.warm:.0f} ms warm and {limits.memory:.0f} MB"
     print(f"  allowed to `beet {' '.join(LIMITED)}`: {allowed}: {'kept' if kept else 'missed'}")
@@ -166,19 +166,19 @@ def measure(home: Path, tracks: int, runs: int) -> bool:
 
 
 def main() -> int:
-    """Print the costs, and fail where one is larger than it may be."""
+    """Print the costs; fail where one exceeds its limit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tracks", type=int, nargs="+", default=list(LIMITS))
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="processes of each kind")
-    parser.add_argument("--kept", type=Path, metavar="FOLDER", help="where the libraries are made, and found again")
+    parser.add_argument("--kept", type=Path, metavar="FOLDER", help="folder of the libraries, reused if they exist")
     parser.add_argument("--warm", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.warm:
-        print("\n".join(f"{name}\t{number}" for name, number in warm(options.warm).items()))
+        print("\n".join(f"{name}\t{number}" for name, number in measure_warm(options.warm).items()))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         kept = [
-            measure(made_library(options.kept or Path(folder), tracks), tracks, options.runs)
+            measure(create_library(options.kept or Path(folder), tracks), tracks, options.runs)
             for tracks in options.tracks
         ]
     return int(not all(kept))

@@ -13,8 +13,8 @@ import pytest
 from beets.library import Library
 
 from beetsplug.resonance.library.sidecar import Coverage, Sidecar
-from benchmarks.made_library import FACETS, made_library
-from benchmarks.similar import BASE, cost, wishes
+from benchmarks.similar import BASE, measure_process, warm_requests
+from benchmarks.synthetic_library import FACETS, create_library
 from tests.paths import ROOT
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ sys.exit(f"loaded {loaded}, not loaded {missing}" if loaded or missing else 0)
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_library(tmp_path_factory.mktemp("made"), TRACKS)
+    return create_library(tmp_path_factory.mktemp("made"), TRACKS)
 
 
 def beet(home: Path, *command: str, needed: tuple[str, ...] = NEEDED) -> list[str]:
@@ -98,21 +98,21 @@ def test_a_made_up_library_is_analysed_and_neighbours_are_neighbours(home: Path)
 
 def test_it_is_made_once(home: Path) -> None:
     before = (home / "resonance.db").stat().st_mtime_ns
-    assert made_library(home.parent, TRACKS) == home
+    assert create_library(home.parent, TRACKS) == home
     assert (home / "resonance.db").stat().st_mtime_ns == before
 
 
 def test_a_process_costs_time_and_memory_and_a_failure_says_why(home: Path) -> None:
     environment = {**os.environ, "BEETSDIR": str(home), "PYTHONPATH": str(ROOT)}
-    wall, cpu, memory = cost(environment, BASE)
+    wall, cpu, memory = measure_process(environment, BASE)
     assert cpu > 0
     assert 0 < wall < 100
     # Linux counts what the parent had when it forked among the most that a child ever used.
     parent = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     assert 10 < memory < max(1000, 1.1 * parent)
     with pytest.raises(SystemExit, match="no track matches nothing"):
-        cost(environment, ("similar", "nothing"))
+        measure_process(environment, ("similar", "nothing"))
 
 
 def test_warm_queries_have_as_many_seeds_each() -> None:
-    assert len({len(each) for each in wishes().values()}) == 1
+    assert len({len(each) for each in warm_requests().values()}) == 1

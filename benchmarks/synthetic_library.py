@@ -1,4 +1,4 @@
-"""A beets library of made-up tracks, analysed in its sidecar as a model would have done: no file is needed."""
+"""Create a beets library of synthetic tracks with embeddings in its sidecar; no audio file is needed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Numbers = NDArray[np.float64]
 
 FACETS = ("timbre", "harmony", "rhythm", "semantic")
 WIDTH = 512
-LATENT = 24  # dimensions in which made-up music differs
+LATENT = 24  # dimensions of the synthetic music's variation
 GENRES = ("rock", "pop", "jazz", "folk", "metal", "ambient", "classical", "hip hop", "electronic", "soul")
 KEYS = ("C major", "A minor", "G major", "E minor", "D major", "B minor", "F major", "D minor")
 TRACKS_OF_ALBUM, ALBUMS_OF_ARTIST = 12, 5
@@ -36,8 +36,8 @@ FINISHED = "finished"
 
 
 @dataclass(frozen=True)
-class Sounds:
-    """What a model says of some tracks: facets by name, (n, 512) each, gates (n, 4), tags (n, 50)."""
+class SyntheticEmbeddings:
+    """Facets of some tracks by name, (n, 512) each, gates (n, 4) and tags (n, 50)."""
 
     facets: dict[str, Numbers]
     gates: Numbers
@@ -45,12 +45,12 @@ class Sounds:
 
     @property
     def embeddings(self) -> Numbers:
-        """The gated sums of the facets, of unit length, (n, 512)."""
-        return unit(np.einsum("nf,fnd->nd", self.gates, np.stack(list(self.facets.values()))))
+        """Gated sums of the facets, of unit length, (n, 512)."""
+        return normalise(np.einsum("nf,fnd->nd", self.gates, np.stack(list(self.facets.values()))))
 
 
-def made_library(folder: Path, tracks: int) -> Path:
-    """A home of beets in `folder` with a library of so many tracks, made unless it is there already."""
+def create_library(folder: Path, tracks: int) -> Path:
+    """Create a beets home below `folder` with a library of so many tracks, unless it exists; return its path."""
     home = folder / f"{tracks}"
     if not (home / FINISHED).exists():
         home.mkdir(parents=True, exist_ok=True)
@@ -70,8 +70,8 @@ def write_configuration(home: Path) -> None:
 
 
 def fill_library(home: Path, tracks: int) -> None:
-    """Write the items and albums, in a few statements: beets would take minutes to add them."""
-    with redirect_stdout(StringIO()):  # where beets tells of the new file's migrations
+    """Write items and albums in a few statements; beets would take minutes to add them."""
+    with redirect_stdout(StringIO()):  # beets prints the new file's migrations
         library = Library(str(home / "library.db"), str(home / "music"))
     try:
         with redirect_stdout(StringIO()):
@@ -79,7 +79,7 @@ def fill_library(home: Path, tracks: int) -> None:
             library.add(item)
             album = library.add_album([item])
         with library.transaction() as transaction:
-            for model, id_, rows in ((Album, album.id, albums(tracks)), (Item, item.id, items(tracks))):
+            for model, id_, rows in ((Album, album.id, album_rows(tracks)), (Item, item.id, item_rows(tracks))):
                 table = model._table
                 usual = dict(transaction.query(f"SELECT * FROM {table} WHERE id = ?", (id_,))[0])  # noqa: S608 - a constant
                 transaction.mutate(f"DELETE FROM {table}")  # noqa: S608 - a constant
@@ -93,7 +93,7 @@ def fill_library(home: Path, tracks: int) -> None:
         leftover.unlink()
 
 
-def albums(tracks: int) -> Iterator[dict[str, Any]]:
+def album_rows(tracks: int) -> Iterator[dict[str, Any]]:
     for number in range(1 + (tracks - 1) // TRACKS_OF_ALBUM):
         artist = number // ALBUMS_OF_ARTIST
         yield {
@@ -106,9 +106,9 @@ def albums(tracks: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def items(tracks: int) -> Iterator[dict[str, Any]]:
+def item_rows(tracks: int) -> Iterator[dict[str, Any]]:
     lengths = np.random.default_rng(1).lognormal(5.4, 0.3, tracks)
-    for number, album in enumerate(album for album in albums(tracks) for _ in range(TRACKS_OF_ALBUM)):
+    for number, album in enumerate(album for album in album_rows(tracks) for _ in range(TRACKS_OF_ALBUM)):
         if number == tracks:
             return
         track = number % TRACKS_OF_ALBUM + 1
@@ -123,18 +123,18 @@ def items(tracks: int) -> Iterator[dict[str, Any]]:
             "length": 1500.0 if number % round(1 / LONG) == round(0.5 / LONG) else float(lengths[number]),
             "path": os.fsencode(path),
             "mb_trackid": hashlib.md5(path.encode(), usedforsecurity=False).hexdigest(),
-            "added": added(number),
+            "added": time_added(number),
             "mtime": 1.6e9,
         }
 
 
-def added(number: int) -> float:
+def time_added(number: int) -> float:
     return 1.6e9 + number
 
 
 def fill_sidecar(home: Path, tracks: int) -> None:
-    """Write what a model would have said of the tracks."""
-    tags = shipped_tags()
+    """Write embeddings, attributes and track rows to the sidecar."""
+    tags = read_tag_names()
     model = Model("made", "made", "1", WIDTH, dict.fromkeys(FACETS, WIDTH), tags=tags)
     rng = np.random.default_rng(tracks)
     bases = {name: rng.standard_normal((2 * LATENT, WIDTH)) for name in FACETS}
@@ -146,59 +146,63 @@ def fill_sidecar(home: Path, tracks: int) -> None:
         library = store.libraries.get_or_create("library.db")
         for start in range(0, tracks, BATCH):
             numbers = np.arange(start, min(start + BATCH, tracks))
-            latent = latents(kinds, numbers)
-            heard = sounds(rng, latent, bases, words)
+            latent = latent_positions(kinds, numbers)
+            embeddings = draw_embeddings(rng, latent, bases, words)
             with store.write():
-                keep(store, model, numbers, heard)
+                put_embeddings(store, model, numbers, embeddings)
                 for number in numbers.tolist():
-                    store.analyses.put(content_key(number), "1", attributes(rng))
-                rows = [TrackRow(number + 1, added(number), 1, 1, content_key(number)) for number in numbers.tolist()]
+                    store.analyses.put(content_key(number), "1", draw_attributes(rng))
+                rows = [
+                    TrackRow(number + 1, time_added(number), 1, 1, content_key(number)) for number in numbers.tolist()
+                ]
                 store.tracks.link_many(library, rows)
 
 
-def keep(store: Store, model: Model, numbers: NDArray[np.int64], heard: Sounds) -> None:
-    facets = {name: vectors.astype(np.float32) for name, vectors in heard.facets.items()}
-    embeddings = heard.embeddings.astype(np.float32)
+def put_embeddings(store: Store, model: Model, numbers: NDArray[np.int64], drawn: SyntheticEmbeddings) -> None:
+    facets = {name: vectors.astype(np.float32) for name, vectors in drawn.facets.items()}
+    embeddings = drawn.embeddings.astype(np.float32)
     store.vectors.put_many(
         model.id,
         {
             content_key(number): Embedding(
                 embeddings[row],
                 {name: vectors[row] for name, vectors in facets.items()},
-                dict(zip(FACETS, heard.gates[row].tolist(), strict=True)),
-                tags=dict(zip(model.tags, heard.tags[row].tolist(), strict=True)),
+                dict(zip(FACETS, drawn.gates[row].tolist(), strict=True)),
+                tags=dict(zip(model.tags, drawn.tags[row].tolist(), strict=True)),
             )
             for row, number in enumerate(numbers.tolist())
         },
     )
 
 
-def latents(kinds: Numbers, numbers: NDArray[np.int64]) -> Numbers:
-    """Where tracks lie: near their album, which lies near its artist, who lies near a genre, (n, LATENT)."""
+def latent_positions(kinds: Numbers, numbers: NDArray[np.int64]) -> Numbers:
+    """Return positions (n, LATENT): near the album's, which is near the artist's, which is near the genre's."""
     of_albums = numbers // TRACKS_OF_ALBUM
     of_artists = of_albums // ALBUMS_OF_ARTIST
     places = kinds[of_artists % len(kinds)]
     for seed, (level, strength) in enumerate(((of_artists, 0.8), (of_albums, 0.4), (numbers, 0.4))):
-        places = places + np.stack([strength * offset(seed, number) for number in level.tolist()])
+        places = places + np.stack([strength * draw_offset(seed, number) for number in level.tolist()])
     return places
 
 
-def offset(*seed: int) -> Numbers:
+def draw_offset(*seed: int) -> Numbers:
     return np.random.default_rng(seed).standard_normal(LATENT)
 
 
-def sounds(rng: np.random.Generator, latent: Numbers, bases: dict[str, Numbers], words: Numbers) -> Sounds:
-    """What is heard of tracks at these places: each facet hears the place and something of its own."""
+def draw_embeddings(
+    rng: np.random.Generator, latent: Numbers, bases: dict[str, Numbers], words: Numbers
+) -> SyntheticEmbeddings:
+    """Draw embeddings of tracks at these positions: each facet maps the position and noise of its own."""
     facets = {
-        name: unit(np.hstack([latent, 0.7 * rng.standard_normal(latent.shape)]) @ basis)
+        name: normalise(np.hstack([latent, 0.7 * rng.standard_normal(latent.shape)]) @ basis)
         for name, basis in bases.items()
     }
     gates = rng.dirichlet(np.full(len(FACETS), 20.0), len(latent))
     tags = 1 / (1 + np.exp(3 - latent @ words / LATENT**0.5))
-    return Sounds(facets, gates, tags)
+    return SyntheticEmbeddings(facets, gates, tags)
 
 
-def attributes(rng: np.random.Generator) -> dict[str, Any]:
+def draw_attributes(rng: np.random.Generator) -> dict[str, Any]:
     tempo, energy, brightness = rng.normal((118, -18, 2200), (25, 5, 600)).tolist()
     return {"tempo": max(tempo, 40.0), "key": KEYS[rng.integers(len(KEYS))], "energy": energy, "brightness": brightness}
 
@@ -207,13 +211,13 @@ def content_key(number: int) -> bytes:
     return hashlib.blake2b(number.to_bytes(8, "big"), digest_size=16).digest()
 
 
-def unit(vectors: Numbers) -> Numbers:
-    made: Numbers = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return made
+def normalise(vectors: Numbers) -> Numbers:
+    unit: Numbers = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
-def shipped_tags() -> tuple[str, ...]:
-    """The names of the shipped model's tags, from the header of its weights."""
+def read_tag_names() -> tuple[str, ...]:
+    """Read the names of the shipped model's tags from the header of its weights."""
     with SHIPPED.with_name("model.safetensors").open("rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
     return tuple(json.loads(header["__metadata__"]["resonance"])["tags"])
