@@ -18,9 +18,6 @@ from beets.exceptions import UserError
 from beets.library import Item
 from beets.library.queries import parse_query_parts
 
-from beetsplug.resonance.config.exclusions import SETTING
-from beetsplug.resonance.config.query_words import split_query
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
@@ -82,6 +79,9 @@ def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> s
 
     Raises UserError for a rule whose query beets does not understand.
     """
+    from beetsplug.resonance.config.exclusions import SETTING
+    from beetsplug.resonance.config.query_words import split_query
+
     excluded: set[int] = set()
     for rule in rules:
         if rule.season is None or today not in rule.season:
