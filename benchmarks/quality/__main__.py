@@ -36,8 +36,8 @@ from benchmarks.quality.robustness import DistortedSystem
 from benchmarks.quality.scores import CorpusLabels
 from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.folds import FOLDS, assign_folds
-from resonance_engine.evaluation.tasks import named
 from resonance_engine.files import write_bytes
+from resonance_engine.names import normalise_artist
 from training.default_model.corpus import read_manifest
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def load_labels(directory: Path, limit: int | None) -> CorpusLabels:
         return CorpusLabels(
             tuple(track.path for track in tracks),
             tuple(track.soundtrack for track in tracks),
-            tuple(named(track.artist) for track in tracks),
+            tuple(normalise_artist(track.artist) for track in tracks),
             fold[places],
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from resonance_engine.evaluation.metrics import Relevance, same_label
+from resonance_engine.names import is_artist, normalise_artist, normalise_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ def tasks(songs: Sequence[Labelled]) -> dict[str, Relevance]:
     """
     albums, artists = [album_label(song) for song in songs], [artist_label(song) for song in songs]
     album, artist = same_label(albums), same_label(artists)
-    genre = same_label([named(song.genre) for song in songs])
+    genre = same_label([normalise_name(song.genre) for song in songs])
     pairs = [song.identity for song in songs]
     relevances = {
         "album": album.without(artists),
@@ -63,20 +64,14 @@ def tasks(songs: Sequence[Labelled]) -> dict[str, Relevance]:
     return relevances | {"pair": same_label(pairs)} if any(pairs) else relevances
 
 
-def named(name: str) -> str:
-    """Normalise a name for comparison: case-folded, one space between words."""
-    return " ".join(name.casefold().split())
-
-
 def album_label(song: Labelled) -> str:
     """Return the album with its album artist or else its folder, since many albums are "Greatest Hits"; or empty."""
-    return f"{song.record}\n{named(song.albumartist) or song.path.parent}" if song.record else ""
+    return f"{song.record}\n{normalise_artist(song.albumartist) or song.path.parent}" if song.record else ""
 
 
 def artist_label(song: Labelled) -> str:
     """Return the normalised name of the song's artist; empty for "Various Artists" and similar."""
-    name = named(song.artist)
-    return name if name in song.artists else ""
+    return normalise_artist(song.artist) if is_artist(song.artist) else ""
 
 
 def album_groups(songs: Sequence[Labelled]) -> list[str]:

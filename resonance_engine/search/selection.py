@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from resonance_engine.names import normalise_artist, normalise_name
 from resonance_engine.search.caps import Caps
 from resonance_engine.search.diversity import mmr_order
 from resonance_engine.search.query import query
 from resonance_engine.search.ranking import rank_by_similarity, refine
-from resonance_engine.search.versions import TrackMetadata, Versions, artist_name, named, of_one_length
+from resonance_engine.search.versions import TrackMetadata, Versions, of_one_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -197,7 +198,7 @@ class PartialList:
             if self._is_same_sound(position, track):
                 return SOUND
             self._vectors[len(self.positions)] = self._pool.vectors[position]
-        artist, album = artist_name(track.artist), named(track.album)
+        artist, album = normalise_artist(track.artist), normalise_name(track.album)
         if track.artist and 0 < caps.per_artist <= self._artists[artist]:
             return ARTIST
         if track.album and 0 < caps.per_album <= self._albums[album]:

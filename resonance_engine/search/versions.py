@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from resonance_engine.names import GUEST, normalise_artist, split_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,10 +46,6 @@ COMMON = frozenset(
 SECONDS_APART = 5.0  # two encodings of one recording differ by the silence at their ends, not by more
 
 _NOTE = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]|\s[-\u2013\u2014]\s((?:(?!\s[-\u2013\u2014]\s).)*)$")
-_GUEST = re.compile(r"\s+(?:feat\.?|featuring|ft\.?)\s.*$", re.IGNORECASE)
-_ACCENTS = re.compile("[\u0300-\u036f]")
-_NO_WORD = re.compile(r"[^\w]+|_")
-_ARTICLE = re.compile(r"^the |,? the$")
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Versions:
     """A set of songs that contains every version of them.
 
     A track is a version of one when both share a MusicBrainz recording or work; or, unless both have works and these
-    differ, when artist and title are the same after `song_title` and `artist_name`.
+    differ, when artist and title are the same after `song_title` and `normalise_artist`.
     """
 
     def __init__(self, tracks: Iterable[TrackMetadata] = ()) -> None:
@@ -87,7 +84,7 @@ class Versions:
         """Add a song."""
         self._recordings.add(track.recording)
         self._works.add(track.work)
-        self._titles.setdefault((artist_name(track.artist), song_title(track.title)), set()).add(track.work)
+        self._titles.setdefault((normalise_artist(track.artist), song_title(track.title)), set()).add(track.work)
 
     def __contains__(self, track: TrackMetadata) -> bool:
         """Return whether the track is a version of a song in the set."""
@@ -95,7 +92,7 @@ class Versions:
             return True
         if track.work and track.work in self._works:
             return True
-        artist, title = artist_name(track.artist), song_title(track.title)
+        artist, title = normalise_artist(track.artist), song_title(track.title)
         # A title of common words alone is shared by many songs of an artist.
         if not artist or all(word in COMMON or word.isdecimal() for word in title.split()):
             return False
@@ -115,32 +112,12 @@ def song_title(title: str) -> str:
     Brackets that belong to the name stay: "(I Can't Get No) Satisfaction". A title that would vanish stays as it is.
     """
 
-    bare, before = _GUEST.sub("", title), ""
+    bare, before = GUEST.sub("", title), ""
     while bare != before:
         bare, before = _NOTE.sub(without_note, bare).strip(), bare
-    return plain(bare) or plain(title) or title.strip()
+    return split_words(bare) or split_words(title) or title.strip()
 
 
 def without_note(found: re.Match[str]) -> str:
-    words = plain(found[1] or found[2] or "").split()
+    words = split_words(found[1] or found[2] or "").split()
     return " " if words and (words[0] in BEGINNINGS or words[-1] in ENDINGS) else found[0]
-
-
-@lru_cache(maxsize=65536)
-def artist_name(name: str) -> str:
-    """Normalise the name of an artist: without case, accents, punctuation, guests and a leading "The"."""
-    return _ARTICLE.sub("", plain(_GUEST.sub("", name))) or name.strip()
-
-
-@lru_cache(maxsize=65536)
-def named(name: str) -> str:
-    """Normalise a name: without case, accents and punctuation, unless it is nothing else."""
-    return plain(name) or name.strip()
-
-
-def plain(text: str) -> str:
-    """Return the words of a text in lower case without accents and punctuation, one space between them."""
-    text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
-    # An apostrophe parts no word: "Don't" is "Dont".
-    text = unicodedata.normalize("NFC", re.sub(r"['\u2019`]", "", text)).replace("&", " and ")
-    return _NO_WORD.sub(" ", text).strip()

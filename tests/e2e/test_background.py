@@ -63,7 +63,7 @@ class Background:
 
     @property
     def doing(self) -> str:
-        return self.report.doing if self.report else ""
+        return self.report.activity if self.report else ""
 
     def known(self) -> int:
         return len(self.home.tracks())

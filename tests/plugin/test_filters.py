@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from beetsplug.resonance.config.exclusions import Exclusion, Season, parse_exclusions
 from beetsplug.resonance.library.item_query import excluded_ids, matching_ids
-from beetsplug.resonance.library.metadata import VARIOUS_ARTISTS, Movement, metadata_of, movements
+from beetsplug.resonance.library.metadata import VARIOUS_ARTISTS, Movement, metadata_of, movements_of
 from resonance_engine.search.versions import TrackMetadata
 
 QUERIES = (
@@ -115,7 +115,7 @@ class TestCandidates(TestHelper):
             {"title": "Song"},
         ]
         ids = [self.add_item(**{"title": "", "track": 0, "disc": 0, **tags}).id for tags in tagged]
-        found = movements(self.lib, ids)
+        found = movements_of(self.lib, ids)
         assert [found[item_id] for item_id in ids] == [
             Movement("id", 2),
             Movement("Symphony", 10_001),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beetsplug.resonance.commands.check import shortened
+from beetsplug.resonance.commands.check import shorten
 from beetsplug.resonance.commands.status import format_failures
 from resonance_engine.store import Failure
 
@@ -11,7 +11,7 @@ def test_of_many_problems_of_one_kind_some_are_shown() -> None:
     odd = [f"The timbre of recording {number:032x} should have length 1 and has {number}.5000." for number in range(25)]
     few = [f"The windows of recording {number:032x} are gone." for number in range(20)]
     mixed = [line for pair in zip(odd, few, strict=False) for line in pair] + odd[20:]
-    assert list(shortened(mixed)) == [*odd[:20], "and 5 more of that kind", *few]
+    assert list(shorten(mixed)) == [*odd[:20], "and 5 more of that kind", *few]
 
 
 def test_status_tells_the_first_of_many() -> None:

@@ -1,4 +1,4 @@
-"""What the rules of a list need to know of items, as the engine's plain values."""
+"""Metadata of items for the rules of lists: artist, album, title, recording and work, and movements of works."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import config
 
 from beetsplug.resonance.library.item_query import select_rows
+from resonance_engine.names import is_artist, normalise_name
 from resonance_engine.playlist.works import parse_movement
 from resonance_engine.search.versions import TrackMetadata
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from beets.library import Library
 
 VARIOUS_ARTISTS = "89ad4ac3-39f7-470e-963a-56509c546377"  # of MusicBrainz
-VARIOUS_NAMES = frozenset(("various artists", "various", "va", "v.a."))
 COLUMNS = (
     "id, artist, albumartist, album, title, mb_trackid, mb_workid, mb_albumartistid, comp, length, disc, track, work"
 )
@@ -27,25 +27,32 @@ TRACKS_OF_A_DISC = 10_000
 
 
 class Movement(NamedTuple):
-    """Which composition an item is a part of, empty where that is unknown, and the place of the part within it."""
+    """The composition that an item is a part of, empty where unknown, and the number of the part."""
 
     composition: str
     number: int
 
 
 def metadata_of(library: Library, item_ids: Collection[int]) -> dict[int, TrackMetadata]:
-    """What is tagged of items, by id; ids without an item are left out. Reads a few columns and builds no items."""
-    various = VARIOUS_NAMES | {config["va_name"].as_str().casefold()}
-    return {row["id"]: description(row, various) for row in rows(library, item_ids)}
+    """Return the metadata of items, by id; ids without an item are left out. Reads a few columns, builds no items."""
+    various = normalise_name(config["va_name"].as_str())
+    return {row["id"]: to_metadata(row, various) for row in select_columns(library, item_ids)}
 
 
-def description(row: Row, various: frozenset[str]) -> TrackMetadata:
-    """A track as rules see it: it counts for its album's artist, on a compilation for its own."""
+def to_metadata(row: Row, various: str) -> TrackMetadata:
+    """Return the metadata of a track, which counts for its album's artist, on a compilation for its own.
+
+    `various` is beets' name for "Various Artists", normalised.
+    """
+
+    def is_named(name: str) -> bool:
+        return is_artist(name) and normalise_name(name) != various
+
     by, own = row["albumartist"] or row["artist"] or "", row["artist"] or ""
-    mixed = row["comp"] or row["mb_albumartistid"] == VARIOUS_ARTISTS or by.casefold() in various
+    mixed = row["comp"] or row["mb_albumartistid"] == VARIOUS_ARTISTS or not is_named(by)
     artist = own if mixed else by
     return TrackMetadata(
-        artist="" if artist.casefold() in various else artist,
+        artist=artist if is_named(artist) else "",
         # Two artists' "Greatest Hits" are two records.
         album=f"{'' if mixed else by} / {row['album']}" if row["album"] else "",
         title=row["title"] or "",
@@ -55,11 +62,11 @@ def description(row: Row, various: frozenset[str]) -> TrackMetadata:
     )
 
 
-def movements(library: Library, item_ids: Collection[int]) -> dict[int, Movement]:
-    """The compositions that items are parts of, by id.
+def movements_of(library: Library, item_ids: Collection[int]) -> dict[int, Movement]:
+    """Return the movements that items are, by id.
 
-    That is the parent work of beets' parentwork plugin, or what the names of works and titles tell, or the work itself.
-    Movements are numbered as their disc plays them.
+    The composition is the parent work of beets' parentwork plugin, or named in the tags of work or title, or else the
+    work itself. Movements are numbered in the order of disc and track.
     """
     parents: dict[int, dict[str, str]] = defaultdict(dict)
     marks = ", ".join("?" * len(PARENT_KEYS))
@@ -68,20 +75,20 @@ def movements(library: Library, item_ids: Collection[int]) -> dict[int, Movement
         parents[row["entity_id"]][row["key"]] = row["value"]
     return {
         row["id"]: Movement(
-            next((value for key in PARENT_KEYS if (value := parents[row["id"]].get(key))), composition(row)),
+            next((value for key in PARENT_KEYS if (value := parents[row["id"]].get(key))), find_composition(row)),
             (row["disc"] or 0) * TRACKS_OF_A_DISC + (row["track"] or 0),
         )
-        for row in rows(library, item_ids)
+        for row in select_columns(library, item_ids)
     }
 
 
-def composition(row: Row) -> str:
-    """What a movement's own tags say that it is a movement of, or the work that they name; empty for neither."""
+def find_composition(row: Row) -> str:
+    """Return the composition that a movement's work or title names, or else its work; empty for neither."""
     for name in (row["work"], row["title"]):
-        if name and (found := parse_movement(name)):
-            return found[0]
+        if name and (movement := parse_movement(name)):
+            return movement[0]
     return row["mb_workid"] or row["work"] or ""
 
 
-def rows(library: Library, item_ids: Collection[int]) -> Iterator[Row]:
+def select_columns(library: Library, item_ids: Collection[int]) -> Iterator[Row]:
     return select_rows(library, f"SELECT {COLUMNS} FROM items WHERE id IN", item_ids)  # noqa: S608 - a constant

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beetsplug.resonance.library.item_query import select_rows
-from beetsplug.resonance.library.metadata import movements
+from beetsplug.resonance.library.metadata import movements_of
 from beetsplug.resonance.search.filters import EXCLUDED, TOO_LONG
+from resonance_engine.names import normalise_artist, normalise_name
 from resonance_engine.playlist.track import Track, TrackPool
 from resonance_engine.search.seed_sets import agreement, centroid, representatives
 from resonance_engine.search.selection import favour_bonus
-from resonance_engine.search.versions import Versions, artist_name, named
+from resonance_engine.search.versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,13 +69,13 @@ class PlaylistCandidates:
 
     def _to_tracks(self, metadata: Mapping[int, TrackMetadata]) -> list[Track]:
         """Build playlist tracks: metadata plus measured attributes and work."""
-        works = movements(self.session.sidecar.library, {self.items[vector_id] for vector_id in metadata})
+        works = movements_of(self.session.sidecar.library, {self.items[vector_id] for vector_id in metadata})
         attributes = self.session.attributes(list(metadata))
         return [
             Track(
                 id=vector_id,
-                artist=artist_name(track.artist),
-                album=named(track.album),
+                artist=normalise_artist(track.artist),
+                album=normalise_name(track.album),
                 work=works[self.items[vector_id]].composition,
                 movement=works[self.items[vector_id]].number,
                 seconds=track.seconds,
@@ -93,7 +94,7 @@ class PlaylistCandidates:
         albums = {row[0] for row in select_rows(library, statement, of_works)}
         on_albums = {row[0] for row in select_rows(library, "SELECT id FROM items WHERE album_id IN", albums)}
         works = {work for work, _ in recordings}
-        parts = {item_id for item_id, part in movements(library, on_albums).items() if part.composition in works}
+        parts = {item_id for item_id, part in movements_of(library, on_albums).items() if part.composition in works}
         current = self.session.current(sidecar.rows_by_id(parts))
         vector_ids = sidecar.store.tracks.vector_ids(sidecar.id, current, self.session.model.id)
         others = np.setdiff1d(list(vector_ids.values()), [track.id for track in tracks]).astype(np.int64)

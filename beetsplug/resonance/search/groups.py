@@ -10,8 +10,8 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.item_query import matching_ids
 from beetsplug.resonance.library.metadata import metadata_of
+from resonance_engine.names import normalise_artist
 from resonance_engine.search.seed_sets import representatives, set_similarity
-from resonance_engine.search.versions import artist_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def tracks_by_artist(library: Library, query: Sequence[str]) -> Artists:
     tracks: Artists = {}
     for item_id, track in sorted(metadata_of(library, matching_ids(library, query)).items()):
         if track.artist:
-            name = artist_name(track.artist)
+            name = normalise_artist(track.artist)
             spellings.setdefault(name, Counter())[track.artist] += 1
             tracks.setdefault(name, []).append(item_id)
     return {min(spelt, key=lambda each: (-spelt[each], each)): tracks[name] for name, spelt in spellings.items()}
@@ -71,8 +71,8 @@ def nearest_artists(session: SearchSession, seeds: Artists, candidates: Artists,
     The seeds themselves, however they are spelt, do not come up. Tracks that are not analysed are left out. Raises
     UserError where no track of a seed is analysed.
     """
-    own = {artist_name(name) for name in seeds}
-    others = {name: tracks for name, tracks in candidates.items() if artist_name(name) not in own}
+    own = {normalise_artist(name) for name in seeds}
+    others = {name: tracks for name, tracks in candidates.items() if normalise_artist(name) not in own}
     return nearest_groups(session, [track for tracks in seeds.values() for track in tracks], others, count)
 
 

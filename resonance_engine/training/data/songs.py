@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import AudioError, ConfigError, printable
-from resonance_engine.evaluation.tasks import named
 from resonance_engine.files import expand_home
+from resonance_engine.names import is_album, is_artist, normalise_artist, normalise_name
 from resonance_engine.training.data.connected_components import connected_components
 from resonance_engine.training.data.pairs import read_pairs
 
@@ -23,34 +23,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "resonance.libraries"
 
-UNKNOWN = frozenset(["unknown", "<unknown>", "[unknown]", "unknown artist", "unknown album", "n/a", "none", "untitled"])
-NOBODY = UNKNOWN | {
-    "",
-    "[anonymous]",
-    "[no artist]",
-    "[traditional]",
-    "anonymous",
-    "artistes divers",
-    "artistes variés",
-    "artisti vari",
-    "compilation",
-    "diverse interpreten",
-    "divers",
-    "original soundtrack",
-    "ost",
-    "soundtrack",
-    "traditional",
-    "v.a.",
-    "v/a",
-    "va",
-    "various",
-    "various artists",
-    "varios artistas",
-    "verschiedene",
-    "verschiedene interpreten",
-}
 LARGEST_ALBUM = 100  # songs without an album's name in one folder that are taken for one
-NO_ALBUM = UNKNOWN | {"", "[non-album tracks]", "[standalone recordings]", "non-album tracks", "single", "singles"}
 
 
 @dataclass(frozen=True)
@@ -71,14 +44,13 @@ class Song:
 
     @property
     def artists(self) -> set[str]:
-        """Who made it, as `named`; nobody for "Various Artists" and their like."""
-        return {named(self.artist), named(self.albumartist)} - NOBODY
+        """The normalised names of its artists; empty for "Various Artists" and the like."""
+        return {normalise_artist(name) for name in (self.artist, self.albumartist) if is_artist(name)}
 
     @property
     def record(self) -> str:
-        """Its album, as `named`, or empty."""
-        album = named(self.album)
-        return "" if album in NO_ALBUM else album
+        """The normalised name of its album, or empty."""
+        return normalise_name(self.album) if is_album(self.album) else ""
 
 
 Source = Callable[[], list[Song]]
@@ -206,5 +178,5 @@ def label_songs(songs: Sequence[Song]) -> tuple[list[str], list[str]]:
 
 
 def group_label(song: Song) -> str:
-    artist = next((name for name in (named(song.albumartist), named(song.artist)) if name not in NOBODY), "")
+    artist = next((normalise_artist(name) for name in (song.albumartist, song.artist) if is_artist(name)), "")
     return f"{song.record}\n{artist or song.path.parent}" if song.record else str(song.path)

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.evaluation.tasks import named
+from resonance_engine.names import normalise_artist
 from resonance_engine.training.data.connected_components import connected_components
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def link_keys_of(song: Song, small: Set[Path]) -> Iterator[Hashable]:
     if song.identity:
         yield "identity", song.identity
     if song.record:
-        yield "album", named(song.albumartist) or named(song.artist), song.record
+        yield "album", normalise_artist(song.albumartist) or normalise_artist(song.artist), song.record
         yield "album in", folder, song.record
     elif not song.artists and folder in small:
         yield "folder", folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resonance_engine.search.versions import TrackMetadata, Versions, artist_name, of_one_length, song_title
+from resonance_engine.search.versions import TrackMetadata, Versions, of_one_length, song_title
 
 
 @pytest.mark.parametrize(
@@ -31,22 +31,6 @@ from resonance_engine.search.versions import TrackMetadata, Versions, artist_nam
 )
 def test_titles(title: str, song: str) -> None:
     assert song_title(title) == song
-
-
-@pytest.mark.parametrize(
-    ("name", "artist"),
-    [
-        ("The Beatles", "beatles"),
-        ("Beatles, The", "beatles"),
-        ("Bj\u00f6rk", "bjork"),
-        ("Bjork feat. Somebody", "bjork"),
-        ("The The", "the"),
-        ("!!!", "!!!"),
-        ("", ""),
-    ],
-)
-def test_artists(name: str, artist: str) -> None:
-    assert artist_name(name) == artist
 
 
 SONG = TrackMetadata("The Beatles", "Help!", "Yesterday", recording="r1", work="w1", seconds=125)

@@ -1,0 +1,79 @@
+"""Names as they are tagged: one normalisation, and the names that stand for no artist or album.
+
+Caps, versions, training and evaluation compare names by these functions alone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_APOSTROPHES = re.compile("['\u2019`]")
+_NO_WORD = re.compile(r"[^\w]+|_")
+_ARTICLE = re.compile(r"^the |,? the$")
+GUEST = re.compile(r"\s+(?:feat\.?|featuring|ft\.?)\s.*$", re.IGNORECASE)
+
+
+def split_words(text: str) -> str:
+    """Return the words of a text in lower case without accents and punctuation, one space between them."""
+    text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    # An apostrophe parts no word: "Don't" is "Dont".
+    text = unicodedata.normalize("NFC", _APOSTROPHES.sub("", text)).replace("&", " and ")
+    return _NO_WORD.sub(" ", text).strip()
+
+
+@lru_cache(maxsize=65536)
+def normalise_name(name: str) -> str:
+    """Return a name without case, accents and punctuation, unless it is nothing else."""
+    return split_words(name) or name.strip()
+
+
+@lru_cache(maxsize=65536)
+def normalise_artist(name: str) -> str:
+    """Return an artist's name without case, accents, punctuation, guests and a leading "The"."""
+    return _ARTICLE.sub("", split_words(GUEST.sub("", name))) or name.strip()
+
+
+def is_artist(name: str) -> bool:
+    """Return whether a name is that of an artist: not empty, "Various Artists" or the like."""
+    return normalise_name(name) not in _NO_ARTIST
+
+
+def is_album(name: str) -> bool:
+    """Return whether a name is that of an album: not empty, "Unknown Album" or the like."""
+    return normalise_name(name) not in _NO_ALBUM
+
+
+_UNKNOWN = ("", "unknown", "unknown artist", "unknown album", "n/a", "none", "untitled")
+_NO_ALBUM = frozenset(
+    map(normalise_name, (*_UNKNOWN, "non-album tracks", "standalone recordings", "single", "singles"))
+)
+_NO_ARTIST = frozenset(
+    map(
+        normalise_name,
+        (
+            *_UNKNOWN,
+            "anonymous",
+            "artistes divers",
+            "artistes variés",
+            "artisti vari",
+            "compilation",
+            "divers",
+            "diverse interpreten",
+            "no artist",
+            "original soundtrack",
+            "ost",
+            "soundtrack",
+            "traditional",
+            "v.a.",
+            "va",
+            "various",
+            "various artists",
+            "varios artistas",
+            "verschiedene",
+            "verschiedene interpreten",
+        ),
+    )
+)
