@@ -72,14 +72,14 @@ def test_what_is_not_in_the_library_does_not_count(
 def test_what_comes_and_goes_meanwhile_is_seen_by_the_next_query(crowded: SyntheticLibrary) -> None:
     wish = SearchRequest(query=("id:1..9",), count=5)
     with closing(Sidecar(crowded.lib, Settings())) as sidecar, closing(Sidecar(crowded.lib)) as other:
-        with open_session(sidecar, MODEL) as search:
+        with open_session(sidecar) as search:
             before = [hit.id for hit in Finder(search, wish, "similar").find().hits]
             vector = crowded.embedding(30)
             other.store.vectors.put(key(7000), MODEL.id, vector)
             other.store.tracks.link(other.id, TrackRow(5, 1005.0, 1, 1, key(7000)))  # a seed sounds otherwise now
             other.store.tracks.unlink(other.id, [1, 2, 3])
             assert [hit.id for hit in Finder(search, wish, "similar").find().hits] == before
-        with open_session(sidecar, MODEL) as search:
+        with open_session(sidecar) as search:
             assert len(Finder(search, wish, "similar").find().seeds.ids) == 6
 
 

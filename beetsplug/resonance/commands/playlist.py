@@ -122,9 +122,7 @@ def build_playlist(sidecar: Sidecar, request: PlaylistRequest, opts: Values, log
     from resonance_engine.errors import printable
     from resonance_engine.playlist.recipe import write_recipe
 
-    model = sidecar.model
-    assert model is not None, "something is embedded, so there is a model"
-    with open_session(sidecar, model) as session:
+    with open_session(sidecar) as session:
         playlist = PlaylistBuilder(session, request).build()
     for note in playlist.notes:
         log.info("{}", note)
@@ -176,10 +174,8 @@ def refresh_files(sidecar: Sidecar, paths: Sequence[Path], is_pretended: bool, l
     from beetsplug.resonance.search.session import open_session
     from resonance_engine.errors import ResonanceError
 
-    model = sidecar.model
-    assert model is not None, "something is embedded, so there is a model"
     failed = 0
-    with open_session(sidecar, model) as session:
+    with open_session(sidecar) as session:
         for path in paths:
             try:
                 finish_refresh(refresh_playlist(session, path), is_pretended, log)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from beetsplug.resonance.search.finder import SearchResult
     from beetsplug.resonance.search.request import SearchRequest
     from beetsplug.resonance.search.session import SearchSession
-    from resonance_engine.store import Model
 
 SETS = ("query", "among", "count")  # what albums and artists are compared by
 
@@ -60,9 +59,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
                 raise UserError("similar: name a track to start from, for example `beet similar title:yesterday`")
             check_combinations(opts, request)
             require_coverage(sidecar, log)
-            model = sidecar.model
-            assert model is not None, "something is embedded, so there is a model"
-            list_similar(sidecar, model, opts, request, log)
+            list_similar(sidecar, opts, request, log)
 
     similar.func = run
     return similar
@@ -83,11 +80,11 @@ def check_combinations(opts: Values, request: SearchRequest) -> None:
         raise UserError(f"similar: {kind} starts from a query, for example `beet similar {kind} artist:radiohead`")
 
 
-def list_similar(sidecar: Sidecar, model: Model, opts: Values, request: SearchRequest, log: BeetsLogger) -> None:
+def list_similar(sidecar: Sidecar, opts: Values, request: SearchRequest, log: BeetsLogger) -> None:
     """Search, and print albums, artists or tracks."""
     from beetsplug.resonance.search.session import open_session
 
-    with open_session(sidecar, model) as session:
+    with open_session(sidecar) as session:
         if opts.album or opts.artists:
             list_groups(session, opts, request)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -88,14 +87,13 @@ class SimilarResolver:
 
         coverage = sidecar.coverage()
         missing = describe_coverage(sidecar, coverage)
-        model = sidecar.model
-        if model is None or not coverage.embedded:
+        if not coverage.embedded:
             self._warn(f"{NAME}: {missing if coverage.total else NO_TRACKS}")
             return {}
         if coverage.missing:
             self.log.info("{}", missing)
         try:
-            with open_session(sidecar, model, self.session) as self.session:
+            with open_session(sidecar, self.session) as self.session:
                 scores = nearest(self.session, pattern, count)
         except UserError as error:
             self._warn(str(error))
@@ -125,11 +123,9 @@ def nearest_tracks(session: SearchSession, pattern: SimilarPattern, count: int) 
 
 def nearest_album_scores(session: SearchSession, pattern: SimilarPattern, count: int) -> dict[int, float]:
     """Return the `count` albums nearest to the seeds, all taken as one set of tracks; UserError without any seed."""
-    from beetsplug.resonance.search.groups import nearest_albums, tracks_by_album
+    from beetsplug.resonance.search.groups import nearest_albums, require_matches, tracks_by_album
 
     library = session.sidecar.library
     seeds = tracks_by_album(library, pattern.seeds)
-    if not seeds:
-        words = shlex.join(pattern.seeds)
-        raise UserError(f"{NAME}: no album matches {words}; try `beet ls -a {words}`")
+    require_matches(seeds, "album", pattern.seeds, NAME)
     return nearest_albums(session, seeds, tracks_by_album(library, pattern.candidates), count)

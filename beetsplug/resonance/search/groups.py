@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,6 +39,13 @@ def tracks_by_album(library: Library, query: Sequence[str]) -> Albums:
         if albums is None or row["album_id"] in albums:
             tracks.setdefault(row["album_id"], []).append(row["id"])
     return tracks
+
+
+def require_matches(groups: Albums | Artists, noun: str, query: Sequence[str], command: str) -> None:
+    """Raise UserError where a query matches no album or artist."""
+    if not groups:
+        words = shlex.join(query)
+        raise UserError(f"{command}: no {noun} matches {words}; try `beet ls {'-a ' * (noun == 'album')}{words}`")
 
 
 def nearest_albums(session: SearchSession, seeds: Albums, candidates: Albums, count: int) -> dict[int, float]:

@@ -93,8 +93,10 @@ class SearchSession:
 
 
 @contextmanager
-def open_session(sidecar: Sidecar, model: Model, previous: SearchSession | None = None) -> Iterator[SearchSession]:
-    """Open a library for searching, as it is at one moment, whatever is written meanwhile."""
+def open_session(sidecar: Sidecar, previous: SearchSession | None = None) -> Iterator[SearchSession]:
+    """Open a library, of which something is embedded, as it is at one moment, whatever is written meanwhile."""
+    model = sidecar.model
+    assert model is not None, "something is embedded, so there is a model"
     _ = sidecar.id  # where it has to be noted first, that cannot be done while reading
     with sidecar.store.read():
         yield SearchSession(sidecar, model, previous)
