@@ -9,7 +9,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands import apart
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs, pair_count
+from beetsplug.resonance.playlist.incompatible_pairs import count_pairs, incompatible_pairs
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 from tests.plugin.test_importer import Imports
 
@@ -120,7 +120,7 @@ class TestApart(AnalysedLibrary):
 )
 def test_a_sentence_says_what_is_wrong(query: str, others: list[str], remove: bool, said: str) -> None:
     with pytest.raises(UserError) as caught:
-        apart.verify(query.split(), others, remove)
+        apart.check_arguments(query.split(), others, remove)
     assert str(caught.value).startswith(f"resonance: {said}")
 
 
@@ -157,4 +157,4 @@ class TestImportedAgain(Imports):
 def test_the_number_of_pairs_is_counted_without_making_them() -> None:
     sets = [{bytes([n]) for n in range(6) if mask >> n & 1} for mask in range(0, 64, 3)]
     for one, other in combinations(sets, 2):
-        assert pair_count(one, other) == len({frozenset((a, b)) for a in one for b in other if a != b})
+        assert count_pairs(one, other) == len({frozenset((a, b)) for a in one for b in other if a != b})

@@ -10,10 +10,10 @@ import pytest
 from beets.exceptions import UserError
 
 from resonance_engine.errors import ResonanceError
+from resonance_engine.playlist import m3u
 from tests.plugin.circle_library import CircleLibrary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 Tree = dict[str, tuple[int, int, bytes]]
@@ -73,15 +73,6 @@ class TestStrangers(CircleLibrary):
         return found
 
 
-@pytest.fixture
-def shielded(tmp_path: Path) -> Iterator[Path]:
-    """A file that nobody named, the same before and after."""
-    kept = tmp_path / "kept.m3u8"
-    kept.write_text("mine")
-    yield kept
-    assert kept.read_text() == "mine"
-
-
 class TestOutput(CircleLibrary):
     """Where `-o` leads."""
 
@@ -89,12 +80,16 @@ class TestOutput(CircleLibrary):
     def _tracks(self, setup: None, io: object) -> None:  # noqa: ARG002 - after beets and its output are set up
         self.circle(4, name=lambda number: f"{number}.flac")
 
-    def test_a_link_is_replaced_and_what_it_leads_to_stays(self, tmp_path: Path, shielded: Path) -> None:
-        link = tmp_path / "link.m3u8"
-        link.symlink_to(shielded)
-        with contextlib.suppress(UserError):
-            self.run_command("playlist", "-o", str(link), "title::^0$")
-        assert {path.name for path in tmp_path.iterdir()} == {"kept.m3u8", "link.m3u8"}
+    def test_a_link_stays_and_its_target_is_written(self, tmp_path: Path) -> None:
+        link, target = tmp_path / "link.m3u8", tmp_path / "target.m3u8"
+        target.write_text("before")
+        target.chmod(0o640)
+        link.symlink_to(target)
+        self.run_command("playlist", "-o", str(link), "title::^0$")
+        assert link.readlink() == target
+        assert [entry.title for entry in m3u.read_playlist(target).entries] == ["0", "1", "2", "3"]
+        assert target.stat().st_mode & 0o777 == 0o640
+        assert {path.name for path in tmp_path.iterdir()} == {"link.m3u8", "target.m3u8"}
 
     def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
         folder = tmp_path / "folder.m3u8"

@@ -1,4 +1,4 @@
-"""beet resonance apart: which tracks never stand in one playlist."""
+"""beet resonance apart: list, add and remove incompatible pairs of tracks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from beetsplug.resonance.config.query_words import split_query
 from beetsplug.resonance.library.coverage import describe_coverage, format_tracks
 from beetsplug.resonance.library.item_query import matching_ids, select_items
 from beetsplug.resonance.library.sidecar import Coverage
-from beetsplug.resonance.playlist.incompatible_pairs import content_keys, pair_count
+from beetsplug.resonance.playlist.incompatible_pairs import content_keys, count_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from beets.library import Library
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -27,27 +26,27 @@ MOST_PAIRS = 10_000
 EXAMPLE = "`beet resonance apart artist:slayer --and genres:lullaby`"
 
 
-def apart(sidecar: Sidecar, query: list[str], others: list[str], remove: bool, log: BeetsLogger) -> None:
-    """List the pairs, or keep the matches of one query apart from those of another, or no longer.
+def edit_pairs(sidecar: Sidecar, query: list[str], others: list[str], remove: bool, log: BeetsLogger) -> None:
+    """List the pairs, or add or remove those of the matches of one query and another.
 
     `others` holds the other query as one text, or nothing.
     """
-    verify(query, others, remove)
+    check_arguments(query, others, remove)
     if not query:
         list_pairs(sidecar)
         return
-    known = analysed(sidecar)
-    one = keys_of(sidecar, query, known, log)
-    other = keys_of(sidecar, split_query(others[0]), known, log) if others else None
+    known = require_analysed(sidecar)
+    one = resolve_keys(sidecar, query, known, log)
+    other = resolve_keys(sidecar, split_query(others[0]), known, log) if others else None
     if remove:
         count = sidecar.store.incompatible_pairs.remove(one, other)
-        ui.print_(f"{pairs(count)} may be together again" if count else "none of these tracks was kept apart")
+        ui.print_(f"{format_pairs(count)} may be together again" if count else "none of these tracks was kept apart")
     elif other is not None:
-        part(sidecar, one, other)
+        add_pairs(sidecar, one, other)
 
 
-def verify(query: list[str], others: list[str], remove: bool) -> None:
-    """Raise UserError where the words make no sense together."""
+def check_arguments(query: list[str], others: list[str], remove: bool) -> None:
+    """Raise UserError for arguments that exclude or lack each other."""
     if len(others) > 1:
         raise UserError("resonance: apart takes --and once; put a query of several words into quotes")
     if others and not (query and split_query(others[0])):
@@ -60,16 +59,16 @@ def verify(query: list[str], others: list[str], remove: bool) -> None:
         raise UserError(f"resonance: say with --and what these tracks are to be apart from, for example {EXAMPLE}")
 
 
-def analysed(sidecar: Sidecar) -> dict[int, bytes]:
-    """The content keys of all analysed items by id; raises UserError where there are none."""
+def require_analysed(sidecar: Sidecar) -> dict[int, bytes]:
+    """Return the content keys of all analysed items by id; raises UserError where there are none."""
     known = content_keys(sidecar.library)
     if not known:
         raise UserError(describe_coverage(sidecar, Coverage(sidecar.coverage().total, 0, 0)))
     return known
 
 
-def keys_of(sidecar: Sidecar, query: list[str], known: Mapping[int, bytes], log: BeetsLogger) -> set[bytes]:
-    """The recordings that a query matches; raises UserError where there are none, warns of those not analysed."""
+def resolve_keys(sidecar: Sidecar, query: list[str], known: Mapping[int, bytes], log: BeetsLogger) -> set[bytes]:
+    """Return the recordings that a query matches; UserError for none, a warning for those not analysed."""
     ids, words = matching_ids(sidecar.library, query), shlex.join(query)
     if not ids:
         raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`")
@@ -87,8 +86,8 @@ def keys_of(sidecar: Sidecar, query: list[str], known: Mapping[int, bytes], log:
     return {known[item_id] for item_id in ids & known.keys()}
 
 
-def part(sidecar: Sidecar, one: set[bytes], other: set[bytes]) -> None:
-    count = pair_count(one, other)
+def add_pairs(sidecar: Sidecar, one: set[bytes], other: set[bytes]) -> None:
+    count = count_pairs(one, other)
     if not count:
         raise UserError("resonance: both queries match the same recording alone, and a pair takes two")
     if count > MOST_PAIRS:
@@ -97,31 +96,26 @@ def part(sidecar: Sidecar, one: set[bytes], other: set[bytes]) -> None:
         )
     new = sidecar.store.incompatible_pairs.add(one, other)
     already = f", {count - new:,} already" if new < count else ""
-    ui.print_(f"{pairs(new)} kept apart from now on{already}" if new else "they are kept apart already")
+    ui.print_(f"{format_pairs(new)} kept apart from now on{already}" if new else "they are kept apart already")
 
 
 def list_pairs(sidecar: Sidecar) -> None:
     """Print a pair a line, each track by the item of the lowest id that holds it."""
-    apart = sidecar.store.incompatible_pairs.all() if sidecar.exists else frozenset()
-    if not apart:
+    pairs = sidecar.store.incompatible_pairs.all() if sidecar.exists else frozenset()
+    if not pairs:
         ui.print_(f"no tracks are kept apart; do so for example with {EXAMPLE}")
         return
     items = {key: item_id for item_id, key in sorted(content_keys(sidecar.library).items(), reverse=True)}
-    there = [(items[one], items[other]) for one, other in apart if one in items and other in items]
-    names = names_of(sidecar.library, {item_id for pair in there for item_id in pair})
-    rows = sorted(sorted((names[one], names[other])) for one, other in there)
+    present = [(items[one], items[other]) for one, other in pairs if one in items and other in items]
+    listed = select_items(sidecar.library, {item_id for pair in present for item_id in pair})
+    names = {item.id: format(item) for item in listed}
+    rows = sorted(sorted((names[one], names[other])) for one, other in present)
     for line in align_columns([(one, "never with", other) for one, other in rows]) if rows else []:
         ui.print_(line)
-    gone = len(apart) - len(there)
+    gone = len(pairs) - len(present)
     if gone:
-        ui.print_(f"{pairs(gone)}{' more' if there else ''} with a track that this library does not have now")
+        ui.print_(f"{format_pairs(gone)}{' more' if present else ''} with a track that this library does not have now")
 
 
-def names_of(library: Library, item_ids: set[int]) -> dict[int, str]:
-    """How beets prints items, by id."""
-    found = select_items(library, item_ids)
-    return {item.id: format(item) for item in found if item.id is not None}
-
-
-def pairs(count: int) -> str:
+def format_pairs(count: int) -> str:
     return "1 pair" if count == 1 else f"{count:,} pairs"

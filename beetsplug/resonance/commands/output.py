@@ -27,7 +27,7 @@ class GroupRow(NamedTuple):
     album: Album | None = None
 
     def record(self) -> dict[str, Any]:
-        """The album or artist as JSON."""
+        """Return the album or artist as JSON."""
         if self.album is None:
             return {"artist": self.name}
         return {"id": self.album.id, "album": self.album.album, "artist": self.album.albumartist}

@@ -151,7 +151,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, lo
         "model list": lambda: models.list_models(sidecar),
         "model use": lambda: models.use_model(sidecar, rest[0], opts.threads, log),
         "model remove": lambda: models.remove_model(sidecar, rest[0], opts.yes),
-        "apart": lambda: apart.apart(sidecar, rest, opts.other or [], opts.remove, log),
+        "apart": lambda: apart.edit_pairs(sidecar, rest, opts.other or [], opts.remove, log),
         "write": run_write,
     }
     verbs[f"{verb} --background" if opts.background else verb]()

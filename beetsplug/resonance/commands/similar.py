@@ -1,4 +1,4 @@
-"""beet similar QUERY: the tracks, albums or artists that sound most like what the query matches."""
+"""beet similar QUERY: the tracks, albums or artists that sound most like the matches of the query."""
 
 from __future__ import annotations
 

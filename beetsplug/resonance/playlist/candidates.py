@@ -38,25 +38,25 @@ class PlaylistCandidates:
         self._negative = frozenset(finder.seeds.negative_ids)
 
     def metadata_of(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
-        """The metadata behind vectors, in this order, without tracks that left the library."""
+        """Return the metadata behind vectors, in this order, without tracks that left the library."""
         return {vector_id: candidate.track for vector_id, candidate in self.filter.load(vector_ids).items()}
 
     def allowed(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
-        """The metadata behind vectors, in this order, without rejected tracks."""
+        """Return the metadata behind vectors, in this order, without rejected tracks."""
         candidates = self.filter.load(vector_ids)
         rejections = self.rejections(candidates)
         return {each: candidate.track for each, candidate in candidates.items() if each not in rejections}
 
     def allowed_tracks(self, vector_ids: Iterable[int]) -> list[Track]:
-        """The tracks behind vectors, in this order, without rejected ones."""
+        """Return the tracks behind vectors, in this order, without rejected ones."""
         return self._to_tracks(self.allowed(vector_ids))
 
     def tracks(self, vector_ids: Iterable[int]) -> list[Track]:
-        """The tracks behind vectors, in this order, without those that left the library."""
+        """Return the tracks behind vectors, in this order, without those that left the library."""
         return self._to_tracks(self.metadata_of(vector_ids))
 
     def rejections(self, candidates: Mapping[int, Candidate]) -> dict[int, str]:
-        """Why candidates of the filter are rejected, as the ends of sentences."""
+        """Return why candidates of the filter are rejected, as the ends of sentences."""
         reasons = {
             vector_id: f"is {why}" if why in (EXCLUDED, TOO_LONG) else f"does not fit: {why}"
             for vector_id, (_, why, _) in candidates.items()
@@ -85,7 +85,7 @@ class PlaylistCandidates:
         ]
 
     def other_movements(self, tracks: Sequence[Track]) -> list[Track]:
-        """The other movements of the works of tracks, as far as they are on the same albums and allowed."""
+        """Return the other movements of the works of tracks, as far as they are on the same albums and allowed."""
         recordings = {(track.work, track.album) for track in tracks if track.work}
         sidecar = self.session.sidecar
         library = sidecar.library
@@ -102,13 +102,13 @@ class PlaylistCandidates:
         return [track for track in self.allowed_tracks(searchable) if (track.work, track.album) in recordings]
 
     def most_typical(self, vector_ids: Sequence[int]) -> int:
-        """The most typical of vectors, the one nearest to their centroid: of the allowed ones, if there are any."""
+        """Return the vector nearest to the centroid of the allowed ones, or of all if none is allowed."""
         allowed = list(self.allowed(vector_ids)) or list(vector_ids)
         vectors = self.session.index.vectors(allowed)
         return allowed[int(np.argmax(vectors @ centroid(vectors)))]
 
     def rank_seeds(self, vector_ids: Sequence[int], most: int) -> dict[int, float]:
-        """The `most` seeds that agree best with all seeds, with that closeness; no two are versions of one song."""
+        """Return the `most` seeds that agree best with all, with that closeness; no two are versions of a song."""
         vectors = self.session.index.vectors(vector_ids)
         stand_ins = vectors[representatives(vectors)].astype(np.float64)
         closeness = agreement(stand_ins @ vectors.T.astype(np.float64))
@@ -116,7 +116,7 @@ class PlaylistCandidates:
         return {seed: agreeing[seed] for seed in self.without_versions((), self.allowed(agreeing))[:most]}
 
     def without_versions(self, fixed: Iterable[int], metadata: Mapping[int, TrackMetadata]) -> list[int]:
-        """The vector ids of tracks that are versions neither of fixed ones nor of one that comes before them."""
+        """Return the vector ids of tracks that are versions neither of fixed ones nor of one that comes before them."""
         if self.request.versions:
             return list(metadata)
         versions, kept = Versions(self.metadata_of(fixed).values()), []

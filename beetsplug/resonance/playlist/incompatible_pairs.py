@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def incompatible_pairs(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset[tuple[int, int]]:
-    """The incompatible pairs among these vectors, by vector id, the smaller one first."""
+    """Return the incompatible pairs among these vectors, by vector id, the smaller one first."""
     pairs = sidecar.store.incompatible_pairs.all() if sidecar.exists else frozenset()
     if not pairs:
         return frozenset()
@@ -25,11 +25,11 @@ def incompatible_pairs(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset
 
 
 def content_keys(library: Library) -> dict[int, bytes]:
-    """The content keys of the analysed items, by item id."""
+    """Return the content keys of the analysed items, by item id."""
     return AnalysisCache(lambda _, keys: {key: key for key in keys}).get_all(library)
 
 
-def pair_count(one: set[bytes], other: set[bytes]) -> int:
-    """How many pairs there are of one of each: unordered, and of two different ones."""
+def count_pairs(one: set[bytes], other: set[bytes]) -> int:
+    """Return the number of unordered pairs of two different recordings, one of each set."""
     both = len(one & other)
     return len(one) * len(other) - both * (both + 1) // 2

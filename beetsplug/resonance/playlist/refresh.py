@@ -58,7 +58,7 @@ class RefreshedPlaylist:
         return bool(self.difference.added or self.difference.dropped)
 
     def lines(self) -> list[str]:
-        """The difference for people: a line for each track that was dropped or added."""
+        """Return the difference for people: a line for each track that was dropped or added."""
         names = {path: format(item) for path, item in self.known.items()} | {
             item.path: format(item) for item in self.items
         }
@@ -158,7 +158,7 @@ class PreviousPlaylist:
 
 
 def items_at(library: Library, paths: Sequence[bytes]) -> dict[bytes, int]:
-    """The ids of the items whose files are at these absolute paths, by path."""
+    """Return the ids of the items whose files are at these absolute paths, by path."""
     with context.music_dir(library.directory):
         stored = [memoryview(normalize_path_for_db(path)) for path in dict.fromkeys(paths)]
         rows = select_rows(library, "SELECT id, path FROM items WHERE path IN", stored)
