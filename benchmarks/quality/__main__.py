@@ -37,7 +37,6 @@ from benchmarks.quality.scores import CorpusLabels
 from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.folds import FOLDS, assign_folds
 from resonance_engine.files import write_bytes
-from resonance_engine.names import normalise_artist
 from training.default_model.corpus import read_manifest
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def load_labels(directory: Path, limit: int | None) -> CorpusLabels:
-    """Load the corpus' metadata in its folds; artists' names are normalised."""
+    """Load the corpus' metadata in its folds; artists are compared without case."""
     rows = read_manifest(directory / "manifest.tsv")
     fold = assign_folds([row.soundtrack for row in rows])
 
@@ -78,7 +77,7 @@ def load_labels(directory: Path, limit: int | None) -> CorpusLabels:
         return CorpusLabels(
             tuple(track.path for track in tracks),
             tuple(track.soundtrack for track in tracks),
-            tuple(normalise_artist(track.artist) for track in tracks),
+            tuple(track.artist_label for track in tracks),
             fold[places],
         )
 

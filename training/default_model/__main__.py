@@ -20,7 +20,6 @@ import numpy as np
 
 from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.folds import FOLDS, assign_folds
-from resonance_engine.names import normalise_artist
 from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.dataset import WindowSet, number_labels
 from resonance_engine.training.data.precompute import precompute
@@ -103,7 +102,7 @@ def make_models(corpus: Path, out: Path, folds: Path | None) -> None:
         TrainingWindows(part, semantic_activations(trunk, part))
         for part in (windows, load_transcoded(corpus, tracks, windows))
     )
-    artists = number_labels([normalise_artist(track.artist) or track.path for track in tracks])
+    artists = number_labels([track.artist_label or track.path for track in tracks])
     soundtracks = [track.soundtrack for track in tracks]
     print(f"{len(tracks)} tracks of {len(set(soundtracks))} soundtracks", flush=True)
     if folds is not None:

@@ -45,6 +45,11 @@ class CorpusTrack:
     artist: str
     path: str
 
+    @property
+    def artist_label(self) -> str:
+        """The artist, case-folded; the shipped model was fitted to groups by this label, not by `normalise_artist`."""
+        return " ".join(self.artist.casefold().split())
+
 
 def is_music(name: str, size: int) -> bool:
     """Return whether a packaged file may be a piece of music, by its name and size."""
