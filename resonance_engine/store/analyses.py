@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.store.errors import read_json
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
     from resonance_engine.store.records import Ids
 
 
+@dataclass(frozen=True)
 class AnalysisTable:
     """Analyses by content key, whichever model embeds the recording."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     def get(self, content_keys: Iterable[bytes]) -> dict[bytes, Analysis]:
         """Return the analyses of recordings, by content key."""
         statement = "SELECT content_key, extractor_version, attributes FROM analysis WHERE content_key IN"
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return {
                 key: Analysis(version, read_json(attributes, dict))
                 for key, version, attributes in transaction.rows_in(statement, content_keys)
@@ -38,7 +39,7 @@ class AnalysisTable:
         """
         values = "".join(", json_extract(attributes, ?)" for _ in names)
         paths = [f'$."{name}"' for name in names]
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             rows = transaction.rows(f"SELECT content_key{values} FROM analysis", *paths)  # noqa: S608 - marks
             ids, order = embedding_order(transaction, model_id, [key for key, *_ in rows])
         return ids, {name: [rows[row][place] for row in order.tolist()] for place, name in enumerate(names, start=1)}
@@ -50,5 +51,5 @@ class AnalysisTable:
             "extractor_version": extractor_version,
             "attributes": json.dumps(dict(attributes), allow_nan=False),
         }
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             transaction.upsert("analysis", [row])

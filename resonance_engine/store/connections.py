@@ -1,4 +1,4 @@
-"""Connections to an SQLite file that only read, also where nothing can be written."""
+"""Connections to an SQLite file through sqlite3: to read, also where nothing can be written, and to write."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ UNWRITABLE = (
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_FULL,
 )
+WRITE_PRAGMAS = (
+    "page_size = 16384",  # must come before the first table is made
+    # One wait for the disk a batch, so that not even a power cut loses more than that.
+    "synchronous = FULL",
+    "foreign_keys = ON",
+)
 CACHE_KB = 8_000  # SQLite's own 2 MB do not hold the indexes of a large library
 
 
@@ -35,6 +41,14 @@ def connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
     if log.exists() and log.stat().st_size:
         raise refusal
     return _connect(MODES[-1], path, patience)
+
+
+def connect_to_write(path: Path, patience: float) -> sqlite3.Connection:
+    """Return a connection that waits `patience` seconds for another writer, in autocommit mode."""
+    driver = sqlite3.connect(path, timeout=patience, check_same_thread=False, isolation_level=None)
+    for pragma in WRITE_PRAGMAS:
+        driver.execute(f"PRAGMA {pragma}")
+    return driver
 
 
 def _connect(mode: str, path: Path, patience: float) -> sqlite3.Connection:

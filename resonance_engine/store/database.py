@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from resonance_engine.store.connections import PATIENCE, connect_to_read
+from resonance_engine.store.connections import PATIENCE, connect_to_read, connect_to_write
 from resonance_engine.store.errors import UNREADABLE, store_errors
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.schema import schema_version
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from resonance_engine.store.migrations import Migration
     from resonance_engine.store.writer import Writer, WriteTransaction
+
+
+SET_STATE = "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class _OpenTransactions(threading.local):
@@ -87,6 +90,20 @@ class Database:
                     yield transaction
                 finally:
                     self._open.writing = None
+
+    def write_state(self, key: str, text: str) -> None:
+        """Write one row of `state`.
+
+        Without SQLAlchemy where it isn't loaded yet: that takes longer than a command that has nothing else to write.
+        """
+        if self.writer is not None or self._open.reading is not None:
+            with self.write() as transaction:
+                transaction.upsert("state", [{"key": key, "value": text}])
+            return
+        with self.read():
+            pass  # the file is there and of this version now
+        with store_errors(self.path), closing(connect_to_write(self.path, self._patience)) as driver:
+            driver.execute(SET_STATE, (key, text))
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

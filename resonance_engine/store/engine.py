@@ -1,4 +1,4 @@
-"""Connections to the SQLite file that can write."""
+"""SQLAlchemy's connections to an SQLite file, for what writes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 
-from resonance_engine.store.connections import PATIENCE
+from resonance_engine.store.connections import PATIENCE, connect_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# The page size must come before the first table is made.
-PRAGMAS = (
-    "page_size = 16384",
-    # One wait for the disk a batch, so that not even a power cut loses more than that.
-    "synchronous = FULL",
-    "foreign_keys = ON",
-)
 
 
 def sqlite_engine(path: Path, patience: float = PATIENCE) -> Engine:
@@ -31,15 +23,10 @@ def sqlite_engine(path: Path, patience: float = PATIENCE) -> Engine:
         "sqlite://",
         # Not in the URL, where some characters of a path have a meaning. SQLAlchemy gives a connection to one
         # thread at a time, and transactions are begun below.
-        creator=lambda: sqlite3.connect(path, timeout=patience, check_same_thread=False, isolation_level=None),
+        creator=lambda: connect_to_write(path, patience),
         poolclass=QueuePool,
         max_overflow=-1,
     )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _: object) -> None:
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

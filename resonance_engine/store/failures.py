@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resonance_engine.store.records import Failure
@@ -13,20 +14,20 @@ if TYPE_CHECKING:
 FAILURES = "SELECT path, size, mtime_ns, reason, tries, last_tried FROM failure WHERE library_id = ?"
 
 
+@dataclass(frozen=True)
 class FailureTable:
     """Failures by library and path; a file is not tried again until it changes or the user asks."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     def all(self, library: int) -> dict[bytes, Failure]:
         """Return the failures of a library, by path."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return {row[0]: Failure(*row) for row in transaction.rows(f"{FAILURES} ORDER BY path", library)}
 
     def record(self, library: int, path: bytes, size: int, mtime_ns: int, reason: str) -> None:
         """Store that a file can't be analysed; tries count up while the file stays the same."""
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             rows = transaction.rows(f"{FAILURES} AND path = ?", library, path)
             earlier = [Failure(*row) for row in rows]
             same = bool(earlier) and (earlier[0].size, earlier[0].mtime_ns) == (size, mtime_ns)
@@ -44,8 +45,8 @@ class FailureTable:
     def clear(self, library: int, *paths: bytes) -> None:
         """Delete the failures of files, because they were analysed or are gone."""
         statement = "SELECT path FROM failure WHERE library_id = ? AND path IN"
-        with self._database.read() as snapshot:
+        with self.database.read() as snapshot:
             known = [path for (path,) in snapshot.rows_in(statement, paths, library)]
         if known:
-            with self._database.write() as transaction:
+            with self.database.write() as transaction:
                 transaction.delete("failure", "path", known, library_id=library)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.store.errors import UnreadableError, read_json
@@ -19,6 +20,7 @@ Pair = tuple[bytes, bytes]
 STATE_KEY = "pairs_apart"
 
 
+@dataclass(frozen=True)
 class IncompatiblePairs:
     """Pairs of content keys, the smaller one first.
 
@@ -26,12 +28,11 @@ class IncompatiblePairs:
     comes back is kept apart as before.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     def all(self) -> frozenset[Pair]:
         """Return all pairs."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return frozenset(_select(transaction))
 
     def add(self, keys_a: Iterable[bytes], keys_b: Iterable[bytes]) -> int:
@@ -41,7 +42,7 @@ class IncompatiblePairs:
         """
         others = set(keys_b)
         pairs = {(min(one, other), max(one, other)) for one in keys_a for other in others if one != other}
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             known = _select(transaction)
             _store(transaction, known | pairs)
             return len(pairs - known)
@@ -49,7 +50,7 @@ class IncompatiblePairs:
     def remove(self, keys_a: Iterable[bytes], keys_b: Iterable[bytes] | None = None) -> int:
         """Remove the pairs of one recording of each side, all pairs of the one without the other; return how many."""
         ones, others = set(keys_a), None if keys_b is None else set(keys_b)
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             known = _select(transaction)
             left = {pair for pair in known if not _joins(pair, ones, others)}
             _store(transaction, left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ WORTHWHILE_SHARE = 0.1
 PRAGMAS = ("page_size", "page_count", "freelist_count")
 
 
+@dataclass(frozen=True)
 class Maintenance:
     """Work on the whole file; nothing that a library's tracks refer to changes."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     def orphans(self) -> set[bytes]:
         """Return the content keys of recordings that are in no library any more."""
@@ -30,14 +31,14 @@ class Maintenance:
             f"SELECT content_key FROM {table} WHERE content_key NOT IN (SELECT content_key FROM track)"  # noqa: S608 - a constant
             for table in CONTENT_TABLES
         )
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return {key for (key,) in transaction.rows(statement)}
 
     def count_prunable(self, library: int, item_ids: Iterable[int]) -> int:
         """Count the recordings that `prune` would delete, were these items of a library unlinked first."""
         unlinked = {(library, item_id) for item_id in item_ids}
         statement = " UNION ".join(f"SELECT content_key FROM {table}" for table in CONTENT_TABLES)  # noqa: S608 - constants
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             tracks = transaction.rows("SELECT library_id, item_id, content_key FROM track")
             known = {key for (key,) in transaction.rows(statement)}
         return len(known - {key for *item, key in tracks if tuple(item) not in unlinked})
@@ -47,7 +48,7 @@ class Maintenance:
 
         A recording that another process has put and not yet linked counts as one: do both in one transaction.
         """
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             orphans = self.orphans()
             for table in CONTENT_TABLES:
                 transaction.delete(table, "content_key", orphans)
@@ -59,7 +60,7 @@ class Maintenance:
         An index file that still holds some of them has more vectors than the store then, which is how `apply_changes`
         finds that it is of no use.
         """
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             return transaction.clear("removed")
 
     def compact(self) -> int:
@@ -67,13 +68,13 @@ class Maintenance:
 
         Does nothing while another program uses the file, or where there is no room for a second one.
         """
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             size, count, free = (transaction.value(f"PRAGMA {pragma}") for pragma in PRAGMAS)
         if size * free < WORTHWHILE_BYTES or free < WORTHWHILE_SHARE * count:
             return 0
-        path = self._database.path
+        path = self.database.path
         before = path.stat().st_size
-        self._database.close()
+        self.database.close()
         with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
     from resonance_engine.store.transaction import Transaction
 
 
+@dataclass(frozen=True)
 class ModelTable:
     """Models by id; at most one is active (searched), while others are being prepared or left behind."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     def all(self) -> list[Model]:
         """Return all models, by name."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return select_models(transaction)
 
     def active(self) -> Model | None:
@@ -44,7 +45,7 @@ class ModelTable:
             raise ValueError(f"A facet can't be named {EMBEDDING!r}; that is the vector made of all facets.")
         if self._is_registered(model):
             return
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             row = {
                 "id": model.id,
                 "name": model.name,
@@ -61,17 +62,17 @@ class ModelTable:
 
     def activate(self, model_id: str) -> None:
         """Take a model into use instead of the one that was."""
-        with self._database.read() as snapshot:
+        with self.database.read() as snapshot:
             if select_model(snapshot, model_id).active:
                 return
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             select_model(transaction, model_id)
             transaction.update("model", {"active": False}, active=True)
             transaction.update("model", {"active": True}, id=model_id)
 
     def remove(self, model_id: str) -> None:
         """Delete a model with all its vectors, and the analyses of recordings that are in no other table then."""
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             transaction.delete("vector", "model_id", [model_id])
             transaction.delete("model", "id", [model_id])
             statement = (
@@ -87,13 +88,13 @@ class ModelTable:
             return False
         if known.widths() != model.widths():
             raise StoreError(
-                f"{printable(self._database.path)} holds vectors of widths {known.widths()} for the model id "
+                f"{printable(self.database.path)} holds vectors of widths {known.widths()} for the model id "
                 f"{model.id}, and this model makes {model.widths()}; export the model again, so that it "
                 "gets an id of its own."
             )
         if known.tags and model.tags and known.tags != model.tags:
             raise StoreError(
-                f"{printable(self._database.path)} knows other tags for the model id {model.id} than this model gives; "
+                f"{printable(self.database.path)} knows other tags for the model id {model.id} than this model gives; "
                 "export the model again, so that it gets an id of its own."
             )
         return bool(known.tags) or not model.tags

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from resonance_engine.store.analyses import AnalysisTable
@@ -19,7 +18,8 @@ from resonance_engine.store.tracks import LibraryTable, TrackTable
 from resonance_engine.store.vectors import VectorTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
@@ -73,14 +73,10 @@ class Store:
         with self.database.read() as transaction:
             return transaction.generation
 
-    @contextmanager
-    def read(self) -> Iterator[None]:
+    def read(self) -> AbstractContextManager[object]:
         """Let everything that this thread reads inside come from one state of the store."""
-        with self.database.read():
-            yield
+        return self.database.read()
 
-    @contextmanager
-    def write(self) -> Iterator[None]:
+    def write(self) -> AbstractContextManager[object]:
         """Make one transaction of all that this thread does inside: on an error nothing of it is kept."""
-        with self.database.write():
-            yield
+        return self.database.write()

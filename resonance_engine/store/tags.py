@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,16 +26,16 @@ HAS_TAGS = "EXISTS (SELECT 1 FROM tag WHERE tag.content_key = vector.content_key
 IS_LINKED = "EXISTS (SELECT 1 FROM track WHERE track.content_key = vector.content_key)"
 
 
+@dataclass(frozen=True)
 class TagTable:
     """Tags by content key and model, written with the embedding by `VectorTable.put`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     def get(self, content_keys: Iterable[bytes], model_id: str) -> dict[bytes, dict[str, float]]:
         """Return the probabilities of a model's tags, 0 to 1, by content key and name, where there are any."""
         statement = "SELECT content_key, data FROM tag WHERE model_id = ? AND content_key IN"
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             names = select_model(transaction, model_id).tags
             rows = transaction.rows_in(statement, content_keys, model_id)
         probabilities = self._probabilities([data for _, data in rows], len(names)).tolist()
@@ -45,7 +46,7 @@ class TagTable:
 
         The columns are in the order of the model's `tags`. Recordings without tags are left out.
         """
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             names = select_model(transaction, model_id).tags
             rows = transaction.rows("SELECT content_key, data FROM tag WHERE model_id = ?", model_id)
             ids, order = embedding_order(transaction, model_id, [key for key, _ in rows])
@@ -54,7 +55,7 @@ class TagTable:
     def sample(self, model_id: str, count: int = SAMPLE) -> Matrix:
         """Return the tags of up to `count` recordings, (n, tags): those of the lowest content keys."""
         statement = "SELECT data FROM tag WHERE model_id = ? ORDER BY content_key LIMIT ?"
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             names = select_model(transaction, model_id).tags
             rows = transaction.rows(statement, model_id, count)
         return self._probabilities([data for (data,) in rows], len(names))
@@ -62,7 +63,7 @@ class TagTable:
     def count_missing(self, model_id: str) -> int:
         """Count the libraries' recordings with an embedding and no tags yet; 0 for a model that gives none."""
         statement = f"SELECT count(*) FROM vector WHERE model_id = ? AND kind = ? AND {IS_LINKED} AND NOT {HAS_TAGS}"  # noqa: S608 - constants
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             if not select_model(transaction, model_id).tags:
                 return 0
             return int(transaction.value(statement, model_id, EMBEDDING))
@@ -73,7 +74,7 @@ class TagTable:
         try:
             decode_rows(rows, probabilities)
         except ValueError as error:
-            path = printable(self._database.path)
+            path = printable(self.database.path)
             raise StoreError(f"{path} holds damaged tags ({error}); run `beet resonance check --repair`.") from error
         return probabilities
 

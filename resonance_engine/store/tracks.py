@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -23,20 +23,20 @@ EMBEDDED = (
 FEW_ITEMS = 10_000
 
 
+@dataclass(frozen=True)
 class LibraryTable:
     """Libraries, each a collection of items with ids of its own, by name; a sidecar may serve several."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     def ids(self) -> list[int]:
         """Return the ids of all libraries."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return [library for (library,) in transaction.rows("SELECT id FROM library ORDER BY id")]
 
     def find(self, name: str) -> int | None:
         """Return the id of a library, None where it has none yet."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             library: int | None = transaction.value("SELECT id FROM library WHERE name = ?", name)
             return library
 
@@ -44,7 +44,7 @@ class LibraryTable:
         """Return the id of a library, which gets one if it has none yet."""
         library = self.find(name)
         if library is None:
-            with self._database.write() as transaction:
+            with self.database.write() as transaction:
                 if self.find(name) is None:  # another process may have been faster
                     transaction.insert("library", [{"uuid": str(uuid4()), "name": name}])
                 library = self.find(name)
@@ -52,20 +52,20 @@ class LibraryTable:
         return library
 
 
+@dataclass(frozen=True)
 class TrackTable:
     """Rows that tie a library's items to recordings; `library` is the id that `LibraryTable` gives."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     def all(self, library: int) -> dict[int, TrackRow]:
         """Return all known items of a library by their ids."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return {row[0]: TrackRow(*row) for row in transaction.rows(TRACKS, library)}
 
     def get(self, library: int, item_ids: Iterable[int]) -> dict[int, TrackRow]:
         """Return some items of a library by their ids; those that are not known are left out."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             rows = transaction.rows_in(f"{TRACKS} AND item_id IN", map(int, item_ids), library)
         return {row[0]: TrackRow(*row) for row in rows}
 
@@ -77,7 +77,7 @@ class TrackTable:
             "WHERE library_id = ? AND vector.id IN"
         )
         tracks: dict[int, list[TrackRow]] = {}
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             for vector_id, *row in sorted(transaction.rows_in(statement, map(int, vector_ids), library)):
                 tracks.setdefault(vector_id, []).append(TrackRow(*row))
         return tracks
@@ -85,7 +85,7 @@ class TrackTable:
     def vector_ids(self, library: int, item_ids: Iterable[int] | None, model_id: str) -> dict[int, int]:
         """Return the ids of items' embeddings by item id, of all items for None; items without one are left out."""
         selected = None if item_ids is None else set(map(int, item_ids))
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             if selected is not None and len(selected) <= FEW_ITEMS:
                 statement = (
                     "SELECT item_id, vector.id FROM track JOIN vector ON vector.content_key = track.content_key "
@@ -97,12 +97,12 @@ class TrackTable:
 
     def linked_embeddings(self, library: int, model_id: str) -> dict[bytes, int]:
         """Return the ids of the embeddings of a library's recordings, by content key."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return dict(transaction.rows(f"SELECT vector.content_key, vector.id {EMBEDDED}", model_id, library))
 
     def counts(self, library: int, model_id: str) -> Counts:
         """Count a library's tracks that are linked, those of them that are embedded, and its files that failed."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return Counts(
                 linked=transaction.value("SELECT count(*) FROM track WHERE library_id = ?", library),
                 embedded=transaction.value(f"SELECT count(*) {EMBEDDED}", model_id, library),
@@ -119,7 +119,7 @@ class TrackTable:
         known = self.get(library, [track.item_id for track in rows])
         changed = [{"library_id": library, **asdict(row)} for row in rows if known.get(row.item_id) != row]
         if changed:
-            with self._database.write() as transaction:
+            with self.database.write() as transaction:
                 transaction.upsert("track", changed)
 
     def unlink(self, library: int, item_ids: Iterable[int]) -> int:
@@ -127,11 +127,11 @@ class TrackTable:
         known = self.get(library, item_ids)
         if not known:
             return 0
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             return transaction.delete("track", "item_id", known, library_id=library)
 
     def update_file(self, library: int, item_id: int, size: int, mtime_ns: int) -> bool:
         """Set the state of an item's file, rewritten with the same audio in it; False for an unknown item."""
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             values = {"size": size, "mtime_ns": mtime_ns}
             return transaction.update("track", values, library_id=library, item_id=item_id) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -47,16 +48,16 @@ UNLINKED = (
 )
 
 
+@dataclass(frozen=True)
 class VectorTable:
     """Vectors by content key, model and kind (the embedding, or a facet); an embedding's id is its id in the index."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     def embedded(self, content_keys: Iterable[bytes], model_id: str) -> set[bytes]:
         """Return those of the recordings that the model has an embedding of."""
         statement = "SELECT content_key FROM vector WHERE model_id = ? AND kind = ? AND content_key IN"
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return {key for (key,) in transaction.rows_in(statement, content_keys, model_id, EMBEDDING)}
 
     def complete(self, content_keys: Iterable[bytes], model_id: str) -> set[bytes]:
@@ -65,7 +66,7 @@ class VectorTable:
         The others have to be analysed, some of them again: those embedded before tags were stored have none.
         """
         statement = "SELECT content_key FROM vector WHERE model_id = ? AND kind = ?"
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             if any(model.tags for model in select_models(transaction) if model.id == model_id):
                 statement += f" AND {HAS_TAGS}"
             rows = transaction.rows_in(f"{statement} AND content_key IN", content_keys, model_id, EMBEDDING)
@@ -74,7 +75,7 @@ class VectorTable:
     def get(self, content_keys: Iterable[bytes], model_id: str, kind: str = EMBEDDING) -> dict[bytes, Vector]:
         """Return the vectors of recordings by content key; those without one are left out."""
         statement = "SELECT content_key, data FROM vector WHERE model_id = ? AND kind = ? AND content_key IN"
-        with self._database.read() as transaction, self._damage():
+        with self.database.read() as transaction, self._damage():
             width = select_model(transaction, model_id).widths().get(kind, 0)
             rows = transaction.rows_in(statement, content_keys, model_id, kind)
             return {key: decode(data, width) for key, data in rows}
@@ -85,7 +86,7 @@ class VectorTable:
             "SELECT content_key, kind, gate FROM vector WHERE model_id = ? AND gate IS NOT NULL AND content_key IN"
         )
         gates: dict[bytes, dict[str, float]] = {}
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             for key, kind, gate in transaction.rows_in(statement, content_keys, model_id):
                 gates.setdefault(key, {})[kind] = gate
         return gates
@@ -94,7 +95,7 @@ class VectorTable:
         """Return the embeddings of recordings' windows in order of position, by content key."""
         statement = "SELECT content_key, position, start, data FROM window WHERE model_id = ? AND content_key IN"
         windows: dict[bytes, tuple[list[float], list[Vector]]] = {}
-        with self._database.read() as transaction, self._damage():
+        with self.database.read() as transaction, self._damage():
             width = select_model(transaction, model_id).dimensions
             rows = transaction.rows_in(statement, content_keys, model_id)
             for key, _, start, data in sorted(rows, key=itemgetter(0, 1)):
@@ -105,19 +106,19 @@ class VectorTable:
 
     def content_keys(self, vector_ids: Iterable[int]) -> dict[int, bytes]:
         """Return the recordings that vectors are of, by vector id; ids that are gone are left out."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return dict(transaction.rows_in("SELECT id, content_key FROM vector WHERE id IN", map(int, vector_ids)))
 
     def count(self, model_id: str, kind: str = EMBEDDING) -> int:
         """Count the vectors of that kind that the model has."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             if kind == EMBEDDING:
                 return _count(transaction, model_id, kind)
             return int(transaction.value(FACET_COUNT, kind, model_id))
 
     def unlinked_embeddings(self, library: int, model_id: str) -> list[int]:
         """Return the ids of embeddings without a track in a library: orphans, and those of other libraries alone."""
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             # To compare keys takes ten times as long as to count them.
             if transaction.value(LINKED_COUNT, library) == _count(transaction, model_id, EMBEDDING):
                 return []
@@ -128,13 +129,13 @@ class VectorTable:
 
         Facets come under the ids of the recordings' embeddings.
         """
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             return self._matrix(transaction, model_id, kind, since=-1)
 
     def changes(self, model_id: str, since_generation: int, kind: str = EMBEDDING) -> Changes:
         """Return the embeddings, or facets under their ids, that were added, replaced or removed after a generation."""
         statement = "SELECT vector_id FROM removed WHERE model_id = ? AND generation > ? ORDER BY vector_id"
-        with self._database.read() as transaction:
+        with self.database.read() as transaction:
             ids, vectors = self._matrix(transaction, model_id, kind, since_generation)
             removed = [vector_id for (vector_id,) in transaction.rows(statement, model_id, since_generation)]
             return Changes(transaction.generation, ids, vectors, np.array(removed, np.int64))
@@ -151,7 +152,7 @@ class VectorTable:
         within 1e-3 and of the model's width, and for tags that aren't the model's or no probabilities, and
         StoreError for a model that isn't registered; nothing is stored then.
         """
-        with self._database.write() as transaction:
+        with self.database.write() as transaction:
             model = select_model(transaction, model_id)
             for embedding in embeddings.values():
                 verify(embedding, model)
@@ -188,7 +189,7 @@ class VectorTable:
         try:
             yield
         except ValueError as error:
-            path = printable(self._database.path)
+            path = printable(self.database.path)
             raise StoreError(f"{path} holds damaged vectors ({error}); run `beet resonance check --repair`.") from error
 
 
