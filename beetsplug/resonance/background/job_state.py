@@ -93,6 +93,8 @@ class JobState:
 
     def change(self, change: Callable[[JobRequests], JobRequests]) -> JobRequests:
         """Change the requests in one transaction: other processes may want to at the same time."""
+        if change(self.requests) == self.requests:
+            return self.requests  # loading what writes takes longer than an analysis with nothing to do
         with self.store.write():
             requests = change(self.requests)
             self.store.state.set(f"{REQUESTS_KEY}:{self.library}", to_row(requests))
