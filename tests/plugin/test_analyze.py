@@ -14,6 +14,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError
+from resonance_engine.store.database import Database
 from tests.plugin.command_library import AnalysedLibrary
 
 if TYPE_CHECKING:
@@ -48,6 +49,17 @@ class TestAnalyze(AnalysedLibrary):
         assert self.beet("resonance", "analyze", "--pretend") == ["would analyse 0 tracks and forget 0"]
         assert self.runtime.starts == starts, "the model was loaded"
         assert len(self.runtime.embedded) == 5
+
+    def test_nothing_to_do_loads_nothing_that_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """SQLAlchemy takes longer to load than all the rest of it."""
+
+        def refuse(_: object) -> None:
+            raise AssertionError("what writes was opened")
+
+        self.beet("resonance", "analyze")  # answers a request of the background, if there was one
+        monkeypatch.setattr(Database, "_open_writer", refuse)
+        assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
+        assert any(line.startswith("last analysis: ") for line in self.beet("resonance", "status"))
 
     def test_analyze_hears_once_more_what_has_no_tags_yet(self) -> None:
         with closing(Sidecar(self.lib)) as sidecar:
