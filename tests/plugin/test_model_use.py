@@ -129,7 +129,7 @@ class TestUse(ModelsLibrary):
     def test_many_tracks_on_a_disk_that_is_away_are_not_lost(
         self, believed: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("beetsplug.resonance.commands.analyze.MASS_REMOVAL", believed)
+        monkeypatch.setattr("beetsplug.resonance.library.analysis.MASS_REMOVAL", believed)
         away = self.lib_path.with_name("away")
         away.mkdir()
         for number in (0, 2, 4):
