@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ LARGEST_COUNT = 100_000
 SEEDS, CANDIDATES, RANKING = "Where to start", "What may come up", "How to rank"
 ORDER, OUTPUT = "How the list goes", "Where it goes"
 SIMILAR, PLAYLIST = ("similar",), ("playlist",)
-BOTH, NEITHER = SIMILAR + PLAYLIST, ()
+BOTH = SIMILAR + PLAYLIST
 ANY_NUMBER = "is a number of tracks, 0 for any number"
 
 
@@ -75,24 +76,23 @@ class Option(NamedTuple):
         parser.add_option(*(self.flags or (self.flag,)), **how)
 
 
+setting = partial(Option, commands=(), saved=False)  # of the configuration alone
+
 # In the order of `--help`.
 TABLE = (
-    Option("auto", str, commands=NEITHER, saved=False, choices=("import", "background", "no"), default="import",
-           comment="listen during the import; `background`: after it, in a process of its own; `no`: only on "
-                   "`beet resonance analyze`"),
-    Option("model", str, commands=NEITHER, saved=False, default="default",
-           comment="what `beet resonance model use` chose, at first the shipped one; or a model's path, which then "
-                   "decides"),
-    Option("threads", int, commands=NEITHER, saved=False, range=(0, 64), default=0,
-           comment="files listened to side by side; 0: one per core, at most four"),
-    Option("timeout", float, commands=NEITHER, saved=False, range=(1, 86_400), default=120,
-           comment="seconds after which a file is given up"),
-    Option("nice", int, commands=NEITHER, saved=False, range=(0, 19), default=10,
-           comment="how much the background gives way to other programs, 0 to 19"),
-    Option("pace", int, commands=NEITHER, saved=False, range=(10, 100), default=100,
-           comment="percent of the time in which the background works, 10 to 100"),
-    Option("hours", str, commands=NEITHER, saved=False, default="",
-           comment='when the background may work, such as "22:00-07:00", several with commas; empty: always'),
+    setting("auto", str, choices=("import", "background", "no"), default="import", comment="listen during the import; "
+            "`background`: after it, in a process of its own; `no`: only on `beet resonance analyze`"),
+    setting("model", str, default="default", comment="what `beet resonance model use` chose, at first the shipped one; "
+            "or a model's path, which then decides"),
+    setting("threads", int, range=(0, 64), default=0,
+            comment="files listened to side by side; 0: one per core, at most four"),
+    setting("timeout", float, range=(1, 86_400), default=120, comment="seconds after which a file is given up"),
+    setting("nice", int, range=(0, 19), default=10,
+            comment="how much the background gives way to other programs, 0 to 19"),
+    setting("pace", int, range=(10, 100), default=100,
+            comment="percent of the time in which the background works, 10 to 100"),
+    setting("hours", str, default="",
+            comment='when the background may work, such as "22:00-07:00", several with commas; empty: always'),
     Option("query", list[str]),
     Option("count", int, "how many tracks", "N", flags=("-n", "--count"), range=(1, LARGEST_COUNT),
            rule=f"-n must be 1 to {LARGEST_COUNT:,} tracks", default=20,
@@ -167,12 +167,10 @@ TABLE = (
            saved=False),
     Option("explain", bool, "say of each track what makes it alike", commands=SIMILAR, saved=False),
     Option("json", bool, "print JSON, for programs", commands=SIMILAR, saved=False),
-    Option("exclude", list[Any], commands=NEITHER, saved=False, default=[],
-           comment='beets queries whose matches never come up, as ["genres:audiobook", {query: christmas, except: '
-                   "12-01..12-31}]"),
-    Option("profiles", dict[str, Any], commands=NEITHER, saved=False, default={},
-           comment='options of `beet playlist --profile NAME`, as {dinner: {query: "genres:jazz", minutes: 90, arc: '
-                   '"energy:rise"}}'),
+    setting("exclude", list[Any], default=[], comment='beets queries whose matches never come up, as '
+            '["genres:audiobook", {query: christmas, except: 12-01..12-31}]'),
+    setting("profiles", dict[str, Any], default={}, comment="options of `beet playlist --profile NAME`, as "
+            '{dinner: {query: "genres:jazz", minutes: 90, arc: "energy:rise"}}'),
 )  # fmt: skip
 
 SETTINGS = {option.name: option for option in TABLE if option.comment}

@@ -31,7 +31,6 @@ class PlaylistRequest:
     def __init__(self, **options: Any) -> None:
         from resonance_engine.playlist.arc import Arc
         from resonance_engine.playlist.length import Length
-        from resonance_engine.search.caps import Caps
 
         self.search = SearchRequest(**{name: value for name, value in options.items() if name not in PLAYLIST_NAMES})
         self.own_options = {name: value for name in PLAYLIST_NAMES if (value := options.get(name)) is not None}
@@ -46,7 +45,6 @@ class PlaylistRequest:
             self.waypoints.append(split_option(given("to", ""), "playlist --to"))
         self.arc = Arc.parse(given("arc", "")) if "arc" in self.own_options else None
         self.length = Length(self.search.count, given("minutes") and given("minutes", 0) * 60)
-        self.rules(Caps(), 0)
 
     def _check_combinations(self) -> None:
         """Raise ConfigError for options that a path has no use for."""
