@@ -46,10 +46,7 @@ class AnalysisTable:
 
     def put(self, content_key: bytes, extractor_version: str, attributes: Mapping[str, Any]) -> None:
         """Store the analysis of a recording instead of an earlier one; attributes are JSON values."""
-        row = {
-            "content_key": content_key,
-            "extractor_version": extractor_version,
-            "attributes": json.dumps(dict(attributes), allow_nan=False),
-        }
+        text = json.dumps(dict(attributes), allow_nan=False)
+        row = {"content_key": content_key, "extractor_version": extractor_version, "attributes": text}
         with self.database.write() as transaction:
             transaction.upsert("analysis", [row])

@@ -22,7 +22,6 @@ LENGTH_TOLERANCE = 1e-3
 # bits.
 STORED_TOLERANCE = LENGTH_TOLERANCE + 2.0**-11
 
-NO_BYTES = "a stored vector is no bytes"
 _FLOAT16 = np.dtype("<f2")
 
 
@@ -33,17 +32,16 @@ def encode(vector: Vector) -> bytes:
 
 def decode(data: bytes, width: int) -> Vector:
     """Return a stored vector, shape (width,); ValueError for what can be none."""
-    if not isinstance(data, bytes):
-        raise ValueError(NO_BYTES)
-    if len(data) != width * _FLOAT16.itemsize:
-        raise ValueError(f"expected {width} numbers in each stored vector")
-    return np.frombuffer(data, _FLOAT16).astype(np.float32)
+    out = np.empty((1, width), np.float32)
+    decode_rows([data], out)
+    vector: Vector = out[0]
+    return vector
 
 
 def decode_rows(rows: Sequence[bytes], out: Matrix) -> None:
     """Fill `out`, shape (len(rows), width), with stored vectors; ValueError for a row of another width or kind."""
     if set(map(type, rows)) - {bytes}:
-        raise ValueError(NO_BYTES)
+        raise ValueError("a stored vector is no bytes")
     size = out.shape[1] * _FLOAT16.itemsize
     if set(map(len, rows)) - {size}:
         raise ValueError(f"expected {out.shape[1]} numbers in each stored vector")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from resonance_engine.store.connections import PATIENCE, connect_to_read, connect_to_write
@@ -117,22 +117,15 @@ class Database:
                 self._idle.append(driver)
 
     def _connect(self) -> sqlite3.Connection:
-        """Connect to the file, which is made or migrated first where that is needed."""
-        try:
+        """Connect to the file, which is created or migrated first where that is needed."""
+        newest = 1 + len(self._migrations)
+        # Where there is no file yet, or none that can be read, the writer creates it or raises what is wrong with it.
+        with suppress(sqlite3.Error, *UNREADABLE), ExitStack() as on_exit:
             driver = connect_to_read(self.path, self._patience)
-        except (sqlite3.Error, *UNREADABLE):
-            pass  # no file yet, or the writer raises what is wrong with it
-        else:
-            try:
-                newest = 1 + len(self._migrations)
-                if schema_version(driver, self.path, newest) == newest:
-                    return driver
-            except (sqlite3.Error, *UNREADABLE):
-                pass
-            except BaseException:
-                driver.close()
-                raise
-            driver.close()
+            on_exit.callback(driver.close)
+            if schema_version(driver, self.path, newest) == newest:
+                on_exit.pop_all()
+                return driver
         self._open_writer()
         return connect_to_read(self.path, self._patience)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from resonance_engine.store.records import Failure
@@ -31,16 +31,9 @@ class FailureTable:
             rows = transaction.rows(f"{FAILURES} AND path = ?", library, path)
             earlier = [Failure(*row) for row in rows]
             same = bool(earlier) and (earlier[0].size, earlier[0].mtime_ns) == (size, mtime_ns)
-            failure = {
-                "library_id": library,
-                "path": path,
-                "size": size,
-                "mtime_ns": mtime_ns,
-                "reason": reason,
-                "tries": earlier[0].tries + 1 if same else 1,
-                "last_tried": time.time(),
-            }
-            transaction.upsert("failure", [failure])
+            tries = earlier[0].tries + 1 if same else 1
+            failure = Failure(path, size, mtime_ns, reason, tries, last_tried=time.time())
+            transaction.upsert("failure", [{"library_id": library, **asdict(failure)}])
 
     def clear(self, library: int, *paths: bytes) -> None:
         """Delete the failures of files, because they were analysed or are gone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
@@ -46,17 +46,9 @@ class ModelTable:
         if self._is_registered(model):
             return
         with self.database.write() as transaction:
-            row = {
-                "id": model.id,
-                "name": model.name,
-                "version": model.version,
-                "dimensions": model.dimensions,
-                "modalities": json.dumps(dict(model.modalities)),
-                "active": False,
-                "tags": json.dumps(model.tags),
-            }
+            row = {**asdict(model), "modalities": json.dumps(dict(model.modalities)), "tags": json.dumps(model.tags)}
             if all(known.id != model.id for known in select_models(transaction)):
-                transaction.insert("model", [row])
+                transaction.upsert("model", [{**row, "active": False}])
             elif not self._is_registered(model):
                 transaction.update("model", {"tags": row["tags"]}, id=model.id)
 

@@ -1,4 +1,4 @@
-"""What goes into the store and comes out of it: plain values, no database objects."""
+"""The values that go into the store and come out of it, without database objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Model:
     """A model whose vectors the store holds.
 
     `dimensions` is the width of its embeddings, `modalities` the width of each facet by its name; `tags` name the
-    probabilities that it gives a recording, none for a model that gives none.
+    probabilities that it gives a recording, if it gives any.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Model:
     tags: tuple[str, ...] = ()
 
     def widths(self) -> dict[str, int]:
-        """The width of each kind of vector: the embedding's and the facets'."""
+        """Return the width of each kind of vector: the embedding's and the facets'."""
         return {EMBEDDING: self.dimensions, **self.modalities}
 
 
@@ -49,7 +49,7 @@ class Windows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding:
-    """All that one model says of one recording; every vector is float32 of unit length.
+    """Output of one model for one recording; every vector is float32 of unit length.
 
     `gates` are the weights of the facets in the embedding, by modality; `tags` the probabilities, 0 to 1, of all the
     tags that the model names, or nothing.
@@ -64,7 +64,7 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class TrackRow:
-    """An item of a library, the state of its file when it was last looked at, and the music in it."""
+    """An item of a library, the state of its file when it was last examined, and the content key of its audio."""
 
     item_id: int
     added: float
@@ -87,7 +87,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What can be said of a recording in words and numbers, and the code version that says so."""
+    """Attributes of a recording (tempo, key, energy, brightness), and the version of the extractor."""
 
     extractor_version: str
     attributes: Mapping[str, Any]
@@ -95,7 +95,7 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Changes:
-    """How a model's vectors differ from those at an earlier generation; added ids may replace known ones."""
+    """The difference of a model's vectors to an earlier generation; added ids may replace known ones."""
 
     generation: int
     added_ids: Ids
@@ -108,7 +108,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far the analysis of a library has come, in tracks and files."""
+    """Progress of the analysis of a library, in tracks and files."""
 
     linked: int
     embedded: int

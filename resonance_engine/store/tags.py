@@ -82,13 +82,9 @@ class TagTable:
 def put_tags(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
     """Store the tags of verified embeddings, by content key."""
     rows = [
-        {
-            "content_key": key,
-            "model_id": model.id,
-            "data": encode(np.array([embedding.tags[name] for name in model.tags], np.float32)),
-        }
-        for key, embedding in embeddings.items()
-        if embedding.tags
+        {"content_key": key, "model_id": model.id, "data": encode(np.array([tags[name] for name in model.tags], "f4"))}
+        for key, tags in ((key, embedding.tags) for key, embedding in embeddings.items())
+        if tags
     ]
     transaction.upsert("tag", rows)
 

@@ -46,7 +46,7 @@ class LibraryTable:
         if library is None:
             with self.database.write() as transaction:
                 if self.find(name) is None:  # another process may have been faster
-                    transaction.insert("library", [{"uuid": str(uuid4()), "name": name}])
+                    transaction.upsert("library", [{"uuid": str(uuid4()), "name": name}])
                 library = self.find(name)
         assert library is not None, "it was created"
         return library

@@ -203,34 +203,22 @@ def _count(transaction: Transaction, model_id: str, kind: str, since: int = -1) 
 
 def _put_vectors(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
     generation = transaction.next_generation()
+    columns = ("content_key", "model_id", "kind", "generation", "gate", "data")
     rows = [
-        {
-            "content_key": key,
-            "model_id": model.id,
-            "kind": kind,
-            "generation": generation,
-            "gate": embedding.gates.get(kind),
-            "data": encode(vector),
-        }
+        dict(zip(columns, (key, model.id, kind, generation, embedding.gates.get(kind), encode(vector)), strict=True))
         for key, embedding in embeddings.items()
         for kind, vector in [(EMBEDDING, embedding.vector), *embedding.facets.items()]
     ]
-    key_columns = ("content_key", "model_id", "kind")
-    transaction.advance(generation, transaction.upsert("vector", rows, key_columns, compare=("gate", "data")))
+    written = transaction.upsert("vector", rows, key=columns[:3], compare=("gate", "data"))
+    transaction.advance(generation, written)
 
 
 def _put_windows(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
     windows = {key: embedding.windows for key, embedding in embeddings.items() if embedding.windows}
     transaction.delete("window", "content_key", windows, model_id=model.id)
     rows = [
-        {
-            "content_key": key,
-            "model_id": model.id,
-            "position": position,
-            "start": start,
-            "data": encode(vector),
-        }
+        {"content_key": key, "model_id": model.id, "position": place, "start": start, "data": encode(vector)}
         for key, stored in windows.items()
-        for position, (start, vector) in enumerate(zip(stored.starts, stored.vectors, strict=True))
+        for place, (start, vector) in enumerate(zip(stored.starts, stored.vectors, strict=True))
     ]
-    transaction.insert("window", rows)
+    transaction.upsert("window", rows)

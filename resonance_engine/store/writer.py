@@ -47,11 +47,6 @@ class WriteTransaction(Transaction):
         if rows:
             self.generation, self.changed = generation, True
 
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows that are new."""
-        if rows:
-            self.connection.execute(insert(METADATA.tables[table]), rows)
-
     def upsert(
         self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str] = (), compare: Sequence[str] = ()
     ) -> int:

@@ -1,4 +1,4 @@
-"""The rows in the pages of an SQLite file, read without SQLite: what is left of a file that it can't open.
+"""Read rows from the pages of an SQLite file without SQLite: what is left of a file that it can't open.
 
 Each leaf of a table is a page that stands for itself, whatever happened to the pages that lead to it. Source: the
 database file format, https://www.sqlite.org/fileformat2.html.
@@ -36,35 +36,35 @@ class Pages:
     newer: dict[int, bytes]
 
     def read(self, number: int) -> bytes:
-        """A page by its number, from 1; shorter or empty beyond the end of the file."""
+        """Return a page by its number, from 1; shorter or empty beyond the end of the file."""
         if number in self.newer:
             return self.newer[number]
         self.file.seek((number - 1) * self.size)
         return self.file.read(self.size)
 
     def rows(self) -> Iterator[Row]:
-        """The number and the values of every row in a leaf of a table that is in use, in the order of the file."""
+        """Yield rowid and values of every row in the leaves of tables that are in use, in the order of the file."""
         free = self._free()
         for number in range(1, self.count + 1):
             if number not in free:
                 yield from self._rows_of(self.read(number), HEADER if number == 1 else 0)
 
     def _free(self) -> set[int]:
-        """Pages that hold only what was deleted, as far as the list of them can be followed."""
+        """Return the pages of the free list, which hold deleted rows alone, as far as it can be followed."""
         head = self.read(1)[:HEADER]
         if len(head) < HEADER or not head.startswith(b"SQLite format 3\0"):
             return set()
-        found: set[int] = set()
+        free: set[int] = set()
         [trunk] = struct.unpack_from(">I", head, 32)
-        while 0 < trunk <= self.count and trunk not in found:
+        while 0 < trunk <= self.count and trunk not in free:
             page = self.read(trunk)
             if len(page) < self.size:
                 break
-            found.add(trunk)
+            free.add(trunk)
             trunk, leaves = struct.unpack_from(">II", page)
             if leaves <= self.size // 4 - 2:
-                found.update(struct.unpack_from(f">{leaves}I", page, 8))
-        return found
+                free.update(struct.unpack_from(f">{leaves}I", page, 8))
+        return free
 
     def _rows_of(self, page: bytes, start: int) -> Iterator[Row]:
         if len(page) < self.size or page[start] != TABLE_LEAF:
@@ -93,7 +93,7 @@ class Pages:
         return _signed(number), tuple(_values(payload))
 
     def _local(self, length: int) -> int:
-        """How many bytes of a row lie on the page itself."""
+        """Return how many bytes of a row lie on the page itself."""
         most = self.size - 35
         if length <= most:
             return length
@@ -114,7 +114,7 @@ class Pages:
 
 
 def open_pages(file: BinaryIO, path: Path) -> Pages:
-    """The pages of an open file whose write-ahead log, if there is one, lies beside `path`."""
+    """Return the pages of an open file whose write-ahead log, if any, lies beside `path`."""
     head = file.read(HEADER)
     size = struct.unpack_from(">H", head, 16)[0] if len(head) == HEADER else 0
     size = 65536 if size == 1 else size
@@ -126,7 +126,7 @@ def open_pages(file: BinaryIO, path: Path) -> Pages:
 
 
 def _logged(path: Path, size: int) -> dict[int, bytes]:
-    """The last committed pages in a write-ahead log, by number."""
+    """Return the last committed pages in a write-ahead log, by number."""
     committed: dict[int, bytes] = {}
     try:
         log = path.read_bytes()
@@ -155,7 +155,7 @@ def _values(payload: bytes) -> Iterator[Value]:
 
 
 def _value(payload: bytes, at: int, kind: int) -> tuple[Value, int]:
-    """A value of a serial type, and how many bytes it takes."""
+    """Decode a value of a serial type; return how many bytes it takes, too."""
     if kind in (0, 8, 9):
         return (None if kind == 0 else kind - 8), 0
     if kind == 7:
@@ -170,7 +170,7 @@ def _value(payload: bytes, at: int, kind: int) -> tuple[Value, int]:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """A number of 1 to 9 bytes and the place after it."""
+    """Decode a number of 1 to 9 bytes; return the place after it, too."""
     value = 0
     for _ in range(8):
         byte = data[place]

@@ -1,4 +1,4 @@
-"""A damaged sidecar file kept under another name, and a new one in its place with all that can be read of it."""
+"""Set a damaged sidecar file aside, and put a new one in its place with all that can be read of the old."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ JSON_COLUMNS: dict[str, dict[int, type]] = {"model": {4: dict, 6: list}, "analys
 
 @dataclass(frozen=True)
 class Salvaged:
-    """What came of it: the damaged file's new name, and how many recordings and tracks the new one holds."""
+    """The damaged file's new name, and the numbers of recordings and tracks that the new file holds."""
 
     kept: Path
     recordings: int
@@ -63,9 +63,9 @@ def salvage(path: Path) -> Salvaged:
     """Put a new sidecar file in the place of a damaged one, which is kept; raises StoreError where that is impossible.
 
     Rows are taken from every page that can be read, and kept where they pass the check: what is dropped, the models can
-    make again. Nothing is overwritten, and the new file appears in one step. A program that has the file open goes on
-    with the damaged one under its new name, and what it writes there is not in the new one: the caller sees to it that
-    nobody analyses. Readers may stay; they see the old state until they open the file again.
+    compute again. Nothing is overwritten, and the new file appears in one step. A program that has the file open goes
+    on with the damaged one under its new name, and what it writes is not in the new one: the caller keeps analyses out
+    meanwhile. Readers may stay; they see the old state until they open the file again.
     """
     path = path.resolve()  # where SQLite keeps the log of a file that is reached by a link
     partial = path.with_name(f"{path.name}.part")
@@ -92,11 +92,11 @@ def salvage(path: Path) -> Salvaged:
 
 
 def _set_aside(path: Path) -> Path:
-    """Give the damaged file a second name, and its log a copy under that name."""
+    """Link the damaged file under a second name, and copy its log under that name."""
     number, log = 1, _beside(path, "-wal")
     while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
         if kept.samefile(path) and not log.exists() and _beside(kept, "-wal").exists():
-            return kept  # whoever did this before was killed between taking the log away and putting the new file there
+            return kept  # an earlier run was killed between removing the log and putting the new file in place
         number += 1
     try:
         os.link(path, kept)
@@ -130,9 +130,8 @@ def _fill(path: Path, partial: Path) -> None:
         # References are checked at the end: rows come in the order of their pages.
         waiting: dict[str, list[tuple[object, ...]]] = defaultdict(list)
         for row in open_pages(file, path).rows():
-            found = recognised(row)
-            if found is not None:
-                table, values = found
+            if (match := match_table(row)) is not None:
+                table, values = match
                 waiting[table].append(values)
                 if len(waiting[table]) >= ROWS_AT_A_TIME:
                     _insert(connection, table, waiting.pop(table))
@@ -141,12 +140,12 @@ def _fill(path: Path, partial: Path) -> None:
         _infer_models(connection)
         for table, column, parent in REFERENCES:
             connection.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT id FROM {parent})")  # noqa: S608 - names of ours
-        _remember_generation(connection)
+        _set_generation(connection)
         connection.execute("COMMIT")
 
 
-def recognised(row: Row) -> tuple[str, tuple[object, ...]] | None:
-    """The table that a row is of and its values there; None for one that is none of ours or can't be right."""
+def match_table(row: Row) -> tuple[str, tuple[object, ...]] | None:
+    """Return the table of a row and its values there; None for one that is none of ours or can't be right."""
     number, values = row
     if len(values) == len(SHAPES["model"]) - 1 and isinstance(values[0], str):
         values = (*values, "[]")  # written before models had tags
@@ -178,19 +177,19 @@ def _is_json(text: object, kind: type) -> bool:
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
     marks = ", ".join("?" * len(SHAPES[table]))
-    # Where a page is there twice, as it was and as it is, no one can tell which row came later: both were right once.
+    # Where a page exists twice, as it was and as it is, which row came later is unknown: both were right once.
     connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608 - names of ours
 
 
 def _infer_models(connection: sqlite3.Connection) -> None:
-    """Make rows for models whose rows are lost from their vectors; take one into use where none is."""
+    """Insert rows for models that have vectors and lost their own row; activate one where none is active."""
     statement = (
         "SELECT model_id, kind, length(data) / 2, count(*) AS times FROM vector "
         "WHERE model_id NOT IN (SELECT id FROM model) GROUP BY 1, 2, 3 ORDER BY times"
     )
     widths: dict[str, dict[str, int]] = defaultdict(dict)
     for model, kind, width, _ in connection.execute(statement).fetchall():
-        widths[model][kind] = width  # the last one, which is there most often
+        widths[model][kind] = width  # the last one, which occurs most often
     for model, kinds in widths.items():
         if EMBEDDING in kinds:
             dimensions = kinds.pop(EMBEDDING)
@@ -203,8 +202,8 @@ def _infer_models(connection: sqlite3.Connection) -> None:
     )
 
 
-def _remember_generation(connection: sqlite3.Connection) -> None:
-    """Let no index take the new file for a later state of the old one."""
+def _set_generation(connection: sqlite3.Connection) -> None:
+    """Set a generation above all earlier ones, so that no index takes the new file for a later state of the old one."""
     [last] = connection.execute("SELECT max(generation) FROM vector").fetchone()
     connection.execute(
         "INSERT OR REPLACE INTO state VALUES (?, ?)", (GENERATION, str(max((last or 0) + 1, time.time_ns())))
