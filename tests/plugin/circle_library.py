@@ -32,7 +32,7 @@ def on_circle(degrees: float) -> np.ndarray[Any, np.dtype[np.float32]]:
 class CircleLibrary(CommandLibrary):
     """An empty library; `heard` puts a track into it that is analysed already."""
 
-    def heard(self, title: str, degrees: float, name: str | bytes | None = None, **fields: Any) -> Item:
+    def add_track(self, title: str, degrees: float, name: str | bytes | None = None, **fields: Any) -> Item:
         """An item at an angle; what `fields` do not say it has from its number."""
         self.count += 1
         number = self.count
@@ -75,25 +75,25 @@ class CircleLibrary(CommandLibrary):
         """Tracks "0", "1" ... that go along the circle in even steps; fields are functions of the number."""
         with self.lib.transaction():
             for number in range(count):
-                self.heard(str(number), STEP * number, **{name: value(number) for name, value in fields.items()})
+                self.add_track(str(number), STEP * number, **{name: value(number) for name, value in fields.items()})
 
-    def set(self, **settings: Any) -> None:
+    def configure(self, **settings: Any) -> None:
         """Configure the plugin anew."""
         for name, value in settings.items():
             self.config["resonance"][name].set(value)
         self.unload_plugins()
         self.load_plugins()
 
-    def listed(self, *args: str) -> list[str]:
+    def playlist_titles(self, *args: str) -> list[str]:
         """The titles of a playlist."""
         return self.beet("playlist", "-f", "$title", *args)
 
-    def rows(self, *args: str) -> list[dict[str, Any]]:
+    def playlist_rows(self, *args: str) -> list[dict[str, Any]]:
         """What `--json` says of a playlist."""
         found: list[dict[str, Any]] = json.loads("\n".join(self.beet("playlist", "--json", *args)))
         return found
 
-    def said(self, caplog: pytest.LogCaptureFixture) -> str:
+    def take_notes(self, caplog: pytest.LogCaptureFixture) -> str:
         """What was told beside the list, in lines; forgotten then."""
         lines = [each.getMessage() for each in caplog.records if each.name == "beets.resonance" and each.levelno >= 20]
         caplog.clear()

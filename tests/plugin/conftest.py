@@ -94,18 +94,18 @@ def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def _sounding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyntheticLibrary]:
+def _synthetic_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyntheticLibrary]:
     config.clear()
     config.read(user=False)
-    made = SyntheticLibrary.made(tmp_path_factory.mktemp("sounding"))
+    made = SyntheticLibrary.create(tmp_path_factory.mktemp("synthetic"))
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def shelf(_sounding: SyntheticLibrary) -> Iterator[SyntheticLibrary]:
+def library(_synthetic_library: SyntheticLibrary) -> Iterator[SyntheticLibrary]:
     """The library that nobody writes to, and beets as it is without a configuration."""
     config.clear()
     config.read(user=False)
-    yield _sounding
+    yield _synthetic_library
     config.clear()

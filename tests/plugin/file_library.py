@@ -76,7 +76,7 @@ class FileLibrary:
         finally:
             made.close()
 
-    def said(self, act: Callable[[Sidecar], None]) -> list[str]:
+    def output_of(self, act: Callable[[Sidecar], None]) -> list[str]:
         """The lines that an act prints; a refusal is the last one, after "error: "."""
         output = io.StringIO()
         with self.sidecar() as sidecar, redirect_stdout(output), self.lib.music_dir_context():
@@ -87,13 +87,13 @@ class FileLibrary:
         return output.getvalue().splitlines()
 
     def check(self) -> list[str]:
-        return self.said(lambda sidecar: check(sidecar, repair=False))
+        return self.output_of(lambda sidecar: check(sidecar, repair=False))
 
     def repair(self) -> list[str]:
-        return self.said(lambda sidecar: check(sidecar, repair=True))
+        return self.output_of(lambda sidecar: check(sidecar, repair=True))
 
     def prune(self, pretended: bool = False) -> list[str]:
-        return self.said(lambda sidecar: prune(sidecar, pretended))
+        return self.output_of(lambda sidecar: prune(sidecar, pretended))
 
     def analyze(self, model: str = "default") -> list[str]:
         """Listen to what is new with the shipped model, or with a trained one, and take that into use."""
@@ -106,9 +106,9 @@ class FileLibrary:
             with open_ingest(sidecar, model) as ingest:
                 run_update(sidecar, ingest, [], None, self.log)
 
-        return self.said(act)
+        return self.output_of(act)
 
-    def searched(self) -> None:
+    def open_indexes(self) -> None:
         """Open every index of the model in use, as queries do, which makes their files."""
         with self.sidecar() as sidecar:
             assert sidecar.model is not None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class ModelsLibrary(AnalysedLibrary):
     """Five tracks, all analysed by the shipped model, and ways to have more models."""
 
-    def trained(self, name: str) -> Path:
+    def add_trained_model(self, name: str) -> Path:
         """The folder of a trained model; the stand-in for the workers only looks at its name."""
         folder = self.folder / name
         folder.mkdir(parents=True)
@@ -29,7 +29,7 @@ class ModelsLibrary(AnalysedLibrary):
     def folder(self) -> Path:
         return Sidecar(self.lib).path.with_name("resonance-models")
 
-    def stopped_at(self, patience: int) -> None:
+    def interrupt_use(self, patience: int) -> None:
         """Begin to use the model `own`, and interrupt that after so many tracks."""
         self.runtime.surprise, self.runtime.patience = KeyboardInterrupt(), len(self.runtime.embedded) + patience
         with pytest.raises(KeyboardInterrupt):
@@ -37,7 +37,7 @@ class ModelsLibrary(AnalysedLibrary):
         self.runtime.surprise = None
         self.io.getoutput()
 
-    def embedded(self, name: str) -> int:
+    def count_embedded(self, name: str) -> int:
         """How many tracks of the library a model has heard."""
         with closing(Sidecar(self.lib)) as sidecar:
             return sidecar.store.tracks.counts(sidecar.id, name).embedded
@@ -48,12 +48,12 @@ class ModelsLibrary(AnalysedLibrary):
         self.config["resonance"]["model"] = model
         self.load_plugins()
 
-    def in_use(self) -> str:
+    def active_model(self) -> str:
         with closing(Sidecar(self.lib)) as sidecar:
             assert sidecar.model is not None, "something is analysed"
             return sidecar.model.id
 
-    def uses(self) -> dict[str, str]:
+    def list_uses(self) -> dict[str, str]:
         """The last column of the list of models, by name."""
         lines = self.beet("resonance", "model", "list")
         start = lines[0].index("size") + len("size")

@@ -56,7 +56,7 @@ class SyntheticLibrary:
         self.runtime = SyntheticRuntime(self)
 
     @classmethod
-    def made(cls, folder: Path) -> Self:
+    def create(cls, folder: Path) -> Self:
         """Write both databases."""
         made = cls(folder)
         with made.lib.transaction():

@@ -34,7 +34,7 @@ class Shelf(FileLibrary):
         for number, source in enumerate(write_sounds(folder / "sounds", TRACKS)):
             self.add(source, f"{number}.flac")
         self.analyze()
-        self.searched()
+        self.open_indexes()
         self.kept = folder / "kept"
         self.kept.mkdir()
         for path in self.sidecar_files():
@@ -65,7 +65,7 @@ def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 
 
 @pytest.fixture
-def shelf(_shelf: Shelf) -> Shelf:
+def library(_shelf: Shelf) -> Shelf:
     _shelf.fresh()
     return _shelf
 
@@ -112,23 +112,23 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("statement", "problem"), FAULTS)
-def test_a_fault_in_the_database(shelf: Shelf, statement: str, problem: str) -> None:
-    before, victim = shelf.dump(), shelf.victim
+def test_a_fault_in_the_database(library: Shelf, statement: str, problem: str) -> None:
+    before, victim = library.dump(), library.victim
     for word, meaning in WORDS.items():
         statement = statement.replace(word, meaning)
-    shelf.tamper(statement)
-    with_fault = shelf.dump()
-    lines = shelf.check()
+    library.tamper(statement)
+    with_fault = library.dump()
+    lines = library.check()
     assert any(problem in line for line in lines)
     assert lines[-1].startswith("error: ")
     assert lines[-1].endswith("found; run `beet resonance check --repair`")
-    assert shelf.dump() == with_fault, "looking changes nothing"
+    assert library.dump() == with_fault, "looking changes nothing"
 
-    assert shelf.repair()
-    assert only(victim, missing_rows(before, shelf.dump()))
-    shelf.analyze()
-    assert shelf.check() == ["no problems"]
-    assert shelf.dump() == before, "as if there had been no fault"
+    assert library.repair()
+    assert only(victim, missing_rows(before, library.dump()))
+    library.analyze()
+    assert library.check() == ["no problems"]
+    assert library.dump() == before, "as if there had been no fault"
 
 
 def only(victim: bytes, rows: Dump) -> bool:
@@ -136,25 +136,25 @@ def only(victim: bytes, rows: Dump) -> bool:
     return all(victim in row for each in rows.values() for row in each)
 
 
-def test_items_that_are_not_analysed_are_no_damage(shelf: Shelf) -> None:
-    shelf.tamper("DELETE FROM track WHERE item_id = 3")
-    assert shelf.check() == ["no problems; 1 track to analyse with `beet resonance analyze`"]
+def test_items_that_are_not_analysed_are_no_damage(library: Shelf) -> None:
+    library.tamper("DELETE FROM track WHERE item_id = 3")
+    assert library.check() == ["no problems; 1 track to analyse with `beet resonance analyze`"]
 
 
-def test_items_without_files_are_told(shelf: Shelf) -> None:
-    hidden = shelf.folder / "hidden.flac"
-    (shelf.music / "2.flac").rename(hidden)
+def test_items_without_files_are_told(library: Shelf) -> None:
+    hidden = library.folder / "hidden.flac"
+    (library.music / "2.flac").rename(hidden)
     try:
-        assert shelf.check() == ["no problems; 1 track without a file"]
+        assert library.check() == ["no problems; 1 track without a file"]
     finally:
-        hidden.rename(shelf.music / "2.flac")
+        hidden.rename(library.music / "2.flac")
 
 
-def broken_index(shelf: Shelf, kind: str, change: Callable[[VectorIndex], VectorIndex]) -> Path:
+def broken_index(library: Shelf, kind: str, change: Callable[[VectorIndex], VectorIndex]) -> Path:
     """Write another index, sound in itself, as that of the present state."""
-    path = index_path(shelf.folder, "fake", kind)
-    with Store(shelf.database) as store:
-        index = open_index(store, "fake", shelf.folder, kind)
+    path = index_path(library.folder, "fake", kind)
+    with Store(library.database) as store:
+        index = open_index(store, "fake", library.folder, kind)
         save_index(path, change(index), "fake", store.generation, kind)
     return path
 
@@ -189,46 +189,46 @@ def other_moments(index: VectorIndex) -> VectorIndex:
     ],
 )
 def test_an_index_that_disagrees(
-    shelf: Shelf, kind: str, change: Callable[[VectorIndex], VectorIndex], problem: str
+    library: Shelf, kind: str, change: Callable[[VectorIndex], VectorIndex], problem: str
 ) -> None:
-    before = shelf.dump()
-    path = broken_index(shelf, kind, change)
-    others = {each: each.read_bytes() for each in shelf.folder.glob("*.index") if each != path}
-    lines = shelf.check()
+    before = library.dump()
+    path = broken_index(library, kind, change)
+    others = {each: each.read_bytes() for each in library.folder.glob("*.index") if each != path}
+    lines = library.check()
     assert str(path) in lines[0]
     if not (change is other_ids and kind == "rhythm"):  # a facet's numbers are not one after the other
         assert problem in lines[0]
     assert lines[1] == "error: resonance: a problem found; run `beet resonance check --repair`"
-    assert shelf.repair()[-1] == f"The index {path} was removed; the next search makes it again."
-    assert shelf.check() == ["no problems"]
-    assert shelf.dump() == before
-    assert {each: each.read_bytes() for each in shelf.folder.glob("*.index")} == others
-    shelf.searched()
+    assert library.repair()[-1] == f"The index {path} was removed; the next search makes it again."
+    assert library.check() == ["no problems"]
+    assert library.dump() == before
+    assert {each: each.read_bytes() for each in library.folder.glob("*.index")} == others
+    library.open_indexes()
     assert load_index(path, "fake", kind) is not None
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", b"resonance index 2\n{}\n"], ids=["empty", "garbage", "header"])
-def test_an_index_that_cannot_be_read(shelf: Shelf, damage: bytes) -> None:
-    path = index_path(shelf.folder, "fake", "timbre")
+def test_an_index_that_cannot_be_read(library: Shelf, damage: bytes) -> None:
+    path = index_path(library.folder, "fake", "timbre")
     path.write_bytes(damage)
-    assert str(path) in shelf.check()[0]
-    shelf.repair()
-    assert (shelf.check(), path.exists()) == (["no problems"], False)
+    assert str(path) in library.check()[0]
+    library.repair()
+    assert (library.check(), path.exists()) == (["no problems"], False)
 
 
-def test_a_torn_index(shelf: Shelf) -> None:
-    path = index_path(shelf.folder, "fake")
+def test_a_torn_index(library: Shelf) -> None:
+    path = index_path(library.folder, "fake")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert "its content is damaged" in shelf.check()[0]
+    assert "its content is damaged" in library.check()[0]
 
 
-def test_an_index_that_is_missing_or_of_an_earlier_state_is_no_damage(shelf: Shelf) -> None:
-    index_path(shelf.folder, "fake").unlink()
-    assert shelf.check() == ["no problems"]
-    with Store(shelf.database) as store:
-        header = json.loads(index_path(shelf.folder, "fake", "rhythm").read_bytes().split(b"\n")[1])
+def test_an_index_that_is_missing_or_of_an_earlier_state_is_no_damage(library: Shelf) -> None:
+    index_path(library.folder, "fake").unlink()
+    assert library.check() == ["no problems"]
+    with Store(library.database) as store:
+        header = json.loads(index_path(library.folder, "fake", "rhythm").read_bytes().split(b"\n")[1])
         assert header["generation"] == store.generation
         one, *facets = unit_vectors(3, WIDTH, seed=9)
         windows = Windows((0.0,), one[None])
@@ -236,39 +236,39 @@ def test_an_index_that_is_missing_or_of_an_earlier_state_is_no_damage(shelf: She
         store.vectors.put(bytes(16), "fake", Embedding(one, facets_by_name, windows=windows))
         store.analyses.put(bytes(16), "1", {})
         assert header["generation"] < store.generation
-    assert shelf.check() == ["no problems"]
+    assert library.check() == ["no problems"]
 
 
-def test_looking_does_not_open_the_database_for_writing(shelf: Shelf) -> None:
-    with shelf.sidecar() as sidecar:
+def test_looking_does_not_open_the_database_for_writing(library: Shelf) -> None:
+    with library.sidecar() as sidecar:
         check(sidecar, repair=False)
         assert sidecar.store.database.writer is None
 
 
-def test_a_damaged_note_is_mended(shelf: Shelf) -> None:
-    before = shelf.dump()
-    shelf.tamper("INSERT INTO state VALUES ('mood', '{')")
-    assert shelf.check()[0] == "The note 'mood' can't be read."
-    assert shelf.repair() == ["The note 'mood' can't be read.", "1 note that said nothing was dropped."]
-    assert (shelf.check(), shelf.dump()) == (["no problems"], before)
+def test_a_damaged_note_is_mended(library: Shelf) -> None:
+    before = library.dump()
+    library.tamper("INSERT INTO state VALUES ('mood', '{')")
+    assert library.check()[0] == "The note 'mood' can't be read."
+    assert library.repair() == ["The note 'mood' can't be read.", "1 note that said nothing was dropped."]
+    assert (library.check(), library.dump()) == (["no problems"], before)
 
 
 @pytest.mark.parametrize(
     "statement", ["UPDATE state SET value = '{' WHERE key = 'generation'", "PRAGMA application_id=7"]
 )
-def test_damage_of_a_single_value_without_which_nothing_can_be_read(shelf: Shelf, statement: str) -> None:
-    before = shelf.dump()
-    shelf.tamper(statement)
-    assert "beet resonance check --repair" in shelf.check()[-1]
-    assert shelf.repair()[-1] == f"{TRACKS} recordings and {TRACKS} tracks were saved."
-    assert (shelf.check(), shelf.dump()) == (["no problems"], before)
+def test_damage_of_a_single_value_without_which_nothing_can_be_read(library: Shelf, statement: str) -> None:
+    before = library.dump()
+    library.tamper(statement)
+    assert "beet resonance check --repair" in library.check()[-1]
+    assert library.repair()[-1] == f"{TRACKS} recordings and {TRACKS} tracks were saved."
+    assert (library.check(), library.dump()) == (["no problems"], before)
 
 
 @pytest.mark.parametrize("damage", ["head", "cut", "garbage", "leaf"])
-def test_a_damaged_database_is_kept_and_what_is_left_of_it_used(shelf: Shelf, damage: str) -> None:
-    content = shelf.database.read_bytes()
-    leaf = PAGE * (root_page(shelf.database, "vector") - 1)
-    shelf.database.write_bytes(
+def test_a_damaged_database_is_kept_and_what_is_left_of_it_used(library: Shelf, damage: str) -> None:
+    content = library.database.read_bytes()
+    leaf = PAGE * (root_page(library.database, "vector") - 1)
+    library.database.write_bytes(
         {
             "head": bytes(PAGE) + content[PAGE:],
             "cut": content[: leaf + PAGE],
@@ -276,21 +276,23 @@ def test_a_damaged_database_is_kept_and_what_is_left_of_it_used(shelf: Shelf, da
             "leaf": content[:leaf] + b"\xff" * PAGE + content[leaf + PAGE :],
         }[damage]
     )
-    damaged = shelf.database.read_bytes()
-    for lines in (shelf.check(), shelf.check()):
+    damaged = library.database.read_bytes()
+    for lines in (library.check(), library.check()):
         assert lines[-1].startswith("error: ")
-        assert str(shelf.database) in "".join(lines)
+        assert str(library.database) in "".join(lines)
         assert "beet resonance check --repair" in lines[-1]
-    assert shelf.database.read_bytes() == damaged, "looking changes nothing"
+    assert library.database.read_bytes() == damaged, "looking changes nothing"
 
-    lines = shelf.repair()
-    kept = shelf.folder / "resonance.db.damaged-1"
+    lines = library.repair()
+    kept = library.folder / "resonance.db.damaged-1"
     assert f"It was kept as {kept}." in lines
     assert kept.read_bytes() == damaged
-    heard = len(shelf.runtime.embedded)
-    shelf.analyze()
-    assert shelf.check() == ["no problems"]
-    assert len(shelf.runtime.embedded) - heard == {"head": 0, "cut": TRACKS, "garbage": TRACKS, "leaf": TRACKS}[damage]
+    heard = len(library.runtime.embedded)
+    library.analyze()
+    assert library.check() == ["no problems"]
+    assert (
+        len(library.runtime.embedded) - heard == {"head": 0, "cut": TRACKS, "garbage": TRACKS, "leaf": TRACKS}[damage]
+    )
 
 
 def root_page(path: Path, table: str) -> int:

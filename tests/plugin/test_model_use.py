@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class TestUse(ModelsLibrary):
     @pytest.fixture(autouse=True)
     def _own(self, _analysed: None) -> None:
-        self.trained("own")
+        self.add_trained_model("own")
 
     def test_a_model_is_taken_into_use_when_it_has_heard_everything(self) -> None:
         before = self.beet("similar", "title:song 0")
@@ -37,7 +37,7 @@ class TestUse(ModelsLibrary):
             "4 of 4 neighbours kept on average; `beet resonance model use default` goes back",
         ]
         assert self.beet("similar", "title:song 0") != before
-        assert self.uses() == {"default": "", "own": "in use"}
+        assert self.list_uses() == {"default": "", "own": "in use"}
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
 
     def test_and_back_without_listening(self) -> None:
@@ -68,8 +68,8 @@ class TestUse(ModelsLibrary):
 
     def test_the_old_one_serves_until_then(self) -> None:
         before = self.beet("similar", "title:song 0")
-        self.stopped_at(patience=2)
-        assert (self.in_use(), self.embedded("own")) == ("fake", 2)
+        self.interrupt_use(patience=2)
+        assert (self.active_model(), self.count_embedded("own")) == ("fake", 2)
         assert self.beet("similar", "title:song 0") == before
         preparing = "preparing:      own 1 (own), 2 tracks embedded; "
         assert any(line.startswith(preparing) for line in self.beet("resonance", "status"))
@@ -81,39 +81,39 @@ class TestUse(ModelsLibrary):
         assert self.beet("resonance", "check") == ["no problems"]
 
     def test_a_change_of_mind(self) -> None:
-        self.stopped_at(patience=2)
+        self.interrupt_use(patience=2)
         assert self.beet("resonance", "model", "use", "default") == [
             "nothing to do: all 5 tracks are analysed",
             "fake 1 is in use",
         ]
-        assert self.uses() == {"default": "in use", "own": ""}
+        assert self.list_uses() == {"default": "in use", "own": ""}
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
-        assert self.in_use() == "fake"
+        assert self.active_model() == "fake"
 
     def test_what_is_new_can_be_found_at_once(self) -> None:
-        self.stopped_at(patience=2)
+        self.interrupt_use(patience=2)
         self.song("new")
         lines = self.beet("resonance", "analyze", "title:new")
         assert lines[0].startswith("1 track ")
-        assert (self.in_use(), self.embedded("fake"), self.embedded("own")) == ("fake", 6, 3)
+        assert (self.active_model(), self.count_embedded("fake"), self.count_embedded("own")) == ("fake", 6, 3)
         assert len(self.beet("similar", "title:new")) == 5
 
     def test_a_broken_new_file_costs_one_line(self, caplog: pytest.LogCaptureFixture) -> None:
-        self.stopped_at(patience=2)
+        self.interrupt_use(patience=2)
         self.song("new", name="broken.flac")
         lines = self.beet("resonance", "analyze")
         assert lines[0].startswith("3 tracks analysed in ")
         assert lines[0].endswith(", 1 failed")
         assert caplog.text.count("it is broken") == 1
-        assert self.in_use() == "own"
+        assert self.active_model() == "own"
 
     def test_a_track_that_the_new_one_cannot_hear_is_found_until_the_switch(self) -> None:
         self.runtime.failing = "song 1"
-        self.stopped_at(patience=3)
-        assert (self.in_use(), self.embedded("own")) == ("fake", 3)
+        self.interrupt_use(patience=3)
+        assert (self.active_model(), self.count_embedded("own")) == ("fake", 3)
         assert len(self.beet("similar", "title:song 0")) == 4
         self.beet("resonance", "analyze")
-        assert self.in_use() == "own"
+        assert self.active_model() == "own"
         assert self.refused("similar", "title:song 1").endswith("could not be analysed: it is broken")
         assert len(self.beet("similar", "title:song 0")) == 3
         assert self.beet("resonance", "check") == ["no problems"]
@@ -123,7 +123,7 @@ class TestUse(ModelsLibrary):
         with pytest.raises(UserError, match="nothing could be analysed"):
             self.run_command("resonance", "model", "use", "own")
         assert "own 1 is not taken into use: it has not heard 5 tracks\n" in self.io.getoutput()
-        assert (self.in_use(), len(self.beet("similar", "title:song 0"))) == ("fake", 4)
+        assert (self.active_model(), len(self.beet("similar", "title:song 0"))) == ("fake", 4)
 
     @pytest.mark.parametrize("believed", [2, 3])
     def test_many_tracks_on_a_disk_that_is_away_are_not_lost(
@@ -136,14 +136,14 @@ class TestUse(ModelsLibrary):
             (self.lib_path / f"song {number}.flac").rename(away / f"song {number}.flac")
         said = self.beet("resonance", "model", "use", "own")[1]
         if believed == 3:
-            assert (said, self.in_use()) == ("own 1 is in use now", "own")
+            assert (said, self.active_model()) == ("own 1 is in use now", "own")
         else:
             assert said.startswith("own 1 is not taken into use: it has not heard 3 tracks; mount the disk")
-            assert (self.in_use(), self.embedded("fake")) == ("fake", 5)
+            assert (self.active_model(), self.count_embedded("fake")) == ("fake", 5)
         for path in away.iterdir():
             path.rename(self.lib_path / path.name)
         assert self.beet("resonance", "analyze")[0].startswith("3 tracks analysed in ")
-        assert (self.in_use(), self.embedded("own")) == ("own", 5)
+        assert (self.active_model(), self.count_embedded("own")) == ("own", 5)
 
     def test_while_the_music_folder_is_away_nothing_is_forgotten(self) -> None:
         """A file elsewhere is there, so that there is something to listen to."""
@@ -156,21 +156,21 @@ class TestUse(ModelsLibrary):
         away = self.lib_path.rename(self.lib_path.with_name("away"))
         said = self.beet("resonance", "model", "use", "own")[1]
         assert said.startswith("own 1 is not taken into use: it has not heard 4 tracks; mount the disk")
-        assert (self.in_use(), self.embedded("fake")) == ("fake", 5)
+        assert (self.active_model(), self.count_embedded("fake")) == ("fake", 5)
         away.rename(self.lib_path)
         assert self.beet("resonance", "analyze")[1] == "own 1 is in use now"
-        assert self.embedded("own") == 5
+        assert self.count_embedded("own") == 5
 
     def test_removals_meanwhile(self) -> None:
-        self.stopped_at(patience=2)
+        self.interrupt_use(patience=2)
         self.run_command("remove", "-f", "title:song 0")
         plugins.send("cli_exit", lib=self.lib)
-        assert (self.embedded("fake"), self.embedded("own")) == (4, 1)
+        assert (self.count_embedded("fake"), self.count_embedded("own")) == (4, 1)
         assert self.beet("resonance", "analyze")[0].startswith("3 tracks analysed in ")
-        assert (self.in_use(), self.embedded("own")) == ("own", 4)
+        assert (self.active_model(), self.count_embedded("own")) == ("own", 4)
 
     def test_damage_in_either_model_is_mended(self) -> None:
-        self.stopped_at(patience=2)
+        self.interrupt_use(patience=2)
         least = "(SELECT min(content_key) FROM vector WHERE model_id = 'own')"
         change_rows(Sidecar(self.lib).path, f"UPDATE vector SET data = x'00' WHERE content_key = {least}")  # noqa: S608 - a constant
         with pytest.raises(UserError, match="problems found"):
@@ -179,10 +179,10 @@ class TestUse(ModelsLibrary):
         lines = self.beet("resonance", "check", "--repair")
         assert lines[-1] == "Run `beet resonance analyze` for 4 tracks."
         self.beet("resonance", "analyze")
-        assert (self.in_use(), self.embedded("fake"), self.embedded("own")) == ("own", 5, 5)
+        assert (self.active_model(), self.count_embedded("fake"), self.count_embedded("own")) == ("own", 5, 5)
 
     def test_the_wanted_model_s_folder_is_gone(self) -> None:
-        self.stopped_at(patience=2)
+        self.interrupt_use(patience=2)
         shutil.rmtree(self.folder)
         said = (
             f"The model own is not in {self.folder}; choose one of `beet resonance model list` "
@@ -192,7 +192,7 @@ class TestUse(ModelsLibrary):
         assert self.refused("resonance", "analyze", "--pretend") == said
         assert len(self.beet("similar", "title:song 0")) == 4
         assert f"preparing:      {said}" in self.beet("resonance", "status")
-        assert self.uses()["own"] == "chosen, its file is gone"
+        assert self.list_uses()["own"] == "chosen, its file is gone"
         self.beet("resonance", "model", "use", "default")
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
 
@@ -205,14 +205,14 @@ class TestUse(ModelsLibrary):
 
     def test_a_file_is_heard_by_the_model_that_serves(self) -> None:
         copy = shutil.copy(self.lib.items("title:song 2")[0].filepath, self.lib_path / "unknown.flac")
-        self.stopped_at(patience=2)
+        self.interrupt_use(patience=2)
         assert self.beet("similar", "--file", str(copy)) == self.beet("similar", "title:song 2")
 
     def test_a_model_that_does_not_load_is_not_chosen(self) -> None:
         self.runtime.defect = ModelError("It is no model.")
         assert self.refused("resonance", "model", "use", "own") == "It is no model."
         self.runtime.defect = None
-        assert self.uses() == {"default": "in use", "own": ""}
+        assert self.list_uses() == {"default": "in use", "own": ""}
 
     def test_a_name_that_nothing_has(self) -> None:
         said = "resonance: there is no model '../own'; choose one of default, own"
@@ -230,8 +230,8 @@ class TestImports(ImportHelper, ModelsLibrary):
 
     @pytest.fixture(autouse=True)
     def _preparing(self, _analysed: None) -> None:
-        self.trained("own")
-        self.stopped_at(patience=2)
+        self.add_trained_model("own")
+        self.interrupt_use(patience=2)
 
     def imported(self, *names: str) -> None:
         for number, (path, name) in enumerate(zip(self.prepare_album_for_import(len(names)), names, strict=True)):
@@ -247,18 +247,18 @@ class TestImports(ImportHelper, ModelsLibrary):
 
     def test_both_models_hear_what_is_imported(self) -> None:
         self.imported("new one", "new two")
-        assert (self.embedded("fake"), self.embedded("own")) == (7, 4)
+        assert (self.count_embedded("fake"), self.count_embedded("own")) == (7, 4)
         assert len(self.beet("similar", "title:new one")) == 6
 
     def test_a_broken_file_is_one_line(self, caplog: pytest.LogCaptureFixture) -> None:
         self.imported("broken", "new two")
         assert caplog.text.count("it is broken") == 1
-        assert (self.embedded("fake"), self.embedded("own")) == (6, 3)
+        assert (self.count_embedded("fake"), self.count_embedded("own")) == (6, 3)
 
     def test_the_library_imported_again(self) -> None:
         heard = len(self.runtime.embedded)
         self.again(self.lib_path)
-        assert (self.embedded("fake"), self.embedded("own")) == (5, 5)
+        assert (self.count_embedded("fake"), self.count_embedded("own")) == (5, 5)
         assert len(self.runtime.embedded) == heard + 3
         assert self.beet("resonance", "analyze")[-2] == "own 1 is in use now"
 
@@ -276,4 +276,4 @@ class TestImports(ImportHelper, ModelsLibrary):
         monkeypatch.setattr(Models, "path", missing)
         self.imported("new one", "new two")
         assert caplog.text.count(f"The model {gone} is gone.") == 1
-        assert (self.embedded("fake"), self.embedded("own")) == ((7, 2) if gone == "own" else (5, 4))
+        assert (self.count_embedded("fake"), self.count_embedded("own")) == ((7, 2) if gone == "own" else (5, 4))

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 class TestList(ModelsLibrary):
     def test_the_list(self) -> None:
-        self.trained("own")
-        self.trained("own-2")
-        self.stopped_at(patience=2)
+        self.add_trained_model("own")
+        self.add_trained_model("own-2")
+        self.interrupt_use(patience=2)
         assert self.beet("resonance", "model", "list") == [
             "name     model            tracks  size",
             "default  fake 1 (fake)    5 of 5  8.7 MB  in use",
@@ -33,9 +33,9 @@ class TestList(ModelsLibrary):
     def test_what_is_no_model_is_not_listed(self) -> None:
         (self.folder / "empty").mkdir(parents=True)
         (self.folder / "notes.txt").touch()
-        self.trained(".unfinished.0123")
-        self.trained("with space")
-        assert self.uses() == {"default": "in use"}
+        self.add_trained_model(".unfinished.0123")
+        self.add_trained_model("with space")
+        assert self.list_uses() == {"default": "in use"}
 
     def test_a_model_that_does_not_load(self) -> None:
         self.runtime.defect = ModelError("It is no model.")
@@ -51,20 +51,20 @@ class TestList(ModelsLibrary):
         )
 
     def test_the_configured_one_is_listed(self) -> None:
-        path = self.trained("elsewhere").rename(self.lib_path / "elsewhere") / "model.onnx"
+        path = self.add_trained_model("elsewhere").rename(self.lib_path / "elsewhere") / "model.onnx"
         self.configure(str(path))
-        assert self.uses()[str(path)] == "in use"
+        assert self.list_uses()[str(path)] == "in use"
 
     def test_the_list_makes_no_store(self) -> None:
         Sidecar(self.lib).path.unlink()
-        assert self.uses() == {"default": "chosen"}
+        assert self.list_uses() == {"default": "chosen"}
         assert not Sidecar(self.lib).exists
 
 
 class TestRemove(ModelsLibrary):
     @pytest.fixture(autouse=True)
     def _own(self, _analysed: None) -> None:
-        self.trained("own")
+        self.add_trained_model("own")
 
     def prepared(self) -> None:
         """Have the vectors and the index of two models, the shipped one in use."""
@@ -92,7 +92,7 @@ class TestRemove(ModelsLibrary):
         self.io.addinput(answer)
         asked = self.beet("resonance", "model", "remove", "own")[0]
         assert asked.startswith("Remove the model own and its vectors of 5 tracks? (y/N)")
-        assert self.uses().keys() == left
+        assert self.list_uses().keys() == left
 
     def test_other_files_stay(self) -> None:
         (self.folder / "own" / "notes.txt").touch()
@@ -112,9 +112,9 @@ class TestRemove(ModelsLibrary):
     def test_the_vectors_of_a_model_whose_file_is_gone(self) -> None:
         self.prepared()
         shutil.rmtree(self.folder)
-        assert self.uses()["own"] == "its file is gone"
+        assert self.list_uses()["own"] == "its file is gone"
         self.beet("resonance", "model", "remove", "own", "-y")
-        assert self.uses() == {"default": "in use"}
+        assert self.list_uses() == {"default": "in use"}
 
     def test_the_vectors_go_by_the_name_too_that_the_model_had(self) -> None:
         self.prepared()
@@ -122,7 +122,7 @@ class TestRemove(ModelsLibrary):
         with closing(Sidecar(self.lib)) as sidecar:
             Models(sidecar).note("mine", "own", [])
         self.beet("resonance", "model", "remove", "mine", "-y")
-        assert self.uses() == {"default": "in use"}
+        assert self.list_uses() == {"default": "in use"}
 
     def test_what_is_not_removed(self) -> None:
         for name, said in [
@@ -139,7 +139,7 @@ class TestRemove(ModelsLibrary):
         )
 
     def test_the_one_that_is_being_prepared_stays(self) -> None:
-        self.stopped_at(patience=2)
+        self.interrupt_use(patience=2)
         assert self.refused("resonance", "model", "remove", "own", "-y") == (
             "resonance: own is being prepared; choose another one with `beet resonance model use`"
         )

@@ -57,7 +57,7 @@ class TestFiles(CircleLibrary):
     def test_a_file_holds_what_is_printed_and_the_recipe(self, tmp_path: Path) -> None:
         target = tmp_path / "list.m3u8"
         args = ("-n", "5", "--seed", "7", "--spacing", "1", "--from", "title::^.$", "title::^0$")
-        assert self.written(target, *args) == self.listed(*args)
+        assert self.written(target, *args) == self.playlist_titles(*args)
         recipe = m3u.read_playlist(target).recipe
         assert recipe is not None
         assert json.loads(recipe) == {
@@ -76,7 +76,7 @@ class TestFiles(CircleLibrary):
         assert any(entry.endswith(ODD) for entry in absolute)
 
     def test_json_is_a_list_of_tracks(self) -> None:
-        rows = self.rows("-n", "4", "title::^0$")
+        rows = self.playlist_rows("-n", "4", "title::^0$")
         assert [row["title"] for row in rows] == ["0", "1", "2", "3"]
         items = {item.id: item for item in self.lib.items()}
         assert all(os.fsencode(row["path"]) == items[row["id"]].path for row in rows)
@@ -119,7 +119,7 @@ class TestFiles(CircleLibrary):
             item = self.lib.items(f"title:={title}")[0]
             item[name] = value
             item.store()
-        self.set(exclude=["genres:speech"])
+        self.configure(exclude=["genres:speech"])
         with Sidecar(self.lib).store as store:
             store.incompatible_pairs.add([key(4)], [key(5)])  # the tracks 3 and 4
         item = self.lib.items("title:=5")[0]
@@ -204,7 +204,7 @@ class TestFiles(CircleLibrary):
         with pytest.raises(UserError, match="2 of 3 playlists could not be made again"):
             self.run_command("playlist", "--refresh", str(plain), str(odd), str(good))
         assert self.io.getoutput().splitlines()[0] == f"{good}: 2 kept, 1 dropped, 1 added"
-        assert "has no recipe" in self.said(caplog)
+        assert "has no recipe" in self.take_notes(caplog)
         assert plain.read_text() == "0.flac\n"
 
     def test_recipes_that_a_stranger_wrote_are_refused_in_a_sentence(self, tmp_path: Path) -> None:

@@ -55,44 +55,44 @@ class TestList(CircleLibrary):
         self.circle(16)
 
     def test_it_opens_with_the_match_and_goes_on_with_what_sounds_alike(self) -> None:
-        assert self.listed("-n", "5", "title::^0$") == ["0", "1", "2", "3", "4"]
+        assert self.playlist_titles("-n", "5", "title::^0$") == ["0", "1", "2", "3", "4"]
 
     def test_of_several_matches_the_most_typical_opens_and_the_others_may_follow(self) -> None:
-        found = self.listed("-n", "3", "title::^[345]$")
+        found = self.playlist_titles("-n", "3", "title::^[345]$")
         assert found[:2] == ["4", "3"]
 
     def test_only_what_from_allows_follows_and_the_list_is_no_shorter_for_it(self) -> None:
-        found = self.listed("-n", "6", "--from", "title::^1.$", "title::^0$")
+        found = self.playlist_titles("-n", "6", "--from", "title::^1.$", "title::^0$")
         assert found == ["0", "10", "11", "12", "13", "14"]
-        opens_within = self.listed("-n", "3", "--from", "title::^[5-9]$", "title::^[0-5]$")
+        opens_within = self.playlist_titles("-n", "3", "--from", "title::^[5-9]$", "title::^[0-5]$")
         assert opens_within[0] == "5"
 
     def test_seeds_that_are_all_that_may_come_up_make_a_list(self) -> None:
         among = "title::^[3-7]$"
-        assert sorted(self.listed("-n", "9", "--from", among, among)) == ["3", "4", "5", "6", "7"]
+        assert sorted(self.playlist_titles("-n", "9", "--from", among, among)) == ["3", "4", "5", "6", "7"]
 
     def test_a_short_list_says_why(self, caplog: pytest.LogCaptureFixture) -> None:
-        assert self.listed("-n", "6", "--from", "title::^1[01]$", "title::^0$") == ["0", "10", "11"]
-        assert "The list is shorter than asked for: there are no other candidates." in self.said(caplog)
+        assert self.playlist_titles("-n", "6", "--from", "title::^1[01]$", "title::^0$") == ["0", "10", "11"]
+        assert "The list is shorter than asked for: there are no other candidates." in self.take_notes(caplog)
 
     def test_nothing_excluded_comes_up_but_what_is_asked_for_opens(self) -> None:
-        self.set(exclude=["title::^[0-3]$"], max_length=3)
-        found = self.listed("-n", "16", "title::^0$")
+        self.configure(exclude=["title::^[0-3]$"], max_length=3)
+        found = self.playlist_titles("-n", "16", "title::^0$")
         longest = [str(number) for number in range(16) if 100 + 7 * (number + 1) > 180]
         assert found == ["0", *(str(number) for number in range(4, 16) if str(number) not in longest)]
 
     def test_the_same_number_gives_the_same_list_and_others_vary(self) -> None:
-        lists = [self.listed("-n", "8", "--seed", seed, "title::^0$") for seed in ("1", "1", "2", "3")]
+        lists = [self.playlist_titles("-n", "8", "--seed", seed, "title::^0$") for seed in ("1", "1", "2", "3")]
         assert lists[0] == lists[1]
         assert len({tuple(each) for each in lists}) > 1
         assert all(each[0] == "0" and len(set(each)) == 8 for each in lists)
 
     def test_a_list_of_minutes_takes_as_many_candidates_as_it_needs(self) -> None:
-        rows = self.rows("-m", "20", "title::^0$")
+        rows = self.playlist_rows("-m", "20", "title::^0$")
         assert abs(sum(row["length"] for row in rows) - 1200) <= max(row["length"] for row in rows) / 2
 
     def test_negative_seeds_do_not_come_up(self) -> None:
-        found = self.listed("-n", "16", "--not", "title::^1$", "title::^[0-3]$")
+        found = self.playlist_titles("-n", "16", "--not", "title::^1$", "title::^[0-3]$")
         assert "1" not in found
         assert len(found) == 15
 
@@ -101,20 +101,20 @@ class TestList(CircleLibrary):
             item = self.lib.items(f"title:={title}")[0]
             item["rating"] = 5.0 if title == "4" else 1.0
             item.store()
-        assert self.listed("-n", "2", "--prefer", "rating=9", "title::^0$") == ["0", "4"]
-        assert "5" not in self.listed("-n", "10", "--prefer", "rating=9", "title::^0$")
-        assert "--prefer" not in self.said(caplog)
-        self.listed("--prefer", "stars", "title::^0$")
-        assert "no track here has a number in the field stars" in self.said(caplog)
+        assert self.playlist_titles("-n", "2", "--prefer", "rating=9", "title::^0$") == ["0", "4"]
+        assert "5" not in self.playlist_titles("-n", "10", "--prefer", "rating=9", "title::^0$")
+        assert "--prefer" not in self.take_notes(caplog)
+        self.playlist_titles("--prefer", "stars", "title::^0$")
+        assert "no track here has a number in the field stars" in self.take_notes(caplog)
 
     def test_tracks_that_are_kept_apart_are_never_in_one_list(self, caplog: pytest.LogCaptureFixture) -> None:
         with Sidecar(self.lib).store as store:
             store.incompatible_pairs.add([key(1)], [key(2), key(3)])
             store.incompatible_pairs.add([key(5)], [key(6)])
-        found = self.listed("-n", "16", "title::^0$")
+        found = self.playlist_titles("-n", "16", "title::^0$")
         assert {"1", "2"}.isdisjoint(found)
         assert len({"4", "5"}.intersection(found)) == 1
-        assert "3 never to be together with one in the list" in self.said(caplog)
+        assert "3 never to be together with one in the list" in self.take_notes(caplog)
 
     def test_what_cannot_be_is_one_sentence(self) -> None:
         for args, said in MISTAKES.items():
@@ -130,35 +130,39 @@ class TestSpacing(CircleLibrary):
 
     @pytest.mark.parametrize("spacing", [0, 3])
     def test_so_many_others_stand_between_two_of_one_artist_or_album(self, spacing: int) -> None:
-        rows = self.rows("-n", "12", "--per-artist", "0", "--per-album", "0", "--spacing", str(spacing), "title::^0$")
+        rows = self.playlist_rows(
+            "-n", "12", "--per-artist", "0", "--per-album", "0", "--spacing", str(spacing), "title::^0$"
+        )
         assert len(rows) == 12
         assert min(gaps([row["artist"] for row in rows])) == spacing
         assert min(gaps([row["album"] for row in rows])) >= spacing
 
     def test_the_spacing_of_the_configuration(self) -> None:
-        self.set(spacing=0, per_artist=0, per_album=0)
-        assert self.listed("-n", "4", "title::^0$") == ["0", "1", "2", "3"]
+        self.configure(spacing=0, per_artist=0, per_album=0)
+        assert self.playlist_titles("-n", "4", "title::^0$") == ["0", "1", "2", "3"]
 
     def test_spacing_that_cannot_be_kept_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
-        rows = self.rows("-n", "6", "--spacing", "3", "--from", "title::^[01]?[0-9]$ artist::[01]", "title::^0$")
+        rows = self.playlist_rows(
+            "-n", "6", "--spacing", "3", "--from", "title::^[01]?[0-9]$ artist::[01]", "title::^0$"
+        )
         assert len(rows) == 6
-        assert "come sooner after another of the same artist or album than asked for" in self.said(caplog)
+        assert "come sooner after another of the same artist or album than asked for" in self.take_notes(caplog)
 
     def test_caps_that_were_asked_for_hold_and_make_the_list_short(self, caplog: pytest.LogCaptureFixture) -> None:
-        rows = self.rows("-n", "12", "--per-artist", "2", "--per-album", "1", "title::^0$")
+        rows = self.playlist_rows("-n", "12", "--per-artist", "2", "--per-album", "1", "title::^0$")
         artists, albums = [row["artist"] for row in rows], [row["album"] for row in rows]
         assert sorted(artists) == sorted(f"artist {number // 2}" for number in range(8))
         assert len(set(albums)) == len(rows) == 8
-        assert "The list is shorter than asked for: left out were" in self.said(caplog)
+        assert "The list is shorter than asked for: left out were" in self.take_notes(caplog)
 
     def test_caps_of_the_configuration_give_way_before_the_list_is_short(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        rows = self.rows("-n", "8", "title::^0$")
+        rows = self.playlist_rows("-n", "8", "title::^0$")
         assert max([row["artist"] for row in rows].count(f"artist {number}") for number in range(4)) <= 3
-        assert "configuration" not in self.said(caplog)
-        assert len(self.rows("-n", "24", "title::^0$")) == 24
-        assert "There are more tracks of an artist or album than the configuration wants" in self.said(caplog)
+        assert "configuration" not in self.take_notes(caplog)
+        assert len(self.playlist_rows("-n", "24", "title::^0$")) == 24
+        assert "There are more tracks of an artist or album than the configuration wants" in self.take_notes(caplog)
 
 
 class TestWorks(CircleLibrary):
@@ -172,7 +176,7 @@ class TestWorks(CircleLibrary):
                 self.lib.add_album([self.movement(album, start + 40 * place, place) for place in (1, 2, 0)])
 
     def movement(self, album: str, degrees: float, place: int) -> Item:
-        return self.heard(
+        return self.add_track(
             f"Symphony: {('I', 'II', 'III')[place]}. Part",
             degrees,
             name=f"{album} {place}.flac",
@@ -183,36 +187,36 @@ class TestWorks(CircleLibrary):
             comments=f"{album[0]}{place + 1}",
         )
 
-    def listed(self, *args: str) -> list[str]:
+    def playlist_titles(self, *args: str) -> list[str]:
         return self.beet("playlist", "-f", "%if{$comments,$comments,$title}", *args)
 
     def test_movements_stay_together_and_in_order_though_they_sound_unlike(self) -> None:
-        found = self.listed("-n", "11", "title::^0$", "--from", "album:Berlin , title::^.$")
+        found = self.playlist_titles("-n", "11", "title::^0$", "--from", "album:Berlin , title::^.$")
         place = found.index("B1")
         assert found[place : place + 3] == ["B1", "B2", "B3"]
         assert len(found) == 11
 
     def test_a_work_that_opens_is_played_whole(self) -> None:
-        assert self.listed("-n", "5", "comments:B2")[:3] == ["B1", "B2", "B3"]
+        assert self.playlist_titles("-n", "5", "comments:B2")[:3] == ["B1", "B2", "B3"]
 
     def test_a_work_longer_than_the_list_is_not_kept_together_and_that_is_told(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        found = self.listed("-n", "2", "comments:B2")
+        found = self.playlist_titles("-n", "2", "comments:B2")
         assert found[0] == "B2"
         assert len(found) == 2
-        assert "Works are not kept together" in self.said(caplog)
+        assert "Works are not kept together" in self.take_notes(caplog)
 
     def test_what_may_not_come_up_is_no_part_of_it_either(self) -> None:
-        self.set(exclude=["comments:B2"])
-        found = self.listed("-n", "11", "title::^0$", "--from", "album:Berlin , title::^.$")
+        self.configure(exclude=["comments:B2"])
+        found = self.playlist_titles("-n", "11", "title::^0$", "--from", "album:Berlin , title::^.$")
         assert "B2" not in found
         assert found[found.index("B1") + 1] == "B3"
 
     def test_one_movement_at_most_or_movements_as_any_track(self) -> None:
-        found = self.listed("-n", "14", "--works", "avoid", "--versions", "title::^0$")
+        found = self.playlist_titles("-n", "14", "--works", "avoid", "--versions", "title::^0$")
         assert sum(title[0] in "BV" for title in found) == 1
-        found = self.listed("-n", "14", "--works", "ignore", "--versions", "title::^0$")
+        found = self.playlist_titles("-n", "14", "--works", "ignore", "--versions", "title::^0$")
         assert len(found) == 14
         assert all(one[0] not in "BV" or one[0] != other[0] for one, other in pairwise(found[:8]))
 
@@ -233,9 +237,9 @@ class TestStarts(CircleLibrary):
     def test_it_starts_from_what_was_played_last_which_does_not_come_again(self) -> None:
         self.played(_9=1000.0, _1=3000.0)
         self.played("lastplayed", _0=2000)
-        found = self.listed("-n", "3", "--recent", "2")
+        found = self.playlist_titles("-n", "3", "--recent", "2")
         assert found == ["2", "3", "4"]
-        assert self.listed("-n", "2", "--recent", "1", "title::^[89]$") == ["8", "7"]
+        assert self.playlist_titles("-n", "2", "--recent", "1", "title::^[89]$") == ["8", "7"]
 
     def test_nothing_was_played(self) -> None:
         assert self.refused("playlist", "--recent", "5") == (
@@ -246,19 +250,19 @@ class TestStarts(CircleLibrary):
         assert "no track that matches was played yet" in self.refused("playlist", "--recent", "5", "title::^9$")
 
     def test_a_profile_is_what_the_command_line_does_not_say(self) -> None:
-        self.set(
+        self.configure(
             profiles={"dinner": {"query": "title::^0$", "count": 4, "from": "title::^[0-5]$"}, "long": {"minutes": 5}}
         )
-        assert self.listed("--profile", "dinner") == ["0", "1", "2", "3"]
-        assert self.listed("--profile", "dinner", "-n", "2") == ["0", "1"]
-        assert self.listed("--profile", "dinner", "title::^5$") == ["5", "4", "3", "2"]
-        assert self.listed("--profile", "dinner", "--from", "title::^[78]$") == ["0", "7", "8"]
-        assert len(self.listed("--profile", "long", "title::^0$")) == 3
-        assert len(self.listed("--profile", "long", "-n", "2", "title::^0$")) == 2
-        assert len(self.listed("--profile", "dinner", "-m", "5")) == 3
+        assert self.playlist_titles("--profile", "dinner") == ["0", "1", "2", "3"]
+        assert self.playlist_titles("--profile", "dinner", "-n", "2") == ["0", "1"]
+        assert self.playlist_titles("--profile", "dinner", "title::^5$") == ["5", "4", "3", "2"]
+        assert self.playlist_titles("--profile", "dinner", "--from", "title::^[78]$") == ["0", "7", "8"]
+        assert len(self.playlist_titles("--profile", "long", "title::^0$")) == 3
+        assert len(self.playlist_titles("--profile", "long", "-n", "2", "title::^0$")) == 2
+        assert len(self.playlist_titles("--profile", "dinner", "-m", "5")) == 3
 
     def test_a_profile_that_is_not_there_or_makes_no_sense(self) -> None:
-        self.set(profiles={"dinner": {"query": "title::^0$", "arc": "energy:up"}})
+        self.configure(profiles={"dinner": {"query": "title::^0$", "arc": "energy:up"}})
         assert "has no 'diner'; did you mean dinner?" in self.refused("playlist", "--profile", "diner")
         assert "there are dinner" in self.refused("playlist", "--profile", "xyz")
         assert "An arc is one of" in self.refused("playlist", "--profile", "dinner")

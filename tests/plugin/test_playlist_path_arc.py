@@ -36,11 +36,11 @@ class TestCourse(CircleLibrary):
         self.circle(20, measured=lambda number: {"energy": -30.0 + (7 * number) % 20, "tempo": None})
 
     def test_a_path_has_its_ends_and_goes_in_even_steps_without_a_repeat(self) -> None:
-        assert self.listed("-n", "4", "title::^0$", "--to", "title::^12$") == ["0", "4", "8", "12"]
-        assert self.listed("-n", "5", "title::^12$", "--to", "title::^0$") == ["12", "9", "6", "3", "0"]
+        assert self.playlist_titles("-n", "4", "title::^0$", "--to", "title::^12$") == ["0", "4", "8", "12"]
+        assert self.playlist_titles("-n", "5", "title::^12$", "--to", "title::^0$") == ["12", "9", "6", "3", "0"]
 
     def test_it_leads_through_what_is_named_in_that_order(self) -> None:
-        found = self.listed(
+        found = self.playlist_titles(
             "-n", "7", "title::^8$", "--via", "title::^2$", "--via", "title::^14$", "--to", "title::^10$"
         )
         assert found[0] == "8"
@@ -49,16 +49,17 @@ class TestCourse(CircleLibrary):
         assert len(set(found)) == len(found) == 7
 
     def test_of_several_matches_it_ends_at_the_most_typical(self) -> None:
-        assert self.listed("-n", "3", "title::^[012]$", "--to", "title::^1[678]$") == ["1", "9", "17"]
+        assert self.playlist_titles("-n", "3", "title::^[012]$", "--to", "title::^1[678]$") == ["1", "9", "17"]
 
     def test_only_what_is_allowed_lies_between(self, caplog: pytest.LogCaptureFixture) -> None:
-        self.set(exclude=["title::^4$"])
+        self.configure(exclude=["title::^4$"])
         with Sidecar(self.lib).store as store:
             store.incompatible_pairs.add([key(3)], [key(4)])  # the tracks 2 and 3
-        found = self.listed("-n", "9", "title::^0$", "--to", "title::^7$", "--from", "title::^[0-5]$")
+        found = self.playlist_titles("-n", "9", "title::^0$", "--to", "title::^7$", "--from", "title::^[0-5]$")
         assert found in (["0", "1", "2", "5", "7"], ["0", "1", "3", "5", "7"])
-        assert "The path has 5 tracks, not 9: there are no more between its ends that the rules let in." in self.said(
-            caplog
+        assert (
+            "The path has 5 tracks, not 9: there are no more between its ends that the rules let in."
+            in self.take_notes(caplog)
         )
 
     def test_caps_of_the_configuration_give_way_before_a_path_is_short(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -66,18 +67,18 @@ class TestCourse(CircleLibrary):
             item.artist = "artist"
             item.store()
         path = ("-n", "8", "title::^0$", "--to", "title::^19$")
-        assert len(self.listed(*path)) == 8
-        assert "than the configuration wants" in self.said(caplog)
-        assert len(self.listed("--per-artist", "5", *path)) == 5
+        assert len(self.playlist_titles(*path)) == 8
+        assert "than the configuration wants" in self.take_notes(caplog)
+        assert len(self.playlist_titles("--per-artist", "5", *path)) == 5
 
     def test_a_path_takes_as_long_as_asked(self) -> None:
-        rows = self.rows("-m", "20", "title::^0$", "--to", "title::^19$")
+        rows = self.playlist_rows("-m", "20", "title::^0$", "--to", "title::^19$")
         assert (rows[0]["title"], rows[-1]["title"]) == ("0", "19")
         assert abs(sum(row["length"] for row in rows) - 1200) <= 150
 
     @pytest.mark.parametrize(("shape", "turns"), [("rise", ""), ("valley", "down up")])
     def test_an_arc_turns_where_it_should(self, shape: str, turns: str, caplog: pytest.LogCaptureFixture) -> None:
-        found = self.listed("-n", "8", "--arc", f"energy:{shape}", "title::^[0-9]$")
+        found = self.playlist_titles("-n", "8", "--arc", f"energy:{shape}", "title::^[0-9]$")
         assert len(set(found)) == 8
         heights = [(7 * int(title)) % 20 for title in found]
         bottom = heights.index(min(heights))
@@ -85,7 +86,7 @@ class TestCourse(CircleLibrary):
             assert 0 < bottom < 7
             assert all(one >= other for one, other in pairwise(heights[: bottom + 1]))
         assert all(one <= other for one, other in pairwise(heights[bottom if turns else 0 :]))
-        assert "The energy goes from" in self.said(caplog)
+        assert "The energy goes from" in self.take_notes(caplog)
 
     def test_an_arc_over_what_was_not_measured(self) -> None:
         assert self.refused("playlist", "--arc", "tempo:fall", "title::^0$") == (

@@ -64,9 +64,9 @@ class TestLaws:
     """In a library that excludes Christmas songs, in summer."""
 
     @pytest.fixture
-    def find(self, shelf: SyntheticLibrary) -> Iterator[Callable[[SearchRequest], SearchResult]]:
-        self.shelf = shelf
-        with shelf.search(Settings(exclude=parse_exclusions("genres:christmas"))) as search:
+    def find(self, library: SyntheticLibrary) -> Iterator[Callable[[SearchRequest], SearchResult]]:
+        self.shelf = library
+        with library.search(Settings(exclude=parse_exclusions("genres:christmas"))) as search:
             yield lambda request: Finder(search, request, "similar", date(2025, 7, 1)).find()
 
     def may(self, item_id: int, wish: SearchRequest) -> bool:
@@ -136,8 +136,8 @@ class TestLaws:
         assert scores(find(SearchRequest(**{**fixed, "count": 5 + longer})))[: len(shorter)] == shorter
 
 
-def test_the_same_sound_is_the_same_sound_from_either_side(shelf: SyntheticLibrary) -> None:
+def test_the_same_sound_is_the_same_sound_from_either_side(library: SyntheticLibrary) -> None:
     """13 is as long as 1, 14 is not."""
     for one, other in ((1, SAME[0]), (SAME[0], 1)):
-        assert other not in shelf.ids(f"id:{one}", count=59, per_artist=0, per_album=0)
-    assert SAME[1] in shelf.ids("id:1", count=59, per_artist=0, per_album=0)
+        assert other not in library.ids(f"id:{one}", count=59, per_artist=0, per_album=0)
+    assert SAME[1] in library.ids("id:1", count=59, per_artist=0, per_album=0)

@@ -33,18 +33,18 @@ def crowded(tmp_path: Path) -> Iterator[SyntheticLibrary]:
     """The library of `sounding`, alone in its folder."""
     config.clear()
     config.read(user=False)
-    made = SyntheticLibrary.made(tmp_path)
+    made = SyntheticLibrary.create(tmp_path)
     yield made
     made.close()
     config.clear()
 
 
-def strangers(towards: int, shelf: SyntheticLibrary) -> dict[bytes, Embedding]:
+def strangers(towards: int, library: SyntheticLibrary) -> dict[bytes, Embedding]:
     """Recordings near a track, which would make it look like one that is near to everything."""
     noise = unit_vectors(STRANGERS, WIDTH, 7)
-    near = shelf.plan.vectors[towards - 1] + 0.3 * noise
+    near = library.plan.vectors[towards - 1] + 0.3 * noise
     near = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
-    facets = {name: each[towards - 1].astype(np.float32) for name, each in shelf.plan.facets.items()}
+    facets = {name: each[towards - 1].astype(np.float32) for name, each in library.plan.facets.items()}
     return {key(5000 + number): Embedding(vector, facets) for number, vector in enumerate(near)}
 
 
