@@ -71,7 +71,7 @@ def librosa_linear(signal: Array) -> tuple[Array, ...]:
 
 
 def librosa_on_mel(signal: Array) -> tuple[Array, ...]:
-    """The features with librosa's HPSS on the mel spectrogram; its chroma then hears the whole signal."""
+    """Compute the features with librosa's HPSS on the mel spectrogram; its chroma is then that of the whole signal."""
     power = librosa_power(signal)
     mel = librosa_mel(power)
     _, percussive = librosa.decompose.hpss(np.sqrt(mel))

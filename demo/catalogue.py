@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from demo.mix import Composition, random_mastering, render
+from demo.mix import Composition
 from demo.styles import acoustic_guitar, ambient, solo_piano, techno
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from demo.instruments import Signal
 
 # (randomness, seconds, character from 0 to 1) -> composition
 Compose: TypeAlias = Callable[[np.random.Generator, float, float], Composition]
@@ -85,9 +84,3 @@ def compose(track: PlannedTrack) -> tuple[Composition, np.random.Generator]:
     rng = np.random.default_rng(track.seed)
     character = float(np.clip(track.style.artists[track.artist] + rng.normal(0.0, 0.12), 0.0, 1.0))
     return track.style.compose(rng, track.seconds, character), rng
-
-
-def perform(composition: Composition, rng: np.random.Generator) -> Signal:
-    """Render a composition with a random mastering, float32 (2, n) at 44.1 kHz."""
-    mastering = random_mastering(rng)
-    return render(composition, mastering, rng)

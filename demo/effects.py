@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from demo.instruments import RATE, Signal, samples
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 Effect: TypeAlias = Callable[[Signal], Signal]
-
-
-def equalise(signal: Signal, gain: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Signal:
-    """Multiply each frequency (Hz) by its gain, without a change of phase."""
-    length = next_fast_len(signal.shape[-1], real=True)
-    response = gain(rfftfreq(length, 1.0 / RATE)).astype(np.float32)
-    shaped = irfft(rfft(signal, length, axis=-1) * response, length, axis=-1)
-    return np.ascontiguousarray(shaped[..., : signal.shape[-1]], dtype=np.float32)
 
 
 def echo(seconds: float, feedback: float) -> Effect:

@@ -11,8 +11,9 @@ import numpy as np
 from mediafile import MediaFile
 from tqdm import tqdm
 
-from demo.catalogue import PlannedTrack, compose, perform, plan_library
+from demo.catalogue import PlannedTrack, compose, plan_library
 from demo.instruments import RATE, Signal
+from demo.mix import render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,13 +46,13 @@ def make_library(
 
 
 def make_track(root: Path, track: PlannedTrack) -> Path:
-    """Compose, perform and write one track unless its file exists; return its path."""
+    """Compose, render and write one track unless its file exists; return its path."""
     composition, rng = compose(track)
     path = track.path(root, composition)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"unfinished-{path.name}")
-        write_audio(unfinished, perform(composition, rng))
+        write_audio(unfinished, render(composition, rng))
         tags = MediaFile(unfinished)
         tags.update(
             {

@@ -1,4 +1,4 @@
-"""Render a composition to a stereo recording: performance, room, noise floor, mastering."""
+"""Render a composition to a stereo recording: performance, room, mastering."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from demo.effects import Effect, equalise, limit, reverberation
+from demo.effects import Effect, limit, reverberation
 from demo.instruments import RATE, Signal, Voice, samples
 from demo.theory import hertz
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from demo.theory import Key, Note
+
+
+LOUDNESS = 10 ** (-18 / 20)  # RMS
 
 
 @dataclass(frozen=True)
@@ -46,39 +47,17 @@ class Room:
 
 
 @dataclass(frozen=True)
-class Mastering:
-    """The last step: loudness and noise floor (dB RMS), tilt (dB per octave around 1 kHz), top (Hz)."""
-
-    loudness: float
-    tilt: float
-    top: float
-    noise: float
-
-
-@dataclass(frozen=True)
 class Composition:
-    """Everything needed to render a track; `swing` delays every second sixteenth (or `swing_unit` beats)."""
+    """Everything needed to render a track; `tempo` is in beats per minute."""
 
     key: Key
     tempo: float
     seconds: float
     parts: Sequence[InstrumentPart]
     room: Room
-    swing: float = 0.0
-    swing_unit: float = 0.25
 
 
-def random_mastering(rng: np.random.Generator) -> Mastering:
-    """Draw a mastering, alike for every style, so that loudness, brightness and noise do not reveal it."""
-    return Mastering(
-        loudness=rng.uniform(-23.0, -14.0),
-        tilt=rng.normal(0.0, 0.45),
-        top=float(np.exp(rng.uniform(np.log(9000.0), np.log(19_000.0)))),
-        noise=rng.uniform(-84.0, -68.0),
-    )
-
-
-def render(composition: Composition, mastering: Mastering, rng: np.random.Generator) -> Signal:
+def render(composition: Composition, rng: np.random.Generator) -> Signal:
     """Render a composition as stereo samples, float32 (2, n) at 44.1 kHz."""
     length = samples(composition.seconds)
     dry = np.zeros((2, length), dtype=np.float32)
@@ -88,7 +67,7 @@ def render(composition: Composition, mastering: Mastering, rng: np.random.Genera
         dry += sound
         send += np.float32(part.send) * sound.mean(axis=0)
     wet = reverberation(send, composition.room.seconds, composition.room.brightness, rng)
-    return _master(dry + wet, mastering, rng)
+    return _master(dry + wet)
 
 
 def _perform(part: InstrumentPart, composition: Composition, length: int, rng: np.random.Generator) -> Signal:
@@ -98,7 +77,7 @@ def _perform(part: InstrumentPart, composition: Composition, length: int, rng: n
     voice = _cached(part.voice)
     for note in part.notes:
         late = rng.normal(0.0, part.looseness)
-        start = round(max(0.0, _swing(note.start, composition) * beat + late) * RATE)
+        start = round(max(0.0, note.start * beat + late) * RATE)
         strength = float(np.clip(note.velocity * rng.normal(1.0, 0.06), 0.05, 1.0))
         if start >= length:
             continue
@@ -116,12 +95,6 @@ def _perform(part: InstrumentPart, composition: Composition, length: int, rng: n
     return track
 
 
-def _swing(beat: float, composition: Composition) -> float:
-    position = beat / composition.swing_unit
-    odd = abs(position - round(position)) < 1e-6 and round(position) % 2 == 1
-    return beat + composition.swing * composition.swing_unit * odd
-
-
 def _cached(voice: Voice) -> Voice:
     """Cache the voice's sounds, since most songs repeat themselves; strengths are rounded to tenths."""
     sounds: dict[tuple[float, float, int], Signal] = {}
@@ -135,21 +108,10 @@ def _cached(voice: Voice) -> Voice:
     return cached
 
 
-def _master(sound: Signal, mastering: Mastering, rng: np.random.Generator) -> Signal:
-    def equaliser(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-        octaves = np.log2(np.clip(hz, 40.0, 16_000.0) / 1000.0)
-        tilt = 10.0 ** (mastering.tilt * octaves / 20.0)
-        return tilt / (1.0 + (hz / mastering.top) ** 8) * (hz > 20.0)
-
-    sound = equalise(sound, equaliser)
-    sound *= _amplitude(mastering.loudness) / (np.sqrt(np.mean(sound**2)) + np.float32(1e-9))
-    noise = rng.standard_normal(sound.shape, dtype=np.float32)
-    sound += _amplitude(mastering.noise) * noise
+def _master(sound: Signal) -> Signal:
+    """Bring the sound to -18 dB RMS, fade its ends and limit its peaks."""
+    sound *= np.float32(LOUDNESS) / (np.sqrt(np.mean(sound**2)) + np.float32(1e-9))
     edge = samples(0.02), samples(min(2.5, sound.shape[1] / RATE / 4.0))
     sound[:, : edge[0]] *= np.linspace(0.0, 1.0, edge[0], dtype=np.float32)
     sound[:, -edge[1] :] *= np.linspace(1.0, 0.0, edge[1], dtype=np.float32)
     return limit(sound)
-
-
-def _amplitude(decibels: float) -> np.float32:
-    return np.float32(10.0 ** (decibels / 20.0))

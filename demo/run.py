@@ -24,7 +24,7 @@ SEEDS = 4
 def run_tour(work: Path, music: Path | None) -> None:
     """Import the music (by default a synthesised library), and run queries and a playlist on it."""
     work = claim_folder(work.resolve())
-    beets = fresh_beets(work, copies=music is None)
+    beets = fresh_beets(work)
     folder = synthesise(work / "music") if music is None else music.resolve()
     beets.import_music(folder, len(music_files(folder)))
     beets.run("resonance", "status")

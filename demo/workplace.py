@@ -115,28 +115,28 @@ def claim_folder(work: Path) -> Path:
     return work
 
 
-def fresh_beets(work: Path, copies: bool) -> DemoBeets:
-    """Create a beets with an empty library in the claimed folder, in place of the last run's.
-
-    With `copies`, imported files are copied into the library; without, they stay where they are, unchanged.
-    """
+def fresh_beets(work: Path) -> DemoBeets:
+    """Create a beets with an empty library in the claimed folder, in place of the last run's."""
     home = work / "beets"
     if home.exists():
         shutil.rmtree(home)
     home.mkdir()
-    (home / "config.yaml").write_text(configuration(home, copies), encoding="utf-8")
+    (home / "config.yaml").write_text(configuration(home), encoding="utf-8")
     return DemoBeets(home)
 
 
-def configuration(home: Path, copies: bool) -> str:
-    """Return the config.yaml of such a beets; strings are quoted as JSON, which is YAML too."""
+def configuration(home: Path) -> str:
+    """Return the config.yaml of a beets that leaves imported files where and as they are.
+
+    Strings are quoted as JSON, which is YAML too.
+    """
     settings = {
         "plugins": ["resonance"],
         "directory": str(home / "library"),
         "library": str(home / "library.db"),
         "create_backup_before_migrations": False,
         "import": {
-            "copy": copies,
+            "copy": False,
             "move": False,
             "write": False,
             "resume": False,

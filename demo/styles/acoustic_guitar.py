@@ -43,7 +43,7 @@ def compose(rng: np.random.Generator, seconds: float, character: float) -> Compo
         later = [note for note in tune if note.start >= 4.0 * (bars // 5)]
         parts.append(InstrumentPart(guitar, later, level=0.8, pan=0.35, send=0.2, looseness=0.012))
     room = Room(rng.uniform(0.4, 1.6), 0.3 + 0.4 * character)
-    return Composition(key, tempo, seconds, parts, room, swing=choice(rng, (0.0, 0.15, 0.3)), swing_unit=0.5)
+    return Composition(key, tempo, seconds, parts, room)
 
 
 def _chord_shape(key: Key, degree: int) -> tuple[int, ...]:

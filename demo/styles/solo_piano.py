@@ -47,7 +47,7 @@ def compose(rng: np.random.Generator, seconds: float, character: float) -> Compo
         InstrumentPart(strings, left, level=rng.uniform(0.5, 0.9), spread=0.5, send=0.25, looseness=0.012),
     ]
     room = Room(rng.uniform(0.8, 2.4), 0.25 + 0.5 * character)
-    return Composition(key, tempo, seconds, parts, room, swing=choice(rng, (0.0, 0.0, 0.25)), swing_unit=0.5)
+    return Composition(key, tempo, seconds, parts, room)
 
 
 def _left_hand(key: Key, progression: Sequence[int], bars: int, figure: Sequence[int | None], metre: int) -> list[Note]:

@@ -67,7 +67,7 @@ def compose(rng: np.random.Generator, seconds: float, character: float) -> Compo
         InstrumentPart(saw(0.5, 12.0, 0.006), notes("stab", stab), level=0.22, send=0.4, effect=repeats),
         InstrumentPart(pad(0.5, 0.4, 0.8), notes("cloud", cloud), pad_level, spread=1.0, send=0.5, effect=duck),
     ]
-    return Composition(key, tempo, seconds, parts, Room(rng.uniform(0.6, 2.5), 0.5), swing=rng.uniform(0.0, 0.2))
+    return Composition(key, tempo, seconds, parts, Room(rng.uniform(0.6, 2.5), 0.5))
 
 
 def _bass_line(rng: np.random.Generator, key: Key) -> list[Note]:

@@ -5,24 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from demo.effects import chain, echo, equalise, limit, pump, reverberation
+from demo.effects import chain, echo, limit, pump, reverberation
 from demo.instruments import RATE, Signal, samples
-
-
-def sine(hz: float, amplitude: float = 0.5, seconds: float = 0.5) -> Signal:
-    wave = amplitude * np.sin(2 * np.pi * hz * np.arange(samples(seconds)) / RATE)
-    return np.stack((wave, wave)).astype(np.float32)
 
 
 def rms(sound: Signal) -> float:
     return float(np.sqrt(np.mean(sound**2)))
-
-
-@pytest.mark.parametrize(("hz", "decibels"), [(1000, 0.0), (4000, -12.0)])
-def test_an_equaliser_multiplies_each_frequency_by_its_gain(hz: float, decibels: float) -> None:
-    after = equalise(sine(hz), lambda frequencies: np.where(frequencies > 2000, 10 ** (-12 / 20), 1.0))
-    middle = slice(samples(0.1), samples(0.4))
-    assert 20 * np.log10(rms(after[:, middle]) / rms(sine(hz)[:, middle])) == pytest.approx(decibels, abs=0.1)
 
 
 def test_an_echo_comes_back_softer_on_the_other_side() -> None:

@@ -9,8 +9,9 @@ import pytest
 from mediafile import MediaFile
 
 from demo import library
-from demo.catalogue import STYLES, compose, perform, plan_library
+from demo.catalogue import STYLES, compose, plan_library
 from demo.instruments import RATE
+from demo.mix import render
 from resonance_engine.audio.windows import read_windows
 from resonance_engine.features.spec import Decoding
 
@@ -81,13 +82,13 @@ def test_making_it_again_leaves_what_is_there(made: list[Path]) -> None:
 def test_a_seed_always_gives_the_same_file_and_another_seed_other_music(made: list[Path], tmp_path: Path) -> None:
     again, other = plan_library(3, 2, SECONDS)[4], plan_library(4, 2, SECONDS)[4]
     assert library.make_track(tmp_path, again).read_bytes() == made[4].read_bytes()
-    sounds = [perform(*compose(track)) for track in (again, other)]
+    sounds = [render(*compose(track)) for track in (again, other)]
     length = min(sound.shape[1] for sound in sounds)
     assert abs(np.corrcoef(sounds[0][0, :length], sounds[1][0, :length])[0, 1]) < 0.5
 
 
 def test_the_sound_is_stereo_at_full_rate() -> None:
     track = plan_library(5, 1, 2.0)[0]
-    sound = perform(*compose(track))
+    sound = render(*compose(track))
     assert sound.shape == (2, round(track.seconds * RATE))
     assert np.abs(sound[0] - sound[1]).max() > 0.0

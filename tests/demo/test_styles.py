@@ -11,8 +11,9 @@ from benchmarks.quality.baselines import RATE as MFCC_RATE
 from benchmarks.quality.baselines import mfcc_statistics
 from benchmarks.quality.similarity import z_scored
 from benchmarks.quality.systems import resample
-from demo.catalogue import STYLES, compose, perform, plan_library
+from demo.catalogue import STYLES, compose, plan_library
 from demo.instruments import RATE
+from demo.mix import render
 from resonance_engine.evaluation.metrics import precision_at, ranked_relevance, same_label
 from resonance_engine.features.spec import Decoding
 
@@ -30,7 +31,7 @@ def excerpts() -> NDArray[np.float32]:
     """The last seconds of every track, in mono, (tracks, samples)."""
     cut = round(SECONDS * RATE)
     tracks = plan_library(11, TAKES, 1.3 * SECONDS)
-    return np.stack([perform(*compose(track)).mean(axis=0)[-cut:] for track in tracks])
+    return np.stack([render(*compose(track)).mean(axis=0)[-cut:] for track in tracks])
 
 
 @pytest.fixture(scope="module")

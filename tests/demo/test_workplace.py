@@ -44,17 +44,16 @@ def test_the_demo_keeps_away_from_folders_of_others(tmp_path: Path) -> None:
 
 
 def test_each_tour_begins_with_an_empty_library(tmp_path: Path) -> None:
-    (fresh_beets(tmp_path, copies=True).home / "library.db").touch()
-    assert [path.name for path in fresh_beets(tmp_path, copies=True).home.iterdir()] == ["config.yaml"]
+    (fresh_beets(tmp_path).home / "library.db").touch()
+    assert [path.name for path in fresh_beets(tmp_path).home.iterdir()] == ["config.yaml"]
 
 
-@pytest.mark.parametrize("copies", [True, False])
-def test_the_configuration_leaves_the_users_files_alone(tmp_path: Path, copies: bool) -> None:
+def test_the_configuration_leaves_the_users_files_alone(tmp_path: Path) -> None:
     home = tmp_path / 'a "quoted": #name'
-    settings = yaml.safe_load(configuration(home, copies))
+    settings = yaml.safe_load(configuration(home))
     assert settings["plugins"] == ["resonance"]
     assert settings["library"] == str(home / "library.db")
-    assert settings["import"]["copy"] is copies
+    assert not settings["import"]["copy"]
     assert not settings["import"]["move"]
     assert not settings["import"]["write"]
 
