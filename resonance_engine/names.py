@@ -15,6 +15,17 @@ _NO_WORD = re.compile(r"[^\w]+|_")
 _ARTICLE = re.compile(r"^the |,? the$")
 GUEST = re.compile(r"\s+(?:feat\.?|featuring|ft\.?)\s.*$", re.IGNORECASE)
 
+# As `normalise_name` returns them.
+_UNKNOWN = ("", "unknown", "unknown artist", "unknown album", "n a", "none", "untitled")
+NO_ALBUM = frozenset((*_UNKNOWN, "non album tracks", "standalone recordings", "single", "singles"))
+NO_ARTIST = frozenset(
+    (
+        *(*_UNKNOWN, "anonymous", "artistes divers", "artistes varies", "artisti vari", "compilation", "divers"),
+        *("diverse interpreten", "no artist", "original soundtrack", "ost", "soundtrack", "traditional", "v a", "va"),
+        *("various", "various artists", "varios artistas", "verschiedene", "verschiedene interpreten"),
+    )
+)
+
 
 def split_words(text: str) -> str:
     """Return the words of a text in lower case without accents and punctuation, one space between them."""
@@ -38,42 +49,9 @@ def normalise_artist(name: str) -> str:
 
 def is_artist(name: str) -> bool:
     """Return whether a name is that of an artist: not empty, "Various Artists" or the like."""
-    return normalise_name(name) not in _NO_ARTIST
+    return normalise_name(name) not in NO_ARTIST
 
 
 def is_album(name: str) -> bool:
     """Return whether a name is that of an album: not empty, "Unknown Album" or the like."""
-    return normalise_name(name) not in _NO_ALBUM
-
-
-_UNKNOWN = ("", "unknown", "unknown artist", "unknown album", "n/a", "none", "untitled")
-_NO_ALBUM = frozenset(
-    map(normalise_name, (*_UNKNOWN, "non-album tracks", "standalone recordings", "single", "singles"))
-)
-_NO_ARTIST = frozenset(
-    map(
-        normalise_name,
-        (
-            *_UNKNOWN,
-            "anonymous",
-            "artistes divers",
-            "artistes variés",
-            "artisti vari",
-            "compilation",
-            "divers",
-            "diverse interpreten",
-            "no artist",
-            "original soundtrack",
-            "ost",
-            "soundtrack",
-            "traditional",
-            "v.a.",
-            "va",
-            "various",
-            "various artists",
-            "varios artistas",
-            "verschiedene",
-            "verschiedene interpreten",
-        ),
-    )
-)
+    return normalise_name(name) not in NO_ALBUM

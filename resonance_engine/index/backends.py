@@ -1,4 +1,4 @@
-"""Exhaustive search over unit vectors: FAISS where it loads, numpy elsewhere, the same neighbours from both.
+"""Backends of exhaustive search over unit vectors: FAISS where it loads, else numpy, with the same neighbours.
 
 Vectors are held as float16, as they are stored, so nothing is lost; see `store.codec`. An approximate index
 would not be faster at the size of a private library and would have to be tuned to it.
@@ -24,7 +24,7 @@ SIZE = 8  # bytes of a size in FAISS's files
 class Scan(Protocol):
     """Vectors by id, of values that float16 can hold.
 
-    Callers pass ids that are unique, and known or unknown as the verb needs them.
+    Callers pass unique ids, new ones to `add` and known ones to the rest.
     """
 
     dimensions: int
@@ -38,7 +38,7 @@ class Scan(Protocol):
     def vectors(self, ids: Ids) -> Matrix: ...
 
     def best(self, queries: Matrix, count: int, allowed: Ids | None, excluded: Ids | None) -> tuple[Matrix, Ids]:
-        """Scores, to float32 rounding, and ids of the `count` best, best first, both of shape (q, count).
+        """Return scores, to float32 rounding, and ids of the `count` best, best first, both of shape (q, count).
 
         At most one of `allowed` and `excluded` is given, and at least `count` vectors are left by it.
         """
@@ -57,10 +57,10 @@ class FaissScan:
 
     @classmethod
     def read(cls, file: BinaryIO) -> Self:
-        """The scan that `to_bytes` wrote, from where the file stands; ValueError, saying what it is, for anything else.
+        """Read what `to_bytes` wrote, from the position of the file; ValueError for anything else.
 
-        FAISS asks for memory, and later reads from it, on the word of the file. So all that the file says but vectors
-        and ids is compared with what an index of ours says.
+        FAISS allocates memory, and later reads from it, by numbers in the file. So everything in it but vectors and ids
+        is compared with an index of ours.
         """
         faiss = load_faiss()
         start = file.tell()
@@ -86,7 +86,7 @@ class FaissScan:
             raise ValueError("not a FAISS index") from error
 
     def head(self, rows: int) -> bytes:
-        """What stands before the codes, and their size, in the file of an index of so many vectors."""
+        """Return what precedes the codes, and their size, in the file of an index of so many vectors."""
         empty, one = (FaissScan(self.dimensions) for _ in range(2))
         one.add(np.zeros(1, np.int64), np.zeros((1, self.dimensions), np.float32))
         nothing, something = empty.to_bytes(), one.to_bytes()
@@ -97,7 +97,7 @@ class FaissScan:
         return bytes(head)
 
     def to_bytes(self) -> bytes:
-        """The index in FAISS's file format."""
+        """Return the index in FAISS's file format."""
         content: bytes = self._faiss.serialize_index(self.index).tobytes()
         return content
 
@@ -182,7 +182,7 @@ def _size(count: int) -> bytes:
 
 
 def load_faiss() -> Any:
-    """The FAISS module; ImportError, with the reason, where it is missing or doesn't run."""
+    """Import FAISS; ImportError, with the reason, where it is missing or doesn't run."""
     try:
         import faiss
     except Exception as error:  # A native library fails to load in many ways.
@@ -191,7 +191,7 @@ def load_faiss() -> Any:
 
 
 def new_scan(dimensions: int) -> Scan:
-    """An empty scan of the best kind that this machine can run."""
+    """Return an empty scan of the best backend that this machine can run."""
     try:
         return FaissScan(dimensions)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Whether an index file says what the store says, found out without trusting the index."""
+"""Check an index file against the store, without trusting the index."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 SAMPLE = 64
 NEIGHBOURS = 20
-# What float32 makes of a product of unit vectors, and of the share of one vector in the sums over all.
+# Errors of float32 in a product of unit vectors, and in the share of one vector in the sums over all.
 SCORE_ERROR = 1e-6
 MOMENT_ERROR = 1e-5
 
 
 def index_problem(store: Store, model_id: str, folder: Path, kind: str = EMBEDDING) -> str | None:
-    """What is wrong with the index file of a model's embeddings, or of a facet, as a sentence; None when nothing is.
+    """Return what is wrong with the index file of a model's embeddings, or of a facet, as a sentence; None if nothing.
 
     No file and one of an earlier state are sound, for the next query brings them up to date; so is one where FAISS,
     which alone reads it, is missing. Raises StoreError when the store can't be read.
@@ -48,7 +48,7 @@ def index_problem(store: Store, model_id: str, folder: Path, kind: str = EMBEDDI
 
 
 def disagreement(index: VectorIndex, ids: Ids, vectors: Matrix) -> str | None:
-    """How an index differs from the vectors (n, d) that it should hold under these ascending ids, None if it doesn't.
+    """Return how an index differs from the vectors (n, d) that it should hold under ascending ids, None for not at all.
 
     Ids and sums over all vectors are compared whole; vectors and their nearest neighbours, which are searched one by
     one, for a sample of ids.
@@ -57,28 +57,28 @@ def disagreement(index: VectorIndex, ids: Ids, vectors: Matrix) -> str | None:
         odd = np.setxor1d(index.ids, ids)
         return f"{len(odd):,} vectors are in one of them only"
     if not len(ids) or not np.isfinite(vectors).all():
-        return None  # what is not finite, the check of the database tells
-    rows = sampled(len(ids))
+        return None  # the check of the database reports what is not finite
+    rows = sample_rows(len(ids))
     if not np.array_equal(index.vectors(ids[rows]), vectors[rows]):
         return "it holds other vectors"
-    if _apart(index.moments, VectorMoments.empty(vectors.shape[1]).with_vectors(vectors)):
+    if _differ(index.moments, VectorMoments.empty(vectors.shape[1]).with_vectors(vectors)):
         return "its sums over all vectors are others"
-    scores, found = index.nearest(vectors[rows], NEIGHBOURS)
+    scores, neighbours = index.nearest(vectors[rows], NEIGHBOURS)
     queries = vectors[rows].astype(np.float64)
     expected = np.hstack([queries @ part.T.astype(np.float64) for part in batches(vectors)])
     best = -np.sort(-expected, axis=1)[:, : scores.shape[1]]
-    claimed = np.take_along_axis(expected, np.searchsorted(ids, found), axis=1)
+    claimed = np.take_along_axis(expected, np.searchsorted(ids, neighbours), axis=1)
     unequal = (np.abs(best - scores) > SCORE_ERROR) | (np.abs(claimed - scores) > SCORE_ERROR)
     wrong = int(unequal.any(axis=1).sum())
     return f"it finds other neighbours for {wrong} of {len(rows)} vectors" if wrong else None
 
 
-def sampled(count: int) -> NDArray[np.int64]:
-    """Up to `SAMPLE` row numbers below `count`, moments evenly over all."""
+def sample_rows(count: int) -> NDArray[np.int64]:
+    """Return up to `SAMPLE` row numbers below `count`, spread evenly over all."""
     return np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(np.int64))
 
 
-def _apart(one: VectorMoments, other: VectorMoments) -> bool:
+def _differ(one: VectorMoments, other: VectorMoments) -> bool:
     error = MOMENT_ERROR * max(other.count, 1)
     return one.count != other.count or any(
         not (np.abs(mine - its) <= error).all() for mine, its in ((one.total, other.total), (one.moment, other.moment))

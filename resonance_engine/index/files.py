@@ -1,7 +1,7 @@
-"""The indexes of a model's embeddings and facets, and the files in which indexes survive between commands.
+"""Files of indexes: a cache of the vectors in the store, for a model's embeddings and for each of its facets.
 
-An index is a copy of what the store holds. Its file says at which generation of the store it was made;
-whatever is wrong with the file, the index is made again from the store.
+The header of a file has the generation of the store that it was built at; a file that is unusable in any way is built
+again from the store.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-EMBEDDING = "embedding"  # as the store has it; asking the store would load the database
+EMBEDDING = "embedding"  # as in the store, whose import would load the database
 MAGIC_WORDS = b"resonance index "
 MAGIC = MAGIC_WORDS + b"2"
 HEADER_LIMIT = 4096
 BLOCK = 2**20
-# The file is written again when more rows than both of these changed; fewer are applied at each opening.
+# The file is rewritten when more rows than both of these changed; fewer are applied at each opening.
 REWRITE_ROWS = 64
 REWRITE_SHARE = 0.05
 
 
 def open_index(store: Store, model_id: str, folder: Path, kind: str = EMBEDDING) -> VectorIndex:
-    """The index over a model's embeddings, or a facet of them, as the store has them now, by way of a file in `folder`.
+    """Open the index of a model's embeddings, or of a facet, as the store has them now, by way of a file in `folder`.
 
-    A facet's vectors are found under the ids of their embeddings. The file is made, or made again, when it is missing,
+    A facet's vectors have the ids of their embeddings. The file is written when it is missing,
     unusable or many changes behind; a folder that can't be written to only costs time. Raises StoreError when the
     store can't be used or doesn't know the model, and ValueError when the model has no such facet.
     """
@@ -76,10 +76,10 @@ def open_index(store: Store, model_id: str, folder: Path, kind: str = EMBEDDING)
 def apply_changes(
     store: Store, model_id: str, index: VectorIndex, generation: int, kind: str = EMBEDDING
 ) -> int | None:
-    """Bring an index of an earlier generation up to the store's, and say how many vectors that concerned.
+    """Update an index of an earlier generation to the store's, and return how many vectors changed.
 
-    None when the index isn't an earlier state of the store, as after one was restored from a backup; the
-    index is of no use then.
+    None when the index isn't an earlier state of the store, as after one was restored from a backup; it is useless
+    then.
     """
     if generation > store.generation:
         return None
@@ -89,17 +89,17 @@ def apply_changes(
     index.remove(changes.removed_ids)
     index.add(changes.added_ids, changes.added_vectors)
     if generation == changes.generation:
-        return 0  # made of this very state: nothing to count
+        return 0  # built from this very state: nothing to count
     return len(changes) if len(index) == store.vectors.count(model_id, kind) else None
 
 
 def index_path(folder: Path, model_id: str, kind: str = EMBEDDING) -> Path:
-    """Where the index of a model's embeddings, or of a facet, is kept."""
+    """Return the path of the index of a model's embeddings, or of a facet."""
     return folder / f"resonance-{model_id}{'' if kind == EMBEDDING else f'-{kind}'}.index"
 
 
 def load_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[VectorIndex, int] | None:
-    """The index in a file and the generation that it was made at.
+    """Load the index in a file and the generation that it was built at.
 
     None when the file isn't there, isn't sound or is of another model or facet, and where FAISS can't be loaded.
     """
@@ -113,7 +113,7 @@ def load_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[Vector
 
 
 def read_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[VectorIndex, int]:
-    """As `load_index`, and raises what is in the way: OSError, ImportError without FAISS, else a damaged file."""
+    """Load as `load_index` does, but raise: OSError, ImportError without FAISS, ValueError and others for damage."""
     with path.open("rb") as file:
         header = _header(file)
         start = file.tell()
@@ -127,7 +127,7 @@ def read_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[Vector
 
 
 def save_index(path: Path, index: VectorIndex, model_id: str, generation: int, kind: str = EMBEDDING) -> None:
-    """Write an index made at a generation of the store, in one step; OSError where that is impossible.
+    """Write an index built at a generation of the store, atomically; OSError where that is impossible.
 
     Does nothing where FAISS can't be loaded: there, reading the store is as fast as reading a file.
     """
@@ -135,14 +135,15 @@ def save_index(path: Path, index: VectorIndex, model_id: str, generation: int, k
         codes = _scan(index).to_bytes()
     except ImportError:
         return
-    moments = np.concatenate([index.moments.total, index.moments.moment.ravel()]).astype("<f8").tobytes()
-    checksum = zlib.crc32(moments, zlib.crc32(codes))
+    moments = index.moments
+    sums = np.concatenate([moments.total, moments.moment.ravel()]).astype("<f8").tobytes()
+    checksum = zlib.crc32(sums, zlib.crc32(codes))
     header = {"model": model_id, "kind": kind, "generation": generation, "checksum": checksum}
-    write_bytes(path, b"\n".join((MAGIC, json.dumps(header).encode(), codes + moments)))
+    write_bytes(path, b"\n".join((MAGIC, json.dumps(header).encode(), codes + sums)))
 
 
 def write_catalog_index(path: Path, index: VectorIndex) -> None:
-    """Write an index as a plain FAISS file, `faiss.read_index` reads it, in one step."""
+    """Write an index atomically as a plain FAISS file, which `faiss.read_index` reads."""
     try:
         write_bytes(path, _scan(index).to_bytes())
     except ImportError as error:
@@ -152,7 +153,7 @@ def write_catalog_index(path: Path, index: VectorIndex) -> None:
 
 
 def read_catalog_index(path: Path) -> VectorIndex:
-    """The index in a plain FAISS file with ids."""
+    """Read the index in a plain FAISS file with ids."""
     try:
         with path.open("rb") as file:
             return _over(FaissScan.read(file))
@@ -172,7 +173,7 @@ def _header(file: BinaryIO) -> dict[str, Any]:
 
 
 def _checksum(file: BinaryIO) -> int:
-    """That of the rest of a file."""
+    """Return the CRC-32 of the rest of a file."""
     checksum, block = 0, bytearray(BLOCK)
     while count := file.readinto(block):  # type: ignore[attr-defined]  # every binary file has it
         checksum = zlib.crc32(memoryview(block)[:count], checksum)

@@ -90,14 +90,15 @@ class VectorIndex:
     def add(self, ids: Ids, vectors: Matrix) -> None:
         """Add vectors of shape (n, dimensions); those of known ids are replaced."""
         ids = np.asarray(ids, np.int64)
-        if vectors.shape != (len(ids), self.dimensions):
-            raise ValueError(f"Expected vectors of shape {(len(ids), self.dimensions)}, got {vectors.shape}.")
+        if vectors.shape != (len(ids), self.scan.dimensions):
+            raise ValueError(f"Expected vectors of shape {(len(ids), self.scan.dimensions)}, got {vectors.shape}.")
         if len(unique(ids)) != len(ids):
             raise ValueError("Expected each id once; some come twice.")
         if not len(ids):
             return
         with self._lock:
-            self.remove(ids)
+            if len(self._ids):
+                self.remove(ids)
             rounded = _round_to_half(np.ascontiguousarray(vectors, np.float32))
             self.scan.add(ids, rounded)
             self._ids = np.union1d(self._ids, ids)
@@ -120,11 +121,12 @@ class VectorIndex:
     def vectors(self, ids: Iterable[int]) -> Matrix:
         """Return the vectors of ids in the order given, shape (n, dimensions); KeyError for an unknown id."""
         ids = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)
+        if not len(ids):
+            return np.empty((0, self.scan.dimensions), np.float32)
         with self._lock:
-            missing = ids[~self.has(ids)]
-            if len(missing):
-                raise KeyError(f"The index holds no vector {missing.min()}.")
-            return self.scan.vectors(ids) if len(ids) else np.empty((0, self.dimensions), np.float32)
+            if not (known := self.has(ids)).all():
+                raise KeyError(f"The index holds no vector {ids[~known].min()}.")
+            return self.scan.vectors(ids)
 
     def nearest(
         self,
@@ -140,8 +142,8 @@ class VectorIndex:
         or, if fewer vectors are left, their number.
         """
         queries = np.ascontiguousarray(queries, np.float32)
-        if queries.ndim != 2 or queries.shape[1] != self.dimensions:
-            raise ValueError(f"Expected queries of shape (q, {self.dimensions}), got {queries.shape}.")
+        if queries.ndim != 2 or queries.shape[1] != self.scan.dimensions:
+            raise ValueError(f"Expected queries of shape (q, {self.scan.dimensions}), got {queries.shape}.")
         if not np.isfinite(queries).all():
             raise ValueError("Expected queries of finite numbers.")
         with self._lock:
@@ -169,11 +171,11 @@ class VectorIndex:
         fetch = count + SPARE
         while len(open_rows):
             fetch = min(fetch, left)
-            rough, found = self.scan.best(queries[open_rows], fetch, allowed, excluded)
+            rough, candidates = self.scan.best(queries[open_rows], fetch, allowed, excluded)
             doubt = 2 * SCAN_ERROR * np.linalg.norm(queries[open_rows], axis=1)
             settled = (rough[:, count - 1] - rough[:, -1] > doubt) | (fetch == left)
             done = open_rows[settled]
-            scores[done], ids[done] = self._rank(queries[done], found[settled], count)
+            scores[done], ids[done] = self._rank(queries[done], candidates[settled], count)
             open_rows = open_rows[~settled]
             fetch *= 2
         return scores, ids

@@ -21,7 +21,7 @@ UNKNOWN_TEMPO, UNKNOWN_KEY, TEMPO, KEY = "no tempo known", "no key known", "temp
 
 
 @dataclass(frozen=True)
-class Tempo:
+class TempoRange:
     """Bounds of a tempo: beats per minute, or multiples of a seed's where `relative`."""
 
     low: float
@@ -29,7 +29,7 @@ class Tempo:
     relative: bool
 
     @classmethod
-    def parse(cls, text: str) -> Tempo:
+    def parse(cls, text: str) -> TempoRange:
         """Parse `0.95-1.05` (times the seeds'), `120-130` or `124` (beats per minute); ConfigError for others."""
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:-\s*(\d+(?:\.\d+)?))?\s*", text)
         if match is None:
@@ -57,7 +57,7 @@ class Tempo:
 class Constraints:
     """Required `tempo`, and with `compatible_key` a key that mixes with that of a seed."""
 
-    tempo: Tempo | None = None
+    tempo: TempoRange | None = None
     compatible_key: bool = False
 
     def rejection(self, attributes: Mapping[str, Any], seeds: Sequence[Mapping[str, Any]]) -> str:

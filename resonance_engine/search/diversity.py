@@ -25,9 +25,6 @@ def mmr_order(
     if not 0.0 <= lambda_div <= 1.0:
         raise ValueError(f"lambda_div is a share between 0 and 1, not {lambda_div}")
     gain = (1.0 - lambda_div) * relevance.astype(np.float64)
-    if lambda_div == 0.0:
-        yield from np.argsort(-gain, kind="stable").tolist()
-        return
     left = np.ones(len(relevance), bool)
     closest = np.zeros(len(relevance), np.float32)
     counted = 0

@@ -54,7 +54,7 @@ class Neighbour(NamedTuple):
     score: float
 
 
-class Candidate(NamedTuple):
+class CandidateTrack(NamedTuple):
     """Metadata of a candidate, the reason why a filter rejects it (empty for none), and its favoured field (or NaN)."""
 
     track: TrackMetadata = TrackMetadata()
@@ -113,15 +113,15 @@ def find_neighbours(
     return select(partial(rank_by_similarity, ready, ranking), ranking).hits
 
 
-def accept_all(ids: Iterable[int]) -> Mapping[int, Candidate]:
-    return dict.fromkeys(ids, Candidate())
+def accept_all(ids: Iterable[int]) -> Mapping[int, CandidateTrack]:
+    return dict.fromkeys(ids, CandidateTrack())
 
 
 def select(
     rank: Rank,
     ranking: Ranking,
     rules: SelectionRules | None = None,
-    load: Callable[[list[int]], Mapping[int, Candidate]] = accept_all,
+    load: Callable[[list[int]], Mapping[int, CandidateTrack]] = accept_all,
     seeds: SeedRecordings | None = None,
 ) -> Selection:
     """Select the best `ranking.count` tracks that the rules allow.
@@ -133,7 +133,7 @@ def select(
     """
     rules, seeds = rules or SelectionRules(), seeds or SeedRecordings()
     pools: list[tuple[CandidatePool, dict[int, list[int]]]] = []
-    known: dict[int, Candidate | None] = {}
+    known: dict[int, CandidateTrack | None] = {}
     for caps in chain((rules.caps,), rules.caps.relaxations(ranking.count)):
         for number in count():
             if number == len(pools):
@@ -171,14 +171,17 @@ class PartialList:
         self._tracks: list[TrackMetadata] = []
         self._vectors = np.empty((min(size, len(pool.ids)), pool.vectors.shape[1]), np.float32)
 
-    def fill(self, ranking: Ranking, candidates: Sequence[Candidate | None], favour: float) -> Counter[str]:
+    def fill(self, ranking: Ranking, candidates: Sequence[CandidateTrack | None], favour: float) -> Counter[str]:
         """Add the best candidates that the rules allow, and count those that each rule rejected before."""
         pool, rejected = self._pool, Counter[str]()
         relevance = pool.scores
         if favour:
             relevance = relevance + favour_bonus([each.value if each else math.nan for each in candidates], favour)
         low = pool.scores < (-np.inf if ranking.min_score is None else ranking.min_score)
-        for position in mmr_order(relevance, pool.vectors, ranking.diversity, self.positions):
+        order: Iterable[int] = np.argsort(-relevance, kind="stable").tolist()
+        if diversity := ranking.diversity:
+            order = mmr_order(relevance, pool.vectors, diversity, self.positions)
+        for position in order:
             candidate = candidates[position]
             reason = SCORE if low[position] else GONE if candidate is None else self.add(position, candidate)
             if reason:
@@ -187,7 +190,7 @@ class PartialList:
                 break
         return rejected
 
-    def add(self, position: int, candidate: Candidate) -> str:
+    def add(self, position: int, candidate: CandidateTrack) -> str:
         """Add a candidate, or return the rule that rejects it."""
         track, caps = candidate.track, self._caps
         if candidate.rejection:
@@ -195,9 +198,11 @@ class PartialList:
         if self._seeds is not None:
             if track in self._versions:
                 return VERSION
-            if self._is_same_sound(position, track):
+            vector = self._pool.vectors[position]
+            near = np.flatnonzero(self._vectors[: len(self.positions)] @ vector >= SAME_SOUND)
+            if (len(near) or position in self._near) and self._is_same_sound(position, track, near):
                 return SOUND
-            self._vectors[len(self.positions)] = self._pool.vectors[position]
+            self._vectors[len(self.positions)] = vector
         artist, album = normalise_artist(track.artist), normalise_name(track.album)
         if track.artist and 0 < caps.per_artist <= self._artists[artist]:
             return ARTIST
@@ -210,11 +215,11 @@ class PartialList:
         self._versions.add(track)
         return ""
 
-    def _is_same_sound(self, position: int, track: TrackMetadata) -> bool:
-        """Return whether a seed or a listed track is the same recording: near in sound, and of one length."""
+    def _is_same_sound(self, position: int, track: TrackMetadata, near: Iterable[int]) -> bool:
+        """Return whether one of the `near` listed tracks, or a near seed, is the same recording by its length, too."""
         assert self._seeds is not None, "versions are rejected"
-        vector, listed = self._pool.vectors[position], self._vectors[: len(self.positions)]
-        others = [(listed[place], self._tracks[place]) for place in np.flatnonzero(listed @ vector >= SAME_SOUND)]
+        vector = self._pool.vectors[position]
+        others = [(self._vectors[place], self._tracks[place]) for place in near]
         others += [(self._seeds.vectors[place], self._seeds.tracks[place]) for place in self._near.get(position, ())]
         return any(
             of_one_length(track, other)

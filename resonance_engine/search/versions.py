@@ -118,6 +118,6 @@ def song_title(title: str) -> str:
     return split_words(bare) or split_words(title) or title.strip()
 
 
-def without_note(found: re.Match[str]) -> str:
-    words = split_words(found[1] or found[2] or "").split()
-    return " " if words and (words[0] in BEGINNINGS or words[-1] in ENDINGS) else found[0]
+def without_note(match: re.Match[str]) -> str:
+    words = split_words(match[1] or match[2] or "").split()
+    return " " if words and (words[0] in BEGINNINGS or words[-1] in ENDINGS) else match[0]

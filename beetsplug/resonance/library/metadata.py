@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import config
 
 from beetsplug.resonance.library.item_query import select_rows
-from resonance_engine.names import is_artist, normalise_name
+from resonance_engine.names import NO_ARTIST, normalise_name
 from resonance_engine.playlist.works import parse_movement
 from resonance_engine.search.versions import TrackMetadata
 
@@ -35,24 +35,20 @@ class Movement(NamedTuple):
 
 def metadata_of(library: Library, item_ids: Collection[int]) -> dict[int, TrackMetadata]:
     """Return the metadata of items, by id; ids without an item are left out. Reads a few columns, builds no items."""
-    various = normalise_name(config["va_name"].as_str())
-    return {row["id"]: to_metadata(row, various) for row in select_columns(library, item_ids)}
+    unnamed = NO_ARTIST | {normalise_name(config["va_name"].as_str())}
+    return {row["id"]: to_metadata(row, unnamed) for row in select_columns(library, item_ids)}
 
 
-def to_metadata(row: Row, various: str) -> TrackMetadata:
+def to_metadata(row: Row, unnamed: frozenset[str]) -> TrackMetadata:
     """Return the metadata of a track, which counts for its album's artist, on a compilation for its own.
 
-    `various` is beets' name for "Various Artists", normalised.
+    `unnamed` are normalised names that stand for no artist.
     """
-
-    def is_named(name: str) -> bool:
-        return is_artist(name) and normalise_name(name) != various
-
     by, own = row["albumartist"] or row["artist"] or "", row["artist"] or ""
-    mixed = row["comp"] or row["mb_albumartistid"] == VARIOUS_ARTISTS or not is_named(by)
+    mixed = row["comp"] or row["mb_albumartistid"] == VARIOUS_ARTISTS or normalise_name(by) in unnamed
     artist = own if mixed else by
     return TrackMetadata(
-        artist=artist if is_named(artist) else "",
+        artist="" if normalise_name(artist) in unnamed else artist,
         # Two artists' "Greatest Hits" are two records.
         album=f"{'' if mixed else by} / {row['album']}" if row["album"] else "",
         title=row["title"] or "",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from beetsplug.resonance.search.finder import Finder, SearchResult
-    from resonance_engine.search.selection import Candidate
+    from resonance_engine.search.selection import CandidateTrack
     from resonance_engine.search.versions import TrackMetadata
 
 NO_MATCH = "does not match --from"
@@ -55,7 +55,7 @@ class PlaylistCandidates:
         """Return the tracks behind vectors, in this order, without those that left the library."""
         return self._to_tracks(self.metadata_of(vector_ids))
 
-    def rejections(self, candidates: Mapping[int, Candidate]) -> dict[int, str]:
+    def rejections(self, candidates: Mapping[int, CandidateTrack]) -> dict[int, str]:
         """Return why candidates of the filter are rejected, as the ends of sentences."""
         reasons = {
             vector_id: f"is {why}" if why in (EXCLUDED, TOO_LONG) else f"does not fit: {why}"

@@ -40,8 +40,8 @@ def mean_facet_shares(sidecar: Sidecar, seeds: Collection[int], hits: Collection
     compared = [profiles[each] for each in typical_items(sidecar, seeds) if each in profiles]
     shares = {each: [facet_shares(seed, profiles[each]) for seed in compared] for each in hits if each in profiles}
     return {
-        each: {name: sum(one.get(name, 0.0) for one in ones) / len(ones) for name in ones[0]}
-        for each, ones in shares.items()
+        item_id: {name: sum(one.get(name, 0.0) for one in ones) / len(ones) for name in ones[0]}
+        for item_id, ones in shares.items()
         if ones and all(ones)
     }
 

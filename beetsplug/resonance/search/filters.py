@@ -13,7 +13,7 @@ from beetsplug.resonance.library.item_query import excluded_ids, matching_ids
 from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.search.request import option_errors
 from resonance_engine.search.constraints import Constraints
-from resonance_engine.search.selection import Candidate
+from resonance_engine.search.selection import CandidateTrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -84,7 +84,7 @@ class CandidateFilter:
             return ()
         return (f"no track here has a number in the field {self.preference.field}, so --prefer changes nothing",)
 
-    def load(self, vector_ids: Iterable[int]) -> dict[int, Candidate]:
+    def load(self, vector_ids: Iterable[int]) -> dict[int, CandidateTrack]:
         """Load what is known of the candidates behind vector ids, in their order, without those that are gone."""
         ids = list(dict.fromkeys(vector_ids))
         items = self.session.current_items(ids)
@@ -98,20 +98,21 @@ class CandidateFilter:
             present = [item for item in items.get(vector_id, ()) if item in metadata]
             if present:
                 # Files of one sound count as one track, which the first that may come up stands for.
-                may = [each for each in present if each not in self.excluded and (not self.among or each in self.among)]
+                among = present if self.among is None else [item for item in present if item in self.among]
+                allowed = [item for item in among if item not in self.excluded]
                 file = self.files.get(vector_id)
-                chosen[vector_id] = file if file in present else (may or present)[0]
+                chosen[vector_id] = file if file in present else (allowed or present)[0]
         self.items |= chosen
         rejections = self._rejections(chosen)
         values = self._values(chosen, self.preference.field) if self.preference else {}
         return {
-            each: Candidate(metadata[item], rejections.get(each, ""), values.get(each, math.nan))
-            for each, item in chosen.items()
+            vector_id: CandidateTrack(metadata[item], rejections.get(vector_id, ""), values.get(vector_id, math.nan))
+            for vector_id, item in chosen.items()
         }
 
     def _rejections(self, items: Mapping[int, int]) -> dict[int, str]:
         """Return why vectors may not come up, of those that may not."""
-        rejections = {each: self.excluded[item] for each, item in items.items() if item in self.excluded}
+        rejections = {vector_id: self.excluded[item] for vector_id, item in items.items() if item in self.excluded}
         if self.constraints.tempo is not None or self.constraints.compatible_key:
             rest = [each for each in items if each not in rejections]
             attributes = self.session.attributes(rest)

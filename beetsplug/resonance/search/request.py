@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.audio.passage import Passage
     from resonance_engine.search.caps import Caps
-    from resonance_engine.search.constraints import Tempo
+    from resonance_engine.search.constraints import TempoRange
 
 STRONGEST = 10.0
 COMPARING = ("at", "combine", "weights", "like", "prf", "hubness")  # without effect unless a track is named
@@ -64,7 +64,7 @@ class SearchRequest:
 
     def __init__(self, **options: Any) -> None:
         from resonance_engine.audio.passage import parse_passage
-        from resonance_engine.search.constraints import Tempo
+        from resonance_engine.search.constraints import TempoRange
         from resonance_engine.search.query import Ranking
 
         self.options = {name: value for name, value in options.items() if value is not None}
@@ -83,7 +83,7 @@ class SearchRequest:
         self.versions = bool(given("versions"))
         self._check_combinations()
         self.passage: Passage | None = self._parsed("at", parse_passage)
-        self.tempo: Tempo | None = self._parsed("bpm", Tempo.parse)
+        self.tempo: TempoRange | None = self._parsed("bpm", TempoRange.parse)
         self.preference = Preference.parse(self.options["prefer"]) if "prefer" in self.options else None
         ranking = {field.name: self.options[field.name] for field in fields(Ranking) if field.name in self.options}
         if "lambda_div" in ranking:

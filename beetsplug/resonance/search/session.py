@@ -43,7 +43,8 @@ class SearchSession:
 
     def _open_index(self, kind: str) -> VectorIndex:
         index = open_index(self.store, self.model.id, self.sidecar.path.parent, kind)
-        index.remove(self._unlinked)
+        if len(self._unlinked):
+            index.remove(self._unlinked)
         if not np.isfinite(index.moments.total).all():
             raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
         return index

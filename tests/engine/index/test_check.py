@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from resonance_engine.index.check import disagreement, sampled
+from resonance_engine.index.check import disagreement, sample_rows
 from resonance_engine.index.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
 
@@ -68,6 +68,6 @@ def test_vectors_that_are_not_finite_are_left_to_the_check_of_the_database() -> 
 
 def test_the_sample_spreads_from_the_first_to_the_last() -> None:
     for count in (1, 2, 64, 65, 1000):
-        rows = sampled(count)
+        rows = sample_rows(count)
         assert len(rows) == min(64, count)
         assert (rows[0], rows[-1]) == (0, count - 1)

@@ -1,4 +1,4 @@
-"""Tempo within bounds, an octave being nothing, and keys that mix."""
+"""TempoRange within bounds, an octave being nothing, and keys that mix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.search.constraints import Constraints, Tempo, is_compatible, key_of
+from resonance_engine.search.constraints import Constraints, TempoRange, is_compatible, key_of
 
 SEED = {"tempo": 120.0, "key": "A minor"}
 
@@ -15,17 +15,17 @@ SEED = {"tempo": 120.0, "key": "A minor"}
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("0.95-1.05", Tempo(0.95, 1.05, True)),
-        ("120-130", Tempo(120, 130, False)),
-        (" 9 - 10 ", Tempo(9, 10, True)),
+        ("0.95-1.05", TempoRange(0.95, 1.05, True)),
+        ("120-130", TempoRange(120, 130, False)),
+        (" 9 - 10 ", TempoRange(9, 10, True)),
     ],
 )
-def test_bounds(text: str, expected: Tempo) -> None:
-    assert Tempo.parse(text) == expected
+def test_bounds(text: str, expected: TempoRange) -> None:
+    assert TempoRange.parse(text) == expected
 
 
 def test_a_single_tempo_is_met_nearly() -> None:
-    tempo = Tempo.parse("124")
+    tempo = TempoRange.parse("124")
     assert tempo.allows(126, ())
     assert not tempo.allows(130, ())
 
@@ -33,7 +33,7 @@ def test_a_single_tempo_is_met_nearly() -> None:
 @pytest.mark.parametrize("text", ["", "fast", "1.05-0.95", "0-1", "0.9-120", "-5", "1-2-3", "1e9", "nan-nan"])
 def test_other_bounds_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"not '"):
-        Tempo.parse(text)
+        TempoRange.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_other_bounds_are_refused(text: str) -> None:
     ],
 )
 def test_tempo_next_to_the_seed(tempo: float | None, reason: str) -> None:
-    asked = Constraints(Tempo.parse("0.95-1.05"))
+    asked = Constraints(TempoRange.parse("0.95-1.05"))
     assert asked.rejection({"tempo": tempo}, [SEED]) == reason
 
 
 def test_any_seed_will_do() -> None:
-    asked = Constraints(Tempo.parse("0.95-1.05"), compatible_key=True)
+    asked = Constraints(TempoRange.parse("0.95-1.05"), compatible_key=True)
     track = {"tempo": 90, "key": "D# major"}
     assert asked.rejection(track, [SEED]) == "tempo"
     assert asked.rejection(track, [SEED, {"tempo": 91.0, "key": None}]) == "key"
@@ -93,8 +93,8 @@ def test_odd_keys_are_not_known(key: Any) -> None:
 
 def test_seeds_without_what_is_compared_are_a_sentence() -> None:
     with pytest.raises(ConfigError, match="has a tempo that was measured"):
-        Constraints(Tempo.parse("0.9-1.1")).rejection(SEED, [{"tempo": None}])
+        Constraints(TempoRange.parse("0.9-1.1")).rejection(SEED, [{"tempo": None}])
     with pytest.raises(ConfigError, match="has a key that was measured"):
         Constraints(compatible_key=True).rejection(SEED, [{}])
-    assert Constraints(Tempo.parse("110-130")).rejection(SEED, []) == ""
+    assert Constraints(TempoRange.parse("110-130")).rejection(SEED, []) == ""
     assert Constraints().rejection({}, []) == ""

@@ -16,7 +16,7 @@ from resonance_engine.search.diversity import mmr_order
 from resonance_engine.search.query import Ranking, query
 from resonance_engine.search.ranking import rank_by_similarity, refine
 from resonance_engine.search.seed_sets import apply_feedback, centroid
-from resonance_engine.search.selection import Candidate, find_neighbours, select
+from resonance_engine.search.selection import CandidateTrack, find_neighbours, select
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def accepted(ranking: Ranking, seeds: NDArray[np.float32], exclude: set[int], re
     """What is selected where a filter refuses some tracks."""
     asked = refine(query(INDEX, seeds, exclude), ranking)
 
-    def load(ids: list[int]) -> dict[int, Candidate]:
-        return {each: Candidate(rejection="refused" if each in refused else "") for each in ids}
+    def load(ids: list[int]) -> dict[int, CandidateTrack]:
+        return {each: CandidateTrack(rejection="refused" if each in refused else "") for each in ids}
 
     return select(partial(rank_by_similarity, asked, ranking), ranking, load=load).hits
 

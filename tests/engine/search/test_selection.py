@@ -23,7 +23,7 @@ from resonance_engine.search.selection import (
     SCORE,
     SOUND,
     VERSION,
-    Candidate,
+    CandidateTrack,
     SeedRecordings,
     Selection,
     SelectionRules,
@@ -56,15 +56,15 @@ FREE = SelectionRules()
 USUAL = SelectionRules(Caps(3, 2), versions=False)
 
 
-def load(ids: list[int]) -> dict[int, Candidate]:
-    return {each: Candidate(TRACKS[each]) for each in ids}
+def load(ids: list[int]) -> dict[int, CandidateTrack]:
+    return {each: CandidateTrack(TRACKS[each]) for each in ids}
 
 
 def selected(
     asked: Query,
     ranking: Ranking,
     rules: SelectionRules,
-    load: Callable[[list[int]], dict[int, Candidate]] = load,
+    load: Callable[[list[int]], dict[int, CandidateTrack]] = load,
     seeds: SeedRecordings | None = None,
 ) -> Selection:
     """What a query selects, as the product asks it."""
@@ -113,9 +113,9 @@ class TestLaws:
         bad = {int(IDS[i]) for i in refused}
         asked = query(INDEX, VECTORS[sorted(seeds)], own, None if allowed is None else may, unit_vectors(avoid, seed=4))
 
-        def load_some(ids: list[int]) -> dict[int, Candidate]:
+        def load_some(ids: list[int]) -> dict[int, CandidateTrack]:
             values = {each: float(each % 5) if each % 3 else math.nan for each in ids}
-            return {each: Candidate(TRACKS[each], "tempo" if each in bad else "", values[each]) for each in ids}
+            return {each: CandidateTrack(TRACKS[each], "tempo" if each in bad else "", values[each]) for each in ids}
 
         recordings = SeedRecordings([TRACKS[each] for each in sorted(own)], VECTORS[sorted(seeds)])
         found = selected(asked, ranking, rules, load_some, recordings)
@@ -156,9 +156,9 @@ class TestLaws:
     def test_everybody_is_asked_about_a_track_once(self) -> None:
         asked: list[int] = []
 
-        def load_few(ids: list[int]) -> dict[int, Candidate]:
+        def load_few(ids: list[int]) -> dict[int, CandidateTrack]:
             asked.extend(ids)
-            return {each: Candidate(TRACKS[each]) for each in ids if each == 77}
+            return {each: CandidateTrack(TRACKS[each]) for each in ids if each == 77}
 
         found = selected(query(INDEX, VECTORS[:1]), Ranking(5), USUAL, load_few)
         assert [each.id for each in found.hits] == [77]
@@ -177,9 +177,9 @@ class TestLaws:
             sizes.append(size)
             return rank_by_similarity(ready, ranking, size)
 
-        def load_one_artist(ids: list[int]) -> dict[int, Candidate]:
+        def load_one_artist(ids: list[int]) -> dict[int, CandidateTrack]:
             asked.extend(ids)
-            return {each: Candidate(replace(TRACKS[each], artist="one")) for each in ids}
+            return {each: CandidateTrack(replace(TRACKS[each], artist="one")) for each in ids}
 
         caps = Caps(3, 0)
         found = select(rank, ranking, SelectionRules(caps), load_one_artist)
@@ -194,7 +194,7 @@ class TestLaws:
     def test_a_score_that_nothing_reaches_does_not_read_the_whole_library(self) -> None:
         seen: list[int] = []
 
-        def load_noted(ids: list[int]) -> dict[int, Candidate]:
+        def load_noted(ids: list[int]) -> dict[int, CandidateTrack]:
             seen.extend(ids)
             return load(ids)
 
@@ -217,8 +217,8 @@ class TestRules:
         index = VectorIndex(np.arange(len(tracks)), vectors)
         ranking = Ranking(10, hubness="none")
 
-        def look(ids: list[int]) -> dict[int, Candidate]:
-            return {i: Candidate(tracks[i]) for i in ids}
+        def look(ids: list[int]) -> dict[int, CandidateTrack]:
+            return {i: CandidateTrack(tracks[i]) for i in ids}
 
         found = selected(query(index, vectors[:1]), ranking, rules, look, seeds)
         return [each.id for each in found.hits], dict(found.rejected)
@@ -259,8 +259,8 @@ class TestRules:
         vectors = circle(0, degrees)
         index = VectorIndex(np.arange(2), vectors)
 
-        def look(ids: list[int]) -> dict[int, Candidate]:
-            return {i: Candidate(tracks[i]) for i in ids}
+        def look(ids: list[int]) -> dict[int, CandidateTrack]:
+            return {i: CandidateTrack(tracks[i]) for i in ids}
 
         ranking = Ranking(hubness="none")
         among = selected(query(index, vectors[:1]), ranking, USUAL, look)
