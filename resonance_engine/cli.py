@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonance_engine import __version__
-from resonance_engine.console import attempted, complain, positive, print_line
+from resonance_engine.console import attempted, complain, positive, print_line, use_dashes
 from resonance_engine.errors import AudioError, CatalogError, ResonanceError, printable
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of the command line, with the options of one verb or, without it, of all.
 
-    Verbs and long options may be written with dashes or underscores.
+    Verbs, too, may be written with dashes or underscores.
     """
     parser = argparse.ArgumentParser(prog="resonance", description="Find music that sounds alike, offline.")
     parser.add_argument("--version", action="version", version=f"resonance {__version__}")
@@ -108,7 +108,7 @@ def configure_query(parser: argparse.ArgumentParser, catalog: Path | None = None
     """Add the options of a query; `catalog` is where there is one unless --index-dir says otherwise."""
     parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help="what to start from")
     parser.add_argument(
-        "--index-dir", "--index_dir", type=Path, required=catalog is None, default=catalog, metavar="CATALOG",
+        "--index-dir", type=Path, required=catalog is None, default=catalog, metavar="CATALOG",
         help="folder of the catalog" + (f" ({catalog})" if catalog else ""),
     )  # fmt: skip
     parser.add_argument("--topk", type=positive, default=20, metavar="K", help="how many tracks (20)")
@@ -117,7 +117,7 @@ def configure_query(parser: argparse.ArgumentParser, catalog: Path | None = None
         "--rerank", choices=("none", "mmr"), default="none", help="mmr: fewer tracks that are all alike"
     )
     parser.add_argument(
-        "--lambda-div", "--lambda_div", type=float, default=0.3, metavar="X",
+        "--lambda-div", type=float, default=0.3, metavar="X",
         help="weight of diversity with mmr: 0 is similarity alone, 1 is diversity alone (0.3)",
     )  # fmt: skip
     configure_model(parser)
@@ -232,7 +232,7 @@ def run_embed(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = use_dashes(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["train"]:
         from resonance_engine.training.commands.train import replace_by_mode
 

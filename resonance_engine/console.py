@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from resonance_engine.errors import ResonanceError, describe_os_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 def print_line(text: str) -> None:
@@ -28,6 +28,12 @@ def progress_bar(total: int) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=total, unit=" tracks", disable=None, dynamic_ncols=True, smoothing=0.1)
+
+
+def use_dashes(arguments: Iterable[str]) -> list[str]:
+    """Write the names of long options with dashes, --cache_dir as --cache-dir."""
+    named = (argument.partition("=") for argument in arguments)
+    return ["".join((name.replace("_", "-") if name.startswith("--") else name, *rest)) for name, *rest in named]
 
 
 def positive(text: str) -> int:

@@ -71,7 +71,7 @@ def training() -> Iterator[object]:
     while True:
         epoch += 1
         for batch in windows.epoch(6, 2, 30, AugmentSettings(), 0, epoch):
-            steps.add(batch)
+            steps.accumulate(batch)
             yield batch
 
 

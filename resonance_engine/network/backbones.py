@@ -23,7 +23,7 @@ FREQUENCIES = 5  # parts of the spectrum whose patterns are pooled separately
 
 
 def moments(x: Tensor) -> Tensor:
-    """Return mean and standard deviation over time, side by side: (windows, channels, time) -> (windows, 2 * channels)."""
+    """Return mean and standard deviation over time: (windows, channels, time) -> (windows, 2 * channels)."""
     mean = x.mean(dim=-1)
     variance = (x - mean.unsqueeze(-1)).square().mean(dim=-1)
     return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)

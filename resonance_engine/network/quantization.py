@@ -58,9 +58,9 @@ def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: i
     """Write an exported model with its matrices of `worthwhile` weights or more in INT8; returns the loss.
 
     `features` are real ones, the front end's for one track each, two tracks at least: every other one calibrates the
-    ranges of the activations, the rest measure the loss. Weights have eight bits and a scale per output; activations have
-    sixteen, since projections subtract most of what they are given. The manifest is the old one with the precision
-    "int8" and an id of its own, so vectors of both models never mix.
+    ranges of the activations, the rest measure the loss. Weights have eight bits and a scale per output; activations
+    sixteen, since projections subtract most of their input. The manifest is the old one with the precision "int8" and
+    an id of its own, so vectors of both models never mix.
 
     Raises ModelError, and writes nothing, for a model that is no float32 one for any number of windows, for features
     that are not its input, and where the embeddings' mean cosine falls below 0.99.

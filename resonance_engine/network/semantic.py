@@ -37,13 +37,13 @@ class SemanticBackbone(nn.Module):
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
-        """Convert decibels to log10(10000 p + 1) of the power p, as musicnn was trained with, at nearly the same level."""
+        """Convert decibels to log10(10000 p + 1) of the power p, musicnn's input, at nearly the same level."""
         power = torch.exp(x * NEPER)
         level = power.mean(dim=(1, 2), keepdim=True).clamp(min=QUIETEST)
         return torch.log1p(power * (LEVEL / level) ** EVENED * COMPRESSION) / math.log(10)
 
     def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return means over each window's patches: pooled activations (windows, 1506) and tag probabilities (windows, 50)."""
+        """Average pooled activations (windows, 1506) and tag probabilities (windows, 50) over a window's patches."""
         length = min(FRAMES, x.shape[2])
         count = x.shape[2] // length
         patches = self.prepare(x)[:, :, : count * length].reshape(-1, BANDS, count, length)

@@ -1,1 +1,5 @@
-"""Metric learning: cached features, losses, the training loop. Loaded by training alone (PyTorch)."""
+"""Train networks: settings, data, augmentation, learning, tuning, results and the commands that run them.
+
+In: music and settings. Out: a run's folder, and from it an exported model. Needs the `train` extra; nothing that embeds
+or queries may import it.
+"""

@@ -1,4 +1,4 @@
-"""Settings -> a network with random weights, and what its file says of it."""
+"""Build a network with random weights, and its manifest, from settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OWN_LICENCE = "unspecified"  # what was trained on a private library is its owne
 
 
 def manifest_of(config: Config, name: str = "own", version: str = "1", licence: str = OWN_LICENCE) -> Manifest:
-    """What a file of the network that these settings describe says of it; without an id, which the weights give."""
+    """Return the manifest of the network that the settings describe, without an id, which depends on the weights."""
     kinds = {"timbre": config.model.timbre, "harmony": config.model.harmony, "rhythm": config.model.rhythm}
     return Manifest(
         name=name,
@@ -32,6 +32,6 @@ def manifest_of(config: Config, name: str = "own", version: str = "1", licence: 
 
 
 def network_of(config: Config) -> ResonanceNetwork:
-    """The network that these settings describe, with the random weights that belong to `train.seed`."""
+    """Build the network that the settings describe, with random weights from `train.seed`."""
     torch.manual_seed(config.train.seed)
     return ResonanceNetwork.from_manifest(manifest_of(config))

@@ -1,4 +1,4 @@
-"""A trained model -> one that has also learned from somebody's own music, within minutes, and whether that helped."""
+"""Fine-tune a model on a user's own music within minutes, and compare it with the original."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ REPORT_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class FineTuned:
-    """A fine-tuned network with its manifest, whose id its file will give it, and what the held-out songs say of it."""
+    """A fine-tuned network, its manifest, whose id its file will give it, and its comparison on the held-out songs."""
 
     network: ResonanceNetwork
     manifest: Manifest
@@ -58,12 +58,12 @@ class FineTuned:
 def fine_tune(
     model: Path, songs: Sequence[Song], cache_folder: Path, minutes: float, processes: int, report: Report
 ) -> FineTuned:
-    """Fit a model to songs within about so many minutes, and judge it on songs that were held out.
+    """Fit a model to songs within about so many minutes, and compare it on held-out songs.
 
     `model` is a weights file; features are kept in the folder `cache_folder`, so that the next time goes faster.
     Measuring and embedding them takes nearly all of the time: of a large library, a random part is used, whole artists
     and albums of it, and at most some 4000 tracks judge. Raises ModelError for a file that is no model, TrainingError
-    where no song can be listened to, ConfigError where nothing can be held out.
+    where no song can be decoded, ConfigError where nothing can be held out.
     """
     began = time.monotonic()
     until, deadline = began + 60 * minutes * FEATURE_SHARE, began + 60 * minutes
@@ -94,27 +94,27 @@ def fine_tune(
 def compute_features(
     songs: Sequence[Song], cache: FeatureCache, spec: FeatureSpec, processes: int, until: float, report: Report
 ) -> tuple[list[Song], list[bytes]]:
-    """The songs whose features were measured before the clock shows `until`, each sound once, and their keys."""
+    """Compute features until the clock shows `until`; returns the songs, every recording once, and their keys."""
     ordered = [songs[i] for group in order_groups(songs, HELD_OUT, SEED) for i in group]
-    found: dict[bytes, Song] = {}
-    said = time.monotonic()
+    by_key: dict[bytes, Song] = {}
+    reported = time.monotonic()
     results = precompute([song.path for song in ordered], cache, spec, processes)
-    for place, (song, made) in enumerate(zip(ordered, results, strict=False), start=1):
-        if made.error is None:
-            found.setdefault(made.key, song)
+    for place, (song, result) in enumerate(zip(ordered, results, strict=False), start=1):
+        if result.error is None:
+            by_key.setdefault(result.key, song)
         if time.monotonic() > until and place < len(ordered):
             report(f"no time to listen to all: {place:,} of {len(ordered):,} tracks are used")
             break
-        if time.monotonic() - said > REPORT_SECONDS:
-            said = time.monotonic()
+        if time.monotonic() - reported > REPORT_SECONDS:
+            reported = time.monotonic()
             report(f"listened to {place:,} of {len(ordered):,} tracks")
-    if not found:
+    if not by_key:
         raise TrainingError(f"None of {len(songs):,} tracks can be listened to, so there is nothing to learn from.")
-    return list(found.values()), list(found)
+    return list(by_key.values()), list(by_key)
 
 
 def count_embeddable(network: ResonanceNetwork, probe: WindowSet, deadline: float) -> int:
-    """How many songs can be learned from before the clock shows `deadline`, told by the time that a few take."""
+    """Estimate how many songs can be used before the clock shows `deadline`, from the time that a few take."""
     embed_windows(network, probe)  # the first time is slower
     began = time.monotonic()
     embed_windows(network, probe)
@@ -124,7 +124,7 @@ def count_embeddable(network: ResonanceNetwork, probe: WindowSet, deadline: floa
 
 
 def build_windows(cache: FeatureCache, songs: Sequence[Song], keys: Sequence[bytes]) -> WindowSet:
-    """Windows of songs grouped by album, in memory if they are not too many."""
+    """Open the windows of songs grouped by album, in memory if they are not too many."""
     spec = cache.spec
     size = sum(2 * int(np.prod(shape)) for shape in shapes_of(spec).values())
     whole = len(keys) * spec.decoding.windows * size < IN_MEMORY
@@ -132,8 +132,8 @@ def build_windows(cache: FeatureCache, songs: Sequence[Song], keys: Sequence[byt
 
 
 def adapt(network: ResonanceNetwork, windows: WindowSet) -> ResonanceNetwork:
-    """A copy of a network that makes less of what varies within the albums of these windows."""
-    heard = embed_windows(network, windows).windows
+    """Return a copy of a network whose embeddings vary less within the albums of these windows."""
+    vectors = embed_windows(network, windows).windows
     tuned = deepcopy(network)
-    tuned.transform(torch.from_numpy(fit_whitening(heard, windows.group[windows.song], len(windows))))
+    tuned.transform(torch.from_numpy(fit_whitening(vectors, windows.group[windows.song], len(windows))))
     return tuned

@@ -1,4 +1,4 @@
-"""A linear map that makes little of what differs within an album, learned in closed form from a few songs."""
+"""A linear map that reduces variation within albums, learned in closed form from a few songs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PRIOR_SONGS = 400
 
 
 def fit_whitening(windows: Array, album: NDArray[np.integer], songs: int) -> Array:
-    """The map (d, d) that evens out how windows (n, d) of unit length vary around the mean of their `album` (n,).
+    """Return the map (d, d) that whitens how windows (n, d) of unit length vary around the mean of their `album` (n,).
 
     Within-class covariance normalisation (Hatch, Kajarekar & Stolcke 2006), shrunk towards doing nothing the fewer
     `songs` the windows are of: (S + λ)^-½ with S of mean variance 1 and λ = PRIOR_SONGS / songs, scaled to

@@ -125,13 +125,13 @@ def test_train_is_search_or_refine(given: list[str], meant: list[str]) -> None:
     ],
 )
 def test_the_original_command_lines_are_understood(line: str, expected: dict[str, object]) -> None:
-    options = vars(build_parser().parse_args(replace_by_mode(line.split())))
+    options = vars(build_parser().parse_args(replace_by_mode(use_dashes(line.split()))))
     assert {name: options[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("spelling", ["--cache-dir", "--cache_dir"])
 def test_dashes_and_underscores(spelling: str) -> None:
-    assert build_parser().parse_args(["precompute", spelling, "x"]).cache_dir == Path("x")
+    assert build_parser().parse_args(use_dashes(["precompute", spelling, "x"])).cache_dir == Path("x")
 
 
 def test_beets_takes_a_library_and_a_query() -> None:

@@ -253,12 +253,12 @@ class TestRecorder:
         recorder = Recorder(cache, 1)
         extractor: Any = StandIn(views=1)
         recorder.record(extractor, Path("new"))
-        assert recorder.complete(b"old", StandIn.maker)
+        assert recorder.is_complete(b"old", StandIn.maker)
 
     def test_after_the_end_nothing_is_written(self) -> None:
         cache: FeatureCache = RamCache(SPEC)
         recorder = Recorder(cache, 0)
-        recorder.end()
+        recorder.stop()
         extractor: Any = StandIn()
         with pytest.raises(ResonanceError, match="stopped"):
             recorder.record(extractor, Path("song"))

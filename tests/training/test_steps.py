@@ -46,10 +46,10 @@ def apart(first: OptimizerSteps, second: OptimizerSteps) -> float:
 class TestAccumulation:
     def test_the_same_batch_twice_is_one_step_with_it(self, batches: list[Batch]) -> None:
         once, twice = steps(), steps(replace(TRAIN, accumulate_steps=2))
-        once.add(batches[0])
-        twice.add(batches[0])
+        once.accumulate(batches[0])
+        twice.accumulate(batches[0])
         assert apart(twice, steps()) == 0.0
-        twice.add(batches[0])
+        twice.accumulate(batches[0])
         assert apart(twice, steps()) > 1e-3
         assert apart(once, twice) < 1e-6
 
@@ -58,9 +58,9 @@ class TestAccumulation:
         gradients = []
         for batch in batches:
             single = steps(replace(TRAIN, accumulate_steps=9))
-            single.add(batch)
+            single.accumulate(batch)
             gradients.append([parameter.grad for parameter in single.network.parameters()])
-            taken.add(batch)
+            taken.accumulate(batch)
         moments = [taken.optimizer.state[parameter]["exp_avg"] for parameter in taken.network.parameters()]
         mean = [
             (one + other) / 2 for one, other in zip(*gradients, strict=True) if one is not None and other is not None
@@ -71,11 +71,11 @@ class TestAccumulation:
 
     def test_what_is_left_at_the_end_is_a_step(self, batches: list[Batch]) -> None:
         taken, once = steps(replace(TRAIN, accumulate_steps=3)), steps()
-        taken.add(batches[0])
-        taken.take()
-        once.add(batches[0])
+        taken.accumulate(batches[0])
+        taken.step()
+        once.accumulate(batches[0])
         assert apart(taken, once) == 0.0
-        taken.take()
+        taken.step()
         assert apart(taken, once) == 0.0
 
 
@@ -83,7 +83,7 @@ def test_large_gradients_are_scaled_down(batches: list[Batch]) -> None:
     norms = {}
     for temperature in (0.1, 100.0):
         taken = steps(replace(TRAIN, temperature=temperature))
-        taken.add(batches[0])
+        taken.accumulate(batches[0])
         moments = [each["exp_avg"].norm() for each in taken.optimizer.state.values()]
         norms[temperature] = float(torch.stack(moments).norm()) / 0.1
     assert norms[0.1] == pytest.approx(5.0, rel=1e-4)
@@ -94,7 +94,7 @@ def test_gates_learn_faster(batches: list[Batch]) -> None:
     """AdamW's first step is the learning rate, whatever the gradient."""
     taken, before = steps(replace(TRAIN, lr=1e-3, gate_speed=20.0, weight_decay=0.0)), tiny_network().state_dict()
     taken.set_rate(0.5)
-    taken.add(batches[0])
+    taken.accumulate(batches[0])
     after = taken.network.state_dict()
     for name, rate in (("fusion.gates.bias", 1e-2), ("backbones.timbre.project.bias", 5e-4)):
         assert float((after[name] - before[name]).abs().max()) == pytest.approx(rate, rel=1e-2)
@@ -107,7 +107,7 @@ def test_mixed_precision(batches: list[Batch], dtype: torch.dtype) -> None:
     seen: list[torch.dtype] = []
     project = mixed.network.get_submodule("backbones.timbre.project")
     project.register_forward_hook(lambda _module, _inputs, output: seen.append(output.dtype))
-    losses = [each.add(batches[0])[0] for each in (mixed, plain)]
+    losses = [each.accumulate(batches[0])[0] for each in (mixed, plain)]
     assert seen == [dtype]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
     assert losses[0] != losses[1]

@@ -167,7 +167,7 @@ def test_without_a_folder_files_are_known_as_long_as_the_table(tmp_path: Path) -
     path.write_text("Aria")
     known = KnownFiles()
     assert known.keys([path]) == {}
-    known.keep({path: b"key"})
+    known.add({path: b"key"})
     assert known.keys([path]) == {path: b"key"}
     path.write_text("another")
     assert known.keys([path]) == {}

@@ -34,7 +34,7 @@ MIX_DB = (-12.0, -6.0)
 
 @dataclass(frozen=True)
 class AudioChange:
-    """What is done to one window; `codec` names one or is empty, `partner` is the row that is mixed in, or None."""
+    """The changes of one window; `codec` is a name or empty, `partner` the row that is mixed in, or None."""
 
     gain_db: float
     tilt_db: float
@@ -47,7 +47,7 @@ class AudioChange:
 
 
 def augment_audio(windows: Array, rate: int, augment: AudioAugmentSettings, seed: bytes) -> Iterator[Array]:
-    """The `augment.views` changed versions of windows (n, samples), float32 within ±1 at `rate` Hz, of the same shape.
+    """Yield the `augment.views` versions of windows (n, samples), of the same shape, float32 within ±1 at `rate` Hz.
 
     A window's changes depend on the seed, the view and its row alone. With `augment.mix`, windows of one song are mixed
     with each other, which adds nothing foreign to it; a window that is alone stays unmixed.
@@ -62,9 +62,9 @@ def augment_audio(windows: Array, rate: int, augment: AudioAugmentSettings, seed
 
 
 def draw_change(augment: AudioAugmentSettings, rng: np.random.Generator, row: int, count: int) -> AudioChange:
-    """A random change, within what `augment` allows, of the window `row` of `count`.
+    """Draw the change of the window `row` of `count` within the limits of `augment`.
 
-    All chances are drawn at once, so that switching one change off leaves the others what they were.
+    All random numbers are drawn at once, so that switching one change off leaves the others as they are.
     """
     chances = rng.random(10)
     gain, tilt, pitch, tempo = 2 * chances[:4] - 1
@@ -84,7 +84,7 @@ def draw_change(augment: AudioAugmentSettings, rng: np.random.Generator, row: in
 
 
 def apply_change(windows: Array, row: int, rate: int, change: AudioChange) -> Array:
-    """The window `row` of `windows`, changed, as long as it was; quieter as a whole where it would go beyond ±1."""
+    """Apply a change to the window `row` of `windows`, at the same length; scaled down where it would exceed ±1."""
     samples = equalise_pitch_tempo(windows[row], rate, change)
     if change.partner is not None:
         samples = samples + db_to_amplitude(change.mix_db) * windows[change.partner]
@@ -97,10 +97,10 @@ def apply_change(windows: Array, row: int, rate: int, change: AudioChange) -> Ar
 
 
 def equalise_pitch_tempo(samples: Array, rate: int, change: AudioChange) -> Array:
-    """Samples with another equaliser, pitch and tempo.
+    """Change the equaliser, pitch and tempo of samples.
 
-    Time is stretched so far that reading it at the speed of the new pitch gives the new tempo. What is missing at the
-    end of a window that became shorter is its end, mirrored.
+    Time is stretched so far that resampling to the new pitch gives the new tempo. A window that became shorter is
+    filled up with its end, mirrored.
     """
     speed = change.tempo / float(change.pitch)
     sound = samples
@@ -113,7 +113,7 @@ def equalise_pitch_tempo(samples: Array, rate: int, change: AudioChange) -> Arra
 
 
 def tilt_gains(rate: int, tilt_db: float) -> Array:
-    """Factors of the amplitude, one for each frequency of the vocoder, `tilt_db` between 0 Hz and rate / 2.
+    """Return factors of the amplitude, one for each frequency of the vocoder, `tilt_db` between 0 Hz and rate / 2.
 
     Along the mel scale, so that mel bands, too, are tilted along a straight line.
     """

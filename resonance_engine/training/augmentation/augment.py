@@ -1,8 +1,8 @@
-"""What may differ between two hearings of the same music, as changes of its features.
+"""Augment features: views of a window whose differences leave the music the same.
 
 A view of a window: its pitch and tempo shifted a little, another song mixed in, its level and equaliser changed, a
-range of bands and of frames blanked, noise added. Where the change has a counterpart in sound, features change as those
-of the changed sound would.
+range of bands and of frames blanked, noise added. Changes with a counterpart in audio act on features as the changed
+audio would.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NEPER = np.float32(np.log(10) / 10)  # a decibel of power
 
 @dataclass(frozen=True)
 class AugmentAmounts:
-    """How one window is changed: dB, ratios of frequency and tempo, shares; each chance 0 to 1 says where a gap is."""
+    """Amounts of the changes of one window: dB, ratios of frequency and tempo, shares; gaps as width and position."""
 
     gain: float
     tilt: float
@@ -55,14 +55,14 @@ def augment_features(
     others: Features | None = None,
     mel_rates: Mapping[str, int] = MEL_RATES,
 ) -> Features:
-    """Changed copies of the features of windows, one generator each; what a window becomes hangs on its own alone.
+    """Return augmented copies of the features of windows, one generator per window, which alone decides its change.
 
     `features` by modality: timbre and semantic (windows, mels, frames) in dB, harmony (windows, bins, frames) and
     rhythm (windows, lags) within 0 to 1; frames may differ in number, but not in the time that they span. `others`, of
-    the same shapes, is what `augment.mix` mixes in. `mel_rates` names the modalities in dB and the rate of the sound,
-    in Hz, that they are measured at: their bands reach half of it. One equaliser and one gap hold for all of them,
-    drawn over the bands of the one that reaches highest. Raises ValueError if there is something to mix and nothing to
-    mix it with.
+    the same shapes, is what `augment.mix` mixes in. `mel_rates` holds the modalities in dB and the sampling rate,
+    in Hz, that they are computed at: their bands reach half of it. One equaliser and one gap hold for all of them,
+    drawn over the bands of the one that reaches highest. Raises ValueError where mixing is on and `others` is
+    missing.
     """
     if augment.mix > 0 and others is None:
         raise ValueError("mixing needs the features of a second window for each window")
@@ -71,8 +71,8 @@ def augment_features(
     changed = {name: np.empty_like(values) for name, values in features.items()}
     for row, rng in enumerate(rngs):
         amounts = draw_amounts(augment, rng)
-        mels, other_mels, room = ({name: each[name][row] for name in rates} for each in (features, others, changed))
-        shares = change_mels(mels, other_mels, room, rates, amounts)
+        mels, other_mels, out = ({name: each[name][row] for name in rates} for each in (features, others, changed))
+        shares = change_mels(mels, other_mels, out, rates, amounts)
         if "harmony" in features:
             chroma = scale_time(shift_chroma(features["harmony"][row], amounts.pitch), amounts.tempo)
             chroma = mix_peaks(chroma, others["harmony"][row], resample_shares(shares, chroma.shape[1]))
@@ -85,9 +85,9 @@ def augment_features(
 
 
 def draw_amounts(augment: AugmentSettings, rng: np.random.Generator) -> AugmentAmounts:
-    """Random amounts within what `augment` allows.
+    """Draw amounts within the limits of `augment`.
 
-    All chances are drawn at once, so that switching one change off leaves the others what they were.
+    All random numbers are drawn at once, so that switching one change off leaves the others as they are.
     """
     chances = rng.random(11 + KNOTS)
     gain, tilt, pitch, tempo, *curve = 2 * chances[7:] - 1
@@ -106,11 +106,11 @@ def draw_amounts(augment: AugmentSettings, rng: np.random.Generator) -> AugmentA
 
 
 def change_mels(
-    mels: Features, others: Features, room: Features, rates: Mapping[str, int], amounts: AugmentAmounts
+    mels: Features, others: Features, out: Features, rates: Mapping[str, int], amounts: AugmentAmounts
 ) -> Array | np.float32:
-    """Put one window's changed log-mel (bands, frames) into the room for it; the other's share of the first's frames.
+    """Write one window's changed log-mel (bands, frames) to `out`; returns the other's share of the first's frames.
 
-    All modalities hear the same change of the sound: one level of what is mixed in, one curve over frequency in Hz.
+    All modalities get the same change of the audio: one level of what is mixed in, one curve over frequency in Hz.
     """
     shares: Array | np.float32 = np.float32(amounts.mix)
     widest = max(((rate, len(mels[name])) for name, rate in rates.items()), default=(0, 0))
@@ -119,19 +119,19 @@ def change_mels(
         mel = scale_time(shift_mel(mels[name], amounts.pitch, rate), amounts.tempo)
         if louder is None:
             louder = mel.max() - others[name].max()
-            room[name][:], shares = mix_mel(mel, others[name], amounts.mix, louder)
+            out[name][:], shares = mix_mel(mel, others[name], amounts.mix, louder)
         else:
-            room[name][:], _ = mix_mel(mel, others[name], amounts.mix, louder)
+            out[name][:], _ = mix_mel(mel, others[name], amounts.mix, louder)
         places = band_places((rate, len(mel)), widest)
-        equalise(room[name], amounts, places)
-        cut_off(room[name], amounts.cutoff, rate)
-        mask(room[name], amounts, places, widest[1])
+        equalise(out[name], amounts, places)
+        cut_off(out[name], amounts.cutoff, rate)
+        mask(out[name], amounts, places, widest[1])
     return shares
 
 
 @lru_cache(maxsize=8)
 def band_places(scale: tuple[int, int], widest: tuple[int, int]) -> NDArray[np.float64]:
-    """Where the bands of a scale (rate in Hz, bands) lie on the widest one, whose own lie from -0.5 to 0.5."""
+    """Return the positions of the bands of a scale (rate in Hz, bands) on the widest one, which spans -0.5 to 0.5."""
     places = np.linspace(-0.5, 0.5, widest[1])
     if scale == widest:
         return places
@@ -174,9 +174,9 @@ def _gap(size: int, share: float, start: float) -> range:
 
 
 def mix_mel(mel: Array, other: Array, share: float, louder: np.float32) -> tuple[Array, Array]:
-    """Log-mel (bands, frames) with `share` of its power replaced by another's; the other's share of each frame.
+    """Replace `share` of the power of log-mel (bands, frames) by another's; returns the other's share per frame, too.
 
-    The other is first made louder by so many dB: as many as make the loudest cells of both equal.
+    The other is first amplified by `louder` dB, which equalises the loudest cells of both.
     """
     if share == 0:
         return mel, np.zeros(mel.shape[1], np.float32)
@@ -192,7 +192,7 @@ def mix_mel(mel: Array, other: Array, share: float, louder: np.float32) -> tuple
 
 
 def resample_shares(shares: Array | np.float32, frames: int) -> Array | np.float32:
-    """Shares of each frame, or one for all, as those of so many frames that span the same time."""
+    """Resample shares per frame to `frames` frames of the same time; one share for all stays."""
     if np.size(shares) in (1, frames):
         return shares
     own, wanted = (np.linspace(0, 1, count) for count in (np.size(shares), frames))
@@ -200,9 +200,9 @@ def resample_shares(shares: Array | np.float32, frames: int) -> Array | np.float
 
 
 def mix_peaks(values: Array, other: Array, share: Array | np.float32) -> Array:
-    """Chroma (bins, frames) or a tempo envelope (lags,) with shares of another's, with a maximum of 1 again.
+    """Mix shares of another's chroma (bins, frames) or tempo envelope (lags,) in, at a maximum of 1 again.
 
-    Each frame of chroma has its maximum; where both are silent it stays 0.
+    Every frame of chroma has its own maximum; where both are silent it stays 0.
     """
     if not np.any(share):
         return values
@@ -213,7 +213,7 @@ def mix_peaks(values: Array, other: Array, share: Array | np.float32) -> Array:
 
 
 def add_noise(values: Array, deviation: float, rng: np.random.Generator) -> Array:
-    """Values within 0 to 1 with normal noise of a deviation."""
+    """Add normal noise to values, clipped to 0 to 1."""
     if deviation == 0:
         return values
     noise = rng.standard_normal(values.shape, dtype=np.float32)

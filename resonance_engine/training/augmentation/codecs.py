@@ -1,4 +1,4 @@
-"""What lossy codecs do to sound: a window of samples encoded at a low bit rate and decoded again, in memory."""
+"""Lossy codecs: encode a window of samples at a low bit rate and decode it again, in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAMBDA = 118  # FFmpeg's unit of quality
 
 
 class Codec(NamedTuple):
-    """How FFmpeg calls a codec's two sides, what its encoder wants, and the only rate that it knows, if it is so."""
+    """FFmpeg's encoder and decoder of a codec, the encoder's channels and options, and its rate if it has only one."""
 
     encoder: str
     decoder: str
@@ -47,7 +47,7 @@ LAYOUTS = {1: "mono", 2: "stereo"}
 
 @lru_cache(maxsize=1)
 def list_codecs() -> tuple[str, ...]:
-    """The names of the codecs that the installed PyAV both encodes and decodes."""
+    """List the codecs that the installed PyAV both encodes and decodes."""
     return tuple(
         name
         for name, codec in CODECS.items()
@@ -56,10 +56,10 @@ def list_codecs() -> tuple[str, ...]:
 
 
 def round_trip(samples: Array, rate: int, name: str, bit_rate: int) -> Array:
-    """Mono samples (n,) at `rate` Hz, encoded by the codec `name` at `bit_rate` bits a second and decoded again.
+    """Encode mono samples (n,) at `rate` Hz by the codec `name` at `bit_rate` bits a second, and decode them again.
 
-    As many samples, at the same place in time: what the codec puts in front is measured and taken off. FFmpeg's Vorbis
-    knows no bit rate, only a quality: it takes the one that needs about as many bits for music.
+    Returns as many samples, aligned in time: the codec's delay is measured and removed. FFmpeg's Vorbis has no bit
+    rate, only a quality: the one that needs about as many bits for music.
     """
     coded_rate = _coded_rate(name, rate)
     coded = samples if coded_rate == rate else soxr.resample(samples, rate, coded_rate)
@@ -80,7 +80,7 @@ def _is_available(name: str, mode: Literal["r", "w"]) -> bool:
 
 
 def _coded_rate(name: str, rate: int) -> int:
-    """The rate itself, or the next one up that the encoder takes."""
+    """Return the rate itself, or the next one up that the encoder takes."""
     fixed = CODECS[name].rate
     if fixed is not None:
         return fixed
@@ -92,7 +92,7 @@ def _coded_rate(name: str, rate: int) -> int:
 
 @lru_cache(maxsize=32)
 def _measure_delay(name: str, rate: int) -> int:
-    """Samples that a round trip puts in front, measured on a second of noise: PyAV takes off only some codecs'."""
+    """Measure the samples that a round trip puts in front, on a second of noise: PyAV removes only some codecs'."""
     noise = np.random.default_rng(0).standard_normal(rate, dtype=np.float32)
     noise *= np.float32(LOUDNESS)
     decoded = _encode_and_decode(noise, rate, name, 64_000)
@@ -102,7 +102,7 @@ def _measure_delay(name: str, rate: int) -> int:
 
 
 def _encode_and_decode(samples: Array, rate: int, name: str, bit_rate: int) -> Array:
-    """What comes out of the decoder, delay and padding included."""
+    """Return the decoder's output, delay and padding included."""
     codec = CODECS[name]
     encoder = _open_context(codec.encoder, "w", rate, codec.channels)
     formats = [each.name for each in encoder.codec.audio_formats or ()]
@@ -128,7 +128,7 @@ def _open_context(name: str, mode: Literal["r", "w"], rate: int, channels: int) 
 
 
 def _encode(encoder: AudioCodecContext, samples: Array, rate: int) -> list[Packet[AudioStream]]:
-    """All of the samples encoded, in frames of the size that the encoder wants; the last one filled up with silence."""
+    """Encode all samples in frames of the encoder's size; the last one is filled up with silence."""
     channels, form = encoder.channels, encoder.format.name
     size = encoder.frame_size or BLOCK
     padded = np.pad(samples, (0, -len(samples) % size))
@@ -142,7 +142,7 @@ def _encode(encoder: AudioCodecContext, samples: Array, rate: int) -> list[Packe
 
 
 def _quality(bit_rate: int) -> float:
-    """FFmpeg's Vorbis quality that needs so many bits a second for music: 34, 44 and 52 kbit/s at 1, 2 and 3."""
+    """Return FFmpeg's Vorbis quality that needs so many bits a second for music: 34, 44 and 52 kbit/s at 1, 2 and 3."""
     return max(0.5, (bit_rate / 1000 - 25) / 9)
 
 

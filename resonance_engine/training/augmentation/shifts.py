@@ -1,4 +1,4 @@
-"""What features become when the sound is a little higher or faster: their axes, read at other places.
+"""Shift features in pitch and time, by reading their axes at other places.
 
 Ratios are of frequency or of tempo: 2 is an octave higher, twice as fast. Features are those of one window.
 """
@@ -16,10 +16,10 @@ Array = NDArray[np.float32]
 
 
 def shift_mel(mel: Array, pitch: float, rate: int) -> Array:
-    """Log-mel (bands, frames) of a sound at `rate` Hz, transposed.
+    """Transpose log-mel (bands, frames) of audio at `rate` Hz.
 
-    Every band takes the level that its frequency had before, interpolated between bands in dB; what would come from
-    beyond the highest band repeats it.
+    Every band takes the level that its frequency had before, interpolated between bands in dB; beyond the highest band
+    that is repeated.
     """
     if pitch == 1:
         return mel
@@ -32,7 +32,7 @@ def shift_mel(mel: Array, pitch: float, rate: int) -> Array:
 
 
 def shift_chroma(chroma: Array, pitch: float) -> Array:
-    """Chroma (bins of an octave, frames) transposed; every frame's maximum is 1 again, unless it is silent."""
+    """Transpose chroma (bins of an octave, frames); every frame's maximum is 1 again, unless it is silent."""
     if pitch == 1:
         return chroma
     bins = len(chroma)
@@ -47,9 +47,9 @@ def shift_chroma(chroma: Array, pitch: float) -> Array:
 
 
 def scale_time(features: Array, tempo: float) -> Array:
-    """Features (bands, frames) of the sound played faster, from the same beginning.
+    """Scale features (bands, frames) in time, from the same beginning.
 
-    Where the window's end comes too early, the end is mirrored.
+    Where the window's end comes too early, it is mirrored.
     """
     if tempo == 1:
         return features
@@ -63,7 +63,7 @@ def scale_time(features: Array, tempo: float) -> Array:
 
 
 def scale_lags(envelope: Array, tempo: float) -> Array:
-    """Tempo envelope (lags,) of the sound played faster: what was at a lag is at a shorter one."""
+    """Scale a tempo envelope (lags,) to a faster tempo: lags become shorter."""
     if tempo == 1:
         return envelope
     lags = np.arange(len(envelope))
@@ -72,7 +72,7 @@ def scale_lags(envelope: Array, tempo: float) -> Array:
 
 
 def _between(places: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp], Array]:
-    """The lower neighbour of each place on an axis, and the weight of the upper one."""
+    """Return the lower neighbour of each place on an axis, and the weight of the upper one."""
     low = np.clip(places, 0, size - 2).astype(np.intp)
     return low, np.clip(places - low, 0, 1).astype(np.float32)
 

@@ -21,9 +21,9 @@ OVERLAP = 4
 
 
 def stretch(samples: Array, gains: Array, speed: float) -> Array:
-    """Samples (n,) whose frequencies are weighted by `gains` (bins,), `speed` times as fast at the same pitch.
+    """Weight the frequencies of samples (n,) by `gains` (bins,), and play them `speed` times as fast at the same pitch.
 
-    Gives round(n / speed) samples. Each spectrum spans 2 (bins - 1) samples.
+    Returns round(n / speed) samples. Each spectrum spans 2 (bins - 1) samples.
     """
     spectrum = transform(samples, 2 * (len(gains) - 1))
     spectrum *= gains
@@ -31,13 +31,13 @@ def stretch(samples: Array, gains: Array, speed: float) -> Array:
 
 
 def resample(samples: Array, ratio: Fraction) -> Array:
-    """Samples read `ratio` times as fast: shorter and higher."""
+    """Resample to play `ratio` times as fast: shorter and higher."""
     shorter: Array = soxr.resample(samples, ratio.numerator, ratio.denominator)
     return shorter
 
 
 def transform(samples: Array, n_fft: int) -> Spectrum:
-    """(frames, n_fft / 2 + 1): STFT with a Hann window, frames centred, the sound mirrored beyond its ends."""
+    """Compute the STFT (frames, n_fft / 2 + 1): Hann window, frames centred, the sound mirrored beyond its ends."""
     padded = np.pad(samples, n_fft // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[:: n_fft // OVERLAP]
     spectrum: Spectrum = scipy.fft.rfft(frames * hann(n_fft))
@@ -45,10 +45,10 @@ def transform(samples: Array, n_fft: int) -> Spectrum:
 
 
 def stretch_spectrum(spectrum: Spectrum, speed: float) -> Spectrum:
-    """Fewer or more frames of the same sound (Laroche & Dolson 1999).
+    """Stretch a spectrum in time with a phase vocoder (Laroche & Dolson 1999).
 
-    A frame's magnitudes are interpolated between those around its place, and every bin turns on from frame to frame as
-    it turned there. Multiplied as unit vectors, turns need no angles.
+    Magnitudes are interpolated between the frames around a place; phases advance from frame to frame as they did there.
+    Multiplied as unit vectors, phases need no angles.
     """
     places = np.arange(0, len(spectrum), speed)
     first = places.astype(np.intp)
@@ -64,7 +64,7 @@ def stretch_spectrum(spectrum: Spectrum, speed: float) -> Spectrum:
 
 
 def invert_spectrum(spectrum: Spectrum, length: int) -> Array:
-    """`length` samples whose `transform` is nearest to a spectrum (Griffin & Lim 1984)."""
+    """Compute the `length` samples whose `transform` is nearest to a spectrum (Griffin & Lim 1984)."""
     n_fft = 2 * (spectrum.shape[1] - 1)
     hop = n_fft // OVERLAP
     window = hann(n_fft)

@@ -1,6 +1,6 @@
-"""What the training commands share: options, the settings and the music that they name, and how they are run.
+"""Shared parts of the training commands: options, settings, music, models, and running them.
 
-Nothing here, nor in a command's `configure`, loads more than the standard library; `run` imports what it needs.
+Neither this module nor a command's `configure` loads more than the standard library; `run` imports what it needs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.console import attempted, positive
+from resonance_engine.console import attempted, positive, use_dashes
 from resonance_engine.errors import ModelError, ResonanceError
 
 if TYPE_CHECKING:
@@ -25,62 +25,41 @@ CACHE = Path("cache") / "features"
 BEST = Path("runs") / "best"
 EXTRA = ("matplotlib", "onnx", "onnxscript", "optuna", "pydantic", "safetensors", "torch", "yaml")
 
-COMMON: dict[str, tuple[str, dict[str, Any]]] = {
-    "config": ("--config", {"type": Path, "default": CONFIG, "metavar": "FILE", "help": f"settings ({CONFIG})"}),
-    "set": (
-        "--set",
-        {
-            "action": "append",
-            "default": [],
-            "metavar": "KEY=VALUE",
-            "help": "another value for one setting, such as train.lr=1e-4; may be repeated",
-        },
-    ),
-    "cache_dir": (
-        "--cache-dir",
-        {"type": Path, "default": CACHE, "metavar": "DIR", "help": f"where features are kept ({CACHE})"},
-    ),
-    "load": (
-        "--load",
-        {"type": Path, "default": BEST, "metavar": "MODEL", "help": f"folder of a run, or a model file ({BEST})"},
-    ),
-    "device": (
-        "--device",
-        {"choices": ("auto", "cpu", "cuda", "mps"), "default": "auto", "help": "what computes (auto)"},
-    ),
-    "beets": (
-        "--beets",
-        {"nargs": "+", "metavar": ("LIBRARY", "QUERY"), "help": "take the songs of a beets library that match"},
-    ),
-    "processes": (
-        "--processes",
-        {"type": positive, "metavar": "N", "help": "processes that compute features (one per core, at most 4)"},
-    ),
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--config": {"type": Path, "default": CONFIG, "metavar": "FILE", "help": f"settings ({CONFIG})"},
+    "--set": {
+        "action": "append",
+        "default": [],
+        "metavar": "KEY=VALUE",
+        "help": "another value for one setting, such as train.lr=1e-4; may be repeated",
+    },
+    "--cache-dir": {"type": Path, "default": CACHE, "metavar": "DIR", "help": f"where features are kept ({CACHE})"},
+    "--load": {"type": Path, "default": BEST, "metavar": "MODEL", "help": f"folder of a run, or a model file ({BEST})"},
+    "--device": {"choices": ("auto", "cpu", "cuda", "mps"), "default": "auto", "help": "what computes (auto)"},
+    "--beets": {"nargs": "+", "metavar": ("LIBRARY", "QUERY"), "help": "take the songs of a beets library that match"},
+    "--processes": {
+        "type": positive,
+        "metavar": "N",
+        "help": "processes that compute features (one per core, at most 4)",
+    },
 }
 
 
-def add_option(parser: argparse.ArgumentParser, name: str, **settings: Any) -> None:
-    """Add an option such as `--cache-dir`, which may also be written `--cache_dir`."""
-    spellings = dict.fromkeys((name, "--" + name[2:].replace("-", "_")))
-    parser.add_argument(*spellings, **settings)
-
-
 def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Add options that several commands have: config, set, cache_dir, load, device, beets, processes."""
+    """Add options that several commands have: config, set, cache-dir, load, device, beets, processes."""
     for name in names:
-        spelling, settings = COMMON[name]
-        add_option(parser, spelling, **settings)
+        parser.add_argument(f"--{name}", **OPTIONS[f"--{name}"])
 
 
 def config_of(options: argparse.Namespace) -> Config:
-    """The settings that --config and --set name."""
+    """Read the settings that --config and --set name."""
     from resonance_engine.training.config.config_file import read_config
 
     return read_config(options.config, options.set)
 
 
 def library_of(options: argparse.Namespace) -> Source | None:
-    """The beets library that --beets names, or None without it."""
+    """Open the beets library that --beets names, or None without it."""
     if not options.beets:
         return None
     from resonance_engine.training.data.songs import open_library
@@ -96,9 +75,9 @@ def check_trained(load: Path) -> None:
 
 
 def find_trained_model(load: Path, weights: bool = False) -> Path:
-    """The model file that --load names; of a folder with weights and their export the weights, which all else is from.
+    """Find the model file that --load names; of a folder with weights and their export, the weights.
 
-    With `weights` nothing else will do. Raises ModelError where there is none.
+    With `weights` nothing else is accepted. Raises ModelError where there is none.
     """
     from resonance_engine.encoder.model_files import find_model_file
 
@@ -112,7 +91,7 @@ def find_trained_model(load: Path, weights: bool = False) -> Path:
 
 
 def explain_missing_extra(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
-    """The same command, which says what to install where a package of the training extra is missing."""
+    """Wrap a command to report what to install where a package of the training extra is missing."""
 
     def command(options: argparse.Namespace) -> None:
         try:
@@ -128,7 +107,7 @@ def explain_missing_extra(run: Callable[[argparse.Namespace], None]) -> Callable
 
 
 def run_script(module: ModuleType, arguments: Sequence[str] | None = None) -> int:
-    """Run a command by itself, as `python -m training.NAME` does; returns the exit status."""
+    """Run a command as a script, as `python -m training.NAME` does; returns the exit status."""
     name = module.__name__.rpartition(".")[2]
     parser = argparse.ArgumentParser(prog=f"python -m training.{name}", description=module.__doc__)
     module.configure(parser)

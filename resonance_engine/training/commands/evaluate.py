@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import print_line
 from resonance_engine.errors import ModelError, printable
-from resonance_engine.training.commands.common import add_option, add_options, config_of, find_trained_model
+from resonance_engine.training.commands.common import add_options, config_of, find_trained_model
 from resonance_engine.training.commands.progress import load_music
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ NUMBERS, TABLE, LOG = "evaluation.json", "evaluation.txt", "log.csv"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, "config", "set", "cache_dir", "load", "device", "beets", "processes")
-    add_option(parser, "--out", type=Path, metavar="DIR", help="where the results go (the model's folder)")
+    add_options(parser, "config", "set", "cache-dir", "load", "device", "beets", "processes")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the results go (the model's folder)")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -42,22 +42,22 @@ def run(options: argparse.Namespace) -> None:
         songs = [material.songs[each] for each in material.held_out]
         chosen = select_evaluated(songs)
         windows, songs = material.held_out_windows().subset(chosen), [songs[place] for place in chosen]
-        found = embed(windows)
+        embeddings = embed(windows)
     report = evaluate_model(
         (manifest.name, manifest.id),
         manifest.modalities,
         songs,
-        EvaluatedTracks(found.tracks, found.windows, windows.song, found.gates),
+        EvaluatedTracks(embeddings.tracks, embeddings.windows, windows.song, embeddings.gates),
     )
     folder = options.out or model.parent
     write_file(folder / NUMBERS, report.to_json().encode())
     write_file(folder / TABLE, format_report(report).encode())
-    draw_figures(folder, model.parent / LOG, report.model, manifest, songs, found)
+    draw_figures(folder, model.parent / LOG, report.model, manifest, songs, embeddings)
     print_line(format_report(report) + f"\nNumbers and pictures: {printable(folder)}")
 
 
 def load_embedder(model: Path, device: str) -> tuple[Manifest, Callable[[WindowSet], Embeddings]]:
-    """The manifest of a model file and what embeds windows with it."""
+    """Load a model file; returns its manifest and a function that embeds windows with it."""
     from resonance_engine.encoder.backends import OnnxBackend
     from resonance_engine.encoder.model_files import backend_of
     from resonance_engine.training.results.embed import embed_windows, embed_with
@@ -74,7 +74,7 @@ def load_embedder(model: Path, device: str) -> tuple[Manifest, Callable[[WindowS
 
 
 def check_spec(manifest: Manifest, config: Config, model: Path) -> None:
-    """A model can be asked only about features that are measured as it learned them."""
+    """Raise ModelError unless the settings describe the features that the model was trained on."""
     if manifest.spec != config.spec:
         raise ModelError(
             f"{printable(model)} listens to other features than the settings describe; give --config the settings that "
@@ -83,9 +83,9 @@ def check_spec(manifest: Manifest, config: Config, model: Path) -> None:
 
 
 def draw_figures(
-    folder: Path, log: Path, name: str, manifest: Manifest, songs: Sequence[Song], found: Embeddings
+    folder: Path, log: Path, name: str, manifest: Manifest, songs: Sequence[Song], embeddings: Embeddings
 ) -> None:
-    """Write the pictures; the training curve only where the run's log is there."""
+    """Write the figures; the training curve only where the run's log exists."""
     from resonance_engine.training.results.plots import (
         draw_gates,
         draw_projection,
@@ -97,6 +97,6 @@ def draw_figures(
     columns = read_log(log) if log.exists() else None
     if columns:
         save_figure(draw_training(columns), folder / "training.png")
-    save_figure(draw_gates(found.gates, manifest.modalities, columns), folder / "gates.png")
+    save_figure(draw_gates(embeddings.gates, manifest.modalities, columns), folder / "gates.png")
     title = f"{len(songs):,} held-out songs, model {name}"
-    save_figure(draw_projection(found.tracks, [song.album for song in songs], title), folder / "projection.png")
+    save_figure(draw_projection(embeddings.tracks, [song.album for song in songs], title), folder / "projection.png")

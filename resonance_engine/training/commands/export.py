@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import positive, print_line
 from resonance_engine.errors import ResonanceError, printable
-from resonance_engine.training.commands.common import add_option, add_options, find_trained_model
+from resonance_engine.training.commands.common import add_options, find_trained_model
 
 if TYPE_CHECKING:
     import argparse
@@ -19,9 +19,9 @@ MODEL, WEIGHTS, CARD = "model.onnx", "model.safetensors", "CARD.md"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "load", "config", "set")
-    add_option(parser, "--outdir", type=Path, default=EXPORT, metavar="DIR", help=f"folder for the model ({EXPORT})")
-    add_option(parser, "--formats", nargs="+", default=["onnx"], metavar="FORMAT", help="onnx, the only one")
-    add_option(parser, "--batch", type=positive, metavar="N", help="fixed number of windows at a time (any number)")
+    parser.add_argument("--outdir", type=Path, default=EXPORT, metavar="DIR", help=f"folder for the model ({EXPORT})")
+    parser.add_argument("--formats", nargs="+", default=["onnx"], metavar="FORMAT", help="onnx, the only one")
+    parser.add_argument("--batch", type=positive, metavar="N", help="fixed number of windows at a time (any number)")
     parser.epilog = "The model file says how it was made; --config and --set are accepted and not needed."
 
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def read_evaluation(path: Path, model_id: str) -> dict[str, object] | None:
-    """What `evaluate` wrote about this very model, if it did."""
+    """Read the evaluation of this model, or None."""
     try:
         document = json.loads(path.read_bytes())
         return document if document["model_id"] == model_id else None

@@ -16,8 +16,8 @@ CATALOG = Path("catalog")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, "config", "set", "cache_dir")
-    add_option(parser, "--out-dir", type=Path, default=CATALOG, metavar="DIR", help=f"the catalog ({CATALOG})")
+    add_options(parser, "config", "set", "cache-dir")
+    parser.add_argument("--out-dir", type=Path, default=CATALOG, metavar="DIR", help=f"the catalog ({CATALOG})")
     configure_index(parser)
     parser.set_defaults(load=BEST)
     parser.epilog = "The files are listened to by themselves: a catalog needs their content keys, not cached features."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import positive, print_line
 from resonance_engine.errors import ModelError, printable
-from resonance_engine.training.commands.common import add_option, add_options, find_trained_model
+from resonance_engine.training.commands.common import add_options, find_trained_model
 from resonance_engine.training.commands.export import EXPORT, MODEL
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     model = EXPORT / MODEL
-    add_option(parser, "--onnx", type=Path, default=model, metavar="FILE", help=f"the exported model ({model})")
-    add_options(parser, "load", "config", "set", "cache_dir")
-    add_option(parser, "--timeit", action="store_true", help="time both, on one thread each")
-    add_option(parser, "--runs", type=positive, default=50, metavar="N", help="runs to time (50)")
-    add_option(parser, "--batch", type=positive, default=1, metavar="N", help="windows at a time (1)")
+    parser.add_argument("--onnx", type=Path, default=model, metavar="FILE", help=f"the exported model ({model})")
+    add_options(parser, "load", "config", "set", "cache-dir")
+    parser.add_argument("--timeit", action="store_true", help="time both, on one thread each")
+    parser.add_argument("--runs", type=positive, default=50, metavar="N", help="runs to time (50)")
+    parser.add_argument("--batch", type=positive, default=1, metavar="N", help="windows at a time (1)")
     parser.epilog = "The exit status is 1 where the numbers differ by more than the tolerance."
 
 
@@ -61,8 +61,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def load_windows(manifest: Manifest, cache: Path) -> tuple[str, Inputs]:
-    """Windows to compare on: of cached songs where there are any, else random ones; and where they are from."""
+    """Return the origin and windows to compare on: of cached songs where there are any, else random ones."""
     from resonance_engine.training.results.parity import draw_windows, read_cached_windows
 
-    found = read_cached_windows(cache, manifest)
-    return ("from the feature cache", found) if found else ("of random numbers", draw_windows(manifest))
+    cached = read_cached_windows(cache, manifest)
+    return ("from the feature cache", cached) if cached else ("of random numbers", draw_windows(manifest))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, "config", "set", "cache_dir", "beets", "processes")
+    add_options(parser, "config", "set", "cache-dir", "beets", "processes")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -30,15 +30,15 @@ def run(options: argparse.Namespace) -> None:
     try:
         before = len(cache.keys())
         with FeatureProgress() as progress:
-            found = compute_features(
+            computed = compute_features(
                 songs, cache, KnownFiles(options.cache_dir), config, processes_of(options), progress
             )
         new = len(cache.keys()) - before
     finally:
         cache.close()
-    same = len(songs) - progress.failed - len(found)
+    same = len(songs) - progress.failed - len(computed)
     print_line(
-        f"{len(found):,} songs in {printable(options.cache_dir)}, {new:,} of them new"
+        f"{len(computed):,} songs in {printable(options.cache_dir)}, {new:,} of them new"
         + (f", {same:,} files were the same sound as another" if same else "")
         + (f", {progress.failed:,} failed" if progress.failed else "")
     )

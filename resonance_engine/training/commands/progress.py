@@ -1,4 +1,4 @@
-"""The music that a command's options name, listened to with a progress bar; a line for every file that fails."""
+"""Load the music that a command's options name, with a progress bar and a line for every file that fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_PROCESSES = 4  # more than the disk feeds
 
 
 def load_music(config: Config, options: argparse.Namespace) -> TrainingData:
-    """The songs of --beets or of the settings, their features in the cache of --cache-dir."""
+    """Load the songs of --beets or of the settings, with their features in the cache of --cache-dir."""
     from resonance_engine.training.data.training_data import load_training_data
 
     with FeatureProgress() as progress:
@@ -32,13 +32,13 @@ def processes_of(options: argparse.Namespace) -> int:
 
 
 def print_now(text: str) -> None:
-    """Print a line at once, for whoever follows a long training in a file."""
+    """Print a line and flush it, for output of a long training that goes to a file."""
     print_line(text)
     sys.stdout.flush()
 
 
 class FeatureProgress:
-    """A progress bar that is told of files, and counts those that failed."""
+    """A progress bar over files that counts those that failed."""
 
     def __init__(self) -> None:
         from tqdm import tqdm
@@ -46,13 +46,13 @@ class FeatureProgress:
         self.bar = tqdm(unit=" songs", disable=None, leave=False)
         self.failed = 0
 
-    def __call__(self, made: Precomputed, total: int) -> None:
+    def __call__(self, result: Precomputed, total: int) -> None:
         self.bar.total = total
         self.bar.update(1)
-        if made.error is not None:
+        if result.error is not None:
             self.failed += 1
             self.bar.clear()
-            complain(made.error)
+            complain(result.error)
 
     def __enter__(self) -> FeatureProgress:
         return self

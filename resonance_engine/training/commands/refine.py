@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import positive, print_line
 from resonance_engine.errors import printable
-from resonance_engine.training.commands.common import add_option, add_options, config_of
+from resonance_engine.training.commands.common import add_options, config_of
 from resonance_engine.training.commands.progress import load_music, print_now
 from resonance_engine.training.commands.search import add_runs_option
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, "config", "set", "cache_dir", "beets", "processes", "device")
-    add_option(parser, "--topn", type=positive, default=5, metavar="N", help="how many trials of the search (5)")
+    add_options(parser, "config", "set", "cache-dir", "beets", "processes", "device")
+    parser.add_argument("--topn", type=positive, default=5, metavar="N", help="how many trials of the search (5)")
     add_runs_option(parser)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import duration, positive, print_line
 from resonance_engine.errors import printable
-from resonance_engine.training.commands.common import add_option, add_options, config_of
+from resonance_engine.training.commands.common import add_options, config_of
 from resonance_engine.training.commands.progress import load_music, print_now
 
 if TYPE_CHECKING:
@@ -18,14 +18,15 @@ SPACE = Path("config") / "search_space.yaml"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, "config", "set", "cache_dir", "beets", "processes", "device")
-    add_option(parser, "--space", type=Path, metavar="FILE", help=f"what may be tried ({SPACE})")
-    add_option(parser, "--trials", type=positive, default=30, metavar="N", help="how many, all processes together (30)")
-    add_option(parser, "--proxy-songs", type=positive, default=400, metavar="N", help="songs of a trial (400)")
-    add_option(parser, "--proxy-epochs", type=positive, default=12, metavar="N", help="epochs of a trial (12)")
-    add_option(parser, "--minutes", type=duration, metavar="M", help="begin no trial after so many minutes")
-    add_option(
-        parser,
+    add_options(parser, "config", "set", "cache-dir", "beets", "processes", "device")
+    parser.add_argument("--space", type=Path, metavar="FILE", help=f"what may be tried ({SPACE})")
+    parser.add_argument(
+        "--trials", type=positive, default=30, metavar="N", help="how many, all processes together (30)"
+    )
+    parser.add_argument("--proxy-songs", type=positive, default=400, metavar="N", help="songs of a trial (400)")
+    parser.add_argument("--proxy-epochs", type=positive, default=12, metavar="N", help="epochs of a trial (12)")
+    parser.add_argument("--minutes", type=duration, metavar="M", help="begin no trial after so many minutes")
+    parser.add_argument(
         "--storage",
         metavar="URL",
         help="where processes and machines meet: a file, or a database such as sqlite:///study.db (runs/study.db)",
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_runs_option(parser: argparse.ArgumentParser) -> None:
-    add_option(parser, "--runs-dir", type=Path, default=RUNS, metavar="DIR", help=f"where runs are kept ({RUNS})")
+    parser.add_argument("--runs-dir", type=Path, default=RUNS, metavar="DIR", help=f"where runs are kept ({RUNS})")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Songs to batches of feature windows.
+"""Music to train on: songs with their labels, their features in a cache, the split, and batches of views.
 
-In: a library or a folder of music. Out: labelled songs, disjoint splits, cached features, training windows.
+In: settings, a folder or a library. Out: `TrainingData`, `WindowSet`. Audio is decoded in child processes alone.
 """

@@ -1,4 +1,4 @@
-"""Features of songs, computed once: what a cache of them can be asked, and the two that there are."""
+"""Caches of songs' features: the protocol, and its two implementations."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ class FeatureCache(Protocol):
     """Features of songs' windows by key, (windows, ...) of float16 by modality.
 
     A key is a song's content key; changed versions of its audio have the content key and one more byte. All songs of
-    a cache are measured as its `spec` says. Raises CacheError where what is kept cannot be trusted, KeyError for a key
-    that is not there, IndexError for a window that the song does not have.
+    a cache are measured by its `spec`. Raises CacheError for damaged contents, KeyError for an absent key,
+    IndexError for a window that the song does not have.
     """
 
     spec: FeatureSpec
 
     def keys(self, maker: str = UNCHANGED) -> set[bytes]:
-        """The keys whose features were made by `maker`."""
+        """Return the keys whose features were made by `maker`."""
 
     def put(self, key: bytes, features: Measured, maker: str = UNCHANGED) -> None:
-        """Keep the features of a song's windows for good, instead of those that were there.
+        """Store the features of a song's windows, in place of any earlier ones.
 
-        ValueError when they are none: another number of windows or shape in some modality, none at all, or values
-        that float16 does not hold.
+        Raises ValueError for another number of windows or shape in some modality, no windows at all, or values that
+        float16 does not hold.
         """
 
     def windows(self, key: bytes) -> int:
-        """How many windows of a song there are."""
+        """Return the number of windows of a song."""
 
     def read(self, key: bytes, rows: Sequence[int] | None = None) -> Features:
-        """The features of these windows of a song, of all if none are named; not to be written to."""
+        """Return the features of these windows of a song, of all without `rows`; not to be written to."""
 
     def close(self) -> None:
-        """Let go of files and memory."""
+        """Release files and memory."""

@@ -1,4 +1,4 @@
-"""What hangs together, directly or through others."""
+"""Connected components: items linked by shared keys, directly or through others."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ if TYPE_CHECKING:
 
 
 def connected_components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
-    """Groups of things, by position, that share a key or are linked through others that do (union-find).
+    """Group items, by position, that share a key or are linked through others that do (union-find).
 
-    Every thing is in one group; groups are in the order of their first things.
+    Every item is in one group; groups are in the order of their first items.
     """
     parent = list(range(len(keys)))
 
-    def root(thing: int) -> int:
-        while parent[thing] != thing:
-            parent[thing] = parent[parent[thing]]
-            thing = parent[thing]
-        return thing
+    def root(item: int) -> int:
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
 
     first: dict[Hashable, int] = {}
-    for thing, its_keys in enumerate(keys):
-        for key in its_keys:
-            one, other = root(first.setdefault(key, thing)), root(thing)
+    for item, item_keys in enumerate(keys):
+        for key in item_keys:
+            one, other = root(first.setdefault(key, item)), root(item)
             parent[max(one, other)] = min(one, other)
     groups: dict[int, list[int]] = {}
-    for thing in range(len(keys)):
-        groups.setdefault(root(thing), []).append(thing)
+    for item in range(len(keys)):
+        groups.setdefault(root(item), []).append(item)
     return list(groups.values())

@@ -1,4 +1,4 @@
-"""Windows of many songs, and batches of views of them."""
+"""Windows of songs, and batches of augmented views of them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """`features` by modality, (views, ...) float32; `songs` and `groups` (views,) say what belongs together.
+    """`features` by modality, (views, ...) float32; `songs` and `groups` (views,) are the labels.
 
-    `songs` are the identities: songs that are the same in two recordings have one.
+    `songs` are the identities: two recordings of one piece share it.
     """
 
     features: dict[str, Tensor]
@@ -39,7 +39,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Cut:
-    """A piece of a window: its row, the audio view that it is taken from (0: the sound as it is), its first frame.
+    """A cut of a window: its row, its audio view (0: the audio as it is), its first frame.
 
     Frames are counted by the framing of the first modality.
     """
@@ -52,8 +52,8 @@ class Cut:
 class WindowSet:
     """The cached windows of songs; `song` is the row's song, whose rows are `first[song]` to `first[song + 1]` - 1.
 
-    `identity` and `group` number, for each song, what is the same piece and what is weakly alike (album and artist).
-    Windows of changed audio are seen by `epoch` alone, which draws from them as from the windows of the song itself.
+    `identity` and `group` number, for each song, the piece that it is and its weaker group (album and artist).
+    Windows of augmented audio are used by `epoch` alone, which draws from them as from the windows of the song itself.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class WindowSet:
         self.select(np.arange(len(keys)), number_labels(identities), number_labels(groups))
 
     def select(self, songs: NDArray[np.intp], identity: NDArray[np.intp], group: NDArray[np.intp]) -> None:
-        """Be the set of these songs of the source."""
+        """Restrict the set to these songs of the source."""
         self.songs, self.identity, self.group = songs, identity, group
         spans = [np.arange(self.source.first[song], self.source.first[song + 1]) for song in songs]
         counts = [len(span) for span in spans]
@@ -84,7 +84,7 @@ class WindowSet:
         return len(self.songs)
 
     def subset(self, songs: Sequence[int] | NDArray[np.intp]) -> WindowSet:
-        """The same for some of the songs; it shares their features."""
+        """Return the set of some of the songs, which shares their features."""
         part = object.__new__(WindowSet)
         part.source, part.preload = self.source, self.preload
         chosen = np.asarray(songs, np.intp)
@@ -92,12 +92,12 @@ class WindowSet:
         return part
 
     def rows(self, indices: Sequence[int] | NDArray[np.intp]) -> dict[str, NDArray[np.float32]]:
-        """The features of these windows, (n, ...) by modality."""
-        made = self.allocate(len(indices), None)
+        """Return the features of these windows, (n, ...) by modality."""
+        features = self.allocate(len(indices), None)
         for at, row in enumerate(indices):
             for name, values in self.source.window(self.places[row]).items():
-                made[name][at] = values
-        return made
+                features[name][at] = values
+        return features
 
     def epoch(
         self,
@@ -109,7 +109,7 @@ class WindowSet:
         epoch: int,
         part: tuple[int, int] = (0, 1),
     ) -> Iterator[Batch]:
-        """The identities in random order, in batches of `songs` with `views` augmented cuts of `frames` each.
+        """Yield the identities in random order, in batches of `songs` with `views` augmented cuts of `frames` each.
 
         Frames are those of the first modality; other framings have as many of theirs as the same time holds.
         Where an identity has several songs, its views go round them. What is left over at the end becomes a batch if
@@ -138,7 +138,7 @@ class WindowSet:
     def views(
         self, songs: Sequence[int], frames: int, augment: AugmentSettings, rngs: Sequence[np.random.Generator]
     ) -> dict[str, NDArray[np.float32]]:
-        """An augmented cut of each of these songs, at most as long as a window; modalities are cut at the same time."""
+        """Draw an augmented cut of each of these songs, at most a window, at the same time in all modalities."""
         length = self.length
         frames = frames if length is None else min(frames, length)
         spare = 0 if length is None else length - frames
@@ -151,27 +151,27 @@ class WindowSet:
         return augment_features(features, augment, rngs, self.read_cuts(cuts, frames, augment.audio), self.mel_rates)
 
     def draw_cut(self, song: int, spare: int, audio_views: int, rng: np.random.Generator) -> Cut:
-        """A random piece of a song that leaves `spare` frames of its window out."""
+        """Draw a cut of a song that leaves `spare` frames of its window out."""
         row = rng.integers(self.first[song], self.first[song + 1])
         view = rng.integers(audio_views + 1) if audio_views else 0
         return Cut(int(row), int(view), int(rng.integers(spare + 1)))
 
     def draw_other(self, song: int, rng: np.random.Generator) -> int:
-        """A random song that is not this one, unless there is only one."""
+        """Draw another song, or the same one of a set of one."""
         return (song + int(rng.integers(1, max(2, len(self))))) % len(self)
 
     def read_cuts(
         self, cuts: Sequence[Cut], frames: int, audio: AudioAugmentSettings
     ) -> dict[str, NDArray[np.float32]]:
-        """These pieces, (n, ...) by modality."""
-        made = self.allocate(len(cuts), frames)
+        """Return the features of these cuts, (n, ...) by modality."""
+        features = self.allocate(len(cuts), frames)
         for at, piece in enumerate(cuts):
             for name, values in self.window(piece.row, piece.view, audio).items():
-                made[name][at] = values[..., self.span(name, piece.start, frames)]
-        return made
+                features[name][at] = values[..., self.span(name, piece.start, frames)]
+        return features
 
     def span(self, name: str, start: int, frames: int) -> slice:
-        """The frames of a modality that sound at the same time as those of `framing`; all of it where none is timed."""
+        """Return the frames of a modality in the same time as those of `framing`; all where it is not timed."""
         modality = self.spec.modalities[name]
         if not modality.timed:
             return slice(None)
@@ -183,7 +183,7 @@ class WindowSet:
         return slice(first, first + count)
 
     def window(self, row: int, view: int, audio: AudioAugmentSettings) -> dict[str, NDArray[np.float16]]:
-        """A window of the sound, or of a changed version of it; CacheError when that is not in the cache."""
+        """Return a window of the audio, or of an augmented version; CacheError when that is not in the cache."""
         if view == 0:
             return self.source.window(self.places[row])
         if (audio, view) not in self.audio_views:
@@ -191,7 +191,7 @@ class WindowSet:
         return self.audio_views[audio, view].window(row)
 
     def load_audio_view(self, view: int, audio: AudioAugmentSettings) -> WindowRows:
-        """The same windows in a changed version of the audio."""
+        """Open the same windows in an augmented version of the audio."""
         from resonance_engine.training.data.extractor import view_key, views_maker
 
         keys = [view_key(self.source.keys[song], view) for song in self.songs]
@@ -211,12 +211,12 @@ class WindowSet:
 
     @property
     def spec(self) -> FeatureSpec:
-        """How the features were measured."""
+        """The spec of the features."""
         return self.source.cache.spec
 
     @property
     def framing(self) -> Framing:
-        """By which frames are counted: the first modality's."""
+        """The framing that frames are counted by: the first modality's."""
         return next(iter(self.spec.modalities.values())).framing
 
     @property
@@ -231,7 +231,7 @@ class WindowSet:
         return {name: each.framing.rate for name, each in self.spec.modalities.items() if isinstance(each, LogMelSpec)}
 
     def allocate(self, count: int, frames: int | None) -> dict[str, NDArray[np.float32]]:
-        """Room for the features of so many windows, or cuts of so many frames."""
+        """Allocate arrays for the features of `count` windows, or of cuts of `frames`."""
         shapes = dict(self.source.shapes)
         if frames is not None:
             for name, shape in shapes.items():
@@ -241,6 +241,6 @@ class WindowSet:
 
 
 def number_labels(labels: Sequence[str]) -> NDArray[np.intp]:
-    """A number for each label, from 0 in the order in which they first appear."""
+    """Number labels from 0 in the order in which they first appear."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(label, len(numbers)) for label in labels], np.intp)

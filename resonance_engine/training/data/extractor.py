@@ -1,4 +1,4 @@
-"""The child's side of `precompute`: measures one file after another, and changed versions of its audio.
+"""The child process of `precompute`: computes the features of files and of augmented versions of their audio.
 
     python -m resonance_engine.training.data.extractor SPEC AUDIO     (the spec and the audio's changes as JSON)
 

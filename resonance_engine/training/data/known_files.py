@@ -1,4 +1,4 @@
-"""Which sound a file held when it was last listened to, so that unchanged files need not be read again."""
+"""Content keys of files by path, so that unchanged files need not be read again."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class KnownFiles:
         self.entries = read_entries(self.path) if self.path else {}
 
     def keys(self, paths: Iterable[Path]) -> dict[Path, bytes]:
-        """The keys of those files that are as they were."""
-        found = {}
+        """Return the keys of those files that have not changed."""
+        known = {}
         for path in paths:
             entry = self.entries.get(str(path))
             if entry is not None and entry[:2] == file_state(path):
-                found[path] = entry[2]
-        return found
+                known[path] = entry[2]
+        return known
 
-    def keep(self, keys: Mapping[Path, bytes]) -> None:
-        """Remember these, too."""
+    def add(self, keys: Mapping[Path, bytes]) -> None:
+        """Add the keys of files and write the table."""
         added = {str(path): (*now, key) for path, key in keys.items() if (now := file_state(path))}
         if added.items() <= self.entries.items():
             return
@@ -51,7 +51,7 @@ class KnownFiles:
 
 
 def read_entries(path: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Size, time of change and content key by path, as a table has them; none where there is no such table."""
+    """Read size, time of change and content key by path; empty where there is no such table."""
     try:
         document = json.loads(path.read_bytes())
         files = document["files"] if document["format"] == FORMAT else {}
@@ -61,7 +61,7 @@ def read_entries(path: Path) -> dict[str, tuple[int, int, bytes]]:
 
 
 def file_state(path: Path) -> tuple[int, int] | None:
-    """Size in bytes and time of change in nanoseconds; None where there is no such file."""
+    """Return size in bytes and time of change in nanoseconds; None where there is no such file."""
     try:
         status = path.stat()
     except OSError:

@@ -26,9 +26,9 @@ FORM = '[["a.mp3", "live/a.mp3"], ["b.mp3", "c.mp3"]]'
 
 
 def read_pairs(file: Path, root: str = "") -> list[list[Path]]:
-    """The lists of a pairs file, as absolute paths; raises ConfigError with the place in the file.
+    """Read the lists of a pairs file as absolute paths; raises ConfigError with the place in the file.
 
-    Every path is checked to be a file that is there.
+    Every path must be that of an existing file.
     """
     name = printable(file)
     folder = expand_home(root) if root else file.parent
@@ -38,7 +38,7 @@ def read_pairs(file: Path, root: str = "") -> list[list[Path]]:
 
 
 def read_lists(file: Path) -> list[object]:
-    """What stands in the file: a list of at least one entry."""
+    """Return the file's list of at least one entry."""
     name = printable(file)
     try:
         document = json.loads(file.read_bytes())
@@ -54,7 +54,7 @@ def read_lists(file: Path) -> list[object]:
 
 
 def verify_present(pairs: Sequence[Sequence[Path]], name: str) -> None:
-    """Raise ConfigError where a path of the file `name` is none of a file that is there."""
+    """Raise ConfigError where a path in the file `name` is not that of an existing file."""
     missing = [(number, path) for number, pair in enumerate(pairs, 1) for path in pair if not is_file(path)]
     if missing:
         number, path = missing[0]
@@ -70,7 +70,7 @@ def is_file(path: Path) -> bool:
 
 
 def parse_pair(entry: object, folder: Path, where: str) -> list[Path]:
-    """The paths of one list; `where` names it in the errors."""
+    """Parse the paths of one list; `where` names it in the errors."""
     if not isinstance(entry, list):
         raise ConfigError(f"{where} must be a list of paths, not {json.dumps(entry)[:60]}; the form is {FORM}.")
     for number, path in enumerate(entry, 1):

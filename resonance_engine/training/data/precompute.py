@@ -1,4 +1,4 @@
-"""Fill a feature cache from audio files, side by side in child processes that may crash or hang."""
+"""Fill a feature cache from audio files, in parallel child processes that may crash or hang."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_VIEWS = AudioAugmentSettings(views=0)
 
 @dataclass(frozen=True)
 class Precomputed:
-    """What came of one file: the content key under which its features are in the cache, or the error."""
+    """Result of one file: the content key of its features in the cache, or the error."""
 
     path: Path
     key: bytes
@@ -37,7 +37,7 @@ class Precomputed:
 
 
 class Extractor(FileProcess):
-    """A child process that measures files and changed versions of their audio."""
+    """A child process that computes the features of files and of augmented versions of their audio."""
 
     purpose = "measures features"
 
@@ -55,7 +55,7 @@ class Extractor(FileProcess):
         self.maker = header["maker"]
 
     def features(self, path: Path) -> list[dict[str, Any]]:
-        """The features of the windows of a file, by modality, then those of each audio view of it."""
+        """Return the features of the windows of a file, by modality, then those of its audio views."""
         arrays = self.request("features", path).arrays
         names = self.spec.modalities
         views = [{name: arrays[view_array(view + 1, name)] for name in names} for view in range(self.audio.views)]
@@ -63,7 +63,7 @@ class Extractor(FileProcess):
 
 
 class Recorder:
-    """Puts what extractors measure into a cache, each sound once; its methods are called in many threads."""
+    """Stores the extractors' features in a cache, every recording once; its methods are called in many threads."""
 
     def __init__(self, cache: FeatureCache, audio_views: int) -> None:
         self.cache = cache
@@ -75,24 +75,24 @@ class Recorder:
         self.ended = False
 
     def record(self, extractor: Extractor, path: Path) -> bytes:
-        """The content key of a file whose features are in the cache now."""
+        """Compute and store a file's features where they are missing; returns its content key."""
         key = extractor.identify(path)
-        # A second file with the same sound waits for the first, and is measured only if that one failed.
+        # A second file with the same recording waits for the first, and is measured only if that one failed.
         with self.locks.setdefault(key, threading.Lock()):
-            if not self.complete(key, extractor.maker):
+            if not self.is_complete(key, extractor.maker):
                 self.put(key, extractor.features(path), extractor.maker)
         return key
 
-    def complete(self, key: bytes, maker: str) -> bool:
-        """Whether all that is to be measured of a sound is in the cache."""
+    def is_complete(self, key: bytes, maker: str) -> bool:
+        """Return whether the cache holds a recording with all its audio views."""
         if key not in self.measured:
             return False
         with self.writing:
-            made = self.keys_by(maker)
-            return all(view_key(key, view + 1) in made for view in range(self.audio_views))
+            keys = self.keys_by(maker)
+            return all(view_key(key, view + 1) in keys for view in range(self.audio_views))
 
     def keys_by(self, maker: str) -> set[bytes]:
-        """The keys of the audio views of this maker that are in the cache; to be called while `writing` is held."""
+        """Return the keys of this maker's audio views in the cache; call while holding `writing`."""
         if maker not in self.views:
             self.views[maker] = self.cache.keys(maker)
         return self.views[maker]
@@ -107,8 +107,8 @@ class Recorder:
             self.measured.add(key)
             self.keys_by(maker).update(view_key(key, view) for view in range(1, len(features)))
 
-    def end(self) -> None:
-        """Leave the cache alone from now on."""
+    def stop(self) -> None:
+        """Refuse further writes to the cache."""
         with self.writing:
             self.ended = True
 
@@ -122,10 +122,10 @@ def precompute(
     audio: AudioAugmentSettings = NO_VIEWS,
     timeout: float = TIMEOUT,
 ) -> Iterator[Precomputed]:
-    """Put the features of files into the cache, and those of changed versions of the `audio`; every path, in order.
+    """Store the features of files and of augmented versions of their `audio` in the cache; yields every path, in order.
 
-    What the cache has already is not done again, nor the same sound twice. A sound is in the cache for good as soon as
-    it is measured, so that a run which is killed loses no more than the files it was at. `timeout` is in seconds for
+    What the cache has already is not computed again, nor the same recording twice. Features are stored as soon as they
+    are computed, so that a killed run loses no more than the files in progress. `timeout` is in seconds for
     each version of a file. Raises CacheError when the cache cannot be written, ValueError for a cache of another
     spec.
     """
@@ -141,4 +141,4 @@ def precompute(
                 else:
                     yield Precomputed(path, result)
         finally:
-            recorder.end()
+            recorder.stop()

@@ -1,4 +1,4 @@
-"""Features of songs in memory, and what holds for those of every cache."""
+"""A feature cache in memory, and the checks that all caches share."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     Measured = Mapping[str, NDArray[np.floating]]
 
 UNCHANGED = ""
-"""The maker of features as they are; those of audio that was changed first name who changed it."""
+"""The maker of features of unchanged audio; those of augmented audio name the augmentation."""
 
 
 GIGABYTE = 1e9
 
 
 class RamCache:
-    """A cache that lasts as long as the program; CacheError when it comes to more than the machine's memory."""
+    """A cache that lasts as long as the program; CacheError when it exceeds the machine's memory."""
 
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
@@ -61,7 +61,7 @@ class RamCache:
 
 
 def require_memory(size: int, remedy: str) -> None:
-    """CacheError, with what to do about it, unless so many bytes of features go into the machine's memory."""
+    """Raise CacheError, with the remedy, unless `size` bytes of features fit into the machine's memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if size > memory:
         raise CacheError(
@@ -71,12 +71,12 @@ def require_memory(size: int, remedy: str) -> None:
 
 
 def shapes_of(spec: FeatureSpec) -> dict[str, tuple[int, ...]]:
-    """The shape of a window's features, by modality."""
+    """Return the shape of a window's features, by modality."""
     return {name: each.shape(spec.decoding) for name, each in spec.modalities.items()}
 
 
 def to_float16(features: Measured, shapes: Mapping[str, tuple[int, ...]]) -> Features:
-    """The features in float16 and in the order of `shapes`; ValueError where they do not fit."""
+    """Convert features to float16, in the order of `shapes`; ValueError where they do not fit."""
     if set(features) != set(shapes):
         raise ValueError(f"expected the modalities {', '.join(shapes)}, not {', '.join(features)}")
     counts = {len(values) for values in features.values()}
@@ -94,7 +94,7 @@ def to_float16(features: Measured, shapes: Mapping[str, tuple[int, ...]]) -> Fea
 
 
 def check_rows(rows: Sequence[int], windows: int) -> None:
-    """IndexError unless all rows are windows of a song; they are not counted from its end."""
+    """Raise IndexError unless all rows are windows of a song; negative ones are not."""
     wrong = [row for row in rows if not 0 <= row < windows]
     if wrong:
         raise IndexError(f"there is no window {wrong[0]} of {windows}")

@@ -1,4 +1,4 @@
-"""The music to learn from, from a folder, a beets library or a file of pairs, and what of it belongs together."""
+"""Songs to train on, from a folder, a beets library or a file of pairs, and their labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LARGEST_ALBUM = 100  # songs without an album's name in one folder that are take
 
 @dataclass(frozen=True)
 class Song:
-    """A file and what is known of it; empty where nothing is.
+    """A file with its metadata, empty where unknown.
 
     Songs that share an `identity` belong together like windows of one song: pairs, and recordings that a library
     knows to be the same.
@@ -54,11 +54,11 @@ class Song:
 
 
 Source = Callable[[], list[Song]]
-"""Gives the songs of a library when it is called."""
+"""Returns the songs of a library when called."""
 
 
 def open_library(kind: str, file: Path, query: Sequence[str]) -> Source:
-    """The songs of a library that match a query; `kind` is "beets", or another that an installed package offers.
+    """Return a source of the songs of a library that match a query; `kind` is "beets" or what an installed package offers.
 
     A package offers one as an entry point of the group `resonance.libraries`: a function of the library's file and
     the words of the query that gives a list of Song. Raises ConfigError where there is none, or it doesn't load.
@@ -74,7 +74,7 @@ def open_library(kind: str, file: Path, query: Sequence[str]) -> Source:
 
 
 def list_songs(data: DataSettings, library: Source | None = None) -> list[Song]:
-    """The songs that the settings name, in order of path, each file once.
+    """List the songs that the settings name, in order of path, every file once.
 
     A library takes the place of the folder `data.root`, which is scanned with `data.scan_root`; the songs of
     `data.pairs_json` come on top, or get their identities from it. Without `data.use_unlabeled` only songs with
@@ -87,7 +87,7 @@ def list_songs(data: DataSettings, library: Source | None = None) -> list[Song]:
 
 
 def read_library(data: DataSettings, library: Source | None) -> list[Song]:
-    """The songs of the library or the folder."""
+    """List the songs of the library or the folder."""
     if library is not None:
         return library()
     if data.root and data.scan_root:
@@ -102,21 +102,21 @@ def read_library(data: DataSettings, library: Source | None) -> list[Song]:
 
 
 def select_labelled(songs: Sequence[Song]) -> list[Song]:
-    """Those with an identity that another one shares."""
+    """Select the songs with an identity that another one shares."""
     sharing = Counter(song.identity for song in songs if song.identity)
-    found = [song for song in songs if sharing[song.identity] > 1]
-    if not found:
+    labelled = [song for song in songs if sharing[song.identity] > 1]
+    if not labelled:
         raise ConfigError(
             "There is nothing to learn from: data.use_unlabeled is false, and no songs are said to belong "
             "together; set it to true or data.pairs_json to a file of pairs."
         )
-    return found
+    return labelled
 
 
 def scan_folder(folder: Path) -> Iterator[Song]:
-    """Every audio file below a folder, with the names that its tags give.
+    """Yield every audio file below a folder, with the names in its tags.
 
-    Where they name no album, the file's folder is one, unless it is the folder of all, or too large for an album.
+    Where they name no album, the file's folder is one, unless it is the top folder, or too large for an album.
     """
     from resonance_engine.catalog import music_files
 
@@ -128,22 +128,22 @@ def scan_folder(folder: Path) -> Iterator[Song]:
     unnamed = Counter(song.path.parent for song in songs if not song.record and song.path.parent != top)
     albums = {parent for parent, count in unnamed.items() if count <= LARGEST_ALBUM}
     for song in songs:
-        untold = not song.record and song.path.parent in albums
-        yield replace(song, album=song.path.parent.name) if untold else song
+        unnamed_album = not song.record and song.path.parent in albums
+        yield replace(song, album=song.path.parent.name) if unnamed_album else song
 
 
 def read_song(path: Path) -> Song:
     from resonance_engine.audio.windows import read_tags
 
     try:
-        found = read_tags(path)
-    except AudioError:  # said when the file is listened to
+        tags = read_tags(path)
+    except AudioError:  # reported when the file is decoded
         return Song(path, "", "", "")
-    return Song(path, found.title, found.artist, found.album, found.albumartist, found.genre)
+    return Song(path, tags.title, tags.artist, tags.album, tags.albumartist, tags.genre)
 
 
 def assign_identities(songs: Sequence[Song], pairs: Sequence[Sequence[Path]]) -> list[Song]:
-    """The songs and those of the pairs, in order of path, with one identity for all that belong together.
+    """Add the songs of the pairs, and give one identity to all that belong together; in order of path.
 
     Whatever is linked by pairs or by identities that the songs already have, directly or through others, belongs
     together.
@@ -158,17 +158,17 @@ def assign_identities(songs: Sequence[Song], pairs: Sequence[Sequence[Path]]) ->
             if file not in by_file:
                 by_file[file] = read_song(path)
             keys.setdefault(file, []).append(number)
-    every = sorted(by_file.items(), key=lambda item: item[1].path)
-    made: list[Song] = [song for _, song in every]
-    for group in connected_components([keys[file] for file, _ in every]):
+    entries = sorted(by_file.items(), key=lambda item: item[1].path)
+    songs = [song for _, song in entries]
+    for group in connected_components([keys[file] for file, _ in entries]):
         if len(group) > 1:
             for place in group:
-                made[place] = replace(made[place], identity=str(made[group[0]].path))
-    return made
+                songs[place] = replace(songs[place], identity=str(songs[group[0]].path))
+    return songs
 
 
 def label_songs(songs: Sequence[Song]) -> tuple[list[str], list[str]]:
-    """What each song is, and which weaker group it is in: songs of one album and artist.
+    """Return the identity of every song and its weaker group: songs of one album and artist.
 
     The artist is the album's where it has one; songs without any that lie in one folder have the same. A song without
     identity, or without album, has a label of its own.

@@ -1,4 +1,4 @@
-"""Songs that are never trained on, so that what is measured on them was not learned by heart."""
+"""Split songs into training and held-out ones, so that no artist, album or identity is on both sides."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FEWEST = 2
 """Songs that either side must have."""
 
 FAR_BELOW = 0.75
-"""Part of the wanted share below which the shortfall is said."""
+"""Part of the requested share below which the shortfall is logged."""
 
 
 def split_songs(songs: Sequence[Song], share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Positions of the songs to train on and of those held out, about `share` of all.
+    """Return positions of the songs to train on and of those held out, about `share` of all.
 
     No artist, album or identity is on both sides: songs that any of them links, directly or through others, go
-    together. Such groups are taken in an order drawn from `seed`, each that still fits. The order hangs on names, not
+    together. Such groups are taken in an order drawn from `seed`, each that still fits. The order depends on names, not
     on the order of `songs` nor on the folder that the music is in, so that machines agree, and new songs move few old
     ones. Where the groups are too large for the share, less is held out, with a warning; raises ConfigError where
     nothing can be.
@@ -53,32 +53,32 @@ def split_songs(songs: Sequence[Song], share: float, seed: int) -> tuple[list[in
 
 
 def order_groups(songs: Sequence[Song], share: float, seed: int) -> list[list[int]]:
-    """Positions of the songs that hang together, group by group in an order drawn from `seed`."""
+    """Return the positions of linked songs, group by group in an order drawn from `seed`."""
     return sorted(connected_components(link_keys(songs, share)), key=lambda group: group_rank(songs, group, seed))
 
 
-def choose_groups(groups: Sequence[list[int]], wanted: float, most: int) -> list[int]:
-    """The groups that fit into `wanted` in their order; and the smallest other one, where that comes nearer to it."""
+def choose_groups(groups: Sequence[list[int]], target: float, most: int) -> list[int]:
+    """Choose groups up to `target` songs in their order, and the smallest other one where that is nearer."""
     taken: list[int] = []
     left = []
     for group in groups:
-        if len(taken) + len(group) <= wanted:
+        if len(taken) + len(group) <= target:
             taken += group
         else:
             left.append(group)
-    smallest = min(left, key=len)  # not all fit, as at most half is wanted
+    smallest = min(left, key=len)  # not all fit, as the target is at most half
     size = len(taken) + len(smallest)
-    nearer = abs(size - wanted) < abs(len(taken) - wanted) or len(taken) < FEWEST
-    found = taken + smallest if nearer and size <= most else taken
-    if len(found) < FEWEST:  # a song by itself came first, and no group fits beside it
-        return min((group for group in groups if FEWEST <= len(group) <= most), key=len, default=found)
-    return found
+    nearer = abs(size - target) < abs(len(taken) - target) or len(taken) < FEWEST
+    selected = taken + smallest if nearer and size <= most else taken
+    if len(selected) < FEWEST:  # a song by itself came first, and no group fits beside it
+        return min((group for group in groups if FEWEST <= len(group) <= most), key=len, default=selected)
+    return selected
 
 
 def link_keys(songs: Sequence[Song], share: float) -> list[list[Hashable]]:
-    """What ties each song to others: its artists, its album, its identity.
+    """Return the keys that link songs: artists, album, identity.
 
-    An album is told by its artist and by its folder, as many are called "Greatest Hits", and as tracks of a
+    An album is known by its artist and by its folder, as many are called "Greatest Hits", and as tracks of a
     compilation name no common artist. Songs without any names are tied by their folder, if it is small enough to be
     held out whole.
     """
@@ -101,7 +101,7 @@ def link_keys_of(song: Song, small: Set[Path]) -> Iterator[Hashable]:
 
 
 def group_rank(songs: Sequence[Song], group: Sequence[int], seed: int) -> tuple[bytes, str]:
-    """Where a group comes in the random order: a hash of its first name, so that it is the same everywhere."""
+    """Return the sort key of a group in the random order: a hash of its first name, the same on every machine."""
     name, path = min((signature(songs[place]), str(songs[place].path)) for place in group)
     return hashlib.blake2b(f"{seed}\0{name}".encode("utf-8", "surrogateescape")).digest(), path
 

@@ -1,4 +1,4 @@
-"""Features of songs in an SQLite file: a row for each window, with a checksum over everything in it."""
+"""A feature cache in an SQLite file: a row per window, with a checksum over all of it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ WINDOWS = Table(
     Column("checksum", Integer, nullable=False),
 )
 
-# Made once: putting a query together takes longer than running it.
+# Built once: composing a query takes longer than running it.
 SELECT_WINDOWS = (
     select(WINDOWS)
     .join(SONGS)
@@ -73,7 +73,7 @@ SELECT_WINDOWS = (
 class SqliteCache:
     """A cache in `folder`, in a file of its own for each spec and version of the front end; made when missing.
 
-    Several processes may read and write it at the same time. Every `put` is there to stay, also when the program is
+    Several processes may read and write it at the same time. Every `put` is durable, also when the program is
     killed right after. Raises CacheError for a file that cannot be used, or that anything but this class has changed.
     """
 
@@ -89,7 +89,7 @@ class SqliteCache:
             ) from error
         self.engine: Engine = sqlite_engine(self.path)
         try:
-            with self.sentences():
+            with self.explained_errors():
                 self.prepare()
         except BaseException:
             self.engine.dispose()
@@ -97,10 +97,10 @@ class SqliteCache:
 
     def keys(self, maker: str = UNCHANGED) -> set[bytes]:
         with self.transaction() as connection:
-            found = connection.execute(select(SONGS).where(SONGS.c.maker == maker)).all()
-        for song in found:
+            songs = connection.execute(select(SONGS).where(SONGS.c.maker == maker)).all()
+        for song in songs:
             self.verify(song.checksum == song_checksum(song.key, song.maker, song.windows))
-        return {bytes(song.key) for song in found}
+        return {bytes(song.key) for song in songs}
 
     def put(self, key: bytes, features: Measured, maker: str = UNCHANGED) -> None:
         kept = to_float16(features, self.shapes)
@@ -125,17 +125,19 @@ class SqliteCache:
         return int(song.windows)
 
     def read(self, key: bytes, rows: Sequence[int] | None = None) -> Features:
-        wanted = range(self.windows(key)) if rows is None else [int(row) for row in rows]
+        positions = range(self.windows(key)) if rows is None else [int(row) for row in rows]
         with self.transaction() as connection:
-            rows_found = connection.execute(SELECT_WINDOWS, {"key": key, "positions": sorted(set(wanted))})
-            found = {row.position: row for row in rows_found}
-        if not found or not found.keys() >= set(wanted):
-            check_rows(wanted, self.windows(key))
-            self.verify(not wanted)
-        features: Features = {name: np.empty((len(wanted), *shape), np.float16) for name, shape in self.shapes.items()}
+            result = connection.execute(SELECT_WINDOWS, {"key": key, "positions": sorted(set(positions))})
+            windows = {row.position: row for row in result}
+        if not windows or not windows.keys() >= set(positions):
+            check_rows(positions, self.windows(key))
+            self.verify(not positions)
+        features: Features = {
+            name: np.empty((len(positions), *shape), np.float16) for name, shape in self.shapes.items()
+        }
         size = 2 * sum(int(np.prod(shape)) for shape in self.shapes.values())
-        for at, position in enumerate(wanted):
-            data, checksum = found[position].data, found[position].checksum
+        for at, position in enumerate(positions):
+            data, checksum = windows[position].data, windows[position].checksum
             self.verify(isinstance(data, bytes) and len(data) == size)
             self.verify(checksum == window_checksum(key, position, data))
             values, begin = np.frombuffer(data, "<f2"), 0
@@ -149,7 +151,7 @@ class SqliteCache:
         self.engine.dispose()
 
     def prepare(self) -> None:
-        """Make the tables in a new file, and check that an old one is what its name says."""
+        """Create the tables in a new file, and check that an old one is what its name says."""
         with self.engine.connect() as connection, connection.begin():
             new = self.is_new(connection)
         use_write_ahead_log(self.engine)
@@ -176,7 +178,7 @@ class SqliteCache:
         return False
 
     def verify(self, sound: bool) -> None:
-        """CacheError unless what was found is what was once put there."""
+        """Raise CacheError unless the contents are those that were stored."""
         if not sound:
             self.refuse("is damaged")
 
@@ -187,15 +189,15 @@ class SqliteCache:
     @contextmanager
     def transaction(self, writes: bool = False) -> Iterator[Connection]:
         with (
-            self.sentences(),
+            self.explained_errors(),
             self.engine.connect().execution_options(writes=writes) as connection,
             connection.begin(),
         ):
             yield connection
 
     @contextmanager
-    def sentences(self) -> Iterator[None]:
-        """Say what an error of SQLite means, and what to do."""
+    def explained_errors(self) -> Iterator[None]:
+        """Raise SQLite's errors as CacheError, with the remedy."""
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:

@@ -1,4 +1,4 @@
-"""Where training begins: inputs brought to scale."""
+"""Standardise a network's inputs by the training windows."""
 
 from __future__ import annotations
 

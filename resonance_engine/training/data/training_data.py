@@ -1,4 +1,4 @@
-"""Settings -> the music to learn from: songs, their features in the cache, and which of them are never trained on."""
+"""Load the training data that settings name: songs, their features in the cache, and the split."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     Progress = Callable[[Precomputed, int], None]
     Validate = Callable[[ResonanceNetwork], dict[str, float]]
 
-SPLIT_SEED = 0  # not the training's: a search may vary that one, and what is held out must stay so
+SPLIT_SEED = 0  # not the training's: a search may vary that one, and the split must stay the same
 
 
 @dataclass
 class TrainingData:
     """Songs whose features are in the cache: `training` and `held_out` are positions in `songs` and `keys`.
 
-    The window sets are read when they are asked for; with `cache.reuse_ram_across_trials` only once.
+    Window sets are read on demand; with `cache.reuse_ram_across_trials` only once.
     """
 
     config: Config
@@ -51,9 +51,9 @@ class TrainingData:
 
     @property
     def digest(self) -> str:
-        """What the music is, whatever the files are called.
+        """A hash of the music, independent of the files' names.
 
-        Changes with every song, with what is held out, and with which songs share an identity, an artist or an album.
+        Changes with every song, with the split, and with which songs share an identity, an artist or an album.
         """
         parts: list[object] = [
             sorted(self.keys[song].hex() for song in side) for side in (self.training, self.held_out)
@@ -69,20 +69,20 @@ class TrainingData:
         return self.windows(self.held_out)
 
     def validation(self) -> Validate:
-        """What tells how good a network is on the held-out songs."""
+        """Return a function that measures a network on the held-out songs."""
         return make_validation(self.held_out_windows(), [self.songs[song] for song in self.held_out])
 
     def windows(self, songs: Sequence[int]) -> WindowSet:
-        """The windows of these songs."""
+        """Open the windows of these songs."""
         chosen = tuple(songs)
         if chosen in self.window_sets:
             return self.window_sets[chosen]
         identities, groups = label_songs([self.songs[song] for song in chosen])
         keys = [self.keys[song] for song in chosen]
-        made = WindowSet(self.cache, keys, identities, groups, preload=self.config.cache.preload_ram)
+        windows = WindowSet(self.cache, keys, identities, groups, preload=self.config.cache.preload_ram)
         if self.config.cache.reuse_ram_across_trials:
-            self.window_sets[chosen] = made
-        return made
+            self.window_sets[chosen] = windows
+        return windows
 
     def close(self) -> None:
         self.window_sets.clear()
@@ -98,7 +98,7 @@ class TrainingData:
 
 
 def group_by_name(names: Sequence[str], keys: Sequence[bytes]) -> list[list[str]]:
-    """Which keys share a name, in a stable order that does not hang on what the names are."""
+    """Group keys that share a name, in an order that does not depend on the names."""
     groups: dict[str, list[str]] = {}
     for name, key in zip(names, keys, strict=True):
         if name:
@@ -113,11 +113,11 @@ def load_training_data(
     processes: int = 1,
     progress: Progress = lambda *_: None,
 ) -> TrainingData:
-    """The music that these settings name, its features computed where the cache has none yet.
+    """Load the music that the settings name, computing the features that the cache lacks.
 
-    `progress` is told of every file, with the number of all. Files that cannot be listened to are left out, and of
+    `progress` is called for every file, with the number of all. Files that cannot be decoded are left out, and of
     files that hold the same recording all but the first. Raises ConfigError where nothing can be held out, and
-    TrainingError where no file can be listened to.
+    TrainingError where no file can be decoded.
     """
     songs = list_songs(config.data, library)
     cache = open_cache(config, cache_folder)
@@ -133,44 +133,44 @@ def load_training_data(
 
 
 def open_cache(config: Config, folder: Path) -> FeatureCache:
-    """The cache that the settings name."""
+    """Open the cache that the settings name."""
     return RamCache(config.spec) if config.cache.backend == "ram" else SqliteCache(folder, config.spec)
 
 
 def compute_features(
     songs: Sequence[Song], cache: FeatureCache, known: KnownFiles, config: Config, processes: int, progress: Progress
 ) -> dict[Path, bytes]:
-    """The keys under which songs are in the cache, each recording once, by path; what was missing is computed."""
+    """Compute the features that the cache lacks; returns keys by path, every recording once."""
     paths = [song.path for song in songs]
     audio = config.augment.audio
-    remembered = known.keys(paths)
-    there = select_complete(cache, set(remembered.values()), audio)
-    keys = {path: key for path, key in remembered.items() if key in there}
+    before = known.keys(paths)
+    complete = select_complete(cache, set(before.values()), audio)
+    keys = {path: key for path, key in before.items() if key in complete}
     for path, key in keys.items():
         progress(Precomputed(path, key), len(paths))
     unknown = [path for path in paths if path not in keys]
     try:
-        for made in precompute(unknown, cache, config.spec, processes, audio=audio):
-            progress(made, len(paths))
-            if made.error is None:
-                keys[made.path] = made.key
+        for result in precompute(unknown, cache, config.spec, processes, audio=audio):
+            progress(result, len(paths))
+            if result.error is None:
+                keys[result.path] = result.key
     finally:
-        known.keep(keys)
+        known.add(keys)
     if not keys:
         raise TrainingError(f"None of the {len(songs)} songs can be listened to, so there is nothing to learn from.")
     return drop_duplicates(paths, keys)
 
 
 def drop_duplicates(paths: Sequence[Path], keys: Mapping[Path, bytes]) -> dict[Path, bytes]:
-    """The keys without those of files whose recording an earlier one holds."""
+    """Drop the keys of files whose recording an earlier file holds."""
     first = {keys[path]: path for path in reversed(paths) if path in keys}
     return {path: keys[path] for path in paths if path in keys and first[keys[path]] == path}
 
 
 def select_complete(cache: FeatureCache, keys: set[bytes], audio: AudioAugmentSettings) -> set[bytes]:
-    """Those of the keys that the cache holds, with all their audio views."""
-    there = keys & cache.keys()
+    """Return the keys that the cache holds, with all their audio views."""
+    cached = keys & cache.keys()
     if not audio.views:
-        return there
+        return cached
     views = cache.keys(views_maker(audio))
-    return {key for key in there if all(view_key(key, view + 1) in views for view in range(audio.views))}
+    return {key for key in cached if all(view_key(key, view + 1) in views for view in range(audio.views))}

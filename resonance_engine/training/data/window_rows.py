@@ -1,4 +1,4 @@
-"""The windows of many songs in one row, in memory or read one by one when they are needed."""
+"""The windows of many songs in one sequence, in memory or read one by one on demand."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 class WindowRows:
     """The windows of songs, one song after another; song i has the rows `first[i]` to `first[i + 1]` - 1.
 
-    With `preload` they are read into memory at once, unless they are there anyway; CacheError if the machine has less
-    than they take.
+    With `preload` they are read into memory at once, unless the cache is in memory; CacheError if they do not fit.
     """
 
     def __init__(self, cache: FeatureCache, keys: Sequence[bytes], preload: bool) -> None:
@@ -46,7 +45,7 @@ class WindowRows:
         return kept
 
     def window(self, row: int) -> Features:
-        """The features of one window, by modality."""
+        """Return the features of one window, by modality."""
         if self.kept is not None:
             return {name: values[row] for name, values in self.kept.items()}
         song = self.song[row]

@@ -1,1 +1,4 @@
-"""From batches to weights: losses, steps, the loop, devices, processes, and going on after a stop."""
+"""Train a network: losses, optimizer steps, the loop, devices, processes, and resuming after a stop.
+
+In: a network and a `WindowSet`. Out: trained weights and a log. Nothing here reads audio.
+"""

@@ -1,4 +1,4 @@
-"""The state of a training run on disk, so that it can be taken up after a kill: safetensors, replaced in one step."""
+"""The state of a training run on disk, so that it can be resumed after a kill: safetensors, replaced atomically."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TrainingState:
 def identify_training(
     network: ResonanceNetwork, windows: WindowSet, train: TrainSettings, augment: AugmentSettings, standardized: bool
 ) -> dict[str, object]:
-    """What a state belongs to: settings by key, and digests of the music and of the network before its first step."""
+    """Return what identifies a training: settings by key, and digests of the music and of the initial network."""
     settings = flatten(train, "train.") | flatten(augment, "augment.")
     kept = {key: value for key, value in settings.items() if key not in HARMLESS}
     music = hashlib.blake2b(digest_size=16)
@@ -85,7 +85,7 @@ def set_moments(optimizer: torch.optim.Optimizer, moments: Weights) -> None:
 
 
 def write_state(path: Path, state: TrainingState, belongs: Mapping[str, object]) -> None:
-    """Write a state in one step; OSError where that is impossible."""
+    """Write a state atomically; OSError where that is impossible."""
     parts = {"weights": state.weights, "best": state.best, "moments": state.moments}
     tensors = {
         f"{part}.{name}": tensor.detach().cpu().contiguous()
@@ -102,9 +102,9 @@ def write_state(path: Path, state: TrainingState, belongs: Mapping[str, object])
 
 
 def read_state(content: bytes, path: Path, belongs: Mapping[str, object]) -> TrainingState:
-    """The state that `write_state` wrote to `path`.
+    """Read the state that `write_state` wrote to `path`.
 
-    Raises TrainingError for what is no state, and for one that belongs to other settings, music or weights.
+    Raises TrainingError for anything that is no state, and for one that belongs to other settings, music or weights.
     """
     try:
         tensors = load(content)
@@ -138,9 +138,9 @@ def state_error(path: Path, reason: str) -> TrainingError:
 
 
 def describe_difference(names: list[str], written: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """What differs, the settings with both values: "train.lr is 0.1 there and 0.2 now"."""
-    told = [
+    """Describe what differs, the settings with both values: "train.lr is 0.1 there and 0.2 now"."""
+    parts = [
         f"{name} is {written.get(name)} there and {now[name]} now" if "." in name else f"{name} differs"
         for name in names[:3]
     ]
-    return "; ".join(told) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+    return "; ".join(parts) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")

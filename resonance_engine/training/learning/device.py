@@ -1,4 +1,4 @@
-"""What computes: the processor, an NVIDIA GPU or an Apple one; and how precisely."""
+"""Choose the device, CPU, NVIDIA GPU or Apple GPU, and its precision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 @dataclass(frozen=True)
 class AvailableDevices:
-    """What this machine has."""
+    """The GPUs that PyTorch finds on this machine."""
 
     cuda: bool
     mps: bool
@@ -29,7 +29,7 @@ def find_devices() -> AvailableDevices:
 
 
 def choose_device(name: str, machine: AvailableDevices) -> str:
-    """The device that a name stands for: "auto" is cuda, mps or cpu, the first that is there.
+    """Return the device of a name: "auto" is cuda, mps or cpu, the first that the machine has.
 
     Raises TrainingError for a name that is none of DEVICES and for a device that the machine lacks.
     """
@@ -48,14 +48,14 @@ def choose_device(name: str, machine: AvailableDevices) -> str:
 
 
 def select_device(name: str = "auto", local_rank: int = 0) -> torch.device:
-    """The device of that name here; of several NVIDIA GPUs, the one for the process `local_rank` of this machine."""
+    """Return the device of that name; of several NVIDIA GPUs, the one of the process `local_rank` of this machine."""
     kind = choose_device(name, find_devices())
     return torch.device("cuda", local_rank) if kind == "cuda" else torch.device(kind)
 
 
 @dataclass(frozen=True)
 class Precision:
-    """How the network computes on a device: in float32, or where `dtype` is given in that where it is safe (AMP).
+    """Precision of the network on a device: in float32, or where `dtype` is given in that where it is safe (AMP).
 
     float16 reaches so low that gradients would vanish; with it, the loss is scaled.
     """
@@ -70,17 +70,17 @@ class Precision:
         return nullcontext() if self.dtype is None else torch.autocast(self.device, self.dtype)
 
     def scaler(self) -> torch.amp.GradScaler:
-        """What scales the loss; does nothing where that is not needed."""
+        """Return the scaler of the loss, which does nothing but for float16."""
         return torch.amp.GradScaler(self.device, enabled=self.dtype == torch.float16)
 
 
 def choose_precision(kind: str, use_amp: bool, bfloat16: bool) -> Precision:
-    """Mixed precision on NVIDIA GPUs, float32 elsewhere; in bfloat16 where the GPU has it, else in float16."""
+    """Choose mixed precision on NVIDIA GPUs, float32 elsewhere; in bfloat16 where the GPU has it, else in float16."""
     if not use_amp or kind != "cuda":
         return Precision(kind)
     return Precision(kind, torch.bfloat16 if bfloat16 else torch.float16)
 
 
 def has_bfloat16(kind: str) -> bool:
-    """Whether the device computes in bfloat16 itself; PyTorch would imitate it, slowly, on older GPUs."""
+    """Return whether the device computes in bfloat16 itself; PyTorch would imitate it, slowly, on older GPUs."""
     return kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

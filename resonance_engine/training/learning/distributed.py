@@ -1,4 +1,4 @@
-"""One training run in several processes, as `torchrun` starts them: everyone computes a share of every batch.
+"""One training run in several processes, as `torchrun` starts them: each computes a share of every batch.
 
 The numbers are those of a single process. Embeddings are gathered, so that the loss sees the whole batch; batch norm
 takes its statistics over all shares; gradients are averaged. Only the first process writes and reports.
@@ -27,7 +27,7 @@ RENDEZVOUS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 @dataclass(frozen=True)
 class World:
-    """The processes that train together: how many, which one this is, and where its tensors lie."""
+    """The processes of a run: how many, the rank of this one, and its device."""
 
     rank: int = 0
     size: int = 1
@@ -38,9 +38,9 @@ class World:
         return self.rank == 0
 
     def gather(self, *shares: Tensor) -> tuple[Tensor, ...]:
-        """The rows of all processes, in their order, for each of some tensors with equally many rows; differentiable.
+        """Gather the rows of all processes, in their order, of tensors with equally many rows; differentiable.
 
-        Each process's gradient is the sum of what all losses say, so that `average_gradients` makes it right again.
+        Every process's gradient is the sum over all losses, which `average_gradients` corrects.
         """
         if self.size == 1:
             return shares
@@ -54,7 +54,7 @@ class World:
         )
 
     def average_gradients(self, network: nn.Module) -> None:
-        """Give every process the mean of all processes' gradients."""
+        """Replace gradients by their mean over all processes."""
         if self.size == 1:
             return
         gradients = [each.grad for each in network.parameters() if each.grad is not None]
@@ -63,20 +63,20 @@ class World:
             gradient.copy_(part.view_as(gradient))
 
     def broadcast(self, content: bytes) -> bytes:
-        """What the first process says, in all of them."""
+        """Return the first process's content in all processes."""
         if self.size == 1:
             return content
-        said = torch.from_numpy(np.frombuffer(content, np.uint8).copy()).to(self.device)
-        length = torch.tensor([len(said)], device=self.device)
+        payload = torch.from_numpy(np.frombuffer(content, np.uint8).copy()).to(self.device)
+        length = torch.tensor([len(payload)], device=self.device)
         distributed.broadcast(length, 0)
         if not self.first:
-            said = torch.empty(int(length), dtype=torch.uint8, device=self.device)
-        if len(said):
-            distributed.broadcast(said, 0)
-        return said.cpu().numpy().tobytes()
+            payload = torch.empty(int(length), dtype=torch.uint8, device=self.device)
+        if len(payload):
+            distributed.broadcast(payload, 0)
+        return payload.cpu().numpy().tobytes()
 
     def broadcast_weights(self, network: nn.Module) -> None:
-        """Give every process the first one's weights."""
+        """Copy the first process's weights to all processes."""
         if self.size > 1:
             for values in network.state_dict().values():
                 distributed.broadcast(values, 0)
@@ -97,23 +97,23 @@ class AllReduceSum(torch.autograd.Function):
 
 
 def sum_over_processes(x: Tensor) -> Tensor:
-    """The sum of the processes' tensors of one shape, differentiable."""
+    """Sum the processes' tensors of one shape, differentiably."""
     total: Tensor = AllReduceSum.apply(x)  # type: ignore[no-untyped-call]  # PyTorch publishes no type for it
     return total
 
 
 def is_distributed(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process is one of several that `torchrun` (or its like) started."""
+    """Return whether this process is one of several that `torchrun` (or its like) started."""
     return all(name in environment for name in RENDEZVOUS) and int(environment["WORLD_SIZE"]) > 1
 
 
 def local_rank(environment: Mapping[str, str] = os.environ) -> int:
-    """The number of this process among those of this machine."""
+    """Return the number of this process among those of this machine."""
     return int(environment.get("LOCAL_RANK", "0")) if is_distributed(environment) else 0
 
 
 def join(device: torch.device) -> World:
-    """Meet the other processes, if there are any; they stay together until this one ends."""
+    """Join the process group, if there is one, until this process ends."""
     if not is_distributed():
         return World(device=device)
     if device.type == "mps":
@@ -159,13 +159,13 @@ class SharedBatchNorm(nn.Module):
         count = total[-1].detach()
         mean = total[:-1] / count
         variance = sum_over_processes((values - mean.view(shape)).square().sum(dim=axes)) / count
-        self.move(mean, variance * count / (count - 1))
+        self.update(mean, variance * count / (count - 1))
         scale = self.weight * (variance + self.eps).rsqrt()
         return ((values - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
 
     @torch.no_grad()
-    def move(self, mean: Tensor, variance: Tensor) -> None:
-        """Let the running statistics follow the batch's."""
+    def update(self, mean: Tensor, variance: Tensor) -> None:
+        """Update the running statistics by the batch's."""
         momentum = self.momentum or 0.0
         self.running_mean.lerp_(mean, momentum)
         self.running_var.lerp_(variance, momentum)
@@ -174,7 +174,7 @@ class SharedBatchNorm(nn.Module):
 
 @contextmanager
 def share_statistics(network: nn.Module, world: World) -> Iterator[None]:
-    """While it lasts, the network's batch norms take the statistics of all processes' shares."""
+    """Let the network's batch norms compute the statistics of all processes' shares, within the context."""
     if world.size == 1:
         yield
         return

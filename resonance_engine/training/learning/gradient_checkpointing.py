@@ -1,4 +1,4 @@
-"""Gradient checkpointing: what a backbone computed on the way is computed again when gradients need it, not kept."""
+"""Gradient checkpointing: recompute a backbone's activations for the gradients instead of keeping them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, SharedBatchNorm)
 def compute_outputs(
     network: ResonanceNetwork, features: Sequence[Tensor], recompute: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Embedding, facets and gates as `network(*features)` gives them.
+    """Compute embedding, facets and gates, as `network(*features)` does.
 
     With `recompute` (Chen et al. 2016), only the inputs and facets are kept for the gradients: about a third more time
-    for a fraction of the memory. Batch norm counts every batch once.
+    for a fraction of the memory. Batch norm updates its statistics once a batch.
     """
     if not recompute:
         embedding, facets, gates, *_ = network(*features)
@@ -50,7 +50,7 @@ def checkpoint_contexts(backbone: nn.Module) -> tuple[AbstractContextManager[Any
 
 @contextmanager
 def freeze_statistics(module: nn.Module) -> Iterator[None]:
-    """Batch norm within still normalises by the batch, and does not move its running mean and variance."""
+    """Keep the running statistics of batch norms, which still normalise by the batch, as they are."""
     norms = [each for each in module.modules() if isinstance(each, NORMS)]
     momenta = [norm.momentum for norm in norms]
     counters = [count for norm in norms if (count := norm.num_batches_tracked) is not None]

@@ -1,4 +1,4 @@
-"""What a training run says of itself: a row per epoch in a file, a bar on the terminal, a word when gates collapse."""
+"""Logs of a training run: a row per epoch in a file, a progress bar, a warning when gates collapse."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ COLLAPSED = 0.3  # entropy of three gates where one has 0.92
 
 @dataclass(frozen=True)
 class Epoch:
-    """How an epoch, from 1 on, went.
+    """Results of an epoch, numbered from 1.
 
     `loss` is the mean over its batches, `lr` the learning rate; `gate_entropy` the mean entropy of the gates (1 = all
-    equal, 0 = one alone) and `gates` the mean gate of each modality; `seconds` what it took, validation included;
-    `validation` the numbers that the caller measured after it.
+    equal, 0 = one alone) and `gates` the mean gate of each modality; `seconds` its duration, validation included;
+    `validation` the caller's metrics after it.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Epoch:
 
 
 def gate_entropy(gates: Tensor) -> Tensor:
-    """Mean entropy of gates (windows, modalities) over that of equal gates, 0 to 1; 1 for a single one."""
+    """Return the mean entropy of gates (windows, modalities) over that of equal gates, 0 to 1; 1 for a single one."""
     if gates.shape[1] == 1:
         return gates.new_ones(())
     entropy = -(gates * gates.clamp(min=1e-12).log()).sum(dim=1).mean()
@@ -49,7 +49,7 @@ def gate_entropy(gates: Tensor) -> Tensor:
 
 
 def describe_collapse(epochs: Sequence[Epoch]) -> str:
-    """A sentence when the gates have just collapsed onto one modality in the last of these epochs, else nothing."""
+    """Return a sentence when the gates collapsed onto one modality in the last of these epochs, else an empty one."""
     fallen = [epoch.gate_entropy < COLLAPSED for epoch in epochs]
     if not fallen or not fallen[-1] or any(fallen[:-1]):
         return ""
@@ -87,7 +87,7 @@ def log_row(epoch: Epoch) -> dict[str, float]:
 
 
 def progress_bar(identities: int, number: int, epochs: int, shown: bool) -> tqdm[Any]:
-    """A progress bar over the songs of an epoch, on standard error, if that is a terminal."""
+    """Open a progress bar over the songs of an epoch, on standard error, if that is a terminal."""
     return tqdm(
         total=identities,
         desc=f"epoch {number}/{epochs}",

@@ -49,10 +49,10 @@ STATE, LOG = "state.safetensors", "log.csv"
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """What training gave: the network on the CPU in evaluation mode, how every epoch went, and which was the best.
+    """Result of training: the network on the CPU in evaluation mode, its epochs, and the best of them.
 
-    `best` is None where nothing was validated. The weights are those of the best epoch where early stopping is on and
-    restores it, else the last ones. `ended` says why: "complete", "early stopping" or "time".
+    `best` is None without validation. The weights are those of the best epoch where early stopping is on and
+    restores it, else the last ones. `ended` is the reason: "complete", "early stopping" or "time".
     """
 
     network: ResonanceNetwork
@@ -76,10 +76,10 @@ def train(
 ) -> TrainedNetwork:
     """Train the network in place on these windows.
 
-    `validate` measures it after each epoch, in evaluation mode and on its device; early stopping looks at what it
-    says, and does nothing without it, unless it looks at the loss. With `run`, a folder, log.csv there has a row per
+    `validate` measures it after each epoch, in evaluation mode and on its device; early stopping monitors its numbers,
+    and does nothing without it, unless it monitors the loss. With `run`, a folder, log.csv there has a row per
     epoch and state.safetensors all that is needed to go on: another call with the same arguments, and the network as
-    it was then, continues as if nothing had happened. `report` is told of every new epoch. `minutes` ends training
+    it was then, continues as if nothing had happened. `report` is called with every new epoch. `minutes` ends training
     with the first epoch beyond them, those of an earlier call included. The inputs are standardised by the windows
     first, unless the network is `standardized`. Under `torchrun` the processes share the work.
 
@@ -91,7 +91,7 @@ def train(
     precision = devices.choose_precision(place.type, config.use_amp, devices.has_bfloat16(place.type))
     if world.first:
         log.info("Training on %s, in %s.", place.type, precision)
-    belongs = identify_training(network, windows, config, augment, standardized)
+    identity = identify_training(network, windows, config, augment, standardized)
     identities = len(np.unique(windows.identity))
     frames = frames_of(config.crop_seconds, windows.spec)
 
@@ -104,32 +104,32 @@ def train(
             standardize(network, windows)
         world.broadcast_weights(network.to(place))
         steps = OptimizerSteps(network, config, precision, world)
-        course = resume(run / STATE, steps, belongs) if run else TrainingProgress()
+        progress = resume(run / STATE, steps, identity) if run else TrainingProgress()
         with share_statistics(network, world):
-            while (ended := end_reason(course.epochs, config, minutes)) is None:
-                number = len(course.epochs) + 1
-                course.add(train_epoch(steps, batches(number), identities, number, validate), steps)
+            while (ended := end_reason(progress.epochs, config, minutes)) is None:
+                number = len(progress.epochs) + 1
+                progress.add(train_epoch(steps, batches(number), identities, number, validate), steps)
                 if world.first:
                     if run:
-                        save_progress(course, steps, run, belongs)
-                    if fallen := describe_collapse(course.epochs):
+                        save_progress(progress, steps, run, identity)
+                    if fallen := describe_collapse(progress.epochs):
                         log.warning(fallen)
-                    report(course.epochs[-1])
+                    report(progress.epochs[-1])
     rule = config.early_stopping
-    if rule.enabled and rule.restore_best and course.best:
-        network.load_state_dict(course.best)
-    return TrainedNetwork(network.cpu().eval(), course.epochs, best_epoch(course.epochs, rule), ended)
+    if rule.enabled and rule.restore_best and progress.best:
+        network.load_state_dict(progress.best)
+    return TrainedNetwork(network.cpu().eval(), progress.epochs, best_epoch(progress.epochs, rule), ended)
 
 
 def frames_of(seconds: float, spec: FeatureSpec) -> int:
-    """Frames in so many seconds, at least one."""
+    """Return the frames in so many seconds, at least one."""
     framing = next(iter(spec.modalities.values())).framing
     return max(1, round(seconds * framing.rate / framing.hop))
 
 
 @dataclass
 class TrainingProgress:
-    """How training has gone so far: its epochs, and the weights after the best one."""
+    """The epochs of training so far, and the weights after the best one."""
 
     epochs: list[Epoch] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
@@ -147,7 +147,7 @@ def train_epoch(
     number: int,
     validate: Validate | None,
 ) -> Epoch:
-    """Learn from these batches of `identities` songs and measure the network; the same in every process."""
+    """Train on these batches of `identities` songs and validate; returns the same in every process."""
     network, config, world = steps.network, steps.train, steps.world
     began = time.monotonic()
     # The number of the epoch alone decides what is drawn in it, as it does for the batches.
@@ -155,21 +155,21 @@ def train_epoch(
     network.train()
     share = learning_rate_share(number - 1, config)
     steps.set_rate(share)
-    told: list[tuple[float, float, list[float]]] = []
+    steps_log: list[tuple[float, float, list[float]]] = []
     with progress_bar(identities, number, config.epochs, world.first) as progress:
         for batch in batches:
-            told.append(steps.add(batch))
-            if not math.isfinite(told[-1][0]):
+            steps_log.append(steps.accumulate(batch))
+            if not math.isfinite(steps_log[-1][0]):
                 raise TrainingError(
                     f"In epoch {number} the loss is no longer a number; try a lower train.lr (now {config.lr}), more "
                     f"train.warmup_epochs (now {config.warmup_epochs}), or train.use_amp=false."
                 )
             progress.update(min(config.batch_identities, identities - progress.n))
-        steps.take()
+        steps.step()
     network.eval()
     content = b""
     if world.first:
-        losses, entropies, gates = zip(*told, strict=True)
+        losses, entropies, gates = zip(*steps_log, strict=True)
         epoch = Epoch(
             number=number,
             loss=float(np.mean(losses)),
@@ -183,8 +183,8 @@ def train_epoch(
     return Epoch(**json.loads(world.broadcast(content)))
 
 
-def resume(path: Path, steps: OptimizerSteps, belongs: dict[str, object]) -> TrainingProgress:
-    """Go back to the state that the first process finds there, if there is one."""
+def resume(path: Path, steps: OptimizerSteps, identity: dict[str, object]) -> TrainingProgress:
+    """Resume from the state that the first process finds at `path`, if there is one."""
     content = b""
     if steps.world.first and path.exists():
         try:
@@ -196,7 +196,7 @@ def resume(path: Path, steps: OptimizerSteps, belongs: dict[str, object]) -> Tra
     content = steps.world.broadcast(content)
     if not content:
         return TrainingProgress()
-    state = read_state(content, path, belongs)
+    state = read_state(content, path, identity)
     try:
         steps.network.load_state_dict(state.weights)
         set_moments(steps.optimizer, state.moments)
@@ -207,13 +207,15 @@ def resume(path: Path, steps: OptimizerSteps, belongs: dict[str, object]) -> Tra
     return TrainingProgress(state.epochs, state.best)
 
 
-def save_progress(course: TrainingProgress, steps: OptimizerSteps, run: Path, belongs: dict[str, object]) -> None:
+def save_progress(progress: TrainingProgress, steps: OptimizerSteps, run: Path, identity: dict[str, object]) -> None:
     """Write state and log; TrainingError where that is impossible."""
     weights = steps.network.state_dict()
-    state = TrainingState(course.epochs, weights, course.best, moments_of(steps.optimizer), steps.scaler.state_dict())
+    state = TrainingState(
+        progress.epochs, weights, progress.best, moments_of(steps.optimizer), steps.scaler.state_dict()
+    )
     try:
         run.mkdir(parents=True, exist_ok=True)
-        write_state(run / STATE, state, belongs)
-        write_log(run / LOG, course.epochs)
+        write_state(run / STATE, state, identity)
+        write_log(run / LOG, progress.epochs)
     except OSError as error:
         raise TrainingError(f"The run cannot be kept in {printable(run)} ({error.strerror}).") from error

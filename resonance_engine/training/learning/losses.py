@@ -1,4 +1,4 @@
-"""Losses over unit vectors whose labels say what belongs together.
+"""Metric losses over labelled unit vectors.
 
 All take `embeddings` (n, d) of length one and `labels` (n,): vectors of one label are positives of each other, all
 others negatives. `neutral` labels (n,), where given, take pairs that share them and are no positives out of the loss:
@@ -70,7 +70,7 @@ def contrastive(embeddings: Tensor, labels: Tensor, margin: float = MARGIN, neut
 
 
 def relations(labels: Tensor, neutral: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Which pairs (n, n) are positives and which negatives of each other."""
+    """Return which pairs (n, n) are positives and which negatives."""
     same = labels[:, None] == labels[None, :]
     positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     negative = ~same
@@ -85,5 +85,5 @@ def squared_distances(embeddings: Tensor) -> Tensor:
 
 
 def mean_of_active(costs: Tensor) -> Tensor:
-    """The mean of what is above zero; zero where nothing is."""
+    """Return the mean of the costs above zero; zero where there are none."""
     return costs.sum() / (costs > 0).sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""What training makes small: the loss that the settings name, over songs, groups and facets."""
+"""The objective of training: the loss that the settings name, over songs, groups and facets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LabelLoss(Protocol):
 
 
 def select_loss(train: TrainSettings) -> LabelLoss:
-    """The loss that `train.loss` names."""
+    """Return the loss that `train.loss` names."""
     losses: dict[str, LabelLoss] = {
         "supcon": partial(supervised_contrastive, temperature=train.temperature),
         "triplet": partial(triplet, margin=train.margin),
@@ -30,10 +30,10 @@ def select_loss(train: TrainSettings) -> LabelLoss:
 
 
 def objective(embedding: Tensor, facets: Tensor, songs: Tensor, groups: Tensor, train: TrainSettings) -> Tensor:
-    """The loss of embeddings (n, d) and facets (n, modalities, d) whose songs and groups are numbered, (n,).
+    """Compute the loss of embeddings (n, d) and facets (n, modalities, d) whose songs and groups are numbered, (n,).
 
-    Windows of one song belong together; with `group_weight`, so do songs of one group. What one term draws together,
-    the other does not drive apart. The same of each facet alone counts `facet_weight`.
+    Windows of one song are positives; with `group_weight`, so are songs of one group. Positives of one term are neutral
+    in the other. The same of each facet alone has the weight `facet_weight`.
     """
     loss = select_loss(train)
 

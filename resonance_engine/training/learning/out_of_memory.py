@@ -1,4 +1,4 @@
-"""Running out of memory, as a sentence that says what takes less."""
+"""Explain running out of memory by the settings that need less."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from resonance_engine.training.config.settings import TrainSettings
 
-# What PyTorch's allocators for processors (Linux, Windows) and Apple GPUs say in a plain RuntimeError.
+# Messages of PyTorch's allocators for CPUs (Linux, Windows) and Apple GPUs, in a plain RuntimeError.
 EXHAUSTED = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 @contextmanager
 def explain_out_of_memory(train: TrainSettings, kind: str) -> Iterator[None]:
-    """Turn running out of memory on a device of that kind into a TrainingError that names the settings to change."""
+    """Convert running out of memory on a device of that kind to a TrainingError that names the settings to change."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:

@@ -1,4 +1,4 @@
-"""When the learning rate rises and falls, which epoch was the best, and when to stop."""
+"""Schedule of the learning rate, the best epoch, and early stopping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EndReason = Literal["complete", "early stopping", "time"]
 
 
 def learning_rate_share(epoch: int, train: TrainSettings) -> float:
-    """Share of the learning rate in an epoch, from 0 on: a linear warm-up, then half a cosine down to a hundredth."""
+    """Return the share of the learning rate in an epoch, from 0 on: a linear warm-up, then half a cosine down to a hundredth."""
     if epoch < train.warmup_epochs:
         return (epoch + 1) / train.warmup_epochs
     progress = (epoch - train.warmup_epochs) / max(1, train.epochs - train.warmup_epochs)
@@ -23,7 +23,7 @@ def learning_rate_share(epoch: int, train: TrainSettings) -> float:
 
 
 def best_epoch(epochs: Sequence[Epoch], rule: EarlyStopping) -> Epoch | None:
-    """The last epoch that was better than the best before it by more than `min_delta`.
+    """Return the last epoch that was better than the best before it by more than `min_delta`.
 
     None where no epoch has a value of `monitor`: nothing was validated, or it was not a number.
     """
@@ -41,12 +41,12 @@ def best_epoch(epochs: Sequence[Epoch], rule: EarlyStopping) -> Epoch | None:
 
 
 def monitored_value(epoch: Epoch, monitor: str) -> float:
-    """The epoch's validated number of that name; its training loss where "loss" was not validated; else NaN."""
+    """Return the epoch's validated number of that name; its training loss where "loss" was not validated; else NaN."""
     return epoch.validation.get(monitor, epoch.loss if monitor == "loss" else math.nan)
 
 
 def end_reason(epochs: Sequence[Epoch], train: TrainSettings, minutes: float | None = None) -> EndReason | None:
-    """Why there is no further epoch, or None where there is one; `minutes` end with the epoch that passes them."""
+    """Return why there is no further epoch, or None where there is one; `minutes` end with the epoch that passes them."""
     if len(epochs) >= train.epochs:
         return "complete"
     best = best_epoch(epochs, train.early_stopping)

@@ -1,4 +1,4 @@
-"""Batches in, better weights out: one step of the optimizer at a time."""
+"""Optimizer steps: accumulate the gradients of batches, then update the weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGEST_GRADIENT = 5.0  # norm of all gradients together, beyond which they are 
 
 
 def optimizer_of(network: ResonanceNetwork, train: TrainSettings) -> torch.optim.AdamW:
-    """AdamW whose second group of parameters, the gates, has a learning rate of its own; each knows its `base_lr`."""
+    """Return AdamW whose second group of parameters, the gates, has a learning rate of its own; each knows its `base_lr`."""
     gates = [value for name, value in network.named_parameters() if ".gates." in name]
     others = [value for name, value in network.named_parameters() if ".gates." not in name]
     groups: list[dict[str, Any]] = [
@@ -33,7 +33,7 @@ def optimizer_of(network: ResonanceNetwork, train: TrainSettings) -> torch.optim
 
 
 class OptimizerSteps:
-    """Takes batches, and moves the network's weights after every `accumulate_steps` of them."""
+    """Accumulates gradients and updates the network's weights after every `accumulate_steps` batches."""
 
     def __init__(self, network: ResonanceNetwork, train: TrainSettings, precision: Precision, world: World) -> None:
         self.network, self.train, self.precision, self.world = network, train, precision, world
@@ -42,12 +42,12 @@ class OptimizerSteps:
         self.pending = 0
 
     def set_rate(self, share: float) -> None:
-        """Use this share of the learning rates from now on."""
+        """Set the learning rates to this share of their base."""
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * share
 
-    def add(self, batch: Batch) -> tuple[float, float, list[float]]:
-        """Learn from a batch; returns its loss, the entropy of its gates and the mean gate of each modality."""
+    def accumulate(self, batch: Batch) -> tuple[float, float, list[float]]:
+        """Add the gradients of a batch; returns its loss, the entropy of its gates and the mean gate of each modality."""
         device = self.world.device
         features = [batch.features[name].to(device) for name in self.network.modalities]
         with self.precision.autocast():
@@ -58,14 +58,14 @@ class OptimizerSteps:
         torch.autograd.backward(self.scaler.scale(loss))
         self.pending += 1
         if self.pending == self.train.accumulate_steps:
-            self.take()
+            self.step()
         with torch.no_grad():
-            told: Tensor = torch.cat([torch.stack([loss, gate_entropy(gates)]), gates.mean(dim=0)])
-        value, entropy, *means = told.tolist()
+            statistics: Tensor = torch.cat([torch.stack([loss, gate_entropy(gates)]), gates.mean(dim=0)])
+        value, entropy, *means = statistics.tolist()
         return value, entropy, means
 
-    def take(self) -> None:
-        """Move the weights by the mean of the gradients that wait, if any do."""
+    def step(self) -> None:
+        """Update the weights by the mean of the accumulated gradients, if there are any."""
         if not self.pending:
             return
         if self.pending > 1:

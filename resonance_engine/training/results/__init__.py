@@ -1,1 +1,4 @@
-"""What a trained network is worth: embeddings, validation, judgement, pictures, a card."""
+"""Evaluate a trained network: embeddings, validation, comparison, parity of its export, figures and its card.
+
+In: a network and held-out windows. Out: numbers, PNG and Markdown. The metrics themselves are in `evaluation`.
+"""

@@ -1,4 +1,4 @@
-"""The card that goes with an exported model: what it hears, how good it was found to be, how it may be used."""
+"""The card of an exported model: inputs, evaluation, licence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNKNOWN = "-"
 
 
 def format_card(manifest: Manifest, parity: Parity, evaluation: Mapping[str, Any] | None = None) -> str:
-    """The card in Markdown; `evaluation` is the content of `evaluate`'s JSON file about this model."""
+    """Format the card in Markdown; `evaluation` is the content of `evaluate`'s JSON file about this model."""
     decoding = manifest.spec.decoding
     lines = [
         f"# Model card: {manifest.name} {manifest.version}",
@@ -41,7 +41,7 @@ def format_card(manifest: Manifest, parity: Parity, evaluation: Mapping[str, Any
 
 
 def format_evaluation(evaluation: Mapping[str, Any]) -> Iterator[str]:
-    """A table of the tasks that had queries, and the numbers beside them."""
+    """Format the tasks that had queries as a table, with the other numbers below it."""
     yield (
         f"On {evaluation['songs']} held-out songs of {evaluation['albums']} albums; 95 % intervals over albums, and "
         "what a random ranking gives."

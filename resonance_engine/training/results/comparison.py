@@ -1,4 +1,4 @@
-"""Has a model become better at songs that it was not trained on? Told only where the numbers can tell."""
+"""Compare a model before and after fine-tuning on held-out songs, with a verdict where the numbers suffice."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class HeldOutScores(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Means `before` and `after` by task, and what they amount to.
+    """Means `before` and `after` by task, and the verdict.
 
     `difference` is that of the album task's mean average precision over its `queries`, with its 95 % `interval`
-    (bootstrap over albums); `sentence` says the verdict to a person.
+    (bootstrap over albums); `sentence` explains the verdict.
     """
 
     before: dict[str, float]
@@ -60,29 +60,29 @@ class ModelComparison:
 
 
 def score_held_out(network: ResonanceNetwork, windows: WindowSet, songs: Sequence[Song]) -> HeldOutScores:
-    """How well a network finds these songs' albums, artists and windows."""
-    found = embed_windows(network, windows)
+    """Score a network's retrieval of these songs' albums, artists and windows."""
+    embeddings = embed_windows(network, windows)
     questions = tasks(songs)
-    album, artist = (query_scores(found.tracks, questions[name])["map"] for name in ("album", "artist"))
-    return HeldOutScores(album, artist, segment_recall(found.windows, windows.song))
+    album, artist = (query_scores(embeddings.tracks, questions[name])["map"] for name in ("album", "artist"))
+    return HeldOutScores(album, artist, segment_recall(embeddings.windows, windows.song))
 
 
 def compare_models(before: HeldOutScores, after: HeldOutScores, songs: Sequence[Song]) -> ModelComparison:
-    """Compare two models on the same songs: query by query, not by their means."""
+    """Compare two models on the same songs, query by query, not by their means."""
     gains = after.album - before.album
     groups = album_groups(songs)
-    asked = np.flatnonzero(~np.isnan(gains))
-    albums = len({groups[place] for place in asked})
+    answerable = np.flatnonzero(~np.isnan(gains))
+    albums = len({groups[place] for place in answerable})
     low, high = bootstrap_interval(gains, groups)
     difference, lost = mean(gains), mean(before.segments) - mean(after.segments)
-    verdict, sentence = decide_verdict(len(asked), albums, difference, (low, high), lost)
-    return ModelComparison(before.means(), after.means(), len(asked), difference, (low, high), verdict, sentence)
+    verdict, sentence = decide_verdict(len(answerable), albums, difference, (low, high), lost)
+    return ModelComparison(before.means(), after.means(), len(answerable), difference, (low, high), verdict, sentence)
 
 
 def decide_verdict(
     queries: int, albums: int, difference: float, interval: tuple[float, float], lost: float
 ) -> tuple[Verdict, str]:
-    """The verdict and why, from the album task's gain and what segment recall `lost`; `albums` are the queries'."""
+    """Decide the verdict and its sentence from the album task's gain and what segment recall `lost`; `albums` are the queries'."""
     if queries < FEWEST_QUERIES:
         return "cannot tell", (
             f"Whether it is better cannot be told: {queries} held-out tracks have others of their album by other "
@@ -94,13 +94,16 @@ def decide_verdict(
             f"{'one album' if albums == 1 else f'{albums} albums'}, {FEWEST_ALBUMS} are needed; more compilations and "
             "soundtracks would help."
         )
-    told = f"{difference:+.3f}, 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}"
+    numbers = f"{difference:+.3f}, 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}"
     if interval[1] < 0:
-        return "not better", f"It is worse at the held-out albums ({told})."
+        return "not better", f"It is worse at the held-out albums ({numbers})."
     if not interval[0] > 0:
-        return "not better", f"It is not surely better at the held-out albums ({told})."
+        return "not better", f"It is not surely better at the held-out albums ({numbers})."
     if math.isnan(lost):
-        return "not better", f"It finds albums better ({told}), but no track has windows to tell apart."
+        return "not better", f"It finds albums better ({numbers}), but no track has windows to tell apart."
     if lost > SEGMENT_LOSS:
-        return "not better", f"It finds albums better ({told}), but tells windows of songs apart worse by {lost:.3f}."
-    return "better", f"It is better at the held-out albums ({told})."
+        return (
+            "not better",
+            f"It finds albums better ({numbers}), but tells windows of songs apart worse by {lost:.3f}.",
+        )
+    return "better", f"It is better at the held-out albums ({numbers})."

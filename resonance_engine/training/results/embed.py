@@ -1,4 +1,4 @@
-"""Windows of songs -> what a model makes of them, many windows at a time."""
+"""Embed windows of songs in batches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH, PROCESSOR_BATCH = 64, 8
 
 
 class Embeddings(NamedTuple):
-    """What a model makes of songs.
+    """Embeddings of songs.
 
     `tracks` (songs, d), `facets` (songs, modalities, d) and `windows` (windows, d) are of unit length, a song's being
     the normalised means over its windows; `gates` (songs, modalities) are means.
@@ -52,7 +52,7 @@ def embed_windows(network: ResonanceNetwork, windows: WindowSet, device: str | t
 def embed_with(
     run: Callable[[Mapping[str, Array]], Outputs], windows: WindowSet, batch: int = PROCESSOR_BATCH
 ) -> Embeddings:
-    """The same for anything that gives embeddings, facets and gates of windows first, such as an exported model."""
+    """Embed all windows with a function whose first outputs are embeddings, facets and gates."""
     count = len(windows.song)
     parts = [run(windows.rows(np.arange(at, min(at + batch, count)))) for at in range(0, count, batch)]
     embedding, facets, gates, *_ = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -68,7 +68,7 @@ def embed_with(
 
 @contextmanager
 def evaluation_mode(network: ResonanceNetwork) -> Iterator[None]:
-    """Evaluation mode for a while."""
+    """Set evaluation mode within the context."""
     training = network.training
     network.eval()
     try:
@@ -78,5 +78,5 @@ def evaluation_mode(network: ResonanceNetwork) -> Iterator[None]:
 
 
 def normalise(vectors: Array) -> Array:
-    """Vectors (..., d) at length one; those that cancelled out stay zero."""
+    """Normalise vectors (..., d) to length one; zero vectors stay zero."""
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12), np.float32)

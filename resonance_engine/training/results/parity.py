@@ -1,4 +1,4 @@
-"""An exported model beside its weights: the same numbers, and how long each takes."""
+"""Compare an exported model with its weights: errors and speed."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class BackendTimes(NamedTuple):
 
 
 def read_cached_windows(folder: Path, manifest: Manifest) -> Inputs | None:
-    """All windows of some songs whose features are cached as the model needs them; None where there are none."""
+    """Read all windows of some cached songs with the model's features; None where there are none."""
     if not (folder / f"features-v{FRONT_END_VERSION}-{manifest.spec.digest()}.db").exists():
-        return None  # opening it would make it
+        return None  # opening it would create it
     cache = SqliteCache(folder, manifest.spec)
     try:
         songs = [cache.read(key) for key in sorted(cache.keys())[:SONGS]]
@@ -56,14 +56,14 @@ def draw_windows(manifest: Manifest) -> Inputs:
 
 
 def split_batches(inputs: Inputs, batch: int) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """The windows, so many at a time; the last batch may be smaller."""
+    """Yield the windows in batches; the last one may be smaller."""
     count = len(next(iter(inputs.values())))
     for at in range(0, count, batch):
         yield {name: values[at : at + batch] for name, values in inputs.items()}
 
 
 def compare_outputs(exported: Backend, original: Backend, inputs: Inputs, batch: int) -> Parity:
-    """How far the exported model's outputs are from the original's, over all these windows."""
+    """Compute the errors of the exported model's outputs against the original's, over all these windows."""
     sides = [
         [
             np.concatenate(part)
@@ -75,7 +75,7 @@ def compare_outputs(exported: Backend, original: Backend, inputs: Inputs, batch:
 
 
 def time_backends(exported: Backend, original: Backend, inputs: Inputs, batch: int, runs: int) -> BackendTimes:
-    """How long a batch takes either of them, in turns, so that whatever else the machine does slows both."""
+    """Time a batch in both models, in turns, so that other load of the machine slows both."""
     count = len(next(iter(inputs.values())))
     first = {name: values[np.arange(batch) % count] for name, values in inputs.items()}
     seconds: tuple[list[float], list[float]] = ([], [])
@@ -91,7 +91,7 @@ def time_backends(exported: Backend, original: Backend, inputs: Inputs, batch: i
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """PyTorch on one thread, as onnxruntime is run here."""
+    """Run PyTorch on one thread, as onnxruntime is run here."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""Pictures of a training run and of a space of songs, as PNG; matplotlib is loaded when the first is drawn."""
+"""Figures of a training run and of an embedding space, as PNG; matplotlib is loaded when the first is drawn."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIZE, DPI = (8.0, 5.0), 120
 
 
 def read_log(path: Path) -> Columns:
-    """The columns of a run's log.csv, NaN where nothing stands; ResonanceError where it is no such file."""
+    """Read the columns of a run's log.csv, NaN for empty cells; ResonanceError where it is no such file."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -50,7 +50,7 @@ def read_log(path: Path) -> Columns:
 
 
 def draw_training(log: Columns, metrics: Sequence[str] = ("recall@1", "recall@5", "map", "segment_recall")) -> Figure:
-    """Loss, validation and learning rate by epoch, one below another."""
+    """Draw loss, validation and learning rate by epoch, one below another."""
     validated = [name for name in metrics if name in log]
     figure = new_figure((SIZE[0], 7.0))
     rows = [2, 2, 1] if validated else [2, 1]
@@ -76,7 +76,7 @@ def draw_training(log: Columns, metrics: Sequence[str] = ("recall@1", "recall@5"
 
 
 def draw_gates(gates: NDArray[np.float32], modalities: Sequence[str], log: Columns | None = None) -> Figure:
-    """Mean gate of each modality by epoch, where there is a log of it, and its distribution over songs (n, m)."""
+    """Draw the mean gate of each modality by epoch, where it is logged, and its distribution over songs (n, m)."""
     figure = new_figure((9.0, 4.2))
     columns = [f"gate_{name}" for name in modalities]
     logged = log is not None and all(name in log for name in columns)
@@ -108,7 +108,7 @@ def draw_gates(gates: NDArray[np.float32], modalities: Sequence[str], log: Colum
 
 
 def draw_projection(tracks: NDArray[np.float32], groups: Sequence[str], title: str) -> Figure:
-    """Songs (n, d) on their first two principal components, coloured by group: the ten largest named, the rest grey."""
+    """Draw songs (n, d) on their first two principal components, coloured by group: the ten largest named, the rest grey."""
     places, shares = principal_components(tracks)
     sizes = Counter(group for group in groups if group)
     largest = [name for name, count in sorted(sizes.items(), key=lambda item: (-item[1], item[0])) if count > 1][
@@ -136,9 +136,9 @@ def draw_projection(tracks: NDArray[np.float32], groups: Sequence[str], title: s
 
 
 def principal_components(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Vectors (n, d) on the two directions of the largest variance, (n, 2), and these directions' shares of it, (2,).
+    """Project vectors (n, d) on the two directions of the largest variance, (n, 2); returns their shares of it, too, (2,).
 
-    Each direction points so that its largest part is positive; what does not exist is zero.
+    The largest component of each direction is positive; missing directions are zero.
     """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
@@ -152,14 +152,14 @@ def principal_components(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG in one step."""
+    """Write a figure as PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     write_file(path, buffer.getvalue())
 
 
 def new_figure(size: tuple[float, float]) -> Figure:
-    """A figure that needs no screen and is forgotten with its last name."""
+    """Create a figure that needs no screen and no closing."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -169,7 +169,7 @@ def new_figure(size: tuple[float, float]) -> Figure:
 
 
 def place_legend(axes: Axes) -> None:
-    """A legend where it covers nothing."""
+    """Place the legend beside the axes."""
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9, borderaxespad=0.0)
 
 
@@ -185,11 +185,11 @@ def tidy(axes: Axes) -> None:
 
 
 def choose_marker(epoch: NDArray[np.float64]) -> Any:
-    """A marker where a line alone would not be seen."""
+    """Return a marker for a single point, where a line would be invisible."""
     return "o" if len(epoch) == 1 else None
 
 
 def shorten_name(name: str) -> str:
-    """A name short enough for a legend, without what matplotlib takes for mathematics."""
+    """Shorten a name for a legend and escape what matplotlib takes for mathematics."""
     plain = " ".join(name.split()).replace("$", r"\$")
     return plain if len(plain) <= LONGEST_NAME else plain[: LONGEST_NAME - 1] + "…"

@@ -1,4 +1,4 @@
-"""How good is a network on songs that it is not trained on? Asked after every epoch."""
+"""Validate a network on held-out songs, after every epoch."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ RANKED_LIMIT = 4000  # songs, or windows, that are ranked against each other: si
 
 
 def make_validation(windows: WindowSet, songs: Sequence[Song]) -> Callable[[ResonanceNetwork], dict[str, float]]:
-    """What gives recall@1, 5, 10, 20, mrr, map and segment_recall of a network on these songs' windows.
+    """Return a function that computes recall@1, 5, 10, 20, mrr, map and segment_recall of a network.
 
-    A song is asked for the songs of its album, of its artist and of its pair, by its embedding. Where no song has any
-    such, windows are asked for the other windows of their song. Of very many songs, or windows, about 4000 take part.
+    Every song is a query for the songs of its album, of its artist and of its pair. Where no song has any, windows are
+    queries for the other windows of their song. Of very many songs, or windows, about 4000 are used.
     """
     chosen = select_evaluated(songs)
     if len(chosen) < len(songs):
@@ -37,20 +37,20 @@ def make_validation(windows: WindowSet, songs: Sequence[Song]) -> Callable[[Reso
     answerable = bool(relevance.relevant.any())
 
     def validate(network: ResonanceNetwork) -> dict[str, float]:
-        found = embed_windows(network, windows, next(network.parameters()).device)
+        embeddings = embed_windows(network, windows, next(network.parameters()).device)
         if answerable:
-            scores = query_scores(found.tracks, relevance)
+            scores = query_scores(embeddings.tracks, relevance)
         else:
             rows = select_first_songs(windows.song)
-            scores = query_scores(found.windows[rows], same_song_windows(windows.song[rows]))
-        segments = segment_recall(found.windows, windows.song)
+            scores = query_scores(embeddings.windows[rows], same_song_windows(windows.song[rows]))
+        segments = segment_recall(embeddings.windows, windows.song)
         return {name: mean(values) for name, values in scores.items()} | {"segment_recall": mean(segments)}
 
     return validate
 
 
 def select_evaluated(songs: Sequence[Song]) -> list[int]:
-    """The positions of songs that an evaluation asks about: all, or whole albums, always the same ones, up to 4000."""
+    """Select the songs to evaluate, by position: all, or whole albums, always the same ones, up to 4000."""
     if len(songs) <= RANKED_LIMIT:
         return list(range(len(songs)))
     groups = album_groups(songs)
@@ -60,7 +60,7 @@ def select_evaluated(songs: Sequence[Song]) -> list[int]:
 
 
 def related_songs(songs: Sequence[Song]) -> Relevance:
-    """Songs of one album, one artist or one pair."""
+    """Return the relevance of songs of one album, one artist or one pair."""
     others = ~np.eye(len(songs), dtype=bool)
     kinds = (
         [album_label(song) for song in songs],
@@ -72,7 +72,7 @@ def related_songs(songs: Sequence[Song]) -> Relevance:
 
 
 def select_first_songs(song: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The windows of the first songs, as many as may be ranked."""
+    """Select the windows of the first songs, up to the limit."""
     return np.flatnonzero(song <= song[min(RANKED_LIMIT, len(song)) - 1])
 
 

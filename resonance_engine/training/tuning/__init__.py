@@ -1,1 +1,4 @@
-"""Which settings are best: short trainings by Optuna, then the best ones in full."""
+"""Find the best settings: short trainings chosen by Optuna, then the best ones in full.
+
+In: settings, a search space and `TrainingData`. Out: a folder of runs with the winner in `best/`.
+"""

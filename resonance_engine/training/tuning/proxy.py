@@ -1,4 +1,4 @@
-"""A part of the music and of the time: what tells soon how good settings are."""
+"""Proxy trainings: part of the songs, few epochs."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     Measure = Callable[[Config, Path, Judge], float]
 
 
-MACHINE_SETTINGS = ("data.root", "data.pairs_json", "cache.")  # settings that say where the music is, not which
+MACHINE_SETTINGS = ("data.root", "data.pairs_json", "cache.")  # where the music is, not which
 
 
 def comparable_settings(config: Config) -> dict[str, object]:
-    """All settings, by key, but those that may differ between machines which do the same work."""
+    """Return all settings, by key, but those that may differ between machines which do the same work."""
     return {key: value for key, value in flatten(config).items() if not key.startswith(MACHINE_SETTINGS)}
 
 
 def check_comparable(config: Config) -> None:
-    """Raise ConfigError where the values of trials with different settings mean different things."""
+    """Raise ConfigError where the values of trials with different settings cannot be compared."""
     if config.train.early_stopping.monitor == "loss":
         raise ConfigError(
             "Trainings cannot be compared by their loss, which changes with the temperature that they have; set "
@@ -41,26 +41,24 @@ def check_comparable(config: Config) -> None:
         )
 
 
-def make_measure(material: TrainingData, songs: int, device: str) -> Measure:
-    """What trains on so many of the training songs with other settings, in a folder, and says how good they are.
+def make_measure(data: TrainingData, songs: int, device: str) -> Measure:
+    """Return a function that trains on `songs` of the training songs with other settings and returns their value.
 
     The value is the best epoch's of the number that early stopping monitors, on all held-out songs, the same for every
-    trial; each epoch's is told as it comes.
+    trial; it is reported after every epoch.
     """
-    monitor = material.config.train.early_stopping.monitor
-    validate = material.validation()
-    training = material.training
-    _, groups = label_songs([material.songs[song] for song in training])
-    chosen = [
-        training[place] for place in choose_proxy_songs([material.keys[song] for song in training], groups, songs)
-    ]
+    monitor = data.config.train.early_stopping.monitor
+    validate = data.validation()
+    training = data.training
+    _, groups = label_songs([data.songs[song] for song in training])
+    chosen = [training[place] for place in choose_proxy_songs([data.keys[song] for song in training], groups, songs)]
 
     def measure(config: Config, folder: Path, judge: Judge) -> float:
         make_folder(folder)
         try:
             trained = train(
                 network_of(config),
-                material.windows(chosen),
+                data.windows(chosen),
                 config.train,
                 config.augment,
                 device=device,
@@ -69,7 +67,7 @@ def make_measure(material: TrainingData, songs: int, device: str) -> Measure:
                 report=lambda epoch: judge(epoch.number, monitored_value(epoch, monitor)),
             )
         finally:
-            # A trial is never taken up again, and the weights of all of them take up room.
+            # A trial is never resumed, and the weights of all of them take room.
             (folder / STATE).unlink(missing_ok=True)
         return math.nan if trained.best is None else monitored_value(trained.best, monitor)
 
@@ -77,7 +75,7 @@ def make_measure(material: TrainingData, songs: int, device: str) -> Measure:
 
 
 def choose_proxy_songs(keys: Sequence[bytes], groups: Sequence[str], count: int) -> list[int]:
-    """Positions of so many songs: whole groups, but for the last one.
+    """Choose `count` songs, by position: whole groups, but for the last one.
 
     The groups come in the order of their content keys, which are as good as random and the same on every machine.
     """
@@ -89,6 +87,6 @@ def choose_proxy_songs(keys: Sequence[bytes], groups: Sequence[str], count: int)
 
 
 def shorten(config: Config, epochs: int) -> Config:
-    """The same training in fewer epochs, with the same share of them for the warm-up."""
+    """Return the same settings with fewer epochs and the same share of warm-up."""
     warmup = round(config.train.warmup_epochs * epochs / config.train.epochs)
     return change(config, {"train.epochs": epochs, "train.warmup_epochs": min(warmup, epochs - 1)})

@@ -1,6 +1,6 @@
-"""The best settings of a search, each trained in full; the one that does best on the held-out songs is kept.
+"""Train the best settings of a search in full, and keep the winner on the held-out songs.
 
-What decides is the number that early stopping monitors, on the songs that no candidate is trained on.
+The number that early stopping monitors decides, on the songs that no candidate is trained on.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class RefineOutcome:
-    """What a full training gave.
+    """Result of a full training.
 
-    `value` is what its kept weights reached in the `monitor`ed number, in `epoch` of `epochs`; `metrics` are all that
-    could be measured with it; `ended` says why it ended, and `model` is the weights' id.
+    `value` is the `monitor`ed number of its kept weights, from `epoch` of `epochs`; `metrics` are all finite numbers of
+    that epoch; `ended` is the reason why it ended, and `model` the weights' id.
     """
 
     name: str
@@ -82,7 +82,7 @@ class RefineOutcome:
 
 
 def refine(
-    material: TrainingData,
+    data: TrainingData,
     config: Config,
     runs: Runs,
     topn: int = 5,
@@ -92,28 +92,28 @@ def refine(
     """Train the `topn` best trials of `runs.hpo` in full, or the settings as they are where nothing was searched.
 
     Returns the outcomes, the winner first, whose weights, settings, log and numbers are in `runs.best` then. A
-    candidate whose training fails is reported and left out. What was stopped is taken up again, what was finished is
-    not repeated, unless settings or music have changed. Under `torchrun` the processes share the work, and only the
+    candidate whose training fails is reported and left out. Trainings that were stopped resume, finished ones are not
+    repeated, unless settings or music have changed. Under `torchrun` the processes share the work, and only the
     first has outcomes. Raises TrainingError when nothing could be trained, ConfigError when outcomes could not be
     compared.
     """
     world = join(device_named(device, local_rank()))
-    tell = report if world.first else lambda _: None
+    note = report if world.first else lambda _: None
     try:
         candidates = select_candidates(config, read_hpo(runs.hpo), topn)
     except ConfigError as error:
         raise ConfigError(f"{printable(runs.hpo)} cannot be used, run `search` again: {error}") from error
-    tell(describe_plan(candidates, runs))
+    note(describe_plan(candidates, runs))
     if len(candidates) > 1:
         check_comparable(config)
 
     def attempt(candidate: Candidate) -> RefineOutcome | None:
         try:
-            return train_candidate(material, candidate, runs.trial(candidate.name), world, tell)
+            return train_candidate(data, candidate, runs.trial(candidate.name), world, note)
         except TrainingError as error:
             if len(candidates) == 1:
                 raise
-            tell(f"{candidate.name}: failed ({error})")
+            note(f"{candidate.name}: failed ({error})")
             return None
 
     outcomes = [outcome for outcome in map(attempt, candidates) if outcome]
@@ -124,7 +124,7 @@ def refine(
     outcomes.sort(key=lambda each: each.value, reverse=outcomes[0].mode == "max")
     publish_winner(outcomes, runs)
     if outcomes[0].value >= BEST_POSSIBLE and outcomes[0].mode == "max":
-        tell(
+        note(
             f"{outcomes[0].monitor} cannot rise any further, so early stopping had nothing to go by; "
             f"{suggest_remedy(outcomes[0].monitor)}"
         )
@@ -140,17 +140,19 @@ def describe_plan(candidates: list[Candidate], runs: Runs) -> str:
 
 def select_candidates(config: Config, findings: Findings | None, topn: int) -> list[Candidate]:
     trials = findings.trials[:topn] if findings else []
-    found = [Candidate(f"refine-{each.number}", each.parameters, change(config, each.parameters)) for each in trials]
-    return found or [Candidate("refine", {}, config)]
+    candidates = [
+        Candidate(f"refine-{each.number}", each.parameters, change(config, each.parameters)) for each in trials
+    ]
+    return candidates or [Candidate("refine", {}, config)]
 
 
 def train_candidate(
-    material: TrainingData, candidate: Candidate, folder: Path, world: World, report: Report
+    data: TrainingData, candidate: Candidate, folder: Path, world: World, report: Report
 ) -> RefineOutcome | None:
-    """Train a candidate in its folder, or read what came of it before; None in all processes but the first."""
+    """Train a candidate in its folder, or read its earlier outcome; None in all processes but the first."""
     before = b""
     if world.first:
-        before = json.dumps(read_earlier(folder, identify_candidate(material, candidate), report)).encode()
+        before = json.dumps(read_earlier(folder, identify_candidate(data, candidate), report)).encode()
     done: dict[str, Any] | None = json.loads(world.broadcast(before))
     if done is not None:
         return RefineOutcome(**done) if world.first else None
@@ -166,48 +168,48 @@ def train_candidate(
 
     trained = train(
         network_of(candidate.config),
-        material.training_windows(),
+        data.training_windows(),
         candidate.config.train,
         candidate.config.augment,
         device=world.device.type,
-        validate=material.validation(),
+        validate=data.validation(),
         run=folder,
         report=note,
     )
-    return save_outcome(trained, material, candidate, folder) if world.first else None
+    return save_outcome(trained, data, candidate, folder) if world.first else None
 
 
-def identify_candidate(material: TrainingData, candidate: Candidate) -> dict[str, object]:
-    """What an outcome belongs to: it is not repeated as long as this stays the same."""
-    return {"settings": comparable_settings(candidate.config), "music": material.digest}
+def identify_candidate(data: TrainingData, candidate: Candidate) -> dict[str, object]:
+    """Return what identifies a candidate's training, which is not repeated as long as this stays the same."""
+    return {"settings": comparable_settings(candidate.config), "music": data.digest}
 
 
-def read_earlier(folder: Path, belongs: dict[str, object], report: Report) -> dict[str, Any] | None:
-    """What a finished training left in a folder, which is emptied if that was another training."""
-    found = read_document(folder / IDENTITY)
-    if found == belongs and (folder / WEIGHTS).exists():
+def read_earlier(folder: Path, identity: dict[str, object], report: Report) -> dict[str, Any] | None:
+    """Read the outcome of a finished training in a folder, which is emptied if that was another training."""
+    before = read_document(folder / IDENTITY)
+    if before == identity and (folder / WEIGHTS).exists():
         done = read_document(folder / METRICS)
         if done is not None and set(done) == {each.name for each in fields(RefineOutcome)}:
             report(f"{folder.name}: trained already")
             return done
-    if found is not None and found != belongs:
+    if before is not None and before != identity:
         report(f"{folder.name}: settings or music have changed, so it begins anew")
         shutil.rmtree(folder, ignore_errors=True)
-    write_json(belongs, folder / IDENTITY)
+    write_json(identity, folder / IDENTITY)
     return None
 
 
 def read_document(path: Path) -> dict[str, Any] | None:
-    """A JSON object, or None where there is none."""
+    """Read a JSON object; None where there is none."""
     try:
-        found = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None
 
 
-def save_outcome(trained: TrainedNetwork, material: TrainingData, candidate: Candidate, folder: Path) -> RefineOutcome:
-    """Write a finished training's weights, settings and numbers to its folder; its log is there already."""
+def save_outcome(trained: TrainedNetwork, data: TrainingData, candidate: Candidate, folder: Path) -> RefineOutcome:
+    """Write a finished training's weights, settings and numbers beside its log."""
     stopping = candidate.config.train.early_stopping
     restored = stopping.enabled and stopping.restore_best and trained.best is not None
     epoch = trained.best if restored else trained.epochs[-1]
@@ -230,8 +232,8 @@ def save_outcome(trained: TrainedNetwork, material: TrainingData, candidate: Can
         gate_entropy=epoch.gate_entropy,
         gates=epoch.gates,
         seconds=round(sum(each.seconds for each in trained.epochs), 1),
-        songs=len(material.training),
-        held_out=len(material.held_out),
+        songs=len(data.training),
+        held_out=len(data.held_out),
         model=sealed.id,
     )
     write_json(asdict(outcome), folder / METRICS)
@@ -240,7 +242,7 @@ def save_outcome(trained: TrainedNetwork, material: TrainingData, candidate: Can
 
 
 def publish_winner(outcomes: list[RefineOutcome], runs: Runs) -> None:
-    """Copy the winner's files to `runs.best`, its weights last, with a row for each candidate in its numbers."""
+    """Copy the winner's files to `runs.best`, its weights last, with a row per candidate in its numbers."""
     winner = outcomes[0]
     folder = runs.trial(winner.name)
     rows = [{"name": each.name, "value": each.value, "metrics": each.metrics} for each in outcomes]
@@ -256,17 +258,17 @@ def publish_winner(outcomes: list[RefineOutcome], runs: Runs) -> None:
 
 
 def format_table(outcomes: list[RefineOutcome]) -> list[str]:
-    """A line for each candidate, the winner first, and what decided."""
+    """Format a line per candidate, the winner first, and the deciding number."""
     monitor = outcomes[0].monitor
     names = list(dict.fromkeys([monitor, "recall@1", "recall@5", "recall@10", "mrr", "map", "segment_recall"]))
     names = [name for name in names if name == monitor or name in outcomes[0].metrics]
     width = max(len("candidate"), *(len(each.name) for each in outcomes))
     lines = [" ".join([f"{'candidate':<{width}}", *(f"{name:>14}" for name in names), "best epoch", "  seconds"])]
-    for each in outcomes:
-        values = {**each.metrics, monitor: each.value}
+    for outcome in outcomes:
+        values = {**outcome.metrics, monitor: outcome.value}
         numbers = (f"{values.get(name, math.nan):>14.4f}" for name in names)
-        epochs = f"{each.epoch}/{each.epochs}"
-        lines.append(" ".join([f"{each.name:<{width}}", *numbers, f"{epochs:>10}", f"{each.seconds:>9.1f}"]))
+        epochs = f"{outcome.epoch}/{outcome.epochs}"
+        lines.append(" ".join([f"{outcome.name:<{width}}", *numbers, f"{epochs:>10}", f"{outcome.seconds:>9.1f}"]))
     decided = (
         f"{monitor} on {outcomes[0].held_out} held-out songs decided; segment recall is shown and decides nothing."
     )

@@ -6,21 +6,20 @@
                                   metrics.json
     runs/trials/NAME/             a training run that can be taken up again: state, log, settings
 
-Every file is replaced in one step, so that whatever is there is whole.
+Every file is replaced atomically, so that whatever exists is whole.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ResonanceError, printable
 from resonance_engine.files import write_bytes
+from resonance_engine.records import parse_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 FORMAT = 1
@@ -30,7 +29,7 @@ Setting = str | int | float | bool
 
 @dataclass(frozen=True)
 class Runs:
-    """The places in a folder of runs."""
+    """The paths in a folder of runs."""
 
     folder: Path
 
@@ -70,9 +69,9 @@ class FinishedTrial:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a search found: `metric` is compared so that "max" or "min" (`mode`) is better; `trials` best first.
+    """The finished trials of a search, best first: the larger `metric` is better with the `mode` "max", the smaller with "min".
 
-    `proxy` says what it was measured on: how many `songs` were trained on, for how many `epochs`.
+    `proxy` is the size of a trial: its `songs` and `epochs`.
     """
 
     metric: str
@@ -86,37 +85,24 @@ def write_hpo(findings: Findings, path: Path) -> None:
 
 
 def read_hpo(path: Path) -> Findings | None:
-    """What a search found, or None where there was none; ResonanceError where the file is not to be understood."""
+    """Read the findings of a search, or None where there was none; ResonanceError for a damaged file."""
     again = "remove it and run `search` again"
     try:
         document = json.loads(path.read_bytes())
-        if document["format"] != FORMAT:
-            raise ResonanceError(
-                f"{printable(path)} has format {document['format']}, this program reads {FORMAT}; {again}."
-            )
-        return Findings(
-            metric=str(document["metric"]),
-            mode=str(document["mode"]),
-            proxy={name: int(count) for name, count in document["proxy"].items()},
-            trials=[parse_trial(each) for each in document["trials"]],
-        )
+        version = document.pop("format")
+        if version == FORMAT:
+            return parse_record(Findings, document, "it")
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ResonanceError(f"{printable(path)} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ResonanceError(f"{printable(path)} is damaged ({error}); {again}.") from error
-
-
-def parse_trial(document: Mapping[str, Any]) -> FinishedTrial:
-    value = float(document["value"])
-    if not math.isfinite(value):
-        raise ValueError(f"the value of trial {document['number']} is {value}")
-    return FinishedTrial(int(document["number"]), value, dict(document["parameters"]))
+    raise ResonanceError(f"{printable(path)} has format {version}, this program reads {FORMAT}; {again}.")
 
 
 def suggest_remedy(metric: str) -> str:
-    """What to do where a number is as good as it can be and so tells nothing any more."""
+    """Suggest what to do where a number is as good as it can be and so distinguishes nothing any more."""
     songs = "more held-out songs of known artists"
     return (
         f"{songs} would tell more"
@@ -126,12 +112,12 @@ def suggest_remedy(metric: str) -> str:
 
 
 def write_json(document: object, path: Path) -> None:
-    """Write a document in one step, and make its folder if need be; ResonanceError where that is impossible."""
+    """Write a document atomically, and its folder where it is missing; ResonanceError where that is impossible."""
     write_file(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """`atomic.write_bytes`, with the folder made and a sentence where that is impossible."""
+    """Write a file atomically, and its folder where it is missing; ResonanceError where that is impossible."""
     make_folder(path.parent)
     try:
         write_bytes(path, content)
