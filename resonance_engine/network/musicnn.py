@@ -129,7 +129,7 @@ class MusiCNN(nn.Module):
     hop 256. Outputs: `hidden` (patches, 200), `pooled` (patches, 1506; maximum and mean over time of each channel, side
     by side), `tags` (patches, 50) as logits. `stride` says how many positions over frequency the filters step.
 
-    Of the 561 published filters over the spectrum, 64 hear something; the weights of the others vanished when they
+    Of the 561 published filters over the spectrum, 64 are active; the weights of the others vanished when they
     were trained. Filters that loaded weights leave silent are not computed and their channels are zero.
     """
 

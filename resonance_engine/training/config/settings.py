@@ -56,9 +56,9 @@ Epochs = Annotated[Whole, Field(ge=1, le=100_000)]
 
 @dataclass(frozen=True, config=CHECKED)
 class SegmentSettings:
-    """What is heard of a song: `segments_per_song` windows of `seconds`, spread over it.
+    """The windows of a song: `segments_per_song` windows of `seconds`, spread over it.
 
-    `hop_seconds` is the step between windows where a whole song is covered densely; `hpss` parts sustained from struck
+    `hop_seconds` is the step between windows where a whole song is covered densely; `hpss` separates sustained from struck
     sounds.
     """
 
@@ -70,7 +70,7 @@ class SegmentSettings:
 
 @dataclass(frozen=True, config=CHECKED)
 class DataSettings:
-    """Which music is learned from.
+    """The music to train on.
 
     `root` is a folder of music, `pairs_json` a file of lists of songs that belong together. `scan_root` takes every
     audio file under root; `use_unlabeled` keeps songs without pairs, which still give positives from their own
@@ -88,7 +88,7 @@ class DataSettings:
 
 @dataclass(frozen=True, config=CHECKED)
 class CacheSettings:
-    """Where features are kept between epochs and runs.
+    """The cache of features between epochs and runs.
 
     `preload_ram` reads the cache into memory before the first epoch; `reuse_ram_across_trials` keeps that memory
     between the trials of a search in one process.
@@ -118,9 +118,9 @@ class TempoSettings:
 
 @dataclass(frozen=True, config=CHECKED)
 class FeatureSettings:
-    """What is measured: log-mel bands, pitch classes of an octave, lags of the tempo envelope.
+    """The features: log-mel bands, pitch classes of an octave, lags of the tempo envelope.
 
-    `semantic` adds what musicnn listens to, the same whatever the other settings are. Its network begins with random
+    `semantic` adds the input of musicnn, which no other setting changes. Its network begins with random
     weights, as all do; the published ones are in the default model alone, which has a recipe of its own.
     """
 
@@ -162,7 +162,7 @@ class EarlyStopping:
 
 @dataclass(frozen=True, config=CHECKED)
 class AudioAugmentSettings:
-    """How much changed versions of the audio, made with the features, may differ; zero switches a change off.
+    """Limits of the changes of augmented audio, computed with the features; zero switches a change off.
 
     There are `views` such versions of every window. Up to `gain_db` of level and `tilt_db` between the lowest and the
     highest frequency, up to `pitch_semitones` and `tempo_percent`, in either direction. `codec` is the share of windows
@@ -181,12 +181,12 @@ class AudioAugmentSettings:
 
 @dataclass(frozen=True, config=CHECKED)
 class AugmentSettings:
-    """How much two views of the same music may differ; zero switches a change off.
+    """Limits of the changes of a view; zero switches a change off.
 
     `gain_db` of level, `tilt_db` and `curve_db` of a random equaliser, `band_mask` and `time_mask` the largest blanked
     shares (SpecAugment), `pitch_semitones` and `tempo_percent` small shifts, `mix` the largest share of another song
     mixed in, `codec` the share of views that lose their treble as in a lossy codec, `chroma_noise` and `rhythm_noise`
-    deviations of added noise: all on features, for every view anew. `audio` changes the sound itself, once.
+    deviations of added noise: all on features, for every view anew. `audio` changes the audio itself, once.
     """
 
     gain_db: Decibels = 0.0
@@ -205,7 +205,7 @@ class AugmentSettings:
 
 @dataclass(frozen=True, config=CHECKED)
 class TrainSettings:
-    """How a network is trained.
+    """The training of a network.
 
     A batch holds `batch_identities` songs with `views_per_song` cuts of `crop_seconds` each. The loss draws the
     windows of a song together, plus `group_weight` times the same for songs of one album and artist, plus
@@ -236,7 +236,7 @@ class TrainSettings:
 
 @dataclass(frozen=True, config=CHECKED)
 class Config:
-    """Everything about a training run."""
+    """All settings of a training run."""
 
     data: DataSettings = DataSettings()
     cache: CacheSettings = CacheSettings()

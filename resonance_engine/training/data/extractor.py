@@ -41,7 +41,7 @@ def views_maker(audio: AudioAugmentSettings) -> str:
 
 
 def load_extractor(spec_json: str, audio: AudioAugmentSettings) -> tuple[Message, Verbs]:
-    """Who makes the audio views, and what can be asked of a file."""
+    """Return the description of the extractor and its verbs."""
     from resonance_engine.audio.windows import content_key, read_windows
     from resonance_engine.features.front_end import FrontEnd
     from resonance_engine.features.spec import FeatureSpec

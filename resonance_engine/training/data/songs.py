@@ -58,7 +58,7 @@ Source = Callable[[], list[Song]]
 
 
 def open_library(kind: str, file: Path, query: Sequence[str]) -> Source:
-    """Return a source of the songs of a library that match a query; `kind` is "beets" or what an installed package offers.
+    """Return a source of the songs in a library that match a query; `kind` is "beets" or what a package offers.
 
     A package offers one as an entry point of the group `resonance.libraries`: a function of the library's file and
     the words of the query that gives a list of Song. Raises ConfigError where there is none, or it doesn't load.

@@ -15,7 +15,7 @@ EndReason = Literal["complete", "early stopping", "time"]
 
 
 def learning_rate_share(epoch: int, train: TrainSettings) -> float:
-    """Return the share of the learning rate in an epoch, from 0 on: a linear warm-up, then half a cosine down to a hundredth."""
+    """Return the share of the learning rate in an epoch, from 0 on: linear warm-up, then half a cosine to 0.01."""
     if epoch < train.warmup_epochs:
         return (epoch + 1) / train.warmup_epochs
     progress = (epoch - train.warmup_epochs) / max(1, train.epochs - train.warmup_epochs)
@@ -46,7 +46,7 @@ def monitored_value(epoch: Epoch, monitor: str) -> float:
 
 
 def end_reason(epochs: Sequence[Epoch], train: TrainSettings, minutes: float | None = None) -> EndReason | None:
-    """Return why there is no further epoch, or None where there is one; `minutes` end with the epoch that passes them."""
+    """Return why training ends now, or None; `minutes` end with the epoch that passes them."""
     if len(epochs) >= train.epochs:
         return "complete"
     best = best_epoch(epochs, train.early_stopping)

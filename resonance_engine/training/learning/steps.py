@@ -22,7 +22,7 @@ LARGEST_GRADIENT = 5.0  # norm of all gradients together, beyond which they are 
 
 
 def optimizer_of(network: ResonanceNetwork, train: TrainSettings) -> torch.optim.AdamW:
-    """Return AdamW whose second group of parameters, the gates, has a learning rate of its own; each knows its `base_lr`."""
+    """Return AdamW with a group for the gates and one for the rest, each with its learning rate as `base_lr`."""
     gates = [value for name, value in network.named_parameters() if ".gates." in name]
     others = [value for name, value in network.named_parameters() if ".gates." not in name]
     groups: list[dict[str, Any]] = [
@@ -47,7 +47,7 @@ class OptimizerSteps:
             group["lr"] = group["base_lr"] * share
 
     def accumulate(self, batch: Batch) -> tuple[float, float, list[float]]:
-        """Add the gradients of a batch; returns its loss, the entropy of its gates and the mean gate of each modality."""
+        """Add the gradients of a batch; returns its loss, its gates' entropy and the mean gate of each modality."""
         device = self.world.device
         features = [batch.features[name].to(device) for name in self.network.modalities]
         with self.precision.autocast():

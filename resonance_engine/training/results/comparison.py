@@ -82,7 +82,7 @@ def compare_models(before: HeldOutScores, after: HeldOutScores, songs: Sequence[
 def decide_verdict(
     queries: int, albums: int, difference: float, interval: tuple[float, float], lost: float
 ) -> tuple[Verdict, str]:
-    """Decide the verdict and its sentence from the album task's gain and what segment recall `lost`; `albums` are the queries'."""
+    """Decide the verdict, with a sentence, from the album task's gain and the segment recall that was `lost`."""
     if queries < FEWEST_QUERIES:
         return "cannot tell", (
             f"Whether it is better cannot be told: {queries} held-out tracks have others of their album by other "

@@ -108,7 +108,7 @@ def draw_gates(gates: NDArray[np.float32], modalities: Sequence[str], log: Colum
 
 
 def draw_projection(tracks: NDArray[np.float32], groups: Sequence[str], title: str) -> Figure:
-    """Draw songs (n, d) on their first two principal components, coloured by group: the ten largest named, the rest grey."""
+    """Draw songs (n, d) on two principal components, coloured by group: the ten largest named, the rest grey."""
     places, shares = principal_components(tracks)
     sizes = Counter(group for group in groups if group)
     largest = [name for name, count in sorted(sizes.items(), key=lambda item: (-item[1], item[0])) if count > 1][
@@ -136,7 +136,7 @@ def draw_projection(tracks: NDArray[np.float32], groups: Sequence[str], title: s
 
 
 def principal_components(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Project vectors (n, d) on the two directions of the largest variance, (n, 2); returns their shares of it, too, (2,).
+    """Project vectors (n, d) on the two directions of largest variance, (n, 2), with their shares of it, (2,).
 
     The largest component of each direction is positive; missing directions are zero.
     """

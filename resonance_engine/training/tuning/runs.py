@@ -69,7 +69,7 @@ class FinishedTrial:
 
 @dataclass(frozen=True)
 class Findings:
-    """The finished trials of a search, best first: the larger `metric` is better with the `mode` "max", the smaller with "min".
+    """The finished trials of a search, best first: by the largest `metric` with `mode` "max", else the smallest.
 
     `proxy` is the size of a trial: its `songs` and `epochs`.
     """
