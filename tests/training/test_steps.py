@@ -81,13 +81,13 @@ class TestAccumulation:
 
 def test_large_gradients_are_scaled_down(batches: list[Batch]) -> None:
     norms = {}
-    for temperature in (0.1, 100.0):
+    for temperature in (0.1, 10.0):
         taken = steps(replace(TRAIN, temperature=temperature))
         taken.accumulate(batches[0])
         moments = [each["exp_avg"].norm() for each in taken.optimizer.state.values()]
         norms[temperature] = float(torch.stack(moments).norm()) / 0.1
     assert norms[0.1] == pytest.approx(5.0, rel=1e-4)
-    assert norms[100.0] < 4.9
+    assert norms[10.0] < 4.9
 
 
 def test_gates_learn_faster(batches: list[Batch]) -> None:
@@ -114,7 +114,7 @@ def test_mixed_precision(batches: list[Batch], dtype: torch.dtype) -> None:
     assert {each.dtype for each in weights(mixed)} == {torch.float32}
     for _ in range(12):  # the scale falls until gradients do not overflow
         if apart(mixed, steps()) == 0:
-            mixed.add(batches[0])
+            mixed.accumulate(batches[0])
     assert apart(mixed, steps()) > 1e-3
     assert (mixed.scaler.get_scale() > 1) == (dtype == torch.float16)
 
@@ -123,7 +123,7 @@ def test_what_a_batch_tells(batches: list[Batch]) -> None:
     taken = steps()
     with torch.no_grad():
         gates = taken.network(*(batches[0].features[name] for name in taken.network.modalities))[2]
-    loss, entropy, means = steps().add(batches[0])
+    loss, entropy, means = steps().accumulate(batches[0])
     assert loss > 0
     assert 0 < entropy <= 1
     assert means == pytest.approx(gates.mean(dim=0).tolist(), rel=1e-5)

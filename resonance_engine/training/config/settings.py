@@ -58,8 +58,8 @@ Epochs = Annotated[Whole, Field(ge=1, le=100_000)]
 class SegmentSettings:
     """The windows of a song: `segments_per_song` windows of `seconds`, spread over it.
 
-    `hop_seconds` is the step between windows where a whole song is covered densely; `hpss` separates sustained from struck
-    sounds.
+    `hop_seconds` is the step between windows where a whole song is covered densely; `hpss` separates sustained and
+    struck sounds.
     """
 
     seconds: Annotated[Number, Field(ge=1, le=600)] = 18.0
