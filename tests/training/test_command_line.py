@@ -13,6 +13,7 @@ import pytest
 
 from resonance_engine import cli
 from resonance_engine.cli import build_parser, main
+from resonance_engine.console import use_dashes
 from resonance_engine.training.commands import evaluate, index_build, query, search
 from resonance_engine.training.commands.common import run_script
 from resonance_engine.training.commands.train import replace_by_mode

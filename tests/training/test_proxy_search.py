@@ -275,7 +275,7 @@ def test_findings_are_read_as_they_were_written(runs: Runs) -> None:
         (
             '{"format": 1, "metric": "map", "mode": "max", "proxy": {}, '
             '"trials": [{"number": 0, "value": NaN, "parameters": {}}]}',
-            "is damaged .the value of trial 0 is nan",
+            "is damaged .it.trials.0..value should be a number, not NaN",
         ),
     ],
 )

@@ -111,6 +111,5 @@ def run_script(module: ModuleType, arguments: Sequence[str] | None = None) -> in
     name = module.__name__.rpartition(".")[2]
     parser = argparse.ArgumentParser(prog=f"python -m training.{name}", description=module.__doc__)
     module.configure(parser)
-    return attempted(
-        explain_missing_extra(module.run), parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-    )
+    given = use_dashes(sys.argv[1:] if arguments is None else arguments)
+    return attempted(explain_missing_extra(module.run), parser.parse_args(given))

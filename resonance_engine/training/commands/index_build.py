@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.cli import configure_index, run_index
 from resonance_engine.errors import ResonanceError
-from resonance_engine.training.commands.common import BEST, add_option, add_options, config_of
+from resonance_engine.training.commands.common import BEST, add_options, config_of
 
 if TYPE_CHECKING:
     import argparse
