@@ -48,7 +48,7 @@ BEST_POSSIBLE = 1.0  # of all numbers that are better when they are larger
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RefineCandidate:
     """Settings to train in full: those of the search's trial `name`, or the given ones as they are."""
 
     name: str
@@ -107,7 +107,7 @@ def refine(
     if len(candidates) > 1:
         check_comparable(config)
 
-    def attempt(candidate: Candidate) -> RefineOutcome | None:
+    def attempt(candidate: RefineCandidate) -> RefineOutcome | None:
         try:
             return train_candidate(data, candidate, runs.trial(candidate.name), world, note)
         except TrainingError as error:
@@ -131,23 +131,23 @@ def refine(
     return outcomes
 
 
-def describe_plan(candidates: list[Candidate], runs: Runs) -> str:
+def describe_plan(candidates: list[RefineCandidate], runs: Runs) -> str:
     if candidates[0].parameters:
         which = "best trial" if len(candidates) == 1 else f"{len(candidates)} best trials"
         return f"training in full the {which} of {printable(runs.hpo)}"
     return f"{printable(runs.hpo)} names no trials, so the settings are trained as they are; `search` finds better"
 
 
-def select_candidates(config: Config, findings: Findings | None, topn: int) -> list[Candidate]:
+def select_candidates(config: Config, findings: Findings | None, topn: int) -> list[RefineCandidate]:
     trials = findings.trials[:topn] if findings else []
     candidates = [
-        Candidate(f"refine-{each.number}", each.parameters, change(config, each.parameters)) for each in trials
+        RefineCandidate(f"refine-{each.number}", each.parameters, change(config, each.parameters)) for each in trials
     ]
-    return candidates or [Candidate("refine", {}, config)]
+    return candidates or [RefineCandidate("refine", {}, config)]
 
 
 def train_candidate(
-    data: TrainingData, candidate: Candidate, folder: Path, world: World, report: Report
+    data: TrainingData, candidate: RefineCandidate, folder: Path, world: World, report: Report
 ) -> RefineOutcome | None:
     """Train a candidate in its folder, or read its earlier outcome; None in all processes but the first."""
     before = b""
@@ -179,7 +179,7 @@ def train_candidate(
     return save_outcome(trained, data, candidate, folder) if world.first else None
 
 
-def identify_candidate(data: TrainingData, candidate: Candidate) -> dict[str, object]:
+def identify_candidate(data: TrainingData, candidate: RefineCandidate) -> dict[str, object]:
     """Return what identifies a candidate's training, which is not repeated as long as this stays the same."""
     return {"settings": comparable_settings(candidate.config), "music": data.digest}
 
@@ -208,7 +208,9 @@ def read_document(path: Path) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def save_outcome(trained: TrainedNetwork, data: TrainingData, candidate: Candidate, folder: Path) -> RefineOutcome:
+def save_outcome(
+    trained: TrainedNetwork, data: TrainingData, candidate: RefineCandidate, folder: Path
+) -> RefineOutcome:
     """Write a finished training's weights, settings and numbers beside its log."""
     stopping = candidate.config.train.early_stopping
     restored = stopping.enabled and stopping.restore_best and trained.best is not None
