@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -131,10 +132,9 @@ class Ingest:
 
     def commit(self, batch: Results, files: dict[Path, PendingFile], link: bool) -> list[IngestOutcome]:
         """Write a batch in one transaction."""
-        if not batch:
-            return []
         outcomes = []
-        with self.store.write():
+        writes = link or any(not isinstance(result, AudioError) and result.embedding for _, result in batch)
+        with self.store.write() if batch and writes else nullcontext():
             for path, result in batch:
                 state, jobs = files[path]
                 if isinstance(result, AudioError):

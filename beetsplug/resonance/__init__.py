@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from beets.plugins import BeetsPlugin
 
@@ -49,10 +49,10 @@ class ResonancePlugin(BeetsPlugin):
         self.register_listener("album_imported", self.album_imported)
         self.register_listener("item_imported", self.item_imported)
         self.register_listener("item_removed", self.events.record_removal)
-        self.register_listener("write", self.write)
-        self.register_listener("after_write", self.after_write)
-        self.register_listener("before_item_moved", self.before_item_moved)
-        self.register_listener("item_moved", self.item_moved)
+        self.register_listener("write", self.events.begin_change)
+        self.register_listener("after_write", self.events.end_change)
+        self.register_listener("before_item_moved", self.events.begin_change)
+        self.register_listener("item_moved", self.events.end_change)
         self.register_listener("cli_exit", self.cli_exit)
 
     @cached_property
@@ -92,27 +92,11 @@ class ResonancePlugin(BeetsPlugin):
                 self.importer.link(items())
             self.fields.forget()
 
-    def album_imported(self, lib: Library, album: Album) -> None:  # noqa: ARG002 - beets' signature
+    def album_imported(self, album: Album, **_: object) -> None:
         self.link(album.items)
 
-    def item_imported(self, lib: Library, item: Item) -> None:  # noqa: ARG002 - beets' signature
+    def item_imported(self, item: Item, **_: object) -> None:
         self.link(lambda: [item])
-
-    def write(self, item: Item, path: bytes, tags: dict[str, Any]) -> None:  # noqa: ARG002 - beets' signature
-        if path == item.path:
-            self.events.begin_change(item, path)
-
-    def after_write(self, item: Item, path: bytes) -> None:
-        if path == item.path:
-            self.events.end_change(item, path)
-
-    def before_item_moved(self, item: Item, source: bytes, destination: bytes) -> None:
-        if source != destination:
-            self.events.begin_change(item, source)
-
-    def item_moved(self, item: Item, source: bytes, destination: bytes) -> None:
-        if source != destination:
-            self.events.end_change(item, destination)
 
     def cli_exit(self, lib: Library) -> None:
         if self.importer is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from beetsplug.resonance.background.job_state import JobProgress, read_progress
+from beetsplug.resonance.background.job_state import JobProgress, JobState
 from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, ProcessLock
 from resonance_engine.store import Store
 from tests.audio_files import write_audio
@@ -59,7 +59,7 @@ class Background:
         if not self.home.sidecar.exists():
             return None
         with Store(self.home.sidecar) as store:
-            return read_progress(store, 1)
+            return JobState(store, 1).progress
 
     @property
     def doing(self) -> str:

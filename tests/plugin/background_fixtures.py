@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from beets.logging import getLogger
 
 from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
-from beetsplug.resonance.background.job_state import JobProgress, JobRequests, JobState, job_state_of, read_progress
+from beetsplug.resonance.background.job_state import JobProgress, JobRequests, JobState, job_state_of
 from beetsplug.resonance.background.monitor import Clocks
 from beetsplug.resonance.background.spawn import BackgroundTask, lock_of
 from beetsplug.resonance.background.worker import BackgroundWorker
@@ -80,7 +80,7 @@ class BackgroundFixtures:
 
     def progress(self) -> JobProgress:
         with self.job_state() as job_state:
-            found = read_progress(job_state.store, job_state.library)
+            found = job_state.progress
         assert found is not None, "nothing ran"
         return found
 

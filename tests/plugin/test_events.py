@@ -59,9 +59,9 @@ def state_of(sidecar: Sidecar, item_id: int) -> tuple[int, int]:
 
 
 def rewrite(changes: LibraryEvents, item: Item, content: bytes) -> None:
-    changes.begin_change(item, item.path)
+    changes.begin_change(item)
     item.filepath.write_bytes(content)
-    changes.end_change(item, item.path)
+    changes.end_change(item)
 
 
 def test_a_tag_write_keeps_the_row_right(library: Library, item: Item, sidecar: Sidecar) -> None:
@@ -90,7 +90,7 @@ def test_a_failure_moves_with_its_file(library: Library, item: Item, sidecar: Si
     sidecar.store.failures.record(sidecar.id, item.path, *state, "it is broken")
     target = item.path.replace(b"a.mp3", b"b.mp3")
     changes = LibraryEvents()
-    changes.begin_change(item, item.path)
+    changes.begin_change(item)
     os.rename(item.path, target)  # noqa: PTH104 - bytes
     changes.end_change(item, target)
     changes.apply(library)
@@ -124,13 +124,13 @@ def test_an_id_that_is_in_use_again_is_not_forgotten(library: Library, item: Ite
 
 def test_items_and_files_that_are_not_there_are_nothing_to_tell(item: Item) -> None:
     changes = LibraryEvents()
-    changes.begin_change(item, b"/nowhere/a.mp3")
-    changes.end_change(item, b"/nowhere/b.mp3")
-    changes.begin_change(Item(path=item.path), item.path)
-    changes.end_change(Item(path=item.path), item.path)
+    changes.begin_change(Item(id=1, path=b"/nowhere/a.mp3"))
+    changes.end_change(Item(id=1, path=b"/nowhere/a.mp3"), b"/nowhere/b.mp3")
+    changes.begin_change(Item(path=item.path))
+    changes.end_change(Item(path=item.path))
     changes.record_removal(Item(path=item.path))
-    changes.begin_change(item, item.path)
-    changes.end_change(item, item.path)
+    changes.begin_change(item)
+    changes.end_change(item)
     assert not changes
 
 

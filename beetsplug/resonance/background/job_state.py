@@ -68,7 +68,13 @@ class JobState:
 
     @property
     def requests(self) -> JobRequests:
-        return read_requests(self.store, self.library)
+        return JobRequests(**parse_row(JobRequests, self.store.state.get(f"{REQUESTS_KEY}:{self.library}")))
+
+    @property
+    def progress(self) -> JobProgress | None:
+        """The progress of the last worker, None before the first."""
+        row = parse_row(JobProgress, self.store.state.get(f"{PROGRESS_KEY}:{self.library}"))
+        return JobProgress(**row) if {"pid", "started"} <= row.keys() else None
 
     def request(self) -> JobRequests:
         """Count another request for work."""
@@ -77,7 +83,8 @@ class JobState:
 
     def mark_served(self, requested: int) -> None:
         """Mark the requests up to this one as done."""
-        self.change(lambda row: replace(row, served=max(row.served, requested)))
+        if self.requests.served < requested:
+            self.change(lambda row: replace(row, served=max(row.served, requested)))
 
     def request_exit(self) -> None:
         """Let the running worker exit; its requests stay open."""
@@ -103,16 +110,6 @@ class JobState:
     def set_progress(self, progress: JobProgress) -> None:
         """Replace the progress of the worker."""
         self.store.state.set(f"{PROGRESS_KEY}:{self.library}", to_row(progress))
-
-
-def read_requests(store: Store, library: int) -> JobRequests:
-    return JobRequests(**parse_row(JobRequests, store.state.get(f"{REQUESTS_KEY}:{library}")))
-
-
-def read_progress(store: Store, library: int) -> JobProgress | None:
-    """Return the progress of the last worker, None before the first."""
-    row = parse_row(JobProgress, store.state.get(f"{PROGRESS_KEY}:{library}"))
-    return JobProgress(**row) if {"pid", "started"} <= row.keys() else None
 
 
 def to_row(record: JobRequests | JobProgress) -> dict[str, Any]:

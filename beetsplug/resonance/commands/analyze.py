@@ -47,7 +47,11 @@ def run_update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int 
     if result.plan.total:
         ui.print_(summary(result))
     if not query:
-        print_change(sidecar, ingest.model, activate(sidecar, ingest.model, result.plan.missing))
+        model, old = ingest.model, sidecar.model
+        if refusal := activate(sidecar, model, result.plan.missing):
+            ui.print_(refusal)
+        elif old is not None and old.id != model.id:
+            print_change(sidecar, old, model)
     result.verify()
 
 

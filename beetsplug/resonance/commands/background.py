@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.job_state import job_state_of, read_progress, read_requests
+from beetsplug.resonance.background.job_state import job_state_of
 from beetsplug.resonance.background.process_lock import BACKGROUND
 from beetsplug.resonance.background.spawn import lock_of, request_work, start_worker
 from beetsplug.resonance.background.status import describe_background
@@ -70,10 +70,10 @@ def stop(sidecar: Sidecar) -> None:
 
 def background_status(sidecar: Sidecar) -> str:
     """Return the state of the background analysis in a line; empty where it was never requested."""
-    progress = read_progress(sidecar.store, sidecar.id)
-    requests = read_requests(sidecar.store, sidecar.id)
+    job_state = job_state_of(sidecar)
+    progress = job_state.progress
     left = time_left(sidecar, progress) if progress else ""
-    return describe_background(requests, progress, lock_of(sidecar).holder(), time.time(), left)
+    return describe_background(job_state.requests, progress, lock_of(sidecar).holder(), time.time(), left)
 
 
 def time_left(sidecar: Sidecar, progress: JobProgress) -> str:

@@ -10,19 +10,13 @@ from beetsplug.resonance.library.models import Models
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
-    from beetsplug.resonance.library.analysis import Activation
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.search.overlap import Overlap
     from resonance_engine.store import Model
 
 
-def print_change(sidecar: Sidecar, model: Model, activation: Activation) -> None:
+def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:
     """Print that a model took the place of another, how many neighbours a track keeps, and how to go back."""
-    old = activation.old
-    if activation.refusal:
-        ui.print_(activation.refusal)
-    if old is None:
-        return
     ui.print_(f"{model.name} {model.version} is in use now")
     try:
         overlap = measure_overlap(sidecar, old, model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
@@ -12,6 +12,7 @@ from beetsplug.resonance.commands.common import user_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from optparse import Values
 
     from beets.library import Library
     from beets.logging import BeetsLogger
@@ -42,21 +43,6 @@ SPELT = {"other": "and"}  # an option whose name Python keeps for itself
 VERBS = tuple(dict.fromkeys(verb.split()[0] for verb in OPTIONS))
 MODEL_VERBS = tuple(verb.split()[1] for verb in OPTIONS if verb.startswith("model "))
 MINUTES, FEWEST_MINUTES, MOST_MINUTES = 30.0, 1, 1440
-
-
-class ResonanceOptions(Protocol):
-    threads: int | None
-    pretend: bool
-    background: bool
-    retry: bool
-    repair: bool
-    minutes: float | None
-    name: str | None
-    yes: bool
-    other: list[str] | None
-    remove: bool
-    fields: str | None
-    overwrite: bool
 
 
 def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
@@ -109,7 +95,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     add("--overwrite", action="store_true", default=False, help="write: replace what bpm and initial_key hold, too")
 
     @user_errors
-    def resonance(lib: Library, opts: ResonanceOptions, args: list[str]) -> None:
+    def resonance(lib: Library, opts: Values, args: list[str]) -> None:
         verb, rest = parse_verb(opts, args)
         with closing(open_sidecar(lib)) as sidecar:
             run(sidecar, verb, rest, opts, log)
@@ -118,7 +104,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     return subcommand
 
 
-def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, log: BeetsLogger) -> None:
+def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLogger) -> None:
     from beetsplug.resonance.commands import (
         analyze,
         apart,
@@ -157,7 +143,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: ResonanceOptions, lo
     verbs[f"{verb} --background" if opts.background else verb]()
 
 
-def parse_verb(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]:
+def parse_verb(opts: Values, args: list[str]) -> tuple[str, list[str]]:
     """Return the verb and the words after it; UserError where words or options make no sense together."""
     if not args or args[0] not in VERBS:
         given = f"not {args[0]!r}" if args else "for example `beet resonance status`"
@@ -179,7 +165,7 @@ def parse_verb(opts: ResonanceOptions, args: list[str]) -> tuple[str, list[str]]
     return verb, rest
 
 
-def verify_background(opts: ResonanceOptions, query: list[str]) -> None:
+def verify_background(opts: Values, query: list[str]) -> None:
     """Raise UserError where --background comes with an option of the foreground."""
     if opts.background:
         for given, name in ((opts.pretend, "--pretend"), (opts.threads, "--threads"), (query, "a query")):

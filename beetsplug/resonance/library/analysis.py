@@ -158,22 +158,15 @@ def is_searchable(sidecar: Sidecar, job: Job, track: TrackRow) -> bool:
     return unchanged and active is not None and bool(sidecar.store.vectors.embedded([track.content_key], active.id))
 
 
-@dataclass(frozen=True)
-class Activation:
-    """The model that was taken into use in place of `old`; or why it was not, `refusal`."""
-
-    old: Model | None = None
-    refusal: str = ""
-
-
-def activate(sidecar: Sidecar, model: Model, missing: int) -> Activation:
+def activate(sidecar: Sidecar, model: Model, missing: int) -> str:
     """Search with a model from now on, unless many tracks that can be found now could not be found any more.
 
-    `missing` is the number of items without a file. Tracks that the model has no embedding of are unlinked.
+    Returns the reason then. `missing` is the number of items without a file. Tracks that the model has no embedding of
+    are unlinked.
     """
     active = sidecar.model
     if active is not None and active.id == model.id:
-        return Activation()
+        return ""
     store, known = sidecar.store, sidecar.store.tracks.all(sidecar.id)
     keys = {track.content_key for track in known.values()}
     embedded, searchable = (
@@ -186,11 +179,9 @@ def activate(sidecar: Sidecar, model: Model, missing: int) -> Activation:
     if lost and (many or not music_folder(sidecar).is_dir()):
         where = "; mount the disk that they are on, or run `beet update` if they are gone for good" if missing else ""
         count = format_tracks(len(lost))
-        return Activation(
-            refusal=f"{model.name} {model.version} is not taken into use: it has not heard {count}{where}"
-        )
+        return f"{model.name} {model.version} is not taken into use: it has not heard {count}{where}"
     with store.write():
         # What is linked can be found, and these cannot.
         store.tracks.unlink(sidecar.id, unembedded)
         store.models.activate(model.id)
-    return Activation(old=active)
+    return ""

@@ -43,14 +43,15 @@ class LibraryEvents:
         if item.id is not None:
             self.removed[item.id] = item.path
 
-    def begin_change(self, item: Item, path: bytes) -> None:
+    def begin_change(self, item: Item, **_: object) -> None:
         """Record the state of an item's file that is about to be rewritten or moved."""
-        state = file_state(path)
+        state = file_state(item.path)
         if item.id is not None and state is not None:
-            self.pending[item.id] = path, state
+            self.pending[item.id] = item.path, state
 
-    def end_change(self, item: Item, path: bytes) -> None:
-        """Record the new path and state of that file."""
+    def end_change(self, item: Item, destination: bytes | None = None, **_: object) -> None:
+        """Record the new state of that file, and where it was moved to."""
+        path = destination or item.path
         pending = self.pending.pop(item.id, None) if item.id is not None else None
         after = file_state(path)
         if item.id is None or pending is None or after is None:

@@ -100,33 +100,28 @@ class Importer:
         elif outcome.key is not None:
             self.keys[outcome.job.item_id] = outcome.key
 
-    def link(self, items: Iterable[Item]) -> None:
-        """Link imported items, whose files are in place, and note the failed files."""
-        self.link_rows(map(ItemRow.of, items))
-
-    def link_rows(self, rows: Iterable[ItemRow]) -> None:
+    def link(self, items: Iterable[Item | ItemRow]) -> None:
+        """Link analysed items, whose files are in place, and record the files that failed; rows that agree stay."""
         from resonance_engine.store import TrackRow
 
-        rows = [row for row in rows if row.id in self.keys or row.id in self.reasons]
-        if not rows:
+        present = [(item, item.id, state) for item in items if item.id is not None and (state := file_state(item.path))]
+        linked = [(item, item_id, state) for item, item_id, state in present if item_id in self.keys]
+        failed = [(item, item_id, state) for item, item_id, state in present if item_id in self.reasons]
+        if not linked and not failed:
             return
-        with self.fail_once(), self.sidecar.store.write():
+        with self.fail_once():
             store, library = self.sidecar.store, self.sidecar.id
-            for row in rows:
-                state = file_state(row.path)
-                if state is None:
-                    continue
-                if row.id in self.keys:
-                    store.tracks.link(library, TrackRow(row.id, row.added, *state, self.keys[row.id]))
-                    store.failures.clear(library, row.path)
-                else:
-                    store.tracks.unlink(library, [row.id])
-                    store.failures.record(library, row.path, *state, self.reasons.pop(row.id))
+            rows = [TrackRow(item_id, item.added or 0.0, *state, self.keys[item_id]) for item, item_id, state in linked]
+            store.tracks.link_many(library, rows)
+            store.failures.clear(library, *(item.path for item, _, _ in linked))
+            for item, item_id, state in failed:
+                store.tracks.unlink(library, [item_id])
+                store.failures.record(library, item.path, *state, self.reasons.pop(item_id))
 
     def finish(self) -> None:
         """Link once more what other plugins changed after the import, such as dates, and end the workers."""
         try:
-            self.link_rows(self.sidecar.rows_by_id(self.keys))
+            self.link(self.sidecar.rows_by_id(self.keys))
         finally:
             self.keys, self.reasons = {}, {}
             self.pools.close()
