@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -138,6 +139,11 @@ class TestRunner(Pending):
         self.runtime.surprise = None
         assert self.beet("resonance", "analyze")[0].startswith("2 tracks analysed")
         assert not self.requests().open
+
+    def test_a_full_disk_is_a_sentence_with_the_path(self) -> None:
+        self.runtime.surprise = OSError(errno.ENOSPC, "No space left on device", "/music/resonance.db-journal")
+        self.work()
+        assert self.background().endswith(", /music/resonance.db-journal: No space left on device")
 
     def test_a_request_after_which_it_failed_is_tried_once_more(self) -> None:
         self.runtime.surprise = ZeroDivisionError("by nobody")

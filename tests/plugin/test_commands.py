@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Never
 
 import pytest
 from beets.exceptions import UserError
 
+from beetsplug.resonance.background.spawn import lock_of
 from beetsplug.resonance.commands.analyze import summary
-from beetsplug.resonance.commands.common import format_size
+from beetsplug.resonance.commands.common import format_size, user_errors
 from beetsplug.resonance.library.analysis import AnalysisResult
 from beetsplug.resonance.library.coverage import format_duration
 from beetsplug.resonance.library.sidecar import Sidecar
@@ -18,6 +23,9 @@ from resonance_engine.errors import ModelError
 from resonance_engine.ingest import Job
 from resonance_engine.store import Failure
 from tests.plugin.command_library import CommandLibrary
+
+if TYPE_CHECKING:
+    from beets.library import Library
 
 
 class TestNothingThere(CommandLibrary):
@@ -62,6 +70,47 @@ class TestNothingThere(CommandLibrary):
         self.song("one")
         self.lib.path = Path(":memory:")
         assert "this library has no file" in self.refused("resonance", "analyze")
+
+
+class TestUnwritable(CommandLibrary):
+    """What cannot be written ends a command in a sentence with the path."""
+
+    @pytest.mark.parametrize("words", ["analyze", "analyze --background"])
+    def test_a_full_disk(self, words: str) -> None:
+        self.song("one")
+
+        def fail(*_: object) -> Never:
+            raise OSError(errno.ENOSPC, "No space left on device", "/music/resonance.log")
+
+        self.runtime.open_pool = self.runtime.spawn = fail  # type: ignore[method-assign]
+        assert self.refused("resonance", *words.split()) == "/music/resonance.log: No space left on device"
+
+    def test_a_lock_file_that_cannot_be_made(self) -> None:
+        self.song("one")
+        with closing(Sidecar(self.lib)) as sidecar:
+            lock_of(sidecar).path.mkdir()
+        assert re.fullmatch(
+            r"The file /.*/resonance-1\.lock cannot be opened: Is a directory\.", self.refused("resonance", "analyze")
+        )
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_a_folder_that_may_only_be_read(self) -> None:
+        self.song("one")
+        folder = Sidecar(self.lib).path.parent
+        folder.chmod(0o500)
+        try:
+            assert str(folder) in self.refused("resonance", "analyze")
+        finally:
+            folder.chmod(0o700)
+
+    def test_a_reader_that_ends_is_left_to_beets(self) -> None:
+        @user_errors
+        def command(lib: Library, opts: object, args: list[str]) -> None:
+            del lib, opts, args
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        with pytest.raises(BrokenPipeError):
+            command(self.lib, None, [])
 
 
 class TestArguments(CommandLibrary):

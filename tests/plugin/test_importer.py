@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from beets.test._common import DummyIO
+
     from resonance_engine.store import TrackRow
 
 
@@ -85,6 +87,29 @@ class TestImport(Imports):
         self.run_import(**{"copy": False, **({} if operation == "in place" else {operation: True})})
         assert len(self.runtime.embedded) == 2
         self.assert_linked()
+
+    def test_the_first_analysis_afterwards_loads_no_model(self, io: DummyIO) -> None:
+        self.songs("one", "two")
+        self.run_import()
+        starts = self.runtime.starts
+        self.run_command("resonance", "analyze")
+        assert "nothing to do: all 2 tracks are analysed" in io.getoutput()
+        assert self.runtime.starts == starts
+
+    def test_a_track_is_written_once_and_again_only_where_it_changed(self) -> None:
+        self.songs("one")
+        self.run_import()
+        with closing(sqlite3.connect(Sidecar(self.lib).path)) as store:
+            store.execute("CREATE TABLE written (item_id INTEGER)")
+            note = "BEGIN INSERT INTO written VALUES (new.item_id); END"
+            store.execute(f"CREATE TRIGGER inserted AFTER INSERT ON track {note}")
+            store.execute(f"CREATE TRIGGER updated AFTER UPDATE ON track {note}")
+        self.config["import"]["duplicate_action"] = "keep"
+        self.songs("two", "three", seed=5)
+        self.run_import()
+        with closing(sqlite3.connect(Sidecar(self.lib).path)) as store:
+            written = [item_id for (item_id,) in store.execute("SELECT item_id FROM written ORDER BY item_id")]
+        assert written == sorted(item.id or 0 for item in self.lib.items() if item.id != 1)
 
     def test_singletons(self) -> None:
         self.songs("one", "two")
