@@ -149,7 +149,6 @@ DESCRIPTIONS = (
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (None, ()),
         ([], ()),
         ("genre:skit", (Exclusion("genre:skit"),)),
         (["a", {"query": "b"}], (Exclusion("a"), Exclusion("b"))),

@@ -12,8 +12,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import user_errors
-from beetsplug.resonance.commands.options import given_options
-from beetsplug.resonance.config.options import add_options, command_options, flag_of
+from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
 from beetsplug.resonance.library.coverage import format_tracks, require_coverage
 
 if TYPE_CHECKING:

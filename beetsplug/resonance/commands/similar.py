@@ -9,8 +9,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import user_errors
-from beetsplug.resonance.commands.options import parse_request
-from beetsplug.resonance.config.options import add_options, command_options, flag_of
+from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
 from beetsplug.resonance.library.coverage import require_coverage
 
 if TYPE_CHECKING:
@@ -41,20 +40,23 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         "\nExample: beet similar --text 'calm acoustic guitar, no vocals'"
         "\nExample: beet similar -a album:'ok computer'"
     )
-    options = command_options("similar")
-    add_options(parser, [option for option in options if option.saved])
+    table = command_options("similar")
+    add_options(parser, [option for option in table if option.saved])
     parser.add_album_option()  # beets' own, for --format to know what it is about
     album = parser.get_option("--album")
     assert album is not None, "it was just added"
     album.help = "list albums that sound like those that match"
-    add_options(parser, [option for option in options if not option.saved])
+    add_options(parser, [option for option in table if not option.saved])
     parser.add_path_option()
     parser.add_format_option()
 
     @user_errors
     def run(lib: Library, opts: Values, args: list[str]) -> None:
+        from beetsplug.resonance.search.request import SearchRequest
+
         with closing(open_sidecar(lib)) as sidecar:
-            request = parse_request(opts, args, sidecar.settings, "similar")
+            options = given_options(opts, args, "similar")
+            request = SearchRequest(**{"count": sidecar.settings.count, **options})
             if request.is_seedless:
                 raise UserError("similar: name a track to start from, for example `beet similar title:yesterday`")
             check_combinations(opts, request)
@@ -70,7 +72,7 @@ def check_combinations(opts: Values, request: SearchRequest) -> None:
     kind = "--album" if opts.album else "--artists" if opts.artists else ""
     if opts.album and opts.artists:
         raise UserError("similar: give either --album or --artists")
-    extra = [name for name in request.recipe() if name not in SETS]
+    extra = [name for name in request.recipe() if name not in SETS] if kind else []
     if kind and (extra or opts.explain):
         raise UserError(f"similar: {kind} takes no {flag_of(extra[0]) if extra else '--explain'}")
     form = "--path" if opts.path else "--format" if opts.format is not None else ""

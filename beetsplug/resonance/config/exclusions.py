@@ -52,8 +52,6 @@ def parse_exclusions(value: Any) -> tuple[Exclusion, ...]:
 
     Raises UserError for anything else.
     """
-    if value is None:
-        return ()
     return tuple(map(parse_exclusion, value if isinstance(value, list) else [value]))
 
 

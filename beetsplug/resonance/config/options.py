@@ -6,9 +6,11 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from beetsplug.resonance.config.query_words import split_alternatives, split_option
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from optparse import OptionGroup, OptionParser
+    from optparse import OptionGroup, OptionParser, Values
 
 LARGEST_COUNT = 100_000
 SEEDS, CANDIDATES, RANKING = "Where to start", "What may come up", "How to rank"
@@ -47,22 +49,6 @@ class Option(NamedTuple):
     def flag(self) -> str:
         """The flag on a command line, such as --per-artist."""
         return self.flags[-1] if self.flags else f"--{self.name.replace('_', '-')}"
-
-    def check(self, value: Any) -> None:
-        """Raise ConfigError for a value outside the range, not among the choices, or empty where it must not be."""
-        from resonance_engine.errors import ConfigError
-
-        texts = (value,) if isinstance(value, str) else value
-        if self.example and not all(text.strip() for text in texts):
-            raise ConfigError(f"{self.flag} has nothing after it; write for example {self.flag} {self.example}.")
-        if self.range is not None and not self.range[0] <= value <= self.range[1]:
-            low, high = self.range
-            raise ConfigError(
-                f"{self.rule or f'{self.flag} must be {low} to {high:,}'}, not {str(value).removesuffix('.0')}."
-            )
-        if self.choices and value not in self.choices:
-            rule = self.rule or f"{self.flag} must be one of {', '.join(self.choices)}"
-            raise ConfigError(f"{rule}, not {value!r}.")
 
     def add_to(self, parser: OptionParser | OptionGroup) -> None:
         """Add the option to a command's."""
@@ -207,7 +193,25 @@ def add_options(parser: OptionParser, options: Iterable[Option]) -> None:
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Raise ConfigError for the first value that its option does not take; None stands for a default."""
-    for name, value in options.items():
-        if value is not None:
-            SAVED[name].check(value)
+    """Raise ConfigError for a value outside the range of its option, not among the choices, or empty but needed."""
+    from resonance_engine.errors import ConfigError
+
+    for option, value in ((SAVED[name], value) for name, value in options.items()):
+        flag, rule = option.flag, option.rule
+        if option.example and not all(text.strip() for text in ((value,) if isinstance(value, str) else value)):
+            raise ConfigError(f"{flag} has nothing after it; write for example {flag} {option.example}.")
+        low, high = option.range or (-math.inf, math.inf)
+        if option.range and not low <= value <= high:
+            raise ConfigError(f"{rule or f'{flag} must be {low} to {high:,}'}, not {str(value).removesuffix('.0')}.")
+        if option.choices and value not in option.choices:
+            raise ConfigError(f"{rule or f'{flag} must be one of ' + ', '.join(option.choices)}, not {value!r}.")
+
+
+def given_options(opts: Values, args: list[str], command: str) -> dict[str, Any]:
+    """Return the options that a command line gives, queries as words; raises UserError for an empty query."""
+    given = {name: value for name in SAVED if (value := getattr(opts, name, None)) is not None}
+    if "among" in given:
+        given["among"] = split_option(given["among"], f"{command} --from")
+    if "avoid" in given:
+        given["avoid"] = split_alternatives(given["avoid"], f"{command} --not")
+    return {**given, "query": args} if args else given

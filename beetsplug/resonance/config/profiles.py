@@ -19,15 +19,12 @@ QUERIES = ("query", "avoid", "among")  # each the words of one query
 Profile = Mapping[str, Any]
 
 
-def parse_profiles(view: ConfigView) -> dict[str, Profile]:
+def parse_profiles(value: Any, view: ConfigView) -> dict[str, Profile]:
     """Parse the setting `profiles`: by name, options as a recipe has them, by their names in the table.
 
-    Raises UserError for options that are not known and for values that an option does not take.
+    `view` leads to the file that a path comes from. Raises UserError for unknown options and for values that an option
+    does not take.
     """
-    # One file may add to the profiles of another.
-    value = view.flatten() if isinstance(view.get(), dict) else view.get()
-    if value is None:
-        return {}
     if not isinstance(value, Mapping):
         raise UserError(
             f"{SETTING} in the configuration lists options by the name of a profile, as {{dinner: {{count: 30}}}}"

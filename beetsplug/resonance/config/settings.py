@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from confuse import Subview
 
     from beetsplug.resonance.config.exclusions import Exclusion
-    from beetsplug.resonance.config.options import Option
     from beetsplug.resonance.config.profiles import Profile
 
-SHIPPED = SETTINGS["model"].default
+AUTO, SHIPPED = SETTINGS["auto"].choices, SETTINGS["model"].default
 
 
 def default(name: str) -> Any:
@@ -64,19 +63,20 @@ class Settings:
         """Read a configuration section, to which the defaults are added; raises ConfigError or UserError."""
         if section.get() is None:  # the bare line `resonance:`
             return cls()
-        for key in section.keys():  # noqa: SIM118 - a view is no mapping
-            if key not in SETTINGS:
-                hint = suggest(str(key), SETTINGS, f"the settings are {', '.join(SETTINGS)}")
-                raise UserError(f"resonance.{key} in the configuration is no setting; {hint}")
-        from beetsplug.resonance.config.exclusions import parse_exclusions
-        from beetsplug.resonance.config.hours import Hours
-        from beetsplug.resonance.config.profiles import parse_profiles
-
-        values = {name: read_value(section[name], option) for name, option in SETTINGS.items()}
-        caps = Caps(values.pop("per_artist"), values.pop("per_album"))
-        Hours.parse(values["hours"])
-        exclude, profiles = parse_exclusions(values.pop("exclude")), parse_profiles(section["profiles"])
-        return cls(**{**values, "caps": caps, "exclude": exclude, "profiles": profiles})
+        check_names(section)
+        auto, model, hours = (section[name] for name in ("auto", "model", "hours"))
+        numbers = read_numbers(section)
+        caps = Caps(numbers.pop("per_artist"), numbers.pop("per_album"))
+        settings = cls(
+            # YAML reads a bare `no` as false.
+            auto=("no", "import")[auto.get()] if isinstance(auto.get(), bool) else auto.as_choice(AUTO),
+            # Relative to the configuration's folder, not to wherever beet is started.
+            model=SHIPPED if model.as_str() == SHIPPED else model.as_filename(),
+            hours="" if hours.get() is None else hours.as_str(),
+            caps=caps,
+            **numbers,
+        )
+        return replace(settings, **read_rules(section, settings.hours))
 
     def workers(self, threads: int | None = None) -> int:
         """Return the number of worker processes; `threads` overrides the setting."""
@@ -84,20 +84,43 @@ class Settings:
         return count or min(os.cpu_count() or 1, 4)
 
 
-def read_value(view: Subview, option: Option) -> Any:
-    """Read a setting, checked against its type, range and choices; raises ConfigError or UserError."""
-    value = view.get()
-    if option.name == "auto":
-        # YAML reads a bare `no` as false.
-        return ("no", "import")[value] if isinstance(value, bool) else view.as_choice(option.choices)
-    if option.type is str:
-        if option.name == "model" and view.as_str() != SHIPPED:
-            return view.as_filename()  # relative to the configuration's folder
-        return option.default if value is None else view.as_str()
-    if option.range is None:
-        return value
-    number = view.get(int) if option.type is int else view.as_number()
-    low, high = option.range[0], min(option.range[1], LARGEST_COUNT)
-    if not low <= number <= high:
-        raise UserError(f"resonance.{option.name} in the configuration must be {low} to {high}, not {number}")
-    return number
+def check_names(section: Subview) -> None:
+    """Raise UserError for a key that is no setting."""
+    for key in section.keys():  # noqa: SIM118 - a view is no mapping
+        if key not in SETTINGS:
+            hint = suggest(str(key), SETTINGS, f"the settings are {', '.join(SETTINGS)}")
+            raise UserError(f"resonance.{key} in the configuration is no setting; {hint}")
+
+
+def read_numbers(section: Subview) -> dict[str, Any]:
+    """Read the settings that are numbers, checked against their ranges."""
+    numbers = {}
+    for name, option in SETTINGS.items():
+        if option.range is not None:
+            number = section[name].get(int) if option.type is int else section[name].as_number()
+            low, high = option.range[0], min(option.range[1], LARGEST_COUNT)
+            if not low <= number <= high:
+                raise UserError(f"resonance.{name} in the configuration must be {low} to {high}, not {number}")
+            numbers[name] = number
+    return numbers
+
+
+def read_rules(section: Subview, hours: str) -> dict[str, Any]:
+    """Read `exclude` and `profiles`, and check the hours; what is not set costs nothing."""
+    rules: dict[str, Any] = {}
+    exclude, profiles = section["exclude"].get(), section["profiles"]
+    if hours:
+        from beetsplug.resonance.config.hours import Hours
+
+        Hours.parse(hours)
+    if exclude not in (None, []):
+        from beetsplug.resonance.config.exclusions import parse_exclusions
+
+        rules["exclude"] = parse_exclusions(exclude)
+    # One file may add to the profiles of another.
+    options = profiles.flatten() if isinstance(profiles.get(), dict) else profiles.get()
+    if options not in (None, {}):
+        from beetsplug.resonance.config.profiles import parse_profiles
+
+        rules["profiles"] = parse_profiles(options, profiles)
+    return rules
