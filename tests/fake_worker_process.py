@@ -22,7 +22,7 @@ SOUND = {"gates": {"timbre": 1.0}, "tags": {}, "starts": [0.0], "attributes": {"
 SHAPES = {"embedding": [4], "facet:timbre": [4], "windows": [1, 4]}
 
 
-def say(numbers: bytes = b"", arrays: object = None, **header: object) -> None:
+def send(numbers: bytes = b"", arrays: object = None, **header: object) -> None:
     body = json.dumps({**header, "arrays": arrays or {}}).encode()
     sys.stdout.buffer.write(len(body).to_bytes(4, "big") + body + numbers)
     sys.stdout.buffer.flush()
@@ -49,15 +49,15 @@ def answer(verb: str, path: Path) -> None:
     elif name == "noise":
         os.write(1, b"warning: odd file")
     elif name == "bad":
-        say(reason="it holds no audio")
+        send(reason="it holds no audio")
     elif name == "greedy":
-        say(reason="it needs too much memory", spent=True)
+        send(reason="it needs too much memory", spent=True)
     else:
         time.sleep(0.5 if name == "slow" else 0)
         if verb == "embed":
-            say(3 * struct.pack("<4f", 1, 0, 0, 0), SHAPES, **SOUND)
+            send(3 * struct.pack("<4f", 1, 0, 0, 0), SHAPES, **SOUND)
         else:
-            say(key=hashlib.blake2b(os.fsencode(path.name), digest_size=16).hexdigest())
+            send(key=hashlib.blake2b(os.fsencode(path.name), digest_size=16).hexdigest())
 
 
 def main() -> None:
@@ -68,10 +68,10 @@ def main() -> None:
         signal.pause()
     if beginning == "late":
         time.sleep(1)
-    say(id="0" * 16, name="stand-in", version="1", dimensions=4, modalities=["timbre"])
+    send(id="0" * 16, name="stand-in", version="1", dimensions=4, modalities=["timbre"])
     while size := sys.stdin.buffer.read(4):
         request = json.loads(sys.stdin.buffer.read(int.from_bytes(size, "big")))
-        say(begun=True)
+        send(begun=True)
         answer(request["verb"], Path(os.fsdecode(bytes.fromhex(request["path"]))))
 
 

@@ -27,24 +27,24 @@ WINDOWS = 3
 def inputs(spec: FeatureSpec) -> dict[str, NDArray[np.float32]]:
     """Smooth random features, 0 to 1, log-mel from -90 to -10 dB; the stream of RandomState is frozen for good."""
     random = np.random.RandomState(0)
-    made = {}
+    arrays = {}
     for name, each in spec.modalities.items():
         values = random.random_sample((WINDOWS, *each.shape(spec.decoding)))
         smooth = (values + np.roll(values, 1, axis=-1) + np.roll(values, 2, axis=-1)) / 3
-        made[name] = (80 * smooth - 90 if isinstance(each, LogMelSpec) else smooth).astype(np.float32)
-    return made
+        arrays[name] = (80 * smooth - 90 if isinstance(each, LogMelSpec) else smooth).astype(np.float32)
+    return arrays
 
 
 def outputs(encoder: Encoder) -> dict[str, NDArray[Any]]:
     """What is compared: the model's id, and all that it hears."""
-    heard = encoder.embed(inputs(encoder.manifest.spec))
-    tags = {"tags": np.array(list(heard.tags.values()), np.float32)} if heard.tags else {}
+    embedding = encoder.embed(inputs(encoder.manifest.spec))
+    tags = {"tags": np.array(list(embedding.tags.values()), np.float32)} if embedding.tags else {}
     return {
         "id": np.array(encoder.manifest.id),
-        "embedding": heard.vector,
-        "facets": np.stack(list(heard.facets.values())),
-        "gates": np.array(list(heard.gates.values()), np.float32),
-        "windows": heard.windows.vectors,
+        "embedding": embedding.vector,
+        "facets": np.stack(list(embedding.facets.values())),
+        "gates": np.array(list(embedding.gates.values()), np.float32),
+        "windows": embedding.windows.vectors,
         **tags,
     }
 

@@ -45,11 +45,11 @@ TAGGED = replace(
 def features(count: int, seed: int = 0, spec: FeatureSpec = SPEC) -> dict[str, NDArray[np.float32]]:
     """Features of windows as the front end of a spec could give them."""
     rng = np.random.default_rng(seed)
-    made = {}
+    arrays = {}
     for name, each in spec.modalities.items():
         values = rng.random((count, *each.shape(spec.decoding)), np.float32)
-        made[name] = 80 * values - 90 if isinstance(each, LogMelSpec) else values
-    return made
+        arrays[name] = 80 * values - 90 if isinstance(each, LogMelSpec) else values
+    return arrays
 
 
 def onnx_model(

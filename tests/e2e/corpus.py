@@ -31,13 +31,13 @@ class Corpus:
     stranger: Path
     known: dict[str, dict[int, str]] = field(default_factory=dict)
 
-    def similar_and_said(self, *arguments: str) -> tuple[list[dict[str, Any]], str]:
+    def similar_with_notes(self, *arguments: str) -> tuple[list[dict[str, Any]], str]:
         status, out, err = self.home.run("similar", "--json", *arguments)
         assert status == 0, err
         return json.loads(out), err
 
     def similar(self, *arguments: str) -> list[dict[str, Any]]:
-        return self.similar_and_said(*arguments)[0]
+        return self.similar_with_notes(*arguments)[0]
 
     def scores(self, *arguments: str) -> dict[int, float]:
         return {row["id"]: row["score"] for row in self.similar(*arguments)}

@@ -90,7 +90,7 @@ def test_caps_hold(corpus: Corpus) -> None:
     for option, field in (("--per-artist", "artist"), ("--per-album", "album")):
         counts = Counter(row[field] for row in corpus.similar(option, "1", "id:20", "-n", "40"))
         assert {*counts.values()} == {1}
-    rows, said = corpus.similar_and_said("--min-score", "0.2", "--max-length", "3", "id:5")
+    rows, said = corpus.similar_with_notes("--min-score", "0.2", "--max-length", "3", "id:5")
     assert rows
     assert all(row["score"] >= 0.2 and row["length"] <= 180 for row in rows)
     assert "of 20 tracks found" in said
@@ -121,7 +121,7 @@ def test_a_field_is_favoured(corpus: Corpus) -> None:
         return sum(int(row["id"]) % 10 for row in corpus.similar("id:5", "-n", "10", *arguments))
 
     assert rating("--prefer", "rating=5") > rating() > rating("--prefer", "rating=-5")
-    assert "no track here has a number" in corpus.similar_and_said("id:5", "--prefer", "grandeur")[1]
+    assert "no track here has a number" in corpus.similar_with_notes("id:5", "--prefer", "grandeur")[1]
 
 
 def test_ranking_variants(corpus: Corpus) -> None:

@@ -22,7 +22,7 @@ from tests.reliability import disks, home_state
 from tests.reliability.injected_conditions import CONDITIONS, Condition, is_beets_own
 from tests.reliability.processes import environment
 from tests.reliability.scenarios import OWN, SECOND_MODEL, Scenario, configure
-from tests.reliability.trials import asked
+from tests.reliability.trials import list_answers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ class Cell:
     condition: str
     command: str
     status: int = 0
-    said: str = ""
+    message: str = ""
     printed: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -63,7 +63,7 @@ class Cell:
 class End:
     """What is there after a command, what completes it, and nothing else."""
 
-    found: home_state.HomeState
+    state: home_state.HomeState
     answers: tuple[str, ...]
 
 
@@ -101,7 +101,7 @@ def ended(home: Home, command: str, new: Path) -> End:
     for each in ("repair" if command == "check" else command, "analyze"):
         status, out, err = run(home, each, new)
         assert status == 0, f"{each} fails: {out}{err}"
-    return End(home_state.read_state(home, home.path / "inspected"), asked(home))
+    return End(home_state.read_state(home, home.path / "inspected"), list_answers(home))
 
 
 def tried(condition: Condition, command: str, story: Scenario, folder: Path, new: Path, normal: End | None) -> Cell:
@@ -111,12 +111,12 @@ def tried(condition: Condition, command: str, story: Scenario, folder: Path, new
     library, before = home.library.read_bytes(), home_state.read_state(home, home.path / "inspected")
     with condition.spoil(home):
         cell.status, out, err = run(home, command, new)
-        cell.wrong += said_wrongly(condition, command, cell.status, out, err)
+        cell.wrong += wrong_messages(condition, command, cell.status, out, err)
         if command != "import" and home.library.read_bytes() != library:
             cell.wrong.append("beets' database was changed")
     lines = [*err.splitlines(), *out.splitlines(), ""]
-    told = [line for start in ("error", "resonance:") for line in lines if line.startswith(start)]
-    cell.said, cell.printed = (told or err.splitlines()[-1:] or lines)[0].replace(str(home.path), "~"), lines
+    messages = [line for start in ("error", "resonance:") for line in lines if line.startswith(start)]
+    cell.message, cell.printed = (messages or err.splitlines()[-1:] or lines)[0].replace(str(home.path), "~"), lines
     now = home_state.read_state(home, folder.with_name("inspected"))
     cell.wrong += home_state.lost(before.vectors, now.vectors)
     if command == "import" and condition.imports and len(now.items) != len(before.items) + NEW:
@@ -129,15 +129,15 @@ def tried(condition: Condition, command: str, story: Scenario, folder: Path, new
     return cell
 
 
-def said_wrongly(condition: Condition, command: str, status: int, out: str, err: str) -> list[str]:
+def wrong_messages(condition: Condition, command: str, status: int, out: str, err: str) -> list[str]:
     if "Traceback" in out + err and not is_beets_own(out + err):
         return [f"a traceback: {err[-500:]}"]
     if status and command in condition.works:
         return ["it should work all the same"]
     # What beets says where it can't write its own library is not for us to word.
-    told = sum(line.startswith("error: ") for line in err.splitlines())
-    if command != "import" and told != (1 if status else 0):
-        return [f"with exit status {status} it says {told} errors"]
+    messages = sum(line.startswith("error: ") for line in err.splitlines())
+    if command != "import" and messages != (1 if status else 0):
+        return [f"with exit status {status} it says {messages} errors"]
     return []
 
 
@@ -145,13 +145,13 @@ def mended(home: Home, command: str, new: Path, normal: End) -> list[str]:
     """What differs from an undisturbed run once the condition is over and the command is run again."""
     imported = (
         command == "import"
-        and home_state.read_state(home, home.path.with_name("inspected")).items == normal.found.items
+        and home_state.read_state(home, home.path.with_name("inspected")).items == normal.state.items
     )
     try:
         end = ended(home, "analyze" if imported else command, new)
     except AssertionError as error:
         return [f"afterwards, {error}"]
-    wrong = [f"{name} differ afterwards" for name in differing(end.found, normal.found)]
+    wrong = [f"{name} differ afterwards" for name in differing(end.state, normal.state)]
     return wrong + (["answers differ afterwards"] if end.answers != normal.answers else [])
 
 
@@ -169,21 +169,21 @@ def cells(folder: Path, only: Sequence[str], quick: bool, everything: bool) -> l
     if not quick:
         acting = (name for name in COMMANDS if name not in LOOKING)
         normal |= {name: ended(story.clone(folder / f"normal {name}"), name, new) for name in acting}
-    made = []
+    results = []
     for condition in (each for each in CONDITIONS if any(word in each.name for word in only)):
         if condition.mounts and not disks.inside():
             print_line(f"{condition.name:36} left out: nobody may mount here")
             continue
         for command in COMMANDS:
             place = folder / f"{condition.name} {command}"
-            made.append(tried(condition, command, story, place, new, normal[command]))
-            show(made[-1], everything)
-    return made
+            results.append(tried(condition, command, story, place, new, normal[command]))
+            show(results[-1], everything)
+    return results
 
 
 def show(cell: Cell, everything: bool) -> None:
     outcome = "LOST" if cell.wrong else "survived"
-    print_line(f"{cell.condition:36} {cell.command:10} {cell.status:3}  {outcome:9} {cell.said[:WIDTH]}")
+    print_line(f"{cell.condition:36} {cell.command:10} {cell.status:3}  {outcome:9} {cell.message[:WIDTH]}")
     for line in [*(cell.printed if everything else ()), *cell.wrong]:
         print_line(f"     {line}")
     sys.stdout.flush()
@@ -203,9 +203,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="resonance-", dir="/var/tmp", ignore_cleanup_errors=True) as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        made = cells(folder, options.only, options.quick, options.all)
-    lost = sum(bool(cell.wrong) for cell in made)
-    print_line(f"{len(made)} commands in bad conditions: {len(made) - lost} survived, {lost} lost")
+        results = cells(folder, options.only, options.quick, options.all)
+    lost = sum(bool(cell.wrong) for cell in results)
+    print_line(f"{len(results)} commands in bad conditions: {len(results) - lost} survived, {lost} lost")
     return 1 if lost else 0
 
 

@@ -41,7 +41,7 @@ class WriterLog:
         """The number of the last write that was begun; -1 before the first."""
         return self.begun[-1] if self.begun else -1
 
-    def hear(self, lines: Iterable[str]) -> None:
+    def record_lines(self, lines: Iterable[str]) -> None:
         for line in lines:
             word, number = line.split()
             if word == "generation":
@@ -66,7 +66,7 @@ class Kill:
     kind: str
     number: int
     place: str
-    found: CrashFindings
+    findings: CrashFindings
 
 
 class Announce(Protocol):
@@ -83,13 +83,13 @@ class Kind(Protocol):
     """
 
     name: str
-    kills_each: int  # in one folder, which `prepare` made
+    kills_per_home: int  # in one folder, which `prepare` made
 
     def prepare(self, home: Path) -> Any: ...
 
-    def write(self, home: Path, facts: Any, first: int, say: Announce) -> None: ...
+    def write(self, home: Path, facts: Any, first: int, announce: Announce) -> None: ...
 
-    def examine(self, home: Path, facts: Any, told: WriterLog) -> CrashFindings: ...
+    def examine(self, home: Path, facts: Any, log: WriterLog) -> CrashFindings: ...
 
 
 def fork(work: Callable[[int], None]) -> tuple[int, int]:
@@ -122,7 +122,7 @@ def read_pipe(descriptor: int) -> str:
     return b"".join(parts).decode()
 
 
-def ask_fork(question: Callable[[], Any]) -> Any:
+def call_in_fork(question: Callable[[], Any]) -> Any:
     """What a process of its own answers, by way of JSON; RuntimeError when it fails."""
 
     def answer(descriptor: int) -> None:
@@ -130,21 +130,21 @@ def ask_fork(question: Callable[[], Any]) -> Any:
             json.dump(question(), file)
 
     process, descriptor = fork(answer)
-    said = read_pipe(descriptor)
+    output = read_pipe(descriptor)
     if os.waitpid(process, 0)[1]:
         raise RuntimeError("A process that prepares or examines has failed; what it said stands above.")
-    return json.loads(said)
+    return json.loads(output)
 
 
-def kill_writer(kind: Kind, home: Path, facts: Any, told: WriterLog, moment: float) -> tuple[str, list[str]]:
+def kill_writer(kind: Kind, home: Path, facts: Any, log: WriterLog, moment: float) -> tuple[str, list[str]]:
     """Let a writer write for so many seconds; says where its end came, and what is wrong with how it ended."""
-    first = told.last + 1
+    first = log.last + 1
 
     def work(descriptor: int) -> None:
-        def say(word: str, number: int = 0) -> None:
+        def announce(word: str, number: int = 0) -> None:
             os.write(descriptor, f"{word} {number}\n".encode())
 
-        kind.write(home, facts, first, say)
+        kind.write(home, facts, first, announce)
 
     process, descriptor = fork(work)
     select.select([descriptor], [], [], LONGEST_START)
@@ -155,25 +155,25 @@ def kill_writer(kind: Kind, home: Path, facts: Any, told: WriterLog, moment: flo
     if not lines or os.WIFEXITED(status):
         return PLACES[0], ["the writer did not begin, or ended by itself; what it said stands above"]
     mine = WriterLog()
-    mine.hear(lines[1:])  # the first says that it is ready
-    told.hear(lines[1:])
+    mine.record_lines(lines[1:])  # the first says that it is ready
+    log.record_lines(lines[1:])
     if not mine.begun:
         return PLACES[0], []
     return PLACES[2 if mine.last in mine.done else 1], []
 
 
-def examine(kind: Kind, home: Path, facts: Any, told: WriterLog) -> CrashFindings:
+def examine(kind: Kind, home: Path, facts: Any, log: WriterLog) -> CrashFindings:
     """What a kind finds in a folder, seen by a process of its own; whatever it stumbles over is a loss."""
 
     def question() -> tuple[list[str], int, int]:
         try:
-            found = kind.examine(home, facts, told)
+            findings = kind.examine(home, facts, log)
         except Exception as error:
             traceback.print_exc()
             return [f"{type(error).__name__}: {error}"], 0, 0
-        return found.losses, found.left, found.kept
+        return findings.losses, findings.left, findings.kept
 
-    return CrashFindings(*ask_fork(question))
+    return CrashFindings(*call_in_fork(question))
 
 
 def left_behind(folder: Path, age: bool = False) -> int:
@@ -194,23 +194,23 @@ class Series:
         self.count = 0
         self.home = folder
         self.facts: Any = None
-        self.told = WriterLog()
+        self.log = WriterLog()
         self.lost = False
 
     def kill(self, number: int, moment: float) -> Kill:
         """Kill a writer after so many seconds of its work and look what is there."""
-        if self.count % self.kind.kills_each == 0 or self.lost:
+        if self.count % self.kind.kills_per_home == 0 or self.lost:
             self.renew()
         self.count += 1
-        place, losses = kill_writer(self.kind, self.home, self.facts, self.told, moment)
-        found = examine(self.kind, self.home, self.facts, self.told)
-        losses += found.losses
+        place, losses = kill_writer(self.kind, self.home, self.facts, self.log, moment)
+        findings = examine(self.kind, self.home, self.facts, self.log)
+        losses += findings.losses
         self.lost = bool(losses)
-        return Kill(self.kind.name, number, place, CrashFindings(losses, found.left, found.kept))
+        return Kill(self.kind.name, number, place, CrashFindings(losses, findings.left, findings.kept))
 
     def renew(self) -> None:
-        if self.told.begun and not self.keep:
+        if self.log.begun and not self.keep:
             shutil.rmtree(self.home)
-        self.home, self.told = self.folder / f"{self.kind.name.replace(' ', '-')}-{self.count}", WriterLog()
+        self.home, self.log = self.folder / f"{self.kind.name.replace(' ', '-')}-{self.count}", WriterLog()
         self.home.mkdir(parents=True)
-        self.facts = ask_fork(lambda: self.kind.prepare(self.home))
+        self.facts = call_in_fork(lambda: self.kind.prepare(self.home))

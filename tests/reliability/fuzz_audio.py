@@ -87,9 +87,9 @@ class Tally:
             self.largest = result
 
 
-def hear(worker: Worker, number: int, made: Case, path: Path) -> Result:
+def analyse(worker: Worker, number: int, damaged: Case, path: Path) -> Result:
     """Write an input to `path`, have it identified and embedded, and judge what came of it."""
-    made.write(path)
+    damaged.write(path)
     worker.description()  # starts the child where the last input ended it
     forget_peak(worker)
     begun = time.monotonic()
@@ -103,13 +103,13 @@ def hear(worker: Worker, number: int, made: Case, path: Path) -> Result:
     except Exception as error:
         outcome, reason, violation = "stray", str(error), f"{type(error).__name__} came through: {error}"
     seconds, memory = time.monotonic() - begun, peak(worker)
-    if not violation and outcome == "refused" and made.damage == "intact":
+    if not violation and outcome == "refused" and damaged.damage == "intact":
         violation = f"an intact file is refused: {reason}"
     if not violation and seconds > TIMEOUT + LATE:
         violation = f"it took {seconds:.0f} s"
     if not violation and memory > MEMORY:
         violation = f"it took {memory:.0f} MB"
-    return Result(number, made, outcome, reason, seconds, memory, violation)
+    return Result(number, damaged, outcome, reason, seconds, memory, violation)
 
 
 def outcome_of(reason: str) -> str:
@@ -127,17 +127,17 @@ def wrong_reason(reason: str) -> str:
     return ""
 
 
-def wrong_embedding(heard: FileAnalysis) -> str:
+def wrong_embedding(analysis: FileAnalysis) -> str:
     """What is wrong with an embedding, if anything."""
-    found = heard.embedding
-    if found is None or found.windows is None or len(heard.key) != 16:
+    embedding = analysis.embedding
+    if embedding is None or embedding.windows is None or len(analysis.key) != 16:
         return "no embedding"
-    lengths = np.linalg.norm([found.vector, *found.facets.values(), *found.windows.vectors], axis=1)
+    lengths = np.linalg.norm([embedding.vector, *embedding.facets.values(), *embedding.windows.vectors], axis=1)
     if not (np.abs(lengths - 1) < UNIT).all():  # NaN is not less either
         return f"vectors of the lengths {lengths}"
-    numbers = [*found.gates.values(), *found.tags.values(), *found.windows.starts]
-    if not np.isfinite(numbers).all() or len(found.windows.starts) != len(found.windows.vectors):
-        return f"odd numbers: {found.gates}, {found.windows.starts}"
+    numbers = [*embedding.gates.values(), *embedding.tags.values(), *embedding.windows.starts]
+    if not np.isfinite(numbers).all() or len(embedding.windows.starts) != len(embedding.windows.vectors):
+        return f"odd numbers: {embedding.gates}, {embedding.windows.starts}"
     return ""
 
 
@@ -170,9 +170,9 @@ def run(intact: list[Seed], numbers: Iterable[int], seed: int, workers: int, tak
                     number = next(waiting, None)
                 if number is None:
                     return
-                made = case(intact, seed, number)
-                path = folder / f"input{made.suffix}"
-                result = hear(worker, number, made, path)
+                damaged = case(intact, seed, number)
+                path = folder / f"input{damaged.suffix}"
+                result = analyse(worker, number, damaged, path)
                 path.unlink()
                 with lock:
                     take(result)
@@ -212,10 +212,9 @@ def report(tally: Tally) -> str:
 
 
 def shown(result: Result) -> str:
-    made = result.case
-    what = (
-        f"{result.outcome}: number {result.number}, {made.kind}, {made.damage}, {len(made.content)} + {made.hole} bytes"
-    )
+    case = result.case
+    size = f"{len(case.content)} + {case.hole} bytes"
+    what = f"{result.outcome}: number {result.number}, {case.kind}, {case.damage}, {size}"
     return f"{what}, {result.seconds:.1f} s, {result.memory:.0f} MB: {result.violation or result.reason}"
 
 

@@ -42,7 +42,7 @@ class Seed(NamedTuple):
 
 def seeds(folder: Path, kinds: Collection[str] = ()) -> list[Seed]:
     """Intact files of these kinds, or of all, short and long, written by way of `folder`; the same at each call."""
-    made = []
+    intact = []
     for kind, form in {**FORMATS, **RARE}.items():
         if kinds and kind not in kinds:
             continue
@@ -52,8 +52,8 @@ def seeds(folder: Path, kinds: Collection[str] = ()) -> list[Seed]:
             samples = tune(seconds, rate, channels=2 if narrow or seconds == SHORT else 1)
             path = folder / f"{kind}{form.suffix}"
             write_audio(path, samples, rate, form, metadata=TAGS, muxer_options=EXACT)
-            made.append(Seed(kind, form.suffix, path.read_bytes()))
-    return made if kinds else [*made, *variants(folder)]
+            intact.append(Seed(kind, form.suffix, path.read_bytes()))
+    return intact if kinds else [*intact, *variants(folder)]
 
 
 def variants(folder: Path) -> list[Seed]:

@@ -221,31 +221,31 @@ def checked_page(page: bytearray) -> bytearray:
 def giant_tag(chance: random.Random, content: bytearray) -> bytearray:
     """An ID3 tag in front or behind that is large, or says that it is."""
     room = chance.choice((0, 10, 100_000, 3_000_000))
-    said = chance.choice((room, 2**28 - 1, 2**21))
-    size = bytes(said >> shift & 0x7F for shift in (21, 14, 7, 0))
+    stated = chance.choice((room, 2**28 - 1, 2**21))
+    size = bytes(stated >> shift & 0x7F for shift in (21, 14, 7, 0))
     frame = b"APIC" + struct.pack(">I", chance.choice((room, 2**31))) + b"\0\0" + bytes(room)
     tag = b"ID3" + bytes([chance.choice((2, 3, 4)), 0, chance.choice((0, 0x80, 0x10))]) + size + frame
     if chance.random() < 0.3:
         return content + bytearray(
-            b"APETAGEX" + struct.pack("<III", 2000, said, 2**31) + bytes(12) + b"TAG" + bytes(125)
+            b"APETAGEX" + struct.pack("<III", 2000, stated, 2**31) + bytes(12) + b"TAG" + bytes(125)
         )
     return bytearray(tag) + content
 
 
 def giant_picture(chance: random.Random, content: bytearray) -> bytearray:
     """A FLAC picture, comment or cue sheet, or an MP4 box, that says it is larger than the file."""
-    said = chance.choice((2**24 - 1, 2**31 - 1, 2**32 - 1))
+    stated = chance.choice((2**24 - 1, 2**31 - 1, 2**32 - 1))
     if content[:4] == b"fLaC":
         kind = chance.choice((3, 4, 5, 6))
-        body = struct.pack(">II", 3, said) + b"image/png" + struct.pack(">I", said) + bytes(500)
+        body = struct.pack(">II", 3, stated) + b"image/png" + struct.pack(">I", stated) + bytes(500)
         size = chance.choice((len(body), 2**24 - 1)).to_bytes(3, "big")
         content[42:42] = bytes([kind]) + size + body
     elif content[4:8] == b"ftyp":
         at = content.find(chance.choice((b"moov", b"udta", b"ilst", b"stsz", b"stco", b"stsc", b"esds", b"mdat")))
-        content[at - 4 : at] = struct.pack(">I", said)
-        content[at + 12 : at + 16] = struct.pack(">I", said)
+        content[at - 4 : at] = struct.pack(">I", stated)
+        content[at + 12 : at + 16] = struct.pack(">I", stated)
     elif (at := content.find(b"vorbis")) > 0 or (at := content.find(b"OpusTags")) > 0:
-        content[at + 8 : at + 12] = struct.pack("<I", said)
+        content[at + 8 : at + 12] = struct.pack("<I", stated)
     else:
         return giant_tag(chance, content)
     return content

@@ -29,14 +29,21 @@ if TYPE_CHECKING:
 
 def killed(folder: Path, kills: int, seed: int, jobs: int, only: str = "") -> list[Trial]:
     """So many kills, one story after the other in turn; homes are made below the folder."""
-    told = [story for story in scenarios(folder) if only in story.name]
+    selected = [story for story in scenarios(folder) if only in story.name]
     trials = []
     # Measured side by side, as the trials run: alone, the commands would be faster.
     with ThreadPoolExecutor(jobs) as pool:
-        places = [folder / f"normal-{number}" for number in range(len(told))]
-        normal = list(pool.map(undisturbed, told, places))
+        places = [folder / f"normal-{number}" for number in range(len(selected))]
+        normal = list(pool.map(undisturbed, selected, places))
         pending = [
-            pool.submit(tried, told[each % len(told)], normal[each % len(told)], folder / f"trial-{each}", each, seed)
+            pool.submit(
+                tried,
+                selected[each % len(selected)],
+                normal[each % len(selected)],
+                folder / f"trial-{each}",
+                each,
+                seed,
+            )
             for each in range(kills)
         ]
         for done in as_completed(pending):

@@ -69,10 +69,10 @@ def main() -> None:
     commands, library = ui._setup()
     with closing(WorkerPool(SHIPPED, 1)) as pool:
         for line in sys.stdin:
-            said = io.StringIO()
-            with redirect_stdout(said), redirect_stderr(said):
+            output = io.StringIO()
+            with redirect_stdout(output), redirect_stderr(output):
                 status = run(commands, library, pool, json.loads(line))
-            print_line(f"done {status} {said.getvalue()[-200:]!r}")
+            print_line(f"done {status} {output.getvalue()[-200:]!r}")
             sys.stdout.flush()
     library._close()
 

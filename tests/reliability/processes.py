@@ -49,26 +49,26 @@ def await_change(home: Home, process: subprocess.Popen[bytes], seconds: float) -
 
 
 def state(home: Home) -> set[tuple[str, int, int]]:
-    found = set()
+    result = set()
     with os.scandir(home.path) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
-                found.add((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns))
-    return found
+                result.add((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns))
+    return result
 
 
 def family(home: Home) -> list[int]:
     """Every living process that a `beet` of this home is, or has started."""
     wanted = f"{MARK}={home.path}\0".encode()
-    found = []
+    result = []
     for folder in PROCESSES.glob("[0-9]*"):
         try:
             # A process that has ended and was not waited for has no environment any more.
             if wanted in (folder / "environ").read_bytes() + b"\0":
-                found.append(int(folder.name))
+                result.append(int(folder.name))
         except OSError:
             continue
-    return found
+    return result
 
 
 def kill(process: subprocess.Popen[bytes], whole: bool) -> None:

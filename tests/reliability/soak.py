@@ -63,7 +63,7 @@ class LongProcess:
     refused: int = 0
     broken: list[str] = field(default_factory=list)
 
-    def asked(self, *words: str) -> None:
+    def send(self, *words: str) -> None:
         """Run a command in the long-lived process."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -106,19 +106,19 @@ def actions(household: LongProcess, chance: random.Random) -> dict[Callable[[], 
 
     def removal() -> None:
         if len(household.imported) > LEAST:
-            household.asked("remove", "-f", f"album:=Album {household.imported.pop(0)}")
+            household.send("remove", "-f", f"album:=Album {household.imported.pop(0)}")
 
     return {
-        lambda: household.asked("similar", song()): 20,
-        lambda: household.asked("similar", "--explain", "--json", song()): 8,
-        lambda: household.asked("playlist", "-o", str(household.home.path / "list.m3u8"), song()): 8,
-        lambda: household.asked(INDEXED): 10,
-        lambda: household.asked(EMBED, str(chance.choice(household.shelf))): 6,
-        lambda: household.asked("resonance", "status"): 4,
-        lambda: household.asked("modify", "-y", song(), f"comments={chance.random()}"): 4,
-        lambda: household.asked("resonance", "check"): 1,
-        lambda: household.asked("resonance", "analyze"): 1,
-        lambda: household.asked("resonance", "model", "use", chance.choice((OWN, "default"))): 1,
+        lambda: household.send("similar", song()): 20,
+        lambda: household.send("similar", "--explain", "--json", song()): 8,
+        lambda: household.send("playlist", "-o", str(household.home.path / "list.m3u8"), song()): 8,
+        lambda: household.send(INDEXED): 10,
+        lambda: household.send(EMBED, str(chance.choice(household.shelf))): 6,
+        lambda: household.send("resonance", "status"): 4,
+        lambda: household.send("modify", "-y", song(), f"comments={chance.random()}"): 4,
+        lambda: household.send("resonance", "check"): 1,
+        lambda: household.send("resonance", "analyze"): 1,
+        lambda: household.send("resonance", "model", "use", chance.choice((OWN, "default"))): 1,
         lambda: household.beet("similar", song()): 3,
         lambda: household.beet("playlist", song()): 2,
         imports: 3,

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.home import Home
 from tests.reliability import home_state
-from tests.reliability.conditions import said_wrongly
+from tests.reliability.conditions import wrong_messages
 from tests.reliability.footprint import Footprint, children, footprint, slope
 from tests.reliability.injected_conditions import Condition
 from tests.reliability.kills import table
@@ -115,7 +115,7 @@ def test_what_grows_is_told(memory: float, descriptors: int, wrong: int) -> None
 )
 def test_what_a_command_says_in_a_bad_condition_is_judged(command: str, status: int, err: str, wrong: bool) -> None:
     condition = Condition("any", lambda _: nullcontext(), works=("similar",))
-    assert bool(said_wrongly(condition, command, status, "", err)) == wrong
+    assert bool(wrong_messages(condition, command, status, "", err)) == wrong
 
 
 def test_the_table_counts_every_kill_once() -> None:

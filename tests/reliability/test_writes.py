@@ -83,21 +83,21 @@ def test_a_writer_that_does_not_write_at_once_is_caught(kind: str) -> None:
 
 def ingested(home: Path, batches: int) -> WriterLog:
     """A folder with so many batches in it, and what the writer of them said."""
-    told = WriterLog()
+    log = WriterLog()
 
     class FullError(Exception):
         pass
 
-    def say(word: str, number: int = 0) -> None:
+    def announce(word: str, number: int = 0) -> None:
         if word != "ready":
-            told.hear([f"{word} {number}"])
+            log.record_lines([f"{word} {number}"])
         if word == "done" and number == batches * 32 - 1:
             raise FullError
 
     Batches().prepare(home)
     with pytest.raises(FullError):
-        Batches().write(home, None, 0, say)
-    return told
+        Batches().write(home, None, 0, announce)
+    return log
 
 
 LOSSES = {
@@ -110,17 +110,17 @@ LOSSES = {
 
 @pytest.mark.parametrize("loss", ["", *LOSSES])
 def test_what_is_lost_of_batches_is_seen(tmp_path: Path, loss: str) -> None:
-    told = ingested(tmp_path, 2)
+    log = ingested(tmp_path, 2)
     if loss:
         with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
             connection.execute(LOSSES[loss])
-    assert bool(Batches().examine(tmp_path, None, told).losses) == bool(loss)
+    assert bool(Batches().examine(tmp_path, None, log).losses) == bool(loss)
 
 
 def test_a_lost_batch_and_an_earlier_generation_are_seen(tmp_path: Path) -> None:
-    told = ingested(tmp_path, 1)
-    told.hear(["begun 32", "done 32", f"generation {told.generation + 1}"])
-    losses = Batches().examine(tmp_path, None, told).losses
+    log = ingested(tmp_path, 1)
+    log.record_lines(["begun 32", "done 32", f"generation {log.generation + 1}"])
+    losses = Batches().examine(tmp_path, None, log).losses
     assert [line.split()[0] for line in losses] == ["generation", "1"]
 
 

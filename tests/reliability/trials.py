@@ -68,7 +68,7 @@ def undisturbed(story: Scenario, folder: Path) -> Undisturbed:
     assert status == 0, (home.path / OUTPUT).read_text()
     complete(story, home)
     after = home_state.read_state(home, folder / "inspected")
-    answers = asked(home)
+    answers = list_answers(home)
     plain = story.clone(folder.with_name(f"{folder.name}-plain"))
     if story.imports:
         plain.beet("-P", "resonance", *story.arguments)
@@ -83,7 +83,7 @@ def complete(story: Scenario, home: Home) -> None:
         home.beet(*command)
 
 
-def asked(home: Home) -> tuple[str, ...]:
+def list_answers(home: Home) -> tuple[str, ...]:
     """What the home answers: ranked results and a playlist, by title, each title once."""
     everything = ("--per-artist", "0", "--per-album", "0")
     found = home.beet("similar", *everything, "-n", "50", "-f", "$title", "title:=Song 2")
@@ -171,7 +171,7 @@ def finish(story: Scenario, normal: Undisturbed, home: Home, trial: Trial) -> No
         os.utime(path, (time.time() - LONG_AGO,) * 2)
     try:
         complete(story, home)
-        answers = asked(home)
+        answers = list_answers(home)
     except AssertionError as error:
         trial.losses.append(f"the next run did not complete it: {error}")
         return

@@ -42,15 +42,15 @@ def kills(kinds: Sequence[Kind], folder: Path, count: int, seed: int, keep: bool
         yield series[number % len(series)].kill(number, moment)
 
 
-def table(found: Sequence[Kill]) -> list[str]:
+def table(results: Sequence[Kill]) -> list[str]:
     """A line for each kind: kills, where they landed, what survived and what did not, and temporary files."""
     head = " ".join(f"{place:>10}" for place in PLACES)
     lines = [f"{'writing':22} {'kills':>5} {head} {'survived':>9} {'lost':>5} {'left':>5} {'kept':>5}"]
-    for name in [*dict.fromkeys(each.kind for each in sorted(found, key=lambda each: each.number)), "all"]:
-        mine = [each for each in found if name in (each.kind, "all")]
+    for name in [*dict.fromkeys(each.kind for each in sorted(results, key=lambda each: each.number)), "all"]:
+        mine = [each for each in results if name in (each.kind, "all")]
         counts = " ".join(f"{sum(each.place == place for each in mine):>10}" for place in PLACES)
-        lost = sum(bool(each.found.losses) for each in mine)
-        left, kept = (sum(getattr(each.found, what) for each in mine) for what in ("left", "kept"))
+        lost = sum(bool(each.findings.losses) for each in mine)
+        left, kept = (sum(getattr(each.findings, what) for each in mine) for what in ("left", "kept"))
         lines.append(f"{name:22} {len(mine):>5} {counts} {len(mine) - lost:>9} {lost:>5} {left:>5} {kept:>5}")
     lines.append("left: temporary files after the kill; kept: of those, after the next write an hour later")
     return lines
@@ -69,20 +69,20 @@ def main(kinds: Sequence[Kind] = KINDS) -> int:
     with suppress(ImportError):
         load_faiss()  # here, so that no child has to
     started = time.monotonic()
-    found = []
+    results = []
     with (
         tempfile.TemporaryDirectory(prefix="resonance-writes-", ignore_cleanup_errors=True) as temporary,
         suppress(KeyboardInterrupt),  # the table tells of what was done until then
     ):
         folder = options.keep or Path(temporary)
         for kill in kills(chosen, folder, options.kills, options.seed, bool(options.keep)):
-            found.append(kill)
-            for line in kill.found.losses:
+            results.append(kill)
+            for line in kill.findings.losses:
                 print_line(f"LOST by kill {kill.number} ({kill.kind}, {kill.place}): {line}")
-    for line in table(found):
+    for line in table(results):
         print_line(line)
     print_line(f"{time.monotonic() - started:.0f} s, seed {options.seed}")
-    return 1 if any(kill.found.losses or kill.found.kept for kill in found) else 0
+    return 1 if any(kill.findings.losses or kill.findings.kept for kill in results) else 0
 
 
 if __name__ == "__main__":

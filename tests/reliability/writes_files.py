@@ -32,7 +32,7 @@ class Replaced:
     """A file, or some that belong together, of which each writing has another content, told by its number."""
 
     name: str
-    kills_each = 12  # so that what a kill left is met by the writers after it
+    kills_per_home = 12  # so that what a kill left is met by the writers after it
 
     def content(self, number: int) -> Any:
         """What writing takes, made before it begins."""
@@ -52,29 +52,29 @@ class Replaced:
         (home / "practice").mkdir()
         self.replace(home, -1)
 
-    def write(self, home: Path, facts: Any, first: int, say: Announce) -> None:
+    def write(self, home: Path, facts: Any, first: int, announce: Announce) -> None:
         del facts
         for number in range(2):  # what comes for the first time takes longer
             self.replace(home / "practice", number)
-        say("ready")
+        announce("ready")
         number = first
         while True:
             content = self.content(number)
-            say("begun", number)
+            announce("begun", number)
             self.put(home, number, content)
-            say("done", number)
+            announce("done", number)
             number += 1
 
-    def examine(self, home: Path, facts: Any, told: WriterLog) -> CrashFindings:
+    def examine(self, home: Path, facts: Any, log: WriterLog) -> CrashFindings:
         del facts
-        sure = told.done[-1] if told.done else -1
+        sure = log.done[-1] if log.done else -1
         # A kill in a write leaves the state before or after it, and the next one begins from what that was.
-        unsure = [number for number in told.begun if number > sure]
+        unsure = [number for number in log.begun if number > sure]
         found = self.present(home, [sure, *unsure])
         losses = [found] if isinstance(found, str) else []
         left = left_behind(home, age=True)
-        self.replace(home, told.last)
-        if self.present(home, [told.last]) != told.last:
+        self.replace(home, log.last)
+        if self.present(home, [log.last]) != log.last:
             losses.append("what was written after the kill is not there")
         return CrashFindings(losses, left, left_behind(home))
 

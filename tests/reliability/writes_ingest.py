@@ -53,8 +53,8 @@ def made_up(number: int) -> FileAnalysis:
 class StandIn:
     """Hears made-up recordings in files called by their numbers, and says when a batch is full."""
 
-    def __init__(self, say: Announce) -> None:
-        self.say = say
+    def __init__(self, announce: Announce) -> None:
+        self.announce = announce
         self.begins = True
 
     def description(self) -> ModelDescription:
@@ -67,9 +67,9 @@ class StandIn:
             number = int(path.stem)
             if number % BATCH_FILES == BATCH_FILES - 1:
                 if self.begins:
-                    self.say("ready")
+                    self.announce("ready")
                     self.begins = False
-                self.say("begun", number + 1 - BATCH_FILES)
+                self.announce("begun", number + 1 - BATCH_FILES)
             if fails(number) or is_known(key(number)):
                 yield path, AudioError(path, "it is made up")
             else:
@@ -80,37 +80,37 @@ class Batches:
     """Whole batches or none; what was acknowledged is there as it was."""
 
     name = "ingest"
-    kills_each = 8  # the file grows
+    kills_per_home = 8  # the file grows
 
     def prepare(self, home: Path) -> None:
         with Store(home / FILE) as store:
             store.libraries.get_or_create("home")
 
-    def write(self, home: Path, facts: Any, first: int, say: Announce) -> None:
+    def write(self, home: Path, facts: Any, first: int, announce: Announce) -> None:
         del facts
         number = first if first % BATCH_FILES == 0 else first - first % BATCH_FILES + BATCH_FILES
         with Store(home / FILE) as store:
-            ingest = Ingest(store, store.libraries.get_or_create("home"), StandIn(say))
+            ingest = Ingest(store, store.libraries.get_or_create("home"), StandIn(announce))
             while True:
                 following = number + BATCHES_AT_A_TIME * BATCH_FILES
                 jobs = [Job(each, 1.5, home / f"{each}.flac") for each in range(number, following)]
                 for outcome in ingest.run(jobs, clock=lambda: 0.0):
-                    say("done", outcome.job.item_id)
+                    announce("done", outcome.job.item_id)
                     if outcome.job.item_id % BATCH_FILES == 0:
-                        say("generation", store.generation)
+                        announce("generation", store.generation)
                 number = following
 
-    def examine(self, home: Path, facts: Any, told: WriterLog) -> CrashFindings:
+    def examine(self, home: Path, facts: Any, log: WriterLog) -> CrashFindings:
         del facts
         path = home / FILE
         left = left_behind(home)
         losses = unsound(path)
         with Store(path) as store:
             losses += check_store(store, MODEL.id)
-            if store.generation < told.generation:
-                losses.append(f"generation {told.generation} was acknowledged, and {store.generation} is there")
+            if store.generation < log.generation:
+                losses.append(f"generation {log.generation} was acknowledged, and {store.generation} is there")
             losses += disagreements(store, MODEL.id, path)
-        return CrashFindings(losses + batch_losses(path, told.done), left, left_behind(home))
+        return CrashFindings(losses + batch_losses(path, log.done), left, left_behind(home))
 
 
 def batch_losses(path: Path, done: Iterable[int]) -> list[str]:

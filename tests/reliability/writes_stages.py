@@ -73,20 +73,20 @@ def digest(path: Path) -> State:
     with closing(sqlite3.connect(path)) as connection:
         [version] = connection.execute("PRAGMA user_version").fetchone()
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        found = {"version": str(version)}
+        present = {"version": str(version)}
         for (table,) in sorted(names):
             cursor = connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - names of ours
             columns = [column for column, *_ in cursor.description]
             steady = [at for at, column in enumerate(columns) if column not in VOLATILE.get(table, ())]
             rows = sorted(repr([row[at] for at in steady]) for row in cursor if row[0] != "generation")
-            found[table] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
-        return found
+            present[table] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+        return present
 
 
 class Stages:
     """Steps that are taken in turn on copies of one sidecar, again and again."""
 
-    kills_each = 1000  # each copy is new
+    kills_per_home = 1000  # each copy is new
 
     def __init__(self, name: str, template: Callable[[Path], None], *steps: Step, whole: bool = True) -> None:
         """`whole`: the store may be opened and passes its check after every step, not after the last alone."""
@@ -109,30 +109,30 @@ class Stages:
             states.append(self.state(home / "undisturbed", home / "template"))
         return states
 
-    def write(self, home: Path, facts: Any, first: int, say: Announce) -> None:
+    def write(self, home: Path, facts: Any, first: int, announce: Announce) -> None:
         del facts
         copy = -(-first // len(self.steps))
         shutil.copytree(home / "template", home / f"copy-{copy}")
-        say("ready")
+        announce("ready")
         while True:
             for number, step in enumerate(self.steps, copy * len(self.steps)):
-                say("begun", number)
+                announce("begun", number)
                 step(home / f"copy-{copy}" / FILE)
-                say("done", number)
+                announce("done", number)
             copy += 1
             shutil.copytree(home / "template", home / f"copy-{copy}")
 
-    def examine(self, home: Path, facts: list[State], told: WriterLog) -> CrashFindings:
-        found = []
+    def examine(self, home: Path, facts: list[State], log: WriterLog) -> CrashFindings:
+        present = []
         for folder in sorted(home.glob("copy-*")):
             copy = int(folder.name.removeprefix("copy-"))
-            begun, done = (sum(n // len(self.steps) == copy for n in said) for said in (told.begun, told.done))
+            begun, done = (sum(n // len(self.steps) == copy for n in numbers) for numbers in (log.begun, log.done))
             if begun:  # else it may be half a copy
-                found.append(self.examine_copy(folder, home / "template", facts, begun, done))
-            if not (found and found[-1].losses):
+                present.append(self.examine_copy(folder, home / "template", facts, begun, done))
+            if not (present and present[-1].losses):
                 shutil.rmtree(folder)
-        losses = [line for each in found for line in each.losses]
-        return CrashFindings(losses, sum(each.left for each in found), sum(each.kept for each in found))
+        losses = [line for each in present for line in each.losses]
+        return CrashFindings(losses, sum(each.left for each in present), sum(each.kept for each in present))
 
     def examine_copy(self, folder: Path, template: Path, states: list[State], begun: int, done: int) -> CrashFindings:
         """Whether a copy is in a state that it can be in, and comes to the last one by the steps that are left."""
@@ -172,9 +172,9 @@ class Stages:
         return []
 
 
-def differences(found: State, wanted: State) -> str:
+def differences(present: State, wanted: State) -> str:
     """The tables that differ."""
-    names = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    names = sorted(name for name in present.keys() | wanted.keys() if present.get(name) != wanted.get(name))
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} neither as before nor as after"
 
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def song_windows(song: int, windows: int = 3, seed: int = 0) -> dict[str, NDArray[np.float32]]:
     """Features of a song's windows as the front end of SPEC could give them, all alike."""
     random = np.random.default_rng((seed, song))
-    made = {}
+    arrays = {}
     for name, each in SPEC.modalities.items():
         shape = each.shape(SPEC.decoding)
         own = random.random((1, *shape[:1], *(1 for _ in shape[1:])))
         values = 0.7 * own + 0.3 * random.random((windows, *shape))
-        made[name] = (80 * values - 90 if name == "timbre" else values).astype(np.float32)
-    return made
+        arrays[name] = (80 * values - 90 if name == "timbre" else values).astype(np.float32)
+    return arrays
 
 
 def make_window_set(songs: int = 12, windows: int = 3, seed: int = 0) -> WindowSet:

@@ -65,31 +65,33 @@ def circle_vectors(*degrees: float) -> NDArray[np.float32]:
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
 
 
-def broken_rules(tracks: Sequence[Track], asked: Sequence[Track], rules: SequenceRules) -> list[str]:
+def broken_rules(tracks: Sequence[Track], requested: Sequence[Track], rules: SequenceRules) -> list[str]:
     """The rules, other than spacing, that a list breaks with more than the tracks that it was asked to hold."""
-    found = []
+    broken = []
     ids = {track.id for track in tracks}
-    wanted = {track.id for track in asked}
+    wanted = {track.id for track in requested}
     if len(ids) != len(tracks):
-        found.append("a repeat")
+        broken.append("a repeat")
     for most, name in ((rules.caps.per_artist, "artist"), (rules.caps.per_album, "album")):
         names = [getattr(track, name) for track in tracks if getattr(track, name)]
         allowed = {
-            each: max(most or len(tracks), sum(getattr(track, name) == each for track in asked)) for each in names
+            each: max(most or len(tracks), sum(getattr(track, name) == each for track in requested)) for each in names
         }
-        found += [f"{each} too often" for each in set(names) if names.count(each) > allowed[each]]
-    found += [
+        broken += [f"{each} too often" for each in set(names) if names.count(each) > allowed[each]]
+    broken += [
         f"{one} with {other}"
         for one, other in rules.apart
         if one != other and {one, other} <= ids and not {one, other} <= wanted
     ]
     if rules.works == "avoid":
         works = [track.work for track in tracks if track.work and track.id not in wanted]
-        found += ["a work twice" for work in works if [track.work for track in tracks].count(work) > 1]
-    return found
+        broken += ["a work twice" for work in works if [track.work for track in tracks].count(work) > 1]
+    return broken
 
 
-def spacing_violations(tracks: Sequence[Track], rules: SequenceRules, asked: frozenset[int] = frozenset()) -> list[int]:
+def spacing_violations(
+    tracks: Sequence[Track], rules: SequenceRules, requested: frozenset[int] = frozenset()
+) -> list[int]:
     """The places of tracks that come too soon after one of their artist or album; two that were asked for may."""
     return [
         place
@@ -97,7 +99,7 @@ def spacing_violations(tracks: Sequence[Track], rules: SequenceRules, asked: fro
         for name, spacing in (("artist", rules.artist_spacing), ("album", rules.album_spacing))
         if getattr(track, name)
         and any(
-            getattr(track, name) == getattr(before, name) and not {track.id, before.id} <= asked
+            getattr(track, name) == getattr(before, name) and not {track.id, before.id} <= requested
             for before in tracks[max(0, place - spacing) : place]
         )
     ]
