@@ -10,7 +10,7 @@ import numpy as np
 from resonance_engine.index.vector_index import unique
 from resonance_engine.search.hubness import mutual_proximity
 from resonance_engine.search.query import Layer
-from resonance_engine.search.seed_sets import agreement, centroid
+from resonance_engine.search.seed_sets import centroid
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -102,6 +102,15 @@ def score_candidates(query: Query, hubness: str, ids: Ids, vectors: Vectors) -> 
             mine = vectors if layer.index is query.vectors else layer.index.vectors(ids)
             similarity += layer.weights[:, None] * layer_similarity(layer, query.exclude, hubness, mine)
     return agreement(similarity) - negative_penalty(query, hubness, vectors)
+
+
+def agreement(similarity: Array) -> Array:
+    """Return how well candidates agree with the seeds (candidates,), from similarities (seeds, candidates).
+
+    The mean over the seeds, which alone would favour what is average to them all, and the similarity to the nearest
+    seed, which alone would ignore the others, count one half each. With one seed it is that similarity.
+    """
+    return np.asarray((similarity.mean(axis=0) + similarity.max(axis=0)) / 2)
 
 
 def negative_penalty(query: Query, hubness: str, vectors: Vectors) -> Array:

@@ -1,4 +1,4 @@
-"""Sets of unit vectors: what stands for several seeds, how candidates agree with them, and how alike two sets are."""
+"""Sets of unit vectors: what stands for several seeds, and how similar two sets are."""
 
 from __future__ import annotations
 
@@ -33,15 +33,6 @@ def normalise(vector: Vectors) -> Vectors:
     """Scale a vector to length one; opposite seeds that cancel out stay a zero vector, which is similar to nothing."""
     length = float(np.linalg.norm(vector))
     return (vector / length).astype(np.float32) if length > 1e-12 else np.zeros_like(vector)
-
-
-def agreement(similarity: Array) -> Array:
-    """Return how well candidates agree with the seeds (candidates,), from similarities (seeds, candidates).
-
-    The mean over the seeds, which alone would favour what is average to them all, and the similarity to the nearest
-    seed, which alone would ignore the others, count one half each. With one seed it is that similarity.
-    """
-    return np.asarray((similarity.mean(axis=0) + similarity.max(axis=0)) / 2)
 
 
 def representatives(seeds: Vectors, most: int = MOST_SEEDS) -> list[int]:

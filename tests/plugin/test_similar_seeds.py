@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.playlist.builder import PlaylistBuilder
+from beetsplug.resonance.playlist.request import PlaylistRequest
+from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.request import SearchRequest
 from resonance_engine.errors import AudioError, ConfigError
 from tests.plugin.synthetic_library import parse_lines
 from tests.plugin.synthetic_tracks import BARE, EVERY, NEW, SAME, SOUNDS, STALE, TWIN, expected_list, rank
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from beetsplug.resonance.playlist.builder import BuiltPlaylist
+    from beetsplug.resonance.search.finder import SearchResult
+    from beetsplug.resonance.search.session import SearchSession
     from tests.plugin.synthetic_library import SyntheticLibrary
     from tests.plugin.synthetic_tracks import Array
 
@@ -24,11 +32,39 @@ SEED = 36
 FEW = (36, 41, 52)
 
 
+def similar_list(session: SearchSession, options: dict[str, Any]) -> SearchResult:
+    return Finder(session, SearchRequest(**options), "similar").find()
+
+
+def playlist(session: SearchSession, options: dict[str, Any]) -> BuiltPlaylist:
+    return PlaylistBuilder(session, PlaylistRequest(**options)).build()
+
+
 def test_a_track(library: SyntheticLibrary) -> None:
     found = library.find(f"id:{SEED}", **EVERY)
     cosines = library.near(SEED)[0]
     assert [hit.item.id for hit in found.hits] == rank(cosines, [SEED])
     assert [hit.score for hit in found.hits] == pytest.approx(sorted(np.delete(cosines, SEED - 1))[::-1], abs=1e-5)
+
+
+@pytest.mark.parametrize("make", [similar_list, playlist])
+def test_each_query_is_run_once(
+    library: SyntheticLibrary,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[SearchSession, dict[str, Any]], object],
+) -> None:
+    queries: list[Any] = []
+    items = library.lib.items
+
+    def counted(query: Any = None, *rest: Any) -> Any:
+        queries.append(query)
+        return items(query, *rest)
+
+    monkeypatch.setattr(library.lib, "items", counted)
+    with library.search() as search:
+        make(search, {"query": ("id:36",), "avoid": ("id:41",), "count": 30})
+    assert queries.count(["id:36"]) == 1
+    assert queries.count(["id:41"]) == 1
 
 
 def test_the_default_is_mutual_proximity(library: SyntheticLibrary) -> None:

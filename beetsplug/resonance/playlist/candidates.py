@@ -11,7 +11,8 @@ from beetsplug.resonance.library.metadata import movements_of
 from beetsplug.resonance.search.filters import EXCLUDED, TOO_LONG
 from resonance_engine.names import normalise_artist, normalise_name
 from resonance_engine.playlist.track import Track, TrackPool
-from resonance_engine.search.seed_sets import agreement, centroid, representatives
+from resonance_engine.search.ranking import agreement
+from resonance_engine.search.seed_sets import centroid, representatives
 from resonance_engine.search.selection import favour_bonus
 from resonance_engine.search.versions import Versions
 
