@@ -161,8 +161,11 @@ def test_the_choices_are_those_of_the_engine() -> None:
     assert {name: SAVED[name].choices for name in engine} == engine
 
 
-@given(name=st.sampled_from(["prf", "lambda_div", "min_score"]), value=st.integers(-3, 3) | st.floats())
-def test_the_ranges_are_those_of_the_engine(name: str, value: float) -> None:
+@given(
+    st.tuples(st.just("prf"), st.integers(-3, 3)) | st.tuples(st.sampled_from(["lambda_div", "min_score"]), st.floats())
+)
+def test_the_ranges_are_those_of_the_engine(option: tuple[str, float]) -> None:
+    name, value = option
     low, high = SAVED[name].range or (0, 0)
     try:
         Ranking(**{name: value})
