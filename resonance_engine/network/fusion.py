@@ -81,7 +81,7 @@ class CrossAttention(nn.Module):
         return functional.normalize((gates.unsqueeze(2) * facets).sum(dim=1), dim=1), gates
 
     def split(self, x: Tensor) -> Tensor:
-        """(windows, modalities, inner) -> (windows, heads, modalities, inner / heads)."""
+        """Split heads: (windows, modalities, inner) -> (windows, heads, modalities, inner / heads)."""
         windows, modalities, inner = x.shape
         return x.reshape(windows, modalities, self.heads, inner // self.heads).transpose(1, 2)
 

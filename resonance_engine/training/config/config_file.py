@@ -23,7 +23,7 @@ from resonance_engine.training.config.settings import Config
 from resonance_engine.training.config.yaml_file import locate, read_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from _typeshed import DataclassInstance
@@ -63,14 +63,12 @@ def read_config(path: Path | None, overrides: Sequence[str] = ()) -> Config:
             raise ConfigError(f"--set {printable(override)}: a setting is given as KEY=VALUE, such as train.lr=1e-4.")
         merge(document, {key.strip(): value.strip()})
         sources[key.strip()] = f"--set {override}"
-    try:
-        config = Config(**document)
-    except ValidationError as error:
-        details = error.errors(include_url=False)[0]
-        key = key_of(details)
+
+    def source_of(key: str) -> Path | str | None:
         overriding = [source for name, source in sources.items() if f"{name}.".startswith(f"{key}.")]
-        source = overriding[-1] if overriding or path is None else locate(path)
-        raise ConfigError(f"{printable(source)}: {explain(details)}") from error
+        return overriding[-1] if overriding else path and locate(path)
+
+    config = validate(document, source_of)
     check_consistency(config)
     return config
 
@@ -79,10 +77,7 @@ def change(config: Config, values: Mapping[str, object]) -> Config:
     """Return the settings with other values for some, by key: {"train.lr": 1e-4}; raises ConfigError like a file."""
     document = asdict(config)
     merge(document, values)
-    try:
-        changed = Config(**document)
-    except ValidationError as error:
-        raise ConfigError(explain(error.errors(include_url=False)[0])) from error
+    changed = validate(document)
     check_consistency(changed)
     return changed
 
@@ -93,10 +88,17 @@ def parse_value(key: str, value: object) -> Any:
         raise ConfigError(explain_unknown(key))
     document: dict[str, Any] = {}
     merge(document, {key: value})
+    return flatten(validate(document))[key]
+
+
+def validate(document: dict[str, Any], source_of: Callable[[str], Path | str | None] = lambda _: None) -> Config:
+    """Return nested sections as settings, or raise the first error, behind the source of its key."""
     try:
-        return flatten(Config(**document))[key]
+        return Config(**document)
     except ValidationError as error:
-        raise ConfigError(explain(error.errors(include_url=False)[0])) from error
+        details = error.errors(include_url=False)[0]
+        source = source_of(key_of(details))
+        raise ConfigError((f"{printable(source)}: " if source else "") + explain(details)) from error
 
 
 def to_yaml(config: Config) -> str:

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 
 def view_key(key: bytes, view: int) -> bytes:
-    """The key of the features of an audio view of a song; views count from 1."""
+    """Return the key of the features of a song's audio view; views count from 1."""
     return key + bytes([view])
 
 
 def view_array(view: int, modality: str) -> str:
-    """The name in a message of a modality's features of an audio view."""
+    """Return the name of an audio view's features of a modality in a message."""
     return f"{view}:{modality}"
 
 
 def views_maker(audio: AudioAugmentSettings) -> str:
-    """What changes audio here, and how much: other makers give other sounds for the same song."""
+    """Return the maker of audio views: the augmentation's version and limits, which decide the views of a recording."""
     from resonance_engine.training.augmentation.audio_augment import AUGMENT_VERSION
 
     amounts = {name: value for name, value in asdict(audio).items() if name != "views"}

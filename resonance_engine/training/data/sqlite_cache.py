@@ -168,7 +168,7 @@ class SqliteCache:
             self.refuse("holds features of another front end than its name says")
 
     def is_new(self, connection: Connection) -> bool:
-        """Whether the file is empty; CacheError when it is neither that nor a feature cache of this layout."""
+        """Return whether the file is empty; CacheError for anything else but a feature cache of this layout."""
         pragmas = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
         application, layout, tables = (connection.exec_driver_sql(pragma).scalar_one() for pragma in pragmas)
         if (application, layout, tables) == (0, 0, 0):

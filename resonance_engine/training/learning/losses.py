@@ -80,7 +80,7 @@ def relations(labels: Tensor, neutral: Tensor | None = None) -> tuple[Tensor, Te
 
 
 def squared_distances(embeddings: Tensor) -> Tensor:
-    """|e_i - e_j|² of unit vectors, (n, n)."""
+    """Compute |e_i - e_j|² of unit vectors, (n, n)."""
     return (2 - 2 * embeddings @ embeddings.T).clamp(min=0)
 
 
