@@ -59,7 +59,7 @@ format: $(ENV)/ready
 
 quality: $(ENV)/ready  ## sizes, complexity, dead code, duplicates
 	@echo "files: $$(git ls-files '*.py' | wc -l), lines: $$(git ls-files '*.py' | xargs cat | wc -l)"
-	@echo "files over 500 lines:"; git ls-files '*.py' | xargs wc -l | awk '$$2 != "total" && $$1 > 500'
+	@echo "files over 300 lines:"; git ls-files '*.py' | xargs wc -l | awk '$$2 != "total" && $$1 > 300'
 	@echo "functions with a complexity over 10:"; $(ENV)/bin/radon cc -n C -s $(SOURCES)
 	@echo "dead code:"; $(ENV)/bin/vulture
 	@echo "duplicates:"; $(ENV)/bin/pylint --disable=all --enable=duplicate-code --score=no --min-similarity-lines=8 $(SOURCES)
