@@ -109,10 +109,12 @@ class PlaylistBuilder:
             is_exhausted = max(len(result.hits), len(seeds)) < size or size == LARGEST_COUNT
             is_enough = sum(durations(pool.tracks)) >= POOL * (self.request.length.seconds or 0)
             if is_enough or is_exhausted:
+                rules = self._rules_for([track.id for track in pool.tracks])
                 order = partial(self._order, pool, kept)
-                listing = order(self.rules)
-                if self._is_short(listing.tracks) and (is_exhausted or size >= STRICT * self._expected_count()):
-                    listing = self._relax_caps(listing, order)
+                listing = order(rules)
+                may_relax = is_exhausted or size >= STRICT * self._expected_count()
+                if may_relax and self._is_short(listing.tracks) and len(listing.tracks) < len(pool.tracks):
+                    listing = self._relax_caps(listing, rules, order)
                 if is_exhausted or not self._is_short(listing.tracks):
                     return replace(listing, notes=(*self._search_notes(result, listing), *listing.notes))
             size = min(GROWTH * size, LARGEST_COUNT)
@@ -142,7 +144,6 @@ class PlaylistBuilder:
     def _order(self, pool: TrackPool, kept: Sequence[int], rules: SequenceRules) -> OrderedTracks:
         """Order tracks of the pool."""
         ids = [track.id for track in pool.tracks]
-        rules = replace(rules, apart=incompatible_pairs(self.session.sidecar, ids))
         positions = {vector_id: position for position, vector_id in enumerate(ids)}
         length, seed, arc = self.request.length, self.request.seed, self.request.arc
         if arc is None:
@@ -151,11 +152,17 @@ class PlaylistBuilder:
         closeness = pool.closeness + KEPT * np.isin(ids, list(kept))
         return order_by_arc(TrackPool(pool.tracks, pool.vectors, closeness), arc, length, rules, seed)
 
-    def _relax_caps(self, listing: OrderedTracks, build: Callable[[SequenceRules], OrderedTracks]) -> OrderedTracks:
+    def _rules_for(self, vector_ids: Sequence[int]) -> SequenceRules:
+        """Return the rules of the list with the incompatible pairs among its candidates."""
+        return replace(self.rules, apart=incompatible_pairs(self.session.sidecar, vector_ids))
+
+    def _relax_caps(
+        self, listing: OrderedTracks, rules: SequenceRules, build: Callable[[SequenceRules], OrderedTracks]
+    ) -> OrderedTracks:
         """Build a short list again with the default caps raised as far as is needed."""
         longest = listing
-        for caps in self.rules.caps.relaxations(self._expected_count()):
-            longest = build(replace(self.rules, caps=caps))
+        for caps in rules.caps.relaxations(self._expected_count()):
+            longest = build(replace(rules, caps=caps))
             if not self._is_short(longest.tracks):
                 break
         if len(longest.tracks) <= len(listing.tracks):
@@ -173,17 +180,16 @@ class PlaylistBuilder:
         if length.seconds is None:
             length = Length(max(length.count, len(waypoints) if stays else 1))
         index = self.session.index
-        apart = incompatible_pairs(self.session.sidecar, index.ids.tolist())
+        rules = self._rules_for(index.ids.tolist())
         allowed = self.finder.filter.allowed
         exclude = set() if self.request.recent is None else set(self.seeds.ids)
 
         def build(rules: SequenceRules) -> OrderedTracks:
-            rules = replace(rules, apart=apart)
             seed = self.request.seed
             return find_path(index, waypoints, self.candidates.allowed_tracks, length, rules, allowed, exclude, seed)
 
-        listing = build(self.rules)
-        return self._relax_caps(listing, build) if self._is_short(listing.tracks) else listing
+        listing = build(rules)
+        return self._relax_caps(listing, rules, build) if self._is_short(listing.tracks) else listing
 
     def _resolve_corners(self, queries: Sequence[Sequence[str]], kept: Sequence[int]) -> list[int]:
         """Resolve queries to one vector id each: of several matches one that is kept, else the most typical.
