@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from beets import ui
-from beets.exceptions import UserError
 
 from beetsplug.resonance.background.exclusive import exclusive_analysis
 from beetsplug.resonance.commands.model_change import print_change
 from beetsplug.resonance.library.analysis import AnalysisResult, activate, find_settled, note_run, open_ingest, update
-from beetsplug.resonance.library.coverage import NO_TRACKS, estimate_seconds, format_duration, format_tracks
+from beetsplug.resonance.library.coverage import estimate_seconds, format_duration, format_tracks
+from beetsplug.resonance.library.item_query import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sync import plan_library
 
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
 def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretend: bool, log: BeetsLogger) -> None:
     """Bring the store up to date with the library, or with the tracks that a query matches."""
     if not sidecar.rows(query):
-        words = shlex.join(query)
-        raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`" if query else NO_TRACKS)
+        raise no_match("resonance", query)
     if pretend:
         print_plan(sidecar, query, threads)
         return

@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns
 from beetsplug.resonance.config.query_words import split_query
 from beetsplug.resonance.library.coverage import describe_coverage, format_tracks
-from beetsplug.resonance.library.item_query import matching_ids, select_items
+from beetsplug.resonance.library.item_query import matching_ids, no_match, select_items
 from beetsplug.resonance.library.sidecar import Coverage
 from beetsplug.resonance.playlist.incompatible_pairs import content_keys, count_pairs
 
@@ -69,12 +69,13 @@ def require_analysed(sidecar: Sidecar) -> dict[int, bytes]:
 
 def resolve_keys(sidecar: Sidecar, query: list[str], known: Mapping[int, bytes], log: BeetsLogger) -> set[bytes]:
     """Return the recordings that a query matches; UserError for none, a warning for those not analysed."""
-    ids, words = matching_ids(sidecar.library, query), shlex.join(query)
+    ids = matching_ids(sidecar.library, query)
     if not ids:
-        raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`")
+        raise no_match("resonance", query)
     unknown = len(ids - known.keys())
     if unknown == len(ids):
         which = "the track that matches" if unknown == 1 else f"none of the {unknown:,} tracks that match"
+        words = shlex.join(query)
         raise UserError(
             f"resonance: {which} {words} is {'not ' if unknown == 1 else ''}analysed yet; "
             f"run `beet resonance analyze {words}`"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.exclusive import exclusive_analysis
+from beetsplug.resonance.background.status import format_time
 from beetsplug.resonance.library.analysis import AnalysisResult, analyse, open_ingest
 from beetsplug.resonance.library.coverage import format_duration, format_tracks
+from beetsplug.resonance.library.item_query import no_match
 from beetsplug.resonance.library.models import Models
 from resonance_engine.errors import printable
 
@@ -27,8 +27,7 @@ def failures(sidecar: Sidecar, query: list[str], again: bool, threads: int | Non
     """Print the files that failed, or analyse them once more."""
     rows = sidecar.rows(query)
     if query and not rows:
-        words = shlex.join(query)
-        raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`")
+        raise no_match("resonance", query)
     known = sidecar.store.failures.all(sidecar.id) if sidecar.exists else {}
     failed = [row for row in rows if row.path in known]
     if not failed:
@@ -42,8 +41,7 @@ def failures(sidecar: Sidecar, query: list[str], again: bool, threads: int | Non
 
 def format_failure(failure: Failure) -> str:
     tried = "once" if failure.tries == 1 else f"{failure.tries:,} times"
-    last = datetime.fromtimestamp(failure.last_tried)
-    return f"{printable(failure.path)}: {failure.reason} (tried {tried}, last {last:%Y-%m-%d %H:%M})"
+    return f"{printable(failure.path)}: {failure.reason} (tried {tried}, last {format_time(failure.last_tried)})"
 
 
 def retry(sidecar: Sidecar, failed: list[ItemRow], threads: int | None, log: BeetsLogger) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from beets import ui
 
 from beetsplug.resonance.background.spawn import lock_of
+from beetsplug.resonance.background.status import format_time
 from beetsplug.resonance.commands.background import background_status
 from beetsplug.resonance.commands.common import format_size
 from beetsplug.resonance.library.analysis import LAST_RUN_KEY
@@ -54,7 +54,7 @@ def status(sidecar: Sidecar) -> None:
     lines += [("background", background)] if background else []
     lines += [("database", f"{sidecar.path} ({format_size(sidecar.path.stat().st_size)})")]
     last, speed = store.state.get(LAST_RUN_KEY, float), store.state.get(SPEED_KEY, float)
-    lines += [("last analysis", f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}")] if last else []
+    lines += [("last analysis", format_time(last))] if last else []
     lines += [("time per track", f"{speed:.2f} s")] if speed else []
     print_table(lines)
     for line in format_failures(plan.failed):

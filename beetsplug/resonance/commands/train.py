@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shlex
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +15,8 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns, confirm, format_size, is_interactive
 from beetsplug.resonance.commands.models import use_model
 from beetsplug.resonance.config.settings import SHIPPED
-from beetsplug.resonance.library.coverage import NO_TRACKS, format_tracks
+from beetsplug.resonance.library.coverage import format_tracks
+from beetsplug.resonance.library.item_query import no_match
 from beetsplug.resonance.library.model_folder import save_model
 from beetsplug.resonance.library.models import Models
 
@@ -116,8 +116,7 @@ def select_songs(sidecar: Sidecar, query: list[str]) -> list[Song]:
 
     items = list(sidecar.library.items(query))
     if not items:
-        words = shlex.join(query)
-        raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`" if query else NO_TRACKS)
+        raise no_match("resonance", query)
     songs = [song_of(item) for item in items if item.filepath.is_file()]
     if not songs:
         raise UserError("resonance: none of the tracks has its file; is the disk that they are on there?")

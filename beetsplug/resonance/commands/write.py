@@ -6,7 +6,6 @@ Nothing else of this plugin writes there. The fields stay when the plugin goes; 
 from __future__ import annotations
 
 import difflib
-import shlex
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from beetsplug.resonance.commands.common import colour, confirm
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_attributes, load_tags
 from beetsplug.resonance.fields.fields import FIELDS, OptionalNumber
 from beetsplug.resonance.library.coverage import format_tracks, require_coverage
+from beetsplug.resonance.library.item_query import no_match
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -83,8 +83,7 @@ def write(sidecar: Sidecar, query: list[str], options: WriteOptions, log: BeetsL
     require_coverage(sidecar, log)
     items = list(sidecar.library.items(query))
     if not items:
-        words = shlex.join(query)
-        raise UserError(f"resonance: no track matches {words}; try `beet ls {words}`")
+        raise no_match("resonance", query)
     known = load_values(sidecar.library, options.fields)
     compared = [compare(item, known.get(item.id or 0, {}), options.overwrite) for item in items]
     changes = [change for change in compared if change.values]

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from beets.exceptions import UserError
 
+from beetsplug.resonance.library.item_query import NO_TRACKS
+
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import Coverage, Sidecar
 
 USUAL_SECONDS = 0.5  # for one track, before anything was measured
-NO_TRACKS = "the library has no tracks; import some with `beet import PATH`"
 
 
 def require_coverage(sidecar: Sidecar, log: BeetsLogger) -> Coverage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from beets import context
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.config.exclusions import Exclusion
 
 UNSORTED = Sort()  # beets takes NullSort for its default order, which costs more than the query
+NO_TRACKS = "the library has no tracks; import some with `beet import PATH`"
 CHUNK = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 
 
@@ -72,6 +74,12 @@ def select_ids(library: Library, query: Query) -> set[int]:
         (fast if part.clause()[0] else slow).append(part)
     items = library.items(AndQuery(fast) if fast else None, UNSORTED)
     return {item.id for item in items if item.id is not None and all(part.match(item) for part in slow)}
+
+
+def no_match(command: str, query: Sequence[str]) -> UserError:
+    """Return the error of a command whose query matches no item; without a query, of an empty library."""
+    words = shlex.join(query)
+    return UserError(f"{command}: no track matches {words}; try `beet ls {words}`" if query else NO_TRACKS)
 
 
 def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> set[int]:

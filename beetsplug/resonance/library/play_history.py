@@ -1,4 +1,4 @@
-"""What was played last, by what other plugins write into the library."""
+"""The tracks that were played last, by fields that other plugins write into the library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EITHER = ","
 
 
 def last_played(library: Library, query: Sequence[str], count: int, command: str) -> tuple[str, ...]:
-    """The words of a query for the `count` tracks that were played last, of those that a query matches (none: of all).
+    """Return the words of a query for the `count` tracks played last, of those that `query` matches, of all for none.
 
     Raises UserError where none was ever played.
     """
@@ -32,12 +32,12 @@ def last_played(library: Library, query: Sequence[str], count: int, command: str
         moment = DATE.parse(str(row["value"])) or 0.0
         if moment > 0:
             played[row["entity_id"]] = max(moment, played.get(row["entity_id"], 0.0))
-    there = played.keys() & matching_ids(library, query)
-    if not there:
+    candidates = played.keys() & matching_ids(library, query)
+    if not candidates:
         which = "no track that matches" if query else "no track"
         raise UserError(
             f"{command} --recent: {which} was played yet as far as the library knows; "
             f"beets' mpdstats plugin notes it in the field {FIELDS[0]}"
         )
-    last = sorted(there, key=lambda each: (-played[each], each))[:count]
-    return tuple(word for each in last for word in (EITHER, f"id:{each}"))[1:]
+    last = sorted(candidates, key=lambda item_id: (-played[item_id], item_id))[:count]
+    return tuple(word for item_id in last for word in (EITHER, f"id:{item_id}"))[1:]

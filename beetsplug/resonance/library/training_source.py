@@ -1,4 +1,4 @@
-"""The songs of a beets library as training takes them: from a file, without writing to it, or from items at hand."""
+"""Read the songs of a beets library for training: from its file, without writing to it, or from items."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ if TYPE_CHECKING:
 
 COMPILATION = "Various Artists"
 SETTINGS = "config.yaml"
-PATIENCE = 30.0  # seconds to wait for whoever writes to the library
+PATIENCE = 30.0  # seconds to wait for another program that writes to the library
 
 
 def songs(library_file: Path, query: list[str]) -> list[Song]:
-    """The songs of a library that match a beets query, or all, in order of id.
+    """Return the songs of a library that match a beets query, or all, in order of id.
 
-    Paths start at the music directory that beets' configuration names: a config.yaml beside the library's file, or
-    else the user's. Queries know beets' own fields; what plugins add is compared as text. Raises ConfigError where
-    the file is no library, the query is not understood or matches nothing, or no file is where it says.
+    Paths start at the music directory of beets' configuration: a config.yaml beside the library's file, or else the
+    user's. Queries know beets' own fields; those of plugins are compared as text. Raises ConfigError where the file is
+    no library, the query is not understood or matches nothing, or no file is at its path.
     """
     name = printable(library_file)
     library_file = expand_home(library_file)
-    with opened(library_file) as library:
+    with open_copy(library_file) as library:
         try:
-            found = list(library.items(query))
+            items = list(library.items(query))
         except (ParsingError, UserError) as error:
             raise ConfigError(f"The beets query is not understood: {error}.") from error
-        made = [song_of(item) for item in sorted(found, key=lambda item: item.id or 0)]
+        result = [song_of(item) for item in sorted(items, key=lambda item: item.id or 0)]
         directory = printable(library.directory)
-    if not made:
+    if not result:
         which = f"track that matches {' '.join(query)}" if query else "tracks"
         raise ConfigError(f"The beets library {name} has no {which}.")
-    if not any(song.path.exists() for song in made):
+    if not any(song.path.exists() for song in result):
         raise ConfigError(
-            f"None of the {len(made)} files that {name} names is there (such as {printable(made[0].path)}); "
+            f"None of the {len(result)} files that {name} names is there (such as {printable(result[0].path)}); "
             f"beets' configuration says that the music is in {directory}."
         )
-    return made
+    return result
 
 
 def song_of(item: Item) -> Song:
-    """An item's path and names; recordings that MusicBrainz knows to be one share an identity."""
+    """Return an item as a song; items of one MusicBrainz recording share an identity."""
     albumartist = item.get("albumartist", "", with_album=False)
     if item.comp and not albumartist:
         albumartist = COMPILATION
@@ -75,14 +75,14 @@ def song_of(item: Item) -> Song:
 
 
 @contextmanager
-def opened(library_file: Path) -> Iterator[Library]:
-    """A copy of the library, opened: opening would bring the file to the newest format, which is its owner's to do."""
+def open_copy(library_file: Path) -> Iterator[Library]:
+    """Open a copy of the library: opening the file itself would migrate it, which is left to its owner."""
     with TemporaryDirectory(prefix="resonance-") as folder:
         copy = Path(folder, "library.db")
         copy_database(library_file, copy)
         music = music_directory(library_file)
         config["create_backup_before_migrations"].set(False)  # of the copy
-        with redirect_stdout(io.StringIO()):  # where it tells of the copy's migration
+        with redirect_stdout(io.StringIO()):  # beets reports the migration
             library = Library(copy, music, set_music_dir=False)
         try:
             with library.music_dir_context():
@@ -101,16 +101,16 @@ def copy_database(source: Path, copy: Path) -> None:
         connected = sqlite3.connect(location, timeout=PATIENCE, uri=True)
         with closing(connected) as read, closing(sqlite3.connect(copy)) as written:
             read.execute("BEGIN")  # waits for a writer, but not forever as a backup would
-            found = read.execute("SELECT 1 FROM sqlite_master WHERE name = 'items'").fetchone()
+            has_items = read.execute("SELECT 1 FROM sqlite_master WHERE name = 'items'").fetchone()
             read.backup(written)
     except sqlite3.Error as error:
         raise ConfigError(f"{name} cannot be read as a beets library: {error}.") from error
-    if not found:
+    if not has_items:
         raise ConfigError(f"{name} is no beets library, for it has no table of items.")
 
 
 def music_directory(library_file: Path) -> str:
-    """Where the library's relative paths start."""
+    """Return the folder at which the library's relative paths start."""
     beside = library_file.with_name(SETTINGS)
     try:
         if beside.is_file():
@@ -120,5 +120,5 @@ def music_directory(library_file: Path) -> str:
                 return str(settings["directory"].as_filename())
         return str(config["directory"].as_filename())
     except confuse.ConfigError as error:
-        told = " ".join(str(error).split())
-        raise ConfigError(f"The configuration of beets cannot be read: {told}") from error
+        message = " ".join(str(error).split())
+        raise ConfigError(f"The configuration of beets cannot be read: {message}") from error

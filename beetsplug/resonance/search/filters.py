@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from beets.exceptions import UserError
-
-from beetsplug.resonance.library.item_query import excluded_ids, matching_ids
+from beetsplug.resonance.library.item_query import excluded_ids, matching_ids, no_match
 from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.search.request import option_errors
 from resonance_engine.search.constraints import Constraints
@@ -54,8 +51,7 @@ class CandidateFilter:
         )
         self.among = matching_ids(library, request.among) if request.among else None
         if self.among is not None and not self.among:
-            words = shlex.join(request.among)
-            raise UserError(f"{command} --from: no track matches {words}; try `beet ls {words}`")
+            raise no_match(f"{command} --from", request.among)
         self.constraints = Constraints(request.tempo, request.compatible_key)
         if self.constraints.tempo is not None and self.constraints.tempo.relative:
             with option_errors("bpm"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from beets.exceptions import UserError
 
+from beetsplug.resonance.library.item_query import no_match
 from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.library.models import Models
 from resonance_engine.errors import AudioError, ModelError, printable
@@ -114,9 +115,8 @@ def resolve_seeds(session: SearchSession, request: SearchRequest, command: str) 
 def resolve_query(session: SearchSession, query: Sequence[str], command: str) -> tuple[list[Item], list[int]]:
     """Return the analysed items that a query matches, with their vector ids; UserError where there are none."""
     items = list(session.sidecar.library.items(list(query)))
-    words = shlex.join(query)
     if not items:
-        raise UserError(f"{command}: no track matches {words}; try `beet ls {words}`")
+        raise no_match(command, query)
     vector_ids = session.vector_ids(items)
     analysed = [item for item in items if item.id in vector_ids]
     if not analysed:
@@ -127,7 +127,7 @@ def resolve_query(session: SearchSession, query: Sequence[str], command: str) ->
             reason = f": {failures[items[0].path].reason}" if one else ", see `beet resonance status`"
             raise UserError(f"{command}: {which} could{' not' if one else ''} be analysed{reason}")
         state = "is not" if one else "is"
-        raise UserError(f"{command}: {which} {state} analysed yet; run `beet resonance analyze {words}`")
+        raise UserError(f"{command}: {which} {state} analysed yet; run `beet resonance analyze {shlex.join(query)}`")
     return analysed, [vector_ids[item.id] for item in analysed if item.id is not None]
 
 
