@@ -1,10 +1,13 @@
 """Count the functions of this project that a command enters: how far a reader has to follow it.
 
+    python -m benchmarks.walks [--root CHECKOUT]... [--walk NAME]... [--show NAME | --times N]
+
 A walk is one command, run in a fresh interpreter against a checkout of any revision: only the plugin's commands and the
 command line's verbs are used. Counted are calls of functions of the checkout, distinct functions, their files, and
 changes of file between one entered function and the next, from the moment when beets has parsed its command line; of
 `resonance`, the parsing counts, too. Left out are other processes, other packages, bodies of modules and classes,
-lambdas and comprehensions; a generator counts once, however often it is resumed.
+lambdas and comprehensions; a generator counts once, however often it is resumed. `--times` measures CPU seconds of the
+same commands instead, without the tracer, the checkouts in turns.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,14 +38,18 @@ TITLES = (
 ARTISTS = ("Brass", "Organ", "Strings")
 SECONDS, RATE = 6, 22_050
 ADDED = Path("new", "omicron.wav")
+NEW, KNOWN, FILLED = "new", "known", "filled"  # homes: without a library, the same with its tracks analysed, a library
 WALKS = {
-    "import": ["beet", "import", "-q", "-A", "-s", str(ADDED)],
-    "similar": ["beet", "similar", "title:alpha"],
-    "filters": ["beet", "similar", "title:alpha", "--from", "artist:Brass", "--not", "title:zeta"],
-    "playlist": ["beet", "playlist", "title:alpha"],
-    "embed": ["resonance", "embed", str(ADDED), "--out", "vectors.npz"],
+    "import": (NEW, ["beet", "import", "-q", "-A", "-s", str(ADDED)]),
+    "known": (KNOWN, ["beet", "import", "-q", "-A", "-C", "music"]),
+    "analyze": (FILLED, ["beet", "resonance", "analyze"]),
+    "similar": (FILLED, ["beet", "similar", "title:alpha"]),
+    "filters": (FILLED, ["beet", "similar", "title:alpha", "--from", "artist:Brass", "--not", "title:zeta"]),
+    "playlist": (FILLED, ["beet", "playlist", "title:alpha"]),
+    "embed": (FILLED, ["resonance", "embed", str(ADDED), "--out", "vectors.npz"]),
 }
-LIBRARY = ["beet", "import", "-q", "-A", "-C", "-s", "music"]
+ALBUM = ["beet", "import", "-q", "-A", "-C", "music"]
+SINGLETONS = ["beet", "import", "-q", "-A", "-C", "-s", "music"]
 COUNTS = ("calls", "functions", "files", "changes")
 
 
@@ -154,13 +163,53 @@ def write_audio(path: Path, title: str, artist: str, seed: int) -> None:
     tags.save()
 
 
-def child(root: Path, home: Path, *arguments: str) -> None:
-    """Run this file in an interpreter that imports the checkout at `root`, in the folder `home` with its own beets."""
+def child(root: Path, home: Path, *arguments: str) -> float:
+    """Run this file in an interpreter that imports the checkout at `root`, in the folder `home` with its own beets.
+
+    Returns the CPU seconds of the process and its children.
+    """
     environment = {**os.environ, "PYTHONPATH": str(root), "BEETSDIR": str(home)}
     command = [sys.executable, "-P", __file__, *arguments]  # -P: this folder's modules stay off the path
-    process = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(arguments)} in {root} ended with {process.returncode}:\n{process.stderr}")
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, cwd=home, env=environment, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)  # unlike Popen's own, its usage is that of this process alone
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+            raise SystemExit(f"{' '.join(arguments)} in {root} ended with {process.returncode}:\n{text}")
+    return usage.ru_utime + usage.ru_stime
+
+
+class Homes:
+    """The homes of beets that a checkout runs its walks in."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.root, self.folder = root, folder
+        write_home(folder / NEW, [])
+        write_home(folder / FILLED, TITLES)
+        write_home(folder / KNOWN, TITLES[:1] + TITLES[3:4])  # of one artist
+        child(root, folder / FILLED, "--run", *SINGLETONS)
+        child(root, folder / KNOWN, "--run", *ALBUM)
+        for file in (folder / KNOWN).glob("library.db*"):
+            file.unlink()
+
+    def run(self, walk: str, *action: str) -> float:
+        """Run a walk and return its CPU seconds; walks that import run in a fresh copy of their home."""
+        name, command = WALKS[walk]
+        home = self.folder / name
+        if name != FILLED:
+            home = self.folder / "copy"
+            shutil.rmtree(home, ignore_errors=True)
+            shutil.copytree(self.folder / name, home)
+        return child(self.root, home, *action, *command)
+
+    def trace(self, walk: str) -> dict[str, Any]:
+        """Return the counts of a walk, and its functions by their calls."""
+        out = self.folder / f"{walk}.json"
+        self.run(walk, "--trace", str(self.root), str(out))
+        result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        return result
 
 
 def write_home(home: Path, titles: Sequence[str]) -> None:
@@ -173,48 +222,45 @@ def write_home(home: Path, titles: Sequence[str]) -> None:
     (home / "config.yaml").write_text("".join(lines), encoding="utf-8")
 
 
-def measure(root: Path, walks: list[str]) -> dict[str, dict[str, Any]]:
-    """Trace the walks: the import into a new library, the others in a small one that the checkout has imported."""
-    results = {}
-    with tempfile.TemporaryDirectory() as folder:
-        new, filled = Path(folder, "new"), Path(folder, "filled")
-        write_home(new, [])
-        write_home(filled, TITLES)
-        if set(walks) != {"import"}:
-            child(root, filled, "--run", *LIBRARY)
-        for name in walks:
-            out = Path(folder, f"{name}.json")
-            child(root, new if name == "import" else filled, "--trace", str(root), str(out), *WALKS[name])
-            results[name] = json.loads(out.read_text(encoding="utf-8"))
-    return results
-
-
 def show(result: dict[str, Any], limit: int) -> None:
     """Print the functions of one walk, those called most often first."""
     for file, line, name, count in result["calls"][:limit]:
         print(f"{count:6,}  {file}:{line}  {name}")
 
 
+def print_table(walks: Sequence[str], roots: Sequence[Path], columns: Sequence[str], rows: Sequence[list[str]]) -> None:
+    """Print a row for each walk, with a group of columns for each checkout."""
+    print(" " * 9, *(f"{root.name:>{9 * len(columns) - 1}}" for root in roots))
+    print("walk     ", *(f"{column:>8}" for _ in roots for column in columns))
+    for name, cells in zip(walks, rows, strict=True):
+        print(f"{name:<9}", *(f"{cell:>8}" for cell in cells))
+
+
 def main() -> int:
-    """Print the counts of each walk, one group of columns per checkout."""
+    """Print the counts, or the CPU seconds, of each walk in each checkout."""
     parser = argparse.ArgumentParser(description="Count the functions that commands enter.")
     parser.add_argument("--root", type=Path, action="append", metavar="DIR", help="a checkout (this one); repeatable")
     parser.add_argument("--walk", choices=WALKS, action="append", help="one walk only; repeatable")
     parser.add_argument("--show", choices=WALKS, metavar="WALK", help="list the functions of one walk by their calls")
     parser.add_argument("--limit", type=int, metavar="N", help="of --show: so many functions")
+    parser.add_argument("--times", type=int, metavar="N", help="measure CPU seconds, medians of N runs, instead")
     options = parser.parse_args()
     walks = [options.show] if options.show else options.walk or list(WALKS)
     roots = [root.resolve() for root in options.root or [ROOT]]
-    results = {root: measure(root, walks) for root in roots}
+    with tempfile.TemporaryDirectory() as folder:
+        homes = [Homes(root, Path(folder, str(number))) for number, root in enumerate(roots)]
+        if options.times:
+            runs = [[[home.run(walk, "--run") for home in homes] for _ in range(options.times)] for walk in walks]
+            seconds = [[f"{statistics.median(column):.3f}" for column in zip(*rounds, strict=True)] for rounds in runs]
+            print_table(walks, roots, ["CPU s"], seconds)
+            return 0
+        results = {walk: [home.trace(walk) for home in homes] for walk in walks}
     if options.show:
-        for root, result in results.items():
+        for root, result in zip(roots, results[options.show], strict=True):
             print(root)
-            show(result[options.show], options.limit)
-    print(" " * 9, *(f"{root.name:>{9 * len(COUNTS) - 1}}" for root in roots))
-    print("walk     ", *(f"{count:>8}" for _ in roots for count in COUNTS))
-    for name in walks:
-        counts = [results[root][name]["counts"][count] for root in roots for count in COUNTS]
-        print(f"{name:<9}", *(f"{count:8,}" for count in counts))
+            show(result, options.limit)
+    counts = [[f"{result['counts'][name]:,}" for result in results[walk] for name in COUNTS] for walk in walks]
+    print_table(walks, roots, COUNTS, counts)
     return 0
 
 
