@@ -109,8 +109,8 @@ def given_as(name: str, value: Any) -> dict[str, Any]:
     return {name: value}
 
 
-def asked(options: dict[str, Any]) -> SearchRequest | str:
-    """A wish, or the complaint about it."""
+def parse(options: dict[str, Any]) -> SearchRequest | str:
+    """A request, or the error message."""
     try:
         return SearchRequest(**options)
     except ConfigError as error:
@@ -122,12 +122,12 @@ def asked(options: dict[str, Any]) -> SearchRequest | str:
     value=st.text(max_size=12) | st.from_regex(r"[0-9.:=-]{1,9}"),
 )
 def test_any_text_is_taken_or_named(name: str, value: str) -> None:
-    made = asked({name: value})
-    if isinstance(made, SearchRequest):
-        assert SearchRequest(**made.recipe()).options == made.options
+    request = parse({name: value})
+    if isinstance(request, SearchRequest):
+        assert SearchRequest(**request.recipe()).options == request.options
     else:
-        assert made.startswith(flag_of(name))
-        assert made.endswith(".")
+        assert request.startswith(flag_of(name))
+        assert request.endswith(".")
 
 
 @given(
@@ -146,11 +146,11 @@ def test_any_text_is_taken_or_named(name: str, value: str) -> None:
 )
 def test_any_number_is_taken_or_named(options: dict[str, Any]) -> None:
     names = tuple("-n" if name == "count" else flag_of(name) for name in options)
-    wish = asked(options)
-    if isinstance(wish, str):
-        assert wish.startswith(names)
+    request = parse(options)
+    if isinstance(request, str):
+        assert request.startswith(names)
         return
-    ranking, caps = wish.ranking, wish.caps(Caps(3, 2))
+    ranking, caps = request.ranking, request.caps(Caps(3, 2))
     assert ranking.count == options.get("count", 20)
     assert ranking.diversity == options.get("lambda_div", 0)
     assert (caps.per_artist, caps.per_album) == (options.get("per_artist", 3), options.get("per_album", 2))
