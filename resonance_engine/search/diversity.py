@@ -20,7 +20,7 @@ def mmr_order(
     Greedy choice of the candidate d with the largest (1 - lambda_div) * relevance(d) - lambda_div * max sim(d, chosen);
     `lambda_div` is the weight of diversity: 0 ranks by relevance alone, 1 by difference alone. `relevance` (n,) and
     `vectors` (n, d) of length one belong to the candidates; ties go to the earlier one. A position that the caller has
-    appended to `selected` before it asks for the next counts; one that it has not is passed over for good.
+    appended to `selected` before it takes the next one counts; another is passed over for good.
     """
     if not 0.0 <= lambda_div <= 1.0:
         raise ValueError(f"lambda_div is a share between 0 and 1, not {lambda_div}")

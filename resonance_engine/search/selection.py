@@ -81,9 +81,10 @@ class SelectionRules:
 
 @dataclass(frozen=True)
 class Selection:
-    """The list, best first; how many candidates each rule rejected, by its name; whether all candidates were seen."""
+    """The list, best first, with embeddings (n, d); candidates that each rule rejected; whether all were seen."""
 
     hits: list[Neighbour]
+    vectors: Vectors
     rejected: Counter[str]
     exhausted: bool
 
@@ -150,7 +151,7 @@ def select(
         if is_full or not rejected[ARTIST] + rejected[ALBUM]:
             break
     hits = [Neighbour(int(pool.ids[place]), min(float(pool.scores[place]), 1.0)) for place in listed.positions]
-    return Selection(hits, rejected, pool.complete)
+    return Selection(hits, pool.vectors[listed.positions], rejected, pool.complete)
 
 
 class PartialList:

@@ -100,10 +100,9 @@ class Finder:
         rules = SelectionRules(caps, request.versions, request.preference.strength if request.preference else 0.0)
         selection = select(self._ranker(ranking), ranking, rules, self.filter.load, self.seeds.recordings(session))
         items = {item.id: item for item in session.items({self.filter.items[hit.id] for hit in selection.hits})}
-        vectors = session.index.vectors([hit.id for hit in selection.hits])
         hits = [
             Hit(items[self.filter.items[hit.id]], hit.score, hit.id, vector)
-            for hit, vector in zip(selection.hits, vectors, strict=True)
+            for hit, vector in zip(selection.hits, selection.vectors, strict=True)
             if self.filter.items[hit.id] in items  # removed this moment
         ]
         rejected = selection.rejected + self.filter.rejected

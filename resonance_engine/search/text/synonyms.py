@@ -1,10 +1,9 @@
-"""What words about music mean, in the tags that models give and in what is measured of a track.
+"""Meanings of words about music, in the tags of models and in measured attributes.
 
 A tag's own name means the tag. The measures have two ends each (`MEASURES`). All other words are in `SYNONYMS`: the
-words of a line mean what stands on its right, a sum of tags and ends, each with a weight where that is not 1; tags that
-a model does not give are left out of it. The weights are judgement, checked on game soundtracks; the tags are those of
-the Million Song Dataset's 50, so what these cannot tell (a piano, a violin, reggae) is not here and is said to be
-unknown rather than guessed at.
+words of a line mean the right side, a sum of tags and ends, each with a weight where that is not 1; tags that a model
+lacks are left out of it. The weights are judgement, checked on game soundtracks; the tags are the 50 of the Million Song
+Dataset, so words for what these do not describe (a piano, a violin, reggae) are unknown rather than guessed.
 """
 
 from __future__ import annotations
