@@ -2,8 +2,8 @@
 
 A tag's own name means the tag. The measures have two ends each (`MEASURES`). All other words are in `SYNONYMS`: the
 words of a line mean the right side, a sum of tags and ends, each with a weight where that is not 1; tags that a model
-lacks are left out of it. The weights are judgement, checked on game soundtracks; the tags are the 50 of the Million Song
-Dataset, so words for what these do not describe (a piano, a violin, reggae) are unknown rather than guessed.
+lacks are left out of it. The weights are judgement, checked on game soundtracks; the tags are the 50 of the Million
+Song Dataset, so words for what these do not describe (a piano, a violin, reggae) are unknown rather than guessed.
 """
 
 from __future__ import annotations
