@@ -7,10 +7,9 @@ import threading
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from resonance_engine.store.connections import PATIENCE, connect_to_read, connect_to_write
 from resonance_engine.store.errors import UNREADABLE, store_errors
 from resonance_engine.store.migrations import MIGRATIONS
-from resonance_engine.store.schema import schema_version
+from resonance_engine.store.sqlite_file import PATIENCE, connect_to_read, connect_to_write, schema_version
 from resonance_engine.store.transaction import Transaction, last_generation
 
 if TYPE_CHECKING:
@@ -65,14 +64,18 @@ class Database:
         if current is not None:
             yield current
             return
-        with store_errors(self.path), self._connection() as driver:
-            driver.execute("BEGIN")
+        with store_errors(self.path):
+            with self._opening:
+                driver = self._idle.pop() if self._idle else self._connect()
             try:
+                driver.execute("BEGIN")
                 self._open.reading = Transaction(driver, last_generation(driver))
                 yield self._open.reading
             finally:
                 self._open.reading = None
-                driver.execute("ROLLBACK")
+                driver.rollback()
+                with self._opening:
+                    self._idle.append(driver)  # kept open, for closing the last writes back the log
 
     @contextmanager
     def write(self) -> Iterator[WriteTransaction]:
@@ -104,17 +107,6 @@ class Database:
             pass  # the file is there and of this version now
         with store_errors(self.path), closing(connect_to_write(self.path, self._patience)) as driver:
             driver.execute(SET_STATE, (key, text))
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for this thread alone; they are kept open, for closing the last writes back the log."""
-        with self._opening:
-            driver = self._idle.pop() if self._idle else self._connect()
-        try:
-            yield driver
-        finally:
-            with self._opening:
-                self._idle.append(driver)
 
     def _connect(self) -> sqlite3.Connection:
         """Connect to the file, which is created or migrated first where that is needed."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 
-from resonance_engine.store.connections import PATIENCE, connect_to_write
+from resonance_engine.store.sqlite_file import PATIENCE, connect_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from resonance_engine.store.analyses import AnalysisTable
-from resonance_engine.store.connections import PATIENCE
 from resonance_engine.store.database import Database
 from resonance_engine.store.failures import FailureTable
 from resonance_engine.store.incompatible_pairs import IncompatiblePairs
 from resonance_engine.store.maintenance import Maintenance
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.models import ModelTable
+from resonance_engine.store.sqlite_file import PATIENCE
 from resonance_engine.store.state import StateTable
 from resonance_engine.store.tags import TagTable
 from resonance_engine.store.tracks import LibraryTable, TrackTable

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from resonance_engine.store.errors import UnreadableError, read_json
+from resonance_engine.store.errors import UnreadableError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,11 +32,12 @@ class Transaction:
 
     def rows_in(self, statement: str, values: Iterable[Any], *parameters: Any) -> list[Any]:
         """Return the rows of a query that ends in IN, for any number of values; the parameters come before those."""
-        return [
-            row
-            for chunk in chunks(values)
-            for row in self.driver.execute(f"{statement} ({', '.join('?' * len(chunk))})", (*parameters, *chunk))
-        ]
+        rows: list[Any] = []
+        rest = iter(values)
+        while chunk := tuple(islice(rest, CHUNK)):
+            marks = ", ".join("?" * len(chunk))
+            rows += self.driver.execute(f"{statement} ({marks})", (*parameters, *chunk))
+        return rows
 
     def value(self, statement: str, *parameters: Any) -> Any:
         """Return the one column of the first row, None without a row."""
@@ -47,10 +48,11 @@ class Transaction:
 def last_generation(driver: sqlite3.Connection) -> int:
     """Return the generation of the vector rows, 0 before the first; raises `errors.UNREADABLE`."""
     row = driver.execute("SELECT value FROM state WHERE key = ?", (GENERATION,)).fetchone()
-    generation = None if row is None else read_json(row[0])
-    if generation is not None and type(generation) is not int:
+    if row is None:
+        return 0
+    if not isinstance(row[0], str) or not row[0].isdecimal():
         raise UnreadableError("the generation is no number")
-    return generation or 0
+    return int(row[0])
 
 
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:

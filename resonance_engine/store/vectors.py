@@ -167,9 +167,9 @@ class VectorTable:
         count = _count(transaction, model_id, kind, since)
         ids = np.empty(count, np.int64)
         vectors = np.empty((count, model.widths()[kind]), np.float32)
-        owner = "embedding" if kind == EMBEDDING else "facet"
+        owner, source = ("embedding", EMBEDDINGS) if kind == EMBEDDING else ("facet", FACETS)
         # The order of the index. SQLite would copy all vectors to sort them by id alone.
-        statement = f"SELECT embedding.id, {owner}.data FROM {_rows_of(kind)} ORDER BY {owner}.generation, {owner}.id"  # noqa: S608 - constants
+        statement = f"SELECT embedding.id, {owner}.data FROM {source} ORDER BY {owner}.generation, {owner}.id"  # noqa: S608 - constants
         filled = 0
         cursor = transaction.driver.execute(statement, (model_id, kind, since))
         while rows := cursor.fetchmany(ROWS_AT_A_TIME):
@@ -193,12 +193,9 @@ class VectorTable:
             raise StoreError(f"{path} holds damaged vectors ({error}); run `beet resonance check --repair`.") from error
 
 
-def _rows_of(kind: str) -> str:
-    return EMBEDDINGS if kind == EMBEDDING else FACETS
-
-
 def _count(transaction: Transaction, model_id: str, kind: str, since: int = -1) -> int:
-    return int(transaction.value(f"SELECT count(*) FROM {_rows_of(kind)}", model_id, kind, since))  # noqa: S608 - a constant
+    rows = EMBEDDINGS if kind == EMBEDDING else FACETS
+    return int(transaction.value(f"SELECT count(*) FROM {rows}", model_id, kind, since))  # noqa: S608 - a constant
 
 
 def _put_vectors(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:

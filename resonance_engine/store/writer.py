@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
 from resonance_engine.store.migrations import copy_database
 from resonance_engine.store.records import EMBEDDING
-from resonance_engine.store.schema import APPLICATION_ID, schema_version
+from resonance_engine.store.sqlite_file import APPLICATION_ID, schema_version
 from resonance_engine.store.tables import METADATA, REMOVED, VECTOR
 from resonance_engine.store.transaction import GENERATION, Transaction, chunks, last_generation
 

@@ -11,7 +11,7 @@ from beets import plugins
 from beets.test.helper import ImportHelper
 
 from beetsplug.resonance.library.sidecar import Sidecar
-from resonance_engine.store.schema import VERSION
+from resonance_engine.store.sqlite_file import VERSION
 from tests.audio_files import tune, write_audio
 from tests.plugin.command_library import AnalysedLibrary
 

@@ -14,7 +14,7 @@ from beets.library import Library
 
 from resonance_engine.store import Store
 from resonance_engine.store.recovery.check import check_store
-from resonance_engine.store.schema import VERSION
+from resonance_engine.store.sqlite_file import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

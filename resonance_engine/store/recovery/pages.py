@@ -19,7 +19,7 @@ Row = tuple[int, tuple[Value, ...]]
 
 TABLE_LEAF = 0x0D
 HEADER = 100  # bytes at the beginning of the first page that belong to the file
-USUAL_PAGE_SIZE = 16384  # see `connections.WRITE_PRAGMAS`
+USUAL_PAGE_SIZE = 16384  # see `sqlite_file.WRITE_PRAGMAS`
 FRAME_HEADER = 24
 LOG_HEADER = 32
 LONGEST_ROW = 2**24

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.errors import StoreError
-from resonance_engine.store import Embedding, Store, connections, errors
+from resonance_engine.store import Embedding, Store, errors, sqlite_file
 from resonance_engine.store.errors import error_message
 from tests.embeddings import MODEL, key
 from tests.engine.store.store_files import NEWEST, VECTORS, make_store, pragmas
@@ -200,7 +200,7 @@ class TestRefusal:
 
     def test_a_full_disk(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         make_store(path)
-        monkeypatch.setattr(connections, "WRITE_PRAGMAS", (*connections.WRITE_PRAGMAS, "max_page_count = 22"))
+        monkeypatch.setattr(sqlite_file, "WRITE_PRAGMAS", (*sqlite_file.WRITE_PRAGMAS, "max_page_count = 22"))
         with Store(path) as store, pytest.raises(StoreError, match="No room is left"):
             store.analyses.put(key(1), "1", {"text": "x" * 200_000})
 
@@ -215,7 +215,7 @@ class TestRefusal:
         assert "gone or failing" in error_message(path.with_name("gone") / "away", error)
 
     def test_a_writer_that_never_ends(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(connections, "WRITE_PRAGMAS", (*connections.WRITE_PRAGMAS, "busy_timeout = 1"))
+        monkeypatch.setattr(sqlite_file, "WRITE_PRAGMAS", (*sqlite_file.WRITE_PRAGMAS, "busy_timeout = 1"))
         with Store(path) as one, Store(path) as other, one.write():
             one.libraries.get_or_create("home")
             with pytest.raises(StoreError, match="being written by another program"):

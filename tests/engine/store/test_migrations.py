@@ -15,7 +15,7 @@ from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.recovery.check import check_store
-from resonance_engine.store.schema import VERSION
+from resonance_engine.store.sqlite_file import VERSION
 from resonance_engine.store.tables import METADATA
 from tests.embeddings import MODEL, key, stored, track, unit_vectors
 from tests.engine.store.store_files import NEWEST, VECTORS, make_store, pragmas

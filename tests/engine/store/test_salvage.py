@@ -271,7 +271,7 @@ def test_a_folder_without_room_is_a_sentence(path: Path, monkeypatch: pytest.Mon
         patched.setattr("resonance_engine.store.recovery.salvage.os.fsync", full)
         with pytest.raises(StoreError, match=r"nothing could be saved from it.*No space left"):
             salvage(path)
-    monkeypatch.setattr("resonance_engine.store.connections.WRITE_PRAGMAS", ("page_size = 16384", "max_page_count = 5"))
+    monkeypatch.setattr("resonance_engine.store.sqlite_file.WRITE_PRAGMAS", ("page_size = 16384", "max_page_count = 5"))
     with pytest.raises(StoreError, match="No room is left"):
         salvage(path)
     assert path.read_bytes() == before

@@ -15,7 +15,7 @@ from resonance_engine.index.files import open_index
 from resonance_engine.store import Store
 from resonance_engine.store.recovery.check import check_store, incomplete_recordings
 from resonance_engine.store.recovery.repair import repair_store
-from resonance_engine.store.schema import VERSION
+from resonance_engine.store.sqlite_file import VERSION
 from tests.embeddings import MODEL, key, stored, track, unit_vectors
 from tests.paths import DATA
 

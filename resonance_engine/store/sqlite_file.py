@@ -1,4 +1,4 @@
-"""Connections to an SQLite file through sqlite3: to read, also where nothing can be written, and to write."""
+"""The SQLite file: its schema version, and connections of sqlite3 to it, also where nothing can be written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
+from resonance_engine.errors import StoreError, printable
+from resonance_engine.store.errors import DamageError
+
+APPLICATION_ID = int.from_bytes(b"RSNC", "big")
+VERSION = 2
+"""The schema of a new file; `migrations.MIGRATIONS` leads to it."""
+TABLES = {"library", "model", "track", "vector", "window", "analysis", "failure", "state"}
+"""Those of every version, by which a file is ours whatever its header says."""
 PATIENCE = 10.0  # seconds to wait for another writer
 # In turn: a reader that may not write leaves its log beside the file; on a read-only medium, SQLite reads a file with
 # a log only where the log is whole, and one without a log only when it may assume that the file stays as it is.
@@ -62,3 +70,31 @@ def _connect(mode: str, path: Path, patience: float) -> sqlite3.Connection:
         driver.close()
         raise
     return driver
+
+
+def schema_version(driver: sqlite3.Connection, path: Path, newest: int) -> int:
+    """Return the schema version of the file, 0 when it is empty.
+
+    Raises StoreError when it isn't ours or newer than `newest`, DamageError when only its header says that it isn't.
+    """
+    [application] = driver.execute("PRAGMA application_id").fetchone()
+    version: int = driver.execute("PRAGMA user_version").fetchone()[0]
+    names = {name for (name,) in driver.execute("SELECT name FROM sqlite_master")}
+    if not names and application == 0 and version == 0:
+        return 0
+    if application != APPLICATION_ID or version < 1:
+        if names >= TABLES:
+            raise DamageError(
+                f"{printable(path)} is damaged: its header says that it is no Resonance database; "
+                "run `beet resonance check --repair`."
+            )
+        raise StoreError(
+            f"{printable(path)} is a database of another program; nothing was changed. "
+            "Give Resonance a file name of its own."
+        )
+    if version > newest:
+        raise StoreError(
+            f"{printable(path)} was written by a newer Resonance (schema {version}, this one knows up to "
+            f"{newest}); nothing was changed. Update Resonance, or move the file away to start afresh."
+        )
+    return version
