@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resonance_engine import cli
 from resonance_engine.cli import build_parser, main
+from resonance_engine.commands import run_query
 from resonance_engine.console import use_dashes
 from resonance_engine.training.commands import evaluate, index_build, query, search
 from resonance_engine.training.commands.common import run_script
@@ -221,7 +221,7 @@ class TestAliases:
 
     def test_query_has_the_original_defaults(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         line = "--load runs/best --backend auto --topk 20 --prf 5 --rerank mmr --lambda_div 0.3"
-        assert query.run is cli.run_query
+        assert query.run is run_query
         assert run_script(query, ["--audio", "q.mp3", "--index_dir", str(tmp_path), *line.split()]) == 1
         assert "is no catalog" in capsys.readouterr().err
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resonance_engine.commands import BEST, check_trained
 from resonance_engine.console import attempted, positive, use_dashes
 from resonance_engine.errors import ModelError, ResonanceError
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 CONFIG = Path("config") / "base.yaml"
 CACHE = Path("cache") / "features"
-BEST = Path("runs") / "best"
 EXTRA = ("matplotlib", "onnx", "onnxscript", "optuna", "pydantic", "safetensors", "torch", "yaml")
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -66,12 +66,6 @@ def library_of(options: argparse.Namespace) -> Source | None:
 
     location, *query = options.beets
     return open_library("beets", Path(location), query)
-
-
-def check_trained(load: Path) -> None:
-    """Raise ModelError where --load was left out and nothing has been trained yet."""
-    if load == BEST and not load.exists():
-        raise ModelError(f"There is no model in {load} yet; make one with `refine`, or name another with --load.")
 
 
 def find_trained_model(load: Path, weights: bool = False) -> Path:

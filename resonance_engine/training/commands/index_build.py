@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resonance_engine.cli import configure_index, run_index
+from resonance_engine.commands import BEST, configure_index, run_index
 from resonance_engine.errors import ResonanceError
-from resonance_engine.training.commands.common import BEST, add_options, config_of
+from resonance_engine.training.commands.common import add_options, config_of
 
 if TYPE_CHECKING:
     import argparse

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resonance_engine.cli import configure_query, run_query
-from resonance_engine.training.commands.common import BEST
+from resonance_engine.commands import BEST, configure_query, run_query
 from resonance_engine.training.commands.index_build import CATALOG
 
 if TYPE_CHECKING:

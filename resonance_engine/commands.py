@@ -1,0 +1,160 @@
+"""The commands index, query and embed: their options, and what they do.
+
+Like `cli`, this loads no more than the standard library until a command runs.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resonance_engine.console import complain, positive, print_line
+from resonance_engine.errors import AudioError, CatalogError, ModelError, ResonanceError, printable
+
+if TYPE_CHECKING:
+    import argparse
+
+BEST = Path("runs") / "best"
+"""The folder of the model that `refine` keeps."""
+
+
+def configure_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--load", type=Path, metavar="MODEL", help="model file or folder (the shipped model)")
+    parser.add_argument("--backend", choices=("auto", "onnx", "torch"), default="auto", help="what runs the model")
+
+
+def configure_index(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 4), metavar="N")
+    configure_model(parser)
+
+
+def configure_query(parser: argparse.ArgumentParser, catalog: Path | None = None) -> None:
+    """Add the options of a query; `catalog` is where there is one unless --index-dir says otherwise."""
+    parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help="what to start from")
+    parser.add_argument(
+        "--index-dir", type=Path, required=catalog is None, default=catalog, metavar="CATALOG",
+        help="folder of the catalog" + (f" ({catalog})" if catalog else ""),
+    )  # fmt: skip
+    parser.add_argument("--topk", type=positive, default=20, metavar="K", help="how many tracks (20)")
+    parser.add_argument("--prf", type=int, default=0, metavar="N", help="let the first N hits sharpen the query (0)")
+    parser.add_argument(
+        "--rerank", choices=("none", "mmr"), default="none", help="mmr: fewer tracks that are all alike"
+    )
+    parser.add_argument(
+        "--lambda-div", type=float, default=0.3, metavar="X",
+        help="weight of diversity with mmr: 0 is similarity alone, 1 is diversity alone (0.3)",
+    )  # fmt: skip
+    configure_model(parser)
+
+
+def model_of(options: argparse.Namespace) -> Path:
+    from resonance_engine.encoder.model_files import SHIPPED, find_model_file
+
+    if options.load is None:
+        return find_model_file(SHIPPED.parent, options.backend)
+    check_trained(options.load)
+    return find_model_file(options.load, options.backend)
+
+
+def check_trained(load: Path) -> None:
+    """Raise ModelError where --load was left out and nothing has been trained yet."""
+    if load == BEST and not load.exists():
+        raise ModelError(f"There is no model in {load} yet; make one with `refine`, or name another with --load.")
+
+
+def run_index(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from resonance_engine.catalog import LIBRARY, STORE, CatalogUpdate, music_files
+    from resonance_engine.ingest import Ingest
+    from resonance_engine.store import Store
+    from resonance_engine.worker.worker import WorkerPool
+
+    files = music_files(options.folder)
+    if not files:
+        raise CatalogError(f"{printable(options.folder)} holds no audio files.")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogError(f"{printable(options.out)} cannot be made: {error.strerror}.") from error
+    with (
+        closing(WorkerPool(model_of(options), options.threads, backend=options.backend)) as pool,
+        Store(options.out / STORE) as store,
+    ):
+        update = CatalogUpdate(options.out, files, Ingest(store, store.libraries.get_or_create(LIBRARY), pool))
+        failed = 0
+        with tqdm(total=len(update.jobs), unit=" tracks", disable=None) as bar:
+            for outcome in update.run():
+                bar.update(1)
+                if outcome.error is not None:
+                    failed += 1
+                    complain(outcome.error)
+        count = update.export()
+    print_line(
+        f"{count:,} tracks in {printable(options.out)}, {len(update.jobs) - failed:,} of them new, {failed:,} failed"
+    )
+    if not count:
+        raise CatalogError("Nothing could be analysed; see the lines above.")
+
+
+def run_query(options: argparse.Namespace) -> None:
+    from resonance_engine.catalog import read_catalog
+    from resonance_engine.search.explain import common_attributes, format_traits
+    from resonance_engine.search.query import Ranking
+    from resonance_engine.search.selection import find_neighbours
+    from resonance_engine.worker.worker import Worker
+
+    try:
+        ranking = Ranking(options.topk, options.prf, options.rerank, options.lambda_div)
+    except ValueError as error:
+        raise ResonanceError(f"query: {error}.") from error
+    catalog = read_catalog(options.index_dir)
+    with closing(Worker(model_of(options), backend=options.backend)) as worker:
+        model = worker.description()
+        if (model.id, model.dimensions) != (catalog.model_id, catalog.index.dimensions):
+            raise ModelError(
+                f"{printable(options.index_dir)} was made with another model; name it with --load, or run "
+                "`resonance index` again."
+            )
+        analysed = worker.analyse(options.audio.absolute())
+    assert analysed.embedding is not None
+    hits = find_neighbours(catalog.index, analysed.embedding.vector[None, :], ranking)
+    print_line("Top results:")
+    for place, hit in enumerate(hits, start=1):
+        entry = catalog.entries[hit.id]
+        print_line(f"{place}. {entry.label}  score={hit.score:.3f}")
+        if traits := common_attributes(analysed.analysis.attributes if analysed.analysis else {}, entry.attributes):
+            print_line(f"   {format_traits(traits)}")
+
+
+def run_embed(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from resonance_engine.files import write_bytes
+    from resonance_engine.worker.worker import Worker
+
+    paths, vectors = [], []
+    with closing(Worker(model_of(options), backend=options.backend)) as worker:
+        for path in options.paths:
+            try:
+                embedding = worker.analyse(path.absolute()).embedding
+            except AudioError as error:
+                complain(error)
+                continue
+            assert embedding is not None
+            paths.append(str(path))
+            vectors.append(embedding.vector)
+        width = worker.description().dimensions
+    matrix = np.stack(vectors) if vectors else np.empty((0, width), np.float32)
+    buffer = io.BytesIO()
+    np.savez(buffer, paths=np.array(paths, dtype=np.str_), embeddings=matrix)
+    try:
+        write_bytes(options.out, buffer.getvalue())
+    except OSError as error:
+        raise ResonanceError(f"{printable(options.out)} cannot be written: {error.strerror}.") from error
+    print_line(f"{len(paths):,} embeddings in {printable(options.out)}, {len(options.paths) - len(paths):,} failed")
+    if not paths:
+        raise ResonanceError("Nothing could be embedded; see the lines above.")
