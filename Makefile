@@ -30,7 +30,7 @@ demo: $(DEMO_ENV)/ready  ## make a small library, import it, find neighbours, ma
 test: $(ENV)/ready  ## what to run before every commit
 	$(ENV)/bin/python -m pytest -n 2 --dist loadfile
 
-test-rest: $(ENV)/ready  ## what `make test` leaves out: the real beet, benchmarks, the demo, exports
+test-rest: $(ENV)/ready  ## what `make test` leaves out: the real beet, benchmarks, the demo, the making of models
 	$(ENV)/bin/python -m pytest -n 2 --dist loadfile -m "rest and not slow"
 
 test-all: $(ENV)/ready  ## both

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.rest]
 for name in ("torch", "optuna", "yaml"):
     pytest.importorskip(name)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.rest]
 pytest.importorskip("torch")
 
 from resonance_engine.network.musicnn import TAGS as TAG_COUNT
