@@ -23,6 +23,7 @@ WORDS = frozenset((
     "listening", "listens", "made", "nobody", "said", "say", "says", "somebody", "tell", "tells", "there", "told",
     "whoever", "wish", "wished", "wishes",
 ))  # fmt: skip
+STORED = {("fusion.py", "ask"), ("fusion.py", "tell")}  # layers by these names are in checkpoints that exist
 SHORT = 3  # lines
 FOLDERS = ("beetsplug", "resonance_engine", "training", "demo", "benchmarks")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -95,7 +96,11 @@ def banned_names(folder: Path) -> list[Finding]:
     findings = []
     for path in sorted(folder.rglob("*.py")):
         names = {(0, path.stem), *bound_names(ast.parse(path.read_text("utf-8")))}
-        findings += [Finding(path, line, name) for line, name in sorted(names) if is_banned(name)]
+        findings += [
+            Finding(path, line, name)
+            for line, name in sorted(names)
+            if is_banned(name) and (path.name, name) not in STORED
+        ]
     return findings
 
 

@@ -14,16 +14,10 @@ from tests.paths import ROOT
 LONGEST_FILE = 300
 """Lines."""
 
-BANNED_LEFT: dict[str, int] = {"beetsplug": 4, "resonance_engine": 2}
-"""How many names of each folder still have a word of `tests.naming.WORDS`; these numbers only fall."""
-
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_names_speak_of_music_and_search(folder: str) -> None:
-    findings = banned_names(ROOT / folder)
-    assert len(findings) <= BANNED_LEFT.get(folder, 0), "\n".join(
-        f"{each.path}:{each.line} {each.name}" for each in findings
-    )
+    assert [f"{each.path}:{each.line} {each.name}" for each in banned_names(ROOT / folder)] == []
 
 
 @pytest.mark.parametrize(
