@@ -72,6 +72,12 @@ def test_switched_off_it_changes_nothing() -> None:
         np.testing.assert_array_equal(values, features()[name])
 
 
+def test_a_modality_without_changes_of_its_own_stays_as_it_is() -> None:
+    level = {"level": np.arange(6, dtype=np.float32)[:, None]}
+    changed = augment_features({**features(), **level}, ALL, rngs(6), {**features(seed=2), **level})
+    np.testing.assert_array_equal(changed["level"], level["level"])
+
+
 @pytest.mark.parametrize(("setting", "amount", "modalities"), CHANGES)
 def test_a_change_alone_changes_what_it_is_about(setting: str, amount: float, modalities: set[str]) -> None:
     changed = view(replace(OFF, **{setting: amount}))

@@ -61,14 +61,14 @@ def augment_features(
     rhythm (windows, lags) within 0 to 1; frames may differ in number, but not in the time that they span. `others`, of
     the same shapes, is what `augment.mix` mixes in. `mel_rates` holds the modalities in dB and the sampling rate,
     in Hz, that they are computed at: their bands reach half of it. One equaliser and one gap hold for all of them,
-    drawn over the bands of the one that reaches highest. Raises ValueError where mixing is on and `others` is
-    missing.
+    drawn over the bands of the one that reaches highest. Other modalities are copied as they are. Raises ValueError
+    where mixing is on and `others` is missing.
     """
     if augment.mix > 0 and others is None:
         raise ValueError("mixing needs the features of a second window for each window")
     others = others or features
     rates = {name: rate for name, rate in mel_rates.items() if name in features}
-    changed = {name: np.empty_like(values) for name, values in features.items()}
+    changed = {name: values.copy() for name, values in features.items()}
     for row, rng in enumerate(rngs):
         amounts = draw_amounts(augment, rng)
         mels, other_mels, out = ({name: each[name][row] for name in rates} for each in (features, others, changed))
