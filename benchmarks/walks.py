@@ -168,7 +168,8 @@ def child(root: Path, home: Path, *arguments: str) -> float:
 
     Returns the CPU seconds of the process and its children.
     """
-    environment = {**os.environ, "PYTHONPATH": str(root), "BEETSDIR": str(home)}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**inherited, "PYTHONPATH": str(root), "BEETSDIR": str(home)}
     command = [sys.executable, "-P", __file__, *arguments]  # -P: this folder's modules stay off the path
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, cwd=home, env=environment, stdout=output, stderr=output)
@@ -222,6 +223,12 @@ def write_home(home: Path, titles: Sequence[str]) -> None:
     (home / "config.yaml").write_text("".join(lines), encoding="utf-8")
 
 
+def time_walk(walk: str, homes: Sequence[Homes], runs: int) -> list[str]:
+    """Return the median CPU seconds of a walk in each home; the first run, which compiles modules, does not count."""
+    rounds = [[home.run(walk, "--run") for home in homes] for _ in range(1 + runs)][1:]
+    return [f"{statistics.median(seconds):.3f}" for seconds in zip(*rounds, strict=True)]
+
+
 def show(result: dict[str, Any], limit: int) -> None:
     """Print the functions of one walk, those called most often first."""
     for file, line, name, count in result["calls"][:limit]:
@@ -250,9 +257,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         homes = [Homes(root, Path(folder, str(number))) for number, root in enumerate(roots)]
         if options.times:
-            runs = [[[home.run(walk, "--run") for home in homes] for _ in range(options.times)] for walk in walks]
-            seconds = [[f"{statistics.median(column):.3f}" for column in zip(*rounds, strict=True)] for rounds in runs]
-            print_table(walks, roots, ["CPU s"], seconds)
+            print_table(walks, roots, ["CPU s"], [time_walk(walk, homes, options.times) for walk in walks])
             return 0
         results = {walk: [home.trace(walk) for home in homes] for walk in walks}
     if options.show:
