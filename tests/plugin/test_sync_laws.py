@@ -176,9 +176,9 @@ class LibraryHistory(RuleBasedStateMachine):
     @precondition(lambda self: self.items())
     @rule()
     def analyze_while_the_disk_is_away(self) -> None:
-        added = {item.id: item.added for item in self.items()}
-        # An id may stand for another item since an import was killed; its file is elsewhere and may be analysed.
-        before = {each: row for each, row in self.tracks().items() if added.get(each, row.added) == row.added}
+        # An import that was killed left its files elsewhere, where they are analysed.
+        elsewhere = {item.id for item in self.items() if self.music not in item.filepath.parents}
+        before = {item_id: row for item_id, row in self.tracks().items() if item_id not in elsewhere}
         away = self.music.rename(self.folder / "away")
         try:
             with suppress(UserError):  # "no track has its file", unless an import was killed whose files are elsewhere
