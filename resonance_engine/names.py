@@ -1,4 +1,4 @@
-"""Names as they are tagged: one normalisation, and the names that stand for no artist or album.
+"""Names as they are tagged: one normalisation, the names that stand for no artist or album, and numbered movements.
 
 Caps, versions, training and evaluation compare names by these functions alone.
 """
@@ -14,6 +14,11 @@ _APOSTROPHES = re.compile("['\u2019`]")
 _NO_WORD = re.compile(r"[^\w]+|_")
 _ARTICLE = re.compile(r"^the |,? the$")
 GUEST = re.compile(r"\s+(?:feat\.?|featuring|ft\.?)\s.*$", re.IGNORECASE)
+
+# As MusicBrainz writes titles: "Symphony no. 5 in C minor, op. 67: II. Andante con moto".
+_TITLE = re.compile(r"(?P<work>.*\S)\s*(?::|\s[-\u2013\u2014])\s*(?:No\.\s*)?(?P<number>[IVX]+|\d{1,2})\.(?:\s|$)")
+_ROMAN = re.compile(r"(X{0,3})(IX|IV|V?I{0,3})")
+_ONES = {"": 0, "I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}
 
 # As `normalise_name` returns them.
 _UNKNOWN = ("", "unknown", "unknown artist", "unknown album", "n a", "none", "untitled")
@@ -55,3 +60,18 @@ def is_artist(name: str) -> bool:
 def is_album(name: str) -> bool:
     """Return whether a name is that of an album: not empty, "Unknown Album" or the like."""
     return normalise_name(name) not in NO_ALBUM
+
+
+def parse_movement(title: str) -> tuple[str, int] | None:
+    """Parse work and number of a movement from a title such as "Sonata no. 8: II. Adagio"; None for other titles."""
+    match = _TITLE.match(title)
+    if match is None:
+        return None
+    number = int(match["number"]) if match["number"].isdecimal() else parse_roman(match["number"])
+    return (match["work"], number) if number else None
+
+
+def parse_roman(numeral: str) -> int:
+    """Parse a Roman numeral up to XXXIX; 0 for any other text."""
+    match = _ROMAN.fullmatch(numeral)
+    return 10 * len(match[1]) + _ONES[match[2]] if match else 0

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.playlist.lattice import Lattice, Leg, find_walks
-from resonance_engine.playlist.length import Attempt, fit_length
+from resonance_engine.playlist.lattice import Attempt, Lattice, Leg, describe_attempt, find_walks, fit_length
 from resonance_engine.playlist.order import ANCHOR
-from resonance_engine.playlist.path import describe_attempt
 from resonance_engine.playlist.rules import VARIATION, SequenceFilter, SequenceRules, jitter
 from resonance_engine.playlist.track import OrderedTracks, Track, TrackPool, durations, format_count
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.playlist.length import Length
+    from resonance_engine.playlist.track import Length
 
     Numbers = NDArray[np.float64]
 

@@ -1,23 +1,27 @@
-"""The cheapest walk through ordered tracks in a number of steps: dynamic programming with rules."""
+"""The cheapest walk through ordered tracks in a number of steps: dynamic programming with rules, to fit a length."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from resonance_engine.playlist.track import Length, Track, durations, format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from resonance_engine.playlist.rules import Integers, Mask
+    from resonance_engine.playlist.rules import Integers, Mask, SequenceRules
 
     Costs = NDArray[np.float64]
     Allow = Callable[[Integers, Integers], Mask]
 
-TRIES = 32  # predecessors of a node that are tried at each step
+MOST_PREDECESSORS = 32  # of a node that are tried at each step
+TRIES = 8  # numbers of tracks that are tried for a playing time
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def best_predecessors(totals: Costs, ways: Integers, places: Integers, allow: Al
     came = np.full(len(places), -1, np.intp)
     costs = np.full(len(places), np.inf)
     waiting = np.flatnonzero(np.isfinite(totals).any(axis=0))
-    for _ in range(TRIES):
+    for _ in range(MOST_PREDECESSORS):
         if not len(waiting):
             break
         best = totals[:, waiting].argmin(axis=0)
@@ -110,3 +114,49 @@ def best_predecessors(totals: Costs, ways: Integers, places: Integers, allow: Al
         totals[best[~good], waiting[~good]] = np.inf
         waiting = waiting[~good]
     return came, costs
+
+
+class Attempt(NamedTuple):
+    """A list of at most `requested` tracks, and the rules that it keeps."""
+
+    requested: int
+    tracks: tuple[Track, ...]
+    rules: SequenceRules
+
+
+def fit_length(build: Callable[[int], Attempt], length: Length, usual: float, least: int) -> Attempt:
+    """Return the list of the requested length from a function that builds one of a number of tracks, or fewer.
+
+    For a playing time, numbers of tracks are tried one after another, each from what the one before missed, until no
+    other is nearer. `usual` is the playing time of a track in seconds, for the first guess; `least` is the smallest
+    number of tracks.
+    """
+    if length.seconds is None:
+        return build(max(length.count, least))
+    attempts: dict[int, tuple[float, Attempt]] = {}
+    count = max(round(length.seconds / usual), least)
+    while count not in attempts and len(attempts) < TRIES:
+        attempt = build(count)
+        missing = length.seconds - sum(durations(attempt.tracks))
+        attempts[count] = abs(missing), attempt
+        if len(attempt.tracks) < count and missing > 0:
+            break
+        further = round(missing / usual) or (1 if missing > 0 else -1)
+        count = max(count + further, least)
+    return min(attempts.values(), key=itemgetter(0))[1]
+
+
+def describe_attempt(attempt: Attempt, rules: SequenceRules, noun: str = "path") -> tuple[str, ...]:
+    """Return sentences about relaxed rules and a missing length."""
+    notes, kept = [], attempt.rules
+    if kept != rules:
+        notes.append(
+            f"The spacing per artist and album is {max(kept.artist_spacing, kept.album_spacing)}, "
+            f"not {max(rules.artist_spacing, rules.album_spacing)}: there was no other {noun} of this length."
+        )
+    count = len(attempt.tracks)
+    if count < attempt.requested:
+        where = " between its ends" if noun == "path" else ""
+        reason = f"there are no more{where} that the rules let in"
+        notes.append(f"The {noun} has {format_count(count)}, not {attempt.requested:,}: {reason}.")
+    return tuple(notes)

@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.playlist.rules import VARIATION, SequenceRules, jitter
-from resonance_engine.playlist.sequencer import Sequencer
-from resonance_engine.playlist.track import OrderedTracks, Track, TrackPool, durations, format_count
+from resonance_engine.playlist.rules import VARIATION, SequenceRules, encode_names, find_clashes, jitter
+from resonance_engine.playlist.track import Length, OrderedTracks, Track, TrackPool, durations, format_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from resonance_engine.playlist.length import Length
-    from resonance_engine.playlist.rules import Mask
+    from resonance_engine.playlist.rules import Integers, Mask
 
     Numbers = NDArray[np.float64]
 
 ANCHOR = 0.5  # weight of closeness to the seeds against closeness to the track before
 CUT = "Works are not kept together: those that the list opens with are longer than the list."
+LONG_AGO = -(10**9)
 
 
 def order_tracks(
@@ -42,98 +41,166 @@ def order_tracks(
     as closely as the next tracks can, give or take half a usual one.
     """
     rules = SequenceRules() if rules is None else rules
-    sequencer = open_sequence(pool, rules, opening)
-    fit = LengthFit(length, pool.tracks, sequencer)
-    cut = fit.is_over() and any(len(sequencer.units[unit]) > 1 for unit in sequencer.sequence)
+    sequencer = Sequencer(pool.tracks, rules, length, opening)
+    cut = sequencer.is_over() and any(len(sequencer.units[unit]) > 1 for unit in sequencer.sequence)
     if cut:
-        sequencer = open_sequence(pool, replace(rules, works="avoid"), opening)
-        fit = LengthFit(length, pool.tracks, sequencer)
+        sequencer = Sequencer(pool.tracks, replace(rules, works="avoid"), length, opening)
     liking = ANCHOR * np.array([pool.closeness[list(unit)].mean(dtype=np.float64) for unit in sequencer.units])
     liking += VARIATION * jitter([pool.tracks[position].id for position in sequencer.first], seed)
-    crowded = fill(pool, sequencer, fit, liking)
-    tracks = tuple(pool.tracks[position] for unit in sequencer.sequence for position in sequencer.units[unit])
-    return OrderedTracks(tracks, ((CUT,) if cut else ()) + describe_list(sequencer, fit, crowded))
-
-
-def fill(pool: TrackPool, sequencer: Sequencer, fit: LengthFit, liking: Numbers) -> int:
-    """Append units until the list is full or nothing may follow; return how many of them break the spacing."""
     crowded = 0
-    while not fit.is_full():
-        candidates = sequencer.allowed() & fit.fits()
-        if not candidates.any():
-            break
+    while (candidates := sequencer.allowed() & sequencer.fits()).any():
+        # How close the start of each unit is to the end of the last one; to the seeds at the start of the list.
+        last = sequencer.sequence[-1] if sequencer.sequence else None
+        flow = pool.closeness if last is None else pool.vectors @ pool.vectors[sequencer.last[last]]
         waits = sequencer.waits()
-        best = next_unit(sequencer, candidates, waits, liking + (1 - ANCHOR) * flow(pool, sequencer), fit.places())
+        ready = sequencer.with_room(candidates, candidates & (waits == waits[candidates].min()))
+        scores = liking + (1 - ANCHOR) * flow.astype(np.float64)[sequencer.first]
+        best = int(np.argmax(np.where(ready, scores, -np.inf)))
         crowded += int(waits[best] > 0)
         sequencer.append(best)
-    return crowded
+    tracks = tuple(pool.tracks[position] for unit in sequencer.sequence for position in sequencer.units[unit])
+    return OrderedTracks(tracks, ((CUT,) if cut else ()) + describe_list(sequencer, crowded))
 
 
-def open_sequence(pool: TrackPool, rules: SequenceRules, opening: Sequence[int]) -> Sequencer:
-    """Start a list with its opening, whose works are whole if they stay together."""
-    sequencer = Sequencer(pool.tracks, rules)
-    for position in opening:
-        if sequencer.remaining[sequencer.unit(position)]:
-            sequencer.append(sequencer.unit(position))
-    return sequencer
+class Sequencer:
+    """The units of n tracks (single ones, or works that stay together), and the list of units so far.
 
+    A unit counts once for caps and spacing, by the artist and album of its first track. The list begins with the units
+    of the tracks at the positions `opening`. `missing` is what lacks to its `length`: tracks or, where a playing time
+    is requested, seconds. `held` are the units that are not allowed any more by rule, in words that follow a number.
+    """
 
-def flow(pool: TrackPool, sequencer: Sequencer) -> Numbers:
-    """Return how close the start of each unit is to the end of the last one; to the seeds at the start of the list."""
-    if not sequencer.sequence:
-        return pool.closeness[sequencer.first].astype(np.float64)
-    closeness: Numbers = (pool.vectors @ pool.vectors[sequencer.last[sequencer.sequence[-1]]]).astype(np.float64)
-    return closeness[sequencer.first]
+    def __init__(
+        self, tracks: Sequence[Track], rules: SequenceRules, length: Length | None = None, opening: Sequence[int] = ()
+    ) -> None:
+        self.units = group_works(tracks, rules.works == "together")
+        self.unit_of = {position: number for number, unit in enumerate(self.units) for position in unit}
+        self.first = np.array([unit[0] for unit in self.units], np.intp)
+        self.last = np.array([unit[-1] for unit in self.units], np.intp)
+        self.sizes = np.array([len(unit) for unit in self.units], np.intp)
+        self.remaining = np.ones(len(self.units), bool)
+        self.sequence: list[int] = []
+        self._length = length or Length()
+        self.missing: float = self._length.count
+        self._lengths: NDArray[np.intp] | Numbers = self.sizes
+        if self._length.seconds is not None:
+            seconds = durations(tracks)
+            self.missing = self._length.seconds
+            self._lengths = np.array([sum(seconds[position] for position in unit) for unit in self.units])
+            self._usual = float(np.median(seconds)) if seconds else 0.0
+        self._rules = rules
+        self._artist, self._album, self._work = (code[self.first] for code in encode_names(tracks))
+        self._clashes = find_clashes(tracks, rules.apart)
+        # By code of artist and album, and one more for empty names, which is never read.
+        self._count = {name: np.zeros(len(tracks) + 1, np.intp) for name in ("artist", "album")}
+        self._when = {name: np.full(len(tracks) + 1, LONG_AGO, np.intp) for name in ("artist", "album")}
+        # Movements of one work may be among those that must not be in one list.
+        clashing = [any(other in unit for each in unit for other in self._clashes.get(each, ())) for unit in self.units]
+        self._beyond = {name: np.zeros(len(self.units), bool) for name in ("artist", "album")}
+        self._clashing, self._repeated = np.array(clashing, bool), np.zeros(len(self.units), bool)
+        self.held: dict[str, Mask] = {
+            f"beyond the limit of {rules.caps.per_artist} per artist": self._beyond["artist"],
+            f"beyond the limit of {rules.caps.per_album} per album": self._beyond["album"],
+            "never to be together with one in the list": self._clashing,
+            "of a work in the list": self._repeated,
+        }
+        for unit in dict.fromkeys(self.unit_of[position] for position in opening):
+            self.append(unit)
 
-
-def next_unit(sequencer: Sequencer, candidates: Mask, waits: NDArray[np.intp], liking: Numbers, places: int) -> int:
-    """Return the best of the candidates that keep the spacing, or of those nearest to keeping it."""
-    ready = candidates & (waits == waits[candidates].min())
-    return int(np.argmax(np.where(sequencer.with_room(candidates, ready, places), liking, -np.inf)))
-
-
-class LengthFit:
-    """The units that still fit in a list of a length."""
-
-    def __init__(self, length: Length, tracks: Sequence[Track], sequencer: Sequencer) -> None:
-        seconds = durations(tracks)
-        self._length = length
-        self._sequencer = sequencer
-        self._seconds = np.array([sum(seconds[position] for position in unit) for unit in sequencer.units])
-        self.usual = float(np.median(seconds)) if seconds else 0.0
-
-    def length(self) -> float:
-        """Return the length of the list: tracks or, where a playing time is requested, seconds."""
-        sizes = self._sequencer.sizes if self._length.seconds is None else self._seconds
-        return float(sizes[self._sequencer.sequence].sum())
-
-    def missing(self) -> float:
-        """Return how many tracks or seconds are missing to the requested length."""
+    def append(self, unit: int) -> None:
+        """Append a unit to the list."""
+        caps = self._rules.caps
+        for name, codes, most in (("artist", self._artist, caps.per_artist), ("album", self._album, caps.per_album)):
+            code = codes[unit]
+            self._count[name][code] += 1
+            self._when[name][code] = len(self.sequence)
+            if most and code >= 0 and self._count[name][code] >= most:
+                self._beyond[name] |= codes == code
+        for position in self.units[unit]:
+            self._clashing[[self.unit_of[other] for other in self._clashes.get(position, [])]] = True
+        if self._rules.works == "avoid" and self._work[unit] >= 0:
+            self._repeated |= self._work == self._work[unit]
+        self.remaining[unit] = False
+        self.sequence.append(unit)
         requested = self._length.count if self._length.seconds is None else self._length.seconds
-        return requested - self.length()
+        self.missing = requested - float(self._lengths[self.sequence].sum())
 
     def is_over(self) -> bool:
         """Whether the list is too long already."""
-        return self.missing() < (0 if self._length.seconds is None else -self.usual / 2)
+        return self.missing < (0 if self._length.seconds is None else -self._usual / 2)
 
     def is_full(self) -> bool:
+        """Whether the list has its length."""
         if self._length.seconds is None:
-            return self.missing() <= 0
-        return bool(self._sequencer.sequence) and self.missing() < self.usual / 2
+            return self.missing <= 0
+        return bool(self.sequence) and self.missing < self._usual / 2
 
     def fits(self) -> Mask:
-        """Return the units that bring the list nearer to its length."""
+        """Return the units that bring the list nearer to its length; none where it is full."""
         if self._length.seconds is None:
-            return self._sequencer.sizes <= self.missing()
-        return self._seconds / 2 <= self.missing() if self._sequencer.sequence else np.ones(len(self._seconds), bool)
+            return self._lengths <= self.missing
+        if not self.sequence:
+            return np.ones(len(self.units), bool)
+        return (self._lengths / 2 <= self.missing) & (self.missing >= self._usual / 2)
 
-    def places(self) -> int:
-        """About how many units are missing."""
-        return max(round(self.missing() if self._length.seconds is None else self.missing() / self.usual), 1)
+    def allowed(self) -> Mask:
+        """Return the remaining units that rules other than spacing allow."""
+        held: Mask = np.any(list(self.held.values()), axis=0)
+        return self.remaining & ~held
+
+    def waits(self) -> Integers:
+        """Return how many other units must come before each, by the spacing of its artist and album."""
+        rules, now = self._rules, len(self.sequence)
+        missing = [
+            np.where(code >= 0, self._when[name][code] + spacing + 1 - now, 0)
+            for name, code, spacing in (
+                ("artist", self._artist, rules.artist_spacing),
+                ("album", self._album, rules.album_spacing),
+            )
+        ]
+        return np.maximum(np.maximum(*missing), 0)
+
+    def with_room(self, candidates: Mask, ready: Mask) -> Mask:
+        """Return the `ready` candidates after which most of the missing places can be filled with artists spaced out.
+
+        With a spacing of g, an artist who must wait for w others has room in r places for (r - w) / (g + 1)
+        tracks, rounded up. Without this look ahead a list ends with all that is left of its most frequent artist.
+        """
+        places = max(round(self.missing if self._length.seconds is None else self.missing / self._usual), 1)
+        spacing = self._rules.artist_spacing
+        rest = min(places, int(candidates.sum())) - 1
+        if not spacing or rest < 1:
+            return ready
+        artists, mine, many = np.unique(self._artist[candidates], return_inverse=True, return_counts=True)
+        if self._rules.caps.per_artist:
+            most = self._rules.caps.per_artist - self._count["artist"][artists]
+            many = np.where(artists >= 0, np.minimum(many, most), many)
+        waits = np.maximum(self._when["artist"][artists] + spacing - len(self.sequence), 0)
+        room, next_room = -(-np.maximum([rest - waits, np.full_like(waits, rest - spacing)], 0) // (spacing + 1))
+        kept = np.where(artists >= 0, np.minimum(many, room), many)
+        after = np.where(artists >= 0, np.minimum(many - 1, next_room), many - 1)
+        filled = np.zeros(len(candidates), np.intp)
+        filled[candidates] = np.minimum(kept.sum() - kept + after, rest)[mine]
+        good: Mask = ready & (filled >= filled[ready].max())
+        return good
 
 
-def describe_list(sequencer: Sequencer, fit: LengthFit, crowded: int) -> tuple[str, ...]:
-    """Return sentences about broken spacing and a missing length."""
+def group_works(tracks: Sequence[Track], is_together: bool) -> list[tuple[int, ...]]:
+    """Group the positions of tracks into units: one track each or, where works stay together, a work each.
+
+    A work is what shares both work and album: another album holds another recording. Its movements are in the order of
+    their numbers. Units are in the order of their first track.
+    """
+    if not is_together:
+        return [(position,) for position in range(len(tracks))]
+    units: dict[object, list[int]] = {}
+    for position, track in enumerate(tracks):
+        units.setdefault((track.work, track.album) if track.work else position, []).append(position)
+    return [tuple(sorted(unit, key=lambda position: tracks[position].movement)) for unit in units.values()]
+
+
+def describe_list(sequencer: Sequencer, crowded: int) -> tuple[str, ...]:
+    """Return sentences about broken spacing and a missing length; so many units are `crowded`."""
     notes = []
     if crowded:
         verb = "comes" if crowded == 1 else "come"
@@ -141,11 +208,10 @@ def describe_list(sequencer: Sequencer, fit: LengthFit, crowded: int) -> tuple[s
             f"{format_count(crowded)} {verb} sooner after another of the same artist or album than asked for: "
             "there was no other left."
         )
-    if not fit.is_full():
-        held = {words: int(sequencer.sizes[mask].sum()) for words, mask in sequencer.held_back().items() if mask.any()}
-        large = sequencer.allowed() & ~fit.fits()
-        if large.any():
-            held["too long for what is missing"] = int(sequencer.sizes[large].sum())
+    if not sequencer.is_full():
+        masks = {words: mask & sequencer.remaining for words, mask in sequencer.held.items()}
+        masks["too long for what is missing"] = sequencer.allowed() & ~sequencer.fits()
+        held = {words: int(sequencer.sizes[mask].sum()) for words, mask in masks.items() if mask.any()}
         reasons = "; ".join(f"{count:,} {words}" for words, count in held.items())
         notes.append(
             "The list is shorter than asked for: "

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.playlist.lattice import Lattice, Leg, find_walks
-from resonance_engine.playlist.length import Attempt, fit_length
+from resonance_engine.playlist.lattice import Attempt, Lattice, Leg, describe_attempt, find_walks, fit_length
 from resonance_engine.playlist.rules import VARIATION, SequenceFilter, SequenceRules, jitter
 from resonance_engine.playlist.track import OrderedTracks, Track, durations, format_count
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.playlist.length import Length
     from resonance_engine.playlist.rules import Integers
+    from resonance_engine.playlist.track import Length
     from resonance_engine.search.seed_sets import Vectors
 
     Angles = NDArray[np.float64]
@@ -170,19 +169,3 @@ def smooth(terrain: PathTerrain, longest: float, count: int, rules: SequenceRule
     allow = SequenceFilter(terrain.tracks, rules, range(terrain.waypoints)).allow
     walks = find_walks(terrain.lattice.capped(longest + SLACK).squared(), count - 1, np.add, allow)
     return walks[-1].places if walks and len(walks[-1].places) == count else None
-
-
-def describe_attempt(attempt: Attempt, rules: SequenceRules, noun: str = "path") -> tuple[str, ...]:
-    """Return sentences about relaxed rules and a missing length."""
-    notes, kept = [], attempt.rules
-    if kept != rules:
-        notes.append(
-            f"The spacing per artist and album is {max(kept.artist_spacing, kept.album_spacing)}, "
-            f"not {max(rules.artist_spacing, rules.album_spacing)}: there was no other {noun} of this length."
-        )
-    count = len(attempt.tracks)
-    if count < attempt.requested:
-        where = " between its ends" if noun == "path" else ""
-        reason = f"there are no more{where} that the rules let in"
-        notes.append(f"The {noun} has {format_count(count)}, not {attempt.requested:,}: {reason}.")
-    return tuple(notes)

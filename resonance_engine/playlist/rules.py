@@ -60,27 +60,17 @@ class SequenceRules:
             )
 
 
-@dataclass(frozen=True)
-class NameCodes:
-    """Names of n tracks as numbers (n + 1,): equal names have equal numbers, an empty name and the last entry -1."""
+def encode_names(tracks: Sequence[Track]) -> list[Integers]:
+    """Return the artists, albums and works of n tracks as numbers (n + 1,) in the order of their first appearance.
 
-    artist: Integers
-    album: Integers
-    work: Integers
-
-    @classmethod
-    def of(cls, tracks: Sequence[Track]) -> NameCodes:
-        return cls(
-            encode_names([track.artist for track in tracks]),
-            encode_names([track.album for track in tracks]),
-            encode_names([track.work for track in tracks]),
-        )
-
-
-def encode_names(names: Sequence[str]) -> Integers:
-    """Return names as numbers from 0 in the order of their first appearance, empty ones as -1, and a -1 at the end."""
-    known = {"": -1}
-    return np.array([known.setdefault(name, len(known) - 1) for name in (*names, "")], np.intp)
+    Equal names have equal numbers; an empty name is -1, as is the last entry.
+    """
+    codes = []
+    for name in ("artist", "album", "work"):
+        known = {"": -1}
+        names = [*(getattr(track, name) for track in tracks), ""]
+        codes.append(np.array([known.setdefault(each, len(known) - 1) for each in names], np.intp))
+    return codes
 
 
 def find_clashes(tracks: Sequence[Track], apart: frozenset[tuple[int, int]]) -> dict[int, list[int]]:
@@ -103,7 +93,7 @@ class SequenceFilter:
 
     def __init__(self, tracks: Sequence[Track], rules: SequenceRules, fixed: Sequence[int] = ()) -> None:
         self._rules = rules
-        self._names = NameCodes.of(tracks)
+        self._artist, self._album, self._work = encode_names(tracks)
         self._fixed = np.zeros(len(tracks) + 1, bool)
         self._fixed[list(fixed)] = True
         self._clashes = np.zeros((len(tracks) + 1,) * 2 if rules.apart else (0, 0), bool)
@@ -114,10 +104,10 @@ class SequenceFilter:
         """Whether track `after` (k,) may follow each of k lists (k, length); all are positions, -1 for none."""
         is_fixed = self._fixed[after]
         good: Mask = (after < 0) | ~(before == after[:, None]).any(axis=1)
-        names, rules = self._names, self._rules
+        rules = self._rules
         for code, most, spacing in (
-            (names.artist, rules.caps.per_artist, rules.artist_spacing),
-            (names.album, rules.caps.per_album, rules.album_spacing),
+            (self._artist, rules.caps.per_artist, rules.artist_spacing),
+            (self._album, rules.caps.per_album, rules.album_spacing),
         ):
             same = (code[before] == code[after][:, None]) & (code[after] >= 0)[:, None]
             if most:
@@ -126,7 +116,7 @@ class SequenceFilter:
                 close = same[:, -spacing:]
                 good &= ~(close & ~(is_fixed[:, None] & self._fixed[before][:, -spacing:])).any(axis=1)
         if rules.works != "ignore":
-            work = names.work
+            work = self._work
             same = (work[before] == work[after][:, None]) & (work[after] >= 0)[:, None] & ~self._fixed[before]
             good &= is_fixed | (self._count(work, same, after) == 0)
         if rules.apart:

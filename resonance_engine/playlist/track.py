@@ -1,4 +1,4 @@
-"""The tracks of playlists: what rules compare, the pool of candidates, and the ordered list."""
+"""The tracks of playlists: what rules compare, the pool of candidates, the ordered list and its length."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from resonance_engine.errors import PlaylistError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +66,20 @@ class OrderedTracks:
 
     tracks: tuple[Track, ...]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Length:
+    """`count` tracks or, where `seconds` is given, as many as come closest to that playing time."""
+
+    count: int = 20
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise PlaylistError(f"A list has at least 1 track, not {self.count}.")
+        if self.seconds is not None and not 0 < self.seconds < float("inf"):
+            raise PlaylistError(f"A list plays for more than 0 seconds, not for {self.seconds:g}.")
 
 
 def durations(tracks: Sequence[Track]) -> list[float]:

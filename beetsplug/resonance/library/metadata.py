@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import config
 
 from beetsplug.resonance.library.item_query import select_rows
-from resonance_engine.names import NO_ARTIST, normalise_name
-from resonance_engine.playlist.works import parse_movement
+from resonance_engine.names import NO_ARTIST, normalise_name, parse_movement
 from resonance_engine.search.versions import TrackMetadata
 
 if TYPE_CHECKING:

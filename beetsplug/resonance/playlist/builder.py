@@ -17,10 +17,9 @@ from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.seeds import resolve_query
 from resonance_engine.playlist.arc import order_by_arc
-from resonance_engine.playlist.length import Length
 from resonance_engine.playlist.order import order_tracks
 from resonance_engine.playlist.path import find_path
-from resonance_engine.playlist.track import USUAL_SECONDS, OrderedTracks, TrackPool, durations
+from resonance_engine.playlist.track import USUAL_SECONDS, Length, OrderedTracks, TrackPool, durations
 from resonance_engine.search.caps import Caps
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class PlaylistBuilder:
                 listing = order(rules)
                 may_relax = is_exhausted or size >= STRICT * self._expected_count()
                 if may_relax and self._is_short(listing.tracks) and len(listing.tracks) < len(pool.tracks):
-                    listing = self._relax_caps(listing, rules, order)
+                    listing = self._relax_caps(listing, rules, order, len(pool.tracks))
                 if is_exhausted or not self._is_short(listing.tracks):
                     return replace(listing, notes=(*self._search_notes(result, listing), *listing.notes))
             size = min(GROWTH * size, LARGEST_COUNT)
@@ -157,13 +156,13 @@ class PlaylistBuilder:
         return replace(self.rules, apart=incompatible_pairs(self.session.sidecar, vector_ids))
 
     def _relax_caps(
-        self, listing: OrderedTracks, rules: SequenceRules, build: Callable[[SequenceRules], OrderedTracks]
+        self, listing: OrderedTracks, rules: SequenceRules, build: Callable[[SequenceRules], OrderedTracks], most: int
     ) -> OrderedTracks:
-        """Build a short list again with the default caps raised as far as is needed."""
+        """Build a short list again with the default caps raised as far as is needed; it has `most` tracks at most."""
         longest = listing
         for caps in rules.caps.relaxations(self._expected_count()):
             longest = build(replace(rules, caps=caps))
-            if not self._is_short(longest.tracks):
+            if len(longest.tracks) == most or not self._is_short(longest.tracks):
                 break
         if len(longest.tracks) <= len(listing.tracks):
             return listing
@@ -189,7 +188,7 @@ class PlaylistBuilder:
             return find_path(index, waypoints, self.candidates.allowed_tracks, length, rules, allowed, exclude, seed)
 
         listing = build(rules)
-        return self._relax_caps(listing, rules, build) if self._is_short(listing.tracks) else listing
+        return self._relax_caps(listing, rules, build, len(index)) if self._is_short(listing.tracks) else listing
 
     def _resolve_corners(self, queries: Sequence[Sequence[str]], kept: Sequence[int]) -> list[int]:
         """Resolve queries to one vector id each: of several matches one that is kept, else the most typical.

@@ -17,9 +17,9 @@ from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs
 from beetsplug.resonance.playlist.request import PlaylistRequest
 from resonance_engine.errors import printable
 from resonance_engine.playlist import m3u
+from resonance_engine.playlist.order import Sequencer
 from resonance_engine.playlist.recipe import read_recipe
 from resonance_engine.playlist.refresh import TWICE, Difference, compare_lists, drop_invalid
-from resonance_engine.playlist.sequencer import Sequencer
 from resonance_engine.search.caps import Caps
 
 if TYPE_CHECKING:
@@ -146,14 +146,15 @@ class PreviousPlaylist:
         sequencer = Sequencer(tracks, replace(self.builder.request.rules(Caps(), 0), apart=apart))
         kept, dropped = [], []
         for position, path in enumerate(paths):
-            unit = sequencer.unit(position)
-            rule = next((words for words, units in sequencer.held_back().items() if units[unit]), None)
-            if rule is None:
-                kept.append(path)
-                if sequencer.remaining[unit]:
-                    sequencer.append(unit)
-            else:
+            unit = sequencer.unit_of[position]
+            is_new = sequencer.remaining[unit]
+            rule = next((words for words, units in sequencer.held.items() if is_new and units[unit]), None)
+            if rule is not None:
                 dropped.append((path, f"is {rule}"))
+                continue
+            kept.append(path)
+            if is_new:
+                sequencer.append(unit)
         return kept, dropped
 
 

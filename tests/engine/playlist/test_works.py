@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resonance_engine.names import parse_movement, parse_roman
+from resonance_engine.playlist.order import group_works
 from resonance_engine.playlist.track import Track
-from resonance_engine.playlist.works import group_works, parse_movement, parse_roman
 
 
 @pytest.mark.parametrize(
