@@ -25,8 +25,9 @@ from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
-from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache
 from resonance_engine.training.data.dataset import WindowSet
+from resonance_engine.training.data.sqlite_cache import SqliteCache
 from resonance_engine.training.learning.loop import train
 from tests.audio_files import tune, write_audio
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.training.data.ram_cache import Features, Measured
+    from resonance_engine.training.data.cache import Features, Measured
 
 SPEC = FeatureSpec()
 SONGS = 12

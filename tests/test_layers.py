@@ -39,7 +39,7 @@ FOLDERS_UP = (("resonance_engine",), ("beetsplug",), ("training",), ("demo", "be
 """Likewise for whole folders."""
 
 # PyTorch's backend is loaded where a checkpoint is named in the place of an ONNX file, and only then.
-ALLOWED_UP = {("resonance_engine.encoder.encoder", "resonance_engine.network.backend")}
+ALLOWED_UP = {("resonance_engine.encoder.encoder", "resonance_engine.network.files")}
 
 # Modules that import nothing themselves but `errors`.
 CONFIG_MAY_IMPORT = {"resonance_engine.errors", "resonance_engine.records", "resonance_engine.search.caps"}

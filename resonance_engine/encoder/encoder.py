@@ -36,7 +36,7 @@ class Encoder:
             self.backend = OnnxBackend(file)
         else:
             try:
-                from resonance_engine.network.backend import TorchBackend
+                from resonance_engine.network.files import TorchBackend
             except ImportError as error:
                 raise ModelError(
                     f"Running {printable(file)} needs PyTorch ({error}); install beets-resonance[train], "

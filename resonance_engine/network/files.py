@@ -1,9 +1,11 @@
-"""A model's weights on disk: float32 safetensors with the manifest in the header. No pickle."""
+"""A model's weights on disk: float32 safetensors with the manifest in the header, no pickle; and running them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -14,8 +16,10 @@ from resonance_engine.files import write_bytes
 from resonance_engine.network.model import ResonanceNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 def weight_blocks(network: ResonanceNetwork) -> Iterable[bytes]:
@@ -70,3 +74,15 @@ def is_pickle(path: Path) -> bool:
             return file.read(4).startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x04", b"\x80\x05"))
     except OSError:
         return False
+
+
+class TorchBackend:
+    """The torch side of `encoder.Backend`."""
+
+    def __init__(self, path: Path) -> None:
+        self.network, self.manifest = load_network(path)
+
+    def run(self, features: Mapping[str, NDArray[np.float32]]) -> tuple[NDArray[np.float32], ...]:
+        inputs = [torch.from_numpy(np.ascontiguousarray(features[name])) for name in self.manifest.modalities]
+        with torch.inference_mode():
+            return tuple(output.numpy() for output in self.network(*inputs))

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from resonance_engine.errors import TrainingError
 from resonance_engine.evaluation.tasks import album_groups
 from resonance_engine.network.files import load_network
-from resonance_engine.training.data.cache import SqliteCache
+from resonance_engine.training.data.cache import shapes_of
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.precompute import precompute
-from resonance_engine.training.data.ram_cache import shapes_of
 from resonance_engine.training.data.songs import label_songs
 from resonance_engine.training.data.splits import order_groups, split_songs
-from resonance_engine.training.results.comparison import ModelComparison, compare_models, score_held_out
+from resonance_engine.training.data.sqlite_cache import SqliteCache
 from resonance_engine.training.results.embed import embed_windows
-from resonance_engine.training.results.validation import select_evaluated
-from resonance_engine.training.whitening import fit_whitening
+from resonance_engine.training.results.validation import (
+    ModelComparison,
+    compare_models,
+    score_held_out,
+    select_evaluated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.data.songs import Song
 
     Report = Callable[[str], None]
+
 
 HELD_OUT = 0.25
 FEATURE_SHARE = 0.8  # share of the time that measuring features may take; the rest is for embedding them
@@ -137,3 +142,32 @@ def adapt(network: ResonanceNetwork, windows: WindowSet) -> ResonanceNetwork:
     tuned = deepcopy(network)
     tuned.transform(torch.from_numpy(fit_whitening(vectors, windows.group[windows.song], len(windows))))
     return tuned
+
+
+Array = NDArray[np.float32]
+
+# Weight of the prior that all directions matter alike, in songs: with as many songs, a direction of mean variance
+# counts half from them and half from the prior.
+PRIOR_SONGS = 400
+
+
+def fit_whitening(windows: Array, album: NDArray[np.integer], songs: int) -> Array:
+    """Return the map (d, d) that whitens how windows (n, d) of unit length vary around the mean of their `album` (n,).
+
+    Within-class covariance normalisation (Hatch, Kajarekar & Stolcke 2006), shrunk towards doing nothing the fewer
+    `songs` the windows are of: (S + λ)^-½ with S of mean variance 1 and λ = PRIOR_SONGS / songs, scaled to
+    leave directions of mean variance as they are. The identity where nothing varies.
+    """
+    values = windows.astype(np.float64)
+    members = np.unique(album, return_inverse=True)[1]
+    sums = np.zeros((members.max() + 1, values.shape[1]))
+    np.add.at(sums, members, values)
+    apart = values - (sums / np.bincount(members)[:, None])[members]
+    scatter = apart.T @ apart / len(apart)
+    variance = np.trace(scatter) / len(scatter)
+    if variance < 1e-12:
+        return np.eye(len(scatter), dtype=np.float32)
+    shrinkage = PRIOR_SONGS / songs
+    variances, directions = np.linalg.eigh(scatter / variance)
+    scales = np.sqrt((1 + shrinkage) / (np.maximum(variances, 0) + shrinkage))
+    return np.asarray((directions * scales) @ directions.T, np.float32)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from beetsplug.resonance.config.settings import Settings
 from resonance_engine.errors import ConfigError
 from resonance_engine.index.files import MAGIC, VectorIndex, load_index, save_index
-from resonance_engine.training.data.pairs import read_pairs
+from resonance_engine.training.data.songs import read_pairs
 from resonance_engine.worker.process import TimedPipe
 from resonance_engine.worker.protocol import Message, receive, send
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from resonance_engine.errors import CacheError
 from resonance_engine.training.data import sqlite_cache
-from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache, SqliteCache
-from resonance_engine.training.data.sqlite_cache import window_checksum
+from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache
+from resonance_engine.training.data.sqlite_cache import SqliteCache, window_checksum
 from tests.paths import ROOT
 from tests.tiny_models import SPEC, features
 
@@ -160,7 +160,7 @@ def test_both_backends_read_the_same(
 WRITER = """
 import sys
 from pathlib import Path
-from resonance_engine.training.data.cache import SqliteCache
+from resonance_engine.training.data.sqlite_cache import SqliteCache
 from tests.tiny_models import SPEC, features
 cache = SqliteCache(Path(sys.argv[1]), SPEC)
 for song in range(20):

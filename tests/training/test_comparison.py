@@ -12,7 +12,7 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
 from resonance_engine.training.data.songs import Song
-from resonance_engine.training.results.comparison import (
+from resonance_engine.training.results.validation import (
     FEWEST_ALBUMS,
     FEWEST_QUERIES,
     HeldOutScores,

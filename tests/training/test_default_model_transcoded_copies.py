@@ -9,8 +9,7 @@ import numpy as np
 from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.features.spec import FeatureSpec
 from tests.audio_files import tune
-from training.default_model.transcoded_copies import matching_keys, transcode_file, transcode_files
-from training.default_model.transcoding import StereoAudio, encode
+from training.default_model.transcoding import StereoAudio, encode, matching_keys, transcode_file, transcode_files
 
 if TYPE_CHECKING:
     from pathlib import Path

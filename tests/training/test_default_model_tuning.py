@@ -16,8 +16,7 @@ from torch.nn import functional
 
 from tests.training.backbone_activations import PARTS, RECIPE, Activations, make_activations
 from tests.training.window_sets import make_window_set
-from training.default_model.activations import BATCH, pooled_activations, projection
-from training.default_model.heads import facet_slices, set_heads
+from training.default_model.heads import BATCH, facet_slices, pooled_activations, projection, set_heads
 from training.default_model.tuning import forward, restore_inputs, standardise_inputs, tune
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import ModelError
 from resonance_engine.features.spec import FeatureSpec, SemanticSpec
 from resonance_engine.network import export as export_module
+from resonance_engine.network.backbones import SemanticBackbone
 from resonance_engine.network.export import Parity, compare, example_inputs, export_onnx
 from resonance_engine.network.files import load_network, save_network
-from resonance_engine.network.semantic import SemanticBackbone
 from resonance_engine.training.results.parity import compare_outputs
 from tests.tiny_models import MANIFEST, TAGGED, features
 from tests.tiny_networks import Exported, export, tiny_network
@@ -233,7 +233,7 @@ class TestWeights:
 
 
 def test_a_broken_pytorch_is_a_sentence(exported: dict[str, Exported], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "resonance_engine.network.backend", None)
+    monkeypatch.setitem(__import__("sys").modules, "resonance_engine.network.files", None)
     with pytest.raises(ModelError, match=r"needs PyTorch .*install beets-resonance\[train\]"):
         Encoder(exported["gated_add"].weights)
 

@@ -11,8 +11,8 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.network.fusion import FUSIONS
-from resonance_engine.training.learning.gradient_checkpointing import compute_outputs
+from resonance_engine.network.model import FUSIONS
+from resonance_engine.training.learning.steps import compute_outputs
 from tests.tiny_models import features
 from tests.tiny_networks import tiny_network
 

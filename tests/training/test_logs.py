@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.training.learning.logs import Epoch, describe_collapse, gate_entropy, progress_bar, write_log
+from resonance_engine.training.learning.epochs import Epoch, describe_collapse, gate_entropy, progress_bar, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path

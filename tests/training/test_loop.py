@@ -23,7 +23,7 @@ from tests.training.window_sets import make_window_set
 
 if TYPE_CHECKING:
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.learning.logs import Epoch
+    from resonance_engine.training.learning.epochs import Epoch
 
 STOPPING = EarlyStopping(monitor="map", patience=2, min_delta=0.0)
 TRAIN = TrainSettings(

@@ -20,15 +20,14 @@ from resonance_engine.network.backbones import (
     Residual,
     ResidualLinear,
     RhythmBackbone,
+    SemanticBackbone,
     Spectral,
     Standardize,
     TimbreBackbone,
     moments,
 )
-from resonance_engine.network.fusion import FUSIONS, CrossAttention, GatedAdd, GatedConcat, Gates
-from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.network.semantic import SemanticBackbone
-from resonance_engine.training.learning.gradient_checkpointing import compute_outputs
+from resonance_engine.network.model import FUSIONS, CrossAttention, GatedAdd, GatedConcat, Gates, ResonanceNetwork
+from resonance_engine.training.learning.steps import compute_outputs
 from tests.tiny_models import MANIFEST, TAGGED, features
 from tests.tiny_networks import tiny_network
 

@@ -14,8 +14,13 @@ import torch
 from torch.nn.functional import normalize
 
 from resonance_engine.training.config.settings import TrainSettings
-from resonance_engine.training.learning.losses import contrastive, supervised_contrastive, triplet
-from resonance_engine.training.learning.objective import objective, select_loss
+from resonance_engine.training.learning.losses import (
+    contrastive,
+    objective,
+    select_loss,
+    supervised_contrastive,
+    triplet,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor

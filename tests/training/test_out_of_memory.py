@@ -11,7 +11,7 @@ import torch
 
 from resonance_engine.errors import TrainingError
 from resonance_engine.training.config.settings import TrainSettings
-from resonance_engine.training.learning.out_of_memory import explain_out_of_memory
+from resonance_engine.training.learning.device import explain_out_of_memory
 
 TOLD = (
     "Training ran out of memory (cpu); try a smaller train.batch_identities (now 96) or train.views_per_song (now 4) "

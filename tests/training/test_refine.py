@@ -15,12 +15,12 @@ for name in ("torch", "yaml"):
 
 from resonance_engine.errors import ConfigError, TrainingError
 from resonance_engine.network.files import load_network
-from resonance_engine.training.architecture import manifest_of, network_of
 from resonance_engine.training.config.config_file import change, read_config
 from resonance_engine.training.config.settings import Config
 from resonance_engine.training.data.training_data import load_training_data
 from resonance_engine.training.learning import loop
 from resonance_engine.training.tuning import refine as refining
+from resonance_engine.training.tuning.proxy import manifest_of, network_of
 from resonance_engine.training.tuning.refine import (
     RefineOutcome,
     describe_plan,
@@ -207,10 +207,12 @@ def test_the_material_parts_songs_and_keeps_windows_when_asked(heard: TrainingDa
     assert sorted([*heard.training, *heard.held_out]) == list(range(18))
     artists = [{heard.songs[song].artist for song in side} for side in (heard.training, heard.held_out)]
     assert not artists[0] & artists[1]
-    assert len(heard.training_windows()) == len(heard.training)
-    assert heard.training_windows() is not heard.training_windows()
+    assert len(heard.windows(heard.training)) == len(heard.training)
+    assert heard.windows(heard.training) is not heard.windows(heard.training)
     reusing = replace(heard, config=change(config, {"cache.reuse_ram_across_trials": True}), window_sets={})
-    assert reusing.training_windows() is reusing.training_windows() is not reusing.held_out_windows()
+    assert (
+        reusing.windows(reusing.training) is reusing.windows(reusing.training) is not reusing.windows(reusing.held_out)
+    )
 
 
 def test_metrics_are_plain_numbers(heard: TrainingData, config: Config, runs: Runs) -> None:

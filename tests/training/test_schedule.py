@@ -11,8 +11,7 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
 from resonance_engine.training.config.settings import EarlyStopping, TrainSettings
-from resonance_engine.training.learning.logs import Epoch
-from resonance_engine.training.learning.schedule import best_epoch, end_reason, learning_rate_share
+from resonance_engine.training.learning.epochs import Epoch, best_epoch, end_reason, learning_rate_share
 
 RULE = EarlyStopping(monitor="map", patience=2, min_delta=0.05)
 TRAIN = TrainSettings(epochs=6, early_stopping=RULE)

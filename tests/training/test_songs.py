@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from resonance_engine.errors import CatalogError, ConfigError
 from resonance_engine.training.config.settings import DataSettings
 from resonance_engine.training.data import songs as song_module
-from resonance_engine.training.data.connected_components import connected_components
-from resonance_engine.training.data.songs import Song, label_songs, list_songs, open_library
+from resonance_engine.training.data.songs import Song, connected_components, label_songs, list_songs, open_library
 from tests.audio_files import tune, write_audio
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.training.data.connected_components import connected_components
-from resonance_engine.training.data.songs import Song
+from resonance_engine.training.data.songs import Song, connected_components
 from resonance_engine.training.data.splits import link_keys, split_songs
 
 if TYPE_CHECKING:

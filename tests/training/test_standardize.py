@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.training.data.standardize import standardize
+from resonance_engine.training.learning.loop import standardize
 from tests.tiny_models import SPEC
 from tests.training.window_sets import make_window_set
 

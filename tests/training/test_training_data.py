@@ -17,12 +17,11 @@ from resonance_engine.errors import AudioError, TrainingError
 from resonance_engine.training.config.config_file import change
 from resonance_engine.training.config.settings import AudioAugmentSettings, Config
 from resonance_engine.training.data import training_data as materials
+from resonance_engine.training.data.cache import RamCache
 from resonance_engine.training.data.extractor import view_key, views_maker
-from resonance_engine.training.data.known_files import NAME, KnownFiles
 from resonance_engine.training.data.precompute import NO_VIEWS, Precomputed
-from resonance_engine.training.data.ram_cache import RamCache
 from resonance_engine.training.data.songs import Song
-from resonance_engine.training.data.training_data import TrainingData, compute_features
+from resonance_engine.training.data.training_data import KNOWN_FILES, KnownFiles, TrainingData, compute_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +104,7 @@ def test_what_the_cache_has_lost_is_listened_to_again(tmp_path: Path, ears: Ears
 def test_a_table_that_cannot_be_read_costs_time_alone(tmp_path: Path, ears: Ears, content: str) -> None:
     cache = RamCache(CONFIG.spec)
     listened(tmp_path, ears, cache, {"a": "Aria"})
-    (tmp_path / NAME).write_text(content)
+    (tmp_path / KNOWN_FILES).write_text(content)
     assert listened(tmp_path, ears, cache, {"a": "Aria"}) == (["a"], ["a"])
     assert listened(tmp_path, ears, cache, {"a": "Aria"}) == (["a"], [])
 

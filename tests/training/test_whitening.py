@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from resonance_engine.training.whitening import PRIOR_SONGS, fit_whitening
+from resonance_engine.training.finetune import PRIOR_SONGS, fit_whitening
 
 ALBUMS, WINDOWS, WIDTH = 30, 40, 8
 

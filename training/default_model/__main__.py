@@ -20,9 +20,9 @@ import numpy as np
 
 from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.folds import FOLDS, assign_folds
-from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.dataset import WindowSet, number_labels
 from resonance_engine.training.data.precompute import precompute
+from resonance_engine.training.data.sqlite_cache import SqliteCache
 from training.default_model.corpus import CorpusTrack, read_manifest
 from training.default_model.fitting import (
     TrainingWindows,
@@ -34,7 +34,7 @@ from training.default_model.fitting import (
 )
 from training.default_model.pretrained import trunk_weights
 from training.default_model.recipe import RECIPE, SPEC
-from training.default_model.transcoded_copies import matching_keys, transcode_files
+from training.default_model.transcoding import matching_keys, transcode_files
 
 if TYPE_CHECKING:
     from resonance_engine.features.spec import FeatureSpec

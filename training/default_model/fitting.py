@@ -11,15 +11,13 @@ import torch
 from resonance_engine.encoder.manifest import Manifest
 from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.features.mel import band_edges
-from resonance_engine.network.backbones import EnvelopeBackbone
+from resonance_engine.network.backbones import EnvelopeBackbone, SemanticBackbone
 from resonance_engine.network.export import export_onnx
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.network.quantization import quantize
-from resonance_engine.network.semantic import SemanticBackbone
-from resonance_engine.training.data.standardize import standardize
-from training.default_model.activations import pooled_activations
-from training.default_model.heads import FAINTEST, set_heads
+from resonance_engine.training.learning.loop import standardize
+from training.default_model.heads import FAINTEST, pooled_activations, set_heads
 from training.default_model.pretrained import TAGS
 from training.default_model.recipe import LICENCE, NAME, SPEC, VERSION, ModelRecipe
 from training.default_model.tuning import tune

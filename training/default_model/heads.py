@@ -11,19 +11,47 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.linalg
 import torch
+from torch import nn
 
-from resonance_engine.network.fusion import GatedAdd
-from training.default_model.activations import projection
+from resonance_engine.network.model import GatedAdd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from resonance_engine.network.model import ResonanceNetwork
+    from resonance_engine.training.data.dataset import WindowSet
     from training.default_model.recipe import FacetRecipe
 
     Array = NDArray[np.float64]
+
+
+BATCH = 8
+
+
+def projection(backbone: nn.Module) -> nn.Linear:
+    """Return the layer that projects a backbone's activations to a facet."""
+    layer = backbone.project
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
+def pooled_activations(backbone: nn.Module, name: str, windows: WindowSet) -> NDArray[np.float32]:
+    """Return the inputs of a backbone's projection (windows, length) for the windows' features of this name."""
+    batches: list[NDArray[np.float32]] = []
+
+    def record(_projection: nn.Module, inputs: tuple[Tensor, ...], _facet: Tensor) -> None:
+        batches.append(inputs[0].numpy())
+
+    hook = projection(backbone).register_forward_hook(record)
+    count = len(windows.song)
+    with torch.inference_mode():
+        for at in range(0, count, BATCH):
+            backbone(torch.from_numpy(windows.rows(np.arange(at, min(at + BATCH, count)))[name]))
+    hook.remove()
+    return np.concatenate(batches)
 
 
 FAINTEST = 1e-3  # the deviation below which an activation counts as none, and stays so

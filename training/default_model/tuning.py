@@ -12,8 +12,7 @@ import torch
 from torch.nn import functional
 
 from resonance_engine.training.learning.losses import supervised_contrastive
-from training.default_model.activations import projection
-from training.default_model.heads import FAINTEST, facet_slices
+from training.default_model.heads import FAINTEST, facet_slices, projection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.training.data.songs import Song
     from resonance_engine.training.finetune import FineTuned
-    from resonance_engine.training.results.comparison import ModelComparison
+    from resonance_engine.training.results.validation import ModelComparison
 
 PACKAGES = ("onnx", "onnxscript", "safetensors", "torch")  # of the training extra, to train and to export
 TASKS = {

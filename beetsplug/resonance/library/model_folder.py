@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.encoder.manifest import Manifest
     from resonance_engine.training.finetune import FineTuned
-    from resonance_engine.training.results.comparison import ModelComparison
+    from resonance_engine.training.results.validation import ModelComparison
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "CARD.md"

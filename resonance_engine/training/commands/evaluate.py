@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     with load_music(config, options) as material:
         songs = [material.songs[each] for each in material.held_out]
         chosen = select_evaluated(songs)
-        windows, songs = material.held_out_windows().subset(chosen), [songs[place] for place in chosen]
+        windows, songs = material.windows(material.held_out).subset(chosen), [songs[place] for place in chosen]
         embeddings = embed(windows)
     report = evaluate_model(
         (manifest.name, manifest.id),

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
         raise ModelError(f"There is no exported model {printable(options.onnx)}; make one with `export`.")
 
     from resonance_engine.encoder.backends import OnnxBackend
-    from resonance_engine.network.backend import TorchBackend
+    from resonance_engine.network.files import TorchBackend
     from resonance_engine.training.results.parity import compare_outputs, time_backends
 
     exported, original = OnnxBackend(options.onnx), TorchBackend(weights)

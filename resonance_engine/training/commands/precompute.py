@@ -18,9 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from resonance_engine.training.data.known_files import KnownFiles
     from resonance_engine.training.data.songs import list_songs
-    from resonance_engine.training.data.training_data import compute_features, open_cache
+    from resonance_engine.training.data.training_data import KnownFiles, compute_features, open_cache
 
     config = config_of(options)
     if config.cache.backend == "ram":

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from resonance_engine.errors import ConfigError, printable
-from resonance_engine.training.config.config_file import DEFAULTS, parse_value, show
-from resonance_engine.training.config.yaml_file import locate, read_mapping, shipped_folder
+from resonance_engine.training.config.config_file import (
+    DEFAULTS,
+    locate,
+    parse_value,
+    read_mapping,
+    shipped_folder,
+    show,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from resonance_engine.errors import AudioError
 from resonance_engine.training.config.settings import AudioAugmentSettings
+from resonance_engine.training.data.cache import UNCHANGED
 from resonance_engine.training.data.extractor import view_array, view_key
-from resonance_engine.training.data.ram_cache import UNCHANGED
 from resonance_engine.worker.pool import ProcessPool
 from resonance_engine.worker.worker import TIMEOUT, FileProcess, stopped_error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -13,17 +14,15 @@ from typing import TYPE_CHECKING
 from resonance_engine.errors import AudioError, ConfigError, printable
 from resonance_engine.files import expand_home
 from resonance_engine.names import is_album, is_artist, normalise_artist, normalise_name
-from resonance_engine.training.data.connected_components import connected_components
-from resonance_engine.training.data.pairs import read_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from resonance_engine.training.config.settings import DataSettings
 
 ENTRY_POINTS = "resonance.libraries"
-
 LARGEST_ALBUM = 100  # songs without an album's name in one folder that are taken for one
+FORM = '[["a.mp3", "live/a.mp3"], ["b.mp3", "c.mp3"]]'
 
 
 @dataclass(frozen=True)
@@ -174,9 +173,82 @@ def label_songs(songs: Sequence[Song]) -> tuple[list[str], list[str]]:
     identity, or without album, has a label of its own.
     """
     identities = [song.identity or str(song.path) for song in songs]
-    return identities, [group_label(song) for song in songs]
+    groups = []
+    for song in songs:
+        artist = next((normalise_artist(name) for name in (song.albumartist, song.artist) if is_artist(name)), "")
+        groups.append(f"{song.record}\n{artist or song.path.parent}" if song.record else str(song.path))
+    return identities, groups
 
 
-def group_label(song: Song) -> str:
-    artist = next((normalise_artist(name) for name in (song.albumartist, song.artist) if is_artist(name)), "")
-    return f"{song.record}\n{artist or song.path.parent}" if song.record else str(song.path)
+def connected_components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
+    """Group items, by position, that share a key or are linked through others that do (union-find).
+
+    Every item is in one group; groups are in the order of their first items.
+    """
+    parent = list(range(len(keys)))
+
+    def root(item: int) -> int:
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    first: dict[Hashable, int] = {}
+    for item, item_keys in enumerate(keys):
+        for key in item_keys:
+            one, other = root(first.setdefault(key, item)), root(item)
+            parent[max(one, other)] = min(one, other)
+    groups: dict[int, list[int]] = {}
+    for item in range(len(keys)):
+        groups.setdefault(root(item), []).append(item)
+    return list(groups.values())
+
+
+def read_pairs(file: Path, root: str = "") -> list[list[Path]]:
+    """Read `pairs.json`, which files belong together, as absolute paths; raises ConfigError with the place in the file.
+
+    A list of lists of at least two paths each, such as FORM; files of one list are the same piece of music to the
+    training, such as two takes, a remaster or a cover. Relative paths start at `root` or, where that is empty, at the
+    folder of the file itself; all files must exist. A path in several lists joins them.
+    """
+    name = printable(file)
+    try:
+        document = json.loads(file.read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigError(f"{name} is not there; set data.pairs_json to a file like {FORM}.") from error
+    except OSError as error:
+        raise ConfigError(f"{name} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{name} is not valid JSON: {error}.") from error
+    if not isinstance(document, list) or not document:
+        raise ConfigError(f"{name} must be a list of lists of paths, such as {FORM}.")
+    folder = expand_home(root) if root else file.parent
+    pairs = [parse_pair(entry, folder, f"{name}, list {number}") for number, entry in enumerate(document, 1)]
+    missing = [
+        (number, path)
+        for number, pair in enumerate(pairs, 1)
+        for path in pair
+        if not os.path.isfile(path)  # noqa: PTH113 - false, too, for a name that is too long
+    ]
+    if missing:
+        number, path = missing[0]
+        others = f", and {len(missing) - 1} more are missing" if len(missing) > 1 else ""
+        raise ConfigError(
+            f"{name}, list {number}: {printable(path)} is not there{others}; correct the path, or set data.root to the "
+            "folder that paths start from."
+        )
+    return pairs
+
+
+def parse_pair(entry: object, folder: Path, where: str) -> list[Path]:
+    """Parse the paths of one list; `where` names it in the errors."""
+    if not isinstance(entry, list):
+        raise ConfigError(f"{where} must be a list of paths, not {json.dumps(entry)[:60]}; the form is {FORM}.")
+    for number, path in enumerate(entry, 1):
+        if not isinstance(path, str) or not path or "\0" in path:
+            raise ConfigError(f"{where}: its path {number} must be a path, not {json.dumps(path)[:60]}.")
+    paths = [Path(folder, expand_home(path)).absolute() for path in entry]
+    files = {os.path.realpath(path): path for path in paths}
+    if len(files) < 2:
+        raise ConfigError(f"{where} must have at least two different files, not {len(files)}; the form is {FORM}.")
+    return list(files.values())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError
 from resonance_engine.names import normalise_artist
-from resonance_engine.training.data.connected_components import connected_components
+from resonance_engine.training.data.songs import connected_components
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence, Set

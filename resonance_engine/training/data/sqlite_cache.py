@@ -29,14 +29,14 @@ from resonance_engine.errors import CacheError, printable
 from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
 from resonance_engine.store.errors import error_message
-from resonance_engine.training.data.ram_cache import UNCHANGED, check_rows, shapes_of, to_float16
+from resonance_engine.training.data.cache import UNCHANGED, check_rows, shapes_of, to_float16
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from resonance_engine.features.spec import FeatureSpec
-    from resonance_engine.training.data.ram_cache import Features, Measured
+    from resonance_engine.training.data.cache import Features, Measured
 
 APPLICATION_ID = int.from_bytes(b"RSNF", "big")
 LAYOUT = 1

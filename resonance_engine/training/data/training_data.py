@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from resonance_engine.errors import TrainingError
 from resonance_engine.evaluation.tasks import album_label, artist_label
-from resonance_engine.training.data.cache import RamCache, SqliteCache
+from resonance_engine.files import write_bytes
+from resonance_engine.training.data.cache import RamCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.extractor import view_key, views_maker
-from resonance_engine.training.data.known_files import KnownFiles
 from resonance_engine.training.data.precompute import Precomputed, precompute
 from resonance_engine.training.data.songs import label_songs, list_songs
 from resonance_engine.training.data.splits import split_songs
+from resonance_engine.training.data.sqlite_cache import SqliteCache
 from resonance_engine.training.results.validation import make_validation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from resonance_engine.network.model import ResonanceNetwork
     from resonance_engine.training.config.settings import AudioAugmentSettings, Config
@@ -31,7 +32,56 @@ if TYPE_CHECKING:
     Progress = Callable[[Precomputed, int], None]
     Validate = Callable[[ResonanceNetwork], dict[str, float]]
 
+KNOWN_FILES, FORMAT = "files.json", 1
 SPLIT_SEED = 0  # not the training's: a search may vary that one, and the split must stay the same
+
+
+class KnownFiles:
+    """Content keys by path, for files that have kept their size and time of change; in a folder, or in memory.
+
+    A table that cannot be read or written costs time and nothing else.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.path = folder / KNOWN_FILES if folder else None
+        self.entries: dict[str, tuple[int, int, bytes]] = {}  # size, time of change in ns, and content key, by path
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            document = json.loads(self.path.read_bytes() if self.path else b"{}")
+            files = document["files"] if document["format"] == FORMAT else {}
+            self.entries = {
+                str(name): (int(size), int(time), bytes.fromhex(key)) for name, (size, time, key) in files.items()
+            }
+
+    def keys(self, paths: Iterable[Path]) -> dict[Path, bytes]:
+        """Return the keys of those files that have not changed."""
+        known = {}
+        for path in paths:
+            entry = self.entries.get(str(path))
+            if entry is not None and entry[:2] == file_state(path):
+                known[path] = entry[2]
+        return known
+
+    def add(self, keys: Mapping[Path, bytes]) -> None:
+        """Add the keys of files and write the table."""
+        added = {str(path): (*now, key) for path, key in keys.items() if (now := file_state(path))}
+        if added.items() <= self.entries.items():
+            return
+        self.entries |= added
+        if self.path is None:
+            return
+        files = {path: [size, time, key.hex()] for path, (size, time, key) in self.entries.items()}
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(self.path, json.dumps({"format": FORMAT, "files": files}).encode())
+
+
+def file_state(path: Path) -> tuple[int, int] | None:
+    """Return size in bytes and time of change in nanoseconds; None where there is no such file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 @dataclass
@@ -62,15 +112,9 @@ class TrainingData:
         parts += [group_by_name(names, self.keys) for names in (*label_songs(self.songs), albums, artists)]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
-    def training_windows(self) -> WindowSet:
-        return self.windows(self.training)
-
-    def held_out_windows(self) -> WindowSet:
-        return self.windows(self.held_out)
-
     def validation(self) -> Validate:
         """Return a function that measures a network on the held-out songs."""
-        return make_validation(self.held_out_windows(), [self.songs[song] for song in self.held_out])
+        return make_validation(self.windows(self.held_out), [self.songs[song] for song in self.held_out])
 
     def windows(self, songs: Sequence[int]) -> WindowSet:
         """Open the windows of these songs."""
@@ -91,9 +135,7 @@ class TrainingData:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

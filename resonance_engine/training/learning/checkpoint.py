@@ -14,7 +14,7 @@ from resonance_engine.errors import TrainingError, printable
 from resonance_engine.files import write_bytes
 from resonance_engine.network.files import weight_blocks
 from resonance_engine.training.config.config_file import flatten
-from resonance_engine.training.learning.logs import Epoch
+from resonance_engine.training.learning.epochs import Epoch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,8 +1,8 @@
-"""Choose the device, CPU, NVIDIA GPU or Apple GPU, and its precision."""
+"""Choose the device, CPU, NVIDIA GPU or Apple GPU, and its precision, and explain where its memory is too small."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,11 @@ import torch
 from resonance_engine.errors import TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
+
+    from resonance_engine.training.config.settings import TrainSettings
+
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -84,3 +88,28 @@ def choose_precision(kind: str, use_amp: bool, bfloat16: bool) -> Precision:
 def has_bfloat16(kind: str) -> bool:
     """Return whether the device computes in bfloat16 itself; PyTorch would imitate it, slowly, on older GPUs."""
     return kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+# Messages of PyTorch's allocators for CPUs (Linux, Windows) and Apple GPUs, in a plain RuntimeError.
+EXHAUSTED = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+@contextmanager
+def explain_out_of_memory(train: TrainSettings, kind: str) -> Iterator[None]:
+    """Convert running out of memory on a device of that kind to a TrainingError that names the settings to change."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_exhaustion(error):
+            raise
+        raise TrainingError(
+            f"Training ran out of memory ({kind}); try a smaller train.batch_identities (now {train.batch_identities}) "
+            f"or train.views_per_song (now {train.views_per_song}) with more train.accumulate_steps "
+            f"(now {train.accumulate_steps}), train.gradient_checkpointing=true, or cache.preload_ram=false."
+        ) from error
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(sign in str(error) for sign in EXHAUSTED)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from resonance_engine.errors import TrainingError, printable
-from resonance_engine.training.data.standardize import standardize
+from resonance_engine.network.backbones import Standardize
 from resonance_engine.training.learning import device as devices
 from resonance_engine.training.learning.checkpoint import (
     TrainingState,
@@ -25,10 +25,18 @@ from resonance_engine.training.learning.checkpoint import (
     state_error,
     write_state,
 )
+from resonance_engine.training.learning.device import explain_out_of_memory
 from resonance_engine.training.learning.distributed import join, local_rank, share_statistics
-from resonance_engine.training.learning.logs import Epoch, describe_collapse, progress_bar, write_log
-from resonance_engine.training.learning.out_of_memory import explain_out_of_memory
-from resonance_engine.training.learning.schedule import EndReason, best_epoch, end_reason, learning_rate_share
+from resonance_engine.training.learning.epochs import (
+    EndReason,
+    Epoch,
+    best_epoch,
+    describe_collapse,
+    end_reason,
+    learning_rate_share,
+    progress_bar,
+    write_log,
+)
 from resonance_engine.training.learning.steps import OptimizerSteps
 
 if TYPE_CHECKING:
@@ -41,6 +49,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.data.dataset import Batch, WindowSet
 
     Validate = Callable[[ResonanceNetwork], dict[str, float]]
+
 
 log = logging.getLogger(__name__)
 
@@ -219,3 +228,27 @@ def save_progress(progress: TrainingProgress, steps: OptimizerSteps, run: Path, 
         write_log(run / LOG, progress.epochs)
     except OSError as error:
         raise TrainingError(f"The run cannot be kept in {printable(run)} ({error.strerror}).") from error
+
+
+SAMPLE = 500  # windows that means and deviations are measured on
+
+
+def standardize(network: ResonanceNetwork, windows: WindowSet) -> None:
+    """Set the networks' input standardisation to the means and deviations of (a sample of) the training windows.
+
+    A backbone that brings its own, and so has no layer `standardize`, is left as it is.
+    """
+    rows = np.linspace(0, len(windows.song) - 1, min(SAMPLE, len(windows.song))).astype(np.intp)
+    features = windows.rows(rows)
+    for name in network.modalities:
+        backbone = network.backbones[name]
+        layer = getattr(backbone, "standardize", None)
+        if not isinstance(layer, Standardize):
+            continue
+        values = torch.from_numpy(features[name])
+        prepare = getattr(backbone, "prepare", None)
+        if prepare is not None:
+            values = prepare(values)
+        bands = values.transpose(0, 1).flatten(1)
+        layer.mean.copy_(bands.mean(dim=1))
+        layer.deviation.copy_(bands.std(dim=1, correction=0).clamp(min=1e-3))

@@ -1,16 +1,20 @@
-"""Proxy trainings: part of the songs, few epochs."""
+"""Build networks from settings, and train them by proxy: part of the songs, few epochs."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
+import torch
+
+from resonance_engine.encoder.manifest import Manifest
 from resonance_engine.errors import ConfigError
-from resonance_engine.training.architecture import network_of
+from resonance_engine.features.front_end import FRONT_END_VERSION
+from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.config.config_file import change, flatten
 from resonance_engine.training.data.songs import label_songs
+from resonance_engine.training.learning.epochs import monitored_value
 from resonance_engine.training.learning.loop import STATE, train
-from resonance_engine.training.learning.schedule import monitored_value
 from resonance_engine.training.tuning.runs import make_folder
 
 if TYPE_CHECKING:
@@ -22,6 +26,30 @@ if TYPE_CHECKING:
 
     Judge = Callable[[int, float], None]
     Measure = Callable[[Config, Path, Judge], float]
+
+
+OWN_LICENCE = "unspecified"  # what was trained on a private library is its owner's business
+
+
+def manifest_of(config: Config, name: str = "own", version: str = "1", licence: str = OWN_LICENCE) -> Manifest:
+    """Return the manifest of the network that the settings describe, without an id, which depends on the weights."""
+    kinds = {"timbre": config.model.timbre, "harmony": config.model.harmony, "rhythm": config.model.rhythm}
+    return Manifest(
+        name=name,
+        version=version,
+        licence=licence,
+        spec=config.spec,
+        front_end=FRONT_END_VERSION,
+        fusion=config.fusion.mode,
+        dimensions=config.fusion.embed_dim,
+        backbones={modality: kind for modality, kind in kinds.items() if kind != "plain"},
+    )
+
+
+def network_of(config: Config) -> ResonanceNetwork:
+    """Build the network that the settings describe, with random weights from `train.seed`."""
+    torch.manual_seed(config.train.seed)
+    return ResonanceNetwork.from_manifest(manifest_of(config))
 
 
 MACHINE_SETTINGS = ("data.root", "data.pairs_json", "cache.")  # where the music is, not which

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from resonance_engine.errors import ConfigError, ResonanceError, TrainingError, printable
 from resonance_engine.network.files import save_network
-from resonance_engine.training.architecture import manifest_of, network_of
 from resonance_engine.training.config.config_file import change, to_yaml
 from resonance_engine.training.learning.device import select_device as device_named
 from resonance_engine.training.learning.distributed import join, local_rank
+from resonance_engine.training.learning.epochs import monitored_value
 from resonance_engine.training.learning.loop import LOG, STATE, train
-from resonance_engine.training.learning.schedule import monitored_value
-from resonance_engine.training.tuning.proxy import check_comparable, comparable_settings
+from resonance_engine.training.tuning.proxy import check_comparable, comparable_settings, manifest_of, network_of
 from resonance_engine.training.tuning.runs import (
     CONFIG,
     METRICS,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.config.settings import Config
     from resonance_engine.training.data.training_data import TrainingData
     from resonance_engine.training.learning.distributed import World
-    from resonance_engine.training.learning.logs import Epoch
+    from resonance_engine.training.learning.epochs import Epoch
     from resonance_engine.training.learning.loop import TrainedNetwork
     from resonance_engine.training.tuning.runs import Findings, Runs, Setting
 
@@ -168,7 +167,7 @@ def train_candidate(
 
     trained = train(
         network_of(candidate.config),
-        data.training_windows(),
+        data.windows(data.training),
         candidate.config.train,
         candidate.config.augment,
         device=world.device.type,
