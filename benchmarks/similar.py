@@ -1,17 +1,18 @@
 """Measure queries as whole processes, beside `beet ls id:1` in the same library, and warm, within one process.
 
-    python -m benchmarks.similar [--tracks 12000 100000] [--runs 7] [--kept FOLDER]
+    python -m benchmarks.similar [--tracks 12000 100000] [--runs 7] [--kept FOLDER] [--beside CHECKOUT]
 
 Each process runs right after a `beet ls id:1`, so that other load on the machine meets both alike; times and
 differences are medians. Seconds are of wall time and, in brackets, of CPU; memory is the most that a process took. The
-library is synthetic and created once in the folder that `--kept` names. Exits with status 1 where a query exceeds its
-limit.
+library is synthetic and created once in the folder that `--kept` names. With `--beside`, processes of another checkout
+take turns with this one's. Exits with status 1 where a query exceeds its limit.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.synthetic_library import create_library
+from benchmarks.synthetic_library import create_library, write_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,23 +80,31 @@ def measure_process(environment: Mapping[str, str], command: Sequence[str]) -> P
     return ProcessCost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def measure_commands(home: Path, runs: int) -> dict[tuple[str, ...], tuple[ProcessCost, ProcessCost]]:
-    """Return the median cost of each command, and the median difference from the `BASE` just before it.
-
-    The first round, which builds indexes, does not count.
-    """
+def measure_commands(root: Path, home: Path) -> dict[tuple[str, ...], tuple[ProcessCost, ProcessCost]]:
+    """Return the cost of each command of a checkout, and the difference from the `BASE` just before it."""
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment = {**inherited, "BEETSDIR": str(home), "PYTHONPATH": str(ROOT)}
-    costs: dict[tuple[str, ...], list[tuple[ProcessCost, ProcessCost]]] = {command: [] for command in COMMANDS}
-    for run in range(1 + runs):
-        for command in COMMANDS:
-            base, one = measure_process(environment, BASE), measure_process(environment, command)
-            if run:
-                costs[command].append((one, ProcessCost(*(mine - its for mine, its in zip(one, base, strict=True)))))
-    return {
-        command: (median_cost([one for one, _ in rounds]), median_cost([more for _, more in rounds]))
-        for command, rounds in costs.items()
-    }
+    environment = {**inherited, "BEETSDIR": str(home), "PYTHONPATH": str(root)}
+    costs: dict[tuple[str, ...], tuple[ProcessCost, ProcessCost]] = {}
+    for command in COMMANDS:
+        base, one = measure_process(environment, BASE), measure_process(environment, command)
+        costs[command] = one, ProcessCost(*(mine - its for mine, its in zip(one, base, strict=True)))
+    return costs
+
+
+def print_commands(
+    rounds: Sequence[dict[tuple[str, ...], tuple[ProcessCost, ProcessCost]]],
+) -> tuple[ProcessCost, ProcessCost]:
+    """Print the medians of each command; return those of `LIMITED`."""
+    medians = {}
+    for command in COMMANDS:
+        costs, differences = zip(*(costs[command] for costs in rounds), strict=True)
+        medians[command] = median_cost(costs), median_cost(differences)
+    for words, (cost, more) in medians.items():
+        print(
+            f"  beet {' '.join(words):<55} {cost.wall:6.2f} s ({cost.cpu:.2f}) {cost.memory:5.0f} MB"
+            f"  {more.wall:+6.2f} s ({more.cpu:+.2f}), {cost.wall / (cost.wall - more.wall):4.1f} times"
+        )
+    return medians[LIMITED]
 
 
 def median_cost(costs: Sequence[ProcessCost]) -> ProcessCost:
@@ -140,15 +149,22 @@ def measure_warm(home: Path) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in milliseconds.items()}
 
 
-def measure(home: Path, tracks: int, runs: int) -> bool:
+def measure(home: Path, tracks: int, runs: int, beside: Path | None) -> bool:
     """Print the numbers of one library; return whether the limited command stays within its limits."""
-    costs = measure_commands(home, runs)
+    homes = {ROOT: home}
+    with tempfile.TemporaryDirectory() as folder:
+        if beside is not None:
+            homes[beside] = Path(folder, "home")
+            shutil.copytree(home, homes[beside])
+            write_configuration(homes[beside])
+        # The first round, which builds indexes, does not count.
+        rounds = [[measure_commands(root, place) for root, place in homes.items()] for _ in range(1 + runs)][1:]
+    own, *other = zip(*rounds, strict=True)
     print(f"\n{tracks:,} tracks; more than `beet {' '.join(BASE)}`, and how many times as much:")
-    for words, (cost, more) in costs.items():
-        print(
-            f"  beet {' '.join(words):<55} {cost.wall:6.2f} s ({cost.cpu:.2f}) {cost.memory:5.0f} MB"
-            f"  {more.wall:+6.2f} s ({more.cpu:+.2f}), {cost.wall / (cost.wall - more.wall):4.1f} times"
-        )
+    for costs in other:
+        print_commands(costs)
+        print(f"  the same in {ROOT}:")
+    one, more = print_commands(own)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "benchmarks.similar", "--warm", str(home)]
     result = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=ROOT)
@@ -158,7 +174,7 @@ def measure(home: Path, tracks: int, runs: int) -> bool:
     limits = LIMITS.get(tracks)
     if limits is None:
         return True
-    (one, more), first = costs[LIMITED], next(iter(times.values()))
+    first = next(iter(times.values()))
     kept = more.wall <= limits.extra and first <= limits.warm and one.memory <= limits.memory
     allowed = f"{limits.extra} s more, {limits.warm:.0f} ms warm and {limits.memory:.0f} MB"
     print(f"  allowed to `beet {' '.join(LIMITED)}`: {allowed}: {'kept' if kept else 'missed'}")
@@ -171,6 +187,7 @@ def main() -> int:
     parser.add_argument("--tracks", type=int, nargs="+", default=list(LIMITS))
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="processes of each kind")
     parser.add_argument("--kept", type=Path, metavar="FOLDER", help="folder of the libraries, reused if they exist")
+    parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="another checkout to compare with")
     parser.add_argument("--warm", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.warm:
@@ -178,7 +195,7 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         kept = [
-            measure(create_library(options.kept or Path(folder), tracks), tracks, options.runs)
+            measure(create_library(options.kept or Path(folder), tracks), tracks, options.runs, options.beside)
             for tracks in options.tracks
         ]
     return int(not all(kept))
