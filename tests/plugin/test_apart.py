@@ -8,8 +8,9 @@ import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands import apart
+from beetsplug.resonance.commands.apart import count_pairs
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.playlist.incompatible_pairs import count_pairs, incompatible_pairs
+from beetsplug.resonance.playlist.candidates import incompatible_pairs
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 from tests.plugin.test_importer import Imports
 

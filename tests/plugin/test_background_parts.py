@@ -20,8 +20,7 @@ from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, 
 from beetsplug.resonance.background.spawn import BackgroundTask
 from beetsplug.resonance.background.status import describe_background
 from beetsplug.resonance.background.throttle import rest_seconds
-from beetsplug.resonance.config.hours import DAY, Hours
-from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.config.settings import DAY_MINUTES, Hours, Settings
 from resonance_engine.errors import StoreError
 from tests.paths import ROOT
 
@@ -36,7 +35,7 @@ lock = ProcessLock(pathlib.Path(sys.argv[1]))
 print(lock.acquire(BACKGROUND, 0), flush=True)
 sys.stdin.read()
 """
-minutes = st.integers(0, DAY - 1)
+minutes = st.integers(0, DAY_MINUTES - 1)
 spans = st.tuples(minutes, minutes).filter(lambda span: span[0] != span[1])
 
 
@@ -52,9 +51,9 @@ def text(span: tuple[int, int]) -> str:
 def test_hours_are_the_minutes_that_pass_from_each_beginning_to_its_end(given: list[tuple[int, int]]) -> None:
     hours = Hours.parse(", ".join(map(text, given)))
     inside = {
-        (first + passed) % DAY for first, end in given for passed in range((end - first) % DAY)
+        (first + passed) % DAY_MINUTES for first, end in given for passed in range((end - first) % DAY_MINUTES)
     }  # walked, minute by minute
-    assert {minute for minute in range(DAY) if clock(minute) in hours} == inside
+    assert {minute for minute in range(DAY_MINUTES) if clock(minute) in hours} == inside
 
 
 @given(st.lists(spans, min_size=1, max_size=3), minutes)
@@ -62,7 +61,8 @@ def test_the_next_opening_is_the_first_minute_inside(given: list[tuple[int, int]
     hours = Hours.parse(",".join(map(text, given)))
     if clock(minute) in hours:
         return
-    walked = next(later % DAY for later in range(minute, minute + DAY) if clock(later % DAY) in hours)
+    later = (each % DAY_MINUTES for each in range(minute, minute + DAY_MINUTES))
+    walked = next(each for each in later if clock(each) in hours)
     assert hours.next_start(clock(minute)) == f"{clock(walked):%H:%M}"
 
 

@@ -18,7 +18,7 @@ from beetsplug.resonance.background.job_state import JobProgress, JobState
 from beetsplug.resonance.background.monitor import Clocks, Interrupted, WorkMonitor
 from beetsplug.resonance.background.process_lock import BACKGROUND, ProcessLock
 from beetsplug.resonance.background.spawn import BackgroundTask
-from beetsplug.resonance.config.hours import Hours
+from beetsplug.resonance.config.settings import Hours
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.store import Store
 from tests.plugin.background_fixtures import BackgroundFixtures, ScriptedTime

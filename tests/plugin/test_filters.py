@@ -13,7 +13,7 @@ from beets.test.helper import TestHelper
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.config.exclusions import Exclusion, Season, parse_exclusions
+from beetsplug.resonance.config.settings import Exclusion, Season, parse_exclusions
 from beetsplug.resonance.library.item_query import excluded_ids, matching_ids
 from beetsplug.resonance.library.metadata import VARIOUS_ARTISTS, Movement, metadata_of, movements_of
 from resonance_engine.search.versions import TrackMetadata

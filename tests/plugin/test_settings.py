@@ -9,10 +9,9 @@ import confuse
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.exclusions import Exclusion, Season
 from beetsplug.resonance.config.options import SAVED
 from beetsplug.resonance.config.profiles import find_profile
-from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.config.settings import Exclusion, Season, Settings
 from resonance_engine.playlist.recipe import read_recipe, write_recipe
 from resonance_engine.search.caps import Caps
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from beets.dbcore.query import InvalidQueryError
 
-from beetsplug.resonance.config.exclusions import parse_exclusions
-from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.config.settings import Settings, parse_exclusions
 from resonance_engine.search.caps import Caps
 from tests.plugin.synthetic_tracks import BARE, CHRISTMAS, EVERY, LONG, SAME, TWIN, expected_list, rank, tags_of
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beetsplug.resonance.config.exclusions import parse_exclusions
-from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.config.settings import Settings, parse_exclusions
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.request import SearchRequest
 from tests.plugin.synthetic_tracks import CHRISTMAS, LONG, SAME, SOUNDS, is_version, tags_of, within_caps

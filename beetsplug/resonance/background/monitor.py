@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from beetsplug.resonance.background.job_state import JobRequests, JobState
-    from beetsplug.resonance.config.hours import Hours
+    from beetsplug.resonance.config.settings import Hours
 
 POLL_SECONDS = 1.0
 LEAVE = "leaving"

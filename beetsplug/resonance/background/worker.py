@@ -10,7 +10,7 @@ from beetsplug.resonance.background.process_lock import BACKGROUND
 from beetsplug.resonance.background.spawn import lock_of
 from beetsplug.resonance.background.status import WORKING, ProgressReporter
 from beetsplug.resonance.background.throttle import ThrottledRuntime
-from beetsplug.resonance.config.hours import Hours
+from beetsplug.resonance.config.settings import Hours
 from beetsplug.resonance.error_guard import describe_error
 from beetsplug.resonance.library.analysis import activate, find_settled, open_ingest, update
 from beetsplug.resonance.library.models import Models

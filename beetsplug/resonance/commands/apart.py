@@ -10,14 +10,15 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import align_columns
 from beetsplug.resonance.config.query_words import split_query
+from beetsplug.resonance.fields.analysis_cache import AnalysisCache
 from beetsplug.resonance.library.coverage import describe_coverage, format_tracks
 from beetsplug.resonance.library.item_query import matching_ids, no_match, select_items
 from beetsplug.resonance.library.sidecar import Coverage
-from beetsplug.resonance.playlist.incompatible_pairs import content_keys, count_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from beets.library import Library
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -120,3 +121,14 @@ def list_pairs(sidecar: Sidecar) -> None:
 
 def format_pairs(count: int) -> str:
     return "1 pair" if count == 1 else f"{count:,} pairs"
+
+
+def content_keys(library: Library) -> dict[int, bytes]:
+    """Return the content keys of the analysed items, by item id."""
+    return AnalysisCache(lambda _, keys: {key: key for key in keys}).get_all(library)
+
+
+def count_pairs(one: set[bytes], other: set[bytes]) -> int:
+    """Return the number of unordered pairs of two different recordings, one of each set."""
+    both = len(one & other)
+    return len(one) * len(other) - both * (both + 1) // 2

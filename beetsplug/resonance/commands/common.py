@@ -64,6 +64,6 @@ def format_size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"
 
 
-def colour(name: ColorName, text: str) -> str:
-    """Return a text coloured on a terminal, plain in a pipe."""
-    return colorize(name, text) if sys.stdout.isatty() else text
+def choose_colours() -> Callable[[ColorName, str], str]:
+    """Return what colours a text on a terminal, and leaves it plain in a pipe."""
+    return colorize if sys.stdout.isatty() else lambda _, text: text

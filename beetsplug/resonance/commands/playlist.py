@@ -115,7 +115,7 @@ def check_refresh(opts: Values, args: list[str]) -> None:
 
 def build_playlist(sidecar: Sidecar, request: PlaylistRequest, opts: Values, log: BeetsLogger) -> None:
     """Build the playlist, and print or write it."""
-    from beetsplug.resonance.commands.output import track_record
+    from beetsplug.resonance.commands.similar import track_record
     from beetsplug.resonance.playlist.builder import PlaylistBuilder
     from beetsplug.resonance.search.session import open_session
     from resonance_engine.errors import printable

@@ -1,25 +1,32 @@
-"""beet similar QUERY: the tracks, albums or artists that sound most like the matches of the query."""
+"""beet similar QUERY: the tracks, albums or artists that sound most like the matches of the query.
+
+Output is aligned columns for people, JSON for programs.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import user_errors
+from beetsplug.resonance.commands.common import choose_colours, user_errors
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
 from beetsplug.resonance.library.coverage import require_coverage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from optparse import Values
 
-    from beets.library import Library
+    from beets.library import Album, Item, Library
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.commands.common import OpenSidecar
     from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.search.explanations import Reason
     from beetsplug.resonance.search.finder import SearchResult
     from beetsplug.resonance.search.request import SearchRequest
     from beetsplug.resonance.search.session import SearchSession
@@ -94,17 +101,20 @@ def list_similar(sidecar: Sidecar, opts: Values, request: SearchRequest, log: Be
 
 
 def list_groups(session: SearchSession, opts: Values, request: SearchRequest) -> None:
-    from beetsplug.resonance.commands.output import print_groups
-    from beetsplug.resonance.commands.sets import similar_albums, similar_artists
-
-    rows = (similar_albums if opts.album else similar_artists)(session, request)
-    if not rows:
+    """Print albums or artists, one a line."""
+    groups = similar_albums(session, request) if opts.album else similar_artists(session, request)
+    if not groups:
         raise UserError(f"similar: there is no other {'album' if opts.album else 'artist'} to list")
-    print_groups(rows, opts.json, plain=bool(opts.album) and (opts.format is not None or bool(opts.path)))
+    if opts.json:
+        records = [{"score": round(score, 4), **group_record(group)} for score, group in groups]
+        ui.print_(json.dumps(records, indent=1))
+        return
+    plain = bool(opts.album) and (opts.format is not None or bool(opts.path))
+    print_scored([(score, group, "") for score, group in groups], plain)
 
 
 def list_tracks(session: SearchSession, opts: Values, request: SearchRequest, log: BeetsLogger) -> None:
-    from beetsplug.resonance.commands.output import print_json, print_tracks
+    """Print tracks, one a line, and the reasons of each below it."""
     from beetsplug.resonance.search.explanations import explain_hits
     from beetsplug.resonance.search.finder import Finder
 
@@ -116,8 +126,22 @@ def list_tracks(session: SearchSession, opts: Values, request: SearchRequest, lo
     reasons = explain_hits(session, result) if opts.explain else {}
     if opts.json:
         print_json(result, reasons)
-    else:
-        print_tracks(result, reasons, plain=opts.format is not None or bool(opts.path))
+        return
+    rows = [(hit.score, hit.item, reasons[hit.id].line if hit.id in reasons else "") for hit in result.hits]
+    print_scored(rows, plain=opts.format is not None or bool(opts.path))
+
+
+def print_scored(rows: Sequence[tuple[float, Item | Album | str, str]], plain: bool) -> None:
+    """Print tracks, albums or names of artists, the score in front unless `plain`, the reason, if any, below."""
+    colour = choose_colours()
+    width = max(len(f"{score:.3f}") for score, _, _ in rows)
+    for score, entry, reason in rows:
+        if not isinstance(entry, str):
+            entry["similarity"] = f"{score:.4f}"  # in memory: it is never stored
+        line = format(entry)
+        ui.print_(line if plain else f"{colour('text_highlight_minor', f'{score:>{width}.3f}')}  {line}")
+        if reason:
+            ui.print_(f"{' ' * (2 if plain else width + 2)}{colour('text_faint', reason)}")
 
 
 def explain_empty(sidecar: Sidecar, request: SearchRequest, result: SearchResult) -> str:
@@ -128,3 +152,68 @@ def explain_empty(sidecar: Sidecar, request: SearchRequest, result: SearchResult
     if sidecar.coverage().missing:
         return f"no {other} is analysed; run `beet resonance analyze`"
     return f"there is no {other}" if request.among else f"there is no {other} to list; name fewer, or import more"
+
+
+def print_json(result: SearchResult, reasons: Mapping[int, Reason]) -> None:
+    """Print one JSON list; a path that is no UTF-8 has its odd bytes as surrogates."""
+    rows = []
+    for hit in result.hits:
+        row = {"score": round(hit.score, 4), **track_record(hit.item)}
+        if hit.id in reasons:
+            reason = reasons[hit.id]
+            row |= {"shares": round_shares(reason.shares), "words": reason.words, "fits": round_shares(reason.fits)}
+        rows.append(row)
+    ui.print_(json.dumps(rows, indent=1))
+
+
+def round_shares(shares: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(share, 3) for name, share in shares.items()}
+
+
+def track_record(item: Item) -> dict[str, Any]:
+    """Return a track as JSON."""
+    return {
+        "id": item.id,
+        "artist": item.artist,
+        "title": item.title,
+        "album": item.album,
+        "path": os.fsdecode(item.path),
+        "length": item.length,
+    }
+
+
+def group_record(group: Album | str) -> dict[str, Any]:
+    """Return an album, or the name of an artist, as JSON."""
+    if isinstance(group, str):
+        return {"artist": group}
+    return {"id": group.id, "album": group.album, "artist": group.albumartist}
+
+
+def similar_albums(session: SearchSession, request: SearchRequest) -> list[tuple[float, Album]]:
+    """Return the albums closest to those that match, best first, with their scores."""
+    from beetsplug.resonance.search.groups import nearest_albums, require_matches, tracks_by_album
+
+    library = session.sidecar.library
+    seeds = tracks_by_album(library, request.query)
+    require_matches(seeds, "album", request.query, "similar")
+    candidates = tracks_by_album(library, request.among)
+    require_matches(candidates, "album", request.among, "similar --from")
+    scores = nearest_albums(session, seeds, candidates, request.count)
+    albums = {album_id: library.get_album(album_id) for album_id in scores}
+    return [(scores[album_id], album) for album_id, album in albums.items() if album is not None]
+
+
+def similar_artists(session: SearchSession, request: SearchRequest) -> list[tuple[float, str]]:
+    """Return the artists closest to those of the tracks that match, best first, with their scores."""
+    from beetsplug.resonance.search.groups import nearest_artists, require_matches, tracks_by_artist
+
+    library = session.sidecar.library
+    matches = tracks_by_artist(library, request.query)
+    require_matches(matches, "artist's track", request.query, "similar")
+    # All their tracks, not only what matches.
+    artists = tracks_by_artist(library, ())
+    seeds = {name: artists.get(name, tracks) for name, tracks in matches.items()}
+    candidates = tracks_by_artist(library, request.among) if request.among else artists
+    require_matches(candidates, "artist's track", request.among, "similar --from")
+    scores = nearest_artists(session, seeds, candidates, request.count)
+    return [(score, name) for name, score in scores.items()]

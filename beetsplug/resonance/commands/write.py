@@ -15,7 +15,7 @@ from beets import ui
 from beets.exceptions import UserError
 from beets.library import Item
 
-from beetsplug.resonance.commands.common import colour, confirm
+from beetsplug.resonance.commands.common import choose_colours, confirm
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_attributes, load_tags
 from beetsplug.resonance.fields.fields import FIELDS, OptionalNumber
 from beetsplug.resonance.library.coverage import format_tracks, require_coverage
@@ -131,6 +131,7 @@ def stored_value(item: Item, name: str) -> Any:
 
 def print_changes(changes: Iterable[FieldChange]) -> None:
     """Print the changes, as `beet modify` does."""
+    colour = choose_colours()
     for change in changes:
         ui.print_(format(change.item))
         for name, value in change.values.items():

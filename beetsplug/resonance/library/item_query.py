@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from beets.dbcore.query import Query
     from beets.library import Library
 
-    from beetsplug.resonance.config.exclusions import Exclusion
+    from beetsplug.resonance.config.settings import Exclusion
 
 UNSORTED = Sort()  # beets takes NullSort for its default order, which costs more than the query
 NO_TRACKS = "the library has no tracks; import some with `beet import PATH`"
@@ -87,8 +87,8 @@ def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> s
 
     Raises UserError for a rule whose query beets does not understand.
     """
-    from beetsplug.resonance.config.exclusions import SETTING
     from beetsplug.resonance.config.query_words import split_query
+    from beetsplug.resonance.config.settings import EXCLUDE
 
     excluded: set[int] = set()
     for rule in rules:
@@ -96,7 +96,7 @@ def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> s
             try:
                 excluded |= matching_ids(library, split_query(rule.query))
             except ParsingError as error:
-                raise UserError(f"{SETTING}: the query {rule.query!r} is not understood ({error})") from error
+                raise UserError(f"{EXCLUDE}: the query {rule.query!r} is not understood ({error})") from error
     return excluded
 
 

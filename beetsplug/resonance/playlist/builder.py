@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +12,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import LARGEST_COUNT
 from beetsplug.resonance.library.play_history import last_played
-from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool
-from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs
+from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool, incompatible_pairs
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.seeds import resolve_query
 from resonance_engine.playlist.arc import order_by_arc
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from beets.library import Item
 
     from beetsplug.resonance.playlist.request import PlaylistRequest
-    from beetsplug.resonance.search.finder import SearchResult
     from beetsplug.resonance.search.session import SearchSession
     from resonance_engine.playlist.rules import SequenceRules
     from resonance_engine.playlist.track import Track
@@ -67,15 +65,21 @@ class PlaylistBuilder:
         self.rules = request.rules(settings.caps, settings.spacing)  # without the incompatible pairs
         self.finder = Finder(session, search_request, COMMAND, files=files)
         self.seeds = self.finder.seeds
-        self.candidates = PlaylistCandidates(self.finder)
+        self.candidates = PlaylistCandidates(self.finder, needs_attributes=request.arc is not None)
+        length = request.length
+        self._expected_count = length.count if length.seconds is None else max(round(length.seconds / USUAL_SECONDS), 1)
 
     def build(self, kept: Sequence[int] = ()) -> BuiltPlaylist:
         """Build the playlist; `kept` are vector ids of its previous version that still hold, in their order.
 
         They stay as they are where nothing is missing.
         """
-        is_path = bool(self.request.waypoints)
-        listing = self._build_path(kept) if is_path else self._kept_if_complete(kept) or self._build_sequence(kept)
+        if self.request.waypoints:
+            listing = self._build_path(kept)
+        elif not self._is_short(tracks := self.candidates.tracks(kept) if kept else []):
+            listing = OrderedTracks(tuple(tracks))
+        else:
+            listing = self._build_sequence(kept)
         item_ids = [self.candidates.items[track.id] for track in listing.tracks]
         items = {item.id: item for item in self.session.items(set(item_ids))}
         return BuiltPlaylist([items[item_id] for item_id in item_ids if item_id in items], listing.notes)
@@ -88,79 +92,58 @@ class PlaylistBuilder:
         seconds = durations(tracks)
         return not seconds or length.seconds - sum(seconds) >= float(np.median(seconds)) / 2
 
-    def _kept_if_complete(self, kept: Sequence[int]) -> OrderedTracks | None:
-        """Return the kept tracks if they already have the requested length, else None."""
-        tracks = self.candidates.tracks(kept)
-        return None if self._is_short(tracks) else OrderedTracks(tuple(tracks))
-
     def _build_sequence(self, kept: Sequence[int]) -> OrderedTracks:
         """Build a list that starts at the seeds and stays close to them, along an arc if one is requested.
 
+        It opens with the kept tracks or the most typical of the seeds; those that were played lately may not be in it.
         The pool is some times as large as the list. While the rules leave the list short, it grows; then the default
         caps are relaxed.
         """
-        size = min(max(POOL * self._expected_count(), LEAST_POOL), LARGEST_COUNT)
+        listable = [] if self.request.recent is not None else list(dict.fromkeys(self.seeds.ids))
+        opening = kept or ([self.candidates.most_typical(listable)] if listable else [])
+        size = min(max(POOL * self._expected_count, LEAST_POOL), LARGEST_COUNT)
         while True:
             result = self.finder.find(size, Caps())
-            seeds = self.candidates.rank_seeds(self._listable_seeds, size) if self._listable_seeds else {}
-            opening = kept or self._opening
+            seeds = self.candidates.rank_seeds(listable, size) if listable else {}
             pool = build_pool(self.candidates, result, seeds, opening, self.rules.works == "together")
             is_exhausted = max(len(result.hits), len(seeds)) < size or size == LARGEST_COUNT
             is_enough = sum(durations(pool.tracks)) >= POOL * (self.request.length.seconds or 0)
             if is_enough or is_exhausted:
-                rules = self._rules_for([track.id for track in pool.tracks])
-                order = partial(self._order, pool, kept)
+                rules = replace(
+                    self.rules, apart=incompatible_pairs(self.session.sidecar, [track.id for track in pool.tracks])
+                )
+                order = partial(self._order, pool, opening, kept)
                 listing = order(rules)
-                may_relax = is_exhausted or size >= STRICT * self._expected_count()
-                if may_relax and self._is_short(listing.tracks) and len(listing.tracks) < len(pool.tracks):
+                may_relax = is_exhausted or size >= STRICT * self._expected_count
+                is_short = self._is_short(listing.tracks)
+                if may_relax and is_short and len(listing.tracks) < len(pool.tracks):
                     listing = self._relax_caps(listing, rules, order, len(pool.tracks))
-                if is_exhausted or not self._is_short(listing.tracks):
-                    return replace(listing, notes=(*self._search_notes(result, listing), *listing.notes))
+                    is_short = self._is_short(listing.tracks)
+                if is_exhausted or not is_short:
+                    notes = [note for note in result.notes if note != result.shortage]
+                    notes += [TURNED_DOWN.format(result.rejected)] if is_short and result.rejected else []
+                    return replace(listing, notes=(*notes, *listing.notes))
             size = min(GROWTH * size, LARGEST_COUNT)
 
-    def _search_notes(self, result: SearchResult, listing: OrderedTracks) -> list[str]:
-        """Return the notes of the search on its seeds and, where the list is short, its reasons for rejections."""
-        notes = [note for note in result.notes if note != result.shortage]
-        if self._is_short(listing.tracks) and result.rejected:
-            notes.append(TURNED_DOWN.format(result.rejected))
-        return notes
-
-    def _expected_count(self) -> int:
-        """About how many tracks the list will have."""
-        length = self.request.length
-        return length.count if length.seconds is None else max(round(length.seconds / USUAL_SECONDS), 1)
-
-    @cached_property
-    def _listable_seeds(self) -> list[int]:
-        """The vector ids of seeds that may be in the list: all but recently played ones."""
-        return [] if self.request.recent is not None else list(dict.fromkeys(self.seeds.ids))
-
-    @cached_property
-    def _opening(self) -> list[int]:
-        """The vector id that the list opens with: the most typical of the seeds."""
-        return [self.candidates.most_typical(self._listable_seeds)] if self._listable_seeds else []
-
-    def _order(self, pool: TrackPool, kept: Sequence[int], rules: SequenceRules) -> OrderedTracks:
+    def _order(
+        self, pool: TrackPool, opening: Sequence[int], kept: Sequence[int], rules: SequenceRules
+    ) -> OrderedTracks:
         """Order tracks of the pool."""
         ids = [track.id for track in pool.tracks]
         positions = {vector_id: position for position, vector_id in enumerate(ids)}
         length, seed, arc = self.request.length, self.request.seed, self.request.arc
         if arc is None:
-            first = [positions[vector_id] for vector_id in kept or self._opening if vector_id in positions]
+            first = [positions[vector_id] for vector_id in opening if vector_id in positions]
             return order_tracks(pool, length, rules, first, seed)
         closeness = pool.closeness + KEPT * np.isin(ids, list(kept))
         return order_by_arc(TrackPool(pool.tracks, pool.vectors, closeness), arc, length, rules, seed)
-
-    def _rules_for(self, vector_ids: Sequence[int]) -> SequenceRules:
-        """Return the rules of the list with the incompatible pairs among its candidates."""
-        return replace(self.rules, apart=incompatible_pairs(self.session.sidecar, vector_ids))
 
     def _relax_caps(
         self, listing: OrderedTracks, rules: SequenceRules, build: Callable[[SequenceRules], OrderedTracks], most: int
     ) -> OrderedTracks:
         """Build a short list again with the default caps raised as far as is needed; it has `most` tracks at most."""
         longest = listing
-        for caps in rules.caps.relaxations(self._expected_count()):
+        for caps in rules.caps.relaxations(self._expected_count):
             longest = build(replace(rules, caps=caps))
             if len(longest.tracks) == most or not self._is_short(longest.tracks):
                 break
@@ -172,14 +155,14 @@ class PlaylistBuilder:
         """Build a path from the seeds' most typical track through the waypoints, and the kept tracks if possible."""
         corners = self._resolve_corners([self.finder.request.query, *self.request.waypoints], kept)
         stays = passes_through(kept, corners)
-        if stays and (complete := self._kept_if_complete(kept)):
-            return complete
         waypoints = self.candidates.tracks(kept if stays else corners)
+        if stays and not self._is_short(waypoints):
+            return OrderedTracks(tuple(waypoints))
         length = self.request.length
         if length.seconds is None:
             length = Length(max(length.count, len(waypoints) if stays else 1))
         index = self.session.index
-        rules = self._rules_for(index.ids.tolist())
+        rules = replace(self.rules, apart=incompatible_pairs(self.session.sidecar, index.ids.tolist()))
         allowed = self.finder.filter.allowed
         exclude = set() if self.request.recent is None else set(self.seeds.ids)
 

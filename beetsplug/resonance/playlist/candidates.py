@@ -19,9 +19,9 @@ from resonance_engine.search.versions import Versions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.search.finder import Finder, SearchResult
     from resonance_engine.search.selection import CandidateTrack
-    from resonance_engine.search.versions import TrackMetadata
 
 NO_MATCH = "does not match --from"
 NEGATIVE = "is what --not names"
@@ -33,31 +33,28 @@ class PlaylistCandidates:
     `items` are item ids by vector id. Negative seeds are rejected, too.
     """
 
-    def __init__(self, finder: Finder) -> None:
+    def __init__(self, finder: Finder, needs_attributes: bool) -> None:
         self.session, self.request, self.filter = finder.session, finder.request, finder.filter
         self.items = self.filter.items
         self._negative = frozenset(finder.seeds.negative_ids)
+        self._needs_attributes = needs_attributes
+        self._loaded: dict[int, CandidateTrack | None] = {}
 
-    def metadata_of(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
-        """Return the metadata behind vectors, in this order, without tracks that left the library."""
-        return {vector_id: candidate.track for vector_id, candidate in self.filter.load(vector_ids).items()}
+    def load(self, vector_ids: Iterable[int]) -> dict[int, CandidateTrack]:
+        """Return the candidates behind vectors, in this order, without tracks that left the library."""
+        ids = list(vector_ids)
+        if new := [vector_id for vector_id in ids if vector_id not in self._loaded]:
+            self._loaded |= {**dict.fromkeys(new), **self.filter.load(new)}
+        return {vector_id: each for vector_id in ids if (each := self._loaded[vector_id]) is not None}
 
-    def allowed(self, vector_ids: Iterable[int]) -> dict[int, TrackMetadata]:
-        """Return the metadata behind vectors, in this order, without rejected tracks."""
-        candidates = self.filter.load(vector_ids)
+    def allowed(self, vector_ids: Iterable[int]) -> dict[int, CandidateTrack]:
+        """Return the candidates behind vectors, in this order, without rejected tracks."""
+        candidates = self.load(vector_ids)
         rejections = self.rejections(candidates)
-        return {each: candidate.track for each, candidate in candidates.items() if each not in rejections}
-
-    def allowed_tracks(self, vector_ids: Iterable[int]) -> list[Track]:
-        """Return the tracks behind vectors, in this order, without rejected ones."""
-        return self._to_tracks(self.allowed(vector_ids))
-
-    def tracks(self, vector_ids: Iterable[int]) -> list[Track]:
-        """Return the tracks behind vectors, in this order, without those that left the library."""
-        return self._to_tracks(self.metadata_of(vector_ids))
+        return {each: candidate for each, candidate in candidates.items() if each not in rejections}
 
     def rejections(self, candidates: Mapping[int, CandidateTrack]) -> dict[int, str]:
-        """Return why candidates of the filter are rejected, as the ends of sentences."""
+        """Return why candidates are rejected, as the ends of sentences."""
         reasons = {
             vector_id: f"is {why}" if why in (EXCLUDED, TOO_LONG) else f"does not fit: {why}"
             for vector_id, (_, why, _) in candidates.items()
@@ -68,10 +65,15 @@ class PlaylistCandidates:
             reasons |= {vector_id: NO_MATCH for vector_id in candidates if self.items[vector_id] not in among}
         return reasons | {vector_id: NEGATIVE for vector_id in candidates if vector_id in self._negative}
 
-    def _to_tracks(self, metadata: Mapping[int, TrackMetadata]) -> list[Track]:
-        """Build playlist tracks: metadata plus measured attributes and work."""
-        works = movements_of(self.session.sidecar.library, {self.items[vector_id] for vector_id in metadata})
-        attributes = self.session.attributes(list(metadata))
+    def allowed_tracks(self, vector_ids: Iterable[int]) -> list[Track]:
+        """Return the tracks behind vectors, in this order, without rejected ones."""
+        return self.tracks(self.allowed(vector_ids))
+
+    def tracks(self, vector_ids: Iterable[int]) -> list[Track]:
+        """Return the tracks behind vectors, in this order, without those that left the library."""
+        candidates = self.load(vector_ids)
+        works = movements_of(self.session.sidecar.library, {self.items[vector_id] for vector_id in candidates})
+        attributes = self.session.attributes(list(candidates)) if self._needs_attributes else {}
         return [
             Track(
                 id=vector_id,
@@ -82,12 +84,14 @@ class PlaylistCandidates:
                 seconds=track.seconds,
                 attributes=attributes.get(vector_id, {}),
             )
-            for vector_id, track in metadata.items()
+            for vector_id, (track, _, _) in candidates.items()
         ]
 
     def other_movements(self, tracks: Sequence[Track]) -> list[Track]:
         """Return the other movements of the works of tracks, as far as they are on the same albums and allowed."""
         recordings = {(track.work, track.album) for track in tracks if track.work}
+        if not recordings:
+            return []
         sidecar = self.session.sidecar
         library = sidecar.library
         of_works = {self.items[track.id] for track in tracks if track.work}
@@ -104,6 +108,8 @@ class PlaylistCandidates:
 
     def most_typical(self, vector_ids: Sequence[int]) -> int:
         """Return the vector nearest to the centroid of the allowed ones, or of all if none is allowed."""
+        if len(vector_ids) == 1:
+            return vector_ids[0]
         allowed = list(self.allowed(vector_ids)) or list(vector_ids)
         vectors = self.session.index.vectors(allowed)
         return allowed[int(np.argmax(vectors @ centroid(vectors)))]
@@ -116,16 +122,26 @@ class PlaylistCandidates:
         agreeing = {vector_ids[place]: float(closeness[place]) for place in np.argsort(-closeness, kind="stable")}
         return {seed: agreeing[seed] for seed in self.without_versions((), self.allowed(agreeing))[:most]}
 
-    def without_versions(self, fixed: Iterable[int], metadata: Mapping[int, TrackMetadata]) -> list[int]:
-        """Return the vector ids of tracks that are versions neither of fixed ones nor of one that comes before them."""
+    def without_versions(self, fixed: Iterable[int], candidates: Mapping[int, CandidateTrack]) -> list[int]:
+        """Return the vector ids of candidates that are versions neither of fixed ones nor of one before them."""
         if self.request.versions:
-            return list(metadata)
-        versions, kept = Versions(self.metadata_of(fixed).values()), []
-        for vector_id, track in metadata.items():
+            return list(candidates)
+        versions, kept = Versions(candidate.track for candidate in self.load(fixed).values()), []
+        for vector_id, (track, _, _) in candidates.items():
             if track not in versions:
                 versions.add(track)
                 kept.append(vector_id)
         return kept
+
+
+def incompatible_pairs(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset[tuple[int, int]]:
+    """Return the incompatible pairs among these vectors, by vector id, the smaller one first."""
+    pairs = sidecar.store.incompatible_pairs.all() if sidecar.exists else frozenset()
+    if not pairs:
+        return frozenset()
+    ids = {key: vector_id for vector_id, key in sidecar.store.vectors.content_keys(vector_ids).items()}
+    present = ((ids[one], ids[other]) for one, other in pairs if one in ids and other in ids)
+    return frozenset((min(pair), max(pair)) for pair in present)
 
 
 def build_pool(
@@ -142,7 +158,7 @@ def build_pool(
     """
     closeness = {hit.id: float(hit.score) for hit in result.hits}
     if fixed:
-        others = candidates.metadata_of(vector_id for vector_id in closeness if vector_id not in fixed)
+        others = candidates.load(vector_id for vector_id in closeness if vector_id not in fixed)
         fresh = {*fixed, *candidates.without_versions(fixed, others)}
         closeness = {vector_id: close for vector_id, close in closeness.items() if vector_id in fresh}
     closeness = {**seeds, **closeness}
@@ -158,9 +174,8 @@ def build_pool(
         tracks += others_of_works
     ids = [track.id for track in tracks]
     preference = candidates.request.preference
-    strength = preference.strength if preference is not None else 0.0
     close = np.array([closeness[vector_id] for vector_id in ids])
-    if strength:
-        loaded = candidates.filter.load(ids)
-        close += favour_bonus([loaded[vector_id].value for vector_id in ids], strength)
+    if preference is not None and preference.strength:
+        values = [candidate.value for candidate in candidates.load(ids).values()]
+        close += favour_bonus(values, preference.strength)
     return TrackPool(tracks, candidates.session.index.vectors(ids), close.astype(np.float32))

@@ -13,13 +13,12 @@ from beets.exceptions import UserError
 from beetsplug.resonance.config.options import SAVED
 from beetsplug.resonance.library.item_query import select_rows
 from beetsplug.resonance.playlist.builder import COMMAND, PlaylistBuilder
-from beetsplug.resonance.playlist.incompatible_pairs import incompatible_pairs
+from beetsplug.resonance.playlist.candidates import incompatible_pairs
 from beetsplug.resonance.playlist.request import PlaylistRequest
 from resonance_engine.errors import printable
 from resonance_engine.playlist import m3u
 from resonance_engine.playlist.order import Sequencer
-from resonance_engine.playlist.recipe import read_recipe
-from resonance_engine.playlist.refresh import TWICE, Difference, compare_lists, drop_invalid
+from resonance_engine.playlist.recipe import TWICE, Difference, compare_lists, drop_invalid, read_recipe
 from resonance_engine.search.caps import Caps
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class PreviousPlaylist:
         self._files = files
         self.builder = PlaylistBuilder(session, request, files)
         candidates = self.builder.candidates
-        self._reasons = candidates.rejections(candidates.filter.load(files))
+        self._reasons = candidates.rejections(candidates.load(files))
         if request.recent is not None:
             self._reasons |= dict.fromkeys(self.builder.seeds.ids, RECENTLY_PLAYED)
 

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.playlist.recipe import LONGEST, read_recipe, write_recipe
-from resonance_engine.playlist.refresh import compare_lists, drop_invalid
+from resonance_engine.playlist.recipe import LONGEST, compare_lists, drop_invalid, read_recipe, write_recipe
 from resonance_engine.records import describe_type
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
