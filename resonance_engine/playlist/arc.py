@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.playlist.lattice import Attempt, Lattice, Leg, describe_attempt, find_walks, fit_length
+from resonance_engine.playlist.lattice import (
+    Attempt,
+    Lattice,
+    Leg,
+    build_longest,
+    describe_attempt,
+    find_walks,
+    fit_length,
+)
 from resonance_engine.playlist.order import ANCHOR
 from resonance_engine.playlist.rules import VARIATION, SequenceFilter, SequenceRules, jitter
 from resonance_engine.playlist.track import OrderedTracks, Track, TrackPool, durations, format_count
@@ -84,9 +92,19 @@ def order_by_arc(
             f"which {arc} needs."
         )
     having.sort(key=lambda place: -pool.closeness[place])
-    closest = pool.subset(having[:LARGEST])
-    usual = float(np.mean(durations(closest.tracks)))
-    attempt = fit_length(lambda count: follow_arc(closest, arc, count, rules, seed), length, usual, 1)
+    rows = np.array(having[:LARGEST], np.intp)
+    closest = TrackPool([pool.tracks[row] for row in rows], pool.vectors[rows], pool.closeness[rows])
+    height = relative_heights(closest, arc)
+    lattice = build_lattice(closest, height, arc)
+    liking = ANCHOR * closest.closeness + VARIATION * jitter([track.id for track in closest.tracks], seed)
+
+    def build(count: int) -> Attempt:
+        def find(rules: SequenceRules) -> tuple[int, ...]:
+            return best_places(lattice, height, liking, arc, count, SequenceFilter(closest.tracks, rules))
+
+        return build_longest(find, closest.tracks, rules, count)
+
+    attempt = fit_length(build, length, float(np.mean(durations(closest.tracks))), 1)
     notes = [describe_span(attempt.tracks, arc), *describe_attempt(attempt, rules, "list")]
     if len(having) < len(pool.tracks):
         without = f"{format_count(len(pool.tracks) - len(having))} of {len(pool.tracks):,}"
@@ -107,22 +125,6 @@ def relative_heights(pool: TrackPool, arc: Arc) -> Numbers:
     low, high = np.percentile(values, ENDS)
     heights: Numbers = (values - low) / max(high - low, 1e-9)
     return heights
-
-
-def follow_arc(pool: TrackPool, arc: Arc, count: int, rules: SequenceRules, seed: int | None) -> Attempt:
-    """Return the best list of `count` tracks along the arc, or the longest there is, with spacing relaxed if needed."""
-    height = relative_heights(pool, arc)
-    lattice = build_lattice(pool, height, arc)
-    liking = ANCHOR * pool.closeness + VARIATION * jitter([track.id for track in pool.tracks], seed)
-    best: tuple[int, ...] = ()
-    kept = rules
-    for relaxed in rules.relaxations():
-        places = best_places(lattice, height, liking, arc, count, SequenceFilter(pool.tracks, relaxed))
-        if len(places) > len(best):
-            best, kept = places, relaxed
-        if len(best) == count:
-            break
-    return Attempt(count, tuple(pool.tracks[place] for place in best), kept)
 
 
 def build_lattice(pool: TrackPool, height: Numbers, arc: Arc) -> Lattice:
@@ -160,9 +162,9 @@ def best_places(
         tracks = lattice.places[1:-1]
         toll[:count, 1:-1] = PULL * np.abs(height[tracks] - aims[:, None]) - liking[tracks]
         walks = find_walks(lattice, count + 1, np.add, sequences.allow, toll)
-        longest = max((len(walk.places) for walk in walks), default=0) - 2
+        longest = max((len(places) for _, places in walks), default=0) - 2
         if longest >= count:
-            return walks[-1].places[1:-1]
+            return walks[-1][1][1:-1]
         count = max(longest, 0)
     return ()
 

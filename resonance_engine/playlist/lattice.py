@@ -43,34 +43,16 @@ class Lattice:
     places: Integers
     legs: Sequence[Leg]
 
-    def capped(self, most: float) -> Lattice:
-        """Return the lattice without the steps that cost more."""
-        return Lattice(
-            self.places, [Leg(leg.start, np.where(leg.costs <= most, leg.costs, np.inf)) for leg in self.legs]
-        )
-
-    def squared(self) -> Lattice:
-        """Return the lattice with the squares of the costs."""
-        return Lattice(self.places, [Leg(leg.start, np.square(leg.costs)) for leg in self.legs])
-
-
-@dataclass(frozen=True)
-class LatticeWalk:
-    """A walk from the first node to the last: its cost, and the tracks along it."""
-
-    cost: float
-    places: tuple[int, ...]
-
 
 def find_walks(
     lattice: Lattice, steps: int, combine: np.ufunc, allow: Allow, toll: Costs | None = None
-) -> list[LatticeWalk]:
-    """Return the cheapest walks of 1 to `steps` steps, where there is one; costs combine by np.add or np.maximum.
+) -> list[tuple[float, tuple[int, ...]]]:
+    """Return the cheapest walks of 1 to `steps` steps, where there is one, each as its cost and the tracks along it.
 
-    `toll` (steps, nodes) is the cost of being at a node after a number of steps. `allow` returns for k walks
-    (k, length) and next tracks (k,) which may go on so. Each node remembers the best walk to it of each length: with
-    rules that forbid nothing the answer is exact (Bellman 1957); with others it keeps them, and a walk that the rules
-    allow may be missed.
+    Costs combine by np.add or np.maximum. `toll` (steps, nodes) is the cost of being at a node after a number of steps.
+    `allow` returns for k walks (k, length) and next tracks (k,) which may go on so. Each node remembers the best walk
+    to it of each length: with rules that forbid nothing the answer is exact (Bellman 1957); with others it keeps them,
+    and a walk that the rules allow may be missed.
     """
     count = len(lattice.places)
     costs = np.full(count, np.inf)
@@ -93,7 +75,7 @@ def find_walks(
             longer[leg.start + here, -1] = lattice.places[leg.start + here]
         costs, ways = reached, longer
         if np.isfinite(costs[-1]):
-            walks.append(LatticeWalk(float(costs[-1]), tuple(int(place) for place in ways[-1])))
+            walks.append((float(costs[-1]), tuple(int(place) for place in ways[-1])))
     return walks
 
 
@@ -144,6 +126,24 @@ def fit_length(build: Callable[[int], Attempt], length: Length, usual: float, le
         further = round(missing / usual) or (1 if missing > 0 else -1)
         count = max(count + further, least)
     return min(attempts.values(), key=itemgetter(0))[1]
+
+
+def build_longest(
+    find: Callable[[SequenceRules], tuple[int, ...]], tracks: Sequence[Track], rules: SequenceRules, count: int
+) -> Attempt:
+    """Return the list of `count` tracks, or the longest there is, with spacing relaxed if needed.
+
+    `find` returns the positions of the tracks of the best list under rules.
+    """
+    best: tuple[int, ...] = ()
+    kept = rules
+    for relaxed in rules.relaxations():
+        places = find(relaxed)
+        if len(places) > len(best):
+            best, kept = places, relaxed
+        if len(best) == count:
+            break
+    return Attempt(count, tuple(tracks[place] for place in best), kept)
 
 
 def describe_attempt(attempt: Attempt, rules: SequenceRules, noun: str = "path") -> tuple[str, ...]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.playlist.lattice import Attempt, Lattice, Leg, describe_attempt, find_walks, fit_length
+from resonance_engine.playlist.lattice import (
+    Attempt,
+    Lattice,
+    Leg,
+    build_longest,
+    describe_attempt,
+    find_walks,
+    fit_length,
+)
 from resonance_engine.playlist.rules import VARIATION, SequenceFilter, SequenceRules, jitter
 from resonance_engine.playlist.track import OrderedTracks, Track, durations, format_count
 
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from resonance_engine.index.vector_index import VectorIndex
     from resonance_engine.playlist.rules import Integers
     from resonance_engine.playlist.track import Length
     from resonance_engine.search.seed_sets import Vectors
@@ -30,18 +38,8 @@ LEG = 400  # candidates of a leg: those that are least of a detour
 SLACK = 1e-9  # by which a step may be longer than the longest that is needed, for rounding
 
 
-class PathIndex(Protocol):
-    """Vectors by id, and the nearest of them: a VectorIndex."""
-
-    def nearest(
-        self, queries: Vectors, k: int, exclude: Iterable[int] | None = None, allowed: Iterable[int] | None = None
-    ) -> tuple[Vectors, NDArray[np.int64]]: ...
-
-    def vectors(self, ids: Iterable[int]) -> Vectors: ...
-
-
 def find_path(
-    index: PathIndex,
+    index: VectorIndex,
     waypoints: Sequence[Track],
     load_tracks: Callable[[list[int]], Iterable[Track]],
     length: Length,
@@ -71,47 +69,39 @@ def find_path(
     if length.seconds is None and length.count < len(ids):
         raise PlaylistError(f"A path through {len(ids)} tracks cannot have {format_count(length.count)}.")
     rules = SequenceRules() if rules is None else rules
-    terrain = survey(index, waypoints, load_tracks, allowed, {*exclude, *ids}, seed)
-    usual = float(np.mean(durations(terrain.tracks)))
-    attempt = fit_length(lambda count: even_path(terrain, count, rules), length, usual, len(ids))
-    return OrderedTracks(attempt.tracks, describe_attempt(attempt, rules))
-
-
-@dataclass(frozen=True)
-class PathTerrain:
-    """Waypoints, then candidates, with their lattice: costs are angles in radians, as far as they go forward."""
-
-    tracks: Sequence[Track]
-    waypoints: int
-    lattice: Lattice
-
-
-def survey(
-    index: PathIndex,
-    waypoints: Sequence[Track],
-    load_tracks: Callable[[list[int]], Iterable[Track]],
-    allowed: Collection[int] | None,
-    exclude: Collection[int],
-    seed: int | None,
-) -> PathTerrain:
-    """Collect the tracks that lie between the waypoints, and the steps between them."""
-    corners = index.vectors([track.id for track in waypoints])
+    corners = index.vectors(ids)
     points = np.concatenate([great_circle(one, other, POINTS) for one, other in itertools.pairwise(corners)])
-    _, near = index.nearest(points, NEAREST, exclude=exclude, allowed=allowed)
+    _, near = index.nearest(points, NEAREST, exclude={*exclude, *ids}, allowed=allowed)
     candidates = sorted(load_tracks(np.unique(near).tolist()), key=lambda track: track.id)
     tracks = [*waypoints, *candidates]
     vectors = np.concatenate([corners, index.vectors([track.id for track in candidates])])
-    pace = 1 + VARIATION * jitter([track.id for track in tracks], seed)
+    lattice = build_lattice(vectors, 1 + VARIATION * jitter([track.id for track in tracks], seed), len(ids))
+
+    def build(count: int) -> Attempt:
+        def find(rules: SequenceRules) -> tuple[int, ...]:
+            return even_path(lattice, count, SequenceFilter(tracks, rules, range(len(ids))))
+
+        return build_longest(find, tracks, rules, count)
+
+    attempt = fit_length(build, length, float(np.mean(durations(tracks))), len(ids))
+    return OrderedTracks(attempt.tracks, describe_attempt(attempt, rules))
+
+
+def build_lattice(vectors: Vectors, pace: NDArray[np.float64], waypoints: int) -> Lattice:
+    """Lay out waypoints, and the candidates after them, in a leg between every two of the waypoints.
+
+    The cost of a step is the angle in radians, as far as it goes forward, times the pace (n,) of its target.
+    """
     places = [np.zeros(1, np.intp)]
     legs = []
     start = 0
-    for number in range(len(waypoints) - 1):
-        inner = between(vectors, number, len(waypoints))
-        nodes = np.array([number, *inner, number + 1])
-        legs.append(Leg(start, forward(vectors[nodes], pace[nodes])))
+    for number in range(waypoints - 1):
+        nodes = np.array([number, *between(vectors, number, waypoints), number + 1])
+        steps = angles(vectors[nodes], vectors[nodes]) * pace[nodes]
+        legs.append(Leg(start, np.where(np.triu(np.ones(steps.shape, bool), k=1), steps, np.inf)))
         places.append(nodes[1:])
         start += len(nodes) - 1
-    return PathTerrain(tracks, len(waypoints), Lattice(np.concatenate(places), legs))
+    return Lattice(np.concatenate(places), legs)
 
 
 def between(vectors: Vectors, leg: int, waypoints: int) -> Integers:
@@ -122,12 +112,6 @@ def between(vectors: Vectors, leg: int, waypoints: int) -> Integers:
     progress = behind[least] / np.maximum(behind[least] + ahead[least], SLACK)
     inner: Integers = waypoints + least[np.argsort(progress, kind="stable")]
     return inner
-
-
-def forward(vectors: Vectors, pace: NDArray[np.float64]) -> Angles:
-    """Return the angles from vectors to later ones, times the pace (n,) of their targets; infinite backwards."""
-    steps = angles(vectors, vectors) * pace
-    return np.where(np.triu(np.ones(steps.shape, bool), k=1), steps, np.inf)
 
 
 def angles(some: Vectors, others: Vectors) -> Angles:
@@ -150,22 +134,15 @@ def great_circle(one: Vectors, other: Vectors, count: int) -> Vectors:
     return points
 
 
-def even_path(terrain: PathTerrain, count: int, rules: SequenceRules) -> Attempt:
-    """Return the path of `count` tracks, or the longest there is, with spacing relaxed if needed."""
-    best: tuple[int, ...] = ()
-    kept = rules
-    for relaxed in rules.relaxations():
-        allow = SequenceFilter(terrain.tracks, relaxed, range(terrain.waypoints)).allow
-        walks = find_walks(terrain.lattice, count - 1, np.maximum, allow)
-        if walks and len(walks[-1].places) > len(best):
-            best, kept = smooth(terrain, walks[-1].cost, len(walks[-1].places), relaxed) or walks[-1].places, relaxed
-        if len(best) == count:
-            break
-    return Attempt(count, tuple(terrain.tracks[place] for place in best), kept)
-
-
-def smooth(terrain: PathTerrain, longest: float, count: int, rules: SequenceRules) -> tuple[int, ...] | None:
-    """Return the path of `count` tracks with the least sum of squared steps, none of them longer than `longest`."""
-    allow = SequenceFilter(terrain.tracks, rules, range(terrain.waypoints)).allow
-    walks = find_walks(terrain.lattice.capped(longest + SLACK).squared(), count - 1, np.add, allow)
-    return walks[-1].places if walks and len(walks[-1].places) == count else None
+def even_path(lattice: Lattice, count: int, sequences: SequenceFilter) -> tuple[int, ...]:
+    """Return the positions of the tracks of the path of `count`, or of the longest there is."""
+    walks = find_walks(lattice, count - 1, np.maximum, sequences.allow)
+    if not walks:
+        return ()
+    longest, places = walks[-1]
+    # Of those whose longest step is the shortest, the one with the least sum of squared steps.
+    capped = [
+        Leg(leg.start, np.where(leg.costs <= longest + SLACK, np.square(leg.costs), np.inf)) for leg in lattice.legs
+    ]
+    even = find_walks(Lattice(lattice.places, capped), len(places) - 1, np.add, sequences.allow)
+    return even[-1][1] if even and len(even[-1][1]) == len(places) else places

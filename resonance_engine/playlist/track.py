@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from resonance_engine.errors import PlaylistError
 
 if TYPE_CHECKING:
@@ -53,11 +51,6 @@ class TrackPool:
                 f"Expected a vector and a closeness for each of {len(self.tracks)} tracks, "
                 f"got shapes {self.vectors.shape} and {self.closeness.shape}."
             )
-
-    def subset(self, positions: Sequence[int]) -> TrackPool:
-        """Return the part of the pool at these positions, in their order."""
-        rows = np.asarray(positions, np.intp)
-        return TrackPool([self.tracks[row] for row in positions], self.vectors[rows], self.closeness[rows])
 
 
 @dataclass(frozen=True)
