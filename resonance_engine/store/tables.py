@@ -7,6 +7,7 @@ library and the library's id for it. Nothing but `track` ties recordings to libr
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 
 METADATA = MetaData()
+LARGE = BigInteger().with_variant(Integer, "sqlite")  # bytes, nanoseconds: SQLite has one type for all integers
 
 
 LIBRARY = Table(
@@ -42,7 +44,7 @@ MODEL = Table(
     Column("modalities", String, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("tags", String, nullable=False, server_default="[]"),
-    Index("model_in_use", "active", unique=True, sqlite_where=text("active")),
+    Index("model_in_use", "active", unique=True, sqlite_where=text("active"), postgresql_where=text("active")),
     comment="A model that has vectors here; at most one is active. Modalities and tags are JSON.",
 )
 TRACK = Table(
@@ -51,8 +53,8 @@ TRACK = Table(
     Column("library_id", ForeignKey("library.id", ondelete="CASCADE"), primary_key=True),
     Column("item_id", Integer, primary_key=True),
     Column("added", Double, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("mtime_ns", Integer, nullable=False),
+    Column("size", LARGE, nullable=False),
+    Column("mtime_ns", LARGE, nullable=False),
     Column("content_key", LargeBinary, nullable=False),
     # Covers all queries of tracks by their recordings.
     Index("track_contents", "content_key", "library_id", "item_id"),
@@ -65,7 +67,7 @@ VECTOR = Table(
     Column("content_key", LargeBinary, nullable=False),
     Column("model_id", ForeignKey("model.id", ondelete="CASCADE"), nullable=False),
     Column("kind", String, nullable=False),
-    Column("generation", Integer, nullable=False),
+    Column("generation", LARGE, nullable=False),
     Column("gate", Double),
     Column("data", LargeBinary, nullable=False),
     UniqueConstraint("content_key", "model_id", "kind"),
@@ -98,7 +100,7 @@ REMOVED = Table(
     METADATA,
     Column("vector_id", Integer, primary_key=True),
     Column("model_id", String, nullable=False),
-    Column("generation", Integer, nullable=False),
+    Column("generation", LARGE, nullable=False),
     Index("removed_changes", "model_id", "generation"),
     comment="A tombstone: an embedding that was deleted, so that an older index can drop it too.",
 )
@@ -115,8 +117,8 @@ FAILURE = Table(
     METADATA,
     Column("library_id", ForeignKey("library.id", ondelete="CASCADE"), primary_key=True),
     Column("path", LargeBinary, primary_key=True),
-    Column("size", Integer, nullable=False),
-    Column("mtime_ns", Integer, nullable=False),
+    Column("size", LARGE, nullable=False),
+    Column("mtime_ns", LARGE, nullable=False),
     Column("reason", String, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("last_tried", Double, nullable=False),

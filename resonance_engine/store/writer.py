@@ -1,4 +1,4 @@
-"""Write transactions, through SQLAlchemy: the one module that another database than SQLite has to replace."""
+"""Write transactions, through SQLAlchemy; docs/architecture.md names what another database than SQLite takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Integer, and_, delete, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, delete, insert, literal, or_, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -17,7 +17,7 @@ from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
 from resonance_engine.store.migrations import copy_database
 from resonance_engine.store.records import EMBEDDING
 from resonance_engine.store.sqlite_file import APPLICATION_ID, schema_version
-from resonance_engine.store.tables import METADATA, REMOVED, VECTOR
+from resonance_engine.store.tables import LARGE, METADATA, REMOVED, VECTOR
 from resonance_engine.store.transaction import GENERATION, Transaction, chunks, last_generation
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class WriteTransaction(Transaction):
             where = and_(target.c[column].in_(chunk), *(target.c[name] == value for name, value in equal.items()))
             if target is VECTOR:
                 generation = self.next_generation()
-                embeddings = select(VECTOR.c.id, VECTOR.c.model_id, literal(generation, Integer))
+                embeddings = select(VECTOR.c.id, VECTOR.c.model_id, literal(generation, LARGE))
                 embeddings = embeddings.where(where, VECTOR.c.kind == EMBEDDING)
                 names = ["vector_id", "model_id", "generation"]
                 self.connection.execute(insert(REMOVED).from_select(names, embeddings))

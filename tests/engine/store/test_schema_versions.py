@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from resonance_engine.index.files import open_index
 from resonance_engine.store import Store
 from resonance_engine.store.recovery.check import check_store, incomplete_recordings
 from resonance_engine.store.recovery.repair import repair_store
 from resonance_engine.store.sqlite_file import VERSION
+from resonance_engine.store.tables import METADATA
 from tests.embeddings import MODEL, key, stored, track, unit_vectors
 from tests.paths import DATA
 
@@ -84,3 +87,16 @@ def test_tags_and_pairs_of_version_2(tmp_path: Path) -> None:
         assert store.tags.get([key(1)], MODEL.id) == {key(1): {"sad": 0.25, "80s": 0.75}}
         assert store.incompatible_pairs.all() == {(key(0), key(1))}
         assert store.vectors.complete([key(0)], MODEL.id) == {key(0)}
+
+
+def test_another_database_gets_room_for_nanoseconds_and_one_active_model() -> None:
+    dialect = postgresql.dialect()
+    for table, column in (
+        ("vector", "generation"),
+        ("removed", "generation"),
+        ("track", "mtime_ns"),
+        ("failure", "size"),
+    ):
+        assert f"{column} BIGINT NOT NULL" in str(CreateTable(METADATA.tables[table]).compile(dialect=dialect))
+    [index] = METADATA.tables["model"].indexes
+    assert str(CreateIndex(index).compile(dialect=dialect)).endswith("(active) WHERE active")
