@@ -63,7 +63,7 @@ class Ranking:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"the number of tracks must be at least 1, not {self.count}")
-        if self.prf < 0:
+        if not self.prf >= 0:  # nor NaN
             raise ValueError(f"prf is a number of hits, 0 or more, not {self.prf}")
         for name, choices in (("rerank", RERANKS), ("combine", COMBINES), ("hubness", HUBNESS)):
             if getattr(self, name) not in choices:

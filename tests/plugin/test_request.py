@@ -32,6 +32,12 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("hubness", "", "--hubness must be one of mutual_proximity, none, not ''."),
     ("rerank", "MMR", "--rerank must be one of none, mmr, not 'MMR'."),
     ("prf", -1, "--prf is a number of hits, 0 or more, not -1."),
+    ("prf", math.nan, "--prf is a number of hits, 0 or more, not nan."),
+    (
+        "lambda_div",
+        math.nan,
+        "--lambda-div must lie between 0 (similarity alone) and 1 (diversity alone), not nan.",
+    ),
     ("min_score", 1.5, "--min-score must lie between -1 and 1, not 1.5."),
     ("min_score", math.nan, "--min-score must lie between -1 and 1, not nan."),
     ("per_artist", -1, "--per-artist is a number of tracks, 0 for any number, not -1."),
@@ -162,7 +168,8 @@ def test_the_choices_are_those_of_the_engine() -> None:
 
 
 @given(
-    st.tuples(st.just("prf"), st.integers(-3, 3)) | st.tuples(st.sampled_from(["lambda_div", "min_score"]), st.floats())
+    st.tuples(st.just("prf"), st.integers(-3, 3) | st.just(math.nan))
+    | st.tuples(st.sampled_from(["lambda_div", "min_score"]), st.floats())
 )
 def test_the_ranges_are_those_of_the_engine(option: tuple[str, float]) -> None:
     name, value = option
