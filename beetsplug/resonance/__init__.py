@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from beets.ui import Subcommand
 
     from beetsplug.resonance.library.importer import Importer
-    from beetsplug.resonance.library.runtime import Runtime
-    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.library.sidecar import Runtime, Sidecar
 
 
 class ResonancePlugin(BeetsPlugin):

@@ -12,7 +12,7 @@ from beets.test.helper import PluginMixin
 
 from beetsplug.resonance import ResonancePlugin
 from beetsplug.resonance.library.models import FOLDER
-from beetsplug.resonance.library.runtime import Runtime
+from beetsplug.resonance.library.sidecar import Runtime
 from resonance_engine.audio.content_key import content_key
 from resonance_engine.errors import AudioError, ModelError
 from resonance_engine.store import Analysis, Embedding, Windows
@@ -38,8 +38,8 @@ class FakeRuntime(Runtime):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.file = folder / "default" / "model.onnx"
-        self.file.parent.mkdir(parents=True)
+        self.shipped = folder / "default" / "model.onnx"
+        self.shipped.parent.mkdir(parents=True)
         self.embedded: list[Path] = []
         self.open: set[int] = set()
         self.spawned: list[list[str]] = []
@@ -51,19 +51,15 @@ class FakeRuntime(Runtime):
         self.read_key: Callable[[Path], bytes] = content_key
         self.model_id, self.tags = "fake", ()
         self.ship("fake")
-        self.file.with_name("model.safetensors").touch()
+        self.shipped.with_name("model.safetensors").touch()
 
     def ship(self, model_id: str, *tags: str) -> None:
         """Put another model in place of the shipped one."""
         self.model_id, self.tags = model_id, tags
-        new = self.file.with_name("new")
+        new = self.shipped.with_name("new")
         new.write_text(f"{model_id} {tags}", encoding="utf-8")
         os.truncate(new, SIZE)
-        new.replace(self.file)
-
-    @property
-    def shipped(self) -> Path:
-        return self.file
+        new.replace(self.shipped)
 
     def open_pool(self, model: Path, count: int, timeout: float) -> FakePool:
         return FakePool(self, model, count, timeout)

@@ -16,8 +16,7 @@ from beetsplug.resonance.background.spawn import lock_of
 from beetsplug.resonance.commands.analyze import summary
 from beetsplug.resonance.commands.common import format_size, user_errors
 from beetsplug.resonance.library.analysis import AnalysisResult
-from beetsplug.resonance.library.coverage import format_duration
-from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar, format_duration
 from beetsplug.resonance.library.sync import Plan
 from resonance_engine.errors import ModelError
 from resonance_engine.ingest import Job

@@ -22,7 +22,7 @@ from beets.logging import getLogger
 
 from beetsplug.resonance.commands.analyze import analyze
 from beetsplug.resonance.library.importer import Importer
-from beetsplug.resonance.library.runtime import Runtime
+from beetsplug.resonance.library.sidecar import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.audio.content_key import content_key
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription

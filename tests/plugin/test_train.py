@@ -12,8 +12,7 @@ import pytest
 from beetsplug.resonance.commands import train
 from beetsplug.resonance.commands.train import cache_folder
 from beetsplug.resonance.library.model_folder import write_folder
-from beetsplug.resonance.library.runtime import Runtime
-from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Runtime, Sidecar
 from resonance_engine.errors import ModelError, TrainingError
 from tests.plugin.command_library import AnalysedLibrary
 

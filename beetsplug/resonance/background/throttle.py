@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.background.monitor import Interrupted
-from beetsplug.resonance.library.runtime import Runtime
+from beetsplug.resonance.library.sidecar import Runtime
 from resonance_engine.errors import ResonanceError
 
 if TYPE_CHECKING:
@@ -35,12 +35,7 @@ class ThrottledRuntime(Runtime):
     reporter: ProgressReporter
 
     def __init__(self, runtime: Runtime, pace: int) -> None:
-        self.runtime = runtime
-        self.pace = pace
-
-    @property
-    def shipped(self) -> Path:
-        return self.runtime.shipped
+        self.runtime, self.pace, self.shipped = runtime, pace, runtime.shipped
 
     def open_pool(self, model: Path, count: int, timeout: float) -> AnalysisPool:
         return ThrottledPool(self.runtime.open_pool(model, count, timeout), self.pace, self.monitor, self.reporter)

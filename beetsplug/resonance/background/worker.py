@@ -14,8 +14,7 @@ from beetsplug.resonance.config.settings import Hours
 from beetsplug.resonance.error_guard import describe_error
 from beetsplug.resonance.library.analysis import activate, find_settled, open_ingest, update
 from beetsplug.resonance.library.models import Models
-from beetsplug.resonance.library.runtime import Runtime
-from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Runtime, Sidecar
 
 if TYPE_CHECKING:
     from beets.library import Library

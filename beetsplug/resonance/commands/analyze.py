@@ -10,9 +10,9 @@ from beets import ui
 from beetsplug.resonance.background.exclusive import exclusive_analysis
 from beetsplug.resonance.commands.model_change import print_change
 from beetsplug.resonance.library.analysis import AnalysisResult, activate, find_settled, note_run, open_ingest, update
-from beetsplug.resonance.library.coverage import estimate_seconds, format_duration, format_tracks
 from beetsplug.resonance.library.item_query import no_match
 from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration, format_tracks
 from beetsplug.resonance.library.sync import plan_library
 
 if TYPE_CHECKING:

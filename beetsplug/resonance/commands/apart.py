@@ -11,9 +11,8 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns
 from beetsplug.resonance.config.query_words import split_query
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache
-from beetsplug.resonance.library.coverage import describe_coverage, format_tracks
 from beetsplug.resonance.library.item_query import matching_ids, no_match, select_items
-from beetsplug.resonance.library.sidecar import Coverage
+from beetsplug.resonance.library.sidecar import Coverage, describe_coverage, format_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from beetsplug.resonance.background.job_state import job_state_of
 from beetsplug.resonance.background.process_lock import BACKGROUND
 from beetsplug.resonance.background.spawn import lock_of, request_work, start_worker
 from beetsplug.resonance.background.status import describe_background
-from beetsplug.resonance.library.coverage import estimate_seconds, format_duration
+from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration
 
 if TYPE_CHECKING:
     from beetsplug.resonance.background.job_state import JobProgress

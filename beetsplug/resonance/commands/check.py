@@ -10,9 +10,8 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.spawn import block_analysis
-from beetsplug.resonance.library.coverage import format_tracks
 from beetsplug.resonance.library.models import Models
-from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar, format_tracks
 from beetsplug.resonance.library.sync import Plan, plan_library
 from resonance_engine.errors import StoreError, printable
 

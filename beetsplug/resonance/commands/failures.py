@@ -11,9 +11,9 @@ from beets.exceptions import UserError
 from beetsplug.resonance.background.exclusive import exclusive_analysis
 from beetsplug.resonance.background.status import format_time
 from beetsplug.resonance.library.analysis import AnalysisResult, analyse, open_ingest
-from beetsplug.resonance.library.coverage import format_duration, format_tracks
 from beetsplug.resonance.library.item_query import no_match
 from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import format_duration, format_tracks
 from resonance_engine.errors import printable
 
 if TYPE_CHECKING:

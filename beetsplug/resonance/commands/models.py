@@ -13,9 +13,9 @@ from beetsplug.resonance.commands.analyze import run_update
 from beetsplug.resonance.commands.common import align_columns, confirm, format_size
 from beetsplug.resonance.config.settings import SHIPPED
 from beetsplug.resonance.library.analysis import open_ingest
-from beetsplug.resonance.library.coverage import format_tracks
 from beetsplug.resonance.library.model_folder import remove_folder
 from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import format_tracks
 from resonance_engine.errors import ModelError, printable
 
 if TYPE_CHECKING:

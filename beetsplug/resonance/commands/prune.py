@@ -10,7 +10,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import format_size
-from beetsplug.resonance.library.coverage import format_tracks
+from beetsplug.resonance.library.sidecar import format_tracks
 from beetsplug.resonance.library.sync import can_forget, forget, music_folder, plan_library
 from resonance_engine.errors import printable
 

@@ -15,7 +15,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import choose_colours, user_errors
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
-from beetsplug.resonance.library.coverage import require_coverage
+from beetsplug.resonance.library.sidecar import require_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,14 +11,14 @@ from beetsplug.resonance.background.status import format_time
 from beetsplug.resonance.commands.background import background_status
 from beetsplug.resonance.commands.common import format_size
 from beetsplug.resonance.library.analysis import LAST_RUN_KEY
-from beetsplug.resonance.library.coverage import (
+from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import (
+    Coverage,
     describe_coverage,
     estimate_seconds,
     format_duration,
     format_tracks,
 )
-from beetsplug.resonance.library.models import Models
-from beetsplug.resonance.library.sidecar import Coverage
 from beetsplug.resonance.library.sync import Plan, music_folder, plan_library
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.ingest import SPEED_KEY

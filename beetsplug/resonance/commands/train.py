@@ -15,10 +15,10 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns, confirm, format_size, is_interactive
 from beetsplug.resonance.commands.models import use_model
 from beetsplug.resonance.config.settings import SHIPPED
-from beetsplug.resonance.library.coverage import format_tracks
 from beetsplug.resonance.library.item_query import no_match
 from beetsplug.resonance.library.model_folder import save_model
 from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import format_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -82,8 +82,8 @@ class SimilarResolver:
             raise UserError(str(error)) from error
 
     def _search(self, sidecar: Sidecar, nearest: Nearest, pattern: SimilarPattern, count: int) -> dict[int, float]:
-        from beetsplug.resonance.library.coverage import describe_coverage
         from beetsplug.resonance.library.item_query import NO_TRACKS
+        from beetsplug.resonance.library.sidecar import describe_coverage
         from beetsplug.resonance.search.session import open_session
 
         coverage = sidecar.coverage()

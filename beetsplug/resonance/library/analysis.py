@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.coverage import format_tracks
 from beetsplug.resonance.library.events import file_state
 from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import format_tracks
 from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, forget, music_folder, plan_library
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import ModelError

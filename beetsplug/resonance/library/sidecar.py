@@ -1,8 +1,10 @@
-"""The store beside a beets library, opened when it is first needed."""
+"""The store beside a beets library, opened when it is first needed, and how much of the library it covers."""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,19 +13,54 @@ from beets.dbcore.pathutils import expand_path_from_db
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.library.item_query import select_rows
-from beetsplug.resonance.library.runtime import Runtime
+from beetsplug.resonance.library.item_query import NO_TRACKS
+from resonance_engine.encoder.model_files import SHIPPED as SHIPPED_FILE
+from resonance_engine.errors import ResonanceError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from sqlite3 import Row
 
     from beets.library import Item, Library
+    from beets.logging import BeetsLogger
 
-    from resonance_engine.ingest import Job
+    from resonance_engine.ingest import AnalysisPool, Job
     from resonance_engine.store import Model, Store
 
 FILE_NAME = "resonance.db"
+USUAL_SECONDS = 0.5  # for the analysis of one track, before anything was measured
+
+
+class Runtime:
+    """Starts the processes of the plugin, and knows the shipped model; an argument wherever one is needed."""
+
+    shipped = SHIPPED_FILE
+
+    def open_pool(self, model: Path, count: int, timeout: float) -> AnalysisPool:
+        """Return `count` workers with a model, which start when needed and give up a file after `timeout` seconds."""
+        from resonance_engine.worker.worker import WorkerPool
+
+        return WorkerPool(model, count, timeout)
+
+    def spawn(self, command: list[str]) -> None:
+        """Start a process that belongs to no terminal, holds no folder, and survives this one."""
+        root = str(Path(__file__).parents[3])
+        search_path = [
+            str(Path(entry).absolute()) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry
+        ]
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own command
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *search_path])},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ResonanceError(f"The background analysis does not start: {error.strerror}.") from error
+        # Nothing here waits for it, and Python would warn about that.
+        process.returncode = 0
 
 
 class ItemRow(NamedTuple):
@@ -37,10 +74,6 @@ class ItemRow(NamedTuple):
     def of(cls, item: Item) -> ItemRow:
         assert item.id is not None, "an item of a library has an id"
         return cls(item.id, item.added or 0.0, item.path)
-
-    @classmethod
-    def read(cls, row: Row) -> ItemRow:
-        return cls(row["id"], row["added"] or 0.0, expand_path_from_db(bytes(row["path"])))
 
     def job(self) -> Job:
         """Return the job to analyse the item's file."""
@@ -72,7 +105,7 @@ class Sidecar:
         self.settings = settings or Settings()
         self.runtime = runtime or Runtime()
 
-    @property
+    @cached_property
     def path(self) -> Path:
         database = Path(self.library.path)
         if str(database) == ":memory:":
@@ -93,8 +126,6 @@ class Sidecar:
     @cached_property
     def id(self) -> int:
         """The id of this library in the store, which several libraries of one folder share."""
-        from resonance_engine.errors import printable
-
         name = printable(os.fsencode(Path(self.library.path).name))
         return self.store.libraries.get_or_create(name)
 
@@ -117,14 +148,63 @@ class Sidecar:
         """Return the items that a query matches, or all, in order of id."""
         if query:
             return sorted(map(ItemRow.of, self.library.items(query)))
-        with self.library.transaction() as transaction:
-            return list(map(ItemRow.read, transaction.query("SELECT id, added, path FROM items ORDER BY id")))
+        return self._select("1")
 
     def rows_by_id(self, item_ids: Iterable[int]) -> list[ItemRow]:
         """Return the items with these ids, in order of id; those that are gone are left out."""
-        statement = "SELECT id, added, path FROM items WHERE id IN"
-        return sorted(ItemRow.read(row) for row in select_rows(self.library, statement, item_ids))
+        return self._select("id IN (SELECT value FROM json_each(?))", json.dumps(list(map(int, item_ids))))
+
+    def _select(self, condition: str, *values: str) -> list[ItemRow]:
+        statement = f"SELECT id, added, path FROM items WHERE {condition} ORDER BY id"  # noqa: S608 - of the two above
+        with self.library.transaction() as transaction:
+            rows = transaction.query(statement, values)
+        return [ItemRow(item_id, added or 0.0, expand_path_from_db(bytes(path))) for item_id, added, path in rows]
 
     def close(self) -> None:
         if "store" in self.__dict__:
             self.store.close()
+
+
+def require_coverage(sidecar: Sidecar, log: BeetsLogger) -> Coverage:
+    """Return the coverage, and log a line on what is missing; raises UserError when there is nothing to search."""
+    coverage = sidecar.coverage()
+    if not coverage.total:
+        raise UserError(NO_TRACKS)
+    if not coverage.embedded:
+        raise UserError(describe_coverage(sidecar, coverage))
+    if coverage.missing:
+        log.info("{}", describe_coverage(sidecar, coverage))
+    return coverage
+
+
+def describe_coverage(sidecar: Sidecar, coverage: Coverage) -> str:
+    """Return a clause on how much is analysed, how long the rest takes, and the command for it."""
+    total, analysed, missing = coverage.total, coverage.embedded, coverage.missing
+    if not missing:
+        return "no track could be analysed; see `beet resonance status`"
+    time = format_duration(estimate_seconds(sidecar, missing))
+    if not analysed:
+        none = "no track is" if total == 1 else f"none of {total:,} tracks is"
+        return f"{none} analysed yet; run `beet resonance analyze` (about {time})"
+    analyse_rest = f"run `beet resonance analyze` for {missing:,} more (about {time})"
+    return f"{analysed:,} of {format_tracks(total)} analysed; {analyse_rest}"
+
+
+def estimate_seconds(sidecar: Sidecar, count: int, threads: int | None = None) -> float:
+    """Return about how long it takes to analyse `count` tracks, by the mean of those before."""
+    from resonance_engine.ingest import SPEED_KEY
+
+    seconds = (sidecar.exists and sidecar.store.state.get(SPEED_KEY, float)) or USUAL_SECONDS
+    return float(count * seconds / sidecar.settings.workers(threads))
+
+
+def format_duration(seconds: float) -> str:
+    """Return a span of time such as 40 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def format_tracks(count: int) -> str:
+    return "1 track" if count == 1 else f"{count:,} tracks"
