@@ -7,10 +7,15 @@ import threading
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from resonance_engine.store.errors import UNREADABLE, store_errors
+from resonance_engine.store.errors import UNREADABLE, store_error
 from resonance_engine.store.migrations import MIGRATIONS
-from resonance_engine.store.sqlite_file import PATIENCE, connect_to_read, connect_to_write, schema_version
-from resonance_engine.store.transaction import Transaction, last_generation
+from resonance_engine.store.sqlite_file import (
+    PATIENCE,
+    connect_to_read,
+    connect_to_write,
+    read_generation,
+    schema_version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,14 +24,13 @@ if TYPE_CHECKING:
     from resonance_engine.store.migrations import Migration
     from resonance_engine.store.writer import Writer, WriteTransaction
 
-
 SET_STATE = "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class _OpenTransactions(threading.local):
     """The transactions that the current thread is in."""
 
-    reading: Transaction | None = None
+    reading: sqlite3.Connection | None = None
     writing: WriteTransaction | None = None
 
 
@@ -42,40 +46,46 @@ class Database:
         self.path = path
         self._migrations = migrations
         self._patience = patience
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
         self._turn_to_write = threading.Lock()
         self._open = _OpenTransactions()
         self._idle: list[sqlite3.Connection] = []
-        self.writer: Writer | None = None
+        self._writer: Writer | None = None
 
     def close(self) -> None:
         """Close the file; using it again opens it again."""
         with self._opening:
             while self._idle:
                 self._idle.pop().close()
-            if self.writer is not None:
-                self.writer.close()
-                self.writer = None
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
 
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
-        """Give the transaction that this thread is in, or a snapshot for the time of a `with`."""
-        current = self._open.writing or self._open.reading
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Let everything that this thread reads inside come from one state of the file, which the connection shows.
+
+        Within a `write`, it is the state with what was written so far.
+        """
+        current = self._open.writing.driver if self._open.writing else self._open.reading
         if current is not None:
             yield current
             return
-        with store_errors(self.path):
+        try:
             with self._opening:
                 driver = self._idle.pop() if self._idle else self._connect()
             try:
                 driver.execute("BEGIN")
-                self._open.reading = Transaction(driver, last_generation(driver))
-                yield self._open.reading
+                driver.execute("SELECT 1 FROM state")  # with which the snapshot begins
+                self._open.reading = driver
+                yield driver
             finally:
                 self._open.reading = None
                 driver.rollback()
                 with self._opening:
                     self._idle.append(driver)  # kept open, for closing the last writes back the log
+        except (sqlite3.Error, *UNREADABLE) as error:
+            raise store_error(self.path, error) from error
 
     @contextmanager
     def write(self) -> Iterator[WriteTransaction]:
@@ -85,28 +95,32 @@ class Database:
             return
         if self._open.reading is not None:
             raise RuntimeError("Write before or after `with store.read()`, not inside: what was read may have changed.")
-        with store_errors(self.path):
-            writer = self._locked_writer()
-            with self._turn_to_write, writer.transaction() as transaction:
+        try:
+            with self._turn_to_write, self._open_writer().transaction() as transaction:
                 self._open.writing = transaction
                 try:
                     yield transaction
                 finally:
                     self._open.writing = None
+        except (sqlite3.Error, *UNREADABLE) as error:
+            raise store_error(self.path, error) from error
 
     def write_state(self, key: str, text: str) -> None:
         """Write one row of `state`.
 
         Without SQLAlchemy where it isn't loaded yet: that takes longer than a command that has nothing else to write.
         """
-        if self.writer is not None or self._open.reading is not None:
+        if self._writer is not None or self._open.reading is not None:
             with self.write() as transaction:
                 transaction.upsert("state", [{"key": key, "value": text}])
             return
         with self.read():
             pass  # the file is there and of this version now
-        with store_errors(self.path), closing(connect_to_write(self.path, self._patience)) as driver:
-            driver.execute(SET_STATE, (key, text))
+        try:
+            with closing(connect_to_write(self.path, self._patience)) as driver:
+                driver.execute(SET_STATE, (key, text))
+        except sqlite3.Error as error:
+            raise store_error(self.path, error) from error
 
     def _connect(self) -> sqlite3.Connection:
         """Connect to the file, which is created or migrated first where that is needed."""
@@ -116,18 +130,16 @@ class Database:
             driver = connect_to_read(self.path, self._patience)
             on_exit.callback(driver.close)
             if schema_version(driver, self.path, newest) == newest:
+                read_generation(driver)  # by which all indexes are judged, so that a damaged one is noticed at once
                 on_exit.pop_all()
                 return driver
         self._open_writer()
         return connect_to_read(self.path, self._patience)
 
-    def _locked_writer(self) -> Writer:
-        with self._opening:
-            return self._open_writer()
-
     def _open_writer(self) -> Writer:
-        if self.writer is None:
-            from resonance_engine.store.writer import Writer
+        with self._opening:
+            if self._writer is None:
+                from resonance_engine.store.writer import Writer
 
-            self.writer = Writer(self.path, self._migrations, self._patience)
-        return self.writer
+                self._writer = Writer(self.path, self._migrations, self._patience)
+            return self._writer

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 WAITED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -34,15 +32,9 @@ class UnreadableError(ValueError):
 UNREADABLE = (UnicodeDecodeError, json.JSONDecodeError, UnreadableError)
 
 
-@contextmanager
-def store_errors(path: Path) -> Iterator[None]:
-    """Raise StoreError, a sentence, for whatever goes wrong with the file inside."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(error_message(path, error)) from error
-    except UNREADABLE as error:
-        raise DamageError(error_message(path, error)) from error
+def store_error(path: Path, error: Exception) -> StoreError:
+    """Return the StoreError, a sentence, for an error of SQLite or an unreadable value."""
+    return (StoreError if isinstance(error, sqlite3.Error) else DamageError)(error_message(path, error))
 
 
 def error_message(path: Path, error: BaseException | None) -> str:

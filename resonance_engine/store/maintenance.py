@@ -31,16 +31,16 @@ class Maintenance:
             f"SELECT content_key FROM {table} WHERE content_key NOT IN (SELECT content_key FROM track)"  # noqa: S608 - a constant
             for table in CONTENT_TABLES
         )
-        with self.database.read() as transaction:
-            return {key for (key,) in transaction.rows(statement)}
+        with self.database.read() as snapshot:
+            return {key for (key,) in snapshot.execute(statement)}
 
     def count_prunable(self, library: int, item_ids: Iterable[int]) -> int:
         """Count the recordings that `prune` would delete, were these items of a library unlinked first."""
         unlinked = {(library, item_id) for item_id in item_ids}
         statement = " UNION ".join(f"SELECT content_key FROM {table}" for table in CONTENT_TABLES)  # noqa: S608 - constants
-        with self.database.read() as transaction:
-            tracks = transaction.rows("SELECT library_id, item_id, content_key FROM track")
-            known = {key for (key,) in transaction.rows(statement)}
+        with self.database.read() as snapshot:
+            tracks = snapshot.execute("SELECT library_id, item_id, content_key FROM track").fetchall()
+            known = {key for (key,) in snapshot.execute(statement)}
         return len(known - {key for *item, key in tracks if tuple(item) not in unlinked})
 
     def prune(self) -> int:
@@ -68,8 +68,8 @@ class Maintenance:
 
         Does nothing while another program uses the file, or where there is no room for a second one.
         """
-        with self.database.read() as transaction:
-            size, count, free = (transaction.value(f"PRAGMA {pragma}") for pragma in PRAGMAS)
+        with self.database.read() as snapshot:
+            size, count, free = (snapshot.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in PRAGMAS)
         if size * free < WORTHWHILE_BYTES or free < WORTHWHILE_SHARE * count:
             return 0
         path = self.database.path

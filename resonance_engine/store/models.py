@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
@@ -12,8 +13,9 @@ from resonance_engine.store.errors import read_json
 from resonance_engine.store.records import EMBEDDING, Model
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from resonance_engine.store.database import Database
-    from resonance_engine.store.transaction import Transaction
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class ModelTable:
 
     def all(self) -> list[Model]:
         """Return all models, by name."""
-        with self.database.read() as transaction:
-            return select_models(transaction)
+        with self.database.read() as snapshot:
+            return select_models(snapshot)
 
     def active(self) -> Model | None:
         """Return the model in use, if any is."""
@@ -47,7 +49,7 @@ class ModelTable:
             return
         with self.database.write() as transaction:
             row = {**asdict(model), "modalities": json.dumps(dict(model.modalities)), "tags": json.dumps(model.tags)}
-            if all(known.id != model.id for known in select_models(transaction)):
+            if all(known.id != model.id for known in select_models(transaction.driver)):
                 transaction.upsert("model", [{**row, "active": False}])
             elif not self._is_registered(model):
                 transaction.update("model", {"tags": row["tags"]}, id=model.id)
@@ -58,7 +60,7 @@ class ModelTable:
             if select_model(snapshot, model_id).active:
                 return
         with self.database.write() as transaction:
-            select_model(transaction, model_id)
+            select_model(transaction.driver, model_id)
             transaction.update("model", {"active": False}, active=True)
             transaction.update("model", {"active": True}, id=model_id)
 
@@ -71,7 +73,7 @@ class ModelTable:
                 "SELECT content_key FROM analysis WHERE content_key NOT IN (SELECT content_key FROM vector) "
                 "AND content_key NOT IN (SELECT content_key FROM track)"
             )
-            transaction.delete("analysis", "content_key", [key for (key,) in transaction.rows(statement)])
+            transaction.delete("analysis", "content_key", [key for (key,) in transaction.driver.execute(statement)])
 
     def _is_registered(self, model: Model) -> bool:
         """Whether a model has its row with the tags; StoreError where the row is of another model."""
@@ -92,19 +94,20 @@ class ModelTable:
         return bool(known.tags) or not model.tags
 
 
-def select_models(transaction: Transaction) -> list[Model]:
+def select_models(driver: sqlite3.Connection) -> list[Model]:
     """Return all models, by name."""
-    return [
-        Model(id_, name, version, dimensions, read_json(modalities, dict), bool(active), tuple(read_json(tags, list)))
-        for id_, name, version, dimensions, modalities, active, tags in transaction.rows(
-            "SELECT id, name, version, dimensions, modalities, active, tags FROM model ORDER BY name, id"
-        )
-    ]
+    statement = "SELECT id, name, version, dimensions, modalities, active, tags FROM model ORDER BY name, id"
+    return [_parse_model(*row) for row in driver.execute(statement)]
 
 
-def select_model(transaction: Transaction, model_id: str) -> Model:
+@lru_cache(maxsize=64)  # the same few rows are read again and again
+def _parse_model(id_: str, name: str, version: str, width: int, modalities: str, active: int, tags: str) -> Model:
+    return Model(id_, name, version, width, read_json(modalities, dict), bool(active), tuple(read_json(tags, list)))
+
+
+def select_model(driver: sqlite3.Connection, model_id: str) -> Model:
     """Return the model of that id; StoreError where there is none."""
-    known = {model.id: model for model in select_models(transaction)}
+    known = {model.id: model for model in select_models(driver)}
     if model_id not in known:
         names = ", ".join(known) or "none"
         raise StoreError(f"The store knows no model {model_id}; it knows {names}. Register the model first.")

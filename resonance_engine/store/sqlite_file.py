@@ -1,21 +1,29 @@
-"""The SQLite file: its schema version, and connections of sqlite3 to it, also where nothing can be written."""
+"""The SQLite file through plain sqlite3: connections, also where nothing can be written, and its schema version."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.errors import DamageError
+from resonance_engine.store.errors import DamageError, UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 APPLICATION_ID = int.from_bytes(b"RSNC", "big")
 VERSION = 2
 """The schema of a new file; `migrations.MIGRATIONS` leads to it."""
 TABLES = {"library", "model", "track", "vector", "window", "analysis", "failure", "state"}
 """Those of every version, by which a file is ours whatever its header says."""
+GENERATION = "generation"  # the row of `state` with the generation of the vector rows
 PATIENCE = 10.0  # seconds to wait for another writer
+CHUNK = 10_000  # SQLite takes 32,766 parameters in a statement, older builds fewer
 # In turn: a reader that may not write leaves its log beside the file; on a read-only medium, SQLite reads a file with
 # a log only where the log is whole, and one without a log only when it may assume that the file stays as it is.
 MODES = ("mode=rw", "mode=ro", "mode=ro&immutable=1")
@@ -37,18 +45,27 @@ CACHE_KB = 8_000  # SQLite's own 2 MB do not hold the indexes of a large library
 
 def connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
     """Return a connection that changes nothing; sqlite3.Error where there is no file, or none that can be read."""
-    for mode in MODES[:-1]:
-        try:
-            return _connect(mode, path, patience)
-        except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF not in UNWRITABLE or not path.exists():
-                raise
-            refusal = error
     log = Path(f"{path.resolve()}-wal")
-    # Without what is in its log, a file would be read in an earlier state, or torn.
-    if log.exists() and log.stat().st_size:
-        raise refusal
-    return _connect(MODES[-1], path, patience)
+    for mode in MODES:
+        location = f"file:{quote(os.fsencode(path.absolute()))}?{mode}"
+        try:
+            with ExitStack() as on_error:
+                driver = sqlite3.connect(
+                    location, timeout=patience, uri=True, check_same_thread=False, isolation_level=None
+                )
+                on_error.callback(driver.close)
+                driver.execute("PRAGMA query_only = ON")
+                driver.execute(f"PRAGMA cache_size = {-CACHE_KB}")
+                driver.execute("PRAGMA schema_version")  # the first thing that reads the file
+                on_error.pop_all()
+                return driver
+        except sqlite3.Error as error:
+            if mode == MODES[-1] or error.sqlite_errorcode & 0xFF not in UNWRITABLE or not path.exists():
+                raise
+            # Without what is in its log, a file would be read in an earlier state, or torn.
+            if mode == MODES[-2] and log.exists() and log.stat().st_size:
+                raise
+    raise AssertionError("the last mode returns or raises")
 
 
 def connect_to_write(path: Path, patience: float) -> sqlite3.Connection:
@@ -56,19 +73,6 @@ def connect_to_write(path: Path, patience: float) -> sqlite3.Connection:
     driver = sqlite3.connect(path, timeout=patience, check_same_thread=False, isolation_level=None)
     for pragma in WRITE_PRAGMAS:
         driver.execute(f"PRAGMA {pragma}")
-    return driver
-
-
-def _connect(mode: str, path: Path, patience: float) -> sqlite3.Connection:
-    location = f"file:{quote(os.fsencode(path.absolute()))}?{mode}"
-    driver = sqlite3.connect(location, timeout=patience, uri=True, check_same_thread=False, isolation_level=None)
-    try:
-        driver.execute("PRAGMA query_only = ON")
-        driver.execute(f"PRAGMA cache_size = {-CACHE_KB}")
-        driver.execute("PRAGMA schema_version")  # the first thing that reads the file
-    except BaseException:
-        driver.close()
-        raise
     return driver
 
 
@@ -98,3 +102,24 @@ def schema_version(driver: sqlite3.Connection, path: Path, newest: int) -> int:
             f"{newest}); nothing was changed. Update Resonance, or move the file away to start afresh."
         )
     return version
+
+
+def read_generation(driver: sqlite3.Connection) -> int:
+    """Return the generation of the vector rows, 0 before the first; raises `errors.UNREADABLE`."""
+    row = driver.execute("SELECT value FROM state WHERE key = ?", (GENERATION,)).fetchone()
+    if row is None:
+        return 0
+    if not isinstance(row[0], str) or not row[0].isdecimal():
+        raise UnreadableError("the generation is no number")
+    return int(row[0])
+
+
+def select_in(
+    driver: sqlite3.Connection, statement: str, values: Iterable[Any], parameters: Sequence[Any] = ()
+) -> list[Any]:
+    """Return the rows of a query that ends in IN, for any number of values; the parameters come before those."""
+    rows: list[Any] = []
+    rest = iter(values)
+    while chunk := tuple(islice(rest, CHUNK)):
+        rows += driver.execute(f"{statement} ({', '.join('?' * len(chunk))})", (*parameters, *chunk))
+    return rows

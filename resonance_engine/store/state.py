@@ -1,4 +1,4 @@
-"""Single facts about the store, as JSON: table `state`."""
+"""Single facts about the store, as JSON, and the pairs of recordings among them: table `state`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.store.errors import read_json
+from resonance_engine.store.errors import UnreadableError, read_json
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Set
+
     from resonance_engine.store.database import Database
+    from resonance_engine.store.writer import WriteTransaction
+
+Pair = tuple[bytes, bytes]
+
+PAIRS_KEY = "pairs_apart"
 
 
 @dataclass(frozen=True)
@@ -20,11 +28,74 @@ class StateTable:
 
     def get(self, key: str, *kinds: type) -> Any:
         """Return a fact; None where it isn't known, or is of none of the types, if any are given."""
-        with self.database.read() as transaction:
-            rows = transaction.rows("SELECT value FROM state WHERE key = ?", key)
-            value = read_json(rows[0][0]) if rows else None
+        with self.database.read() as snapshot:
+            row = snapshot.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+            value = read_json(row[0]) if row else None
         return value if not kinds or isinstance(value, kinds) else None
 
     def set(self, key: str, value: Any) -> None:
         """Store a fact; the value is one that JSON takes."""
         self.database.write_state(key, json.dumps(value))
+
+
+@dataclass(frozen=True)
+class IncompatiblePairs:
+    """Pairs of content keys that the user never wants in one list, the smaller key first: one row of `state`.
+
+    User-defined pairs are not derivable from audio, so pruning and the removal of a model keep them: a recording that
+    comes back is kept apart as before.
+    """
+
+    database: Database
+
+    def all(self) -> frozenset[Pair]:
+        """Return all pairs."""
+        with self.database.read() as snapshot:
+            return frozenset(_select_pairs(snapshot))
+
+    def add(self, keys_a: Iterable[bytes], keys_b: Iterable[bytes]) -> int:
+        """Keep each recording of the one apart from each of the other, and return how many pairs are new.
+
+        A recording is never apart from itself.
+        """
+        others = set(keys_b)
+        pairs = {(min(one, other), max(one, other)) for one in keys_a for other in others if one != other}
+        with self.database.write() as transaction:
+            known = _select_pairs(transaction.driver)
+            _store_pairs(transaction, known | pairs)
+            return len(pairs - known)
+
+    def remove(self, keys_a: Iterable[bytes], keys_b: Iterable[bytes] | None = None) -> int:
+        """Remove the pairs of one recording of each side, all pairs of the one without the other; return how many."""
+        ones, others = set(keys_a), None if keys_b is None else set(keys_b)
+        with self.database.write() as transaction:
+            known = _select_pairs(transaction.driver)
+            left = {pair for pair in known if not _joins(pair, ones, others)}
+            _store_pairs(transaction, left)
+            return len(known) - len(left)
+
+
+def parse_pairs(value: Any) -> set[Pair]:
+    """Return the pairs of a state row; raises UnreadableError where it holds none."""
+    try:
+        ones = {one: bytes.fromhex(one) for one in value}
+        return {(ones[one], bytes.fromhex(other)) for one, others in value.items() for other in others}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnreadableError("the pairs kept apart are no content keys") from error
+
+
+def _select_pairs(driver: sqlite3.Connection) -> set[Pair]:
+    row = driver.execute("SELECT value FROM state WHERE key = ?", (PAIRS_KEY,)).fetchone()
+    return parse_pairs(read_json(row[0])) if row else set()
+
+
+def _store_pairs(transaction: WriteTransaction, pairs: Iterable[Pair]) -> None:
+    others: dict[str, list[str]] = {}
+    for one, other in sorted(pairs):
+        others.setdefault(one.hex(), []).append(other.hex())
+    transaction.upsert("state", [{"key": PAIRS_KEY, "value": json.dumps(others)}])
+
+
+def _joins(pair: Pair, ones: Set[bytes], others: Set[bytes] | None) -> bool:
+    """Whether a pair has one member on each side, on any side where there is but one."""
+    return any(one in ones and (others is None or other in others) for one, other in (pair, pair[::-1]))

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from resonance_engine.store.analyses import AnalysisTable
+from resonance_engine.store.annotations import AnalysisTable, TagTable
 from resonance_engine.store.database import Database
-from resonance_engine.store.failures import FailureTable
-from resonance_engine.store.incompatible_pairs import IncompatiblePairs
 from resonance_engine.store.maintenance import Maintenance
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.models import ModelTable
-from resonance_engine.store.sqlite_file import PATIENCE
-from resonance_engine.store.state import StateTable
-from resonance_engine.store.tags import TagTable
-from resonance_engine.store.tracks import LibraryTable, TrackTable
+from resonance_engine.store.sqlite_file import PATIENCE, read_generation
+from resonance_engine.store.state import IncompatiblePairs, StateTable
+from resonance_engine.store.tracks import FailureTable, LibraryTable, TrackTable
 from resonance_engine.store.vectors import VectorTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
     from resonance_engine.store.migrations import Migration
 
 
-class Store:
+class Store(Database):
     """What is known of recordings, in one SQLite file; the only truth, of which indexes are copies.
 
         with Store(path) as store:
@@ -42,18 +38,17 @@ class Store:
     """
 
     def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS, patience: float = PATIENCE) -> None:
-        self.path = path
-        self.database = database = Database(path, migrations, patience)
-        self.libraries = LibraryTable(database)
-        self.tracks = TrackTable(database)
-        self.models = ModelTable(database)
-        self.vectors = VectorTable(database)
-        self.tags = TagTable(database)
-        self.analyses = AnalysisTable(database)
-        self.failures = FailureTable(database)
-        self.state = StateTable(database)
-        self.incompatible_pairs = IncompatiblePairs(database)
-        self.maintenance = Maintenance(database)
+        super().__init__(path, migrations, patience)
+        self.libraries = LibraryTable(self)
+        self.tracks = TrackTable(self)
+        self.models = ModelTable(self)
+        self.vectors = VectorTable(self)
+        self.tags = TagTable(self)
+        self.analyses = AnalysisTable(self)
+        self.failures = FailureTable(self)
+        self.state = StateTable(self)
+        self.incompatible_pairs = IncompatiblePairs(self)
+        self.maintenance = Maintenance(self)
 
     def __enter__(self) -> Self:
         return self
@@ -63,20 +58,8 @@ class Store:
     ) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Close the file; using the store again opens it again."""
-        self.database.close()
-
     @property
     def generation(self) -> int:
         """A number that rises exactly with each transaction that changes vectors; 0 before the first."""
-        with self.database.read() as transaction:
-            return transaction.generation
-
-    def read(self) -> AbstractContextManager[object]:
-        """Let everything that this thread reads inside come from one state of the store."""
-        return self.database.read()
-
-    def write(self) -> AbstractContextManager[object]:
-        """Make one transaction of all that this thread does inside: on an error nothing of it is kept."""
-        return self.database.write()
+        with self.read() as snapshot:
+            return read_generation(snapshot)

@@ -1,23 +1,30 @@
-"""Which item of which library holds which recording: tables `library` and `track`."""
+"""Which item of which library holds which recording, and which files failed: tables `library`, `track`, `failure`."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from resonance_engine.store.records import EMBEDDING, Counts, TrackRow
+from resonance_engine.store.records import EMBEDDING, Counts, Failure, TrackRow
+from resonance_engine.store.sqlite_file import select_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from resonance_engine.store.database import Database
 
+FAILURES = "SELECT path, size, mtime_ns, reason, tries, last_tried FROM failure WHERE library_id = ?"
 TRACKS = "SELECT item_id, added, size, mtime_ns, content_key FROM track WHERE library_id = ?"
 # Both tables in the order of their content keys: from one random place to the next takes ten times as long.
 EMBEDDED = (
     "FROM vector CROSS JOIN track ON track.content_key = vector.content_key "
     f"WHERE model_id = ? AND kind = '{EMBEDDING}' AND vector.content_key >= x'' AND library_id = ?"
+)
+COUNTS = (
+    "SELECT (SELECT count(*) FROM track WHERE library_id = ?), "  # noqa: S608 - constants
+    f"(SELECT count(*) {EMBEDDED}), (SELECT count(*) FROM failure WHERE library_id = ?)"
 )
 # Up to this many items are looked up one by one, for more the whole library is read.
 FEW_ITEMS = 10_000
@@ -31,22 +38,22 @@ class LibraryTable:
 
     def ids(self) -> list[int]:
         """Return the ids of all libraries."""
-        with self.database.read() as transaction:
-            return [library for (library,) in transaction.rows("SELECT id FROM library ORDER BY id")]
+        with self.database.read() as snapshot:
+            return [library for (library,) in snapshot.execute("SELECT id FROM library ORDER BY id")]
 
     def find(self, name: str) -> int | None:
         """Return the id of a library, None where it has none yet."""
-        with self.database.read() as transaction:
-            library: int | None = transaction.value("SELECT id FROM library WHERE name = ?", name)
-            return library
+        with self.database.read() as snapshot:
+            row = snapshot.execute("SELECT id FROM library WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
 
     def get_or_create(self, name: str) -> int:
         """Return the id of a library, which gets one if it has none yet."""
         library = self.find(name)
         if library is None:
             with self.database.write() as transaction:
-                if self.find(name) is None:  # another process may have been faster
-                    transaction.upsert("library", [{"uuid": str(uuid4()), "name": name}])
+                # Another process may have been faster: a row of that name stays as it is.
+                transaction.upsert("library", [{"uuid": str(uuid4()), "name": name}], key=["name"], compare=["name"])
                 library = self.find(name)
         assert library is not None, "it was created"
         return library
@@ -60,13 +67,13 @@ class TrackTable:
 
     def all(self, library: int) -> dict[int, TrackRow]:
         """Return all known items of a library by their ids."""
-        with self.database.read() as transaction:
-            return {row[0]: TrackRow(*row) for row in transaction.rows(TRACKS, library)}
+        with self.database.read() as snapshot:
+            return {row[0]: TrackRow(*row) for row in snapshot.execute(TRACKS, (library,))}
 
     def get(self, library: int, item_ids: Iterable[int]) -> dict[int, TrackRow]:
         """Return some items of a library by their ids; those that are not known are left out."""
-        with self.database.read() as transaction:
-            rows = transaction.rows_in(f"{TRACKS} AND item_id IN", map(int, item_ids), library)
+        with self.database.read() as snapshot:
+            rows = select_in(snapshot, f"{TRACKS} AND item_id IN", map(int, item_ids), (library,))
         return {row[0]: TrackRow(*row) for row in rows}
 
     def by_vector(self, library: int, vector_ids: Iterable[int]) -> dict[int, list[TrackRow]]:
@@ -77,37 +84,34 @@ class TrackTable:
             "WHERE library_id = ? AND vector.id IN"
         )
         tracks: dict[int, list[TrackRow]] = {}
-        with self.database.read() as transaction:
-            for vector_id, *row in sorted(transaction.rows_in(statement, map(int, vector_ids), library)):
+        with self.database.read() as snapshot:
+            for vector_id, *row in sorted(select_in(snapshot, statement, map(int, vector_ids), (library,))):
                 tracks.setdefault(vector_id, []).append(TrackRow(*row))
         return tracks
 
     def vector_ids(self, library: int, item_ids: Iterable[int] | None, model_id: str) -> dict[int, int]:
         """Return the ids of items' embeddings by item id, of all items for None; items without one are left out."""
         selected = None if item_ids is None else set(map(int, item_ids))
-        with self.database.read() as transaction:
+        with self.database.read() as snapshot:
             if selected is not None and len(selected) <= FEW_ITEMS:
                 statement = (
                     "SELECT item_id, vector.id FROM track JOIN vector ON vector.content_key = track.content_key "
                     "WHERE library_id = ? AND model_id = ? AND kind = ? AND item_id IN"
                 )
-                return dict(transaction.rows_in(statement, selected, library, model_id, EMBEDDING))
-            rows = transaction.rows(f"SELECT item_id, vector.id {EMBEDDED}", model_id, library)
+                return dict(select_in(snapshot, statement, selected, (library, model_id, EMBEDDING)))
+            rows = snapshot.execute(f"SELECT item_id, vector.id {EMBEDDED}", (model_id, library)).fetchall()
         return dict(rows if selected is None else (row for row in rows if row[0] in selected))
 
     def linked_embeddings(self, library: int, model_id: str) -> dict[bytes, int]:
         """Return the ids of the embeddings of a library's recordings, by content key."""
-        with self.database.read() as transaction:
-            return dict(transaction.rows(f"SELECT vector.content_key, vector.id {EMBEDDED}", model_id, library))
+        statement = f"SELECT vector.content_key, vector.id {EMBEDDED}"
+        with self.database.read() as snapshot:
+            return dict(snapshot.execute(statement, (model_id, library)).fetchall())
 
     def counts(self, library: int, model_id: str) -> Counts:
         """Count a library's tracks that are linked, those of them that are embedded, and its files that failed."""
-        with self.database.read() as transaction:
-            return Counts(
-                linked=transaction.value("SELECT count(*) FROM track WHERE library_id = ?", library),
-                embedded=transaction.value(f"SELECT count(*) {EMBEDDED}", model_id, library),
-                failed=transaction.value("SELECT count(*) FROM failure WHERE library_id = ?", library),
-            )
+        with self.database.read() as snapshot:
+            return Counts(*snapshot.execute(COUNTS, (library, model_id, library, library)).fetchone())
 
     def link(self, library: int, track: TrackRow) -> None:
         """Tie an item to a recording, instead of the one that it was tied to."""
@@ -135,3 +139,34 @@ class TrackTable:
         with self.database.write() as transaction:
             values = {"size": size, "mtime_ns": mtime_ns}
             return transaction.update("track", values, library_id=library, item_id=item_id) > 0
+
+
+@dataclass(frozen=True)
+class FailureTable:
+    """Failures by library and path; a file is not tried again until it changes or the user asks."""
+
+    database: Database
+
+    def all(self, library: int) -> dict[bytes, Failure]:
+        """Return the failures of a library, by path."""
+        with self.database.read() as snapshot:
+            return {row[0]: Failure(*row) for row in snapshot.execute(f"{FAILURES} ORDER BY path", (library,))}
+
+    def record(self, library: int, path: bytes, size: int, mtime_ns: int, reason: str) -> None:
+        """Store that a file can't be analysed; tries count up while the file stays the same."""
+        with self.database.write() as transaction:
+            row = transaction.driver.execute(f"{FAILURES} AND path = ?", (library, path)).fetchone()
+            earlier = Failure(*row) if row else None
+            same = earlier is not None and (earlier.size, earlier.mtime_ns) == (size, mtime_ns)
+            tries = earlier.tries + 1 if earlier and same else 1
+            failure = Failure(path, size, mtime_ns, reason, tries, last_tried=time.time())
+            transaction.upsert("failure", [{"library_id": library, **asdict(failure)}])
+
+    def clear(self, library: int, *paths: bytes) -> None:
+        """Delete the failures of files, because they were analysed or are gone."""
+        statement = "SELECT path FROM failure WHERE library_id = ? AND path IN"
+        with self.database.read() as snapshot:
+            known = [path for (path,) in select_in(snapshot, statement, paths, (library,))]
+        if known:
+            with self.database.write() as transaction:
+                transaction.delete("failure", "path", known, library_id=library)

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.errors import StoreError, printable
+from resonance_engine.store.annotations import HAS_TAGS, put_tags
 from resonance_engine.store.codec import decode, decode_rows, encode, verify
 from resonance_engine.store.models import select_model, select_models
 from resonance_engine.store.records import EMBEDDING, Changes, Ids, Matrix, Vector, Windows
-from resonance_engine.store.tags import HAS_TAGS, put_tags
+from resonance_engine.store.sqlite_file import read_generation, select_in
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
     from resonance_engine.store.database import Database
     from resonance_engine.store.records import Embedding, Model
-    from resonance_engine.store.transaction import Transaction
     from resonance_engine.store.writer import WriteTransaction
 
 ROWS_AT_A_TIME = 5_000
@@ -57,8 +58,8 @@ class VectorTable:
     def embedded(self, content_keys: Iterable[bytes], model_id: str) -> set[bytes]:
         """Return those of the recordings that the model has an embedding of."""
         statement = "SELECT content_key FROM vector WHERE model_id = ? AND kind = ? AND content_key IN"
-        with self.database.read() as transaction:
-            return {key for (key,) in transaction.rows_in(statement, content_keys, model_id, EMBEDDING)}
+        with self.database.read() as snapshot:
+            return {key for (key,) in select_in(snapshot, statement, content_keys, (model_id, EMBEDDING))}
 
     def complete(self, content_keys: Iterable[bytes], model_id: str) -> set[bytes]:
         """Return those of the recordings that have all that the model gives: an embedding and, if it has any, tags.
@@ -66,18 +67,18 @@ class VectorTable:
         The others have to be analysed, some of them again: those embedded before tags were stored have none.
         """
         statement = "SELECT content_key FROM vector WHERE model_id = ? AND kind = ?"
-        with self.database.read() as transaction:
-            if any(model.tags for model in select_models(transaction) if model.id == model_id):
+        with self.database.read() as snapshot:
+            if any(model.tags for model in select_models(snapshot) if model.id == model_id):
                 statement += f" AND {HAS_TAGS}"
-            rows = transaction.rows_in(f"{statement} AND content_key IN", content_keys, model_id, EMBEDDING)
+            rows = select_in(snapshot, f"{statement} AND content_key IN", content_keys, (model_id, EMBEDDING))
             return {key for (key,) in rows}
 
     def get(self, content_keys: Iterable[bytes], model_id: str, kind: str = EMBEDDING) -> dict[bytes, Vector]:
         """Return the vectors of recordings by content key; those without one are left out."""
         statement = "SELECT content_key, data FROM vector WHERE model_id = ? AND kind = ? AND content_key IN"
-        with self.database.read() as transaction, self._damage():
-            width = select_model(transaction, model_id).widths().get(kind, 0)
-            rows = transaction.rows_in(statement, content_keys, model_id, kind)
+        with self.database.read() as snapshot, self._damage():
+            width = select_model(snapshot, model_id).widths().get(kind, 0)
+            rows = select_in(snapshot, statement, content_keys, (model_id, kind))
             return {key: decode(data, width) for key, data in rows}
 
     def gates(self, content_keys: Iterable[bytes], model_id: str) -> dict[bytes, dict[str, float]]:
@@ -86,8 +87,8 @@ class VectorTable:
             "SELECT content_key, kind, gate FROM vector WHERE model_id = ? AND gate IS NOT NULL AND content_key IN"
         )
         gates: dict[bytes, dict[str, float]] = {}
-        with self.database.read() as transaction:
-            for key, kind, gate in transaction.rows_in(statement, content_keys, model_id):
+        with self.database.read() as snapshot:
+            for key, kind, gate in select_in(snapshot, statement, content_keys, (model_id,)):
                 gates.setdefault(key, {})[kind] = gate
         return gates
 
@@ -95,9 +96,9 @@ class VectorTable:
         """Return the embeddings of recordings' windows in order of position, by content key."""
         statement = "SELECT content_key, position, start, data FROM window WHERE model_id = ? AND content_key IN"
         windows: dict[bytes, tuple[list[float], list[Vector]]] = {}
-        with self.database.read() as transaction, self._damage():
-            width = select_model(transaction, model_id).dimensions
-            rows = transaction.rows_in(statement, content_keys, model_id)
+        with self.database.read() as snapshot, self._damage():
+            width = select_model(snapshot, model_id).dimensions
+            rows = select_in(snapshot, statement, content_keys, (model_id,))
             for key, _, start, data in sorted(rows, key=itemgetter(0, 1)):
                 starts, vectors = windows.setdefault(key, ([], []))
                 starts.append(start)
@@ -106,39 +107,39 @@ class VectorTable:
 
     def content_keys(self, vector_ids: Iterable[int]) -> dict[int, bytes]:
         """Return the recordings that vectors are of, by vector id; ids that are gone are left out."""
-        with self.database.read() as transaction:
-            return dict(transaction.rows_in("SELECT id, content_key FROM vector WHERE id IN", map(int, vector_ids)))
+        with self.database.read() as snapshot:
+            return dict(select_in(snapshot, "SELECT id, content_key FROM vector WHERE id IN", map(int, vector_ids)))
 
     def count(self, model_id: str, kind: str = EMBEDDING) -> int:
         """Count the vectors of that kind that the model has."""
-        with self.database.read() as transaction:
+        with self.database.read() as snapshot:
             if kind == EMBEDDING:
-                return _count(transaction, model_id, kind)
-            return int(transaction.value(FACET_COUNT, kind, model_id))
+                return _count(snapshot, model_id, kind)
+            return int(snapshot.execute(FACET_COUNT, (kind, model_id)).fetchone()[0])
 
     def unlinked_embeddings(self, library: int, model_id: str) -> list[int]:
         """Return the ids of embeddings without a track in a library: orphans, and those of other libraries alone."""
-        with self.database.read() as transaction:
+        with self.database.read() as snapshot:
             # To compare keys takes ten times as long as to count them.
-            if transaction.value(LINKED_COUNT, library) == _count(transaction, model_id, EMBEDDING):
+            if snapshot.execute(LINKED_COUNT, (library,)).fetchone()[0] == _count(snapshot, model_id, EMBEDDING):
                 return []
-            return [vector_id for (vector_id,) in transaction.rows(UNLINKED, model_id, EMBEDDING, library)]
+            return [vector_id for (vector_id,) in snapshot.execute(UNLINKED, (model_id, EMBEDDING, library))]
 
     def matrix(self, model_id: str, kind: str = EMBEDDING) -> tuple[Ids, Matrix]:
         """Return all vectors of a kind: ids in ascending order, shape (n,), and vectors, shape (n, width).
 
         Facets come under the ids of the recordings' embeddings.
         """
-        with self.database.read() as transaction:
-            return self._matrix(transaction, model_id, kind, since=-1)
+        with self.database.read() as snapshot:
+            return self._matrix(snapshot, model_id, kind, since=-1)
 
     def changes(self, model_id: str, since_generation: int, kind: str = EMBEDDING) -> Changes:
         """Return the embeddings, or facets under their ids, that were added, replaced or removed after a generation."""
         statement = "SELECT vector_id FROM removed WHERE model_id = ? AND generation > ? ORDER BY vector_id"
-        with self.database.read() as transaction:
-            ids, vectors = self._matrix(transaction, model_id, kind, since_generation)
-            removed = [vector_id for (vector_id,) in transaction.rows(statement, model_id, since_generation)]
-            return Changes(transaction.generation, ids, vectors, np.array(removed, np.int64))
+        with self.database.read() as snapshot:
+            ids, vectors = self._matrix(snapshot, model_id, kind, since_generation)
+            removed = [vector_id for (vector_id,) in snapshot.execute(statement, (model_id, since_generation))]
+            return Changes(read_generation(snapshot), ids, vectors, np.array(removed, np.int64))
 
     def put(self, content_key: bytes, model_id: str, embedding: Embedding) -> None:
         """Store what a model gives for a recording; see `put_many`."""
@@ -153,25 +154,25 @@ class VectorTable:
         StoreError for a model that isn't registered; nothing is stored then.
         """
         with self.database.write() as transaction:
-            model = select_model(transaction, model_id)
+            model = select_model(transaction.driver, model_id)
             for embedding in embeddings.values():
                 verify(embedding, model)
             _put_vectors(transaction, model, embeddings)
             _put_windows(transaction, model, embeddings)
             put_tags(transaction, model, embeddings)
 
-    def _matrix(self, transaction: Transaction, model_id: str, kind: str, since: int) -> tuple[Ids, Matrix]:
-        model = select_model(transaction, model_id)
+    def _matrix(self, driver: sqlite3.Connection, model_id: str, kind: str, since: int) -> tuple[Ids, Matrix]:
+        model = select_model(driver, model_id)
         if kind not in model.widths():
             raise ValueError(f"The model {model.name} has no {kind!r}; it has {', '.join(model.widths())}.")
-        count = _count(transaction, model_id, kind, since)
+        count = _count(driver, model_id, kind, since)
         ids = np.empty(count, np.int64)
         vectors = np.empty((count, model.widths()[kind]), np.float32)
         owner, source = ("embedding", EMBEDDINGS) if kind == EMBEDDING else ("facet", FACETS)
         # The order of the index. SQLite would copy all vectors to sort them by id alone.
         statement = f"SELECT embedding.id, {owner}.data FROM {source} ORDER BY {owner}.generation, {owner}.id"  # noqa: S608 - constants
         filled = 0
-        cursor = transaction.driver.execute(statement, (model_id, kind, since))
+        cursor = driver.execute(statement, (model_id, kind, since))
         while rows := cursor.fetchmany(ROWS_AT_A_TIME):
             part = slice(filled, filled + len(rows))
             ids[part], data = zip(*rows, strict=True)
@@ -193,9 +194,9 @@ class VectorTable:
             raise StoreError(f"{path} holds damaged vectors ({error}); run `beet resonance check --repair`.") from error
 
 
-def _count(transaction: Transaction, model_id: str, kind: str, since: int = -1) -> int:
+def _count(driver: sqlite3.Connection, model_id: str, kind: str, since: int = -1) -> int:
     rows = EMBEDDINGS if kind == EMBEDDING else FACETS
-    return int(transaction.value(f"SELECT count(*) FROM {rows}", model_id, kind, since))  # noqa: S608 - a constant
+    return int(driver.execute(f"SELECT count(*) FROM {rows}", (model_id, kind, since)).fetchone()[0])  # noqa: S608 - a constant
 
 
 def _put_vectors(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, delete, insert, literal, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    QueuePool,
+    and_,
+    create_engine,
+    delete,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
-from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
 from resonance_engine.store.migrations import copy_database
 from resonance_engine.store.records import EMBEDDING
-from resonance_engine.store.sqlite_file import APPLICATION_ID, schema_version
+from resonance_engine.store.sqlite_file import (
+    APPLICATION_ID,
+    CHUNK,
+    GENERATION,
+    PATIENCE,
+    connect_to_write,
+    read_generation,
+    schema_version,
+)
 from resonance_engine.store.tables import LARGE, METADATA, REMOVED, VECTOR
-from resonance_engine.store.transaction import GENERATION, Transaction, chunks, last_generation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,11 +46,15 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class WriteTransaction(Transaction):
-    """An open transaction that holds the write lock; what it has written, it reads."""
+class WriteTransaction:
+    """An open transaction that holds the write lock; what `connection` has written, `driver`, which is below it, reads.
+
+    `generation` is that of the vector rows which it changed, None before the first.
+    """
 
     connection: Connection
-    changed: bool = False
+    driver: sqlite3.Connection
+    generation: int | None = None
 
     def next_generation(self) -> int:
         """Return the generation of vector rows that this transaction is about to change.
@@ -40,12 +62,13 @@ class WriteTransaction(Transaction):
         It is a time in nanoseconds rather than a count, so that a file restored from a backup doesn't come by
         a number again that an index beside it already carries.
         """
-        return self.generation if self.changed else max(self.generation + 1, time.time_ns())
+        return self.generation or max(read_generation(self.driver) + 1, time.time_ns())
 
     def advance(self, generation: int, rows: int) -> None:
         """Record that `rows` vector rows were changed and carry `generation` now."""
-        if rows:
-            self.generation, self.changed = generation, True
+        if rows and self.generation is None:
+            self.generation = generation
+            self.upsert("state", [{"key": GENERATION, "value": str(generation)}])
 
     def upsert(
         self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str] = (), compare: Sequence[str] = ()
@@ -76,8 +99,8 @@ class WriteTransaction(Transaction):
 
         Embeddings leave a tombstone, from which an index of an earlier generation learns that they are gone.
         """
-        target, rows = METADATA.tables[table], 0
-        for chunk in chunks(values):
+        target, rows, rest = METADATA.tables[table], 0, iter(values)
+        while chunk := list(islice(rest, CHUNK)):
             where = and_(target.c[column].in_(chunk), *(target.c[name] == value for name, value in equal.items()))
             if target is VECTOR:
                 generation = self.next_generation()
@@ -102,44 +125,47 @@ class Writer:
 
     def __init__(self, path: Path, migrations: Sequence[Migration], patience: float) -> None:
         self._path = path
+        newest = 1 + len(migrations)
+        with closing(connect_to_write(path, patience)) as driver:
+            driver.execute("BEGIN")
+            version = schema_version(driver, path, newest)
+            if version == newest:
+                read_generation(driver)
+            driver.rollback()
+        # Only now, for it changes the file; and outside a transaction, as it must be.
+        use_write_ahead_log(path, patience)
         self._engine = sqlite_engine(path, patience)
-        try:
-            with _driver_errors():
-                self._prepare(migrations, patience)
-        except BaseException:
-            self.close()
-            raise
+        if version != newest:
+            try:
+                with self.transaction() as transaction:
+                    self._migrate(transaction, migrations)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         self._engine.dispose()
 
     @contextmanager
     def transaction(self) -> Iterator[WriteTransaction]:
-        with (
-            _driver_errors(),
-            self._engine.connect().execution_options(writes=True) as connection,
-            connection.begin(),
-        ):
-            driver = driver_of(connection)
-            transaction = WriteTransaction(driver, last_generation(driver), connection)
-            yield transaction
-            if transaction.changed:
-                transaction.upsert("state", [{"key": GENERATION, "value": json.dumps(transaction.generation)}])
+        """Begin a transaction; errors of SQLite come as those, not as SQLAlchemy wraps them."""
+        try:
+            with self._engine.begin() as connection:
+                # One that reads first and requests the write lock later fails at once when another one wrote in
+                # between, whatever the time-out.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                driver = connection.connection.driver_connection
+                assert isinstance(driver, sqlite3.Connection), "it was made by sqlite3.connect"
+                yield WriteTransaction(connection, driver)
+        except DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise error.orig from error
+            raise
 
-    def _prepare(self, migrations: Sequence[Migration], patience: float) -> None:
-        newest = 1 + len(migrations)
-        with self._engine.connect() as connection, connection.begin():
-            version = schema_version(driver_of(connection), self._path, newest)
-        # Only now, for it changes the file; and outside a transaction, as it must be.
-        use_write_ahead_log(self._engine, patience)
-        if version != newest:
-            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-                self._migrate(connection, migrations)
-
-    def _migrate(self, connection: Connection, migrations: Sequence[Migration]) -> None:
+    def _migrate(self, transaction: WriteTransaction, migrations: Sequence[Migration]) -> None:
         """Create the tables, or migrate older ones after copying their file to `<name>.v<schema>.bak`."""
-        newest = 1 + len(migrations)
-        version = schema_version(driver_of(connection), self._path, newest)  # another process may have been faster
+        newest, connection = 1 + len(migrations), transaction.connection
+        version = schema_version(transaction.driver, self._path, newest)  # another process may have been faster
         if version == newest:
             return
         if version == 0:
@@ -152,19 +178,28 @@ class Writer:
         connection.exec_driver_sql(f"PRAGMA user_version = {newest}")
 
 
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """Return SQLite's own connection below one of SQLAlchemy's: what the one has written, the other reads."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection), "it was made by sqlite3.connect"
-    return driver
+def sqlite_engine(path: Path, patience: float = PATIENCE) -> Engine:
+    """Return connections to the file, kept open between transactions: closing the last writes back the log.
+
+    Each waits `patience` seconds for another writer. A transaction has to be begun by a statement, BEGIN.
+    """
+    # The path is not in the URL, where some characters of it have a meaning. SQLAlchemy gives a connection to one
+    # thread at a time.
+    return create_engine(
+        "sqlite://", creator=lambda: connect_to_write(path, patience), poolclass=QueuePool, max_overflow=-1
+    )
 
 
-@contextmanager
-def _driver_errors() -> Iterator[None]:
-    """Raise the error of SQLite itself where SQLAlchemy wraps one."""
-    try:
-        yield
-    except DBAPIError as error:
-        if isinstance(error.orig, sqlite3.Error):
-            raise error.orig from error
-        raise
+def use_write_ahead_log(path: Path, patience: float = PATIENCE) -> None:
+    """Switch the file to write-ahead logging; file systems without shared memory keep their journal."""
+    deadline = time.monotonic() + patience
+    with closing(connect_to_write(path, patience)) as driver:
+        while True:
+            try:
+                driver.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                # SQLite doesn't wait here by itself when another process is making the same file.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)

@@ -242,7 +242,7 @@ def test_an_index_that_is_missing_or_of_an_earlier_state_is_no_damage(library: S
 def test_looking_does_not_open_the_database_for_writing(library: Shelf) -> None:
     with library.sidecar() as sidecar:
         check(sidecar, repair=False)
-        assert sidecar.store.database.writer is None
+        assert sidecar.store._writer is None
 
 
 def test_a_damaged_note_is_mended(library: Shelf) -> None:

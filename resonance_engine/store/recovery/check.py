@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from resonance_engine.errors import printable
 from resonance_engine.store.codec import stored_tags_defect, stored_vector_defect
 from resonance_engine.store.errors import UNREADABLE, read_json
-from resonance_engine.store.incompatible_pairs import STATE_KEY as PAIRS
-from resonance_engine.store.incompatible_pairs import parse_pairs
 from resonance_engine.store.models import select_model
 from resonance_engine.store.records import EMBEDDING
+from resonance_engine.store.state import PAIRS_KEY, parse_pairs
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
     from resonance_engine.store.records import Model
     from resonance_engine.store.store import Store
-    from resonance_engine.store.transaction import Transaction
 
 SOUND = "ok"
 EMBEDDED = f"SELECT content_key FROM vector WHERE model_id = ? AND kind = '{EMBEDDING}'"  # noqa: S608 - a constant
@@ -36,19 +35,19 @@ def check_store(store: Store, model_id: str, partial: bool = False) -> list[str]
 
     `partial`: the model need not have embedded every track, as long as another one is in use.
     """
-    with store.database.read() as transaction:
-        model = select_model(transaction, model_id)
-        problems = [f"{printable(store.path)}: {line}." for line in integrity_errors(transaction)]
+    with store.read() as driver:
+        model = select_model(driver, model_id)
+        problems = [f"{printable(store.path)}: {line}." for line in integrity_errors(driver)]
         problems += [
             f"{printable(store.path)}: row {row} of table {table} refers to a missing {parent}."
-            for table, row, parent in dangling_rows(transaction)
+            for table, row, parent in dangling_rows(driver)
         ]
-        problems += [f"The note {key!r} can't be read." for key in unreadable_state(transaction)]
-        invalid = invalid_vectors(transaction, model)
+        problems += [f"The note {key!r} can't be read." for key in unreadable_state(driver)]
+        invalid = invalid_vectors(driver, model)
         problems += [f"The {kind} of recording {key.hex()} {reason}." for key, kind, reason in invalid]
-        problems += [f"The tags of recording {key.hex()} {reason}." for key, reason in invalid_tags(transaction, model)]
-        problems += [f"The analysis of recording {key.hex()} {why}." for key, why in invalid_analyses(transaction)]
-        pending = transaction.value(PENDING, model_id)
+        problems += [f"The tags of recording {key.hex()} {reason}." for key, reason in invalid_tags(driver, model)]
+        problems += [f"The analysis of recording {key.hex()} {why}." for key, why in invalid_analyses(driver)]
+        pending = driver.execute(PENDING, (model_id,)).fetchone()[0]
         if pending and not partial:
             problems.append(f"{pending} linked tracks have no embedding by the model {model.name} yet.")
         return problems
@@ -60,77 +59,77 @@ def incomplete_recordings(store: Store, model_id: str) -> dict[bytes, str]:
     What a model gives for a recording is written in one transaction: a missing part was lost. Tags aside, which
     older versions did not store; see `TagTable.count_missing`.
     """
-    with store.database.read() as transaction:
+    with store.read() as driver:
         parts: dict[bytes, list[str]] = {}
-        for key, part in missing_parts(transaction, select_model(transaction, model_id)):
+        for key, part in missing_parts(driver, select_model(driver, model_id)):
             parts.setdefault(key, []).append(part)
         return {key: ", ".join(missing) for key, missing in parts.items()}
 
 
-def integrity_errors(transaction: Transaction) -> list[str]:
+def integrity_errors(driver: sqlite3.Connection) -> list[str]:
     """Return what SQLite finds wrong with the file itself."""
-    return [line for (line,) in transaction.rows("PRAGMA integrity_check") if line != SOUND]
+    return [line for (line,) in driver.execute("PRAGMA integrity_check") if line != SOUND]
 
 
-def dangling_rows(transaction: Transaction) -> list[tuple[str, int, str]]:
+def dangling_rows(driver: sqlite3.Connection) -> list[tuple[str, int, str]]:
     """Return table, row number and missing table of rows that refer to a missing row."""
-    return [(table, row, parent) for table, row, parent, _ in transaction.rows("PRAGMA foreign_key_check")]
+    return [(table, row, parent) for table, row, parent, _ in driver.execute("PRAGMA foreign_key_check")]
 
 
-def unreadable_state(transaction: Transaction) -> list[str]:
+def unreadable_state(driver: sqlite3.Connection) -> list[str]:
     """Return the keys of state rows that can't be parsed."""
-    return [key for key, value in transaction.rows("SELECT key, value FROM state") if not is_readable_state(key, value)]
+    return [key for key, value in driver.execute("SELECT key, value FROM state") if not is_readable_state(key, value)]
 
 
 def is_readable_state(key: object, value: object) -> bool:
     """Whether a state row can be parsed."""
     try:
         parsed = read_json(value)
-        if key == PAIRS:
+        if key == PAIRS_KEY:
             parse_pairs(parsed)
     except UNREADABLE:
         return False
     return True
 
 
-def invalid_vectors(transaction: Transaction, model: Model) -> Iterator[tuple[bytes, str, str]]:
+def invalid_vectors(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[bytes, str, str]]:
     """Yield content key, kind and defect of each vector that the model can't have given, or without its embedding."""
     widths = model.widths()
     vectors = "SELECT content_key, kind, data FROM vector WHERE model_id = ?"
-    for key, kind, data in transaction.driver.execute(vectors, (model.id,)):
+    for key, kind, data in driver.execute(vectors, (model.id,)):
         width = widths.get(kind)
         reason = "is of a kind that the model doesn't make" if width is None else stored_vector_defect(data, width)
         if reason:
             yield key, kind, reason
     windows = "SELECT content_key, position, data FROM window WHERE model_id = ?"
-    for key, position, data in transaction.driver.execute(windows, (model.id,)):
+    for key, position, data in driver.execute(windows, (model.id,)):
         reason = stored_vector_defect(data, model.dimensions)
         if reason:
             yield key, f"window {position}", reason
     for table, kind in (("vector", "facet"), ("window", "window")):
         alone = f"SELECT DISTINCT content_key FROM {table} WHERE model_id = ? AND content_key NOT IN ({EMBEDDED})"  # noqa: S608 - constants
-        for (key,) in transaction.rows(alone, model.id, model.id):
+        for (key,) in driver.execute(alone, (model.id, model.id)):
             yield key, kind, "has no embedding beside it"
 
 
-def invalid_tags(transaction: Transaction, model: Model) -> Iterator[tuple[bytes, str]]:
+def invalid_tags(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[bytes, str]]:
     """Yield content key and defect of each recording's tags that the model can't have given."""
-    for key, data in transaction.rows("SELECT content_key, data FROM tag WHERE model_id = ?", model.id):
+    for key, data in driver.execute("SELECT content_key, data FROM tag WHERE model_id = ?", (model.id,)):
         reason = stored_tags_defect(data, len(model.tags))
         if reason:
             yield key, reason
     alone = f"SELECT content_key FROM tag WHERE model_id = ? AND content_key NOT IN ({EMBEDDED})"  # noqa: S608 - a constant
-    for (key,) in transaction.rows(alone, model.id, model.id):
+    for (key,) in driver.execute(alone, (model.id, model.id)):
         yield key, "have no embedding beside them"
 
 
-def invalid_analyses(transaction: Transaction) -> Iterator[tuple[bytes, str]]:
+def invalid_analyses(driver: sqlite3.Connection) -> Iterator[tuple[bytes, str]]:
     """Yield content key and defect of each analysis that can't be parsed, or whose recording is in no other table."""
-    for key, broken in transaction.rows(INVALID_ANALYSES):
+    for key, broken in driver.execute(INVALID_ANALYSES):
         yield key, "can't be read" if broken else "belongs to no vector and no track"
 
 
-def missing_parts(transaction: Transaction, model: Model) -> Iterator[tuple[bytes, str]]:
+def missing_parts(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[bytes, str]]:
     """Yield content key and missing part of recordings that a model has an embedding of."""
     # Positions are counted from 0: the last one tells how many there were.
     windows = "SELECT content_key FROM window WHERE model_id = ? GROUP BY content_key HAVING count(*) > max(position)"
@@ -141,5 +140,5 @@ def missing_parts(transaction: Transaction, model: Model) -> Iterator[tuple[byte
         ("the analysis", "SELECT content_key FROM analysis", ()),
     ]
     for part, complete, parameters in parts:
-        for (key,) in transaction.rows(f"{EMBEDDED} AND content_key NOT IN ({complete})", model.id, *parameters):
+        for (key,) in driver.execute(f"{EMBEDDED} AND content_key NOT IN ({complete})", (model.id, *parameters)):
             yield key, part

@@ -31,22 +31,22 @@ def repair_store(store: Store, model_id: str) -> list[str]:
     indexes; `salvage` takes what can be read of such a file into a new one.
     """
     done = []
-    with store.database.write() as transaction:
-        model = select_model(transaction, model_id)
-        if integrity_errors(transaction):
+    with store.write() as transaction:
+        model = select_model(transaction.driver, model_id)
+        if integrity_errors(transaction.driver):
             transaction.connection.exec_driver_sql("REINDEX")
-            if left := integrity_errors(transaction):
+            if left := integrity_errors(transaction.driver):
                 raise DamageError(f"{printable(store.path)} is damaged ({left[0]}).")
             done.append(f"The indexes of {printable(store.path)} were made anew.")
         if count := _drop_dangling(transaction):
             done.append(f"{_many(count, 'row')} that referred to nothing {_were(count)} dropped.")
-        if notes := unreadable_state(transaction):
+        if notes := unreadable_state(transaction.driver):
             transaction.delete("state", "key", notes)
             done.append(f"{_many(len(notes), 'note')} that said nothing {_were(len(notes))} dropped.")
-        if keys := {key for key, _ in invalid_tags(transaction, model)}:
+        if keys := {key for key, _ in invalid_tags(transaction.driver, model)}:
             transaction.delete("tag", "content_key", keys, model_id=model_id)
             done.append(f"The damaged tags of {_many(len(keys), 'recording')} were dropped; analyse them again.")
-        if keys := {key for key, _, _ in invalid_vectors(transaction, model)}:
+        if keys := {key for key, _, _ in invalid_vectors(transaction.driver, model)}:
             _drop_recordings(transaction, model_id, keys)
             done.append(f"The damaged vectors of {_many(len(keys), 'recording')} were dropped; analyse them again.")
         if count := _drop_analyses(transaction):
@@ -56,8 +56,8 @@ def repair_store(store: Store, model_id: str) -> list[str]:
 
 def drop_incomplete(store: Store, model_id: str) -> int:
     """Delete what a model gave for `incomplete_recordings`, so that they are analysed again; return how many."""
-    with store.database.write() as transaction:
-        keys = {key for key, _ in missing_parts(transaction, select_model(transaction, model_id))}
+    with store.write() as transaction:
+        keys = {key for key, _ in missing_parts(transaction.driver, select_model(transaction.driver, model_id))}
         _drop_recordings(transaction, model_id, keys)
         _drop_analyses(transaction)
         return len(keys)
@@ -69,11 +69,11 @@ def _drop_recordings(transaction: WriteTransaction, model_id: str, keys: Iterabl
 
 
 def _drop_analyses(transaction: WriteTransaction) -> int:
-    return transaction.delete("analysis", "content_key", [key for key, _ in invalid_analyses(transaction)])
+    return transaction.delete("analysis", "content_key", [key for key, _ in invalid_analyses(transaction.driver)])
 
 
 def _drop_dangling(transaction: WriteTransaction) -> int:
-    rows = dangling_rows(transaction)
+    rows = dangling_rows(transaction.driver)
     generation = transaction.next_generation()
     for table, row, _ in rows:
         transaction.connection.exec_driver_sql(f"DELETE FROM {table} WHERE rowid = ?", (row,))  # noqa: S608 - a name of ours

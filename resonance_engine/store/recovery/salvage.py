@@ -18,8 +18,8 @@ from resonance_engine.store.records import EMBEDDING
 from resonance_engine.store.recovery.check import is_readable_state
 from resonance_engine.store.recovery.pages import open_pages
 from resonance_engine.store.recovery.repair import drop_incomplete, repair_store
+from resonance_engine.store.sqlite_file import GENERATION
 from resonance_engine.store.store import Store
-from resonance_engine.store.transaction import GENERATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

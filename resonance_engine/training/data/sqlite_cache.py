@@ -27,8 +27,8 @@ from sqlalchemy.exc import DBAPIError
 
 from resonance_engine.errors import CacheError, printable
 from resonance_engine.features.front_end import FRONT_END_VERSION
-from resonance_engine.store.engine import sqlite_engine, use_write_ahead_log
 from resonance_engine.store.errors import error_message
+from resonance_engine.store.writer import sqlite_engine, use_write_ahead_log
 from resonance_engine.training.data.cache import UNCHANGED, check_rows, shapes_of, to_float16
 
 if TYPE_CHECKING:
@@ -152,11 +152,11 @@ class SqliteCache:
 
     def prepare(self) -> None:
         """Create the tables in a new file, and check that an old one is what its name says."""
-        with self.engine.connect() as connection, connection.begin():
+        with self.transaction() as connection:
             new = self.is_new(connection)
-        use_write_ahead_log(self.engine)
+        use_write_ahead_log(self.path)
         if new:
-            with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            with self.transaction(writes=True) as connection:
                 if self.is_new(connection):  # another process may have been faster
                     TABLES.create_all(connection)
                     connection.execute(insert(ABOUT).values(spec=self.spec.to_json(), front_end=FRONT_END_VERSION))
@@ -188,11 +188,8 @@ class SqliteCache:
 
     @contextmanager
     def transaction(self, writes: bool = False) -> Iterator[Connection]:
-        with (
-            self.explained_errors(),
-            self.engine.connect().execution_options(writes=writes) as connection,
-            connection.begin(),
-        ):
+        with self.explained_errors(), self.engine.begin() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
             yield connection
 
     @contextmanager

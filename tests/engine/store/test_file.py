@@ -42,7 +42,7 @@ def test_nothing_is_made_before_first_use(path: Path) -> None:
 
 
 def test_every_connection_is_set_up(path: Path) -> None:
-    with Store(path) as store, store.database.write() as transaction:
+    with Store(path) as store, store.write() as transaction:
         found = [
             transaction.connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("busy_timeout", "synchronous", "foreign_keys")

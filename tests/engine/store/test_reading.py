@@ -136,8 +136,8 @@ def test_nothing_is_changed_and_nothing_left_behind(path: Path, reader: Store) -
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     assert reader.models.all()[0].id == MODEL.id, "it opens again"
-    with reader.database.read() as snapshot, pytest.raises(sqlite3.OperationalError, match="readonly"):
-        snapshot.driver.execute("DELETE FROM track")
+    with reader.read() as snapshot, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        snapshot.execute("DELETE FROM track")
 
 
 def test_threads_share_a_reader(reader: Store) -> None:

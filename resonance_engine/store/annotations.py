@@ -1,29 +1,65 @@
-"""The probabilities of a model's tags in recordings: table `tag`."""
+"""Attributes (tempo, key, energy, brightness) and tags of recordings: tables `analysis` and `tag`."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.store.codec import decode_rows, encode
+from resonance_engine.store.errors import read_json
 from resonance_engine.store.models import select_model
-from resonance_engine.store.records import EMBEDDING, Ids, Matrix
+from resonance_engine.store.records import EMBEDDING, Analysis, Ids, Matrix
+from resonance_engine.store.sqlite_file import select_in
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
     from resonance_engine.store.database import Database
     from resonance_engine.store.records import Embedding, Model
-    from resonance_engine.store.transaction import Transaction
     from resonance_engine.store.writer import WriteTransaction
 
 SAMPLE = 1_000
 
 HAS_TAGS = "EXISTS (SELECT 1 FROM tag WHERE tag.content_key = vector.content_key AND tag.model_id = vector.model_id)"
 IS_LINKED = "EXISTS (SELECT 1 FROM track WHERE track.content_key = vector.content_key)"
+
+
+@dataclass(frozen=True)
+class AnalysisTable:
+    """Analyses by content key, whichever model embeds the recording."""
+
+    database: Database
+
+    def get(self, content_keys: Iterable[bytes]) -> dict[bytes, Analysis]:
+        """Return the analyses of recordings, by content key."""
+        statement = "SELECT content_key, extractor_version, attributes FROM analysis WHERE content_key IN"
+        with self.database.read() as snapshot:
+            rows = select_in(snapshot, statement, content_keys)
+            return {key: Analysis(version, read_json(attributes, dict)) for key, version, attributes in rows}
+
+    def attributes(self, model_id: str, names: Sequence[str]) -> tuple[Ids, dict[str, list[Any]]]:
+        """Return some attributes of all recordings: ids of a model's embeddings, ascending, (n,), and n values a name.
+
+        A value that is not known is None; recordings without an analysis are left out.
+        """
+        values = "".join(", json_extract(attributes, ?)" for _ in names)
+        paths = [f'$."{name}"' for name in names]
+        with self.database.read() as snapshot:
+            rows = snapshot.execute(f"SELECT content_key{values} FROM analysis", paths).fetchall()  # noqa: S608 - marks
+            ids, order = _embedding_order(snapshot, model_id, [key for key, *_ in rows])
+        return ids, {name: [rows[row][place] for row in order.tolist()] for place, name in enumerate(names, start=1)}
+
+    def put(self, content_key: bytes, extractor_version: str, attributes: Mapping[str, Any]) -> None:
+        """Store the analysis of a recording instead of an earlier one; attributes are JSON values."""
+        text = json.dumps(dict(attributes), allow_nan=False)
+        row = {"content_key": content_key, "extractor_version": extractor_version, "attributes": text}
+        with self.database.write() as transaction:
+            transaction.upsert("analysis", [row])
 
 
 @dataclass(frozen=True)
@@ -35,9 +71,9 @@ class TagTable:
     def get(self, content_keys: Iterable[bytes], model_id: str) -> dict[bytes, dict[str, float]]:
         """Return the probabilities of a model's tags, 0 to 1, by content key and name, where there are any."""
         statement = "SELECT content_key, data FROM tag WHERE model_id = ? AND content_key IN"
-        with self.database.read() as transaction:
-            names = select_model(transaction, model_id).tags
-            rows = transaction.rows_in(statement, content_keys, model_id)
+        with self.database.read() as snapshot:
+            names = select_model(snapshot, model_id).tags
+            rows = select_in(snapshot, statement, content_keys, (model_id,))
         probabilities = self._probabilities([data for _, data in rows], len(names)).tolist()
         return {key: dict(zip(names, row, strict=True)) for (key, _), row in zip(rows, probabilities, strict=True)}
 
@@ -46,27 +82,27 @@ class TagTable:
 
         The columns are in the order of the model's `tags`. Recordings without tags are left out.
         """
-        with self.database.read() as transaction:
-            names = select_model(transaction, model_id).tags
-            rows = transaction.rows("SELECT content_key, data FROM tag WHERE model_id = ?", model_id)
-            ids, order = embedding_order(transaction, model_id, [key for key, _ in rows])
+        with self.database.read() as snapshot:
+            names = select_model(snapshot, model_id).tags
+            rows = snapshot.execute("SELECT content_key, data FROM tag WHERE model_id = ?", (model_id,)).fetchall()
+            ids, order = _embedding_order(snapshot, model_id, [key for key, _ in rows])
         return ids, self._probabilities([data for _, data in rows], len(names))[order]
 
     def sample(self, model_id: str, count: int = SAMPLE) -> Matrix:
         """Return the tags of up to `count` recordings, (n, tags): those of the lowest content keys."""
         statement = "SELECT data FROM tag WHERE model_id = ? ORDER BY content_key LIMIT ?"
-        with self.database.read() as transaction:
-            names = select_model(transaction, model_id).tags
-            rows = transaction.rows(statement, model_id, count)
+        with self.database.read() as snapshot:
+            names = select_model(snapshot, model_id).tags
+            rows = snapshot.execute(statement, (model_id, count)).fetchall()
         return self._probabilities([data for (data,) in rows], len(names))
 
     def count_missing(self, model_id: str) -> int:
         """Count the libraries' recordings with an embedding and no tags yet; 0 for a model that gives none."""
         statement = f"SELECT count(*) FROM vector WHERE model_id = ? AND kind = ? AND {IS_LINKED} AND NOT {HAS_TAGS}"  # noqa: S608 - constants
-        with self.database.read() as transaction:
-            if not select_model(transaction, model_id).tags:
+        with self.database.read() as snapshot:
+            if not select_model(snapshot, model_id).tags:
                 return 0
-            return int(transaction.value(statement, model_id, EMBEDDING))
+            return int(snapshot.execute(statement, (model_id, EMBEDDING)).fetchone()[0])
 
     def _probabilities(self, rows: Sequence[bytes], count: int) -> Matrix:
         """Decode stored probabilities of `count` tags, shape (len(rows), count)."""
@@ -89,10 +125,10 @@ def put_tags(transaction: WriteTransaction, model: Model, embeddings: Mapping[by
     transaction.upsert("tag", rows)
 
 
-def embedding_order(transaction: Transaction, model_id: str, keys: Sequence[bytes]) -> tuple[Ids, Ids]:
+def _embedding_order(driver: sqlite3.Connection, model_id: str, keys: Sequence[bytes]) -> tuple[Ids, Ids]:
     """Return the ids of the recordings' embeddings, ascending, and the places of those recordings among the keys."""
     statement = f"SELECT content_key, id FROM vector WHERE model_id = ? AND kind = '{EMBEDDING}' AND content_key >= x''"  # noqa: S608 - a constant
-    owners = dict(transaction.rows(statement, model_id))
+    owners = dict(driver.execute(statement, (model_id,)).fetchall())
     ids = np.fromiter((owners.get(key, -1) for key in keys), np.int64, len(keys))
     order = np.argsort(ids)[np.count_nonzero(ids < 0) :]
     return ids[order], order
