@@ -12,7 +12,7 @@ from beets.plugins import BeetsPlugin
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.error_guard import ErrorGuard
 from beetsplug.resonance.fields.fields import Fields
-from beetsplug.resonance.library.events import LibraryEvents
+from beetsplug.resonance.library.sync import LibraryEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from beets.library import Album, Item, Library
     from beets.ui import Subcommand
 
-    from beetsplug.resonance.library.importer import Importer
+    from beetsplug.resonance.library.analysis import Importer
     from beetsplug.resonance.library.sidecar import Runtime, Sidecar
 
 
@@ -80,7 +80,7 @@ class ResonancePlugin(BeetsPlugin):
         """Return the importer of this run; stages and events come from several threads."""
         with self.importer_lock:
             if self.importer is None:
-                from beetsplug.resonance.library.importer import Importer
+                from beetsplug.resonance.library.analysis import Importer
 
                 self.importer = Importer(self.open_sidecar(library), self._log)
             return self.importer

@@ -21,7 +21,7 @@ from beets.library import Library
 from beets.logging import getLogger
 
 from beetsplug.resonance.commands.analyze import analyze
-from beetsplug.resonance.library.importer import Importer
+from beetsplug.resonance.library.analysis import Importer
 from beetsplug.resonance.library.sidecar import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.audio.content_key import content_key

@@ -1,25 +1,38 @@
-"""beet resonance analyze: analyse what is new or has changed."""
+"""beet resonance analyze, failures: analyse what is new or has changed, list what failed or try it again."""
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from beets import ui
+from beets.exceptions import UserError
 
 from beetsplug.resonance.background.exclusive import exclusive_analysis
-from beetsplug.resonance.commands.model_change import print_change
-from beetsplug.resonance.library.analysis import AnalysisResult, activate, find_settled, note_run, open_ingest, update
+from beetsplug.resonance.background.status import format_time
+from beetsplug.resonance.library.analysis import (
+    LAST_RUN_KEY,
+    AnalysisResult,
+    activate,
+    analyse,
+    find_settled,
+    open_ingest,
+    update,
+)
 from beetsplug.resonance.library.item_query import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration, format_tracks
 from beetsplug.resonance.library.sync import plan_library
+from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
     from resonance_engine.ingest import Ingest
+    from resonance_engine.search.overlap import Overlap
+    from resonance_engine.store import Failure, Model
 
 
 def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretend: bool, log: BeetsLogger) -> None:
@@ -32,7 +45,7 @@ def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretend: bo
     with exclusive_analysis(sidecar, not query, log):
         plan = find_settled(sidecar, query)
         if plan is not None:
-            note_run(sidecar)
+            sidecar.store.state.set(LAST_RUN_KEY, time.time())
             ui.print_(summary(AnalysisResult(plan)))
             return
         with open_ingest(sidecar, Models(sidecar).wanted, threads) as ingest:
@@ -80,3 +93,72 @@ def print_plan(sidecar: Sidecar, query: list[str], threads: int | None) -> None:
     count = len(plan.jobs)
     duration = f" in about {format_duration(estimate_seconds(sidecar, count, threads))}" if count else ""
     ui.print_(f"would analyse {format_tracks(count)}{duration} and forget {len(plan.gone):,}")
+
+
+def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:
+    """Print that a model took the place of another, how many neighbours a track keeps, and how to go back."""
+    ui.print_(f"{model.name} {model.version} is in use now")
+    try:
+        overlap = measure_overlap(sidecar, old, model)
+    except StoreError:
+        overlap = None  # the old model's vectors are damaged; the new one is in use all the same
+    models = Models(sidecar)
+    name = models.name_of(old.id) or ""
+    parts = [f"{overlap.kept:.0f} of {overlap.of} neighbours kept on average"] if overlap else []
+    parts += [f"`beet resonance model use {printable(name)}` goes back"] if name in models.names() else []
+    if parts:
+        ui.print_("; ".join(parts))
+
+
+def measure_overlap(sidecar: Sidecar, old: Model, new: Model) -> Overlap | None:
+    """Return how many of a track's nearest neighbours by the old model the new one has, too."""
+    from resonance_engine.index.files import open_index
+    from resonance_engine.search.overlap import neighbour_overlap
+
+    store, folder = sidecar.store, sidecar.path.parent
+    with store.read():
+        before, after = (store.tracks.linked_embeddings(sidecar.id, model.id) for model in (old, new))
+    same = {before[key]: after[key] for key in before.keys() & after.keys()}
+    return neighbour_overlap(open_index(store, old.id, folder), open_index(store, new.id, folder), same)
+
+
+def failures(sidecar: Sidecar, query: list[str], again: bool, threads: int | None, log: BeetsLogger) -> None:
+    """Print the files that failed, or analyse them once more."""
+    rows = sidecar.rows(query)
+    if query and not rows:
+        raise no_match("resonance", query)
+    known = sidecar.store.failures.all(sidecar.id) if sidecar.exists else {}
+    failed = [row for row in rows if row.path in known]
+    if not failed:
+        ui.print_("no file failed")
+    elif again:
+        retry(sidecar, failed, threads, log)
+    else:
+        for path in dict.fromkeys(row.path for row in failed):
+            ui.print_(format_failure(known[path]))
+
+
+def format_failure(failure: Failure) -> str:
+    tried = "once" if failure.tries == 1 else f"{failure.tries:,} times"
+    return f"{printable(failure.path)}: {failure.reason} (tried {tried}, last {format_time(failure.last_tried)})"
+
+
+def retry(sidecar: Sidecar, failed: list[ItemRow], threads: int | None, log: BeetsLogger) -> None:
+    """Analyse files that failed, with the model in use and with the wanted one where that is another."""
+    jobs = [row.job() for row in failed]
+    present = [job for job in jobs if job.path.is_file()]
+    if len(present) < len(jobs):
+        log.warning("{} without a file", format_tracks(len(jobs) - len(present)))
+    if not present:
+        raise UserError("resonance: none of the files that failed is there; is the disk that they are on mounted?")
+    started = time.monotonic()
+    result = AnalysisResult()
+    with exclusive_analysis(sidecar, whole=False, log=log):
+        for name in Models(sidecar).required:
+            with open_ingest(sidecar, name, threads) as ingest:
+                analyse(sidecar, ingest, [job for job in present if job not in result.failed], result, log)
+    done = len(present) - len(result.failed)
+    text = f"{format_tracks(done)} analysed in {format_duration(time.monotonic() - started)}"
+    ui.print_(f"{text}, {len(result.failed):,} failed again" if result.failed else text)
+    if not done:
+        raise UserError("resonance: nothing could be analysed; `beet resonance failures` says why")

@@ -1,33 +1,39 @@
-"""Analyse a library: compare it with the store, forget what left it, embed what is new, take a complete model into use.
+"""Analyse a library: while beets imports, all that is pending, or one model's share; take a complete model into use.
 
-Import, `analyze` and the background go through `open_ingest`; the last two through `update` and `activate` as well.
+Import, `analyze` and the background go through `open_ingest`, the last two through `update` and `activate` as well.
+Nothing here writes to the library. `beet resonance analyze` makes up for everything that an import leaves undone.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.events import file_state
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_tracks
-from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, forget, music_folder, plan_library
+from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, file_state, forget, music_folder, plan_library
 from resonance_engine.console import progress_bar
-from resonance_engine.errors import ModelError
+from resonance_engine.errors import ModelError, ResonanceError, StoreError
 from resonance_engine.ingest import Ingest, Job
+from resonance_engine.store import TrackRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from beets.importer import ImportTask
+    from beets.library import Item
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.library.sidecar import Sidecar
-    from resonance_engine.store import Model, TrackRow
+    from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
+    from beetsplug.resonance.library.sync import State
+    from resonance_engine.ingest import IngestOutcome
+    from resonance_engine.store import Model
 
 LAST_RUN_KEY = "last_analysis"
 NO_PLAN = Plan(0, [], [], [], 0, [])
@@ -73,11 +79,6 @@ def find_settled(sidecar: Sidecar, query: list[str]) -> Plan | None:
     return None if pending or plan.missing == plan.total else plan
 
 
-def note_run(sidecar: Sidecar) -> None:
-    """Note the time of a finished analysis."""
-    sidecar.store.state.set(LAST_RUN_KEY, time.time())
-
-
 def update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | None, log: BeetsLogger) -> AnalysisResult:
     """Analyse with the wanted model, `ingest`, what it has no vectors of, and forget what left the library.
 
@@ -101,7 +102,7 @@ def update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | No
     except KeyboardInterrupt:
         log.warning("stopped; what was analysed is kept, run it again to go on")
         raise
-    note_run(sidecar)
+    sidecar.store.state.set(LAST_RUN_KEY, time.time())
     result.seconds = time.monotonic() - started
     return result
 
@@ -115,8 +116,7 @@ def update_active(sidecar: Sidecar, wanted: str, query: list[str], threads: int 
     name = Models(sidecar).name_of(active.id) if active else None
     if active is None or active.id == wanted or name is None:
         return set()
-    jobs = plan_library(sidecar, active.id, query).jobs
-    if not jobs:
+    if not (jobs := plan_library(sidecar, active.id, query).jobs):
         return set()
     result = AnalysisResult()
     try:
@@ -144,10 +144,9 @@ def analyse(sidecar: Sidecar, ingest: Ingest, jobs: list[Job], result: AnalysisR
                     sidecar.store.tracks.unlink(sidecar.id, [track.item_id])
                 bar.clear()
                 log.warning("not analysed: {}", outcome.error)
-            elif outcome.embedded:
-                result.embedded += 1
             else:
-                result.known += 1
+                result.embedded += outcome.embedded
+                result.known += not outcome.embedded
 
 
 def is_searchable(sidecar: Sidecar, job: Job, track: TrackRow) -> bool:
@@ -169,10 +168,8 @@ def activate(sidecar: Sidecar, model: Model, missing: int) -> str:
         return ""
     store, known = sidecar.store, sidecar.store.tracks.all(sidecar.id)
     keys = {track.content_key for track in known.values()}
-    embedded, searchable = (
-        store.vectors.embedded(keys, model.id),
-        store.vectors.embedded(keys, active.id) if active else set(),
-    )
+    embedded = store.vectors.embedded(keys, model.id)
+    searchable = store.vectors.embedded(keys, active.id) if active else set()
     unembedded = [item_id for item_id, track in known.items() if track.content_key not in embedded]
     lost = [item_id for item_id in unembedded if known[item_id].content_key in searchable]
     many = len(lost) > max(MASS_REMOVAL, len(known) / 100) or not embedded
@@ -185,3 +182,106 @@ def activate(sidecar: Sidecar, model: Model, missing: int) -> str:
         store.tracks.unlink(sidecar.id, unembedded)
         store.models.activate(model.id)
     return ""
+
+
+class Importer:
+    """Analyses what one run of beets imports. Workers start with the first track and live until `finish`."""
+
+    def __init__(self, sidecar: Sidecar, log: BeetsLogger) -> None:
+        self.sidecar = sidecar
+        self.log = log
+        self.error: ResonanceError | None = None  # that ends the analysis of this run
+        self.pools = ExitStack()
+        self.ingests: list[Ingest] = []
+        self.outcomes: dict[int, IngestOutcome] = {}  # by item id, which may stand for one item after another
+
+    def analyse(self, task: ImportTask) -> None:
+        """Embed the tracks of an import task: their rows exist, their files are still where they came from."""
+        jobs = [Job(item.id or 0, item.added or 0.0, item.filepath) for item in task.imported_items()]
+        if not jobs:
+            return
+        with self.fail_once():
+            if not self.ingests:
+                self.open_models()
+            first, *others = self.ingests
+            for outcome in first.run(jobs, link=False):
+                self.outcomes[outcome.job.item_id] = outcome
+                if outcome.error is not None:
+                    self.log.warning("not analysed: {}", outcome.error)
+                if is_interrupted():
+                    return
+            for ingest in others:
+                for _ in ingest.run([job for job in jobs if self.outcomes[job.item_id].key], link=False):
+                    if is_interrupted():
+                        return
+
+    def open_models(self) -> None:
+        """Load the model in use and, while another one is being prepared, that one too."""
+        names = Models(self.sidecar).required
+        for name in names:
+            try:
+                self.ingests.append(self.pools.enter_context(open_ingest(self.sidecar, name)))
+            except ResonanceError as error:
+                self.error = error
+                if len(names) == 1:
+                    raise
+                self.log.warning("{}", error)
+        self.error = None if self.ingests else ModelError("Neither the model in use nor the wanted one can be loaded.")
+        if self.error is not None:
+            raise self.error
+
+    @contextmanager
+    def fail_once(self) -> Iterator[None]:
+        """Raise the first lasting error of a run, such as a broken model or a locked store, again at once.
+
+        So that is waited for once, not once an album.
+        """
+        from resonance_engine.store.errors import is_busy
+
+        if self.error is not None:
+            raise self.error
+        try:
+            yield
+        except StoreError as error:
+            if is_busy(error):
+                self.error = error
+            raise
+
+    def link(self, items: Iterable[Item | ItemRow]) -> None:
+        """Link analysed items, whose files are in place, and record the files that failed; rows that agree stay."""
+        linked: list[tuple[bytes, TrackRow]] = []
+        failed: list[tuple[int, bytes, State, str]] = []
+        for item in items:
+            item_id = item.id or 0
+            outcome = self.outcomes.get(item_id)
+            state = file_state(item.path) if outcome else None
+            if outcome is None or state is None:
+                continue
+            if outcome.key is not None:
+                linked.append((item.path, TrackRow(item_id, item.added or 0.0, *state, outcome.key)))
+            elif outcome.error is not None:
+                failed.append((item_id, item.path, state, outcome.error.reason))
+        if not linked and not failed:
+            return
+        with self.fail_once():
+            store, library = self.sidecar.store, self.sidecar.id
+            store.tracks.link_many(library, [row for _, row in linked])
+            store.failures.clear(library, *(path for path, _ in linked))
+            for item_id, path, state, reason in failed:
+                store.tracks.unlink(library, [item_id])
+                store.failures.record(library, path, *state, reason)
+                del self.outcomes[item_id]
+
+    def finish(self) -> None:
+        """Link once more what other plugins changed after the import, such as dates, and end the workers."""
+        try:
+            self.link(self.sidecar.rows_by_id(item_id for item_id, outcome in self.outcomes.items() if outcome.key))
+        finally:
+            self.outcomes = {}
+            self.pools.close()
+            self.sidecar.close()
+
+
+def is_interrupted() -> bool:
+    """Return whether the user interrupted beets, which marks the threads of its pipeline then."""
+    return bool(getattr(threading.current_thread(), "abort_flag", False))

@@ -1,4 +1,4 @@
-"""Select items of a library: ids that a beets query matches, rows and items by id."""
+"""Select items of a library: ids that a beets query matches, rows and items by id, the tracks played last."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from beets.dbcore.query import (
     ParsingError,
 )
 from beets.dbcore.sort import Sort
+from beets.dbcore.types import DATE
 from beets.exceptions import UserError
 from beets.library import Item
 from beets.library.queries import parse_query_parts
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 UNSORTED = Sort()  # beets takes NullSort for its default order, which costs more than the query
 NO_TRACKS = "the library has no tracks; import some with `beet import PATH`"
+PLAYED_FIELDS = ("last_played", "lastplayed")  # of other plugins; beets' mpdstats writes the first
+ALTERNATIVE = ","
 CHUNK = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 
 
@@ -119,3 +122,28 @@ def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
     ordered = list(values)
     for start in range(0, len(ordered), CHUNK):
         yield ordered[start : start + CHUNK]
+
+
+def last_played(library: Library, query: Sequence[str], count: int, command: str) -> tuple[str, ...]:
+    """Return the words of a query for the `count` tracks played last, of those that `query` matches, of all for none.
+
+    Raises UserError where none was ever played.
+    """
+    marks = ", ".join("?" * len(PLAYED_FIELDS))
+    statement = f"SELECT entity_id, value FROM item_attributes WHERE key IN ({marks})"  # noqa: S608 - marks
+    with library.transaction() as transaction:
+        rows = transaction.query(statement, PLAYED_FIELDS)
+    played: dict[int, float] = {}
+    for row in rows:
+        moment = DATE.parse(str(row["value"])) or 0.0
+        if moment > 0:
+            played[row["entity_id"]] = max(moment, played.get(row["entity_id"], 0.0))
+    candidates = played.keys() & matching_ids(library, query)
+    if not candidates:
+        which = "no track that matches" if query else "no track"
+        raise UserError(
+            f"{command} --recent: {which} was played yet as far as the library knows; "
+            f"beets' mpdstats plugin notes it in the field {PLAYED_FIELDS[0]}"
+        )
+    last = sorted(candidates, key=lambda item_id: (-played[item_id], item_id))[:count]
+    return tuple(word for item_id in last for word in (ALTERNATIVE, f"id:{item_id}"))[1:]

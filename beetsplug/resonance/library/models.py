@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.settings import SHIPPED
+from resonance_engine.encoder.model_files import find_model_file
 from resonance_engine.errors import ModelError, printable
 
 if TYPE_CHECKING:
@@ -35,16 +36,13 @@ class Models:
 
     def __init__(self, sidecar: Sidecar) -> None:
         self.sidecar = sidecar
+        # The path in the configuration goes before the choice.
+        self.configured = None if sidecar.settings.model == SHIPPED else sidecar.settings.model
 
     @property
     def folder(self) -> Path:
         """The folder of the trained models, each in a folder of its own."""
         return self.sidecar.path.with_name(FOLDER)
-
-    @property
-    def configured(self) -> str | None:
-        """The path in the configuration, if there is one: it goes before the choice."""
-        return None if self.sidecar.settings.model == SHIPPED else self.sidecar.settings.model
 
     @property
     def wanted(self) -> str:
@@ -64,9 +62,8 @@ class Models:
     @property
     def required(self) -> list[str]:
         """The names of the models that embed new tracks: the one in use, if it has a name, and the wanted one."""
-        active = self.sidecar.model
-        used = self.name_of(active.id) if active else None
-        return list(dict.fromkeys([used or self.wanted, self.wanted]))
+        active, wanted = self.sidecar.model, self.wanted
+        return list(dict.fromkeys([(active and self.name_of(active.id)) or wanted, wanted]))
 
     @property
     def ids(self) -> dict[str, str]:
@@ -113,19 +110,18 @@ class Models:
 
     def fingerprint(self, name: str) -> list[int]:
         """Return what tells a model's file from another in its place: size, times in ns and inode."""
-        from resonance_engine.encoder.model_files import find_model_file
-
+        path = self.path(name)
         try:
-            stat = find_model_file(self.path(name)).stat()
+            stat = (path if path.is_file() else find_model_file(path)).stat()
         except OSError:
             return []
         return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
     def note(self, name: str, model_id: str, fingerprint: list[int]) -> None:
         """Note which model a name means, and the fingerprint of its file before it was loaded."""
-        store = self.sidecar.store
-        if self.ids.get(name) != model_id:
-            store.state.set(IDS_KEY, {**self.ids, name: model_id})
+        store, ids = self.sidecar.store, self.ids
+        if ids.get(name) != model_id:
+            store.state.set(IDS_KEY, {**ids, name: model_id})
         fingerprints = store.state.get(FINGERPRINTS_KEY, dict) or {}
         if fingerprints.get(name) != fingerprint:
             store.state.set(FINGERPRINTS_KEY, {**fingerprints, name: fingerprint})

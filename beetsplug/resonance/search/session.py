@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beetsplug.resonance.library.events import file_state
 from beetsplug.resonance.library.item_query import select_items, select_rows
+from beetsplug.resonance.library.sync import file_state
 from resonance_engine.errors import StoreError
 from resonance_engine.index.files import open_index
 from resonance_engine.store import EMBEDDING
