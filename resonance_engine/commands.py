@@ -103,7 +103,7 @@ def run_index(options: argparse.Namespace) -> None:
 def run_query(options: argparse.Namespace) -> None:
     from resonance_engine.catalog import read_catalog
     from resonance_engine.search.explain import common_attributes, format_traits
-    from resonance_engine.search.query import Ranking
+    from resonance_engine.search.ranking import Ranking
     from resonance_engine.search.selection import find_neighbours
     from resonance_engine.worker.worker import Worker
 

@@ -36,7 +36,7 @@ def resident() -> int:
 def queries() -> Iterator[object]:
     """Queries with and without feedback and diversity, without end; gives what was found."""
     from resonance_engine.index.vector_index import VectorIndex
-    from resonance_engine.search.query import Ranking
+    from resonance_engine.search.ranking import Ranking
     from resonance_engine.search.selection import find_neighbours
     from tests.embeddings import stored, unit_vectors
 

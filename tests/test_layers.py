@@ -42,7 +42,7 @@ FOLDERS_UP = (("resonance_engine",), ("beetsplug",), ("training",), ("demo", "be
 ALLOWED_UP = {("resonance_engine.encoder.encoder", "resonance_engine.network.files")}
 
 # Modules that import nothing themselves but `errors`.
-CONFIG_MAY_IMPORT = {"resonance_engine.errors", "resonance_engine.records", "resonance_engine.search.caps"}
+CONFIG_MAY_IMPORT = {"resonance_engine.errors", "resonance_engine.records", "resonance_engine.search.constraints"}
 
 
 def room_of(module: str, folder: str) -> str:

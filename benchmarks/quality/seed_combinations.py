@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.quality.resonance import WHOLE
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.query import Ranking
+from resonance_engine.search.ranking import Ranking
 from resonance_engine.search.selection import find_neighbours
 
 if TYPE_CHECKING:

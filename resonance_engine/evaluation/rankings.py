@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.query import Ranking
+from resonance_engine.search.ranking import Ranking
 from resonance_engine.search.selection import find_neighbours
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.errors import PlaylistError
-from resonance_engine.search.caps import Caps
+from resonance_engine.search.constraints import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

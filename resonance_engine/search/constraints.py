@@ -1,4 +1,4 @@
-"""Constraints on tempo and key, absolute or relative to the seeds."""
+"""What a list demands: caps on artists and albums, and tempo and key, absolute or relative to the seeds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from resonance_engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 OCTAVES = (0.5, 1.0, 2.0)  # beat trackers, and people, take a beat for half or twice its rate
 LARGEST_RATIO = 10.0  # above it, numbers are beats per minute
@@ -18,6 +18,34 @@ CIRCLE = ("C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#", "F")  # of
 FLATS = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#"}
 RELATIVE = 3  # fifths from a major key up to its relative minor
 UNKNOWN_TEMPO, UNKNOWN_KEY, TEMPO, KEY = "no tempo known", "no key known", "tempo", "key"
+
+
+@dataclass(frozen=True)
+class Caps:
+    """At most `per_artist` and `per_album` tracks of one artist and album; 0 means any number.
+
+    `fixed` names the caps that a user has set; the others are defaults, which give way where a list would be short.
+    """
+
+    per_artist: int = 0
+    per_album: int = 0
+    fixed: frozenset[str] = frozenset()
+
+    def relaxations(self, count: int) -> Iterator[Caps]:
+        """Yield these caps with those that are not fixed doubled again and again, at last without them.
+
+        `count` is the length of the list. Yields nothing where no cap can be raised.
+        """
+        by_artist = self.per_artist > 0 and "per_artist" not in self.fixed
+        by_album = self.per_album > 0 and "per_album" not in self.fixed
+        factor = 1 if by_artist or by_album else 0
+        while factor:
+            factor = 2 * factor if factor < count else 0  # 0 lifts the caps, and is the last
+            yield Caps(
+                self.per_artist * factor if by_artist else self.per_artist,
+                self.per_album * factor if by_album else self.per_album,
+                self.fixed,
+            )
 
 
 @dataclass(frozen=True)

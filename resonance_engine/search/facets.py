@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.search.query import Layer, NearestVectors, Query
+from resonance_engine.search.ranking import Layer, NearestVectors, Query
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -11,20 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from resonance_engine.names import normalise_artist, normalise_name
-from resonance_engine.search.caps import Caps
-from resonance_engine.search.diversity import mmr_order
-from resonance_engine.search.query import query
-from resonance_engine.search.ranking import rank_by_similarity, refine
-from resonance_engine.search.versions import TrackMetadata, Versions, of_one_length
+from resonance_engine.search.constraints import Caps
+from resonance_engine.search.ranking import query, rank_by_similarity, refine
+from resonance_engine.search.versions import SECONDS_APART, TrackMetadata, track_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from resonance_engine.search.query import NearestVectors, Ranking
-    from resonance_engine.search.ranking import CandidatePool
+    from resonance_engine.search.ranking import CandidatePool, NearestVectors, Ranking
 
     Vectors = NDArray[np.float32]
     Rank = Callable[[int], CandidatePool]
@@ -75,6 +71,9 @@ class SelectionRules:
     favour: float = 0.0
 
     def __post_init__(self) -> None:
+        for name, cap in (("per_artist", self.caps.per_artist), ("per_album", self.caps.per_album)):
+            if cap < 0:
+                raise ValueError(f"{name} is a number of tracks, 0 for any number, not {cap}")
         if not -10.0 <= self.favour <= 10.0:
             raise ValueError(f"favour must lie between -10 and 10, not {self.favour}")
 
@@ -95,15 +94,6 @@ class SeedRecordings:
 
     tracks: Sequence[TrackMetadata] = ()
     vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
-
-    def near(self, vectors: Vectors) -> dict[int, list[int]]:
-        """Return the positions of candidates (n, d) that sound like seeds, with the places of these."""
-        places: dict[int, list[int]] = {}
-        if len(self.vectors):
-            pairs = np.argwhere(vectors @ self.vectors[:MOST_SEEDS].T >= SAME_SOUND)
-            for position, place in pairs.tolist():
-                places.setdefault(position, []).append(place)
-        return places
 
 
 def find_neighbours(
@@ -139,95 +129,119 @@ def select(
         for number in count():
             if number == len(pools):
                 pool = rank(ranking.pool_size * GROWTH**number)
-                pools.append((pool, {} if rules.versions else seeds.near(pool.vectors)))
+                pools.append((pool, {} if rules.versions else near_seeds(pool.vectors, seeds.vectors)))
                 new = [each for each in pool.ids.tolist() if each not in known]
                 known |= {**dict.fromkeys(new), **(load(new) if new else {})}
             pool, near = pools[number]
-            listed = PartialList(pool, ranking.count, caps, None if rules.versions else seeds, near)
-            rejected = listed.fill(ranking, [known[each] for each in pool.ids.tolist()], rules.favour)
-            is_full = len(listed.positions) == ranking.count
+            candidates = [known[each] for each in pool.ids.tolist()]
+            positions, rejected = fill_list(pool, candidates, near, ranking, rules, caps, seeds)
+            is_full = len(positions) == ranking.count
             if is_full or pool.complete or rejected[SCORE] > len(pool.ids) / 2:
                 break
         if is_full or not rejected[ARTIST] + rejected[ALBUM]:
             break
-    hits = [Neighbour(int(pool.ids[place]), min(float(pool.scores[place]), 1.0)) for place in listed.positions]
-    return Selection(hits, pool.vectors[listed.positions], rejected, pool.complete)
+    hits = [Neighbour(int(pool.ids[place]), min(float(pool.scores[place]), 1.0)) for place in positions]
+    return Selection(hits, pool.vectors[positions], rejected, pool.complete)
 
 
-class PartialList:
-    """A list that is filled from a pool: the `positions` of its tracks, and what decides whether another may join.
+def near_seeds(vectors: Vectors, seeds: Vectors) -> dict[int, list[int]]:
+    """Return the positions of candidates (n, d) that sound like seeds (s, d), with the places of these."""
+    places: dict[int, list[int]] = {}
+    if len(seeds):
+        for position, place in np.argwhere(vectors @ seeds[:MOST_SEEDS].T >= SAME_SOUND).tolist():
+            places.setdefault(position, []).append(place)
+    return places
 
-    Versions of `seeds` and of its own tracks are rejected, unless `seeds` is None; `near` are the places of seeds that
-    candidates sound like, by position.
+
+def fill_list(
+    pool: CandidatePool,
+    candidates: Sequence[CandidateTrack | None],
+    near: Mapping[int, list[int]],
+    ranking: Ranking,
+    rules: SelectionRules,
+    caps: Caps,
+    seeds: SeedRecordings,
+) -> tuple[list[int], Counter[str]]:
+    """Return the positions of the best candidates that the rules allow, and how many each rule rejected before.
+
+    Instead of the caps of `rules`, `caps` hold; `near` are the places of seeds that candidates sound like, by position.
     """
+    positions: list[int] = []
+    tracks: list[TrackMetadata] = []
+    vectors = np.empty((min(ranking.count, len(pool.ids)), pool.vectors.shape[1]), np.float32)
+    rejected, artists, albums = Counter[str](), Counter[str](), Counter[str]()
+    songs = set() if rules.versions else {key for track in seeds.tracks for key in track_keys(track).songs}
+    most_by_artist, most_on_album = (cap or math.inf for cap in (caps.per_artist, caps.per_album))
+    relevance = pool.scores
+    if rules.favour:
+        relevance = relevance + favour_bonus([each.value if each else math.nan for each in candidates], rules.favour)
+    low = pool.scores < (-np.inf if ranking.min_score is None else ranking.min_score)
+    order: Iterable[int] = np.argsort(-relevance, kind="stable").tolist()
+    if ranking.rerank == "mmr" and ranking.lambda_div:
+        order = mmr_order(relevance, pool.vectors, ranking.lambda_div, positions)
+    for position in order:
+        candidate = candidates[position]
+        if low[position] or candidate is None:
+            rejected[SCORE if low[position] else GONE] += 1
+            continue
+        track, reason, _ = candidate
+        keys, vector = track_keys(track), pool.vectors[position]
+        if not reason and not rules.versions:
+            close = np.flatnonzero(vectors[: len(positions)] @ vector >= SAME_SOUND).tolist()
+            others = [(tracks[place], vectors[place]) for place in close]
+            others += [(seeds.tracks[place], seeds.vectors[place]) for place in near.get(position, ())]
+            is_version = not songs.isdisjoint(keys.matches)
+            reason = VERSION if is_version else SOUND if others and is_same_sound(track, vector, others) else ""
+        if not reason:
+            by_artist, on_album = artists[keys.artist] + 1, albums[keys.album] + 1
+            reason = ARTIST if by_artist > most_by_artist else ALBUM if on_album > most_on_album else ""
+        if reason:
+            rejected[reason] += 1
+            continue
+        artists[keys.artist], albums[keys.album] = by_artist if keys.artist else 0, on_album if keys.album else 0
+        songs.update(keys.songs)
+        vectors[len(positions)] = vector
+        tracks.append(track)
+        positions.append(position)
+        if len(positions) == ranking.count:
+            break
+    return positions, rejected
 
-    def __init__(
-        self, pool: CandidatePool, size: int, caps: Caps, seeds: SeedRecordings | None, near: Mapping[int, list[int]]
-    ) -> None:
-        self.positions: list[int] = []
-        self._pool, self._size, self._caps, self._seeds, self._near = pool, size, caps, seeds, near
-        self._artists: Counter[str] = Counter()
-        self._albums: Counter[str] = Counter()
-        self._versions = Versions(seeds.tracks if seeds else ())
-        self._tracks: list[TrackMetadata] = []
-        self._vectors = np.empty((min(size, len(pool.ids)), pool.vectors.shape[1]), np.float32)
 
-    def fill(self, ranking: Ranking, candidates: Sequence[CandidateTrack | None], favour: float) -> Counter[str]:
-        """Add the best candidates that the rules allow, and count those that each rule rejected before."""
-        pool, rejected = self._pool, Counter[str]()
-        relevance = pool.scores
-        if favour:
-            relevance = relevance + favour_bonus([each.value if each else math.nan for each in candidates], favour)
-        low = pool.scores < (-np.inf if ranking.min_score is None else ranking.min_score)
-        order: Iterable[int] = np.argsort(-relevance, kind="stable").tolist()
-        if diversity := ranking.diversity:
-            order = mmr_order(relevance, pool.vectors, diversity, self.positions)
-        for position in order:
-            candidate = candidates[position]
-            reason = SCORE if low[position] else GONE if candidate is None else self.add(position, candidate)
-            if reason:
-                rejected[reason] += 1
-            elif len(self.positions) == self._size:
-                break
-        return rejected
+def is_same_sound(track: TrackMetadata, vector: Vectors, others: Iterable[tuple[TrackMetadata, Vectors]]) -> bool:
+    """Return whether a track is the same recording as one of others that sound like it, by its length, too."""
+    return any(
+        abs(track.seconds - other.seconds) <= SECONDS_APART
+        if track.seconds and other.seconds
+        else float(vector @ sound) >= SAME_SOUND_ALONE
+        for other, sound in others
+    )
 
-    def add(self, position: int, candidate: CandidateTrack) -> str:
-        """Add a candidate, or return the rule that rejects it."""
-        track, caps = candidate.track, self._caps
-        if candidate.rejection:
-            return candidate.rejection
-        if self._seeds is not None:
-            if track in self._versions:
-                return VERSION
-            vector = self._pool.vectors[position]
-            near = np.flatnonzero(self._vectors[: len(self.positions)] @ vector >= SAME_SOUND)
-            if (len(near) or position in self._near) and self._is_same_sound(position, track, near):
-                return SOUND
-            self._vectors[len(self.positions)] = vector
-        artist, album = normalise_artist(track.artist), normalise_name(track.album)
-        if track.artist and 0 < caps.per_artist <= self._artists[artist]:
-            return ARTIST
-        if track.album and 0 < caps.per_album <= self._albums[album]:
-            return ALBUM
-        self._artists[artist] += 1
-        self._albums[album] += 1
-        self.positions.append(position)
-        self._tracks.append(track)
-        self._versions.add(track)
-        return ""
 
-    def _is_same_sound(self, position: int, track: TrackMetadata, near: Iterable[int]) -> bool:
-        """Return whether one of the `near` listed tracks, or a near seed, is the same recording by its length, too."""
-        assert self._seeds is not None, "versions are rejected"
-        vector = self._pool.vectors[position]
-        others = [(self._vectors[place], self._tracks[place]) for place in near]
-        others += [(self._seeds.vectors[place], self._seeds.tracks[place]) for place in self._near.get(position, ())]
-        return any(
-            of_one_length(track, other)
-            if track.seconds and other.seconds
-            else float(vector @ sound) >= SAME_SOUND_ALONE
-            for sound, other in others
-        )
+def mmr_order(
+    relevance: NDArray[np.floating], vectors: NDArray[np.float32], lambda_div: float, selected: Sequence[int]
+) -> Iterator[int]:
+    """Yield the positions of candidates, best first (Carbonell & Goldstein 1998), while the caller selects some.
+
+    Greedy choice of the candidate d with the largest (1 - lambda_div) * relevance(d) - lambda_div * max sim(d, chosen);
+    `lambda_div` is the weight of diversity: 0 ranks by relevance alone, 1 by difference alone. `relevance` (n,) and
+    `vectors` (n, d) of length one belong to the candidates; ties go to the earlier one. A position that the caller has
+    appended to `selected` before it takes the next one counts; another is passed over for good.
+    """
+    if not 0.0 <= lambda_div <= 1.0:
+        raise ValueError(f"lambda_div is a share between 0 and 1, not {lambda_div}")
+    gain = (1.0 - lambda_div) * relevance.astype(np.float64)
+    left = np.ones(len(relevance), bool)
+    closest = np.zeros(len(relevance), np.float32)
+    counted = 0
+    while left.any():
+        best = int(np.argmax(np.where(left, gain - lambda_div * closest, -np.inf)))
+        left[best] = False
+        yield best
+        if len(selected) > counted:
+            similarity = vectors @ vectors[best]
+            closest = np.maximum(closest, similarity) if counted else similarity
+            counted = len(selected)
 
 
 def favour_bonus(values: Sequence[float], strength: float) -> NDArray[np.float64]:

@@ -1,16 +1,12 @@
-"""Versions of one song: another pressing, a remaster, a live take, a cover by the same artist."""
+"""What tracks are compared by: artist, album, and the song, which another pressing, remaster or live take shares."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from resonance_engine.names import GUEST, normalise_artist, split_words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from resonance_engine.names import GUEST, normalise_artist, normalise_name, split_words
 
 # A note in brackets, or after " - ", names a version when it begins or ends with one of these.
 BEGINNINGS = frozenset(
@@ -48,8 +44,7 @@ SECONDS_APART = 5.0  # two encodings of one recording differ by the silence at t
 _NOTE = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]|\s[-\u2013\u2014]\s((?:(?!\s[-\u2013\u2014]\s).)*)$")
 
 
-@dataclass(frozen=True)
-class TrackMetadata:
+class TrackMetadata(NamedTuple):
     """Metadata of a track that rules need; names as they are tagged, empty where unknown.
 
     `artist` is the artist that the track counts for, empty for "Various Artists" and the like, `album` its record
@@ -66,46 +61,35 @@ class TrackMetadata:
     seconds: float = 0.0
 
 
-class Versions:
-    """A set of songs that contains every version of them.
+class TrackKeys(NamedTuple):
+    """What a track is compared by: normalised `artist` and `album`, empty where unknown, and keys of its song.
 
-    A track is a version of one when both share a MusicBrainz recording or work; or, unless both have works and these
-    differ, when artist and title are the same after `song_title` and `normalise_artist`.
+    A track is a version of another where one of its `matches` is among the `songs` of that one.
     """
 
-    def __init__(self, tracks: Iterable[TrackMetadata] = ()) -> None:
-        self._recordings: set[str] = set()
-        self._works: set[str] = set()
-        self._titles: dict[tuple[str, str], set[str]] = {}
-        for track in tracks:
-            self.add(track)
-
-    def add(self, track: TrackMetadata) -> None:
-        """Add a song."""
-        self._recordings.add(track.recording)
-        self._works.add(track.work)
-        self._titles.setdefault((normalise_artist(track.artist), song_title(track.title)), set()).add(track.work)
-
-    def __contains__(self, track: TrackMetadata) -> bool:
-        """Return whether the track is a version of a song in the set."""
-        if track.recording and track.recording in self._recordings:
-            return True
-        if track.work and track.work in self._works:
-            return True
-        artist, title = normalise_artist(track.artist), song_title(track.title)
-        # A title of common words alone is shared by many songs of an artist.
-        if not artist or all(word in COMMON or word.isdecimal() for word in title.split()):
-            return False
-        works = self._titles.get((artist, title), set())
-        return bool(works) and (not track.work or "" in works)
+    artist: str
+    album: str
+    songs: tuple[tuple[str, ...], ...]
+    matches: tuple[tuple[str, ...], ...]
 
 
-def of_one_length(one: TrackMetadata, other: TrackMetadata) -> bool:
-    """Return whether both could be one recording by their lengths; unknown ones could."""
-    return not one.seconds or not other.seconds or abs(one.seconds - other.seconds) <= SECONDS_APART
+@lru_cache(maxsize=32768)
+def track_keys(track: TrackMetadata) -> TrackKeys:
+    """Return what a track is compared by.
+
+    Versions share a MusicBrainz recording or work; or, unless both have works and these differ, artist and title are
+    the same after `song_title` and `normalise_artist`.
+    """
+    artist, title, work = normalise_artist(track.artist), song_title(track.title), track.work
+    songs: list[tuple[str, ...]] = [("recording", track.recording), ("work", work)]
+    matches = [key for key in songs if key[1]]
+    # A title of common words alone is shared by many songs of an artist.
+    if artist and not all(word in COMMON or word.isdecimal() for word in title.split()):
+        songs += [("title", artist, title), ("title", artist, title, work)]
+        matches.append(("title", artist, title, "") if work else ("title", artist, title))
+    return TrackKeys(artist, normalise_name(track.album), tuple(songs), tuple(matches))
 
 
-@lru_cache(maxsize=65536)
 def song_title(title: str) -> str:
     """Normalise a title: without case, accents, punctuation and notes like "(Live at ...)", "- Remaster".
 

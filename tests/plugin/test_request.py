@@ -13,8 +13,8 @@ from beetsplug.resonance.config.options import SAVED, SEARCH_NAMES, flag_of
 from beetsplug.resonance.search.request import COMPARING, SearchRequest
 from resonance_engine.errors import ConfigError
 from resonance_engine.playlist.rules import WORKS
-from resonance_engine.search.caps import Caps
-from resonance_engine.search.query import COMBINES, HUBNESS, RERANKS, Ranking
+from resonance_engine.search.constraints import Caps
+from resonance_engine.search.ranking import COMBINES, HUBNESS, RERANKS, Ranking
 
 EXAMPLES = {name: option.example for name, option in SAVED.items() if option.example}
 MISTAKES: list[tuple[str, Any, str]] = [
@@ -158,7 +158,7 @@ def test_any_number_is_taken_or_named(options: dict[str, Any]) -> None:
         return
     ranking, caps = request.ranking, request.caps(Caps(3, 2))
     assert ranking.count == options.get("count", 20)
-    assert ranking.diversity == options.get("lambda_div", 0)
+    assert (ranking.lambda_div if ranking.rerank == "mmr" else 0) == options.get("lambda_div", 0)
     assert (caps.per_artist, caps.per_album) == (options.get("per_artist", 3), options.get("per_album", 2))
 
 
@@ -184,8 +184,8 @@ def test_the_ranges_are_those_of_the_engine(option: tuple[str, float]) -> None:
 
 def test_a_weight_of_diversity_asks_for_variety() -> None:
     assert SearchRequest(lambda_div=0.4).ranking.rerank == "mmr"
-    assert SearchRequest(rerank="mmr").ranking.diversity == 0.3
-    assert SearchRequest().ranking.diversity == 0
+    assert SearchRequest(rerank="mmr").ranking.lambda_div == 0.3
+    assert SearchRequest().ranking.rerank == "none"
 
 
 @pytest.mark.parametrize(

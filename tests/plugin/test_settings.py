@@ -13,7 +13,7 @@ from beetsplug.resonance.config.options import SAVED
 from beetsplug.resonance.config.profiles import find_profile
 from beetsplug.resonance.config.settings import Exclusion, Season, Settings
 from resonance_engine.playlist.recipe import read_recipe, write_recipe
-from resonance_engine.search.caps import Caps
+from resonance_engine.search.constraints import Caps
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from beets.dbcore.query import InvalidQueryError
 
 from beetsplug.resonance.config.settings import Settings, parse_exclusions
-from resonance_engine.search.caps import Caps
+from resonance_engine.search.constraints import Caps
 from tests.plugin.synthetic_tracks import BARE, CHRISTMAS, EVERY, LONG, SAME, TWIN, expected_list, rank, tags_of
 
 if TYPE_CHECKING:

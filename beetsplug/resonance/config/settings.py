@@ -13,7 +13,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import LARGEST_COUNT, SETTINGS, suggest
 from beetsplug.resonance.config.query_words import split_query
-from resonance_engine.search.caps import Caps
+from resonance_engine.search.constraints import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from resonance_engine.playlist.arc import order_by_arc
 from resonance_engine.playlist.order import order_tracks
 from resonance_engine.playlist.path import find_path
 from resonance_engine.playlist.track import USUAL_SECONDS, Length, OrderedTracks, TrackPool, durations
-from resonance_engine.search.caps import Caps
+from resonance_engine.search.constraints import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

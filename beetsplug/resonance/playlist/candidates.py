@@ -14,7 +14,7 @@ from resonance_engine.playlist.track import Track, TrackPool
 from resonance_engine.search.ranking import agreement
 from resonance_engine.search.seed_sets import centroid, representatives
 from resonance_engine.search.selection import favour_bonus
-from resonance_engine.search.versions import Versions
+from resonance_engine.search.versions import track_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -126,10 +126,12 @@ class PlaylistCandidates:
         """Return the vector ids of candidates that are versions neither of fixed ones nor of one before them."""
         if self.request.versions:
             return list(candidates)
-        versions, kept = Versions(candidate.track for candidate in self.load(fixed).values()), []
+        songs = {key for candidate in self.load(fixed).values() for key in track_keys(candidate.track).songs}
+        kept = []
         for vector_id, (track, _, _) in candidates.items():
-            if track not in versions:
-                versions.add(track)
+            keys = track_keys(track)
+            if songs.isdisjoint(keys.matches):
+                songs.update(keys.songs)
                 kept.append(vector_id)
         return kept
 

@@ -19,7 +19,7 @@ from resonance_engine.errors import printable
 from resonance_engine.playlist import m3u
 from resonance_engine.playlist.order import Sequencer
 from resonance_engine.playlist.recipe import TWICE, Difference, compare_lists, drop_invalid, read_recipe
-from resonance_engine.search.caps import Caps
+from resonance_engine.search.constraints import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from resonance_engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from resonance_engine.playlist.rules import SequenceRules
-    from resonance_engine.search.caps import Caps
+    from resonance_engine.search.constraints import Caps
 
 # A path is made of what lies between its ends; nothing is ranked by closeness to them.
 RANKING = (

@@ -14,8 +14,7 @@ from beetsplug.resonance.config.options import flag_of
 from beetsplug.resonance.search.filters import CandidateFilter
 from beetsplug.resonance.search.request import COMPARING, option_errors
 from beetsplug.resonance.search.seeds import resolve_seeds
-from resonance_engine.search.query import query
-from resonance_engine.search.ranking import rank_by_similarity, refine
+from resonance_engine.search.ranking import query, rank_by_similarity, refine
 from resonance_engine.search.selection import SelectionRules, select
 
 if TYPE_CHECKING:
@@ -28,9 +27,8 @@ if TYPE_CHECKING:
     from beetsplug.resonance.search.seeds import Seeds
     from beetsplug.resonance.search.session import SearchSession
     from beetsplug.resonance.search.text import TextScores
-    from resonance_engine.search.caps import Caps
-    from resonance_engine.search.query import Query, Ranking
-    from resonance_engine.search.ranking import CandidatePool
+    from resonance_engine.search.constraints import Caps
+    from resonance_engine.search.ranking import CandidatePool, Query, Ranking
 
     Vectors = NDArray[np.float32]
 

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from resonance_engine.audio.passage import Passage
-    from resonance_engine.search.caps import Caps
-    from resonance_engine.search.constraints import TempoRange
+    from resonance_engine.search.constraints import Caps, TempoRange
 
 STRONGEST = 10.0
 COMPARING = ("at", "combine", "weights", "like", "prf", "hubness")  # without effect unless a track is named
@@ -65,7 +64,7 @@ class SearchRequest:
     def __init__(self, **options: Any) -> None:
         from resonance_engine.audio.passage import parse_passage
         from resonance_engine.search.constraints import TempoRange
-        from resonance_engine.search.query import Ranking
+        from resonance_engine.search.ranking import Ranking
 
         self.options = {name: value for name, value in options.items() if value is not None}
         check_options(self.options)

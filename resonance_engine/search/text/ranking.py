@@ -14,7 +14,7 @@ from resonance_engine.search.text.scoring import combine
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from resonance_engine.search.query import Query, Ranking
+    from resonance_engine.search.ranking import Query, Ranking
 
     Array = NDArray[np.float64]
     Ids = NDArray[np.int64]

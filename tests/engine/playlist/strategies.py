@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from resonance_engine.playlist.rules import SequenceRules
 from resonance_engine.playlist.track import Track, TrackPool
-from resonance_engine.search.caps import Caps
+from resonance_engine.search.constraints import Caps
 from tests.embeddings import unit_vectors
 
 if TYPE_CHECKING:

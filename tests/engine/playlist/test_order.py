@@ -14,7 +14,7 @@ from resonance_engine.errors import PlaylistError
 from resonance_engine.playlist.order import ANCHOR, order_tracks
 from resonance_engine.playlist.rules import SequenceRules, jitter
 from resonance_engine.playlist.track import Length, Track, TrackPool, durations
-from resonance_engine.search.caps import Caps
+from resonance_engine.search.constraints import Caps
 from tests.embeddings import unit_vectors
 from tests.engine.playlist.strategies import broken_rules, circle_vectors, pool, rules, spacing_violations, track_lists
 

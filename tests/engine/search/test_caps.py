@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from resonance_engine.search.caps import Caps
+from resonance_engine.search.constraints import Caps
+from resonance_engine.search.selection import SelectionRules
 
 
 @pytest.mark.parametrize("name", ["per_artist", "per_album"])
 def test_a_negative_cap_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} is a number of tracks, 0 for any number, not -1"):
-        Caps(**{name: -1})
+        SelectionRules(Caps(**{name: -1}))
 
 
 def test_caps_are_doubled_and_at_last_lifted():

@@ -8,8 +8,7 @@ import pytest
 from resonance_engine.errors import ConfigError
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.facets import FOCUS, facet_query, focus_weights, gate_shares, parse_weights
-from resonance_engine.search.query import Ranking, query
-from resonance_engine.search.ranking import rank_by_similarity
+from resonance_engine.search.ranking import Ranking, query, rank_by_similarity
 from tests.embeddings import stored, unit_vectors
 
 FACETS = ("timbre", "harmony", "rhythm")

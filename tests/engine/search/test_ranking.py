@@ -12,11 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.diversity import mmr_order
-from resonance_engine.search.query import Ranking, query
-from resonance_engine.search.ranking import rank_by_similarity, refine
+from resonance_engine.search.ranking import Ranking, query, rank_by_similarity, refine
 from resonance_engine.search.seed_sets import apply_feedback, centroid
-from resonance_engine.search.selection import CandidateTrack, find_neighbours, select
+from resonance_engine.search.selection import CandidateTrack, find_neighbours, mmr_order, select
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:

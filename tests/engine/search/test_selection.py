@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.caps import Caps
-from resonance_engine.search.query import Ranking, query
-from resonance_engine.search.ranking import AVOIDANCE, rank_by_similarity, refine
+from resonance_engine.search.constraints import Caps
+from resonance_engine.search.ranking import AVOIDANCE, Ranking, query, rank_by_similarity, refine
 from resonance_engine.search.selection import (
     ALBUM,
     ARTIST,
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.search.query import Query
-    from resonance_engine.search.ranking import CandidatePool
+    from resonance_engine.search.ranking import CandidatePool, Query
 
 COUNT = 300
 IDS = np.arange(COUNT, dtype=np.int64) * 2 + 5
@@ -147,8 +145,10 @@ class TestLaws:
     @settings(max_examples=10)
     @given(seeds=st.integers(1, 5), combine=st.sampled_from(["agreement", "centroid"]))
     def test_feedback_of_no_hits_changes_nothing(self, seeds: int, combine: str) -> None:
-        asked = query(INDEX, VECTORS[:seeds]).condensed(combine)
-        assert asked.with_feedback([]) is asked
+        asked = query(INDEX, VECTORS[:seeds])
+        nothing = query(INDEX, VECTORS[:seeds], allowed=[])
+        unmoved, plain = (refine(nothing, Ranking(9, prf=prf, combine=combine)) for prf in (5, 0))
+        np.testing.assert_array_equal(unmoved.layers[0].seeds, plain.layers[0].seeds)
         hits = selected(asked, Ranking(9, prf=0, combine=combine), FREE).hits
         assert hits == selected(asked, Ranking(9, combine=combine), FREE).hits
         assert hits != selected(asked, Ranking(9, prf=5, combine=combine), FREE).hits
@@ -179,7 +179,7 @@ class TestLaws:
 
         def load_one_artist(ids: list[int]) -> dict[int, CandidateTrack]:
             asked.extend(ids)
-            return {each: CandidateTrack(replace(TRACKS[each], artist="one")) for each in ids}
+            return {each: CandidateTrack(TRACKS[each]._replace(artist="one")) for each in ids}
 
         caps = Caps(3, 0)
         found = select(rank, ranking, SelectionRules(caps), load_one_artist)
@@ -252,7 +252,15 @@ class TestRules:
 
     @pytest.mark.parametrize(
         ("degrees", "seconds", "other", "same"),
-        [(14, 200, 203, True), (14, 200, 260, False), (14, 200, 0, False), (5, 0, 200, True), (25, 200, 200, False)],
+        [
+            (14, 200, 203, True),
+            (14, 125, 129.9, True),
+            (14, 125, 131, False),
+            (14, 200, 260, False),
+            (14, 200, 0, False),
+            (5, 0, 200, True),
+            (25, 200, 200, False),
+        ],
     )
     def test_the_same_sound(self, degrees: float, seconds: float, other: float, same: bool) -> None:
         tracks = [TrackMetadata(seconds=seconds), TrackMetadata(seconds=other)]

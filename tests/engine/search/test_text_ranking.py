@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.query import Ranking, query
-from resonance_engine.search.ranking import AVOIDANCE, refine
+from resonance_engine.search.ranking import AVOIDANCE, Ranking, query, refine
 from resonance_engine.search.text.ranking import TextFit, rank_by_text, rank_by_text_and_seeds, share_below
 from tests.embeddings import stored, unit_vectors
 
