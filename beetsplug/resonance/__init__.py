@@ -110,7 +110,7 @@ class ResonancePlugin(BeetsPlugin):
 
     def request_background(self, sidecar: Sidecar) -> None:
         """Analyse in the background what was imported."""
-        from beetsplug.resonance.background.spawn import request_work
+        from beetsplug.resonance.background.job_state import request_work
 
         self.background_requested = False
         if not request_work(sidecar):

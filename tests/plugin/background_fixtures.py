@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from beets.logging import getLogger
 
 from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
-from beetsplug.resonance.background.job_state import JobProgress, JobRequests, JobState, job_state_of
+from beetsplug.resonance.background.job_state import BackgroundTask, JobProgress, JobRequests, JobState, job_state_of
 from beetsplug.resonance.background.monitor import Clocks
-from beetsplug.resonance.background.spawn import BackgroundTask, lock_of
+from beetsplug.resonance.background.process_lock import lock_of
 from beetsplug.resonance.background.worker import BackgroundWorker
 from beetsplug.resonance.library.sidecar import Sidecar
 

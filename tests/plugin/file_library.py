@@ -15,8 +15,7 @@ from beets.library import Item, Library
 from beets.logging import getLogger
 
 from beetsplug.resonance.commands.analyze import run_update
-from beetsplug.resonance.commands.check import check
-from beetsplug.resonance.commands.prune import prune
+from beetsplug.resonance.commands.check import check, prune
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.analysis import open_ingest
 from beetsplug.resonance.library.models import FOLDER, MODEL_FILE

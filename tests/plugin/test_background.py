@@ -9,10 +9,8 @@ from contextlib import closing
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.exclusive import exclusive_analysis
-from beetsplug.resonance.background.job_state import job_state_of
-from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND
-from beetsplug.resonance.background.spawn import BackgroundTask
+from beetsplug.resonance.background.job_state import BackgroundTask, job_state_of
+from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, exclusive_analysis
 from beetsplug.resonance.library.sidecar import Runtime, Sidecar
 from tests.plugin.background_fixtures import LOG, BackgroundFixtures
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary

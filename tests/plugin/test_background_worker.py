@@ -14,10 +14,9 @@ from beets.exceptions import UserError
 from confuse import Configuration
 
 from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
-from beetsplug.resonance.background.job_state import JobProgress, JobState
+from beetsplug.resonance.background.job_state import BackgroundTask, JobProgress, JobState
 from beetsplug.resonance.background.monitor import Clocks, Interrupted, WorkMonitor
 from beetsplug.resonance.background.process_lock import BACKGROUND, ProcessLock
-from beetsplug.resonance.background.spawn import BackgroundTask
 from beetsplug.resonance.config.settings import Hours
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.store import Store
@@ -35,7 +34,7 @@ class Pending(BackgroundFixtures, CommandLibrary):
 
     @pytest.fixture(autouse=True)
     def _requested(self, setup: None, io: object, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - in this order
-        monkeypatch.setattr("beetsplug.resonance.background.throttle.TURN", 2)
+        monkeypatch.setattr("beetsplug.resonance.background.monitor.TURN", 2)
         self.config["resonance"].set(self.settings)
         for number in range(5):
             self.song(f"song {number}")
@@ -78,7 +77,7 @@ class TestRunner(Pending):
                     job_state.request()
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("beetsplug.resonance.background.status.ProgressReporter.step", late)
+            patched.setattr("beetsplug.resonance.background.job_state.ProgressReporter.step", late)
             self.work()
         assert self.counted() == 6
         assert not self.requests().open
@@ -119,7 +118,7 @@ class TestRunner(Pending):
                     job_state.request()
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("beetsplug.resonance.background.status.ProgressReporter.step", stopped)
+            patched.setattr("beetsplug.resonance.background.job_state.ProgressReporter.step", stopped)
             self.work()
         assert self.counted() == 5
         assert not self.requests().open

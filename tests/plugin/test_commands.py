@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Never
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.spawn import lock_of
+from beetsplug.resonance.background.process_lock import lock_of
 from beetsplug.resonance.commands.analyze import summary
 from beetsplug.resonance.commands.common import format_size, user_errors
 from beetsplug.resonance.library.analysis import AnalysisResult

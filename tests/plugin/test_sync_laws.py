@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from beetsplug.resonance.commands.analyze import run_update
-from beetsplug.resonance.commands.prune import prune
+from beetsplug.resonance.commands.check import prune
 from beetsplug.resonance.library.analysis import open_ingest
 from beetsplug.resonance.library.models import FOLDER, MODEL_FILE, Models
 from beetsplug.resonance.library.sidecar import Sidecar

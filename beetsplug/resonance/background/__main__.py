@@ -19,10 +19,8 @@ from beets import config
 from beets.library import Library
 from beets.logging import getLogger
 
-from beetsplug.resonance.background.job_state import job_state_of
+from beetsplug.resonance.background.job_state import BackgroundTask, ProgressReporter, job_state_of
 from beetsplug.resonance.background.monitor import Clocks
-from beetsplug.resonance.background.spawn import BackgroundTask
-from beetsplug.resonance.background.status import ProgressReporter
 from beetsplug.resonance.background.worker import BackgroundWorker
 from beetsplug.resonance.error_guard import describe_error
 from beetsplug.resonance.library.sidecar import Sidecar

@@ -1,14 +1,19 @@
-"""Requests to the background worker, and its progress: two rows of the store.
+"""Requests to the background worker, and its progress: two rows of the store; the process that serves the requests.
 
-Every process writes the first, the worker alone the second.
+Every process writes the first row, the worker alone the second.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 import time
 from dataclasses import MISSING, asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, get_type_hints
 
+from beetsplug.resonance.config.settings import Settings
 from resonance_engine.records import has_type
 
 if TYPE_CHECKING:
@@ -19,6 +24,10 @@ if TYPE_CHECKING:
 
 REQUESTS_KEY = "background_orders"
 PROGRESS_KEY = "background_report"
+SEARCH_SETTINGS = ("caps", "exclude", "profiles")  # of no use to an analysis
+MODULE = "beetsplug.resonance.background"
+WORKING = "working"
+SAVE_SECONDS = 2.0
 STORED_NAMES = {"requested_at": "asked", "activity": "doing", "message": "said"}  # of fields, in the rows
 
 
@@ -54,7 +63,7 @@ class JobProgress:
     started: float
     done: int = 0
     total: int = 0
-    activity: str = "working"
+    activity: str = WORKING
     ended: float | None = None
     message: str = ""
 
@@ -127,3 +136,73 @@ def parse_row(kind: type[JobRequests | JobProgress], row: Any) -> dict[str, Any]
 
 def job_state_of(sidecar: Sidecar) -> JobState:
     return JobState(sidecar.store, sidecar.id)
+
+
+class ProgressReporter:
+    """Saves the progress of one worker: a new activity at once, a step every two seconds."""
+
+    def __init__(self, job_state: JobState, clock: Callable[[], float]) -> None:
+        self.job_state, self.clock = job_state, clock
+        self.progress = JobProgress(os.getpid(), time.time())
+        self.save()
+
+    def expect(self, files: int) -> None:
+        """Add files to the total."""
+        self.progress = replace(self.progress, total=self.progress.done + files)
+        self.save()
+
+    def step(self) -> None:
+        """Count a file as done."""
+        self.progress = replace(self.progress, done=self.progress.done + 1)
+        if self.clock() - self.saved >= SAVE_SECONDS:
+            self.save()
+
+    def set_activity(self, activity: str) -> None:
+        if self.progress.activity != activity:
+            self.progress = replace(self.progress, activity=activity)
+            self.save()
+
+    def end(self, message: str) -> None:
+        self.progress = replace(self.progress, ended=time.time(), message=message)
+        self.save()
+
+    def save(self) -> None:
+        self.saved = self.clock()
+        self.job_state.set_progress(self.progress)
+
+
+@dataclass(frozen=True)
+class BackgroundTask:
+    """The argument of a background process: the library's file and music folder, and the user's settings."""
+
+    library: str
+    directory: str
+    settings: Settings
+
+    def to_json(self) -> str:
+        """Return the task as one argument of a command; names that are no text survive it."""
+        settings = {name: value for name, value in asdict(self.settings).items() if name not in SEARCH_SETTINGS}
+        return json.dumps({"library": self.library, "directory": self.directory, "settings": settings})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        content: dict[str, Any] = json.loads(text)
+        return cls(content["library"], content["directory"], Settings(**content["settings"]))
+
+
+def request_work(sidecar: Sidecar) -> bool:
+    """Request the analysis of what is pending; False while the background is paused: `resume` goes on then.
+
+    A process that finds another one at work ends; the one at work reads the count of requests before it ends.
+    """
+    if job_state_of(sidecar).request().paused:
+        return False
+    start_worker(sidecar)
+    return True
+
+
+def start_worker(sidecar: Sidecar) -> None:
+    """Start a process for what was requested."""
+    library = sidecar.library
+    task = BackgroundTask(str(Path(library.path).absolute()), os.fsdecode(library.directory), sidecar.settings)
+    sidecar.runtime.spawn([sys.executable, "-P", "-m", MODULE, task.to_json()])

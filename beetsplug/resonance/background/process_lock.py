@@ -1,23 +1,36 @@
-"""A lock between processes, held by the kernel: it is released when the process dies, however that happens."""
+"""The lock on the analysis of a library, and how the foreground takes it over from the background worker.
+
+It is held by the kernel: it is released when the process dies, however that happens.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import time
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from beets.exceptions import UserError
+
+from beetsplug.resonance.background.job_state import job_state_of, start_worker
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from beets.logging import BeetsLogger
+
+    from beetsplug.resonance.background.job_state import JobState
+    from beetsplug.resonance.library.sidecar import Sidecar
 
 BACKGROUND = "background"
 FOREGROUND = "analysis"
 RETRY_SECONDS = 0.05
 LONGEST_NOTE = 64
+TRY_SECONDS = 0.5  # for the lock, before its holder is looked up
+PATIENCE = 60.0  # seconds for the background worker to exit
 
 
 class Holder(NamedTuple):
@@ -104,3 +117,63 @@ def lock_file(descriptor: int) -> bool:
     except OSError as error:  # a file system without locks
         raise StoreError(f"Nothing can be locked in the folder of the library: {error.strerror}.") from error
     return True
+
+
+def lock_of(sidecar: Sidecar) -> ProcessLock:
+    """Return the lock on the analysis of a library; of one sidecar's libraries, each has its own."""
+    return ProcessLock(sidecar.path.with_name(f"{sidecar.path.stem}-{sidecar.id}.lock"))
+
+
+@contextmanager
+def block_analysis(sidecar: Sidecar) -> Iterator[None]:
+    """Hold the locks of all libraries of the sidecar for the time of a `with`; raises UserError if one is taken."""
+    with ExitStack() as locks:
+        for path in sorted(sidecar.path.parent.glob(f"{sidecar.path.stem}-*.lock")):
+            lock = ProcessLock(path)
+            locks.callback(lock.release)
+            while not lock.acquire(FOREGROUND, 0):
+                holder = lock.holder()
+                if holder is not None:
+                    raise UserError(
+                        f"resonance: an analysis is running (pid {holder.pid}); wait until it is done, or end it"
+                    )
+        yield
+
+
+@contextmanager
+def exclusive_analysis(sidecar: Sidecar, whole: bool, log: BeetsLogger) -> Iterator[None]:
+    """Hold the analysis lock of a library for the time of a `with`; `whole` if all that is pending gets done.
+
+    Raises UserError while another command analyses. The background worker exits first, and is started again afterwards
+    for requests that are still open.
+    """
+    job_state, lock = job_state_of(sidecar), lock_of(sidecar)
+    take_over(job_state, lock, log)
+    requested = job_state.requests.requested
+    try:
+        yield
+        if whole:
+            job_state.mark_served(requested)
+    finally:
+        lock.release()
+        requests = job_state.requests
+        # Of the worker that had to exit, and of those that were started meanwhile and met the lock.
+        if requests.open and not requests.paused:
+            log.info("the background analysis goes on")
+            start_worker(sidecar)
+
+
+def take_over(job_state: JobState, lock: ProcessLock, log: BeetsLogger) -> None:
+    """Take the lock, and let the background worker exit for it."""
+    announced: set[int] = set()
+    deadline = time.monotonic() + PATIENCE
+    while not lock.acquire(FOREGROUND, TRY_SECONDS):
+        holder = lock.holder()
+        if holder is None:
+            continue
+        if holder.kind != BACKGROUND or time.monotonic() > deadline:
+            raise UserError(f"resonance: another analysis is running (pid {holder.pid}); wait until it is done")
+        if holder.pid not in announced:
+            announced.add(holder.pid)
+            log.info("waiting for the background analysis (pid {}) to make way", holder.pid)
+        job_state.request_exit()  # again each time: it may have begun anew, for a request that came meanwhile

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beetsplug.resonance.background.job_state import job_state_of
-from beetsplug.resonance.background.monitor import LEAVE, POLL_SECONDS, Clocks, Interrupted, WorkMonitor
-from beetsplug.resonance.background.process_lock import BACKGROUND
-from beetsplug.resonance.background.spawn import lock_of
-from beetsplug.resonance.background.status import WORKING, ProgressReporter
-from beetsplug.resonance.background.throttle import ThrottledRuntime
+from beetsplug.resonance.background.job_state import WORKING, ProgressReporter, job_state_of
+from beetsplug.resonance.background.monitor import (
+    LEAVE,
+    POLL_SECONDS,
+    Clocks,
+    Interrupted,
+    ThrottledRuntime,
+    WorkMonitor,
+)
+from beetsplug.resonance.background.process_lock import BACKGROUND, lock_of
 from beetsplug.resonance.config.settings import Hours
 from beetsplug.resonance.error_guard import describe_error
 from beetsplug.resonance.library.analysis import activate, find_settled, open_ingest, update

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.exclusive import exclusive_analysis
-from beetsplug.resonance.background.status import format_time
+from beetsplug.resonance.background.process_lock import exclusive_analysis
+from beetsplug.resonance.commands.common import format_time
 from beetsplug.resonance.library.analysis import (
     LAST_RUN_KEY,
     AnalysisResult,

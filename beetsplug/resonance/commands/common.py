@@ -6,6 +6,7 @@ import errno
 import functools
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
@@ -67,3 +68,8 @@ def format_size(count: int) -> str:
 def choose_colours() -> Callable[[ColorName, str], str]:
     """Return what colours a text on a terminal, and leaves it plain in a pipe."""
     return colorize if sys.stdout.isatty() else lambda _, text: text
+
+
+def format_time(seconds: float) -> str:
+    """Return a time in seconds since the epoch as the local date and minute."""
+    return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}"

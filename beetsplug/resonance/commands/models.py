@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.exclusive import exclusive_analysis
+from beetsplug.resonance.background.process_lock import exclusive_analysis
 from beetsplug.resonance.commands.analyze import run_update
 from beetsplug.resonance.commands.common import align_columns, confirm, format_size
 from beetsplug.resonance.config.settings import SHIPPED

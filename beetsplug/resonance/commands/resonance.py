@@ -105,23 +105,8 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
 
 
 def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLogger) -> None:
-    from beetsplug.resonance.commands import (
-        analyze,
-        apart,
-        background,
-        check,
-        models,
-        prune,
-        status,
-        train,
-        write,
-    )
+    from beetsplug.resonance.commands import analyze, apart, background, check, models, status, train, write
 
-    def run_write() -> None:
-        options = write.WriteOptions(write.parse_fields(opts.fields), opts.pretend, opts.overwrite, opts.yes)
-        write.write(sidecar, rest, options, log)
-
-    train_options = train.TrainOptions(opts.minutes or MINUTES, opts.name, opts.threads, opts.yes)
     verbs: dict[str, Callable[[], None]] = {
         "analyze": lambda: analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log),
         "analyze --background": lambda: background.start(sidecar),
@@ -131,13 +116,13 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "status": lambda: status.status(sidecar),
         "failures": lambda: analyze.failures(sidecar, rest, opts.retry, opts.threads, log),
         "check": lambda: check.check(sidecar, opts.repair),
-        "prune": lambda: prune.prune(sidecar, opts.pretend),
-        "train": lambda: train.train(sidecar, rest, train_options, log),
+        "prune": lambda: check.prune(sidecar, opts.pretend),
+        "train": lambda: train.train(sidecar, rest, opts.minutes or MINUTES, opts, log),
         "model list": lambda: models.list_models(sidecar),
         "model use": lambda: models.use_model(sidecar, rest[0], opts.threads, log),
         "model remove": lambda: models.remove_model(sidecar, rest[0], opts.yes),
         "apart": lambda: apart.edit_pairs(sidecar, rest, opts.other or [], opts.remove, log),
-        "write": run_write,
+        "write": lambda: write.write(sidecar, rest, opts, log),
     }
     verbs[f"{verb} --background" if opts.background else verb]()
 

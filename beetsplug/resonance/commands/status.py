@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from beets import ui
 
-from beetsplug.resonance.background.spawn import lock_of
-from beetsplug.resonance.background.status import format_time
+from beetsplug.resonance.background.process_lock import lock_of
 from beetsplug.resonance.commands.background import background_status
-from beetsplug.resonance.commands.common import format_size
+from beetsplug.resonance.commands.common import format_size, format_time
 from beetsplug.resonance.library.analysis import LAST_RUN_KEY
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import (

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
@@ -22,6 +22,7 @@ from beetsplug.resonance.library.sidecar import format_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from optparse import Values
 
     from beets.logging import BeetsLogger
 
@@ -38,31 +39,20 @@ TASKS = {
 }
 
 
-class TrainOptions(NamedTuple):
-    """Time limit, name of the new model, processes, and whether it is taken into use without a question."""
-
-    minutes: float
-    name: str | None
-    threads: int | None
-    yes: bool
-
-
-def train(sidecar: Sidecar, query: list[str], options: TrainOptions, log: BeetsLogger) -> None:
+def train(sidecar: Sidecar, query: list[str], minutes: float, opts: Values, log: BeetsLogger) -> None:
     """Fine-tune the shipped model, keep the result if it is better, and take it into use if the user agrees."""
     models = Models(sidecar)
     models.verify_free()
-    if options.name is not None:
-        models.verify_new(options.name)
+    if opts.name is not None:
+        models.verify_new(opts.name)
     models.verify_writable()
     verify_extra()
-    songs, cache, processes = select_songs(sidecar, query), cache_folder(), sidecar.settings.workers(options.threads)
-    log.info("learning from {} for about {:g} min; Ctrl-C gives it up", format_tracks(len(songs)), options.minutes)
+    songs, cache, processes = select_songs(sidecar, query), cache_folder(), sidecar.settings.workers(opts.threads)
+    log.info("learning from {} for about {:g} min; Ctrl-C gives it up", format_tracks(len(songs)), minutes)
     if models.wanted != SHIPPED:
         log.info("it begins with the shipped model and is compared with that one, not with {}", models.wanted)
     try:
-        tuned = load_fine_tuning()(
-            models.weights, songs, cache, options.minutes, processes, lambda line: log.info("{}", line)
-        )
+        tuned = load_fine_tuning()(models.weights, songs, cache, minutes, processes, lambda line: log.info("{}", line))
     except KeyboardInterrupt:
         log.warning("stopped, nothing was changed; {}", describe_cache(cache))
         raise
@@ -71,18 +61,18 @@ def train(sidecar: Sidecar, query: list[str], options: TrainOptions, log: BeetsL
     if tuned.judgement.verdict != "better":
         ui.print_("nothing was changed; the new model is not kept")
         return
-    keep_model(sidecar, tuned, options, log)
+    keep_model(sidecar, tuned, opts, log)
 
 
-def keep_model(sidecar: Sidecar, tuned: FineTuned, options: TrainOptions, log: BeetsLogger) -> None:
+def keep_model(sidecar: Sidecar, tuned: FineTuned, opts: Values, log: BeetsLogger) -> None:
     """Save a model that is better, and take it into use if the user agrees."""
     models = Models(sidecar)
-    name = options.name or models.free_name()
+    name = opts.name or models.free_name()
     # Before the question: an interrupt there must not cost the training.
     save_model(tuned, name, models.folder / name)
     ui.print_(f"the new model is kept as {name}")
-    if options.yes or (is_interactive() and confirm("Take the new model into use?")):
-        use_model(sidecar, name, options.threads, log)
+    if opts.yes or (is_interactive() and confirm("Take the new model into use?")):
+        use_model(sidecar, name, opts.threads, log)
     else:
         ui.print_(
             f"`beet resonance model use {name}` takes it into use, `beet resonance model remove {name}` deletes it"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +22,7 @@ from beetsplug.resonance.library.sidecar import format_tracks, require_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from optparse import Values
 
     from beets.library import Library
     from beets.logging import BeetsLogger
@@ -47,16 +47,6 @@ OWN = {"bpm": Copy("res_bpm", round), "initial_key": Copy("res_key", beets_key)}
 NAMES = (*FIELDS, *OWN)
 
 
-@dataclass(frozen=True)
-class WriteOptions:
-    """The options of `write`; with `overwrite`, fields of beets that hold another value are replaced too."""
-
-    fields: tuple[str, ...]
-    pretend: bool = False
-    overwrite: bool = False
-    yes: bool = False
-
-
 class FieldChange(NamedTuple):
     """An item, its new values by field, and the fields of beets that hold another value and are kept."""
 
@@ -78,22 +68,23 @@ def parse_fields(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def write(sidecar: Sidecar, query: list[str], options: WriteOptions, log: BeetsLogger) -> None:
-    """Print the changes, ask, and store them."""
+def write(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
+    """Print the changes, ask, and store them; with `overwrite`, fields of beets with another value are replaced too."""
+    fields = parse_fields(opts.fields)
     require_coverage(sidecar, log)
     items = list(sidecar.library.items(query))
     if not items:
         raise no_match("resonance", query)
-    known = load_values(sidecar.library, options.fields)
-    compared = [compare(item, known.get(item.id or 0, {}), options.overwrite) for item in items]
+    known = load_values(sidecar.library, fields)
+    compared = [compare(item, known.get(item.id or 0, {}), opts.overwrite) for item in items]
     changes = [change for change in compared if change.values]
     print_changes(changes)
     print_kept(compared, sum(item.id not in known for item in items))
     if not changes:
         ui.print_("nothing to write")
-    elif options.pretend:
+    elif opts.pretend:
         ui.print_(f"would write to {format_tracks(len(changes))}")
-    elif options.yes or confirm(f"Write this to {format_tracks(len(changes))} in the library's database?"):
+    elif opts.yes or confirm(f"Write this to {format_tracks(len(changes))} in the library's database?"):
         store_changes(sidecar.library, changes)
         ui.print_(f"written to {format_tracks(len(changes))}")
 
