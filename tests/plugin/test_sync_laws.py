@@ -77,7 +77,7 @@ class LibraryHistory(RuleBasedStateMachine):
             try:
                 self.compared()
             finally:
-                shutil.rmtree(self.runtime.file.parents[1])
+                shutil.rmtree(self.runtime.shipped.parents[1])
                 self.home.unload_plugins()
                 self.home.teardown_beets()
 
