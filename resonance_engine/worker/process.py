@@ -1,4 +1,4 @@
-"""A child process that answers messages, and may die or hang without harm to the parent."""
+"""Child processes that answer messages about files, and may die or hang without harm to the parent."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.worker.protocol import Message, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+TIMEOUT = 120.0  # seconds for one file; a song takes about half a second
+STARTUP_TIMEOUT = 60.0
+CLOSE_TIMEOUT = 5.0
+LIFE = 1_000  # requests, two for a new file, after which a child is replaced: leaks of decoders must not add up
 EXIT_SECONDS = 1.0  # from closed streams to an exit status
 KILL_SECONDS = 5.0  # a process that reads from a dead network disk outlives even SIGKILL, and is left behind
 POLL_SECONDS = 60.0
@@ -39,6 +46,8 @@ class WorkerProcess:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
+        assert self.process.stdout is not None
+        self.answers = TimedPipe(self.process.stdout.fileno())
         self.sent = 0
 
     def send(self, message: Message) -> None:
@@ -55,9 +64,9 @@ class WorkerProcess:
 
         After either, and after an interrupt, the child is unusable: an answer may be half read.
         """
-        assert self.process.stdout is not None
+        self.answers.until = time.monotonic() + seconds
         try:
-            return receive(TimedPipe(self.process.stdout.fileno(), seconds))
+            return receive(self.answers)
         except EOFError as error:
             raise self.exit_error() from error
         except ValueError as error:
@@ -88,11 +97,11 @@ class WorkerProcess:
 
 
 class TimedPipe:
-    """A pipe whose reads raise TimeoutError once `seconds` have passed since it was made."""
+    """A pipe whose reads raise TimeoutError after `until`, a time of `time.monotonic`."""
 
-    def __init__(self, descriptor: int, seconds: float) -> None:
+    def __init__(self, descriptor: int, until: float = 0.0) -> None:
         self.descriptor = descriptor
-        self.until = time.monotonic() + seconds
+        self.until = until
         # Not `select.select`, which fails in a program with more than a thousand open files.
         self.poll = select.poll()
         self.poll.register(descriptor, select.POLLIN)
@@ -112,6 +121,129 @@ class TimedPipe:
         return bytes(content)
 
 
+class FileProcess:
+    """A child process that handles one request about one file at a time; started when needed, replaced when it dies.
+
+    A subclass gives the `command`. Raises `start_error` when the child does not start, AudioError for anything that
+    goes wrong with a file, also when a request takes longer than `timeout` seconds, and ResonanceError once it is
+    closed. `busy` are the seconds that children spent on requests.
+    """
+
+    purpose = "listens"
+    start_error: type[ResonanceError] = ResonanceError
+
+    def __init__(self, timeout: float = TIMEOUT) -> None:
+        self.timeout = timeout
+        self.child: WorkerProcess | None = None
+        self.closed = False
+        self.busy = 0.0
+        self.request_lock = threading.Lock()  # one request at a time
+        self.start_lock = threading.Lock()  # no child starts once `closed`
+
+    def command(self) -> list[str]:
+        """Return the command line of the child."""
+        raise NotImplementedError
+
+    def accept_description(self, header: dict[str, Any]) -> None:
+        """Note the header of the message with which a new child begins."""
+
+    def identify(self, path: Path) -> bytes:
+        """Return the content key of a file."""
+        return bytes.fromhex(self.request("identify", path).header["key"])
+
+    def request(self, verb: str, path: Path, spent: float = 0.0, **options: Any) -> Message:
+        """Return the child's answer about a file; `options` are JSON values that the verb takes.
+
+        `spent` seconds of the file's time are used already; the start of a child takes none of it.
+        """
+        message = Message({"verb": verb, "path": os.fsencode(path).hex(), "options": options})
+        with self.request_lock:
+            try:
+                answer = self.exchange(message, self.timeout - spent)
+            except WorkerDied as died:
+                self.end_child()
+                if self.closed:
+                    raise stopped_error() from died
+                raise AudioError(path, f"decoding it {died}") from died
+            except TimeoutError as error:
+                self.end_child()
+                raise AudioError(path, f"it took longer than {self.timeout:g} s and was given up") from error
+            except BaseException:
+                self.end_child()
+                raise
+            if answer.header.get("spent"):
+                self.end_child()
+        if "reason" in answer.header:
+            raise AudioError(path, answer.header["reason"])
+        return answer
+
+    def exchange(self, message: Message, seconds: float) -> Message:
+        """Return the answer within `seconds`; a child that dies before it begins did not die of the request."""
+        for first in (True, False):
+            child = self.start_child()
+            started, begun = time.monotonic(), False
+            try:
+                child.send(message)
+                child.receive(seconds)
+                begun = True
+                return child.receive(seconds - (time.monotonic() - started))
+            except WorkerDied:
+                if begun or not first:
+                    raise
+                self.end_child()
+            finally:
+                seconds -= time.monotonic() - started
+                self.busy += time.monotonic() - started
+        raise AssertionError("the second child answers or raises")
+
+    def start_child(self) -> WorkerProcess:
+        """Return the running child, a new one where there is none or the last has served its time."""
+        if self.child is not None and self.child.sent < LIFE:
+            return self.child
+        self.end_child()
+        with self.start_lock:
+            if self.closed:
+                raise stopped_error()
+            try:
+                child = self.child = WorkerProcess(self.command(), environment())
+            except OSError as error:
+                raise self.start_error(f"A process that {self.purpose} does not start: {error.strerror}.") from error
+        try:
+            header = child.receive(STARTUP_TIMEOUT).header
+            if "unusable" in header:
+                raise self.start_error(header["unusable"])
+            self.accept_description(header)
+        except (WorkerDied, TimeoutError) as error:
+            self.end_child()
+            if self.closed:
+                raise stopped_error() from error
+            how = f"starting it {error}" if isinstance(error, WorkerDied) else f"not within {STARTUP_TIMEOUT:g} s"
+            raise self.start_error(f"The process that {self.purpose} does not start: {how}.") from error
+        except BaseException:
+            self.end_child()
+            raise
+        return child
+
+    def end_child(self) -> None:
+        """End the child, if there is one; the next request starts another."""
+        if self.child is not None:
+            self.child.end()
+            self.child = None
+
+    def close(self) -> None:
+        """End the child for good, also while another thread waits for its answer."""
+        with self.start_lock:
+            self.closed = True
+            child = self.child
+        if child is not None:
+            child.kill()
+        if self.request_lock.acquire(timeout=CLOSE_TIMEOUT):
+            try:
+                self.end_child()
+            finally:
+                self.request_lock.release()
+
+
 def exit_clause(code: int | None) -> str:
     """Return the clause of an error message for the exit status of a decoder process, None while it still runs."""
     if code is None:
@@ -127,3 +259,14 @@ def exit_clause(code: int | None) -> str:
     # A C++ library that gets no memory aborts the process, often before any error message.
     why = ", as happens where memory runs out" if -code == signal.SIGABRT else ""
     return f"crashed the decoder ({name}){why}"
+
+
+def environment() -> dict[str, str]:
+    """Return this program's environment, in which a child finds this package and computes on one core."""
+    search_path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    one_core = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return {**os.environ, "PYTHONPATH": search_path, **one_core}
+
+
+def stopped_error() -> ResonanceError:
+    return ResonanceError("Listening was stopped before it was done.")

@@ -18,6 +18,8 @@ from resonance_engine.store.records import EMBEDDING, Analysis, Embedding, Windo
 Arrays = dict[str, NDArray[np.float32]]
 
 HEADER_LIMIT = 1 << 20  # bytes; a longer header means that something else wrote into the stream
+PREFIX = 4  # bytes of a header's length
+BROKEN_OFF = "the other side closed the connection"
 WINDOWS, FACET = "windows", "facet:"  # arrays of an embedding
 
 
@@ -39,7 +41,7 @@ def send(stream: IO[bytes], message: Message) -> None:
     """Write a message; raises OSError when the stream is closed, ValueError, before any write, for invalid values."""
     shapes = {name: array.shape for name, array in message.arrays.items()}
     header = json.dumps({**message.header, "arrays": shapes}, allow_nan=False).encode()
-    parts = [len(header).to_bytes(4, "big"), header]
+    parts = [len(header).to_bytes(PREFIX, "big"), header]
     parts += [np.ascontiguousarray(array, "<f4").tobytes() for array in message.arrays.values()]
     stream.write(b"".join(parts))
     stream.flush()
@@ -47,27 +49,29 @@ def send(stream: IO[bytes], message: Message) -> None:
 
 def receive(stream: Readable) -> Message:
     """Read the next message; raises EOFError where the stream ends, even within it, ValueError for anything else."""
-    size = int.from_bytes(read_exactly(stream, 4), "big")
+    prefix = stream.read(PREFIX)
+    size = int.from_bytes(prefix, "big")
     if size > HEADER_LIMIT:
         raise ValueError(f"a header of {size} bytes is none")
-    arrays = {}
+    content = stream.read(size)
+    if len(prefix) < PREFIX or len(content) < size:
+        raise EOFError(BROKEN_OFF)
     try:
-        header = json.loads(read_exactly(stream, size))
-        for name, shape in header.pop("arrays").items():
-            if not all(type(length) is int and length >= 0 for length in shape):
-                raise ValueError("the shape of an array is whole numbers")
-            values = np.frombuffer(read_exactly(stream, 4 * math.prod(shape)), "<f4")
-            arrays[name] = values.reshape(shape).astype(np.float32)
+        header = json.loads(content)
+        shapes = header.pop("arrays")
+        if not all(type(length) is int and length >= 0 for shape in shapes.values() for length in shape):
+            raise ValueError("the shape of an array is whole numbers")
+        sizes = [math.prod(shape) for shape in shapes.values()]
     except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError("the header of a message names its arrays") from error
+    if not sizes:
+        return Message(header)
+    numbers = stream.read(4 * sum(sizes))
+    if len(numbers) < 4 * sum(sizes):
+        raise EOFError(BROKEN_OFF)
+    parts = np.split(np.frombuffer(numbers, "<f4").astype(np.float32), np.cumsum(sizes)[:-1])
+    arrays = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
     return Message(header, arrays)
-
-
-def read_exactly(stream: Readable, count: int) -> bytes:
-    content = stream.read(count)
-    if len(content) < count:
-        raise EOFError("the other side closed the connection")
-    return content
 
 
 def analysis_message(embedding: Embedding, analysis: Analysis) -> Message:

@@ -8,6 +8,7 @@ answered by two messages: that it has begun, and its result. A file that needs m
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from resonance_engine.errors import AudioError, ResonanceError
-from resonance_engine.worker.memory_limit import is_out_of_memory, limit_memory
 from resonance_engine.worker.protocol import Message, analysis_message, receive, send
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     Verbs = dict[str, Callable[..., Message]]
     Load = Callable[[], tuple[Message, Verbs]]
 
+STATM = Path("/proc/self/statm")
+DATA = 5  # the field of `statm` that counts what RLIMIT_DATA limits, in pages
+REFUSED = ("bad_alloc", "bad allocation", "Failed to allocate memory", "can't start new thread")
+"""Messages of libraries that were refused memory, where they raise another error than MemoryError."""
 PARENT_SECONDS = 1.0  # between two checks whether the parent still runs
 
 
@@ -74,6 +78,32 @@ def failure_reason(error: Exception, memory: int | None) -> str:
     if memory is None:
         return "it needs more memory than there is"
     return f"it needs more memory than a worker may use for one file ({memory / 1e9:.3g} GB)"
+
+
+def limit_memory(more: int | None) -> None:
+    """Limit this process to `more` bytes beyond what it has now, None for no limit.
+
+    Sets RLIMIT_DATA, which on Linux counts private writable memory: neither the pages of mapped files nor address space
+    that is only reserved. Does nothing on systems without that limit.
+    """
+    try:
+        import resource
+
+        pages = int(STATM.read_text(encoding="ascii").split()[DATA])
+    except (ImportError, OSError):
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    soft = resource.RLIM_INFINITY if more is None else pages * resource.getpagesize() + more
+    if hard != resource.RLIM_INFINITY:
+        soft = hard if more is None else min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Return whether an error means that memory was refused."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return any(text in str(error) for text in REFUSED)
 
 
 def identify(path: Path) -> Message:

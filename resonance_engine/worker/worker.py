@@ -1,34 +1,39 @@
-"""Analyse files in child processes, so that a file that crashes or hangs a decoder harms nothing but itself."""
+"""Analyse files in child processes, several side by side: a file that crashes a decoder harms nothing but itself."""
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
-import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from queue import LifoQueue
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from resonance_engine.audio.passage import make_passage
-from resonance_engine.errors import AudioError, ModelError, ResonanceError, printable
-from resonance_engine.worker.pool import ProcessPool
-from resonance_engine.worker.process import WorkerDied, WorkerProcess
-from resonance_engine.worker.protocol import Message, read_analysis
+from resonance_engine.errors import AudioError, ModelError, printable
+from resonance_engine.worker.process import TIMEOUT, FileProcess
+from resonance_engine.worker.protocol import read_analysis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from resonance_engine.store import Analysis, Embedding
 
     IsKnown = Callable[[bytes], bool]
 
-TIMEOUT = 120.0  # seconds for one file; a song takes about half a second
-STARTUP_TIMEOUT = 60.0
-CLOSE_TIMEOUT = 5.0
+WAKE_SECONDS = 1.0
 AHEAD = 4  # files per worker that are begun or done before their results are taken
 MEMORY = 1_000_000_000  # bytes for one file, beside those of the loaded model; usual files take up to 180 MB
-LIFE = 1_000  # requests, two for a new file, after which a child is replaced: leaks of decoders must not add up
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+W = TypeVar("W", bound=Closable)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -52,129 +57,6 @@ class ModelDescription:
     dimensions: int
     modalities: tuple[str, ...]
     tags: tuple[str, ...] = ()
-
-
-class FileProcess:
-    """A child process that handles one request about one file at a time; started when needed, replaced when it dies.
-
-    A subclass gives the `command`. Raises `start_error` when the child does not start, AudioError for anything that
-    goes wrong with a file, also when a request takes longer than `timeout` seconds, and ResonanceError once it is
-    closed. `busy` are the seconds that children spent on requests.
-    """
-
-    purpose = "listens"
-    start_error: type[ResonanceError] = ResonanceError
-
-    def __init__(self, timeout: float = TIMEOUT) -> None:
-        self.timeout = timeout
-        self.child: WorkerProcess | None = None
-        self.closed = False
-        self.busy = 0.0
-        self.request_lock = threading.Lock()  # one request at a time
-        self.start_lock = threading.Lock()  # no child starts once `closed`
-
-    def command(self) -> list[str]:
-        """Return the command line of the child."""
-        raise NotImplementedError
-
-    def accept_description(self, header: dict[str, Any]) -> None:
-        """Note the header of the message with which a new child begins."""
-
-    def identify(self, path: Path) -> bytes:
-        """Return the content key of a file."""
-        return bytes.fromhex(self.request("identify", path).header["key"])
-
-    def request(self, verb: str, path: Path, spent: float = 0.0, **options: Any) -> Message:
-        """Return the child's answer about a file; `options` are JSON values that the verb takes.
-
-        `spent` seconds of the file's time are used already; the start of a child takes none of it.
-        """
-        message = Message({"verb": verb, "path": os.fsencode(path).hex(), "options": options})
-        with self.request_lock:
-            try:
-                answer = self.exchange(message, self.timeout - spent)
-            except WorkerDied as died:
-                self.end_child()
-                if self.closed:
-                    raise stopped_error() from died
-                raise AudioError(path, f"decoding it {died}") from died
-            except TimeoutError as error:
-                self.end_child()
-                raise AudioError(path, f"it took longer than {self.timeout:g} s and was given up") from error
-            except BaseException:
-                self.end_child()
-                raise
-            if answer.header.get("spent"):
-                self.end_child()
-        if "reason" in answer.header:
-            raise AudioError(path, answer.header["reason"])
-        return answer
-
-    def exchange(self, message: Message, seconds: float) -> Message:
-        """Return the answer within `seconds`; a child that dies before it begins did not die of the request."""
-        for first in (True, False):
-            child = self.start_child()
-            started, begun = time.monotonic(), False
-            try:
-                child.send(message)
-                child.receive(seconds)
-                begun = True
-                return child.receive(seconds - (time.monotonic() - started))
-            except WorkerDied:
-                if begun or not first:
-                    raise
-                self.end_child()
-            finally:
-                seconds -= time.monotonic() - started
-                self.busy += time.monotonic() - started
-        raise AssertionError("the second child answers or raises")
-
-    def start_child(self) -> WorkerProcess:
-        """Return the running child, a new one where there is none or the last has served its time."""
-        if self.child is not None and self.child.sent < LIFE:
-            return self.child
-        self.end_child()
-        with self.start_lock:
-            if self.closed:
-                raise stopped_error()
-            try:
-                child = self.child = WorkerProcess(self.command(), environment())
-            except OSError as error:
-                raise self.start_error(f"A process that {self.purpose} does not start: {error.strerror}.") from error
-        try:
-            header = child.receive(STARTUP_TIMEOUT).header
-            if "unusable" in header:
-                raise self.start_error(header["unusable"])
-            self.accept_description(header)
-        except (WorkerDied, TimeoutError) as error:
-            self.end_child()
-            if self.closed:
-                raise stopped_error() from error
-            how = f"starting it {error}" if isinstance(error, WorkerDied) else f"not within {STARTUP_TIMEOUT:g} s"
-            raise self.start_error(f"The process that {self.purpose} does not start: {how}.") from error
-        except BaseException:
-            self.end_child()
-            raise
-        return child
-
-    def end_child(self) -> None:
-        """End the child, if there is one; the next request starts another."""
-        if self.child is not None:
-            self.child.end()
-            self.child = None
-
-    def close(self) -> None:
-        """End the child for good, also while another thread waits for its answer."""
-        with self.start_lock:
-            self.closed = True
-            child = self.child
-        if child is not None:
-            child.kill()
-        if self.request_lock.acquire(timeout=CLOSE_TIMEOUT):
-            try:
-                self.end_child()
-            finally:
-                self.request_lock.release()
 
 
 class Worker(FileProcess):
@@ -231,6 +113,59 @@ class Worker(FileProcess):
         return [sys.executable, "-P", "-m", module, os.fspath(self.model), self.backend, str(self.memory)]
 
 
+class ProcessPool(Generic[W]):
+    """Workers that each process one file at a time; `close` it, for example by `contextlib.closing`."""
+
+    def __init__(self, workers: Sequence[W]) -> None:
+        self.workers = workers
+        self.idle: LifoQueue[W] = LifoQueue()  # the last one used is the one surely started
+        for worker in reversed(workers):
+            self.idle.put(worker)
+
+    def map(
+        self, paths: Iterable[Path], process: Callable[[W, Path], R], ahead: int, in_order: bool = False
+    ) -> Iterator[tuple[Path, R | AudioError] | None]:
+        """Yield every path with its result as soon as it is done; `process` is called in the pool's threads.
+
+        Yields None where nothing is done for `WAKE_SECONDS`, so that the caller can do its own work in between. Up to
+        `ahead` files per worker are begun, or done and not yet taken. With `in_order` the results come in the order of
+        `paths`, and a slow one holds others back. Ending the iteration early drops the files that are not begun; the
+        others end by themselves or with `close`.
+        """
+
+        def run(path: Path) -> R | AudioError:
+            worker = self.idle.get()
+            try:
+                return process(worker, path)
+            except AudioError as error:
+                return error
+            finally:
+                self.idle.put(worker)
+
+        executor = ThreadPoolExecutor(len(self.workers))
+        pending: dict[Future[R | AudioError], Path] = {}
+        left = iter(paths)
+        try:
+            while True:
+                room = ahead * len(self.workers) - len(pending)
+                pending |= {executor.submit(run, path): path for path in islice(left, room)}
+                if not pending:
+                    return
+                awaited = list(pending)[: 1 if in_order else None]
+                done, _ = wait(awaited, WAKE_SECONDS, FIRST_COMPLETED)
+                for future in done:
+                    yield pending.pop(future), future.result()
+                if not done:
+                    yield None
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """End all workers, whatever they are doing."""
+        for worker in self.workers:
+            worker.close()
+
+
 class WorkerPool(ProcessPool[Worker]):
     """`count` workers with one model side by side."""
 
@@ -253,14 +188,3 @@ class WorkerPool(ProcessPool[Worker]):
         for worker in self.workers:
             worker.described = described
         return described
-
-
-def environment() -> dict[str, str]:
-    """Return this program's environment, in which a child finds this package and computes on one core."""
-    search_path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-    one_core = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**os.environ, "PYTHONPATH": search_path, **one_core}
-
-
-def stopped_error() -> ResonanceError:
-    return ResonanceError("Listening was stopped before it was done.")

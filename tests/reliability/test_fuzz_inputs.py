@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,7 @@ def through_a_pipe(content: bytes) -> Message:
     try:
         os.write(writer, content[:60_000])  # what a pipe takes without a reader
         os.close(writer)
-        return receive(TimedPipe(reader, 5.0))
+        return receive(TimedPipe(reader, time.monotonic() + 5.0))
     finally:
         os.close(reader)
 

@@ -13,8 +13,8 @@ from resonance_engine.errors import AudioError
 from resonance_engine.training.config.settings import AudioAugmentSettings
 from resonance_engine.training.data.cache import UNCHANGED
 from resonance_engine.training.data.extractor import view_array, view_key
-from resonance_engine.worker.pool import ProcessPool
-from resonance_engine.worker.worker import TIMEOUT, FileProcess, stopped_error
+from resonance_engine.worker.process import TIMEOUT, FileProcess, stopped_error
+from resonance_engine.worker.worker import ProcessPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

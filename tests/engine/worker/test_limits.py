@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.errors import AudioError
-from resonance_engine.worker import worker as worker_module
+from resonance_engine.worker import process as process_module
 from tests.fake_workers import (
     TIMEOUT,
     FakeProcessWorker,
@@ -90,7 +90,7 @@ class TestRecycling:
     def test_a_child_is_replaced_after_so_many_questions(
         self, stand_in: FakeProcessWorker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(worker_module, "LIFE", 3)
+        monkeypatch.setattr(process_module, "LIFE", 3)
         children = []
         for number in range(7):
             assert stand_in.analyse(Path(f"{number}.wav"), all_known).key == key(f"{number}.wav")
@@ -99,7 +99,7 @@ class TestRecycling:
         assert not any(map(is_alive, set(children) - {pid(stand_in)}))
 
     def test_also_amid_a_file(self, stand_in: FakeProcessWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(worker_module, "LIFE", 1)
+        monkeypatch.setattr(process_module, "LIFE", 1)
         heard = stand_in.analyse(Path("good.wav"))
         assert heard.embedding is not None
 

@@ -15,7 +15,8 @@ from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import AudioError, ConfigError, ModelError
 from resonance_engine.features.front_end import FrontEnd
-from resonance_engine.worker.worker import ModelDescription, Worker, environment
+from resonance_engine.worker.process import environment
+from resonance_engine.worker.worker import ModelDescription, Worker
 from tests.audio_files import tune, write_audio
 from tests.fake_workers import all_known, pid
 from tests.tiny_models import MANIFEST, SPEC, TAGGED, onnx_model

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.errors import AudioError, ConfigError, ModelError, ResonanceError
-from resonance_engine.worker import worker as worker_module
+from resonance_engine.worker import process as process_module
 from resonance_engine.worker.worker import ModelDescription
 from tests.fake_workers import TIMEOUT, FakeProcessWorker, all_known, is_alive, key, pid, wait_until
 
@@ -140,7 +140,7 @@ class TestStart:
     def test_a_child_that_never_says_anything(
         self, stand_in: FakeProcessWorker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(worker_module, "STARTUP_TIMEOUT", 0.2)
+        monkeypatch.setattr(process_module, "STARTUP_TIMEOUT", 0.2)
         stand_in.beginning = "silent"
         with pytest.raises(ModelError, match=r"does not start: not within 0\.2 s"):
             stand_in.description()
