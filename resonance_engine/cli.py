@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,26 +66,36 @@ def add_embed(verbs: Verbs, name: str) -> None:
 
 
 def add_training(verbs: Verbs, name: str) -> None:
-    """Add a verb of training, whose help is its module's docstring."""
-    from resonance_engine.training.commands.common import explain_missing_extra
+    """Add a command of training, whose help is its function's docstring."""
+    from resonance_engine.training.commands.registry import COMMANDS, add_command
 
     underscored = name.replace("-", "_")
-    module = import_module(f"resonance_engine.training.commands.{underscored}")
-    summary = (module.__doc__ or "").partition("\n")[0].rstrip(".")
-    parser = verbs.add_parser(
-        name,
-        aliases=[underscored] if underscored != name else [],
-        help=summary[:1].lower() + summary[1:],
-        description=module.__doc__,
-    )
-    module.configure(parser)
-    parser.set_defaults(run=explain_missing_extra(module.run))
+    summary = " ".join((COMMANDS[underscored][1].__doc__ or "").split()).rstrip(".")
+    aliases = [underscored] if underscored != name else []
+    add_command(verbs.add_parser(name, aliases=aliases, help=summary[:1].lower() + summary[1:]), underscored)
 
 
 def add_train(verbs: Verbs, name: str) -> None:
-    from resonance_engine.training.commands import train
+    description = (
+        "Search for settings (--mode search) or train with the best of them (--mode refine): other names of those "
+        "commands."
+    )
+    configure_train(verbs.add_parser(name, help="search or refine, by --mode", description=description))
 
-    train.configure(verbs.add_parser(name, help="search or refine, by --mode", description=train.__doc__))
+
+def configure_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mode", choices=("search", "refine"), default="refine", help="which of the two (refine)")
+    parser.epilog = "All other options are those of `search` and `refine`; ask them with --help."
+
+
+def replace_by_mode(arguments: list[str]) -> list[str]:
+    """Return `train --mode search ...` as `search ...`; help is left to `train` itself."""
+    if arguments[:1] != ["train"] or set(arguments) & {"-h", "--help"}:
+        return arguments
+    parser = argparse.ArgumentParser(prog="resonance train", add_help=False, allow_abbrev=False)
+    configure_train(parser)
+    options, rest = parser.parse_known_args(arguments[1:])
+    return [options.mode, *rest]
 
 
 VERBS: dict[str, Callable[[Verbs, str], None]] = {
@@ -100,11 +109,7 @@ VERBS: dict[str, Callable[[Verbs, str], None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    given = use_dashes(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["train"]:
-        from resonance_engine.training.commands.train import replace_by_mode
-
-        given = replace_by_mode(given)
+    given = replace_by_mode(use_dashes(sys.argv[1:] if arguments is None else arguments))
     options = build_parser(given[0].replace("_", "-") if given else None).parse_args(given)
     return attempted(options.run, options)
 

@@ -2,8 +2,7 @@
 
 import sys
 
-from resonance_engine.training.commands import evaluate
-from resonance_engine.training.commands.common import run_script
+from resonance_engine.training.commands.registry import run_script
 
 if __name__ == "__main__":
-    sys.exit(run_script(evaluate))
+    sys.exit(run_script("evaluate"))

@@ -2,8 +2,7 @@
 
 import sys
 
-from resonance_engine.training.commands import index_build
-from resonance_engine.training.commands.common import run_script
+from resonance_engine.training.commands.registry import run_script
 
 if __name__ == "__main__":
-    sys.exit(run_script(index_build))
+    sys.exit(run_script("index_build"))

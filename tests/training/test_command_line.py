@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resonance_engine.cli import build_parser, main
-from resonance_engine.commands import run_query
+from resonance_engine.cli import build_parser, main, replace_by_mode
 from resonance_engine.console import use_dashes
-from resonance_engine.training.commands import evaluate, index_build, query, search
-from resonance_engine.training.commands.common import run_script
-from resonance_engine.training.commands.train import replace_by_mode
+from resonance_engine.training.commands import models
+from resonance_engine.training.commands.registry import COMMANDS, run_script
 from tests.paths import ROOT
 
 if TYPE_CHECKING:
@@ -151,7 +149,7 @@ def test_every_script_shows_its_help(name: str) -> None:
     assert "usage: " in done.stdout
 
 
-@pytest.mark.parametrize("start", [lambda: main(["search"]), lambda: run_script(search, [])], ids=["verb", "script"])
+@pytest.mark.parametrize("start", [lambda: main(["search"]), lambda: run_script("search", [])], ids=["verb", "script"])
 def test_a_missing_extra_says_what_to_install(
     start: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,9 +169,9 @@ def test_a_module_of_our_own_that_is_missing_is_no_missing_extra(monkeypatch: py
     def broken(_: object) -> None:
         raise ModuleNotFoundError("No module named 'resonance_engine.typo'", name="resonance_engine.typo")
 
-    monkeypatch.setattr(evaluate, "run", broken)
+    monkeypatch.setitem(COMMANDS, "evaluate", (COMMANDS["evaluate"][0], broken))
     with pytest.raises(ModuleNotFoundError):
-        run_script(evaluate, [])
+        run_script("evaluate", [])
 
 
 @pytest.mark.parametrize(
@@ -199,9 +197,9 @@ class TestAliases:
     def test_index_build_is_index_on_the_folder_of_the_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("yaml")
         seen = []
-        monkeypatch.setattr(index_build, "run_index", seen.append)
+        monkeypatch.setattr(models, "run_index", seen.append)
         line = "--config config/base.yaml --cache_dir c --load runs/best --out_dir cat --set data.root=/music"
-        assert run_script(index_build, line.split()) == 0
+        assert run_script("index_build", line.split()) == 0
         (options,) = seen
         assert (options.folder, options.out, options.load) == (Path("/music"), Path("cat"), Path("runs/best"))
         assert (options.backend, options.threads >= 1) == ("auto", True)
@@ -209,20 +207,19 @@ class TestAliases:
     def test_the_folder_may_be_below_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("yaml")
         seen = []
-        monkeypatch.setattr(index_build, "run_index", seen.append)
+        monkeypatch.setattr(models, "run_index", seen.append)
         monkeypatch.setenv("HOME", "/home/somebody")
-        assert run_script(index_build, ["--set", "data.root=~/music"]) == 0
+        assert run_script("index_build", ["--set", "data.root=~/music"]) == 0
         assert seen[0].folder == Path("/home/somebody/music")
 
     def test_without_a_folder_of_music_it_asks_for_one(self, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.importorskip("yaml")
-        assert run_script(index_build, ["--set", "data.root="]) == 1
+        assert run_script("index_build", ["--set", "data.root="]) == 1
         assert "--set data.root=FOLDER" in capsys.readouterr().err
 
     def test_query_has_the_original_defaults(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         line = "--load runs/best --backend auto --topk 20 --prf 5 --rerank mmr --lambda_div 0.3"
-        assert query.run is run_query
-        assert run_script(query, ["--audio", "q.mp3", "--index_dir", str(tmp_path), *line.split()]) == 1
+        assert run_script("query", ["--audio", "q.mp3", "--index_dir", str(tmp_path), *line.split()]) == 1
         assert "is no catalog" in capsys.readouterr().err
 
     def test_without_a_trained_model_it_says_how_to_make_one(
@@ -231,7 +228,7 @@ class TestAliases:
         pytest.importorskip("yaml")
         monkeypatch.chdir(tmp_path)
         (tmp_path / "song.wav").touch()
-        assert run_script(index_build, ["--set", "data.root=."]) == 1
+        assert run_script("index_build", ["--set", "data.root=."]) == 1
         assert "no model in runs/best yet; make one with `refine`" in capsys.readouterr().err
 
 

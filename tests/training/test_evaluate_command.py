@@ -23,7 +23,7 @@ from resonance_engine.network import export, files
 from resonance_engine.network.export import Parity
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.training.commands import evaluate
+from resonance_engine.training.commands import models
 from resonance_engine.training.config.config_file import read_config
 from resonance_engine.training.data.cache import RamCache
 from resonance_engine.training.data.dataset import WindowSet
@@ -91,7 +91,7 @@ def config() -> Config:
 def material(config: Config, monkeypatch: pytest.MonkeyPatch) -> Prepared:
     songs = [Song(Path(f"/m/{i}.flac"), f"Song {i}", f"Artist {i % 4}", f"Album {i // 4}", "Band") for i in range(16)]
     made = Prepared(config, songs, list(range(4, 16)))
-    monkeypatch.setattr(evaluate, "load_music", lambda *_: made)
+    monkeypatch.setattr(models, "load_music", lambda *_: made)
     return made
 
 

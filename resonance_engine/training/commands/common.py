@@ -1,29 +1,30 @@
-"""Shared parts of the training commands: options, settings, music, models, and running them.
+"""Shared parts of the training commands: options, settings, music, models, progress.
 
 Neither this module nor a command's `configure` loads more than the standard library; `run` imports what it needs.
 """
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.commands import BEST, check_trained
-from resonance_engine.console import attempted, positive, use_dashes
-from resonance_engine.errors import ModelError, ResonanceError
+from resonance_engine.console import complain, positive, print_line
+from resonance_engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import ModuleType
+    import argparse
 
     from resonance_engine.training.config.settings import Config
+    from resonance_engine.training.data.precompute import Precomputed
     from resonance_engine.training.data.songs import Source
+    from resonance_engine.training.data.training_data import TrainingData
 
 CONFIG = Path("config") / "base.yaml"
 CACHE = Path("cache") / "features"
-EXTRA = ("matplotlib", "onnx", "onnxscript", "optuna", "pydantic", "safetensors", "torch", "yaml")
+MOST_PROCESSES = 4  # more than the disk feeds
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--config": {"type": Path, "default": CONFIG, "metavar": "FILE", "help": f"settings ({CONFIG})"},
@@ -84,26 +85,43 @@ def find_trained_model(load: Path, weights: bool = False) -> Path:
         return find_model_file(load)
 
 
-def explain_missing_extra(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
-    """Wrap a command to report what to install where a package of the training extra is missing."""
+def load_music(config: Config, options: argparse.Namespace) -> TrainingData:
+    """Load the songs of --beets or of the settings, with their features in the cache of --cache-dir."""
+    from resonance_engine.training.data.training_data import load_training_data
 
-    def command(options: argparse.Namespace) -> None:
-        try:
-            run(options)
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in EXTRA:
-                raise
-            raise ResonanceError(
-                f"This needs the package {error.name}, which is not installed: pip install 'beets-resonance[train]'."
-            ) from error
-
-    return command
+    with FeatureProgress() as progress:
+        return load_training_data(config, options.cache_dir, library_of(options), processes_of(options), progress)
 
 
-def run_script(module: ModuleType, arguments: Sequence[str] | None = None) -> int:
-    """Run a command as a script, as `python -m training.NAME` does; returns the exit status."""
-    name = module.__name__.rpartition(".")[2]
-    parser = argparse.ArgumentParser(prog=f"python -m training.{name}", description=module.__doc__)
-    module.configure(parser)
-    given = use_dashes(sys.argv[1:] if arguments is None else arguments)
-    return attempted(explain_missing_extra(module.run), parser.parse_args(given))
+def processes_of(options: argparse.Namespace) -> int:
+    return int(options.processes or min(os.cpu_count() or 1, MOST_PROCESSES))
+
+
+def print_now(text: str) -> None:
+    """Print a line and flush it, for output of a long training that goes to a file."""
+    print_line(text)
+    sys.stdout.flush()
+
+
+class FeatureProgress:
+    """A progress bar over files that counts those that failed."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self.bar = tqdm(unit=" songs", disable=None, leave=False)
+        self.failed = 0
+
+    def __call__(self, result: Precomputed, total: int) -> None:
+        self.bar.total = total
+        self.bar.update(1)
+        if result.error is not None:
+            self.failed += 1
+            self.bar.clear()
+            complain(result.error)
+
+    def __enter__(self) -> FeatureProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
