@@ -18,6 +18,14 @@ from resonance_engine.network.musicnn import BANDS, FRAMES, POOLED, MusiCNN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LEVEL, EVENED = 0.3, 0.6  # the mean power that windows are brought near to, and how far, as a power of the ratio
+QUIETEST = 1e-9
+NEPER = math.log(10) / 10  # a decibel of power
+COMPRESSION = 10_000  # musicnn's scale of power before the logarithm
+DYNAMIC_RANGE_DB, ENVELOPE_RANGE_DB = 80.0, 40.0
+FREQUENCIES = 5  # parts of the spectrum whose patterns are pooled separately
+Stride = tuple[int, int]
+
 
 class Standardize(nn.Module):
     """Subtract a mean and divide by a deviation per feature band; both are measured on the training set.
@@ -35,12 +43,6 @@ class Standardize(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         shape = (1, -1) + (1,) * (x.dim() - 2)
         return (x - self.mean.view(shape)) / self.deviation.view(shape)
-
-
-LEVEL, EVENED = 0.3, 0.6  # the mean power that windows are brought near to, and how far, as a power of the ratio
-QUIETEST = 1e-9
-NEPER = math.log(10) / 10  # a decibel of power
-COMPRESSION = 10_000  # musicnn's scale of power before the logarithm
 
 
 class SemanticBackbone(nn.Module):
@@ -86,10 +88,6 @@ class SemanticBackbone(nn.Module):
         return self.facet(self.pool_and_tag(x)[0])
 
 
-DYNAMIC_RANGE_DB, ENVELOPE_RANGE_DB = 80.0, 40.0
-FREQUENCIES = 5  # parts of the spectrum whose patterns are pooled separately
-
-
 def moments(x: Tensor) -> Tensor:
     """Return mean and standard deviation over time: (windows, channels, time) -> (windows, 2 * channels)."""
     mean = x.mean(dim=-1)
@@ -100,9 +98,6 @@ def moments(x: Tensor) -> Tensor:
 def below_loudest(x: Tensor, reach: float) -> Tensor:
     """Return decibels (windows, bands, frames) below the loudest cell of each window, at most `reach` of them."""
     return (x - x.amax(dim=(1, 2), keepdim=True)).clamp(min=-reach)
-
-
-Stride = tuple[int, int]
 
 
 class Spectral(nn.Sequential):

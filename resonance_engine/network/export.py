@@ -85,7 +85,7 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
     network = network.eval()
     inputs = example_inputs(manifest, batch or 2)
     dynamic = None if batch else tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in inputs)
-    with warnings.catch_warnings(), silence_exporter():
+    with warnings.catch_warnings(), silence("torch.onnx"):  # it would warn that torchvision is not installed
         # One batch axis for all inputs is intended; the other warning is about PyTorch's own code.
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
@@ -124,9 +124,9 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
 
 
 @contextmanager
-def silence_exporter() -> Iterator[None]:
-    """Silence the exporter's warning that torchvision, which nothing here needs, is not installed."""
-    logger = logging.getLogger("torch.onnx")
+def silence(name: str | None = None) -> Iterator[None]:
+    """Silence the warnings of a logger, of the root without a name, within the context."""
+    logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:

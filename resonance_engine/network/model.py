@@ -63,7 +63,7 @@ class GatedConcat(nn.Module):
         return functional.normalize(self.project(weighed), dim=1), gates
 
 
-class CrossAttention(nn.Module):
+class CrossAttention(GatedAdd):
     """Multi-head attention of each facet over the others (Vaswani et al. 2017), then as gated_add.
 
     t_i = normalised f_i + the attention's output; embedding = normalised sum of g_i t_i. The output starts faint, so
@@ -71,9 +71,8 @@ class CrossAttention(nn.Module):
     """
 
     def __init__(self, modalities: int, width: int, inner: int = 128, heads: int = 4) -> None:
-        super().__init__()
+        super().__init__(modalities, width)
         self.heads = heads
-        self.gates = Gates(modalities, width)
         self.names = nn.Parameter(torch.randn(modalities, width) * width**-0.5)  # which modality a facet is of
         # Queries, keys, values and output; files of weights keep these names.
         self.ask = nn.Linear(width, inner)
@@ -89,9 +88,7 @@ class CrossAttention(nn.Module):
         queries, keys, values = (self.split(each) for each in (self.ask(named), self.offer(named), self.tell(facets)))
         scores = queries @ keys.transpose(2, 3) * queries.shape[-1] ** -0.5
         attended = (scores.softmax(dim=3) @ values).transpose(1, 2).flatten(2)
-        facets = functional.normalize(facets + self.answer(attended), dim=2)
-        gates = self.gates(facets)
-        return functional.normalize((gates.unsqueeze(2) * facets).sum(dim=1), dim=1), gates
+        return super().forward(functional.normalize(facets + self.answer(attended), dim=2))
 
     def split(self, x: Tensor) -> Tensor:
         """Split heads: (windows, modalities, inner) -> (windows, heads, modalities, inner / heads)."""

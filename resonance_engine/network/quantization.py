@@ -6,9 +6,7 @@ network of which they were quantised too took 1.7 times as long on x86 with VNNI
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -24,9 +22,10 @@ from resonance_engine.encoder.backends import OnnxBackend, signature
 from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.files import write_bytes
+from resonance_engine.network.export import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -79,7 +78,7 @@ def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: i
         nodes = list_matrix_products(onnx.load(folded), worthwhile)
         if not nodes:
             raise ModelError(f"{printable(model)} has no matrix of {worthwhile} weights or more to quantise.")
-        with silence_quantizer():
+        with silence():  # the quantiser warns, through the root logger, that it takes a later opset
             quantize_static(
                 folded,
                 quantised,
@@ -102,17 +101,6 @@ def quantize(model: Path, out: Path, features: Iterable[Features], worthwhile: i
         )
     write_bytes(out, content)
     return loss
-
-
-@contextmanager
-def silence_quantizer() -> Iterator[None]:
-    """Silence the quantiser's warning, through the root logger, that it takes a later opset."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def check_quantizable(model: OnnxBackend, shown: str) -> None:
@@ -143,10 +131,8 @@ class Calibration:
     """Features one track after the other, as onnxruntime reads them: None after the last."""
 
     def __init__(self, tracks: Sequence[Features]) -> None:
-        self.rest: Iterator[Features] = iter(tracks)
-
-    def get_next(self) -> Features | None:
-        return next(self.rest, None)
+        rest = iter(tracks)
+        self.get_next = lambda: next(rest, None)
 
 
 def fold_constants(model: Path, folded: Path) -> None:

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     Report = Callable[[str], None]
 
-
 HELD_OUT = 0.25
 FEATURE_SHARE = 0.8  # share of the time that measuring features may take; the rest is for embedding them
 EMBEDDED = 1 + HELD_OUT  # times that a song is embedded on average: those held out by both networks
@@ -49,6 +48,10 @@ PROBE = 4  # songs whose embedding is timed
 IN_MEMORY = 2e9  # bytes of features that are read into memory as a whole
 SEED = 0
 REPORT_SECONDS = 15.0
+Array = NDArray[np.float32]
+# Weight of the prior that all directions matter alike, in songs: with as many songs, a direction of mean variance
+# counts half from them and half from the prior.
+PRIOR_SONGS = 400
 
 
 @dataclass(frozen=True)
@@ -142,13 +145,6 @@ def adapt(network: ResonanceNetwork, windows: WindowSet) -> ResonanceNetwork:
     tuned = deepcopy(network)
     tuned.transform(torch.from_numpy(fit_whitening(vectors, windows.group[windows.song], len(windows))))
     return tuned
-
-
-Array = NDArray[np.float32]
-
-# Weight of the prior that all directions matter alike, in songs: with as many songs, a direction of mean variance
-# counts half from them and half from the prior.
-PRIOR_SONGS = 400
 
 
 def fit_whitening(windows: Array, album: NDArray[np.integer], songs: int) -> Array:

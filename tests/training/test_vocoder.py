@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.training.augmentation.vocoder import invert_spectrum, stretch_spectrum, transform
+from resonance_engine.training.augmentation.audio_augment import invert_spectrum, stretch_spectrum, transform
 from tests.training.synthetic_music import music
 
 if TYPE_CHECKING:

@@ -41,15 +41,19 @@ def initial_network(trunk: Mapping[str, Tensor], seed: int) -> ResonanceNetwork:
     """Return the network before it is fitted: the published trunk, everything else random."""
     torch.manual_seed(seed)
     network = ResonanceNetwork.from_manifest(MANIFEST)
-    semantic = network.backbones["semantic"]
-    assert isinstance(semantic, SemanticBackbone)
-    semantic.trunk.load_state_dict(trunk)
+    semantic_backbone(network).trunk.load_state_dict(trunk)
     return network.eval()
+
+
+def semantic_backbone(network: ResonanceNetwork) -> SemanticBackbone:
+    backbone = network.backbones["semantic"]
+    assert isinstance(backbone, SemanticBackbone)
+    return backbone
 
 
 def semantic_activations(trunk: Mapping[str, Tensor], windows: WindowSet) -> NDArray[np.float32]:
     """Return the published trunk's activations (windows, 1506); fitting does not change the trunk."""
-    return pooled_activations(initial_network(trunk, 0).backbones["semantic"], "semantic", windows)
+    return pooled_activations(semantic_backbone(initial_network(trunk, 0)), "semantic", windows)
 
 
 @dataclass(frozen=True)
@@ -94,19 +98,16 @@ def head_inputs(network: ResonanceNetwork, material: TrainingWindows) -> dict[st
     activations = {
         name: pooled_activations(backbones[name], name, windows) for name in network.modalities if name != "semantic"
     }
-    backbone = backbones["semantic"]
-    assert isinstance(backbone, SemanticBackbone)
-    return activations | {"semantic": backbone.scale(torch.from_numpy(material.semantic)).numpy()}
+    return activations | {"semantic": semantic_backbone(network).scale(torch.from_numpy(material.semantic)).numpy()}
 
 
 def scale_semantic(network: ResonanceNetwork, semantic: NDArray[np.float32]) -> None:
     """Standardise the trunk's activations over these windows; mask those that hardly vary."""
-    mean, deviation = semantic.mean(axis=0), semantic.std(axis=0)
+    deviation = semantic.std(axis=0)
     deviation[deviation < FAINTEST] = MASKED
-    backbone = network.backbones["semantic"]
-    assert isinstance(backbone, SemanticBackbone)
-    backbone.scale.mean.copy_(torch.from_numpy(mean))
-    backbone.scale.deviation.copy_(torch.from_numpy(deviation))
+    scale = semantic_backbone(network).scale
+    scale.mean.copy_(torch.from_numpy(semantic.mean(axis=0)))
+    scale.deviation.copy_(torch.from_numpy(deviation))
 
 
 def limit_timbre(network: ResonanceNetwork, ceiling_hz: float) -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-
 BATCH = 8
+FAINTEST = 1e-3  # the deviation below which an activation counts as none, and stays so
 
 
 def projection(backbone: nn.Module) -> nn.Linear:
@@ -52,9 +52,6 @@ def pooled_activations(backbone: nn.Module, name: str, windows: WindowSet) -> ND
             backbone(torch.from_numpy(windows.rows(np.arange(at, min(at + BATCH, count)))[name]))
     hook.remove()
     return np.concatenate(batches)
-
-
-FAINTEST = 1e-3  # the deviation below which an activation counts as none, and stays so
 
 
 def facet_slices(parts: Mapping[str, FacetRecipe]) -> dict[str, slice]:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-
 PACKAGE, VERSION = "musicnn", "0.1.0"
 SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
 NETWORK = "MSD_musicnn"  # taught with the Million Song Dataset; its sibling, MTT_musicnn, with MagnaTagATune
@@ -40,6 +39,13 @@ TAGS = (
     "experimental", "female vocalist", "guitar", "hip-hop", "70s", "party", "country", "easy listening", "sexy",
     "catchy", "funk", "electro", "heavy metal", "progressive rock", "60s", "rnb", "indie pop", "sad", "house", "happy",
 )  # fmt: skip
+
+FOOTER = 48  # bytes at the end of a table: where its own index lies, and eight that all tables end with
+MAGIC = 0xDB4775248B80FB57
+DT_FLOAT = 1
+TYPE, SHAPE, OFFSET, SIZE = 1, 2, 4, 5  # fields of a variable's record
+DIMENSION, LENGTH = 2, 1  # fields of its shape, and of a dimension
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
 
 def trunk_weights(folder: Path) -> dict[str, Tensor]:
@@ -68,14 +74,6 @@ def package(folder: Path) -> Path:
     if digest != SHA256:
         raise ValueError(f"{file.name} is not the published package: its SHA-256 is {digest}; delete it and try again")
     return file
-
-
-FOOTER = 48  # bytes at the end of a table: where its own index lies, and eight that all tables end with
-MAGIC = 0xDB4775248B80FB57
-DT_FLOAT = 1
-TYPE, SHAPE, OFFSET, SIZE = 1, 2, 4, 5  # fields of a variable's record
-DIMENSION, LENGTH = 2, 1  # fields of its shape, and of a dimension
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
 
 def read_variables(folder: Path, prefix: str = "") -> dict[str, NDArray[np.float32]]:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-
 MP3_RATES = (16000, 22050, 24000, 32000, 44100, 48000)  # Hz that 64 and 128 kbit/s exist for
 BLOCK = 65536  # samples written at a time
+BIT_RATE = 64_000
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,6 @@ def encode_mp3(audio: StereoAudio, folder: Path, bit_rate: int) -> Path:
     """Encode audio as MP3 at its own rate or, where MP3 lacks that, at 44.1 kHz."""
     rate = audio.rate if audio.rate in MP3_RATES else 44100
     return encode(audio, folder / f"{bit_rate}.mp3", "libmp3lame", rate, bit_rate)
-
-
-BIT_RATE = 64_000
 
 
 def transcode_files(folder: Path, paths: Sequence[Path], keys: Sequence[bytes], processes: int) -> list[Path]:

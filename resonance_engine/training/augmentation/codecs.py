@@ -14,7 +14,6 @@ from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.packet import Packet
 
@@ -108,15 +107,17 @@ def _encode_and_decode(samples: Array, rate: int, name: str, bit_rate: int) -> A
     formats = [each.name for each in encoder.codec.audio_formats or ()]
     encoder.format = "fltp" if "fltp" in formats else "flt"
     encoder.time_base = Fraction(1, rate)
-    quality = {"global_quality": str(round(LAMBDA * _quality(bit_rate)))} if "flags" in codec.options else {}
-    encoder.options = codec.options | quality
+    encoder.options = dict(codec.options)
+    if "flags" in codec.options:  # for music, FFmpeg's Vorbis needs 34, 44 and 52 kbit/s at the qualities 1, 2 and 3
+        encoder.options["global_quality"] = str(round(LAMBDA * max(0.5, (bit_rate / 1000 - 25) / 9)))
     encoder.bit_rate = bit_rate
     encoder.open()
     packets = _encode(encoder, samples, rate)
     decoder = _open_context(codec.decoder, "r", rate, codec.channels)
     decoder.extradata = encoder.extradata
     frames = [frame for packet in (*packets, None) for frame in decoder.decode(packet)]
-    return np.concatenate([_first_channel(frame) for frame in frames])
+    assert all(frame.format.name == "fltp" for frame in frames), "these decoders give planes of floats"
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
 
 
 def _open_context(name: str, mode: Literal["r", "w"], rate: int, channels: int) -> AudioCodecContext:
@@ -139,14 +140,3 @@ def _encode(encoder: AudioCodecContext, samples: Array, rate: int) -> list[Packe
         frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
         packets += encoder.encode(frame)
     return [*packets, *encoder.encode(None)]
-
-
-def _quality(bit_rate: int) -> float:
-    """Return FFmpeg's Vorbis quality that needs so many bits a second for music: 34, 44 and 52 kbit/s at 1, 2 and 3."""
-    return max(0.5, (bit_rate / 1000 - 25) / 9)
-
-
-def _first_channel(frame: AudioFrame) -> Array:
-    assert frame.format.name == "fltp", "these decoders give planes of floats"
-    channel: Array = frame.to_ndarray()[0]
-    return channel

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from pydantic_core import ErrorDetails
 
-
 FOLDER = "config"
 PACKAGE = Path(__file__).parents[2]
+SHOWN = 60  # characters of a value that an error repeats
 
 
 class UniqueKeyLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML publishes no types
@@ -91,9 +91,6 @@ def explain_yaml(error: Any) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
     return f"line {mark.line + 1}, {problem}" if mark else str(problem)
-
-
-SHOWN = 60  # characters of a value that an error repeats
 
 
 def flatten(section: DataclassInstance, prefix: str = "") -> dict[str, object]:

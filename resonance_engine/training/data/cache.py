@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     Features = dict[str, NDArray[np.float16]]
     Measured = Mapping[str, NDArray[np.floating]]
 
-
 UNCHANGED = ""
 """The maker of features of unchanged audio; those of augmented audio name the augmentation."""
 

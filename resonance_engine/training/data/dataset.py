@@ -73,18 +73,6 @@ class Batch:
     groups: Tensor
 
 
-@dataclass(frozen=True)
-class Cut:
-    """A cut of a window: its row, its audio view (0: the audio as it is), its first frame.
-
-    Frames are counted by the framing of the first modality.
-    """
-
-    row: int
-    view: int
-    start: int
-
-
 class WindowSet:
     """The cached windows of songs; `song` is the row's song, whose rows are `first[song]` to `first[song + 1]` - 1.
 
@@ -178,32 +166,37 @@ class WindowSet:
         length = self.length
         frames = frames if length is None else min(frames, length)
         spare = 0 if length is None else length - frames
-        cuts = [self.draw_cut(song, spare, augment.audio.views, rng) for song, rng in zip(songs, rngs, strict=True)]
-        features = self.read_cuts(cuts, frames, augment.audio)
-        if augment.mix == 0:
-            return augment_features(features, augment, rngs, None, self.mel_rates)
-        others = [self.draw_other(song, rng) for song, rng in zip(songs, rngs, strict=True)]
-        cuts = [self.draw_cut(song, spare, augment.audio.views, rng) for song, rng in zip(others, rngs, strict=True)]
-        return augment_features(features, augment, rngs, self.read_cuts(cuts, frames, augment.audio), self.mel_rates)
-
-    def draw_cut(self, song: int, spare: int, audio_views: int, rng: np.random.Generator) -> Cut:
-        """Draw a cut of a song that leaves `spare` frames of its window out."""
-        row = rng.integers(self.first[song], self.first[song + 1])
-        view = rng.integers(audio_views + 1) if audio_views else 0
-        return Cut(int(row), int(view), int(rng.integers(spare + 1)))
+        features = self.read_cuts(songs, spare, frames, augment.audio, rngs)
+        others = None
+        if augment.mix > 0:
+            other_songs = [self.draw_other(song, rng) for song, rng in zip(songs, rngs, strict=True)]
+            others = self.read_cuts(other_songs, spare, frames, augment.audio, rngs)
+        return augment_features(features, augment, rngs, others, self.mel_rates)
 
     def draw_other(self, song: int, rng: np.random.Generator) -> int:
         """Draw another song, or the same one of a set of one."""
         return (song + int(rng.integers(1, max(2, len(self))))) % len(self)
 
     def read_cuts(
-        self, cuts: Sequence[Cut], frames: int, audio: AudioAugmentSettings
+        self,
+        songs: Sequence[int],
+        spare: int,
+        frames: int,
+        audio: AudioAugmentSettings,
+        rngs: Sequence[np.random.Generator],
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the features of these cuts, (n, ...) by modality."""
-        features = self.allocate(len(cuts), frames)
-        for at, piece in enumerate(cuts):
-            for name, values in self.window(piece.row, piece.view, audio).items():
-                features[name][at] = values[..., self.span(name, piece.start, frames)]
+        """Draw a cut of `frames` of each song, which leaves `spare` frames of a window out; (n, ...) by modality.
+
+        Drawn are the window, its audio view (0: the audio as it is) and its first frame, by the first modality's
+        framing.
+        """
+        features = self.allocate(len(songs), frames)
+        for at, (song, rng) in enumerate(zip(songs, rngs, strict=True)):
+            row = int(rng.integers(self.first[song], self.first[song + 1]))
+            view = int(rng.integers(audio.views + 1)) if audio.views else 0
+            start = int(rng.integers(spare + 1))
+            for name, values in self.window(row, view, audio).items():
+                features[name][at] = values[..., self.span(name, start, frames)]
         return features
 
     def span(self, name: str, start: int, frames: int) -> slice:

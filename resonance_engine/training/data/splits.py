@@ -102,9 +102,7 @@ def link_keys_of(song: Song, small: Set[Path]) -> Iterator[Hashable]:
 
 def group_rank(songs: Sequence[Song], group: Sequence[int], seed: int) -> tuple[bytes, str]:
     """Return the sort key of a group in the random order: a hash of its first name, the same on every machine."""
-    name, path = min((signature(songs[place]), str(songs[place].path)) for place in group)
+    members = [songs[place] for place in group]
+    named = [(song.artist, song.album, song.title, song.path.parent.name, song.path.name) for song in members]
+    name, path = min(("\0".join(names), str(song.path)) for names, song in zip(named, members, strict=True))
     return hashlib.blake2b(f"{seed}\0{name}".encode("utf-8", "surrogateescape")).digest(), path
-
-
-def signature(song: Song) -> str:
-    return "\0".join((song.artist, song.album, song.title, song.path.parent.name, song.path.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
@@ -14,18 +14,18 @@ from resonance_engine.errors import TrainingError, printable
 from resonance_engine.files import write_bytes
 from resonance_engine.network.files import weight_blocks
 from resonance_engine.training.config.config_file import flatten
-from resonance_engine.training.learning.epochs import Epoch
+from resonance_engine.training.learning.epochs import Epoch, best_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import torch
     from torch import Tensor
 
     from resonance_engine.network.model import ResonanceNetwork
     from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
     from resonance_engine.training.data.dataset import WindowSet
+    from resonance_engine.training.learning.steps import OptimizerSteps
 
 METADATA_KEY = "training"
 FORMAT = 1
@@ -35,19 +35,17 @@ HEADER_LENGTH = 8  # safetensors: a little-endian length, a JSON document of tha
 Weights = dict[str, "Tensor"]
 
 
-@dataclass(frozen=True)
-class TrainingState:
-    """A run after some epochs: weights now and in the best epoch (empty where there is none), moments of AdamW.
+@dataclass
+class TrainingProgress:
+    """The epochs of training so far, and the weights after the best one; empty where there is none."""
 
-    `moments` are keyed by the parameter's number and the moment's name, "3.exp_avg"; `scaler` is that of the loss
-    (float16 alone).
-    """
+    epochs: list[Epoch] = field(default_factory=list)
+    best: Weights = field(default_factory=dict)
 
-    epochs: list[Epoch]
-    weights: Weights
-    best: Weights
-    moments: Weights
-    scaler: dict[str, Any]
+    def add(self, epoch: Epoch, steps: OptimizerSteps) -> None:
+        self.epochs.append(epoch)
+        if best_epoch(self.epochs, steps.train.early_stopping) is epoch:
+            self.best = {name: values.detach().clone() for name, values in steps.network.state_dict().items()}
 
 
 def identify_training(
@@ -71,22 +69,15 @@ def identify_training(
     }
 
 
-def moments_of(optimizer: torch.optim.Optimizer) -> Weights:
-    state: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
-    return {f"{number}.{name}": value for number, values in state.items() for name, value in values.items()}
+def write_state(path: Path, progress: TrainingProgress, steps: OptimizerSteps, identity: Mapping[str, object]) -> None:
+    """Write a training's progress, weights and optimizer atomically; OSError where that is impossible.
 
-
-def set_moments(optimizer: torch.optim.Optimizer, moments: Weights) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in moments.items():
-        number, _, name = key.partition(".")
-        state.setdefault(int(number), {})[name] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-
-
-def write_state(path: Path, state: TrainingState, belongs: Mapping[str, object]) -> None:
-    """Write a state atomically; OSError where that is impossible."""
-    parts = {"weights": state.weights, "best": state.best, "moments": state.moments}
+    Moments of AdamW are keyed by the parameter's number and the moment's name, "3.exp_avg"; `scaler` is that of the
+    loss (float16 alone).
+    """
+    optimizer: dict[int, Weights] = steps.optimizer.state_dict()["state"]
+    moments = {f"{number}.{name}": value for number, values in optimizer.items() for name, value in values.items()}
+    parts = {"weights": steps.network.state_dict(), "best": progress.best, "moments": moments}
     tensors = {
         f"{part}.{name}": tensor.detach().cpu().contiguous()
         for part, tensors in parts.items()
@@ -94,41 +85,72 @@ def write_state(path: Path, state: TrainingState, belongs: Mapping[str, object])
     }
     document = {
         "format": FORMAT,
-        "belongs": dict(belongs),
-        "epochs": [asdict(epoch) for epoch in state.epochs],
-        "scaler": state.scaler,
+        "belongs": dict(identity),
+        "epochs": [asdict(epoch) for epoch in progress.epochs],
+        "scaler": steps.scaler.state_dict(),
     }
     write_bytes(path, save(tensors, metadata={METADATA_KEY: json.dumps(document)}))
 
 
-def read_state(content: bytes, path: Path, belongs: Mapping[str, object]) -> TrainingState:
-    """Read the state that `write_state` wrote to `path`.
+def resume(path: Path, steps: OptimizerSteps, identity: Mapping[str, object]) -> TrainingProgress:
+    """Resume from the state that `write_state` wrote and that the first process finds at `path`, if there is one.
 
     Raises TrainingError for anything that is no state, and for one that belongs to other settings, music or weights.
     """
+    content = b""
+    if steps.world.first and path.exists():
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise state_error(path, str(error.strerror)) from error
+        if not content:
+            raise state_error(path, "it is empty")
+    content = steps.world.broadcast(content)
+    if not content:
+        return TrainingProgress()
     try:
-        tensors = load(content)
-        length = int.from_bytes(content[:HEADER_LENGTH], "little")
-        header = json.loads(content[HEADER_LENGTH : HEADER_LENGTH + length])
-        document = json.loads(header["__metadata__"][METADATA_KEY])
+        document, parts = parse_state(content)
         written = document["belongs"] if document["format"] == FORMAT else {}
-        epochs = [Epoch(**epoch) for epoch in document["epochs"]]
-        parts: dict[str, Weights] = {"weights": {}, "best": {}, "moments": {}}
-        for key, tensor in tensors.items():
-            part, _, name = key.partition(".")
-            parts[part][name] = tensor
-        state = TrainingState(epochs, **parts, scaler=document["scaler"])
-        if state.best and state.best.keys() != state.weights.keys():
+        progress = TrainingProgress([Epoch(**epoch) for epoch in document["epochs"]], parts["best"])
+        scaler: dict[str, Any] = document["scaler"]
+        moments = {int(number): values for number, values in group_by_prefix(parts["moments"]).items()}
+        weights = parts["weights"]
+        if progress.best and progress.best.keys() != weights.keys():
             raise ValueError("it lacks some of the best weights")
+        differing = [name for name in identity if written.get(name) != identity[name]]
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise state_error(path, str(error)) from error
-    differing = [name for name in belongs if written.get(name) != belongs[name]]
     if differing:
         raise TrainingError(
-            f"{printable(path)} belongs to another training: {describe_difference(differing, written, belongs)}. "
+            f"{printable(path)} belongs to another training: {describe_difference(differing, written, identity)}. "
             "Delete it to begin anew, or use another folder."
         )
-    return state
+    try:
+        steps.network.load_state_dict(weights)
+        steps.optimizer.load_state_dict({**steps.optimizer.state_dict(), "state": moments})
+    except (RuntimeError, ValueError) as error:
+        raise state_error(path, "its tensors are not those of this network") from error
+    if scaler:
+        steps.scaler.load_state_dict(scaler)
+    return progress
+
+
+def parse_state(content: bytes) -> tuple[dict[str, Any], dict[str, Weights]]:
+    """Parse the document of a state, and its tensors by part; raises SafetensorError, ValueError or KeyError."""
+    length = int.from_bytes(content[:HEADER_LENGTH], "little")
+    parts: dict[str, Weights] = {"best": {}, "moments": {}, **group_by_prefix(load(content))}
+    header = json.loads(content[HEADER_LENGTH : HEADER_LENGTH + length])
+    document: dict[str, Any] = json.loads(header["__metadata__"][METADATA_KEY])
+    return document, parts
+
+
+def group_by_prefix(tensors: Weights) -> dict[str, Weights]:
+    """Group tensors by what is before the first dot of their names: {"a.b": x} as {"a": {"b": x}}."""
+    groups: dict[str, Weights] = {}
+    for key, tensor in tensors.items():
+        prefix, _, name = key.partition(".")
+        groups.setdefault(prefix, {})[name] = tensor
+    return groups
 
 
 def state_error(path: Path, reason: str) -> TrainingError:

@@ -16,23 +16,18 @@ if TYPE_CHECKING:
 
     from resonance_engine.training.config.settings import TrainSettings
 
-
 DEVICES = ("auto", "cpu", "cuda", "mps")
+# Messages of PyTorch's allocators for CPUs (Linux, Windows) and Apple GPUs, in a plain RuntimeError.
+EXHAUSTED = ("can't allocate memory", "not enough memory", "out of memory")
 
 
-@dataclass(frozen=True)
-class AvailableDevices:
-    """The GPUs that PyTorch finds on this machine."""
-
-    cuda: bool
-    mps: bool
+def find_devices() -> tuple[str, ...]:
+    """Return the devices that PyTorch finds on this machine, the best first."""
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return tuple(name for name in present if present[name])
 
 
-def find_devices() -> AvailableDevices:
-    return AvailableDevices(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
-
-
-def choose_device(name: str, machine: AvailableDevices) -> str:
+def choose_device(name: str, present: tuple[str, ...]) -> str:
     """Return the device of a name: "auto" is cuda, mps or cpu, the first that the machine has.
 
     Raises TrainingError for a name that is none of DEVICES and for a device that the machine lacks.
@@ -40,13 +35,13 @@ def choose_device(name: str, machine: AvailableDevices) -> str:
     if name not in DEVICES:
         raise TrainingError(f"The device is {name!r}; expected one of {', '.join(DEVICES)}.")
     if name == "auto":
-        return "cuda" if machine.cuda else "mps" if machine.mps else "cpu"
-    if name == "cuda" and not machine.cuda:
+        return present[0]
+    if name == "cuda" and name not in present:
         raise TrainingError(
             "The device cuda was asked for, but PyTorch finds no NVIDIA GPU; install a CUDA build of torch and the "
             "driver, or use --device auto."
         )
-    if name == "mps" and not machine.mps:
+    if name == "mps" and name not in present:
         raise TrainingError("The device mps was asked for, but PyTorch finds no Apple GPU; use --device auto.")
     return name
 
@@ -88,10 +83,6 @@ def choose_precision(kind: str, use_amp: bool, bfloat16: bool) -> Precision:
 def has_bfloat16(kind: str) -> bool:
     """Return whether the device computes in bfloat16 itself; PyTorch would imitate it, slowly, on older GPUs."""
     return kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-
-
-# Messages of PyTorch's allocators for CPUs (Linux, Windows) and Apple GPUs, in a plain RuntimeError.
-EXHAUSTED = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 @contextmanager

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from resonance_engine.training.config.settings import EarlyStopping, TrainSettings
 
-
 COLLAPSED = 0.3  # entropy of three gates where one has 0.92
+EndReason = Literal["complete", "early stopping", "time"]
 
 
 @dataclass(frozen=True)
@@ -70,23 +70,22 @@ def write_log(path: Path, epochs: Sequence[Epoch]) -> None:
     Columns: epoch, loss, lr, gate_entropy, gate_MODALITY for each, seconds, and the names of what was validated.
     """
     text = io.StringIO()
-    rows = [log_row(epoch) for epoch in epochs]
+    rows = [
+        {
+            "epoch": epoch.number,
+            "loss": epoch.loss,
+            "lr": epoch.lr,
+            "gate_entropy": epoch.gate_entropy,
+            **{f"gate_{name}": share for name, share in epoch.gates.items()},
+            "seconds": round(epoch.seconds, 3),
+            **epoch.validation,
+        }
+        for epoch in epochs
+    ]
     writer = csv.DictWriter(text, list(dict.fromkeys(name for each in rows for name in each)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_bytes(path, text.getvalue().encode())
-
-
-def log_row(epoch: Epoch) -> dict[str, float]:
-    return {
-        "epoch": epoch.number,
-        "loss": epoch.loss,
-        "lr": epoch.lr,
-        "gate_entropy": epoch.gate_entropy,
-        **{f"gate_{name}": share for name, share in epoch.gates.items()},
-        "seconds": round(epoch.seconds, 3),
-        **epoch.validation,
-    }
 
 
 def progress_bar(identities: int, number: int, epochs: int, shown: bool) -> tqdm[Any]:
@@ -99,9 +98,6 @@ def progress_bar(identities: int, number: int, epochs: int, shown: bool) -> tqdm
         disable=None if shown else True,
         file=sys.stderr,
     )
-
-
-EndReason = Literal["complete", "early stopping", "time"]
 
 
 def learning_rate_share(epoch: int, train: TrainSettings) -> float:

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,16 +15,7 @@ import torch
 from resonance_engine.errors import TrainingError, printable
 from resonance_engine.network.backbones import Standardize
 from resonance_engine.training.learning import device as devices
-from resonance_engine.training.learning.checkpoint import (
-    TrainingState,
-    Weights,
-    identify_training,
-    moments_of,
-    read_state,
-    set_moments,
-    state_error,
-    write_state,
-)
+from resonance_engine.training.learning.checkpoint import TrainingProgress, identify_training, resume, write_state
 from resonance_engine.training.learning.device import explain_out_of_memory
 from resonance_engine.training.learning.distributed import join, local_rank, share_statistics
 from resonance_engine.training.learning.epochs import (
@@ -50,10 +41,10 @@ if TYPE_CHECKING:
 
     Validate = Callable[[ResonanceNetwork], dict[str, float]]
 
-
 log = logging.getLogger(__name__)
 
 STATE, LOG = "state.safetensors", "log.csv"
+SAMPLE = 500  # windows that means and deviations are measured on
 
 
 @dataclass(frozen=True)
@@ -120,7 +111,7 @@ def train(
                 progress.add(train_epoch(steps, batches(number), identities, number, validate), steps)
                 if world.first:
                     if run:
-                        save_progress(progress, steps, run, identity)
+                        write_run(run, progress, steps, identity)
                     if fallen := describe_collapse(progress.epochs):
                         log.warning(fallen)
                     report(progress.epochs[-1])
@@ -134,19 +125,6 @@ def frames_of(seconds: float, spec: FeatureSpec) -> int:
     """Return the frames in so many seconds, at least one."""
     framing = next(iter(spec.modalities.values())).framing
     return max(1, round(seconds * framing.rate / framing.hop))
-
-
-@dataclass
-class TrainingProgress:
-    """The epochs of training so far, and the weights after the best one."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-    best: Weights = field(default_factory=dict)
-
-    def add(self, epoch: Epoch, steps: OptimizerSteps) -> None:
-        self.epochs.append(epoch)
-        if best_epoch(self.epochs, steps.train.early_stopping) is epoch:
-            self.best = {name: values.detach().clone() for name, values in steps.network.state_dict().items()}
 
 
 def train_epoch(
@@ -192,45 +170,14 @@ def train_epoch(
     return Epoch(**json.loads(world.broadcast(content)))
 
 
-def resume(path: Path, steps: OptimizerSteps, identity: dict[str, object]) -> TrainingProgress:
-    """Resume from the state that the first process finds at `path`, if there is one."""
-    content = b""
-    if steps.world.first and path.exists():
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise state_error(path, str(error.strerror)) from error
-        if not content:
-            raise state_error(path, "it is empty")
-    content = steps.world.broadcast(content)
-    if not content:
-        return TrainingProgress()
-    state = read_state(content, path, identity)
-    try:
-        steps.network.load_state_dict(state.weights)
-        set_moments(steps.optimizer, state.moments)
-    except (RuntimeError, ValueError) as error:
-        raise state_error(path, "its tensors are not those of this network") from error
-    if state.scaler:
-        steps.scaler.load_state_dict(state.scaler)
-    return TrainingProgress(state.epochs, state.best)
-
-
-def save_progress(progress: TrainingProgress, steps: OptimizerSteps, run: Path, identity: dict[str, object]) -> None:
+def write_run(run: Path, progress: TrainingProgress, steps: OptimizerSteps, identity: dict[str, object]) -> None:
     """Write state and log; TrainingError where that is impossible."""
-    weights = steps.network.state_dict()
-    state = TrainingState(
-        progress.epochs, weights, progress.best, moments_of(steps.optimizer), steps.scaler.state_dict()
-    )
     try:
         run.mkdir(parents=True, exist_ok=True)
-        write_state(run / STATE, state, identity)
+        write_state(run / STATE, progress, steps, identity)
         write_log(run / LOG, progress.epochs)
     except OSError as error:
         raise TrainingError(f"The run cannot be kept in {printable(run)} ({error.strerror}).") from error
-
-
-SAMPLE = 500  # windows that means and deviations are measured on
 
 
 def standardize(network: ResonanceNetwork, windows: WindowSet) -> None:

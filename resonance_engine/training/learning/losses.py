@@ -8,14 +8,15 @@ songs of one album, say, are neither drawn together nor driven apart.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from resonance_engine.training.config.settings import TrainSettings
+    from collections.abc import Callable
 
+    from resonance_engine.training.config.settings import TrainSettings
 
 MARGIN = 0.2
 
@@ -96,15 +97,9 @@ def mean_of_active(costs: Tensor) -> Tensor:
     return costs.sum() / (costs > 0).sum().clamp(min=1)
 
 
-class LabelLoss(Protocol):
-    """A loss of `losses` with its temperature or margin set."""
-
-    def __call__(self, embeddings: Tensor, labels: Tensor, *, neutral: Tensor | None = None) -> Tensor: ...
-
-
-def select_loss(train: TrainSettings) -> LabelLoss:
-    """Return the loss that `train.loss` names."""
-    losses: dict[str, LabelLoss] = {
+def select_loss(train: TrainSettings) -> Callable[..., Tensor]:
+    """Return the loss that `train.loss` names, with its temperature or margin set."""
+    losses: dict[str, Callable[..., Tensor]] = {
         "supcon": partial(supervised_contrastive, temperature=train.temperature),
         "triplet": partial(triplet, margin=train.margin),
         "contrastive": partial(contrastive, margin=train.margin),
@@ -121,7 +116,7 @@ def objective(embedding: Tensor, facets: Tensor, songs: Tensor, groups: Tensor, 
     loss = select_loss(train)
 
     def of(vectors: Tensor) -> Tensor:
-        total = loss(vectors, songs, neutral=groups)
+        total: Tensor = loss(vectors, songs, neutral=groups)
         if train.group_weight > 0:
             total = total + train.group_weight * loss(vectors, groups, neutral=songs)
         return total

@@ -6,7 +6,6 @@ With gradient checkpointing, a backbone's activations are recomputed for the gra
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +18,6 @@ from resonance_engine.training.learning.losses import objective
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
 
     from resonance_engine.network.model import ResonanceNetwork
     from resonance_engine.training.config.settings import TrainSettings
@@ -27,8 +25,8 @@ if TYPE_CHECKING:
     from resonance_engine.training.learning.device import Precision
     from resonance_engine.training.learning.distributed import World
 
-
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, SharedBatchNorm)
+LARGEST_GRADIENT = 5.0  # norm of all gradients together, beyond which they are scaled down
 
 
 def compute_outputs(
@@ -42,20 +40,17 @@ def compute_outputs(
     if not recompute:
         embedding, facets, gates, *_ = network(*features)
         return embedding, facets, gates
-    facets = torch.stack(
-        [compute_facet(network.backbones[name], x) for name, x in zip(network.modalities, features, strict=True)], dim=1
-    )
+
+    def compute_facet(backbone: nn.Module, x: Tensor) -> Tensor:
+        facet: Tensor = checkpoint(
+            backbone, x, use_reentrant=False, context_fn=lambda: (nullcontext(), freeze_statistics(backbone))
+        )
+        return facet
+
+    backbones = (network.backbones[name] for name in network.modalities)
+    facets = torch.stack([compute_facet(*pair) for pair in zip(backbones, features, strict=True)], dim=1)
     embedding, gates = network.fusion(facets)
     return embedding, facets, gates
-
-
-def compute_facet(backbone: nn.Module, x: Tensor) -> Tensor:
-    facet: Tensor = checkpoint(backbone, x, use_reentrant=False, context_fn=partial(checkpoint_contexts, backbone))
-    return facet
-
-
-def checkpoint_contexts(backbone: nn.Module) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-    return nullcontext(), freeze_statistics(backbone)
 
 
 @contextmanager
@@ -74,9 +69,6 @@ def freeze_statistics(module: nn.Module) -> Iterator[None]:
             norm.momentum = momentum
         for counter, count in zip(counters, counts, strict=True):
             counter.copy_(count)
-
-
-LARGEST_GRADIENT = 5.0  # norm of all gradients together, beyond which they are scaled down
 
 
 def optimizer_of(network: ResonanceNetwork, train: TrainSettings) -> torch.optim.AdamW:

@@ -28,7 +28,7 @@ REST = "#BBBBBB"
 MARKERS = ("o", "s", "^", "D", "v")
 LEGEND_GROUPS = 10  # groups in a legend
 LONGEST_NAME = 28
-SIZE, DPI = (8.0, 5.0), 120
+DPI = 120
 
 
 def read_log(path: Path) -> Columns:
@@ -52,58 +52,43 @@ def read_log(path: Path) -> Columns:
 def draw_training(log: Columns, metrics: Sequence[str] = ("recall@1", "recall@5", "map", "segment_recall")) -> Figure:
     """Draw loss, validation and learning rate by epoch, one below another."""
     validated = [name for name in metrics if name in log]
-    figure = new_figure((SIZE[0], 7.0))
     rows = [2, 2, 1] if validated else [2, 1]
-    axes = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows)
-    epoch = log["epoch"]
-    axes[0].plot(epoch, log["loss"], color=PALETTE[0], marker=choose_marker(epoch))
-    axes[0].set_ylabel("loss (mean of batches)")
+    figure, axes = new_figure((8.0, 7.0), nrows=len(rows), sharex=True, height_ratios=rows)
+    draw_lines(axes[0], log, ["loss"], "loss (mean of batches)", marked=False)
     axes[0].set_title("Training")
     if validated:
-        for colour, marker, name in zip(PALETTE, MARKERS, validated, strict=False):
-            axes[1].plot(epoch, log[name], color=colour, marker=marker, markersize=4, label=name.replace("_", " "))
-        axes[1].set_ylabel("on held-out songs (0 to 1)")
+        draw_lines(axes[1], log, validated, "on held-out songs (0 to 1)")
         place_legend(axes[1])
-    axes[-1].plot(epoch, log["lr"], color=PALETTE[3], marker=choose_marker(epoch))
-    axes[-1].set_ylabel("learning rate")
+    draw_lines(axes[-1], log, ["lr"], "learning rate", PALETTE[3:], marked=False)
     axes[-1].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     axes[-1].set_ylim(bottom=0)
     label_epochs(axes[-1])
-    for each in axes:
-        tidy(each)
     figure.align_ylabels()
     return figure
 
 
 def draw_gates(gates: NDArray[np.float32], modalities: Sequence[str], log: Columns | None = None) -> Figure:
     """Draw the mean gate of each modality by epoch, where it is logged, and its distribution over songs (n, m)."""
-    figure = new_figure((9.0, 4.2))
     columns = [f"gate_{name}" for name in modalities]
-    logged = log is not None and all(name in log for name in columns)
-    axes = figure.subplots(1, 2 if logged else 1, squeeze=False)[0]
-    if logged and log is not None:
-        for colour, marker, name, column in zip(PALETTE, MARKERS, modalities, columns, strict=False):
-            axes[0].plot(log["epoch"], log[column], color=colour, marker=marker, markersize=4, label=name)
+    logged = log if log is not None and all(name in log for name in columns) else None
+    figure, axes = new_figure((9.0, 4.2), ncols=1 if logged is None else 2)
+    if logged is not None:
+        draw_lines(axes[0], logged, columns)
         axes[0].set_title("Mean over each epoch's batches")
-        axes[0].set_ylabel("gate (share of the embedding)")
-        axes[0].set_ylim(0, 1)
         axes[0].legend(frameon=False)
         label_epochs(axes[0])
     last = axes[-1]
     box = last.boxplot(list(gates.T), tick_labels=list(modalities), widths=0.5, patch_artist=True, sym=".")
     for patch, colour in zip(box["boxes"], PALETTE, strict=False):
-        patch.set_facecolor(colour)
-        patch.set_alpha(0.7)
+        patch.set(facecolor=colour, alpha=0.7)
     for line in box["medians"]:
         line.set_color("black")
     last.axhline(1 / len(modalities), color="grey", linewidth=1, linestyle=":")
     last.annotate("equal shares", (1, 1 / len(modalities)), xycoords=("axes fraction", "data"), xytext=(-2, 2),
                   textcoords="offset points", ha="right", va="bottom", fontsize=8, color="dimgrey")  # fmt: skip
     last.set_title(f"Of {len(gates):,} held-out songs")
-    last.set_ylabel("gate (share of the embedding)")
-    last.set_ylim(0, 1)
     for each in axes:
-        tidy(each)
+        each.set(ylabel="gate (share of the embedding)", ylim=(0, 1))
     return figure
 
 
@@ -111,12 +96,10 @@ def draw_projection(tracks: NDArray[np.float32], groups: Sequence[str], title: s
     """Draw songs (n, d) on two principal components, coloured by group: the ten largest named, the rest grey."""
     places, shares = principal_components(tracks)
     sizes = Counter(group for group in groups if group)
-    largest = [name for name, count in sorted(sizes.items(), key=lambda item: (-item[1], item[0])) if count > 1][
-        :LEGEND_GROUPS
-    ]
+    ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+    largest = [name for name, count in ordered if count > 1][:LEGEND_GROUPS]
     labels = np.array(groups, np.str_)
-    figure = new_figure((9.5, 6.0))
-    axes = figure.subplots()
+    figure, (axes,) = new_figure((9.5, 6.0))
     others = ~np.isin(labels, np.array(largest, np.str_))
     if others.any():
         axes.scatter(
@@ -131,7 +114,6 @@ def draw_projection(tracks: NDArray[np.float32], groups: Sequence[str], title: s
     axes.set_ylabel(f"second principal component ({shares[1]:.0%})")
     axes.set_title(title)
     place_legend(axes)
-    tidy(axes)
     return figure
 
 
@@ -158,14 +140,35 @@ def save_figure(figure: Figure, path: Path) -> None:
     write_file(path, buffer.getvalue())
 
 
-def new_figure(size: tuple[float, float]) -> Figure:
-    """Create a figure that needs no screen and no closing."""
+def new_figure(size: tuple[float, float], **layout: Any) -> tuple[Figure, Sequence[Axes]]:
+    """Create a figure that needs no screen and no closing, with axes in one row or column."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure
+    axes: Sequence[Axes] = figure.subplots(**layout, squeeze=False).ravel()
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
+        each.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+        each.set_axisbelow(True)
+    return figure, axes
+
+
+def draw_lines(
+    axes: Axes,
+    log: Columns,
+    names: Sequence[str],
+    label: str = "",
+    colours: Sequence[str] = PALETTE,
+    marked: bool = True,
+) -> None:
+    """Draw columns of a log by epoch; not `marked`, only a single point has a marker, as its line is invisible."""
+    for colour, marker, name in zip(colours, MARKERS, names, strict=False):
+        shown = marker if marked or len(log["epoch"]) == 1 else None
+        text = name.removeprefix("gate_").replace("_", " ")
+        axes.plot(log["epoch"], log[name], color=colour, marker=shown, markersize=4, label=text)
+    axes.set_ylabel(label)
 
 
 def place_legend(axes: Axes) -> None:
@@ -176,17 +179,6 @@ def place_legend(axes: Axes) -> None:
 def label_epochs(axes: Axes) -> None:
     axes.set_xlabel("epoch")
     axes.locator_params(axis="x", integer=True)
-
-
-def tidy(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
-def choose_marker(epoch: NDArray[np.float64]) -> Any:
-    """Return a marker for a single point, where a line would be invisible."""
-    return "o" if len(epoch) == 1 else None
 
 
 def shorten_name(name: str) -> str:

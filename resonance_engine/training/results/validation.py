@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from resonance_engine.training.data.dataset import WindowSet
     from resonance_engine.training.data.songs import Song
 
-
 RANKED_LIMIT = 4000  # songs, or windows, that are ranked against each other: similarities take memory by the square
+FEWEST_QUERIES = 30
+FEWEST_ALBUMS = 5  # with fewer, a coin toss per album would be an interval above zero too often
+SEGMENT_LOSS = 0.02  # of segment recall that a better model may lose
+Verdict = Literal["better", "not better", "cannot tell"]
 
 
 def make_validation(windows: WindowSet, songs: Sequence[Song]) -> Callable[[ResonanceNetwork], dict[str, float]]:
@@ -46,7 +49,10 @@ def make_validation(windows: WindowSet, songs: Sequence[Song]) -> Callable[[Reso
             scores = query_scores(embeddings.tracks, relevance)
         else:
             rows = select_first_songs(windows.song)
-            scores = query_scores(embeddings.windows[rows], same_song_windows(windows.song[rows]))
+            song, others = windows.song[rows], ~np.eye(len(rows), dtype=bool)
+            scores = query_scores(
+                embeddings.windows[rows], Relevance((song[:, None] == song[None, :]) & others, others)
+            )
         segments = segment_recall(embeddings.windows, windows.song)
         return {name: mean(values) for name, values in scores.items()} | {"segment_recall": mean(segments)}
 
@@ -63,6 +69,11 @@ def select_evaluated(songs: Sequence[Song]) -> list[int]:
     return sorted(drawn[:RANKED_LIMIT])
 
 
+def select_first_songs(song: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Select the windows of the first songs, up to the limit."""
+    return np.flatnonzero(song <= song[min(RANKED_LIMIT, len(song)) - 1])
+
+
 def related_songs(songs: Sequence[Song]) -> Relevance:
     """Return the relevance of songs of one album, one artist or one pair."""
     others = ~np.eye(len(songs), dtype=bool)
@@ -73,23 +84,6 @@ def related_songs(songs: Sequence[Song]) -> Relevance:
     )
     alike = np.logical_or.reduce([equal_labels(names) for names in kinds])
     return Relevance(alike & others, others)
-
-
-def select_first_songs(song: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Select the windows of the first songs, up to the limit."""
-    return np.flatnonzero(song <= song[min(RANKED_LIMIT, len(song)) - 1])
-
-
-def same_song_windows(song: NDArray[np.intp]) -> Relevance:
-    others = ~np.eye(len(song), dtype=bool)
-    return Relevance((song[:, None] == song[None, :]) & others, others)
-
-
-FEWEST_QUERIES = 30
-FEWEST_ALBUMS = 5  # with fewer, a coin toss per album would be an interval above zero too often
-SEGMENT_LOSS = 0.02  # of segment recall that a better model may lose
-
-Verdict = Literal["better", "not better", "cannot tell"]
 
 
 class HeldOutScores(NamedTuple):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     Judge = Callable[[int, float], None]
     Measure = Callable[[Config, Path, Judge], float]
 
-
 OWN_LICENCE = "unspecified"  # what was trained on a private library is its owner's business
+MACHINE_SETTINGS = ("data.root", "data.pairs_json", "cache.")  # where the music is, not which
 
 
 def manifest_of(config: Config, name: str = "own", version: str = "1", licence: str = OWN_LICENCE) -> Manifest:
@@ -50,9 +50,6 @@ def network_of(config: Config) -> ResonanceNetwork:
     """Build the network that the settings describe, with random weights from `train.seed`."""
     torch.manual_seed(config.train.seed)
     return ResonanceNetwork.from_manifest(manifest_of(config))
-
-
-MACHINE_SETTINGS = ("data.root", "data.pairs_json", "cache.")  # where the music is, not which
 
 
 def comparable_settings(config: Config) -> dict[str, object]:

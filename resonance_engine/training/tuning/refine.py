@@ -5,14 +5,15 @@ The number that early stopping monitors decides, on the songs that no candidate 
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError, ResonanceError, TrainingError, printable
 from resonance_engine.network.files import save_network
+from resonance_engine.records import parse_record
 from resonance_engine.training.config.config_file import change, to_yaml
 from resonance_engine.training.learning.device import select_device as device_named
 from resonance_engine.training.learning.distributed import join, local_rank
@@ -23,7 +24,9 @@ from resonance_engine.training.tuning.runs import (
     CONFIG,
     METRICS,
     WEIGHTS,
+    Setting,
     read_hpo,
+    read_json,
     suggest_remedy,
     write_file,
     write_json,
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from resonance_engine.training.learning.distributed import World
     from resonance_engine.training.learning.epochs import Epoch
     from resonance_engine.training.learning.loop import TrainedNetwork
-    from resonance_engine.training.tuning.runs import Findings, Runs, Setting
+    from resonance_engine.training.tuning.runs import Findings, Runs
 
     Report = Callable[[str], None]
 
@@ -149,12 +152,10 @@ def train_candidate(
     data: TrainingData, candidate: RefineCandidate, folder: Path, world: World, report: Report
 ) -> RefineOutcome | None:
     """Train a candidate in its folder, or read its earlier outcome; None in all processes but the first."""
-    before = b""
-    if world.first:
-        before = json.dumps(read_earlier(folder, identify_candidate(data, candidate), report)).encode()
-    done: dict[str, Any] | None = json.loads(world.broadcast(before))
-    if done is not None:
-        return RefineOutcome(**done) if world.first else None
+    identity: dict[str, object] = {"settings": comparable_settings(candidate.config), "music": data.digest}
+    earlier = read_earlier(folder, identity, report) if world.first else None
+    if world.broadcast(b"done" if earlier else b""):
+        return earlier
     stopping = candidate.config.train.early_stopping
 
     def note(epoch: Epoch) -> None:
@@ -178,33 +179,19 @@ def train_candidate(
     return save_outcome(trained, data, candidate, folder) if world.first else None
 
 
-def identify_candidate(data: TrainingData, candidate: RefineCandidate) -> dict[str, object]:
-    """Return what identifies a candidate's training, which is not repeated as long as this stays the same."""
-    return {"settings": comparable_settings(candidate.config), "music": data.digest}
-
-
-def read_earlier(folder: Path, identity: dict[str, object], report: Report) -> dict[str, Any] | None:
+def read_earlier(folder: Path, identity: dict[str, object], report: Report) -> RefineOutcome | None:
     """Read the outcome of a finished training in a folder, which is emptied if that was another training."""
-    before = read_document(folder / IDENTITY)
+    before = read_json(folder / IDENTITY)
     if before == identity and (folder / WEIGHTS).exists():
-        done = read_document(folder / METRICS)
-        if done is not None and set(done) == {each.name for each in fields(RefineOutcome)}:
+        with suppress(ValueError):
+            outcome = parse_record(RefineOutcome, read_json(folder / METRICS), "it", require_all=True)
             report(f"{folder.name}: trained already")
-            return done
+            return outcome
     if before is not None and before != identity:
         report(f"{folder.name}: settings or music have changed, so it begins anew")
         shutil.rmtree(folder, ignore_errors=True)
     write_json(identity, folder / IDENTITY)
     return None
-
-
-def read_document(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object; None where there is none."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def save_outcome(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resonance_engine.errors import ResonanceError, printable
 from resonance_engine.files import write_bytes
@@ -27,32 +27,13 @@ WEIGHTS, CONFIG, METRICS = "ckpt.pt", "config.yaml", "metrics.json"
 Setting = str | int | float | bool
 
 
-@dataclass(frozen=True)
 class Runs:
-    """The paths in a folder of runs."""
+    """The paths in a folder of runs; `journal` is the study as the version before kept it."""
 
-    folder: Path
-
-    @property
-    def study(self) -> Path:
-        return self.folder / "study.db"
-
-    @property
-    def journal(self) -> Path:
-        """The study as the version before kept it."""
-        return self.folder / "study.journal"
-
-    @property
-    def best(self) -> Path:
-        return self.folder / "best"
-
-    @property
-    def hpo(self) -> Path:
-        return self.best / "hpo.json"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.best / WEIGHTS
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.best = folder, folder / "best"
+        self.study, self.journal = folder / "study.db", folder / "study.journal"
+        self.hpo, self.checkpoint = self.best / "hpo.json", self.best / WEIGHTS
 
     def trial(self, name: str) -> Path:
         return self.folder / "trials" / name
@@ -114,6 +95,15 @@ def suggest_remedy(metric: str) -> str:
 def write_json(document: object, path: Path) -> None:
     """Write a document atomically, and its folder where it is missing; ResonanceError where that is impossible."""
     write_file(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None where there is none."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def write_file(path: Path, content: bytes) -> None:
