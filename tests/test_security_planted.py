@@ -106,11 +106,18 @@ def test_a_pickle_as_weights_is_not_loaded(tmp_path: Path, planted: Path, name: 
 def test_a_pickle_as_the_state_of_a_training_is_not_loaded(tmp_path: Path, planted: Path) -> None:
     """It has the optimiser's moments in it."""
     pytest.importorskip("torch")
-    from resonance_engine.training.learning.checkpoint import read_state
+    from resonance_engine.training.config.settings import TrainSettings
+    from resonance_engine.training.learning.checkpoint import resume
+    from resonance_engine.training.learning.device import Precision
+    from resonance_engine.training.learning.distributed import World
+    from resonance_engine.training.learning.steps import OptimizerSteps
+    from tests.tiny_networks import tiny_network
 
+    steps = OptimizerSteps(tiny_network(), TrainSettings(), Precision("cpu"), World())
     for content in (archive(planted, tmp_path), payload(planted)):
+        (tmp_path / "state.safetensors").write_bytes(content)
         with pytest.raises(TrainingError, match="is not a readable state"):
-            read_state(content, tmp_path / "state.safetensors", {})
+            resume(tmp_path / "state.safetensors", steps, {})
 
 
 @pytest.mark.torch

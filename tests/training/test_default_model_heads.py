@@ -16,9 +16,8 @@ import torch
 
 from resonance_engine.encoder.manifest import Manifest
 from tests.training.backbone_activations import PARTS, make_activations
-from training.default_model.heads import facet_slices, fit_head, set_heads, whitening
+from training.default_model.heads import facet_slices, fit_head, forward, set_heads, whitening
 from training.default_model.recipe import RECIPE, SPEC, FacetRecipe
-from training.default_model.tuning import forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

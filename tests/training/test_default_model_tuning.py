@@ -16,8 +16,17 @@ from torch.nn import functional
 
 from tests.training.backbone_activations import PARTS, RECIPE, Activations, make_activations
 from tests.training.window_sets import make_window_set
-from training.default_model.heads import BATCH, facet_slices, pooled_activations, projection, set_heads
-from training.default_model.tuning import forward, restore_inputs, standardise_inputs, tune
+from training.default_model.heads import (
+    BATCH,
+    facet_slices,
+    forward,
+    pooled_activations,
+    projection,
+    restore_inputs,
+    set_heads,
+    standardise_inputs,
+    tune,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,10 +17,9 @@ from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.network.quantization import quantize
 from resonance_engine.training.learning.loop import standardize
-from training.default_model.heads import FAINTEST, pooled_activations, set_heads
+from training.default_model.heads import FAINTEST, pooled_activations, set_heads, tune
 from training.default_model.pretrained import TAGS
 from training.default_model.recipe import LICENCE, NAME, SPEC, VERSION, ModelRecipe
-from training.default_model.tuning import tune
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -148,10 +148,10 @@ def new_figure(size: tuple[float, float], **layout: Any) -> tuple[Figure, Sequen
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes: Sequence[Axes] = figure.subplots(**layout, squeeze=False).ravel()
-    for each in axes:
-        each.spines[["top", "right"]].set_visible(False)
-        each.grid(axis="y", color="#E5E5E5", linewidth=0.8)
-        each.set_axisbelow(True)
+    for panel in axes:
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+        panel.set_axisbelow(True)
     return figure, axes
 
 
