@@ -2,7 +2,8 @@
 
     audio -> features -> encoder -> store -> index -> search -> playlist
 
-Every module is one step of that line and knows nothing of beets.
+Each step is a package that gets arrays and records and returns others; beside them stand what runs, trains and
+evaluates the line. In: audio files. Out: embeddings, neighbours, playlists. Nothing here knows of beets.
 """
 
 __version__ = "0.1.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 
@@ -10,7 +11,9 @@ import yaml
 
 from beetsplug.resonance.config.options import SETTINGS, TABLE
 from beetsplug.resonance.config.settings import Settings
+from tests.import_graph import FOLDERS, parse, sources
 from tests.paths import ROOT
+from tests.test_layers import ENGINE
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -18,6 +21,8 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 SEARCHING = (ROOT / "docs" / "searching.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / "config" / "example-beets.yaml").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+MADE_WHEN_RUN = {"resonance-models/NAME/", "cache/", "runs/", "export/"}
 CONFIGURATIONS = [EXAMPLE, *re.findall(r"```yaml\n(resonance:\n.*?)```", README, re.DOTALL)]
 
 
@@ -64,3 +69,40 @@ def test_make_knows_the_readme_s_targets(target: str) -> None:
 def test_ci_runs_all_tests_that_are_not_slow() -> None:
     commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert commands[-2:] == ["make test", "make test-rest"]
+
+
+def quoted(pattern: str) -> list[str]:
+    """The words of the architecture in backticks, or parts of them, that are written as in the pattern."""
+    spans = re.findall(r"`([^`\n]+)`", ARCHITECTURE)
+    return sorted({word for span in spans for word in span.split() if re.fullmatch(pattern, word)} - MADE_WHEN_RUN)
+
+
+@pytest.mark.parametrize("path", quoted(r"[\w.-]+/[\w./-]*|[\w-]+\.(?:py|md)"))
+def test_the_paths_of_the_architecture_exist(path: str) -> None:
+    folders = (ROOT, ROOT / "resonance_engine", ROOT / "beetsplug" / "resonance")
+    assert any((folder / path).exists() for folder in folders)
+
+
+@pytest.mark.parametrize("module", quoted(rf"(?:{'|'.join(FOLDERS)})(?:\.\w+)+"))
+def test_the_modules_of_the_architecture_exist(module: str) -> None:
+    assert module in sources(*FOLDERS)
+
+
+@pytest.mark.parametrize("name", quoted(r"[A-Z]\w+(?:\.(?!md)[a-z]\w*)?"))
+def test_the_names_of_the_architecture_are_those_of_the_code(name: str) -> None:
+    text = "\n".join(path.read_text("utf-8") for path in sources(*FOLDERS).values())
+    assert all(re.search(rf"\b{part}\b", text) for part in name.split("."))
+
+
+def test_the_architecture_describes_every_room_as_its_docstring_does() -> None:
+    modules = sources("beetsplug", "resonance_engine")
+    for name, path in modules.items():
+        room = name.removeprefix("beetsplug.").partition(".")[2]
+        if path.name == "__init__.py" and room and "." not in room:
+            [line, *_] = (ast.get_docstring(parse(path)) or "").splitlines()
+            assert f"| `{room}/` | {line} |" in ARCHITECTURE, name
+
+
+def test_the_architecture_has_the_layers_of_the_engine() -> None:
+    layers = "; ".join(", ".join(rooms) for rooms in ENGINE[2:])
+    assert f"from the ground: {layers}." in " ".join(ARCHITECTURE.split())

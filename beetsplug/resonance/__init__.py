@@ -1,4 +1,8 @@
-"""Find and play music that sounds alike: `beet similar`, `beet playlist`, `beet resonance`."""
+"""Find and play music that sounds alike: `beet similar`, `beet playlist`, `beet resonance`.
+
+In: beets' configuration, events and commands. Out: lists, playlist files, fields, and rows of the store. Importing this
+loads no numpy; each hook loads the room below that does the work, and raises nothing into beets.
+"""
 
 from __future__ import annotations
 

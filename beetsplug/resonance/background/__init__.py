@@ -1,4 +1,4 @@
-"""Analysis beside the user's work: a process that outlives the terminal and the import that requested it.
+"""Analysis beside the user's work: a process that outlives the terminal and the import.
 
     import, `analyze --background`, `resume`  ->  job_state    counts the request and starts `__main__`
     __main__  ->  worker    takes the process_lock, analyses while it may, and notes its progress in the store
