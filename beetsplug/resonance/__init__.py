@@ -19,8 +19,6 @@ from beetsplug.resonance.fields.fields import Fields
 from beetsplug.resonance.library.sync import LibraryEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from beets.importer import ImportSession, ImportTask
     from beets.library import Album, Item, Library
     from beets.ui import Subcommand
@@ -49,8 +47,8 @@ class ResonancePlugin(BeetsPlugin):
         # A mistake in the configuration must not keep beets from starting: `auto` is read when files are imported.
         self.import_stages = [self.import_stage]
         self.register_listener("library_opened", self.fields.open)
-        self.register_listener("album_imported", self.album_imported)
-        self.register_listener("item_imported", self.item_imported)
+        self.register_listener("album_imported", self.link_imported)
+        self.register_listener("item_imported", self.link_imported)
         self.register_listener("item_removed", self.events.record_removal)
         self.register_listener("write", self.events.begin_change)
         self.register_listener("after_write", self.events.end_change)
@@ -89,33 +87,23 @@ class ResonancePlugin(BeetsPlugin):
                 self.importer = Importer(self.open_sidecar(library), self._log)
             return self.importer
 
-    def link(self, items: Callable[[], Iterable[Item]]) -> None:
+    def link_imported(self, item: Item | None = None, album: Album | None = None, **_: object) -> None:
         if self.importer is not None:
             with self.guard():
-                self.importer.link(items())
-            self.fields.forget()
-
-    def album_imported(self, album: Album, **_: object) -> None:
-        self.link(album.items)
-
-    def item_imported(self, item: Item, **_: object) -> None:
-        self.link(lambda: [item])
+                self.importer.link([item] if item else album.items() if album else [])
+            self.fields.caches.clear()
 
     def cli_exit(self, lib: Library) -> None:
         if self.importer is not None:
             with self.guard():
                 self.importer.finish()
-        if self.events:
+        if self.events.removed or self.events.changes:
             with self.guard():
                 self.events.apply(lib)
         if self.background_requested:
+            from beetsplug.resonance.background.job_state import request_work
+
+            self.background_requested = False
             with self.guard(), closing(self.open_sidecar(lib)) as sidecar:
-                self.request_background(sidecar)
-
-    def request_background(self, sidecar: Sidecar) -> None:
-        """Analyse in the background what was imported."""
-        from beetsplug.resonance.background.job_state import request_work
-
-        self.background_requested = False
-        if not request_work(sidecar):
-            self._log.info("the background analysis is paused; `beet resonance resume` starts it")
+                if not request_work(sidecar):
+                    self._log.info("the background analysis is paused; `beet resonance resume` starts it")

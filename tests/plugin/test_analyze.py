@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from functools import partial
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.models import fingerprint_model
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError
 from resonance_engine.store.database import Database
@@ -155,16 +153,15 @@ def test_a_model_s_file_in_place_of_another_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     file.write_bytes(b"a model")
     os.utime(file, (1, 1))
-    fingerprint = partial(Models.fingerprint, cast("Models", SimpleNamespace(path=lambda name: tmp_path / name)))
-    before = fingerprint("model.onnx")
-    assert fingerprint("") == before
+    before = fingerprint_model(file)
+    assert fingerprint_model(tmp_path) == before
     other = tmp_path / "other"
     other.write_bytes(b"b model")
     os.utime(other, (1, 1))
     other.replace(file)
-    assert fingerprint("model.onnx") != before
+    assert fingerprint_model(file) != before
     with pytest.raises(ModelError, match="There is no model at"):
-        fingerprint("nowhere")
+        fingerprint_model(tmp_path / "nowhere")
 
 
 def _unreadable(path: Path) -> bytes:

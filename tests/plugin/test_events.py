@@ -71,7 +71,7 @@ def test_a_tag_write_keeps_the_row_right(library: Library, item: Item, sidecar: 
     rewrite(changes, item, b"yet other tags and music")
     changes.apply(library)
     assert state_of(sidecar, 1) == file_state(item.path)
-    assert not changes
+    assert (changes.removed, changes.changes) == ({}, [])
 
 
 def test_a_file_that_had_changed_before_stays_suspect(library: Library, item: Item, sidecar: Sidecar) -> None:
@@ -131,7 +131,7 @@ def test_items_and_files_that_are_not_there_are_nothing_to_tell(item: Item) -> N
     changes.record_removal(Item(path=item.path))
     changes.begin_change(item)
     changes.end_change(item)
-    assert not changes
+    assert (changes.removed, changes.changes) == ({}, [])
 
 
 def test_without_a_store_none_is_made(library: Library, item: Item, tmp_path: Path) -> None:
@@ -147,4 +147,4 @@ def test_a_library_in_memory_has_nothing_to_tell(item: Item) -> None:
     library = Library(":memory:", "/music")
     changes.apply(library)
     library._close()
-    assert not changes
+    assert (changes.removed, changes.changes) == ({}, [])

@@ -61,7 +61,7 @@ class Fields:
     def __init__(self, settings: Callable[[], Settings], log: BeetsLogger) -> None:
         self.log = log
         self.resolver = SimilarResolver(settings, log)
-        self.attributes, self.tags = AnalysisCache(load_attributes), AnalysisCache(load_tags)
+        self.caches: dict[Callable[..., Any], AnalysisCache[Any]] = {}
         self.warned: set[str] = set()
         self.tracks = tracks = SimilarityScores()
         albums = SimilarityScores()
@@ -91,16 +91,14 @@ class Fields:
     def open(self, lib: Library) -> None:
         """Use this library from now on, as at the start of a run of beets."""
         self.resolver.open(lib)
-        self.forget()
-
-    def forget(self) -> None:
-        """Read the stored analysis anew, as after an import."""
-        self.attributes.clear()
-        self.tags.clear()
+        self.caches.clear()
 
     def cache(self, name: str) -> AnalysisCache[Any]:
         """Return the cache of the analysis that a field is a part of."""
-        return self.attributes if FIELDS[name].attribute else self.tags
+        load = load_attributes if FIELDS[name].attribute else load_tags
+        if load not in self.caches:
+            self.caches[load] = AnalysisCache(load)
+        return self.caches[load]
 
     def value(self, name: str, item: Item) -> Any:
         """Return the value of a field of an item; None where it is unknown."""

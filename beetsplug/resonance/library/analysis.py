@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.models import Models, fingerprint_model
 from beetsplug.resonance.library.sidecar import format_tracks
 from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, file_state, forget, music_folder, plan_library
 from resonance_engine.console import progress_bar
@@ -58,9 +58,10 @@ class AnalysisResult:
 @contextmanager
 def open_ingest(sidecar: Sidecar, name: str, threads: int | None = None) -> Iterator[Ingest]:
     """Load the model of a name in worker processes, which end with the `with`, and note which model that is."""
-    models = Models(sidecar)
-    fingerprint = models.fingerprint(name)  # before the model is loaded: its file may be replaced meanwhile
-    with closing(models.open_pool(name, sidecar.settings.workers(threads))) as pool:
+    models, settings = Models(sidecar), sidecar.settings
+    path = models.path(name)
+    fingerprint = fingerprint_model(path)  # before the model is loaded: its file may be replaced meanwhile
+    with closing(sidecar.runtime.open_pool(path, settings.workers(threads), settings.timeout)) as pool:
         ingest = Ingest(sidecar.store, sidecar.id, pool)
         models.note(name, ingest.model.id, fingerprint)
         yield ingest
@@ -203,17 +204,16 @@ class Importer:
         with self.fail_once():
             if not self.ingests:
                 self.open_models()
-            first, *others = self.ingests
-            for outcome in first.run(jobs, link=False):
-                self.outcomes[outcome.job.item_id] = outcome
-                if outcome.error is not None:
-                    self.log.warning("not analysed: {}", outcome.error)
-                if is_interrupted():
-                    return
-            for ingest in others:
-                for _ in ingest.run([job for job in jobs if self.outcomes[job.item_id].key], link=False):
-                    if is_interrupted():
+            for ingest in self.ingests:
+                for outcome in ingest.run(jobs, link=False):
+                    if ingest is self.ingests[0]:
+                        self.outcomes[outcome.job.item_id] = outcome
+                        if outcome.error is not None:
+                            self.log.warning("not analysed: {}", outcome.error)
+                    # beets marks the threads of its pipeline when the user interrupts it.
+                    if getattr(threading.current_thread(), "abort_flag", False):
                         return
+                jobs = [job for job in jobs if self.outcomes[job.item_id].key]
 
     def open_models(self) -> None:
         """Load the model in use and, while another one is being prepared, that one too."""
@@ -280,8 +280,3 @@ class Importer:
             self.outcomes = {}
             self.pools.close()
             self.sidecar.close()
-
-
-def is_interrupted() -> bool:
-    """Return whether the user interrupted beets, which marks the threads of its pipeline then."""
-    return bool(getattr(threading.current_thread(), "abort_flag", False))

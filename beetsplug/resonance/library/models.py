@@ -90,9 +90,9 @@ class Models:
             )
         return path
 
-    def open_pool(self, name: str, count: int = 1) -> AnalysisPool:
-        """Return `count` workers that run the model of a name; the caller closes them."""
-        return self.sidecar.runtime.open_pool(self.path(name), count, self.sidecar.settings.timeout)
+    def open_pool(self, name: str) -> AnalysisPool:
+        """Return one worker that runs the model of a name; the caller closes it."""
+        return self.sidecar.runtime.open_pool(self.path(name), 1, self.sidecar.settings.timeout)
 
     @property
     def weights(self) -> Path:
@@ -105,17 +105,8 @@ class Models:
 
     def known_id(self, name: str) -> str | None:
         """Return the id of the model of a name, None where its file is not the one that was loaded last."""
-        noted = self.sidecar.store.state.get(FINGERPRINTS_KEY, dict) if self.sidecar.exists else None
-        return self.ids.get(name) if noted and name in noted and noted[name] == self.fingerprint(name) else None
-
-    def fingerprint(self, name: str) -> list[int]:
-        """Return what tells a model's file from another in its place: size, times in ns and inode."""
-        path = self.path(name)
-        try:
-            stat = (path if path.is_file() else find_model_file(path)).stat()
-        except OSError:
-            return []
-        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        noted = (self.sidecar.store.state.get(FINGERPRINTS_KEY, dict) if self.sidecar.exists else None) or {}
+        return self.ids.get(name) if name in noted and noted[name] == fingerprint_model(self.path(name)) else None
 
     def note(self, name: str, model_id: str, fingerprint: list[int]) -> None:
         """Note which model a name means, and the fingerprint of its file before it was loaded."""
@@ -169,3 +160,12 @@ class Models:
             number += 1
             name = f"{base}-{number}"
         return name
+
+
+def fingerprint_model(path: Path) -> list[int]:
+    """Return what tells a model's file from another in its place: size, times in ns and inode."""
+    try:
+        stat = (path if path.is_file() else find_model_file(path)).stat()
+    except OSError:
+        return []
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]

@@ -43,9 +43,6 @@ class LibraryEvents:
         self.changes: list[FileChange] = []
         self.pending: dict[int, tuple[bytes, State]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self.removed or self.changes)
-
     def record_removal(self, item: Item) -> None:
         """Record that an item left the library."""
         if item.id is not None:
