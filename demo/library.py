@@ -1,8 +1,9 @@
-"""Synthesise the demo's music library: tagged FLAC and MP3 files."""
+"""The demo's music library: the plan of its tracks, synthesised into tagged FLAC and MP3 files."""
 
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -11,14 +12,15 @@ import numpy as np
 from mediafile import MediaFile
 from tqdm import tqdm
 
-from demo.catalogue import PlannedTrack, compose, plan_library
-from demo.instruments import RATE, Signal
-from demo.mix import render
+from demo.mix import Composition, render
+from demo.styles import STYLES, Style
+from demo.synthesis import RATE, Signal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SEED = 7
+ALBUMS = 2  # of each artist
 TRACKS_PER_STYLE = 12
 SECONDS = 50.0
 
@@ -29,6 +31,53 @@ ENCODINGS: dict[str, tuple[str, str, int, dict[str, str]]] = {
     ".mp3": ("libmp3lame", "s16p", 192_000, {"compression_level": "7"}),
 }
 FRAME = 65_536
+
+
+@dataclass(frozen=True)
+class PlannedTrack:
+    """A track's style, artist, place on its album, mean length in seconds and seed."""
+
+    style: Style
+    artist: str
+    album: str
+    number: int
+    take: int
+    seconds: float
+    seed: tuple[int, int, int]
+
+    @property
+    def suffix(self) -> str:
+        """Every second track is lossy."""
+        return ".mp3" if self.take % 2 else ".flac"
+
+    def title(self, composition: Composition) -> str:
+        """Such as "Ambient 03 in D minor"."""
+        return f"{self.style.name} {self.take:02d} in {composition.key}"
+
+    def path(self, root: Path, composition: Composition) -> Path:
+        """root/artist/album/NN title.suffix"""
+        return root / self.artist / self.album / f"{self.number:02d} {self.title(composition)}{self.suffix}"
+
+    def compose(self) -> tuple[Composition, np.random.Generator]:
+        """Compose the track; return it with the generator that its performance goes on with."""
+        rng = np.random.default_rng(self.seed)
+        character = float(np.clip(self.style.artists[self.artist] + rng.normal(0.0, 0.12), 0.0, 1.0))
+        return self.style.compose(rng, self.seconds, character), rng
+
+
+def plan_library(seed: int, tracks_per_style: int, seconds: float) -> list[PlannedTrack]:
+    """Plan tracks of `seconds` give or take a fifth, spread evenly over a style's artists and their albums."""
+    tracks = []
+    for style_number, style in enumerate(STYLES):
+        albums = [(artist, f"{artist} {volume}") for artist in style.artists for volume in range(1, ALBUMS + 1)]
+        numbers = dict.fromkeys(albums, 0)
+        for take in range(1, tracks_per_style + 1):
+            album = albums[(take - 1) * len(albums) // tracks_per_style]
+            numbers[album] += 1
+            own_seed = (seed, style_number, take)
+            length = seconds * float(np.random.default_rng([*own_seed, 1]).uniform(0.8, 1.2))
+            tracks.append(PlannedTrack(style, *album, numbers[album], take, length, own_seed))
+    return tracks
 
 
 def make_library(
@@ -47,7 +96,7 @@ def make_library(
 
 def make_track(root: Path, track: PlannedTrack) -> Path:
     """Compose, render and write one track unless its file exists; return its path."""
-    composition, rng = compose(track)
+    composition, rng = track.compose()
     path = track.path(root, composition)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

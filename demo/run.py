@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.catalogue import STYLES
 from demo.library import make_library
+from demo.styles import STYLES
 from demo.workplace import DemoError, LibraryTrack, claim_folder, fresh_beets, remove_strays
 from resonance_engine.catalog import music_files
 

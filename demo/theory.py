@@ -71,11 +71,6 @@ def choice(rng: np.random.Generator, options: Sequence[Option]) -> Option:
     return options[int(rng.integers(len(options)))]
 
 
-def random_key(rng: np.random.Generator, modes: Sequence[str], lowest: int = 48) -> Key:
-    """Draw a key on any of the twelve tonics from `lowest` upwards."""
-    return Key(lowest + int(rng.integers(12)), choice(rng, modes))
-
-
 def hertz(pitch: float) -> float:
     """Return the frequency of a MIDI pitch in equal temperament, A4 = 69 = 440 Hz."""
     return float(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
@@ -98,43 +93,23 @@ def pattern(
     return [Note(4.0 * bar + step / 4.0, length, pitch, velocity) for step in steps]
 
 
-def layers_by_bar(bars: int, plan: Sequence[tuple[float, str]]) -> list[frozenset[str]]:
-    """Return each bar's layers, from sections given as (share of the song, names of the layers)."""
-    total = sum(share for share, _ in plan)
-    arrangement: list[frozenset[str]] = []
-    passed = 0.0
-    for share, layers in plan:
-        passed += share / total
-        arrangement += [frozenset(layers.split())] * (round(passed * bars) - len(arrangement))
-    return arrangement
-
-
-def select_layer(notes: Sequence[Note], layer: str, arrangement: Sequence[frozenset[str]]) -> list[Note]:
-    """Select the notes that start in a bar of four beats where their layer sounds."""
-    last = len(arrangement) - 1
-    return [note for note in notes if layer in arrangement[min(int(note.start / 4.0), last)]]
-
-
 def melody(
     rng: np.random.Generator,
     key: Key,
-    progression: Sequence[int],
-    bars: int,
+    degrees: Sequence[int],
     cells: Sequence[Sequence[float]],
     octave: int = 1,
 ) -> list[Note]:
-    """Compose a tune over a chord a bar, in four-bar phrases A A' B A.
+    """Compose a tune over a chord a bar, by scale degree, in four-bar phrases A A' B A.
 
     A phrase is rhythm cells (lengths in beats that fill a bar; negative ones are rests) and a walk on the
     scale that lands on a chord tone at the start of each bar.
     """
     phrases = {name: [_figure(rng, choice(rng, cells)) for _ in range(4)] for name in "AB"}
     notes: list[Note] = []
-    for bar in range(bars):
-        figure = phrases["AABA"[bar // 4 % 4]][bar % 4]
-        root = progression[bar % len(progression)]
-        start = float(bar) * sum(abs(length) for length, _ in figure)
-        for length, step in figure:
+    for bar, root in enumerate(degrees):
+        start = 4.0 * bar
+        for length, step in phrases["AABA"[bar // 4 % 4]][bar % 4]:
             if length > 0:
                 accent = 0.85 if start == int(start) else 0.65
                 notes.append(Note(start, length, key.pitch(7 * octave + root % 7 + step), accent))
@@ -148,6 +123,5 @@ def _figure(rng: np.random.Generator, cell: Sequence[float]) -> list[tuple[float
     figure = []
     for length in cell:
         figure.append((length, step))
-        step += choice(rng, (-2, -1, -1, 1, 1, 2))
-        step = max(-3, min(8, step))
+        step = max(-3, min(8, step + choice(rng, (-2, -1, -1, 1, 1, 2))))
     return figure

@@ -9,9 +9,10 @@ import pytest
 from mediafile import MediaFile
 
 from demo import library
-from demo.catalogue import STYLES, compose, plan_library
-from demo.instruments import RATE
+from demo.library import plan_library
 from demo.mix import render
+from demo.styles import STYLES
+from demo.synthesis import RATE
 from resonance_engine.audio.windows import read_windows
 from resonance_engine.features.spec import Decoding
 
@@ -31,7 +32,7 @@ def test_the_default_library_is_large_and_varied_enough() -> None:
 
 def test_every_default_track_has_a_place_of_its_own_and_differs_from_its_neighbours() -> None:
     tracks = plan_library(library.SEED, library.TRACKS_PER_STYLE, library.SECONDS)
-    songs = [compose(track)[0] for track in tracks]
+    songs = [track.compose()[0] for track in tracks]
     assert len({track.path(Path(), song) for track, song in zip(tracks, songs, strict=True)}) == 48
     for style in range(len(STYLES)):
         own = songs[12 * style : 12 * style + 12]
@@ -82,13 +83,13 @@ def test_making_it_again_leaves_what_is_there(made: list[Path]) -> None:
 def test_a_seed_always_gives_the_same_file_and_another_seed_other_music(made: list[Path], tmp_path: Path) -> None:
     again, other = plan_library(3, 2, SECONDS)[4], plan_library(4, 2, SECONDS)[4]
     assert library.make_track(tmp_path, again).read_bytes() == made[4].read_bytes()
-    sounds = [render(*compose(track)) for track in (again, other)]
+    sounds = [render(*track.compose()) for track in (again, other)]
     length = min(sound.shape[1] for sound in sounds)
     assert abs(np.corrcoef(sounds[0][0, :length], sounds[1][0, :length])[0, 1]) < 0.5
 
 
 def test_the_sound_is_stereo_at_full_rate() -> None:
     track = plan_library(5, 1, 2.0)[0]
-    sound = render(*compose(track))
+    sound = render(*track.compose())
     assert sound.shape == (2, round(track.seconds * RATE))
     assert np.abs(sound[0] - sound[1]).max() > 0.0

@@ -11,9 +11,10 @@ from benchmarks.quality.baselines import RATE as MFCC_RATE
 from benchmarks.quality.baselines import mfcc_statistics
 from benchmarks.quality.similarity import z_scored
 from benchmarks.quality.systems import resample
-from demo.catalogue import STYLES, compose, plan_library
-from demo.instruments import RATE
+from demo.library import plan_library
 from demo.mix import render
+from demo.styles import STYLES
+from demo.synthesis import RATE
 from resonance_engine.evaluation.metrics import precision_at, ranked_relevance, same_label
 from resonance_engine.features.spec import Decoding
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECONDS = 5.0
-TAKES = 3
+TAKES = 6
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def excerpts() -> NDArray[np.float32]:
     """The last seconds of every track, in mono, (tracks, samples)."""
     cut = round(SECONDS * RATE)
     tracks = plan_library(11, TAKES, 1.3 * SECONDS)
-    return np.stack([render(*compose(track)).mean(axis=0)[-cut:] for track in tracks])
+    return np.stack([render(*track.compose()).mean(axis=0)[-cut:] for track in tracks])
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,8 @@ from demo.theory import (
     Note,
     euclidean,
     hertz,
-    layers_by_bar,
     melody,
     nearest_octave,
-    pattern,
-    select_layer,
 )
 
 
@@ -63,25 +60,16 @@ def test_euclidean_rhythms_are_even(hits: int, steps: int, gaps: list[int]) -> N
     assert all(0 <= step < steps for step in euclidean(hits, steps, rotation=5))
 
 
-def test_layers_sound_in_their_sections() -> None:
-    layers = layers_by_bar(8, ((1, "pad"), (3, "pad kick")))
-    assert layers == [frozenset({"pad"})] * 2 + [frozenset({"pad", "kick"})] * 6
-    kicks = [note for bar in range(8) for note in pattern(bar, (0, 8))]
-    assert {note.start for note in select_layer(kicks, "kick", layers)} == {
-        4 * b + h for b in range(2, 8) for h in (0, 2)
-    }
-
-
 def test_a_melody_stays_in_its_key_and_its_bars() -> None:
     key = Key(55, "dorian")
-    tune = melody(np.random.default_rng(3), key, (0, 5, 3, 4), 16, ((1, 1, -1, 1), (2, 0.5, 0.5, 1)))
+    tune = melody(np.random.default_rng(3), key, (0, 5, 3, 4) * 4, ((1, 1, -1, 1), (2, 0.5, 0.5, 1)))
     assert {(int(note.pitch) - key.tonic) % 12 for note in tune} <= set(MODES["dorian"])
     assert all(int(note.start // 4) == int((note.start + note.length - 1e-9) // 4) for note in tune)
     assert max(note.start for note in tune) >= 60
 
 
 def test_a_melody_repeats_its_phrases_a_a_b_a() -> None:
-    tune = melody(np.random.default_rng(5), Key(60, "major"), (0, 5, 3, 4), 16, ((1, 1, 2), (0.5, 0.5, 1, 2)))
+    tune = melody(np.random.default_rng(5), Key(60, "major"), (0, 5, 3, 4) * 4, ((1, 1, 2), (0.5, 0.5, 1, 2)))
 
     def phrase(number: int) -> list[Note]:
         start = 16.0 * number
