@@ -15,8 +15,7 @@ import numpy as np
 
 from benchmarks.corpus_training import MODALITIES, fold_network, load_corpus, parse_options
 from resonance_engine.encoder.manifest import FUSION_MODES
-from resonance_engine.evaluation.metrics import query_scores
-from resonance_engine.evaluation.segments import segment_recall
+from resonance_engine.evaluation.metrics import query_scores, segment_recall
 from resonance_engine.evaluation.statistics import estimate_mean, mean
 from resonance_engine.evaluation.tasks import UNFILTERED, tasks
 from resonance_engine.training.results.embed import embed_windows

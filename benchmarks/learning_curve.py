@@ -19,11 +19,9 @@ import numpy as np
 import torch
 
 from benchmarks.corpus_training import MODALITIES, RECIPE, fold_network, load_corpus, parse_options, results_folder
-from resonance_engine.evaluation.folds import FOLDS, assign_folds
-from resonance_engine.evaluation.metrics import query_scores
-from resonance_engine.evaluation.segments import segment_recall
+from resonance_engine.evaluation.metrics import query_scores, segment_recall
 from resonance_engine.evaluation.statistics import estimate_mean, mean
-from resonance_engine.evaluation.tasks import tasks
+from resonance_engine.evaluation.tasks import FOLDS, assign_folds, tasks
 from resonance_engine.files import write_bytes
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.finetune import adapt

@@ -35,7 +35,7 @@ from benchmarks.quality.resonance import ResonanceSystem
 from benchmarks.quality.robustness import DistortedSystem
 from benchmarks.quality.scores import CorpusLabels
 from resonance_engine.errors import ResonanceError
-from resonance_engine.evaluation.folds import FOLDS, assign_folds
+from resonance_engine.evaluation.tasks import FOLDS, assign_folds
 from resonance_engine.files import write_bytes
 from training.default_model.corpus import read_manifest
 

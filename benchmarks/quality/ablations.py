@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.quality.resonance import WHOLE
-from resonance_engine.evaluation.metrics import same_label
-from resonance_engine.evaluation.rankings import RANKINGS, evaluate_ranking
-from resonance_engine.evaluation.segments import segment_recall
+from resonance_engine.evaluation.evaluate import RANKINGS, evaluate_ranking
+from resonance_engine.evaluation.metrics import same_label, segment_recall
 
 if TYPE_CHECKING:
     from benchmarks.quality.cache import CorpusEmbeddings

@@ -1,8 +1,9 @@
-"""Retrieval metrics of rankings by similarity.
+"""Retrieval metrics of rankings by similarity, and their expected values under a random ranking.
 
 Similarities are square arrays (queries × candidates), higher is closer; a track is not a candidate of its own query.
 Every metric returns one value per query, NaN for a query without a relevant candidate, so that means, paired
-differences and bootstrap intervals can be taken afterwards.
+differences and bootstrap intervals can be taken afterwards. Expected values are of a query with `candidates` tracks to
+rank, `relevant` of which belong with it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 CUTS = (1, 5, 10, 20)
+QUERIES_AT_A_TIME = 1024  # of segments
 
 
 @dataclass(frozen=True)
@@ -99,3 +102,65 @@ def reciprocal_rank(hits: NDArray[np.bool_]) -> Array:
 def where_answerable(hits: NDArray[np.bool_], values: Array) -> Array:
     """Keep the values of queries that have a relevant candidate, NaN for the others."""
     return np.where(hits.any(axis=1), values, np.nan)
+
+
+def chance_scores(relevance: Relevance) -> dict[str, Array]:
+    """Return the expected values of `query_scores`, in closed form: all orders are equally likely."""
+    counts = relevance.allowed.sum(axis=1), relevance.relevant.sum(axis=1)
+    recalls = {f"recall@{k}": expected_recall(*counts, k) for k in CUTS}
+    return {**recalls, "mrr": expected_reciprocal_rank(*counts), "map": expected_average_precision(*counts)}
+
+
+def expected_recall(candidates: Counts, relevant: Counts, k: int) -> Array:
+    """One less the probability that none of the first k is relevant: 1 - C(n - r, k) / C(n, k)."""
+    missed = np.ones(len(candidates))
+    for place in range(k):
+        missed *= np.clip(candidates - relevant - place, 0, None) / np.clip(candidates - place, 1, None)
+    return np.where(relevant > 0, 1.0 - missed, np.nan)
+
+
+def expected_reciprocal_rank(candidates: Counts, relevant: Counts) -> Array:
+    """Sum over places of (probability that the first relevant track stands there) / place."""
+    values = np.zeros(len(candidates))
+    none_before = np.ones(len(candidates))
+    for place in range(1, int(candidates.max(initial=0)) + 1):
+        here = np.clip(relevant / np.clip(candidates - place + 1, 1, None), 0.0, 1.0)
+        values += none_before * here / place
+        none_before *= 1.0 - here
+    return np.where(relevant > 0, values, np.nan)
+
+
+def expected_average_precision(candidates: Counts, relevant: Counts) -> Array:
+    """(H_n + (r - 1) (n - H_n) / (n - 1)) / n with the harmonic number H_n (Bestgen 2015)."""
+    n = np.maximum(candidates, 1)
+    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, int(n.max(initial=1)) + 1))])[n]
+    others = (relevant - 1) / np.maximum(n - 1, 1)
+    return np.where(relevant > 0, (harmonic + others * (n - harmonic)) / n, np.nan)
+
+
+def segment_recall(windows: NDArray[np.float32], song: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return 1 for each window (n, d) of unit length whose nearest other window is of the same `song` (n,), else 0.
+
+    The candidates are all windows of other songs and the other windows of its own song; ties go to the earlier one.
+    NaN for the only window of a song. Windows of a short song may overlap, which makes this an easy task: it
+    shows whether training has begun to work, not which model to choose.
+    """
+    values = np.empty(len(windows))
+    for start in range(0, len(windows), QUERIES_AT_A_TIME):
+        rows = np.arange(start, min(start + QUERIES_AT_A_TIME, len(windows)))
+        similarity = windows[rows] @ windows.T
+        similarity[np.arange(len(rows)), rows] = -np.inf
+        values[rows] = song[similarity.argmax(axis=1)] == song[rows]
+    return np.where(sibling_counts(song) > 0, values, np.nan)
+
+
+def segment_chance(song: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the expected value of `segment_recall` of each window when the nearest is random."""
+    others = sibling_counts(song)
+    return np.where(others > 0, others / max(len(song) - 1, 1), np.nan)
+
+
+def sibling_counts(song: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Count the other windows of each window's song."""
+    _, member, counts = np.unique(song, return_inverse=True, return_counts=True)
+    return np.asarray(counts[member] - 1, np.int64)

@@ -1,4 +1,4 @@
-"""Retrieval tasks: same album, same artist, same genre, each filtered and unfiltered.
+"""Retrieval tasks (same album, artist, genre, each filtered and unfiltered), and folds for cross-validation.
 
 Recordings of one artist, or of one album, share a studio and a mastering, and a model of those alone would score
 well. So the same album is searched among other artists' tracks, the same artist on other albums, and the genre among
@@ -7,7 +7,10 @@ other artists' tracks on other albums. Next to each stands the unfiltered task.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from resonance_engine.evaluation.metrics import Relevance, same_label
 from resonance_engine.names import is_artist, normalise_artist, normalise_name
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 UNFILTERED = ", unfiltered"
+FOLDS = 5
 
 
 class Labelled(Protocol):
@@ -77,3 +83,17 @@ def artist_label(song: Labelled) -> str:
 def album_groups(songs: Sequence[Labelled]) -> list[str]:
     """Return the group that a bootstrap draws as a whole: the song's album, or the song itself where it has none."""
     return [album_label(song) or f"\n{place}" for place, song in enumerate(songs)]
+
+
+def assign_folds(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.intp]:
+    """Return the fold (0 to folds - 1) of each track, split by whole groups (soundtracks, albums).
+
+    The largest group comes first, into the fold with the fewest tracks. Of groups of one size, the first by name comes
+    first; of folds of one size, the first takes it.
+    """
+    sizes = [0] * folds
+    fold = {}
+    for name, count in sorted(Counter(groups).items(), key=lambda item: (-item[1], item[0])):
+        fold[name] = sizes.index(min(sizes))
+        sizes[fold[name]] += count
+    return np.array([fold[name] for name in groups])

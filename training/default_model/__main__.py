@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.errors import ResonanceError
-from resonance_engine.evaluation.folds import FOLDS, assign_folds
+from resonance_engine.evaluation.tasks import FOLDS, assign_folds
 from resonance_engine.training.data.dataset import WindowSet, number_labels
 from resonance_engine.training.data.precompute import precompute
 from resonance_engine.training.data.sqlite_cache import SqliteCache

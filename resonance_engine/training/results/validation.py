@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from resonance_engine.evaluation.metrics import Relevance, equal_labels, query_scores
-from resonance_engine.evaluation.segments import segment_recall
+from resonance_engine.evaluation.metrics import Relevance, equal_labels, query_scores, segment_recall
 from resonance_engine.evaluation.statistics import bootstrap_interval, mean
 from resonance_engine.evaluation.tasks import album_groups, album_label, artist_label, tasks
 from resonance_engine.training.results.embed import embed_windows

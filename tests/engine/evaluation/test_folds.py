@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from resonance_engine.evaluation.folds import FOLDS, assign_folds
+from resonance_engine.evaluation.tasks import FOLDS, assign_folds
 
 
 def test_folds_take_whole_soundtracks_and_are_about_as_large() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
+from resonance_engine.evaluation.evaluate import FIRST, PLAIN, RANKINGS, SHOWN, evaluate_ranking, mean_cosine
 from resonance_engine.evaluation.metrics import ranked_relevance, recall_at, reciprocal_rank, same_label
-from resonance_engine.evaluation.rankings import FIRST, PLAIN, RANKINGS, SHOWN, evaluate_ranking, mean_cosine
 from tests.embeddings import unit_vectors
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_plain_is_the_ranking_that_the_other_metrics_see() -> None:
 
 def test_of_very_many_queries_some_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = evaluate_ranking(vectors(), RELEVANCE, RANKINGS[PLAIN])
-    monkeypatch.setattr("resonance_engine.evaluation.rankings.MOST_QUERIES", 20)
+    monkeypatch.setattr("resonance_engine.evaluation.evaluate.MOST_QUERIES", 20)
     some = evaluate_ranking(vectors(), RELEVANCE, RANKINGS[PLAIN])
     asked = ~np.isnan(some.recall)
     assert asked.sum() == 20

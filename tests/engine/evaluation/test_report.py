@@ -8,9 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from resonance_engine.evaluation.chance import chance_scores
 from resonance_engine.evaluation.evaluate import EvaluatedTracks, evaluate_model
-from resonance_engine.evaluation.metrics import query_scores
+from resonance_engine.evaluation.metrics import chance_scores, query_scores
 from resonance_engine.evaluation.report import EvaluationReport, format_report
 from resonance_engine.evaluation.tasks import tasks
 from tests.embeddings import unit_vectors

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.evaluation.segments import segment_chance, segment_recall
+from resonance_engine.evaluation.metrics import segment_chance, segment_recall
 from resonance_engine.evaluation.tasks import album_groups, tasks
 from tests.engine.evaluation.labelled_tracks import LabelledTrack
 
@@ -102,7 +102,7 @@ class TestSegments:
         windows = rng.standard_normal((50, 4)).astype(np.float32)
         song = np.arange(50) // 4
         whole = segment_recall(windows, song)
-        monkeypatch.setattr("resonance_engine.evaluation.segments.QUERIES_AT_A_TIME", 7)
+        monkeypatch.setattr("resonance_engine.evaluation.metrics.QUERIES_AT_A_TIME", 7)
         np.testing.assert_array_equal(segment_recall(windows, song), whole)
 
     def test_chance_is_the_share_of_its_own_among_all_others(self) -> None:
