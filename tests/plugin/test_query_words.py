@@ -7,7 +7,7 @@ from beets.exceptions import UserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beetsplug.resonance.config.query_words import split_alternatives, split_option, split_query
+from beetsplug.resonance.config.options import split_option, split_query
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_query_without_words(query: str) -> None:
 
 
 def test_several_queries_are_any_of_them() -> None:
-    assert split_alternatives(["a b", "c", "d , e"], "--not") == ["a", "b", ",", "c", ",", "d", ",", "e"]
+    assert split_option(["a b", "c", "d , e"], "--not") == ["a", "b", ",", "c", ",", "d", ",", "e"]
 
 
 @given(st.text() | st.text("1:'\"\\ a,^-\u00e9"))

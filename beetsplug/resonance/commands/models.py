@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
@@ -25,40 +25,29 @@ if TYPE_CHECKING:
     from resonance_engine.worker.worker import ModelDescription
 
 
-class ModelRow(NamedTuple):
-    """A line of the list: `tracks` counts those that the model has embedded, `use` is its role."""
-
-    name: str
-    model: str
-    tracks: str
-    size: str
-    use: str
-
-
 def list_models(sidecar: Sidecar) -> None:
     """Print all models, also those of which only the vectors are left."""
     models = Models(sidecar)
     described = {name: describe_model(models, name) for name in models.names()}
     usable = {name: model for name, model in described.items() if not isinstance(model, ModelError)}
     rows = [usable_row(models, name, model) for name, model in usable.items()]
-    rows += [ModelRow(printable(name), "-", "-", "-", "cannot be used") for name in described if name not in usable]
+    rows += [(printable(name), "-", "-", "-", "cannot be used") for name in described if name not in usable]
     ids = {model.id for model in usable.values()}
     for model in sidecar.store.models.all() if sidecar.exists else []:
         if model.id not in ids:
             use = "in use, its file is gone" if model.active else "its file is gone"
-            rows.append(
-                ModelRow(model.id, f"{model.name} {model.version}", count_embedded(sidecar, model.id), "-", use)
-            )
+            rows.append((model.id, f"{model.name} {model.version}", count_embedded(sidecar, model.id), "-", use))
     if models.wanted not in described:
-        rows.append(ModelRow(models.wanted, "-", "-", "-", "chosen, its file is gone"))
-    for line in align_columns([ModelRow("name", "model", "tracks", "size", ""), *rows]):
+        rows.append((models.wanted, "-", "-", "-", "chosen, its file is gone"))
+    for line in align_columns([("name", "model", "tracks", "size", ""), *rows]):
         ui.print_(line)
     for name, error in described.items():
         if name not in usable:
             ui.print_(str(error))
 
 
-def usable_row(models: Models, name: str, model: ModelDescription) -> ModelRow:
+def usable_row(models: Models, name: str, model: ModelDescription) -> tuple[str, ...]:
+    """Return the line of a model: name, model, tracks that it has embedded, size and role."""
     from resonance_engine.encoder.model_files import find_model_file
 
     active = models.sidecar.model
@@ -70,7 +59,7 @@ def usable_row(models: Models, name: str, model: ModelDescription) -> ModelRow:
         use = ""
     size = format_size(find_model_file(models.path(name)).stat().st_size)
     label = f"{model.name} {model.version} ({model.id})"
-    return ModelRow(printable(name), label, count_embedded(models.sidecar, model.id), size, use)
+    return (printable(name), label, count_embedded(models.sidecar, model.id), size, use)
 
 
 def describe_model(models: Models, name: str) -> ModelDescription | ModelError:

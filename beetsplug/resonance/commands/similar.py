@@ -68,7 +68,13 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
                 raise UserError("similar: name a track to start from, for example `beet similar title:yesterday`")
             check_combinations(opts, request)
             require_coverage(sidecar, log)
-            list_similar(sidecar, opts, request, log)
+            from beetsplug.resonance.search.session import open_session
+
+            with open_session(sidecar) as session:
+                if opts.album or opts.artists:
+                    list_groups(session, opts, request)
+                else:
+                    list_tracks(session, opts, request, log)
 
     similar.func = run
     return similar
@@ -87,17 +93,6 @@ def check_combinations(opts: Values, request: SearchRequest) -> None:
         raise UserError(f"similar: {'--artists' if opts.artists else '--json'} takes no {form}")
     if kind and not request.query:
         raise UserError(f"similar: {kind} starts from a query, for example `beet similar {kind} artist:radiohead`")
-
-
-def list_similar(sidecar: Sidecar, opts: Values, request: SearchRequest, log: BeetsLogger) -> None:
-    """Search, and print albums, artists or tracks."""
-    from beetsplug.resonance.search.session import open_session
-
-    with open_session(sidecar) as session:
-        if opts.album or opts.artists:
-            list_groups(session, opts, request)
-        else:
-            list_tracks(session, opts, request, log)
 
 
 def list_groups(session: SearchSession, opts: Values, request: SearchRequest) -> None:

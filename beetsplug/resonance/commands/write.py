@@ -30,20 +30,14 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
 
 
-class Copy(NamedTuple):
-    """A field of beets that takes the value of one of this plugin, in beets' own form."""
-
-    source: str
-    beets_value: Callable[[Any], Any]
-
-
 def beets_key(key: str) -> str:
     """Return a key such as "C# minor" in beets' short form, "C#m"; beets itself would read the long one as "Cm"."""
     tonic, _, mode = key.partition(" ")
     return f"{tonic}m" if mode == "minor" else tonic
 
 
-OWN = {"bpm": Copy("res_bpm", round), "initial_key": Copy("res_key", beets_key)}
+# Fields of beets, each with that of this plugin whose value it takes, in beets' own form.
+OWN: dict[str, tuple[str, Callable[[Any], Any]]] = {"bpm": ("res_bpm", round), "initial_key": ("res_key", beets_key)}
 NAMES = (*FIELDS, *OWN)
 
 
@@ -94,12 +88,12 @@ def load_values(library: Library, names: Iterable[str]) -> dict[int, dict[str, A
     values: dict[int, dict[str, Any]] = {}
     attribute_cache, tag_cache = AnalysisCache(load_attributes), AnalysisCache(load_tags)
     for name in names:
-        copy = OWN.get(name) or Copy(name, partial(round_value, name))
-        cache: AnalysisCache[Any] = attribute_cache if FIELDS[copy.source].attribute else tag_cache
+        source, beets_value = OWN.get(name) or (name, partial(round_value, name))
+        cache: AnalysisCache[Any] = attribute_cache if FIELDS[source].attribute else tag_cache
         for item_id, analysis in cache.get_all(library).items():
-            value = FIELDS[copy.source].pick(analysis)
+            value = FIELDS[source].pick(analysis)
             if value not in (None, ""):
-                values.setdefault(item_id, {})[name] = copy.beets_value(value)
+                values.setdefault(item_id, {})[name] = beets_value(value)
     return values
 
 

@@ -1,16 +1,27 @@
-"""The table of options, for command lines, profiles, recipes, the configuration and the documents."""
+"""The table of options, for command lines, profiles, recipes, the configuration and the documents.
+
+Beside it the grammar of query text, which is the same for `--from`, `--not`, `--to`, `--via`, `--and`, `similar:`,
+profiles and `exclude`.
+"""
 
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from beetsplug.resonance.config.query_words import split_alternatives, split_option
+from beets.dbcore.query import PathQuery
+from beets.exceptions import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from optparse import OptionGroup, OptionParser, Values
+
+QUOTE = re.compile(r"[\"'\\]")
+FIELD = re.compile(r"[^\s:]+:[^,]*$")  # and no comma at the end, which begins an alternative
+NEW_TERM = re.compile(r"[\^-]\S|,$|[^\s:]+:\S")
 
 LARGEST_COUNT = 100_000
 SEEDS, CANDIDATES, RANKING = "Where to start", "What may come up", "How to rank"
@@ -197,21 +208,56 @@ def check_options(options: Mapping[str, Any]) -> None:
     from resonance_engine.errors import ConfigError
 
     for option, value in ((SAVED[name], value) for name, value in options.items()):
-        flag, rule = option.flag, option.rule
         if option.example and not all(text.strip() for text in ((value,) if isinstance(value, str) else value)):
-            raise ConfigError(f"{flag} has nothing after it; write for example {flag} {option.example}.")
+            raise ConfigError(f"{option.flag} has nothing after it; write for example {option.flag} {option.example}.")
         low, high = option.range or (-math.inf, math.inf)
         if option.range and not low <= value <= high:
-            raise ConfigError(f"{rule or f'{flag} must be {low} to {high:,}'}, not {str(value).removesuffix('.0')}.")
+            rule = option.rule or f"{option.flag} must be {low} to {high:,}"
+            raise ConfigError(f"{rule}, not {str(value).removesuffix('.0')}.")
         if option.choices and value not in option.choices:
-            raise ConfigError(f"{rule or f'{flag} must be one of ' + ', '.join(option.choices)}, not {value!r}.")
+            rule = option.rule or f"{option.flag} must be one of {', '.join(option.choices)}"
+            raise ConfigError(f"{rule}, not {value!r}.")
 
 
 def given_options(opts: Values, args: list[str], command: str) -> dict[str, Any]:
     """Return the options that a command line gives, queries as words; raises UserError for an empty query."""
     given = {name: value for name in SAVED if (value := getattr(opts, name, None)) is not None}
-    if "among" in given:
-        given["among"] = split_option(given["among"], f"{command} --from")
-    if "avoid" in given:
-        given["avoid"] = split_alternatives(given["avoid"], f"{command} --not")
+    for name, flag in (("among", "--from"), ("avoid", "--not")):
+        if name in given:
+            given[name] = split_option(given[name], f"{command} {flag}")
     return {**given, "query": args} if args else given
+
+
+def split_query(text: str) -> list[str]:
+    """Split a query into words.
+
+    Where quotes are in pairs, as a shell does; without, a value goes on to the next field: "title:don't stop".
+    """
+    if PathQuery.is_path_query(text):
+        return [text]
+    if QUOTE.search(text):
+        try:
+            return [word for word in shlex.split(text) if word]
+        except ValueError:  # an apostrophe
+            pass
+    words: list[str] = []
+    for word in text.split():
+        if words and FIELD.match(words[-1]) and not NEW_TERM.match(word):
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words
+
+
+def split_option(texts: str | Iterable[str], option: str) -> list[str]:
+    """Split the query that an option such as "similar --from" was given; of several, the matches are those of any.
+
+    Raises UserError for one that has no words.
+    """
+    words: list[str] = []
+    for text in [texts] if isinstance(texts, str) else texts:
+        query = split_query(text)
+        if not query:
+            raise UserError(f"{option}: a query is missing, for example `{option.split()[-1]} genres:jazz`")
+        words += [",", *query] if words else query
+    return words

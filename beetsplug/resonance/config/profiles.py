@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.options import SAVED, suggest
-from beetsplug.resonance.config.query_words import split_query
+from beetsplug.resonance.config.options import SAVED, split_query, suggest
 
 if TYPE_CHECKING:
     from confuse import ConfigView, Subview

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.options import LARGEST_COUNT, SETTINGS, suggest
-from beetsplug.resonance.config.query_words import split_query
+from beetsplug.resonance.config.options import LARGEST_COUNT, SETTINGS, split_query, suggest
 from resonance_engine.search.constraints import Caps
 
 if TYPE_CHECKING:

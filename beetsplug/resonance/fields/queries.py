@@ -14,8 +14,7 @@ from beets.dbcore.query import FieldQuery, InvalidQueryArgumentValueError, Numer
 from beets.exceptions import UserError
 from beets.library.queries import parse_query_parts
 
-from beetsplug.resonance.config.options import SETTINGS
-from beetsplug.resonance.config.query_words import split_query
+from beetsplug.resonance.config.options import SETTINGS, split_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -90,7 +90,7 @@ def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> s
 
     Raises UserError for a rule whose query beets does not understand.
     """
-    from beetsplug.resonance.config.query_words import split_query
+    from beetsplug.resonance.config.options import split_query
     from beetsplug.resonance.config.settings import EXCLUDE
 
     excluded: set[int] = set()

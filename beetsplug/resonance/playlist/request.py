@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beetsplug.resonance.config.options import PLAYLIST_NAMES, check_options, flag_of
-from beetsplug.resonance.config.query_words import split_option
+from beetsplug.resonance.config.options import PLAYLIST_NAMES, check_options, flag_of, split_option
 from beetsplug.resonance.search.request import SearchRequest, recipe_values
 from resonance_engine.errors import ConfigError
 
