@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from beetsplug.resonance.library.sidecar import Runtime, Sidecar
-from beetsplug.resonance.search.seeds import analyse_files
+from beetsplug.resonance.search.file_seeds import analyse_files
 from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.audio.passage import parse_passage
 from resonance_engine.audio.windows import content_key
@@ -46,7 +46,7 @@ class TestFileSeeds(AnalysedLibrary):
         copy = tmp_path / "unknown.flac"
         shutil.copy(self.path("song 2"), copy)
 
-        [seed] = analyse_files(search, [copy])
+        [seed] = analyse_files(search.sidecar, search.model, [copy])
 
         assert seed.path == copy
         assert seed.key == content_key(self.path("song 2"))
@@ -60,30 +60,37 @@ class TestFileSeeds(AnalysedLibrary):
 
     def test_tags_are_the_models(self, search: SearchSession) -> None:
         self.runtime.ship(self.runtime.model_id, "rock", "pop")
-        assert analyse_files(search, [self.path("song 2")])[0].profile.tags == {"rock": 0.5, "pop": 0.5}
+        assert analyse_files(search.sidecar, search.model, [self.path("song 2")])[0].profile.tags == {
+            "rock": 0.5,
+            "pop": 0.5,
+        }
 
     def test_one_worker_listens_to_all_in_order(self, search: SearchSession) -> None:
         paths = [self.path(f"song {number}") for number in (3, 0, 3)]
-        assert [seed.path for seed in analyse_files(search, paths)] == paths
+        assert [seed.path for seed in analyse_files(search.sidecar, search.model, paths)] == paths
         assert self.runtime.starts == 1
 
     def test_without_files_nothing_is_started(self, search: SearchSession) -> None:
-        assert analyse_files(search, [], (0.0, 10.0)) == []
+        assert analyse_files(search.sidecar, search.model, [], (0.0, 10.0)) == []
         assert self.runtime.starts == 0
 
     def test_what_is_no_passage_starts_nothing(self, search: SearchSession) -> None:
         with pytest.raises(ConfigError, match="The passage 1:50-1:20 ends before it begins"):
-            analyse_files(search, [self.path("song 2")], (110.0, 80.0))
+            analyse_files(search.sidecar, search.model, [self.path("song 2")], (110.0, 80.0))
         assert self.runtime.starts == 0
 
     def test_the_first_bad_file_is_named(self, search: SearchSession, tmp_path: Path) -> None:
         with pytest.raises(AudioError, match=r"missing\.flac: there is no such file"):
-            analyse_files(search, [self.path("song 2"), tmp_path / "missing.flac", tmp_path / "another.flac"])
+            analyse_files(
+                search.sidecar,
+                search.model,
+                [self.path("song 2"), tmp_path / "missing.flac", tmp_path / "another.flac"],
+            )
 
     def test_another_model_than_the_librarys(self, search: SearchSession) -> None:
         self.runtime.ship("newer")
         with pytest.raises(ModelError, match="run `beet resonance analyze` to switch"):
-            analyse_files(search, [self.path("song 2")])
+            analyse_files(search.sidecar, search.model, [self.path("song 2")])
 
 
 class TestHeard(CommandLibrary):
@@ -108,8 +115,8 @@ class TestHeard(CommandLibrary):
         tracks = search.vector_ids(list(self.lib.items()))
         library = search.index.vectors([tracks[1], tracks[2]])
 
-        [whole] = analyse_files(search, [joined])
-        [seed] = analyse_files(search, [joined], parse_passage("0:06-0:12"))
+        [whole] = analyse_files(search.sidecar, search.model, [joined])
+        [seed] = analyse_files(search.sidecar, search.model, [joined], parse_passage("0:06-0:12"))
 
         assert seed.key == whole.key == content_key(joined)
         assert float(seed.embedding @ library[1]) == pytest.approx(1.0, abs=2e-3)

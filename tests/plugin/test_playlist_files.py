@@ -11,7 +11,7 @@ import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.search.session import SearchSession
+from beetsplug.resonance.search import session
 from resonance_engine.playlist import m3u
 from tests.embeddings import key
 from tests.plugin.circle_library import CircleLibrary
@@ -104,10 +104,8 @@ class TestFiles(CircleLibrary):
         for number, target in enumerate(targets):
             self.written(target, "-n", "4", f"title::^{number}$")
         opened: list[str] = []
-        open_one = SearchSession._open_index
-        monkeypatch.setattr(
-            SearchSession, "_open_index", lambda session, kind: opened.append(kind) or open_one(session, kind)
-        )
+        open_one = session.open_index
+        monkeypatch.setattr(session, "open_index", lambda *given: opened.append(given[-1]) or open_one(*given))
         lines = self.beet("playlist", "--refresh", *map(str, targets))
         assert lines == [f"{target}: 4 kept, 0 dropped, 0 added" for target in targets]
         assert opened == ["embedding"]

@@ -37,7 +37,7 @@ class Neighbours(dict[int, float]):
     def shares(self) -> dict[int, dict[str, float]]:
         """The share of each facet in the scores, by id and facet; raises StoreError."""
         from beetsplug.resonance.library.sidecar import Sidecar
-        from beetsplug.resonance.search.facet_shares import mean_facet_shares
+        from beetsplug.resonance.search.explanations import mean_facet_shares
 
         with closing(Sidecar(self.library)) as sidecar:
             return mean_facet_shares(sidecar, self.seeds, self)

@@ -33,28 +33,26 @@ class Movement(NamedTuple):
 
 
 def metadata_of(library: Library, item_ids: Collection[int]) -> dict[int, TrackMetadata]:
-    """Return the metadata of items, by id; ids without an item are left out. Reads a few columns, builds no items."""
-    unnamed = NO_ARTIST | {normalise_name(config["va_name"].as_str())}
-    return {row["id"]: to_metadata(row, unnamed) for row in select_columns(library, item_ids)}
+    """Return the metadata of items, by id; ids without an item are left out. Reads a few columns, builds no items.
 
-
-def to_metadata(row: Row, unnamed: frozenset[str]) -> TrackMetadata:
-    """Return the metadata of a track, which counts for its album's artist, on a compilation for its own.
-
-    `unnamed` are normalised names that stand for no artist.
+    A track counts for its album's artist, on a compilation for its own.
     """
-    by, own = row["albumartist"] or row["artist"] or "", row["artist"] or ""
-    mixed = row["comp"] or row["mb_albumartistid"] == VARIOUS_ARTISTS or normalise_name(by) in unnamed
-    artist = own if mixed else by
-    return TrackMetadata(
-        artist="" if normalise_name(artist) in unnamed else artist,
-        # Two artists' "Greatest Hits" are two records.
-        album=f"{'' if mixed else by} / {row['album']}" if row["album"] else "",
-        title=row["title"] or "",
-        recording=row["mb_trackid"] or "",
-        work=row["mb_workid"] or "",
-        seconds=row["length"] or 0.0,
-    )
+    unnamed = NO_ARTIST | {normalise_name(config["va_name"].as_str())}
+    tracks = {}
+    for row in select_columns(library, item_ids):
+        by, own = row["albumartist"] or row["artist"] or "", row["artist"] or ""
+        mixed = row["comp"] or row["mb_albumartistid"] == VARIOUS_ARTISTS or normalise_name(by) in unnamed
+        artist = own if mixed else by
+        tracks[row["id"]] = TrackMetadata(
+            artist="" if normalise_name(artist) in unnamed else artist,
+            # Two artists' "Greatest Hits" are two records.
+            album=f"{'' if mixed else by} / {row['album']}" if row["album"] else "",
+            title=row["title"] or "",
+            recording=row["mb_trackid"] or "",
+            work=row["mb_workid"] or "",
+            seconds=row["length"] or 0.0,
+        )
+    return tracks
 
 
 def movements_of(library: Library, item_ids: Collection[int]) -> dict[int, Movement]:

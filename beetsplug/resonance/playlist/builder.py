@@ -14,7 +14,7 @@ from beetsplug.resonance.config.options import LARGEST_COUNT
 from beetsplug.resonance.library.item_query import last_played
 from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool, incompatible_pairs
 from beetsplug.resonance.search.finder import Finder
-from beetsplug.resonance.search.seeds import resolve_query
+from beetsplug.resonance.search.session import resolve_query
 from resonance_engine.playlist.arc import order_by_arc
 from resonance_engine.playlist.order import order_tracks
 from resonance_engine.playlist.path import find_path

@@ -1,39 +1,136 @@
-"""Run a search request: rank candidates, apply filters and limits, and report why the list is short."""
+"""Run a search request: rank and filter candidates, apply the rules of a list, and report why it is short."""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import flag_of
-from beetsplug.resonance.search.filters import CandidateFilter
+from beetsplug.resonance.library.item_query import excluded_ids, matching_ids, no_match
+from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.search.request import COMPARING, option_errors
-from beetsplug.resonance.search.seeds import resolve_seeds
+from beetsplug.resonance.search.session import resolve_seeds
+from resonance_engine.search.constraints import Constraints
 from resonance_engine.search.ranking import query, rank_by_similarity, refine
-from resonance_engine.search.selection import SelectionRules, select
+from resonance_engine.search.selection import CandidateTrack, SelectionRules, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from beets.library import Item
     from numpy.typing import NDArray
 
     from beetsplug.resonance.search.request import SearchRequest
-    from beetsplug.resonance.search.seeds import Seeds
-    from beetsplug.resonance.search.session import SearchSession
+    from beetsplug.resonance.search.session import SearchSession, Seeds
     from beetsplug.resonance.search.text import TextScores
     from resonance_engine.search.constraints import Caps
     from resonance_engine.search.ranking import CandidatePool, Query, Ranking
 
     Vectors = NDArray[np.float32]
 
-
+EXCLUDED, TOO_LONG = "excluded by the configuration", "too long"
+MOST_EXCLUDED = 0.1  # share of the library from which on excluded items are left out before the search, not after
 WITHOUT_TAGS = "not described in words yet"
+
+
+class CandidateFilter:
+    """The queries, tempo and key of a request and the rules of the configuration, applied to batches of candidates.
+
+    `allowed` are the vector ids that may come up, None for any; `rejected` counts what is left out before the search;
+    `items` are the ids of the items that stand for vectors. Of several files with one sound, `files` names the one to
+    take, by vector id.
+    """
+
+    def __init__(
+        self,
+        session: SearchSession,
+        request: SearchRequest,
+        command: str,
+        seeds: Sequence[Mapping[str, Any]],
+        today: date,
+        files: Mapping[int, int] | None = None,
+    ) -> None:
+        self.session, self.seeds, self.files = session, seeds, files or {}
+        library, settings = session.sidecar.library, session.sidecar.settings
+        minutes = settings.max_length if request.max_length is None else request.max_length
+        self.longest = minutes * 60 if minutes else math.inf
+        self.excluded = dict.fromkeys(
+            excluded_ids(library, settings.exclude, today) if settings.exclude else (), EXCLUDED
+        )
+        self.among = matching_ids(library, request.among) if request.among else None
+        if self.among is not None and not self.among:
+            raise no_match(f"{command} --from", request.among)
+        self.constraints = Constraints(request.tempo, request.compatible_key)
+        if self.constraints.tempo is not None and self.constraints.tempo.relative:
+            with option_errors("bpm"):
+                self.constraints.seed_tempi(seeds)
+        if self.constraints.compatible_key:
+            with option_errors("key"):
+                self.constraints.seed_keys(seeds)
+        self.preference = request.preference
+        self.items: dict[int, int] = {}
+        self.rejected: Counter[str] = Counter()
+        self.has_values = False
+        self.allowed: set[int] | None = None
+        if self.among is not None or len(self.excluded) > MOST_EXCLUDED * len(session.index):
+            items = matching_ids(library, ()) if self.among is None else self.among
+            self.rejected.update(self.excluded[each] for each in items if each in self.excluded)
+            ids = session.store.tracks.vector_ids(session.sidecar.id, items - self.excluded.keys(), session.model.id)
+            self.allowed = set(ids.values())
+
+    def load(self, vector_ids: Iterable[int]) -> dict[int, CandidateTrack]:
+        """Load what is known of the candidates behind vector ids, in their order, without those that are gone."""
+        ids = list(dict.fromkeys(vector_ids))
+        items = self.session.current_items(ids)
+        metadata = metadata_of(self.session.sidecar.library, {item for same in items.values() for item in same})
+        # Compared here: to select all items by their lengths reads the whole table, lyrics and all.
+        for item, track in metadata.items():
+            if track.seconds > self.longest:
+                self.excluded.setdefault(item, TOO_LONG)
+        chosen = {}
+        for vector_id in ids:
+            present = [item for item in items.get(vector_id, ()) if item in metadata]
+            if present:
+                # Files of one sound count as one track, which the first that may come up stands for.
+                among = present if self.among is None else [item for item in present if item in self.among]
+                allowed = [item for item in among if item not in self.excluded]
+                file = self.files.get(vector_id)
+                chosen[vector_id] = file if file in present else (allowed or present)[0]
+        self.items |= chosen
+        rejections = {vector_id: self.excluded[item] for vector_id, item in chosen.items() if item in self.excluded}
+        if self.constraints.tempo is not None or self.constraints.compatible_key:
+            rest = [each for each in chosen if each not in rejections]
+            attributes = self.session.attributes(rest)
+            rejections |= {each: self.constraints.rejection(attributes.get(each, {}), self.seeds) for each in rest}
+        values = self._values(chosen, self.preference.field) if self.preference else {}
+        return {
+            vector_id: CandidateTrack(metadata[item], rejections.get(vector_id, ""), values.get(vector_id, math.nan))
+            for vector_id, item in chosen.items()
+        }
+
+    def _values(self, items: Mapping[int, int], field: str) -> dict[int, float]:
+        """Return a numeric field by vector id, of items that have it."""
+        vector_of = {item: each for each, item in items.items()}
+        numbers = ((item, number(item, field)) for item in self.session.items(set(vector_of)))
+        values = {vector_of[item.id]: value for item, value in numbers if item.id is not None and value is not None}
+        self.has_values = self.has_values or bool(values)
+        return values
+
+
+def number(item: Item, name: str) -> float | None:
+    """Return a field of an item as a number; None where it is none."""
+    try:
+        value = float(item.get(name))
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
 
 
 class Hit(NamedTuple):
@@ -79,7 +176,8 @@ class Finder:
     ) -> None:
         self.session, self.request, self.command = session, request, command
         self.seeds = resolve_seeds(session, request, command)
-        if not self.seeds:
+        self.has_seeds = len(self.seeds.vectors) > 0
+        if not self.has_seeds:
             self._reject_comparisons()
         needs_profiles = request.weights or request.like or request.tempo or request.compatible_key
         self._profiles = self.seeds.profiles(session) if needs_profiles else []
@@ -97,24 +195,28 @@ class Finder:
         caps = request.caps(session.sidecar.settings.caps) if caps is None else caps
         rules = SelectionRules(caps, request.versions, request.preference.strength if request.preference else 0.0)
         selection = select(self._ranker(ranking), ranking, rules, self.filter.load, self.seeds.recordings(session))
-        items = {item.id: item for item in session.items({self.filter.items[hit.id] for hit in selection.hits})}
+        ids = self.filter.items
+        items = {item.id: item for item in session.items({ids[hit.id] for hit in selection.hits})}
         hits = [
-            Hit(items[self.filter.items[hit.id]], hit.score, hit.id, vector)
+            Hit(items[ids[hit.id]], hit.score, hit.id, vector)
             for hit, vector in zip(selection.hits, selection.vectors, strict=True)
-            if self.filter.items[hit.id] in items  # removed this moment
+            if ids[hit.id] in items  # removed this moment
         ]
+        scores = self._query[1]
         rejected = selection.rejected + self.filter.rejected
-        if self._text_scores is not None and not self.seeds and len(hits) < ranking.count:
+        if scores is not None and not self.has_seeds and len(hits) < ranking.count:
             rejected[WITHOUT_TAGS] = session.store.tags.count_missing(session.model.id)
         reasons = ", ".join(f"{rule} ({number:,})" for rule, number in rejected.most_common() if number)
-        notes = (*self.seeds.notes, *self.filter.notes())
-        shortage = ""
+        notes, shortage = [*self.seeds.notes], ""
+        preference = request.preference
+        if preference is not None and preference.strength and ids and not self.filter.has_values:
+            notes.append(f"no track here has a number in the field {preference.field}, so --prefer changes nothing")
         if len(hits) < ranking.count:
             among = " among the matches of --from" if request.among else ""
             why = f"turned down: {reasons}" if reasons else "there are no others"
             shortage = f"{len(hits):,} of {ranking.count:,} tracks found{among}; {why}"
-            notes = (*notes, shortage)
-        return SearchResult(hits, self.seeds, self.weights, self._text_scores, reasons, notes, shortage)
+            notes.append(shortage)
+        return SearchResult(hits, self.seeds, self.weights, scores, reasons, tuple(notes), shortage)
 
     def _reject_comparisons(self) -> None:
         """Raise UserError for an option that compares with a track, where none is named."""
@@ -139,34 +241,33 @@ class Finder:
             return focus_weights(names, [{name: each.gates[name] for name in facets} for each in profiles])
 
     @cached_property
-    def _text_scores(self) -> TextScores | None:
-        if self.request.text is None:
-            return None
-        from beetsplug.resonance.search.text import score_text
-
-        return score_text(self.session, self.request.text, self.command)
-
-    @cached_property
-    def _query(self) -> Query:
+    def _query(self) -> tuple[Query, TextScores | None]:
+        """The query, and how well recordings fit the text, whose errors are the likelier ones and come first."""
         session, seeds, allowed = self.session, self.seeds, self.filter.allowed
+        scores = None
+        if self.request.text is not None:
+            from beetsplug.resonance.search.text import score_text
+
+            scores = score_text(session, self.request.text, self.command)
         exclude = {*seeds.ids, *seeds.negative_ids}
         avoid = session.index.vectors(seeds.negative_ids) if seeds.negative_ids else None
         if not self.weights:
-            return query(session.index, seeds.vectors(session), exclude, allowed, avoid)
+            return query(session.index, seeds.vectors, exclude, allowed, avoid), scores
         from resonance_engine.search.facets import facet_query
 
         indexes = {name: session.facet(name) for name in self.weights}
         vectors = {name: np.stack([each.facets[name] for each in self._profiles]) for name in self.weights}
         gates = [each.gates for each in self._profiles]
-        return facet_query(session.index, indexes, vectors, gates, self.weights, exclude, allowed, avoid)
+        return facet_query(session.index, indexes, vectors, gates, self.weights, exclude, allowed, avoid), scores
 
     def _ranker(self, ranking: Ranking) -> Callable[[int], CandidatePool]:
         """Return what ranks candidates in any number: by similarity to the seeds, by a text, or by both."""
-        scores = self._text_scores  # before the query, whose errors are less likely
-        ready = refine(self._query, ranking) if self.seeds else self._query
+        ready, scores = self._query
+        if self.has_seeds:
+            ready = refine(ready, ranking)
         if scores is None:
             return partial(rank_by_similarity, ready, ranking)
         from resonance_engine.search.text.ranking import TextFit, rank_by_text, rank_by_text_and_seeds
 
         fit = TextFit(scores.ids, scores.overall()).restrict(ready)
-        return partial(rank_by_text_and_seeds if self.seeds else rank_by_text, fit, ready, ranking)
+        return partial(rank_by_text_and_seeds if self.has_seeds else rank_by_text, fit, ready, ranking)

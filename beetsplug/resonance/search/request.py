@@ -80,17 +80,6 @@ class SearchRequest:
         self.compatible_key = "key" in self.options
         self.max_length: float | None = given("max_length")
         self.versions = bool(given("versions"))
-        self._check_combinations()
-        self.passage: Passage | None = self._parsed("at", parse_passage)
-        self.tempo: TempoRange | None = self._parsed("bpm", TempoRange.parse)
-        self.preference = Preference.parse(self.options["prefer"]) if "prefer" in self.options else None
-        ranking = {field.name: self.options[field.name] for field in fields(Ranking) if field.name in self.options}
-        if "lambda_div" in ranking:
-            ranking["rerank"] = "mmr"
-        self.ranking = Ranking(**{**ranking, "count": self.count})
-
-    def _check_combinations(self) -> None:
-        """Raise ConfigError for options that exclude each other."""
         if self.weights and self.like:
             raise ConfigError("--weights and --like both weigh the facets; give one of them.")
         if "at" in self.options and len(self.files) > 1:
@@ -99,11 +88,16 @@ class SearchRequest:
             raise ConfigError(
                 "--lambda-div is the weight of diversity for --rerank mmr; --rerank none has no use for it."
             )
+        self.passage: Passage | None = self._parsed("at", parse_passage) if "at" in self.options else None
+        self.tempo: TempoRange | None = self._parsed("bpm", TempoRange.parse) if "bpm" in self.options else None
+        self.preference = Preference.parse(self.options["prefer"]) if "prefer" in self.options else None
+        ranking = {field.name: self.options[field.name] for field in fields(Ranking) if field.name in self.options}
+        if "lambda_div" in ranking:
+            ranking["rerank"] = "mmr"
+        self.ranking = Ranking(**{**ranking, "count": self.count})
 
     def _parsed(self, name: str, parse: Any) -> Any:
-        """Return the value of an option, parsed; None where it was not given."""
-        if name not in self.options:
-            return None
+        """Return the value of an option, parsed."""
         with option_errors(name):
             return parse(self.options[name])
 

@@ -1,27 +1,40 @@
-"""A library opened for searching: its indexes, and the items behind vectors."""
+"""A library opened for searching: its indexes, the items behind vectors, and the seeds of a request."""
 
 from __future__ import annotations
 
+import shlex
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from beets.exceptions import UserError
 
-from beetsplug.resonance.library.item_query import select_items, select_rows
+from beetsplug.resonance.library.item_query import no_match, select_items, select_rows
+from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.library.sync import file_state
-from resonance_engine.errors import StoreError
+from resonance_engine.errors import StoreError, printable
 from resonance_engine.index.files import open_index
+from resonance_engine.search.explain import TrackProfile
+from resonance_engine.search.selection import SeedRecordings
+from resonance_engine.search.versions import TrackMetadata
 from resonance_engine.store import EMBEDDING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from beets.library import Item
+    from numpy.typing import NDArray
 
     from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
+    from beetsplug.resonance.search.file_seeds import FileSeed
+    from beetsplug.resonance.search.request import SearchRequest
     from resonance_engine.index.files import VectorIndex
-    from resonance_engine.store import Model
+    from resonance_engine.store import Model, Store
+
+    Vectors = NDArray[np.float32]
 
 
 class SearchSession:
@@ -41,21 +54,18 @@ class SearchSession:
         self._indexes: dict[str, VectorIndex] = previous._indexes if previous and reusable else {}
         self.index = self.facet(EMBEDDING)
 
-    def _open_index(self, kind: str) -> VectorIndex:
-        index = open_index(self.store, self.model.id, self.sidecar.path.parent, kind)
-        if len(self._unlinked):
-            index.remove(self._unlinked)
-        if not np.isfinite(index.moments.total).all():
-            raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
-        return index
-
     def facet(self, name: str) -> VectorIndex:
         """Return the index of a facet, under the ids of the embeddings."""
         if name not in self._indexes:
-            self._indexes[name] = self._open_index(name)
+            index = open_index(self.store, self.model.id, self.sidecar.path.parent, name)
+            if len(self._unlinked):
+                index.remove(self._unlinked)
+            if not np.isfinite(index.moments.total).all():
+                raise StoreError("The data of a track is damaged; run `beet resonance check --repair`.")
+            self._indexes[name] = index
         return self._indexes[name]
 
-    def vector_ids(self, items: list[Item]) -> dict[int, int]:
+    def vector_ids(self, items: Iterable[Item]) -> dict[int, int]:
         """Return the vector ids of items, by item id; items that are not analysed are left out."""
         return self.store.tracks.vector_ids(self.sidecar.id, self.current(items), self.model.id)
 
@@ -101,3 +111,124 @@ def open_session(sidecar: Sidecar, previous: SearchSession | None = None) -> Ite
     _ = sidecar.id  # where it has to be noted first, that cannot be done while reading
     with sidecar.store.read():
         yield SearchSession(sidecar, model, previous)
+
+
+@dataclass(frozen=True, eq=False)
+class Seeds:
+    """Seeds of a search: `items` of the library with their `ids`, vector ids in the same order, and analysed `files`.
+
+    Of an item whose passage is the seed, `files` holds the analysis; its id keeps it out of the list. `stored` are the
+    vector ids of seeds that count as they are stored, each once; `vectors` (s, d) are their embeddings, then the
+    files'. `negative_ids` are the vector ids of negative seeds. `notes` name the files that are tracks of the library.
+    """
+
+    items: Sequence[Item]
+    ids: Sequence[int]
+    files: Sequence[FileSeed]
+    passage: bool
+    stored: Sequence[int]
+    vectors: Vectors
+    negative_ids: Sequence[int]
+    notes: Sequence[str]
+
+    def profiles(self, session: SearchSession) -> list[TrackProfile]:
+        """Return the profiles of the seeds, in the order of `vectors`."""
+        keys = session.store.vectors.content_keys(self.stored)
+        profiles = load_profiles(session.store, session.model, set(keys.values()))
+        return [*(profiles[keys[each]] for each in self.stored), *(seed.profile for seed in self.files)]
+
+    def recordings(self, session: SearchSession) -> SeedRecordings:
+        """Return the recordings whose versions are kept out of the list."""
+        item_ids = [item.id for item in self.items if item.id is not None]
+        metadata = metadata_of(session.sidecar.library, item_ids)
+        # A file has no metadata, only its sound; a passage is not the sound of a recording.
+        files = () if self.passage else self.files
+        tracks = [metadata[each] for each in item_ids] + [TrackMetadata() for _ in files]
+        vectors = [session.index.vectors(self.ids), *(seed.embedding[None, :] for seed in files)]
+        return SeedRecordings(tracks, np.concatenate(vectors))
+
+
+def resolve_seeds(session: SearchSession, request: SearchRequest, command: str) -> Seeds:
+    """Resolve the seeds of a request, without those that are negative seeds, too; `command` begins errors.
+
+    A file with the sound of a track of the library is that track. Raises UserError for a query without analysed
+    matches, and AudioError for a bad file.
+    """
+    passage = request.passage
+    items, ids = resolve_query(session, request.query, command) if request.query else ([], [])
+    negative_ids = resolve_query(session, request.avoid, f"{command} --not")[1] if request.avoid else []
+    if ids and negative_ids:
+        negative = {*negative_ids}
+        pairs = [(item, each) for item, each in zip(items, ids, strict=True) if each not in negative]
+        if not pairs:
+            raise UserError(f"{command}: --not names every track to start from")
+        items, ids = [item for item, _ in pairs], [each for _, each in pairs]
+    paths = [Path(each).expanduser() for each in request.files]
+    if passage is not None:
+        if len(items) + len(paths) != 1:
+            named = f"{len(items) + len(paths):,} are" if items or paths else "none is"
+            raise UserError(f"{command}: --at is a passage of one track, and {named} named")
+        paths = paths or [items[0].filepath]
+    files: list[FileSeed] = []
+    notes: list[str] = []
+    if paths:
+        from beetsplug.resonance.search.file_seeds import analyse_files
+
+        files = analyse_files(session.sidecar, session.model, paths, passage)
+        known = items_with_sounds(session, {seed.key for seed in files})
+        # A query that names a track needs no note that the library has it.
+        new = [] if items else [(seed.path, known[seed.key][0][0]) for seed in files if seed.key in known]
+        notes = [f"{printable(path)} is in the library: {item.artist} - {item.title}" for path, item in new]
+        files = [seed for seed in files if passage is not None or seed.key not in known]
+        pairs = [pair for same in known.values() for pair in same]
+        items, ids = [*items, *(item for item, _ in pairs)], [*ids, *(vector_id for _, vector_id in pairs)]
+    stored = [] if passage is not None else list(dict.fromkeys(ids))
+    vectors = np.concatenate([session.index.vectors(stored), *(seed.embedding[None, :] for seed in files)])
+    return Seeds(items, ids, files, passage is not None, stored, vectors, negative_ids, notes)
+
+
+def items_with_sounds(session: SearchSession, content_keys: Collection[bytes]) -> dict[bytes, list[tuple[Item, int]]]:
+    """Return the items of the library, with their vector ids, that have some sounds, by content key, in order of id."""
+    tracks = session.store.tracks.all(session.sidecar.id).items()
+    keys = {item_id: track.content_key for item_id, track in tracks if track.content_key in content_keys}
+    items: dict[int, Item] = {item.id: item for item in session.items(set(keys)) if item.id is not None}
+    vector_ids = session.vector_ids(items.values())
+    known: dict[bytes, list[tuple[Item, int]]] = {}
+    for item_id in sorted(vector_ids):
+        known.setdefault(keys[item_id], []).append((items[item_id], vector_ids[item_id]))
+    return known
+
+
+def resolve_query(session: SearchSession, query: Sequence[str], command: str) -> tuple[list[Item], list[int]]:
+    """Return the analysed items that a query matches, with their vector ids; UserError where there are none."""
+    items = list(session.sidecar.library.items(list(query)))
+    if not items:
+        raise no_match(command, query)
+    vector_ids = session.vector_ids(items)
+    analysed = [item for item in items if item.id in vector_ids]
+    if not analysed:
+        one = len(items) == 1
+        which = "the track that matches" if one else f"none of the {len(items):,} tracks that match"
+        failures = session.store.failures.all(session.sidecar.id)
+        if all(item.path in failures for item in items):
+            reason = f": {failures[items[0].path].reason}" if one else ", see `beet resonance status`"
+            raise UserError(f"{command}: {which} could{' not' if one else ''} be analysed{reason}")
+        state = "is not" if one else "is"
+        raise UserError(f"{command}: {which} {state} analysed yet; run `beet resonance analyze {shlex.join(query)}`")
+    return analysed, [vector_ids[item.id] for item in analysed if item.id is not None]
+
+
+def load_profiles(store: Store, model: Model, content_keys: Collection[bytes]) -> dict[bytes, TrackProfile]:
+    """Load the profiles of recordings, by content key."""
+    facets = {name: store.vectors.get(content_keys, model.id, name) for name in model.modalities}
+    gates, analyses = store.vectors.gates(content_keys, model.id), store.analyses.get(content_keys)
+    tags = store.tags.get(content_keys, model.id)
+    return {
+        key: TrackProfile(
+            {name: vectors[key] for name, vectors in facets.items() if key in vectors},
+            gates.get(key, {}),
+            analyses[key].attributes if key in analyses else {},
+            tags.get(key, {}),
+        )
+        for key in content_keys
+    }
