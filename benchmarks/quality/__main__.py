@@ -27,10 +27,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.quality import report, tables
-from benchmarks.quality.baselines import Bliss, MfccBaseline, Musly, RandomBaseline
+from benchmarks.quality import report
+from benchmarks.quality.baselines import Bliss, MfccBaseline, MusicnnSystem, Musly, RandomBaseline
 from benchmarks.quality.embedding_run import embed_corpus, time_systems
-from benchmarks.quality.musicnn import MusicnnSystem
 from benchmarks.quality.resonance import ResonanceSystem
 from benchmarks.quality.robustness import DistortedSystem
 from benchmarks.quality.scores import CorpusLabels
@@ -42,7 +41,7 @@ from training.default_model.corpus import read_manifest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.quality.cache import CorpusEmbeddings
+    from benchmarks.quality.embedding_run import CorpusEmbeddings
     from benchmarks.quality.report import Sections
     from benchmarks.quality.systems import System
 
@@ -140,7 +139,7 @@ def compare(options: argparse.Namespace, labels: CorpusLabels, cache: Path) -> S
     if options.timed:
         seconds = time_systems(systems, options.corpus, labels.paths, labels.sample(options.timed))
         title = f"CPU seconds of one core a track, mean of {min(options.timed, len(labels.paths))}"
-        sections[title] = (tables.format_seconds(seconds), seconds)
+        sections[title] = (report.format_seconds(seconds), seconds)
     return sections | compare_distortions(options, labels, cache, own)
 
 
@@ -175,7 +174,7 @@ def format_report(labels: CorpusLabels, sections: Sections) -> str:
     """Format the report as markdown."""
     sizes = ", ".join(str(len(places)) for places in labels.pools())
     counts = f"{len(labels.paths)} tracks of {len(set(labels.soundtracks))} soundtracks in pools of {sizes}"
-    parts = [f"{counts}{tables.MEANS}.", *(f"### {title}\n\n{text}" for title, (text, _) in sections.items())]
+    parts = [f"{counts}{report.MEANS}.", *(f"### {title}\n\n{text}" for title, (text, _) in sections.items())]
     return "\n\n".join(parts)
 
 

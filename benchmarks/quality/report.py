@@ -1,4 +1,4 @@
-"""Sections of the report, from the embeddings of all systems."""
+"""Sections of the report: estimates of all columns, and markdown tables of them."""
 
 from __future__ import annotations
 
@@ -8,28 +8,134 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.quality import ablations, musicnn, seed_combinations, tables
+from benchmarks.quality.baselines import MUSICNN_LABEL
 from benchmarks.quality.resonance import WHOLE, ResonanceSystem
 from benchmarks.quality.robustness import score_distortions
-from benchmarks.quality.scores import QUALITY, SystemScores, score_embeddings
-from benchmarks.quality.similarity import compared, cosine, mutual_proximity
-from resonance_engine.evaluation.statistics import Estimate, estimate_mean
+from benchmarks.quality.scores import (
+    ARTIST,
+    COMBINED_MEANS,
+    FILTERED,
+    MAP,
+    MEASURES,
+    PRECISION,
+    QUALITY,
+    RECALL,
+    SEGMENTS,
+    SystemScores,
+    fold_skewness,
+    score_combinations,
+    score_embeddings,
+    score_rankings,
+    score_segments,
+)
+from benchmarks.quality.systems import STEPS, compared, cosine, mutual_proximity
+from resonance_engine.evaluation.statistics import Estimate, estimate_mean, estimate_skewness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.quality.robustness import DistortionScores
+    from benchmarks.quality.scores import CorpusLabels, SystemScores
+
+    Estimates = Mapping[str, Estimate]
     from numpy.typing import NDArray
 
-    from benchmarks.quality.cache import CorpusEmbeddings
+    from benchmarks.quality.embedding_run import CorpusEmbeddings
     from benchmarks.quality.robustness import DistortedSystem
-    from benchmarks.quality.scores import CorpusLabels
-    from benchmarks.quality.systems import Arrays, System
+    from benchmarks.quality.systems import System
 
+HUBS = "hub skew@10"
+FOLD_HUBS = "mean of folds"
+PROXIMITY_HUBS = "with mutual proximity"
+PROXIMITY_FOLDS = "mean of folds, with mutual proximity"
+COLUMNS = (RECALL, PRECISION, MAP, ARTIST, FILTERED, HUBS, FOLD_HUBS, PROXIMITY_HUBS, PROXIMITY_FOLDS)
+MEANS = "; all columns are means over the queries of all folds, [95 % bootstrap interval over soundtracks]"
 Sections = dict[str, tuple[str, Any]]
 """By title: the text, and the same numbers for JSON."""
 
-BEST = f"{musicnn.LABEL}best pooling per column"
-SCORES = [*QUALITY, tables.HUBS]
+BEST = f"{MUSICNN_LABEL}best pooling per column"
+SCORES = [*QUALITY, HUBS]
+
+
+def estimate_columns(labels: CorpusLabels, scores: SystemScores) -> dict[str, Estimate]:
+    """Estimate a system's columns."""
+    groups = labels.soundtracks
+    return {
+        **{column: estimate_mean(scores.queries[column], groups) for column in QUALITY},
+        HUBS: estimate_skewness(scores.occurrence, groups),
+        FOLD_HUBS: Estimate(fold_skewness(labels, scores.occurrence)),
+        PROXIMITY_HUBS: estimate_skewness(scores.corrected, groups),
+        PROXIMITY_FOLDS: Estimate(fold_skewness(labels, scores.corrected)),
+    }
+
+
+def estimate_lead(labels: CorpusLabels, ours: SystemScores, theirs: SystemScores) -> dict[str, Estimate]:
+    """Estimate our columns less theirs, query by query."""
+    groups = labels.soundtracks
+    return {
+        **{column: estimate_mean(ours.queries[column] - theirs.queries[column], groups) for column in QUALITY},
+        HUBS: estimate_skewness(ours.occurrence, groups, theirs.occurrence),
+    }
+
+
+def best_per_column(rows: Mapping[str, SystemScores]) -> dict[str, SystemScores]:
+    """Return, for each of the quality columns, the row with the highest mean."""
+    return {
+        column: max(rows.values(), key=lambda scores: float(np.nanmean(scores.queries[column]))) for column in QUALITY
+    }
+
+
+def format_table(
+    rows: Mapping[str, Estimates], columns: Sequence[str], first: str = "system", signed: bool = False
+) -> str:
+    """Format a markdown table; a cell that a row lacks is empty."""
+    cells = {name: [format_cell(row.get(column), signed) for column in columns] for name, row in rows.items()}
+    return format_rows([[first, *columns], *([name, *values] for name, values in cells.items())])
+
+
+def format_rows(rows: Sequence[Sequence[str]]) -> str:
+    """Format cells as a markdown table whose first row is the header."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def format_cell(estimate: Estimate | None, signed: bool = False) -> str:
+    """Format `0.630 [0.550, 0.710]`."""
+    if estimate is None:
+        return ""
+    form = "{:+.3f}" if signed else "{:.3f}"
+    value = "-" if math.isnan(estimate.value) else form.format(estimate.value)
+    if math.isnan(estimate.low):
+        return value
+    return f"{value} [{form.format(estimate.low)}, {form.format(estimate.high)}]"
+
+
+def format_seconds(seconds: Mapping[str, Mapping[str, float]]) -> str:
+    """Format CPU seconds per track by system: the whole path, then its steps."""
+    columns = [step for step in STEPS if any(step in steps for steps in seconds.values())]
+    rows = {
+        name: {"whole path": Estimate(sum(steps.values())), **{step: Estimate(value) for step, value in steps.items()}}
+        for name, steps in seconds.items()
+        if steps
+    }
+    return format_table(rows, ["whole path", *columns])
+
+
+def format_distortions(scores: Sequence[DistortionScores]) -> str:
+    """Format one row per distortion."""
+    header = ["altered", "tracks", "mean cosine", "1st percentile", "cosine >= 0.98", "found first"]
+    rows = [
+        [
+            row.distortion,
+            str(row.tracks),
+            f"{row.mean:.4f}",
+            f"{row.first_percentile:.4f}",
+            f"{100 * row.similar:.1f} %",
+            f"{100 * row.first:.1f} %",
+        ]
+        for row in scores
+    ]
+    return format_rows([header, *rows])
 
 
 def score_systems(
@@ -45,16 +151,16 @@ def score_systems(
 
 def compare_systems(labels: CorpusLabels, scores: Mapping[str, SystemScores], ours: str | None) -> Sections:
     """Format the table of all systems, and our lead on each."""
-    rows = {label: tables.estimate_columns(labels, row) for label, row in scores.items()}
-    poolings = {label: row for label, row in scores.items() if label.startswith(musicnn.LABEL)}
-    best = tables.best_per_column(poolings) if poolings else {}
+    rows = {label: estimate_columns(labels, row) for label, row in scores.items()}
+    poolings = {label: row for label, row in scores.items() if label.startswith(MUSICNN_LABEL)}
+    best = best_per_column(poolings) if poolings else {}
     groups = labels.soundtracks
     if best:
         rows[BEST] = {column: estimate_mean(row.queries[column], groups) for column, row in best.items()}
-    sections = {"Systems": section(rows, tables.COLUMNS)}
+    sections = {"Systems": section(rows, COLUMNS)}
     if ours is not None:
         own = scores[ours]
-        leads = {label: tables.estimate_lead(labels, own, row) for label, row in scores.items() if label != ours}
+        leads = {label: estimate_lead(labels, own, row) for label, row in scores.items() if label != ours}
         if best:
             gains = {column: own.queries[column] - row.queries[column] for column, row in best.items()}
             leads[BEST] = {column: estimate_mean(values, groups) for column, values in gains.items()}
@@ -65,39 +171,35 @@ def compare_systems(labels: CorpusLabels, scores: Mapping[str, SystemScores], ou
 def describe_system(labels: CorpusLabels, system: ResonanceSystem, embeddings: CorpusEmbeddings) -> Sections:
     """Format facets, gates, hub correction, rankings and seed combinations of one of our own systems."""
     facets = {
-        name: tables.estimate_columns(labels, score_embeddings(labels, embeddings, similarity))
+        name: estimate_columns(labels, score_embeddings(labels, embeddings, similarity))
         for name, similarity in system.facet_similarities().items()
     }
     gates = np.stack([arrays["gates"] for arrays in embeddings.arrays.values()]).astype(np.float64)
     for number, name in enumerate(system.modalities):
         facets[name]["mean gate"] = Estimate(float(gates[:, number].mean()))
-    raw = compared(WHOLE, cosine)
-
-    def corrected(pool: Arrays) -> NDArray[np.float64]:
-        return mutual_proximity(raw(pool))
-
+    corrected = compared(WHOLE, lambda vectors: mutual_proximity(cosine(vectors)))
     proximity = {
-        name: tables.estimate_columns(labels, score_embeddings(labels, embeddings, similarity))
-        for name, similarity in (("cosine", raw), ("mutual proximity", corrected))
+        name: estimate_columns(labels, score_embeddings(labels, embeddings, similarity))
+        for name, similarity in (("cosine", compared(WHOLE, cosine)), ("mutual proximity", corrected))
     }
     sections = {
         f"{system.label}: facets alone": section(facets, ["mean gate", *SCORES], "facet"),
-        f"{system.label}: mutual proximity": section(proximity, [*SCORES, tables.FOLD_HUBS], "similarity"),
+        f"{system.label}: mutual proximity": section(proximity, [*SCORES, FOLD_HUBS], "similarity"),
     }
     for filtered in (False, True):
         rankings = {
             way: {name: estimate_mean(values, labels.soundtracks) for name, values in columns.items()}
-            for way, columns in ablations.score_rankings(labels, embeddings, filtered).items()
+            for way, columns in score_rankings(labels, embeddings, filtered).items()
         }
         title = f"{system.label}: ways to rank, same soundtrack{' by other artists' if filtered else ''}"
-        sections[title] = section(rankings, ablations.MEASURES, "lists of 20")
+        sections[title] = section(rankings, MEASURES, "lists of 20")
     combinations = {
         way: {column: estimate_mean(np.array(draws.values), draws.soundtracks) for column, draws in columns.items()}
-        for way, columns in seed_combinations.score_combinations(labels, embeddings).items()
+        for way, columns in score_combinations(labels, embeddings).items()
     }
     columns = list(next(iter(combinations.values())))
     text, numbers = section(combinations, columns, "lists of 10")
-    sections[f"{system.label}: ways to combine seeds"] = (f"{seed_combinations.MEANS}\n\n{text}", numbers)
+    sections[f"{system.label}: ways to combine seeds"] = (f"{COMBINED_MEANS}\n\n{text}", numbers)
     return sections
 
 
@@ -106,9 +208,9 @@ def describe_segments(
 ) -> Sections:
     """Format the segment recall of our own systems."""
     column = "segment Recall@1"
-    scores = {system.label: ablations.score_segments(labels, embeddings[system.name]) for system in systems}
+    scores = {system.label: score_segments(labels, embeddings[system.name]) for system in systems}
     text, numbers = section({label: {column: estimate_mean(*values)} for label, values in scores.items()}, [column])
-    return {"Segments": (f"{ablations.SEGMENTS}\n\n{text}", numbers)}
+    return {"Segments": (f"{SEGMENTS}\n\n{text}", numbers)}
 
 
 def describe_distortions(
@@ -122,7 +224,7 @@ def describe_distortions(
     scores = score_distortions(labels, originals, embeddings[distorted.name], pools)
     sizes = f"{min(map(len, pools))} to {max(map(len, pools))}" if len(pools) > 1 else str(len(pools[0]))
     title = f"{distorted.resonance.label}: altered recordings, each looked for among {sizes} tracks"
-    return {title: (tables.format_distortions(scores), [asdict(row) for row in scores])}
+    return {title: (format_distortions(scores), [asdict(row) for row in scores])}
 
 
 def section(
@@ -136,4 +238,4 @@ def section(
         }
         for name, row in rows.items()
     }
-    return tables.format_table(rows, columns, first, signed), numbers
+    return format_table(rows, columns, first, signed), numbers

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.quality.similarity import compared, cosine
-from benchmarks.quality.systems import DECODING, FEATURES, NETWORKS, SystemOutput, timed
+from benchmarks.quality.systems import DECODING, FEATURES, NETWORKS, SystemOutput, compared, cosine, timed
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.features.front_end import FrontEnd
 

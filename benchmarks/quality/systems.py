@@ -1,4 +1,4 @@
-"""The systems under comparison, and audio that is decoded and analysed once for all of them."""
+"""Systems under comparison: what each makes of a track, audio that is decoded once for all, similarities in a pool."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from resonance_engine.audio.windows import read_windows
 
@@ -15,16 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from resonance_engine.features.front_end import FrontEnd
     from resonance_engine.features.spec import Decoding
 
-    Array = NDArray[np.float32]
+    Floats = NDArray[np.float32]
     Arrays = Mapping[str, NDArray[np.generic]]
 
 Result = TypeVar("Result")
 STEPS = DECODING, FEATURES, NETWORKS, ANALYSIS = "decoding", "features", "networks", "analysis"
+Array = NDArray[np.float64]
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, float]:
@@ -43,16 +44,16 @@ class TrackAudio:
 
     place: int
     path: Path
-    _windows: dict[Decoding, tuple[Array, float]] = field(default_factory=dict)
-    _features: dict[str, tuple[dict[str, Array], float]] = field(default_factory=dict)
+    _windows: dict[Decoding, tuple[Floats, float]] = field(default_factory=dict)
+    _features: dict[str, tuple[dict[str, Floats], float]] = field(default_factory=dict)
 
-    def windows(self, decoding: Decoding) -> tuple[Array, float]:
+    def windows(self, decoding: Decoding) -> tuple[Floats, float]:
         """Return mono windows (n, samples), and the seconds of decoding them; raises AudioError."""
         if decoding not in self._windows:
             self._windows[decoding] = timed(lambda: read_windows(self.path, decoding).windows)
         return self._windows[decoding]
 
-    def features(self, front_end: FrontEnd) -> tuple[dict[str, Array], float]:
+    def features(self, front_end: FrontEnd) -> tuple[dict[str, Floats], float]:
         """Return the front end's features of the windows, and their seconds without decoding."""
         spec = front_end.spec.to_json()
         if spec not in self._features:
@@ -61,7 +62,7 @@ class TrackAudio:
         return self._features[spec]
 
 
-def resample(windows: Array, decoding: Decoding, rate: int) -> Array:
+def resample(windows: Floats, decoding: Decoding, rate: int) -> Floats:
     """Resample windows (n, samples) to another rate."""
     return np.stack([soxr.resample(window, decoding.rate, rate, quality="HQ") for window in windows])
 
@@ -91,3 +92,51 @@ class Similarity(Protocol):
     """From the arrays of a pool's tracks (n, ...) to similarities (n, n), higher being closer."""
 
     def __call__(self, pool: Arrays, /) -> NDArray[np.float64]: ...
+
+
+def cosine(vectors: Array) -> Array:
+    """Return the cosines (n, n) of vectors (n, d)."""
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return np.asarray(unit @ unit.T)
+
+
+def closeness(vectors: Array) -> Array:
+    """Return negative Euclidean distances (n, n) of vectors (n, d)."""
+    squares = np.square(vectors).sum(axis=1)
+    distances: Array = np.sqrt(np.maximum(squares[:, None] + squares[None, :] - 2 * vectors @ vectors.T, 0.0))
+    return -distances
+
+
+def z_scored(vectors: Array) -> Array:
+    """Scale each column to mean 0 and deviation 1 over the pool; constant ones become 0. NaN rows do not take part."""
+    deviation = np.nanstd(vectors, axis=0)
+    scores: Array = (vectors - np.nanmean(vectors, axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    return scores
+
+
+def compared(name: str, measure: Callable[[Array], Array], z: bool = False) -> Callable[[Arrays], Array]:
+    """Return a similarity of the pool's array of this name; with `z`, of its z-scores over the pool."""
+
+    def similarity(pool: Arrays) -> Array:
+        vectors = pool[name].astype(np.float64).reshape(len(pool[name]), -1)
+        return measure(z_scored(vectors) if z else vectors)
+
+    return similarity
+
+
+def mutual_proximity(similarity: Array) -> Array:
+    """Return the probability that two tracks are each other's neighbours, from similarities (n, n), n at least 3.
+
+    Written independently of `resonance_engine.search.hubness`, as an oracle for it. Each track's distances to all
+    others are taken as normally distributed, and independent of the other track's (Schnitzer et al. 2012, Local and
+    global scaling reduce hubs in space, the Gaussian variant). A track's similarity to itself does not take part; rows
+    and columns that are NaN stay so.
+    """
+    others = np.where(np.eye(len(similarity), dtype=bool), np.nan, similarity)
+    known = ~np.isnan(others).all(axis=1)
+    farther = np.full(similarity.shape, np.nan)
+    rows = others[known]
+    mean, deviation = np.nanmean(rows, axis=1, keepdims=True), np.nanstd(rows, axis=1, keepdims=True)
+    farther[known] = ndtr((similarity[known] - mean) / np.where(deviation > 0, deviation, 1.0))
+    both: Array = farther * farther.T
+    return both

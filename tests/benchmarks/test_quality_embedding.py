@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.baselines import Bliss, RandomBaseline, mfcc_statistics
-from benchmarks.quality.cache import CorpusEmbeddings, EmbeddingCache
-from benchmarks.quality.distortions import SHIFT, attenuate, cut_start, delay_windows, tilt, write_wav
-from benchmarks.quality.embedding_run import embed_corpus, time_systems
-from benchmarks.quality.robustness import score_distortions
+from benchmarks.quality.embedding_run import CorpusEmbeddings, EmbeddingCache, embed_corpus, time_systems
+from benchmarks.quality.robustness import SHIFT, attenuate, cut_start, delay_windows, score_distortions, tilt, write_wav
 from benchmarks.quality.scores import CorpusLabels
 from benchmarks.quality.systems import SystemOutput, TrackAudio, timed
 from resonance_engine.audio.windows import read_windows

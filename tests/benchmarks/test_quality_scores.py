@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.quality import report, tables
-from benchmarks.quality.ablations import score_segments
-from benchmarks.quality.cache import CorpusEmbeddings
+from benchmarks.quality import report
+from benchmarks.quality.embedding_run import CorpusEmbeddings
 from benchmarks.quality.resonance import WHOLE
 from benchmarks.quality.scores import (
     ARTIST,
@@ -21,12 +20,15 @@ from benchmarks.quality.scores import (
     QUALITY,
     RECALL,
     CorpusLabels,
+    draw_seeds,
     fold_skewness,
+    score_combinations,
     score_embeddings,
+    score_list,
+    score_segments,
     score_similarities,
 )
-from benchmarks.quality.seed_combinations import draw_seeds, score_combinations, score_list
-from benchmarks.quality.similarity import closeness, compared, cosine, mutual_proximity, z_scored
+from benchmarks.quality.systems import closeness, compared, cosine, mutual_proximity, z_scored
 from resonance_engine.evaluation.statistics import Estimate, hub_skewness, occurrence_counts, skewness
 
 # Two pools of four: soundtracks A, A, B, B and C, C, C, D; one artist made both the first of A and the first of B.
@@ -119,7 +121,7 @@ def test_distances_by_brute_force() -> None:
 
 def test_best_of_several_per_column() -> None:
     one, two = (score_similarities(TRACKS, [similar(4, seed), similar(4, seed + 1)]) for seed in (0, 2))
-    best = tables.best_per_column({"one": one, "two": two})
+    best = report.best_per_column({"one": one, "two": two})
     for column in QUALITY:
         means = [np.nanmean(each.queries[column]) for each in (one, two)]
         assert np.nanmean(best[column].queries[column]) == max(means)
@@ -127,17 +129,17 @@ def test_best_of_several_per_column() -> None:
 
 def test_table() -> None:
     rows = {"musly": {RECALL: Estimate(0.5, 0.25, 0.75)}, "bliss": {RECALL: Estimate(0.4), MAP: Estimate(math.nan)}}
-    assert tables.format_table(rows, [RECALL, MAP]) == (
+    assert report.format_table(rows, [RECALL, MAP]) == (
         "| system | same-soundtrack R@1 | mAP |\n"
         "| --- | --- | --- |\n"
         "| musly | 0.500 [0.250, 0.750] |  |\n"
         "| bliss | 0.400 | - |"
     )
-    assert tables.format_cell(Estimate(0.1, -0.1, 0.3), signed=True) == "+0.100 [-0.100, +0.300]"
+    assert report.format_cell(Estimate(0.1, -0.1, 0.3), signed=True) == "+0.100 [-0.100, +0.300]"
 
 
 def test_seconds_add_up() -> None:
-    text = tables.format_seconds({"ours": {"networks": 0.15, "decoding": 0.2}, "random": {}})
+    text = report.format_seconds({"ours": {"networks": 0.15, "decoding": 0.2}, "random": {}})
     assert text.splitlines()[0] == "| system | whole path | decoding | networks |"
     assert text.splitlines()[2:] == ["| ours | 0.350 | 0.200 | 0.150 |"]
 
@@ -194,7 +196,7 @@ def test_of_two_soundtracks_the_lesser_one_counts() -> None:
 
 
 def test_agreement_finds_both_of_two_soundtracks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.quality.seed_combinations.DRAWS", 3)
+    monkeypatch.setattr("benchmarks.quality.scores.DRAWS", 3)
     axes = np.eye(35, dtype=np.float32)
     labels = np.repeat(np.arange(5), 7)
     vectors = axes[labels] + 0.3 * axes

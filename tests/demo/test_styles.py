@@ -9,8 +9,7 @@ import pytest
 
 from benchmarks.quality.baselines import RATE as MFCC_RATE
 from benchmarks.quality.baselines import mfcc_statistics
-from benchmarks.quality.similarity import z_scored
-from benchmarks.quality.systems import resample
+from benchmarks.quality.systems import resample, z_scored
 from demo.library import plan_library
 from demo.mix import render
 from demo.styles import STYLES
