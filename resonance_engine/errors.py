@@ -1,15 +1,4 @@
-"""The exceptions of this project; their texts are sentences that a user can act on.
-
-* ResonanceError
-  x AudioError      a file that cannot be analysed; names the file and the reason
-  x ModelError      a model that cannot be used
-  x StoreError      the sidecar database cannot be used
-  x CatalogError    a catalog folder cannot be read or written
-  x PlaylistError   a list cannot be made as asked, or a playlist file cannot be read
-  x ConfigError     a setting is not understood or impossible
-  x CacheError      a feature cache cannot be used or trusted
-  x TrainingError   training cannot begin or go on
-"""
+"""The exceptions of this project; their texts are sentences that a user can act on."""
 
 from __future__ import annotations
 

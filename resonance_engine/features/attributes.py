@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.features.filters import hann
-from resonance_engine.features.mel import band_edges
+from resonance_engine.features.spec import band_edges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,14 +7,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soxr
 
-from resonance_engine.features.registry import EXTRACTORS
+from resonance_engine.features.harmony import chroma
+from resonance_engine.features.rhythm import tempo_envelope
+from resonance_engine.features.spec import HarmonySpec, ModalitySpec, RhythmSpec, SemanticSpec, TimbreSpec
 from resonance_engine.features.spectrum import Spectra
+from resonance_engine.features.timbre import log_mel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from resonance_engine.features.filters import Array
     from resonance_engine.features.spec import Decoding, FeatureSpec, Framing
+
+EXTRACTORS: dict[type[ModalitySpec], Callable[[Spectra, Any], Array]] = {
+    TimbreSpec: log_mel,
+    HarmonySpec: chroma,
+    RhythmSpec: tempo_envelope,
+    SemanticSpec: log_mel,
+}
+"""The extractor of each kind of spec."""
 
 # Of soxr. On music, it and the best one, VHQ, differ in the topmost bands alone, by 0.04 dB in the mean.
 RESAMPLING = "HQ"

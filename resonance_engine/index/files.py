@@ -115,7 +115,9 @@ def load_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[Vector
 def read_index(path: Path, model_id: str, kind: str = EMBEDDING) -> tuple[VectorIndex, int]:
     """Load as `load_index` does, but raise: OSError, ImportError without FAISS, ValueError and others for damage."""
     with path.open("rb") as file:
-        header = _header(file)
+        if file.readline(HEADER_LIMIT) != MAGIC + b"\n":
+            raise ValueError("it has another format")
+        header: dict[str, Any] = json.loads(file.readline(HEADER_LIMIT))
         start = file.tell()
         if (header["model"], header["kind"]) != (model_id, kind):
             raise ValueError(f"it is of the model {header['model']}, {header['kind']}")
@@ -163,13 +165,6 @@ def read_catalog_index(path: Path) -> VectorIndex:
         raise CatalogError(f"{printable(path)} can't be read: {error.strerror}.") from error
     except ValueError as error:
         raise CatalogError(f"{printable(path)} is {error}; export the catalog again.") from error
-
-
-def _header(file: BinaryIO) -> dict[str, Any]:
-    if file.readline(HEADER_LIMIT) != MAGIC + b"\n":
-        raise ValueError("it has another format")
-    header: dict[str, Any] = json.loads(file.readline(HEADER_LIMIT))
-    return header
 
 
 def _checksum(file: BinaryIO) -> int:

@@ -51,6 +51,7 @@ class VectorIndex:
         """
         self._lock = threading.RLock()
         self.scan = new_scan(vectors.shape[1]) if scan is None else scan
+        self.dimensions = self.scan.dimensions  # the width of the vectors
         self._ids = np.sort(self.scan.ids())
         self._moments = moments
         self.add(ids, vectors)
@@ -62,11 +63,6 @@ class VectorIndex:
     def ids(self) -> Ids:
         """The ids in the index, in ascending order."""
         return self._ids.copy()
-
-    @property
-    def dimensions(self) -> int:
-        """The width of the vectors."""
-        return self.scan.dimensions
 
     @property
     def moments(self) -> VectorMoments:
@@ -90,8 +86,8 @@ class VectorIndex:
     def add(self, ids: Ids, vectors: Matrix) -> None:
         """Add vectors of shape (n, dimensions); those of known ids are replaced."""
         ids = np.asarray(ids, np.int64)
-        if vectors.shape != (len(ids), self.scan.dimensions):
-            raise ValueError(f"Expected vectors of shape {(len(ids), self.scan.dimensions)}, got {vectors.shape}.")
+        if vectors.shape != (len(ids), self.dimensions):
+            raise ValueError(f"Expected vectors of shape {(len(ids), self.dimensions)}, got {vectors.shape}.")
         if len(unique(ids)) != len(ids):
             raise ValueError("Expected each id once; some come twice.")
         if not len(ids):
@@ -122,7 +118,7 @@ class VectorIndex:
         """Return the vectors of ids in the order given, shape (n, dimensions); KeyError for an unknown id."""
         ids = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)
         if not len(ids):
-            return np.empty((0, self.scan.dimensions), np.float32)
+            return np.empty((0, self.dimensions), np.float32)
         with self._lock:
             if not (known := self.has(ids)).all():
                 raise KeyError(f"The index holds no vector {ids[~known].min()}.")
@@ -142,8 +138,8 @@ class VectorIndex:
         or, if fewer vectors are left, their number.
         """
         queries = np.ascontiguousarray(queries, np.float32)
-        if queries.ndim != 2 or queries.shape[1] != self.scan.dimensions:
-            raise ValueError(f"Expected queries of shape (q, {self.scan.dimensions}), got {queries.shape}.")
+        if queries.ndim != 2 or queries.shape[1] != self.dimensions:
+            raise ValueError(f"Expected queries of shape (q, {self.dimensions}), got {queries.shape}.")
         if not np.isfinite(queries).all():
             raise ValueError("Expected queries of finite numbers.")
         with self._lock:

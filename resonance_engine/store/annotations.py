@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.codec import decode_rows, encode
+from resonance_engine.store.codec import FLOAT16, decode_rows
 from resonance_engine.store.errors import read_json
 from resonance_engine.store.models import select_model
 from resonance_engine.store.records import EMBEDDING, Analysis, Ids, Matrix
@@ -118,7 +118,11 @@ class TagTable:
 def put_tags(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
     """Store the tags of verified embeddings, by content key."""
     rows = [
-        {"content_key": key, "model_id": model.id, "data": encode(np.array([tags[name] for name in model.tags], "f4"))}
+        {
+            "content_key": key,
+            "model_id": model.id,
+            "data": np.array([tags[name] for name in model.tags], FLOAT16).tobytes(),
+        }
         for key, tags in ((key, embedding.tags) for key, embedding in embeddings.items())
         if tags
     ]

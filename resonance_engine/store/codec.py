@@ -22,12 +22,7 @@ LENGTH_TOLERANCE = 1e-3
 # bits.
 STORED_TOLERANCE = LENGTH_TOLERANCE + 2.0**-11
 
-_FLOAT16 = np.dtype("<f2")
-
-
-def encode(vector: Vector) -> bytes:
-    """Return the bytes that are stored for a vector."""
-    return vector.astype(_FLOAT16).tobytes()
+FLOAT16 = np.dtype("<f2")  # of what is stored
 
 
 def decode(data: bytes, width: int) -> Vector:
@@ -42,10 +37,10 @@ def decode_rows(rows: Sequence[bytes], out: Matrix) -> None:
     """Fill `out`, shape (len(rows), width), with stored vectors; ValueError for a row of another width or kind."""
     if set(map(type, rows)) - {bytes}:
         raise ValueError("a stored vector is no bytes")
-    size = out.shape[1] * _FLOAT16.itemsize
+    size = out.shape[1] * FLOAT16.itemsize
     if set(map(len, rows)) - {size}:
         raise ValueError(f"expected {out.shape[1]} numbers in each stored vector")
-    out[:] = np.frombuffer(b"".join(rows), _FLOAT16).reshape(out.shape)
+    out[:] = np.frombuffer(b"".join(rows), FLOAT16).reshape(out.shape)
 
 
 def vector_defect(vector: Vector, width: int, tolerance: float = LENGTH_TOLERANCE) -> str | None:
@@ -65,8 +60,8 @@ def stored_vector_defect(data: object, width: int) -> str | None:
     """Return what is wrong with a stored vector, as the end of a sentence; None if nothing is."""
     if not isinstance(data, bytes):
         return f"should be bytes and is {type(data).__name__}"
-    if len(data) != width * _FLOAT16.itemsize:
-        return f"should take {width * _FLOAT16.itemsize} bytes and takes {len(data)}"
+    if len(data) != width * FLOAT16.itemsize:
+        return f"should take {width * FLOAT16.itemsize} bytes and takes {len(data)}"
     return vector_defect(decode(data, width), width, STORED_TOLERANCE)
 
 
@@ -74,8 +69,8 @@ def stored_tags_defect(data: object, count: int) -> str | None:
     """Return what is wrong with the stored probabilities of `count` tags, as the end of a sentence, or None."""
     if not isinstance(data, bytes):
         return f"should be bytes and are {type(data).__name__}"
-    if len(data) != _FLOAT16.itemsize * count:
-        return f"should take {_FLOAT16.itemsize * count} bytes and take {len(data)}"
+    if len(data) != FLOAT16.itemsize * count:
+        return f"should take {FLOAT16.itemsize * count} bytes and take {len(data)}"
     probabilities = decode(data, count)
     return None if ((probabilities >= 0) & (probabilities <= 1)).all() else "should lie between 0 and 1 and do not"
 

@@ -96,7 +96,8 @@ class Database:
         if self._open.reading is not None:
             raise RuntimeError("Write before or after `with store.read()`, not inside: what was read may have changed.")
         try:
-            with self._turn_to_write, self._open_writer().transaction() as transaction:
+            writer = self._writer or self._open_writer()
+            with self._turn_to_write, writer.transaction() as transaction:
                 self._open.writing = transaction
                 try:
                     yield transaction

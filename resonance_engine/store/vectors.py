@@ -11,7 +11,7 @@ import numpy as np
 
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.store.annotations import HAS_TAGS, put_tags
-from resonance_engine.store.codec import decode, decode_rows, encode, verify
+from resonance_engine.store.codec import FLOAT16, decode, decode_rows, verify
 from resonance_engine.store.models import select_model, select_models
 from resonance_engine.store.records import EMBEDDING, Changes, Ids, Matrix, Vector, Windows
 from resonance_engine.store.sqlite_file import read_generation, select_in
@@ -202,11 +202,12 @@ def _count(driver: sqlite3.Connection, model_id: str, kind: str, since: int = -1
 def _put_vectors(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
     generation = transaction.next_generation()
     columns = ("content_key", "model_id", "kind", "generation", "gate", "data")
-    rows = [
-        dict(zip(columns, (key, model.id, kind, generation, embedding.gates.get(kind), encode(vector)), strict=True))
+    values = (
+        (key, model.id, kind, generation, embedding.gates.get(kind), vector.astype(FLOAT16).tobytes())
         for key, embedding in embeddings.items()
         for kind, vector in [(EMBEDDING, embedding.vector), *embedding.facets.items()]
-    ]
+    )
+    rows = [dict(zip(columns, row, strict=True)) for row in values]
     written = transaction.upsert("vector", rows, key=columns[:3], compare=("gate", "data"))
     transaction.advance(generation, written)
 
@@ -215,8 +216,8 @@ def _put_windows(transaction: WriteTransaction, model: Model, embeddings: Mappin
     windows = {key: embedding.windows for key, embedding in embeddings.items() if embedding.windows}
     transaction.delete("window", "content_key", windows, model_id=model.id)
     rows = [
-        {"content_key": key, "model_id": model.id, "position": place, "start": start, "data": encode(vector)}
+        {"content_key": key, "model_id": model.id, "position": place, "start": start, "data": vector.tobytes()}
         for key, stored in windows.items()
-        for place, (start, vector) in enumerate(zip(stored.starts, stored.vectors, strict=True))
+        for place, (start, vector) in enumerate(zip(stored.starts, stored.vectors.astype(FLOAT16), strict=True))
     ]
     transaction.upsert("window", rows)

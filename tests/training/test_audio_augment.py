@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.features.mel import band_edges
+from resonance_engine.features.spec import band_edges
 from resonance_engine.training.augmentation import audio_augment, codecs
 from resonance_engine.training.augmentation.audio_augment import (
     AudioChange,

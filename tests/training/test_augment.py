@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.features.mel import band_edges
-from resonance_engine.features.spec import Framing, TimbreSpec
+from resonance_engine.features.spec import Framing, TimbreSpec, band_edges
 from resonance_engine.features.spectrum import Spectra
 from resonance_engine.features.timbre import log_mel
 from resonance_engine.training.augmentation.augment import augment_features, cut_off, draw_amounts

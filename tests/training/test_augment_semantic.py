@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from resonance_engine.features.front_end import FrontEnd
-from resonance_engine.features.mel import band_edges
-from resonance_engine.features.spec import SemanticSpec
+from resonance_engine.features.spec import SemanticSpec, band_edges
 from resonance_engine.training.augmentation.augment import augment_features, band_places, draw_amounts
 from resonance_engine.training.config.settings import AugmentSettings
 from tests.training.synthetic_music import RATE, SPEC, music

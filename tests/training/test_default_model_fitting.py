@@ -13,8 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.features.mel import band_edges
-from resonance_engine.features.spec import LogMelSpec
+from resonance_engine.features.spec import LogMelSpec, band_edges
 from resonance_engine.network.backbones import EnvelopeBackbone, SemanticBackbone
 from resonance_engine.network.files import load_network
 from resonance_engine.network.model import ResonanceNetwork

@@ -15,7 +15,7 @@ import soxr
 from numpy.typing import NDArray
 
 from resonance_engine.features.filters import hann
-from resonance_engine.features.mel import band_edges
+from resonance_engine.features.spec import band_edges
 from resonance_engine.training.augmentation import codecs
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance_engine.features.mel import band_edges
+from resonance_engine.features.spec import band_edges
 from resonance_engine.features.timbre import SILENCE
 from resonance_engine.training.augmentation.shifts import scale_lags, scale_time, shift_chroma, shift_mel
 

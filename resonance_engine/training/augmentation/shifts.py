@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance_engine.features.mel import band_edges
+from resonance_engine.features.spec import band_edges
 
 Array = NDArray[np.float32]
 

@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import ModelError
-from resonance_engine.features.front_end import FrontEnd
-from resonance_engine.features.mel import band_edges, mel_from_hz
-from resonance_engine.features.registry import EXTRACTORS
+from resonance_engine.features.front_end import EXTRACTORS, FrontEnd
 from resonance_engine.features.spec import (
     Decoding,
     FeatureSpec,
@@ -24,6 +22,8 @@ from resonance_engine.features.spec import (
     RhythmSpec,
     SemanticSpec,
     TimbreSpec,
+    band_edges,
+    mel_from_hz,
 )
 from tests.signals import hiss
 
