@@ -117,14 +117,11 @@ class TagTable:
 
 def put_tags(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:
     """Store the tags of verified embeddings, by content key."""
+    tagged = {key: embedding.tags for key, embedding in embeddings.items() if embedding.tags}
+    values = np.array([[tags[name] for name in model.tags] for tags in tagged.values()], np.float32).astype(FLOAT16)
     rows = [
-        {
-            "content_key": key,
-            "model_id": model.id,
-            "data": np.array([tags[name] for name in model.tags], FLOAT16).tobytes(),
-        }
-        for key, tags in ((key, embedding.tags) for key, embedding in embeddings.items())
-        if tags
+        {"content_key": key, "model_id": model.id, "data": row.tobytes()}
+        for key, row in zip(tagged, values, strict=True)
     ]
     transaction.upsert("tag", rows)
 
