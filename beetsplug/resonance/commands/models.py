@@ -16,59 +16,44 @@ from beetsplug.resonance.library.analysis import open_ingest
 from beetsplug.resonance.library.model_folder import remove_folder
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_tracks
+from resonance_engine.encoder.model_files import find_model_file
 from resonance_engine.errors import ModelError, printable
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import Sidecar
-    from resonance_engine.worker.worker import ModelDescription
 
 
 def list_models(sidecar: Sidecar) -> None:
-    """Print all models, also those of which only the vectors are left."""
-    models = Models(sidecar)
-    described = {name: describe_model(models, name) for name in models.names()}
-    usable = {name: model for name, model in described.items() if not isinstance(model, ModelError)}
-    rows = [usable_row(models, name, model) for name, model in usable.items()]
-    rows += [(printable(name), "-", "-", "-", "cannot be used") for name in described if name not in usable]
-    ids = {model.id for model in usable.values()}
-    for model in sidecar.store.models.all() if sidecar.exists else []:
-        if model.id not in ids:
-            use = "in use, its file is gone" if model.active else "its file is gone"
-            rows.append((model.id, f"{model.name} {model.version}", count_embedded(sidecar, model.id), "-", use))
-    if models.wanted not in described:
-        rows.append((models.wanted, "-", "-", "-", "chosen, its file is gone"))
-    for line in align_columns([("name", "model", "tracks", "size", ""), *rows]):
+    """Print all models, also those of which only the vectors are left, and why some cannot be used."""
+    models, active = Models(sidecar), sidecar.model
+    names, wanted = models.names(), models.wanted
+    rows, unusable, ids = [("name", "model", "tracks", "size", "")], {}, set()
+    for name in names:
+        try:
+            # In a process of its own, as everything that comes from a file.
+            with closing(models.open_pool(name)) as pool:
+                model = pool.description()
+        except ModelError as error:
+            unusable[printable(name)] = str(error)
+            continue
+        ids.add(model.id)
+        role = ("being prepared" if active else "chosen") if name == wanted else ""
+        role = "in use" if active is not None and active.id == model.id else role
+        size = format_size(find_model_file(models.path(name)).stat().st_size)
+        label = f"{model.name} {model.version} ({model.id})"
+        rows.append((printable(name), label, count_embedded(sidecar, model.id), size, role))
+    rows += [(name, "-", "-", "-", "cannot be used") for name in unusable]
+    for stored in sidecar.store.models.all() if sidecar.exists else []:
+        if stored.id not in ids:
+            role = "in use, its file is gone" if stored.active else "its file is gone"
+            label = f"{stored.name} {stored.version}"
+            rows.append((stored.id, label, count_embedded(sidecar, stored.id), "-", role))
+    if wanted not in names:
+        rows.append((wanted, "-", "-", "-", "chosen, its file is gone"))
+    for line in [*align_columns(rows), *unusable.values()]:
         ui.print_(line)
-    for name, error in described.items():
-        if name not in usable:
-            ui.print_(str(error))
-
-
-def usable_row(models: Models, name: str, model: ModelDescription) -> tuple[str, ...]:
-    """Return the line of a model: name, model, tracks that it has embedded, size and role."""
-    from resonance_engine.encoder.model_files import find_model_file
-
-    active = models.sidecar.model
-    if active is not None and active.id == model.id:
-        use = "in use"
-    elif name == models.wanted:
-        use = "being prepared" if active else "chosen"
-    else:
-        use = ""
-    size = format_size(find_model_file(models.path(name)).stat().st_size)
-    label = f"{model.name} {model.version} ({model.id})"
-    return (printable(name), label, count_embedded(models.sidecar, model.id), size, use)
-
-
-def describe_model(models: Models, name: str) -> ModelDescription | ModelError:
-    """Load a model and return its description; in a process of its own, as everything that comes from a file."""
-    try:
-        with closing(models.open_pool(name)) as pool:
-            return pool.description()
-    except ModelError as error:
-        return error
 
 
 def count_embedded(sidecar: Sidecar, model_id: str) -> str:
