@@ -18,7 +18,7 @@ from beetsplug.resonance.commands.analyze import run_update
 from beetsplug.resonance.commands.check import check, prune
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.analysis import open_ingest
-from beetsplug.resonance.library.models import FOLDER, MODEL_FILE
+from beetsplug.resonance.library.models import FOLDER, MODEL_FILE, Models
 from beetsplug.resonance.library.sidecar import FILE_NAME, Sidecar
 from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.errors import StoreError
@@ -102,7 +102,7 @@ class FileLibrary:
             file.touch()
 
         def act(sidecar: Sidecar) -> None:
-            with open_ingest(sidecar, model) as ingest:
+            with open_ingest(Models(sidecar), model) as ingest:
                 run_update(sidecar, ingest, [], None, self.log)
 
         return self.output_of(act)

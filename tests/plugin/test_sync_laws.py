@@ -255,7 +255,7 @@ class LibraryHistory(RuleBasedStateMachine):
                 self.listened(sidecar, Models(sidecar).wanted)
 
     def listened(self, sidecar: Sidecar, name: str) -> None:
-        with open_ingest(sidecar, name) as ingest:
+        with open_ingest(Models(sidecar), name) as ingest:
             run_update(sidecar, ingest, [], None, LOG)
 
     def items(self) -> list[Item]:

@@ -99,8 +99,9 @@ class BackgroundWorker:
         """Analyse what is pending; False when that was interrupted."""
         if find_settled(self.sidecar, []) is not None:
             return True
+        models = Models(self.sidecar)
         try:
-            with open_ingest(self.sidecar, Models(self.sidecar).wanted) as ingest:
+            with open_ingest(models, models.wanted) as ingest:
                 result = update(self.sidecar, ingest, [], None, self.log)
                 activate(self.sidecar, ingest.model, result.plan.missing)
                 result.verify()

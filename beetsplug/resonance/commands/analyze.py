@@ -48,7 +48,8 @@ def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretend: bo
             sidecar.store.state.set(LAST_RUN_KEY, time.time())
             ui.print_(summary(AnalysisResult(plan)))
             return
-        with open_ingest(sidecar, Models(sidecar).wanted, threads) as ingest:
+        models = Models(sidecar)
+        with open_ingest(models, models.wanted, threads) as ingest:
             run_update(sidecar, ingest, query, threads, log)
 
 
@@ -154,8 +155,9 @@ def retry(sidecar: Sidecar, failed: list[ItemRow], threads: int | None, log: Bee
     started = time.monotonic()
     result = AnalysisResult()
     with exclusive_analysis(sidecar, whole=False, log=log):
-        for name in Models(sidecar).required:
-            with open_ingest(sidecar, name, threads) as ingest:
+        models = Models(sidecar)
+        for name in models.required:
+            with open_ingest(models, name, threads) as ingest:
                 analyse(sidecar, ingest, [job for job in present if job not in result.failed], result, log)
     done = len(present) - len(result.failed)
     text = f"{format_tracks(done)} analysed in {format_duration(time.monotonic() - started)}"

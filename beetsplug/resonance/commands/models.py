@@ -68,7 +68,7 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
     if name not in models.names():
         raise UserError(f"resonance: there is no model {name!r}; choose one of {', '.join(models.names())}")
     # A model that does not load is not chosen.
-    with exclusive_analysis(sidecar, True, log), open_ingest(sidecar, name, threads) as ingest:
+    with exclusive_analysis(sidecar, True, log), open_ingest(models, name, threads) as ingest:
         models.choose(name)
         active = sidecar.model
         if active is not None and active.id != ingest.model.id:

@@ -56,10 +56,10 @@ class AnalysisResult:
 
 
 @contextmanager
-def open_ingest(sidecar: Sidecar, name: str, threads: int | None = None) -> Iterator[Ingest]:
+def open_ingest(models: Models, name: str, threads: int | None = None) -> Iterator[Ingest]:
     """Load the model of a name in worker processes, which end with the `with`, and note which model that is."""
-    models, settings = Models(sidecar), sidecar.settings
-    path = models.path(name)
+    sidecar, path = models.sidecar, models.path(name)
+    settings = sidecar.settings
     fingerprint = fingerprint_model(path)  # before the model is loaded: its file may be replaced meanwhile
     with closing(sidecar.runtime.open_pool(path, settings.workers(threads), settings.timeout)) as pool:
         ingest = Ingest(sidecar.store, sidecar.id, pool)
@@ -113,15 +113,15 @@ def update_active(sidecar: Sidecar, wanted: str, query: list[str], threads: int 
 
     Returns the jobs that failed.
     """
-    active = sidecar.model
-    name = Models(sidecar).name_of(active.id) if active else None
+    active, models = sidecar.model, Models(sidecar)
+    name = models.name_of(active.id) if active else None
     if active is None or active.id == wanted or name is None:
         return set()
     if not (jobs := plan_library(sidecar, active.id, query).jobs):
         return set()
     result = AnalysisResult()
     try:
-        with open_ingest(sidecar, name, threads) as ingest:
+        with open_ingest(models, name, threads) as ingest:
             analyse(sidecar, ingest, jobs, result, log)
     except ModelError as error:
         log.warning("{}", error)
@@ -195,6 +195,7 @@ class Importer:
         self.pools = ExitStack()
         self.ingests: list[Ingest] = []
         self.outcomes: dict[int, IngestOutcome] = {}  # by item id, which may stand for one item after another
+        self.linked: dict[int, tuple[bytes, TrackRow]] = {}  # paths and rows by item id, as the store has them
 
     def analyse(self, task: ImportTask) -> None:
         """Embed the tracks of an import task: their rows exist, their files are still where they came from."""
@@ -217,10 +218,11 @@ class Importer:
 
     def open_models(self) -> None:
         """Load the model in use and, while another one is being prepared, that one too."""
-        names = Models(self.sidecar).required
+        models = Models(self.sidecar)
+        names = models.required
         for name in names:
             try:
-                self.ingests.append(self.pools.enter_context(open_ingest(self.sidecar, name)))
+                self.ingests.append(self.pools.enter_context(open_ingest(models, name)))
             except ResonanceError as error:
                 self.error = error
                 if len(names) == 1:
@@ -258,7 +260,8 @@ class Importer:
             if outcome is None or state is None:
                 continue
             if outcome.key is not None:
-                linked.append((item.path, TrackRow(item_id, item.added or 0.0, *state, outcome.key)))
+                row = TrackRow(item_id, item.added or 0.0, *state, outcome.key)
+                linked += [(item.path, row)] if self.linked.get(item_id) != (item.path, row) else []
             elif outcome.error is not None:
                 failed.append((item_id, item.path, state, outcome.error.reason))
         if not linked and not failed:
@@ -267,9 +270,11 @@ class Importer:
             store, library = self.sidecar.store, self.sidecar.id
             store.tracks.link_many(library, [row for _, row in linked])
             store.failures.clear(library, *(path for path, _ in linked))
+            self.linked |= {row.item_id: (path, row) for path, row in linked}
             for item_id, path, state, reason in failed:
                 store.tracks.unlink(library, [item_id])
                 store.failures.record(library, path, *state, reason)
+                self.linked.pop(item_id, None)
                 del self.outcomes[item_id]
 
     def finish(self) -> None:
@@ -277,6 +282,6 @@ class Importer:
         try:
             self.link(self.sidecar.rows_by_id(item_id for item_id, outcome in self.outcomes.items() if outcome.key))
         finally:
-            self.outcomes = {}
+            self.outcomes, self.linked = {}, {}
             self.pools.close()
             self.sidecar.close()

@@ -32,23 +32,25 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class Models:
-    """The models of one library; the store is made only when something is chosen or noted."""
+    """The models of one library, as the store has them now; it is made only when something is chosen or noted.
+
+    `wanted` is the name of the model that the library is to be searched with, `ids` are those of the models that were
+    loaded so far, by name, as they were then.
+    """
 
     def __init__(self, sidecar: Sidecar) -> None:
         self.sidecar = sidecar
         # The path in the configuration goes before the choice.
         self.configured = None if sidecar.settings.model == SHIPPED else sidecar.settings.model
+        get = sidecar.store.state.get if sidecar.exists else (lambda *_: None)
+        self.wanted: str = self.configured or get(CHOICE_KEY, str) or SHIPPED
+        self.ids: dict[str, str] = get(IDS_KEY, dict) or {}
+        self.fingerprints: dict[str, list[int]] = get(FINGERPRINTS_KEY, dict) or {}
 
     @property
     def folder(self) -> Path:
         """The folder of the trained models, each in a folder of its own."""
         return self.sidecar.path.with_name(FOLDER)
-
-    @property
-    def wanted(self) -> str:
-        """The name of the model that the library is to be searched with."""
-        chosen = self.sidecar.store.state.get(CHOICE_KEY, str) if self.sidecar.exists else None
-        return self.configured or chosen or SHIPPED
 
     @property
     def preparing(self) -> Model | None:
@@ -64,11 +66,6 @@ class Models:
         """The names of the models that embed new tracks: the one in use, if it has a name, and the wanted one."""
         active, wanted = self.sidecar.model, self.wanted
         return list(dict.fromkeys([(active and self.name_of(active.id)) or wanted, wanted]))
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """The ids of the models that were loaded so far, by name, as they were then."""
-        return (self.sidecar.store.state.get(IDS_KEY, dict) if self.sidecar.exists else None) or {}
 
     def names(self) -> list[str]:
         """Return all names that can be chosen: the configured model, the shipped one, the trained ones."""
@@ -94,37 +91,35 @@ class Models:
         """Return one worker that runs the model of a name; the caller closes it."""
         return self.sidecar.runtime.open_pool(self.path(name), 1, self.sidecar.settings.timeout)
 
-    @property
-    def weights(self) -> Path:
-        """The shipped model's weights, which training starts from."""
-        return self.path(SHIPPED).with_name("model.safetensors")
-
     def name_of(self, model_id: str) -> str | None:
         """Return the name under which a model was last loaded; None when the name now means another model."""
         return next((name for name, known in self.ids.items() if known == model_id), None)
 
     def known_id(self, name: str) -> str | None:
         """Return the id of the model of a name, None where its file is not the one that was loaded last."""
-        noted = (self.sidecar.store.state.get(FINGERPRINTS_KEY, dict) if self.sidecar.exists else None) or {}
-        return self.ids.get(name) if name in noted and noted[name] == fingerprint_model(self.path(name)) else None
+        if name not in self.fingerprints or self.fingerprints[name] != fingerprint_model(self.path(name)):
+            return None
+        return self.ids.get(name)
 
     def note(self, name: str, model_id: str, fingerprint: list[int]) -> None:
         """Note which model a name means, and the fingerprint of its file before it was loaded."""
-        store, ids = self.sidecar.store, self.ids
-        if ids.get(name) != model_id:
-            store.state.set(IDS_KEY, {**ids, name: model_id})
-        fingerprints = store.state.get(FINGERPRINTS_KEY, dict) or {}
-        if fingerprints.get(name) != fingerprint:
-            store.state.set(FINGERPRINTS_KEY, {**fingerprints, name: fingerprint})
+        if self.ids.get(name) != model_id:
+            self.ids[name] = model_id
+            self.sidecar.store.state.set(IDS_KEY, self.ids)
+        if self.fingerprints.get(name) != fingerprint:
+            self.fingerprints[name] = fingerprint
+            self.sidecar.store.state.set(FINGERPRINTS_KEY, self.fingerprints)
 
     def choose(self, name: str) -> None:
         """Make another model the wanted one."""
         if self.wanted != name:
+            self.wanted = name
             self.sidecar.store.state.set(CHOICE_KEY, name)
 
     def forget(self, name: str) -> None:
         """Drop what was noted of a name."""
-        self.sidecar.store.state.set(IDS_KEY, {other: known for other, known in self.ids.items() if other != name})
+        self.ids.pop(name, None)
+        self.sidecar.store.state.set(IDS_KEY, self.ids)
 
     def verify_free(self) -> None:
         """Raise UserError where the configuration leaves no choice."""
