@@ -296,7 +296,7 @@ class TestDamage:
         with closing(sqlite3.connect(sound_file)) as file:
             ((page, size),) = file.execute(
                 "SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE type = 'index' AND tbl_name = ?",
-                (sqlite_cache.SONGS.name,),
+                ("songs",),
             )
         content = bytearray(sound_file.read_bytes())
         entries = (page - 1) * size + 3  # how many entries the page has, two bytes

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    ForeignKey,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    bindparam,
-    delete,
-    insert,
-    select,
-)
-from sqlalchemy.exc import DBAPIError
 
 from resonance_engine.errors import CacheError, printable
 from resonance_engine.features.front_end import FRONT_END_VERSION
-from resonance_engine.store.errors import error_message
-from resonance_engine.store.writer import sqlite_engine, use_write_ahead_log
+from resonance_engine.store.errors import DAMAGED, error_code, error_message
+from resonance_engine.store.sqlite_file import PATIENCE, connect_to_write
+from resonance_engine.store.writer import use_write_ahead_log
 from resonance_engine.training.data.cache import UNCHANGED, check_rows, shapes_of, to_float16
 
 if TYPE_CHECKING:
@@ -40,33 +26,14 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = int.from_bytes(b"RSNF", "big")
 LAYOUT = 1
-DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
-
-TABLES = MetaData()
-ABOUT = Table("about", TABLES, Column("spec", Text, nullable=False), Column("front_end", Integer, nullable=False))
-SONGS = Table(
-    "songs",
-    TABLES,
-    Column("id", Integer, primary_key=True),
-    Column("key", LargeBinary, nullable=False, unique=True),
-    Column("maker", Text, nullable=False),
-    Column("windows", Integer, nullable=False),
-    Column("checksum", Integer, nullable=False),
-)
-WINDOWS = Table(
-    "windows",
-    TABLES,
-    Column("song", Integer, ForeignKey("songs.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("data", LargeBinary, nullable=False),
-    Column("checksum", Integer, nullable=False),
-)
-
-# Built once: composing a query takes longer than running it.
-SELECT_WINDOWS = (
-    select(WINDOWS)
-    .join(SONGS)
-    .where(SONGS.c.key == bindparam("key"), WINDOWS.c.position.in_(bindparam("positions", expanding=True)))
+SCHEMA = (
+    "CREATE TABLE about (spec TEXT NOT NULL, front_end INTEGER NOT NULL)",
+    "CREATE TABLE songs (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, maker TEXT NOT NULL, "
+    "windows INTEGER NOT NULL, checksum INTEGER NOT NULL)",
+    "CREATE TABLE windows (song INTEGER NOT NULL REFERENCES songs (id) ON DELETE CASCADE, position INTEGER NOT NULL, "
+    "data BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (song, position))",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {LAYOUT}",
 )
 
 
@@ -87,48 +54,56 @@ class SqliteCache:
             raise CacheError(
                 f"The folder {printable(folder)} for the feature cache cannot be made: {error.strerror}."
             ) from error
-        self.engine: Engine = sqlite_engine(self.path)
-        try:
-            with self.explained_errors():
+        self.lock = threading.RLock()  # several threads share the connection
+        with self.explained_errors():
+            self.connection = connect_to_write(self.path, PATIENCE)
+            try:
                 self.prepare()
-        except BaseException:
-            self.engine.dispose()
-            raise
+            except BaseException:
+                self.connection.close()
+                raise
 
     def keys(self, maker: str = UNCHANGED) -> set[bytes]:
         with self.transaction() as connection:
-            songs = connection.execute(select(SONGS).where(SONGS.c.maker == maker)).all()
-        for song in songs:
-            self.verify(song.checksum == song_checksum(song.key, song.maker, song.windows))
-        return {bytes(song.key) for song in songs}
+            songs = connection.execute("SELECT key, windows, checksum FROM songs WHERE maker = ?", (maker,)).fetchall()
+        for key, windows, checksum in songs:
+            self.verify(isinstance(key, bytes) and checksum == song_checksum(key, maker, windows))
+        return {key for key, *_ in songs}
 
     def put(self, key: bytes, features: Measured, maker: str = UNCHANGED) -> None:
         kept = to_float16(features, self.shapes)
         windows = len(next(iter(kept.values())))
-        song = {"key": key, "maker": maker, "windows": windows, "checksum": song_checksum(key, maker, windows)}
         rows = []
         for position in range(windows):
             data = b"".join(np.ascontiguousarray(values[position], "<f2").tobytes() for values in kept.values())
-            rows.append({"position": position, "data": data, "checksum": window_checksum(key, position, data)})
-        with self.transaction(writes=True) as connection:
-            connection.execute(delete(SONGS).where(SONGS.c.key == key))
-            number = connection.execute(insert(SONGS).values(song).returning(SONGS.c.id)).scalar_one()
-            connection.execute(insert(WINDOWS), [{"song": number, **row} for row in rows])
+            rows.append((position, data, window_checksum(key, position, data)))
+        with self.transaction("BEGIN IMMEDIATE") as connection:
+            connection.execute("DELETE FROM songs WHERE key = ?", (key,))
+            song = (key, maker, windows, song_checksum(key, maker, windows))
+            insert = "INSERT INTO songs (key, maker, windows, checksum) VALUES (?, ?, ?, ?)"
+            number = connection.execute(insert, song).lastrowid
+            connection.executemany("INSERT INTO windows VALUES (?, ?, ?, ?)", [(number, *row) for row in rows])
 
     def windows(self, key: bytes) -> int:
         with self.transaction() as connection:
-            song = connection.execute(select(SONGS).where(SONGS.c.key == key)).first()
+            select = "SELECT maker, windows, checksum FROM songs WHERE key = ?"
+            song = connection.execute(select, (key,)).fetchone()
         if song is None:
             self.verify(key not in self.keys())  # the index of a damaged file may have lost it
             raise KeyError(key)
-        self.verify(song.checksum == song_checksum(key, song.maker, song.windows))
-        return int(song.windows)
+        maker, windows, checksum = song
+        self.verify(checksum == song_checksum(key, maker, windows))
+        return int(windows)
 
     def read(self, key: bytes, rows: Sequence[int] | None = None) -> Features:
         positions = range(self.windows(key)) if rows is None else [int(row) for row in rows]
+        span = min(positions, default=0), max(positions, default=0)
         with self.transaction() as connection:
-            result = connection.execute(SELECT_WINDOWS, {"key": key, "positions": sorted(set(positions))})
-            windows = {row.position: row for row in result}
+            select = (
+                "SELECT position, data, windows.checksum FROM windows JOIN songs ON songs.id = song "
+                "WHERE key = ? AND position BETWEEN ? AND ?"
+            )
+            windows = {at: rest for at, *rest in connection.execute(select, (key, *span))}
         if not windows or not windows.keys() >= set(positions):
             check_rows(positions, self.windows(key))
             self.verify(not positions)
@@ -137,7 +112,7 @@ class SqliteCache:
         }
         size = 2 * sum(int(np.prod(shape)) for shape in self.shapes.values())
         for at, position in enumerate(positions):
-            data, checksum = windows[position].data, windows[position].checksum
+            data, checksum = windows[position]
             self.verify(isinstance(data, bytes) and len(data) == size)
             self.verify(checksum == window_checksum(key, position, data))
             values, begin = np.frombuffer(data, "<f2"), 0
@@ -148,7 +123,7 @@ class SqliteCache:
         return features
 
     def close(self) -> None:
-        self.engine.dispose()
+        self.connection.close()
 
     def prepare(self) -> None:
         """Create the tables in a new file, and check that an old one is what its name says."""
@@ -156,21 +131,20 @@ class SqliteCache:
             new = self.is_new(connection)
         use_write_ahead_log(self.path)
         if new:
-            with self.transaction(writes=True) as connection:
+            with self.transaction("BEGIN IMMEDIATE") as connection:
                 if self.is_new(connection):  # another process may have been faster
-                    TABLES.create_all(connection)
-                    connection.execute(insert(ABOUT).values(spec=self.spec.to_json(), front_end=FRONT_END_VERSION))
-                    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-                    connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
+                    for statement in SCHEMA:
+                        connection.execute(statement)
+                    connection.execute("INSERT INTO about VALUES (?, ?)", (self.spec.to_json(), FRONT_END_VERSION))
         with self.transaction() as connection:
-            about = [tuple(row) for row in connection.execute(select(ABOUT))]
+            about = connection.execute("SELECT spec, front_end FROM about").fetchall()
         if about != [(self.spec.to_json(), FRONT_END_VERSION)]:
             self.refuse("holds features of another front end than its name says")
 
-    def is_new(self, connection: Connection) -> bool:
+    def is_new(self, connection: sqlite3.Connection) -> bool:
         """Return whether the file is empty; CacheError for anything else but a feature cache of this layout."""
         pragmas = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-        application, layout, tables = (connection.exec_driver_sql(pragma).scalar_one() for pragma in pragmas)
+        application, layout, tables = (connection.execute(pragma).fetchone()[0] for pragma in pragmas)
         if (application, layout, tables) == (0, 0, 0):
             return True
         if application != APPLICATION_ID or layout != LAYOUT:
@@ -187,9 +161,9 @@ class SqliteCache:
         raise CacheError(message) from error
 
     @contextmanager
-    def transaction(self, writes: bool = False) -> Iterator[Connection]:
-        with self.explained_errors(), self.engine.begin() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    def transaction(self, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
+        with self.explained_errors(), self.lock, self.connection as connection:
+            connection.execute(begin)
             yield connection
 
     @contextmanager
@@ -197,14 +171,12 @@ class SqliteCache:
         """Raise SQLite's errors as CacheError, with the remedy."""
         try:
             yield
-        except (DBAPIError, sqlite3.Error) as error:
-            original = error.orig if isinstance(error, DBAPIError) else error
-            code = getattr(original, "sqlite_errorcode", None)
+        except sqlite3.Error as error:
             # Python's own error, without a code, is about text that is no UTF-8.
-            undecodable = code is None and isinstance(original, sqlite3.OperationalError)
-            if undecodable or (code or 0) & 0xFF in DAMAGED:
-                self.refuse(f"is damaged ({original})", error)
-            raise CacheError(error_message(self.path, original)) from error
+            undecodable = error_code(error) == 0 and isinstance(error, sqlite3.OperationalError)
+            if undecodable or error_code(error) in DAMAGED:
+                self.refuse(f"is damaged ({error})", error)
+            raise CacheError(error_message(self.path, error)) from error
 
 
 def song_checksum(key: bytes, maker: str, windows: int) -> int:
