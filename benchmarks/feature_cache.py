@@ -25,9 +25,8 @@ from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
-from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache
+from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
-from resonance_engine.training.data.sqlite_cache import SqliteCache
 from resonance_engine.training.learning.loop import train
 from tests.audio_files import tune, write_audio
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.training.data.cache import Features, Measured
+    from resonance_engine.training.data.cache import Features
 
 SPEC = FeatureSpec()
 SONGS = 12
@@ -44,20 +43,17 @@ FRAMES = 300
 RECIPE = TrainSettings(use_amp=False, epochs=1, warmup_epochs=0, batch_identities=64, views_per_song=2)
 
 
-class UncachedFeatures:
+class UncachedFeatures(RamCache):
     """A cache that stores nothing: features are computed whenever they are read."""
 
     def __init__(self, files: Sequence[Path], spec: FeatureSpec) -> None:
-        self.spec = spec
+        super().__init__(spec)
         self.front_end = FrontEnd(spec)
         self.files = {content_key(path): path for path in files}
         self.counts = {key: len(read_windows(path, spec.decoding).windows) for key, path in self.files.items()}
 
     def keys(self, maker: str = UNCHANGED) -> set[bytes]:
         return set() if maker else set(self.files)
-
-    def put(self, key: bytes, features: Measured, maker: str = UNCHANGED) -> None:
-        raise NotImplementedError
 
     def windows(self, key: bytes) -> int:
         return self.counts[key]
@@ -66,9 +62,6 @@ class UncachedFeatures:
         windows = read_windows(self.files[key], self.spec.decoding).windows
         chosen = windows if rows is None else windows[list(rows)]
         return {name: values.astype(np.float16) for name, values in self.front_end(chosen).items()}
-
-    def close(self) -> None:
-        self.files.clear()
 
 
 def write_songs(folder: Path) -> Iterator[Path]:

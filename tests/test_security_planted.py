@@ -123,7 +123,7 @@ def test_a_pickle_as_the_state_of_a_training_is_not_loaded(tmp_path: Path, plant
 @pytest.mark.torch
 def test_a_pickle_as_a_feature_cache_is_not_loaded(tmp_path: Path, planted: Path) -> None:
     pytest.importorskip("torch")
-    from resonance_engine.training.data.sqlite_cache import SqliteCache
+    from resonance_engine.training.data.cache import SqliteCache
 
     cache = SqliteCache(tmp_path, SPEC)
     path = cache.path

@@ -16,9 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.errors import CacheError
-from resonance_engine.training.data import sqlite_cache
-from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache
-from resonance_engine.training.data.sqlite_cache import SqliteCache, window_checksum
+from resonance_engine.training.data import cache as cache_module
+from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache, SqliteCache, window_checksum
 from tests.paths import ROOT
 from tests.tiny_models import SPEC, features
 
@@ -160,7 +159,7 @@ def test_both_backends_read_the_same(
 WRITER = """
 import sys
 from pathlib import Path
-from resonance_engine.training.data.sqlite_cache import SqliteCache
+from resonance_engine.training.data.cache import SqliteCache
 from tests.tiny_models import SPEC, features
 cache = SqliteCache(Path(sys.argv[1]), SPEC)
 for song in range(20):
@@ -191,7 +190,7 @@ class TestFile:
             cache.put(ONE, features(1))
             assert second.keys() == set()
             assert SPEC.digest() in cache.path.name
-        monkeypatch.setattr(sqlite_cache, "FRONT_END_VERSION", 99)
+        monkeypatch.setattr(cache_module, "FRONT_END_VERSION", 99)
         with closing(SqliteCache(tmp_path, SPEC)) as newer:
             assert newer.keys() == set()
 

@@ -21,7 +21,7 @@ for name in ("torch", "optuna", "yaml"):
 from resonance_engine.cli import main
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.training.config.config_file import read_config
-from resonance_engine.training.data.sqlite_cache import SqliteCache
+from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.tuning.runs import Runs, read_hpo
 from tests.paths import ROOT
 from tests.training.synthetic_albums import SETTINGS, write_albums

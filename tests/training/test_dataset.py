@@ -21,10 +21,9 @@ from resonance_engine.features.spec import FeatureSpec, Framing, RhythmSpec, Sem
 from resonance_engine.training.config.settings import AudioAugmentSettings, AugmentSettings
 from resonance_engine.training.data import dataset as dataset_module
 from resonance_engine.training.data import extractor
-from resonance_engine.training.data.cache import FeatureCache, RamCache
+from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.dataset import Batch, WindowSet
 from resonance_engine.training.data.extractor import view_key
-from resonance_engine.training.data.sqlite_cache import SqliteCache
 from tests.tiny_models import SPEC
 from tests.training.window_sets import make_window_set
 

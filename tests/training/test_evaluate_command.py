@@ -25,10 +25,9 @@ from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.commands import models
 from resonance_engine.training.config.config_file import read_config
-from resonance_engine.training.data.cache import RamCache
+from resonance_engine.training.data.cache import RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.songs import Song, label_songs
-from resonance_engine.training.data.sqlite_cache import SqliteCache
 from resonance_engine.training.tuning.proxy import manifest_of, network_of
 from tests.training.synthetic_albums import SETTINGS
 

@@ -18,10 +18,9 @@ from resonance_engine.errors import ConfigError, ModelError, TrainingError
 from resonance_engine.evaluation.metrics import query_scores, same_label
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.training import finetune
-from resonance_engine.training.data.cache import RamCache
+from resonance_engine.training.data.cache import RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.songs import Song
-from resonance_engine.training.data.sqlite_cache import SqliteCache
 from resonance_engine.training.finetune import FEWEST_SONGS, adapt, compute_features, count_embeddable, fine_tune
 from resonance_engine.training.results.embed import embed_windows
 from tests.tiny_models import MANIFEST, SPEC

@@ -21,10 +21,9 @@ from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.training.augmentation.audio_augment import augment_audio
 from resonance_engine.training.config.settings import AudioAugmentSettings
 from resonance_engine.training.data import precompute as precompute_module
-from resonance_engine.training.data.cache import FeatureCache, RamCache
+from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.extractor import view_key, views_maker
 from resonance_engine.training.data.precompute import Extractor, Precomputed, Recorder, precompute
-from resonance_engine.training.data.sqlite_cache import SqliteCache
 from tests.audio_files import tune, write_audio
 from tests.paths import ROOT
 from tests.tiny_models import SPEC, features
@@ -127,7 +126,7 @@ extractor.main()
 RUN = """
 import sys
 from pathlib import Path
-from resonance_engine.training.data.sqlite_cache import SqliteCache
+from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.precompute import precompute
 from tests.tiny_models import SPEC
 cache = SqliteCache(Path(sys.argv[1]), SPEC)

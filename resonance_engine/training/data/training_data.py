@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Self
 from resonance_engine.errors import TrainingError
 from resonance_engine.evaluation.tasks import album_label, artist_label
 from resonance_engine.files import write_bytes
-from resonance_engine.training.data.cache import RamCache
+from resonance_engine.training.data.cache import RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.extractor import view_key, views_maker
 from resonance_engine.training.data.precompute import Precomputed, precompute
 from resonance_engine.training.data.songs import label_songs, list_songs
 from resonance_engine.training.data.splits import split_songs
-from resonance_engine.training.data.sqlite_cache import SqliteCache
 from resonance_engine.training.results.validation import make_validation
 
 if TYPE_CHECKING:
@@ -200,11 +199,7 @@ def compute_features(
         known.add(keys)
     if not keys:
         raise TrainingError(f"None of the {len(songs)} songs can be listened to, so there is nothing to learn from.")
-    return drop_duplicates(paths, keys)
-
-
-def drop_duplicates(paths: Sequence[Path], keys: Mapping[Path, bytes]) -> dict[Path, bytes]:
-    """Drop the keys of files whose recording an earlier file holds."""
+    # Of files that hold the same recording, the first stays.
     first = {keys[path]: path for path in reversed(paths) if path in keys}
     return {path: keys[path] for path in paths if path in keys and first[keys[path]] == path}
 
