@@ -28,10 +28,10 @@ from resonance_engine.training.config.settings import (
     SegmentSettings,
     TrainSettings,
 )
+from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.precompute import precompute
 from resonance_engine.training.data.songs import Song
-from resonance_engine.training.data.sqlite_cache import SqliteCache
 from resonance_engine.training.learning.loop import train
 from training.default_model.corpus import CorpusTrack, read_manifest
 

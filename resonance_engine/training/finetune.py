@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from resonance_engine.errors import TrainingError
 from resonance_engine.evaluation.tasks import album_groups
 from resonance_engine.network.files import load_network
-from resonance_engine.training.data.cache import shapes_of
+from resonance_engine.training.data.cache import SqliteCache, shapes_of
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.precompute import precompute
 from resonance_engine.training.data.songs import label_songs
 from resonance_engine.training.data.splits import order_groups, split_songs
-from resonance_engine.training.data.sqlite_cache import SqliteCache
 from resonance_engine.training.results.embed import embed_windows
 from resonance_engine.training.results.validation import (
     ModelComparison,

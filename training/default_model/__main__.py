@@ -20,9 +20,9 @@ import numpy as np
 
 from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.tasks import FOLDS, assign_folds
+from resonance_engine.training.data.cache import SqliteCache
 from resonance_engine.training.data.dataset import WindowSet, number_labels
 from resonance_engine.training.data.precompute import precompute
-from resonance_engine.training.data.sqlite_cache import SqliteCache
 from training.default_model.corpus import CorpusTrack, read_manifest
 from training.default_model.fitting import (
     TrainingWindows,

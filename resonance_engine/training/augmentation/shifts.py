@@ -14,6 +14,8 @@ from resonance_engine.features.spec import band_edges
 
 Array = NDArray[np.float32]
 
+_edges = lru_cache(maxsize=8)(band_edges)
+
 
 def shift_mel(mel: Array, pitch: float, rate: int) -> Array:
     """Transpose log-mel (bands, frames) of audio at `rate` Hz.
@@ -75,8 +77,3 @@ def _between(places: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp], 
     """Return the lower neighbour of each place on an axis, and the weight of the upper one."""
     low = np.clip(places, 0, size - 2).astype(np.intp)
     return low, np.clip(places - low, 0, 1).astype(np.float32)
-
-
-@lru_cache(maxsize=8)
-def _edges(rate: int, bands: int) -> NDArray[np.float64]:
-    return band_edges(rate, bands)

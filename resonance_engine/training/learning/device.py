@@ -80,27 +80,17 @@ def choose_precision(kind: str, use_amp: bool, bfloat16: bool) -> Precision:
     return Precision(kind, torch.bfloat16 if bfloat16 else torch.float16)
 
 
-def has_bfloat16(kind: str) -> bool:
-    """Return whether the device computes in bfloat16 itself; PyTorch would imitate it, slowly, on older GPUs."""
-    return kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-
-
 @contextmanager
 def explain_out_of_memory(train: TrainSettings, kind: str) -> Iterator[None]:
     """Convert running out of memory on a device of that kind to a TrainingError that names the settings to change."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not is_exhaustion(error):
+        signs = (sign in str(error) for sign in EXHAUSTED)
+        if not (isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(signs)):
             raise
         raise TrainingError(
             f"Training ran out of memory ({kind}); try a smaller train.batch_identities (now {train.batch_identities}) "
             f"or train.views_per_song (now {train.views_per_song}) with more train.accumulate_steps "
             f"(now {train.accumulate_steps}), train.gradient_checkpointing=true, or cache.preload_ram=false."
         ) from error
-
-
-def is_exhaustion(error: BaseException) -> bool:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return any(sign in str(error) for sign in EXHAUSTED)

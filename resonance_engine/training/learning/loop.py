@@ -14,9 +14,8 @@ import torch
 
 from resonance_engine.errors import TrainingError, printable
 from resonance_engine.network.backbones import Standardize
-from resonance_engine.training.learning import device as devices
 from resonance_engine.training.learning.checkpoint import TrainingProgress, identify_training, resume, write_state
-from resonance_engine.training.learning.device import explain_out_of_memory
+from resonance_engine.training.learning.device import choose_precision, explain_out_of_memory, select_device
 from resonance_engine.training.learning.distributed import join, local_rank, share_statistics
 from resonance_engine.training.learning.epochs import (
     EndReason,
@@ -86,9 +85,11 @@ def train(
     Raises TrainingError when the device is absent, the memory too small, the loss no number, or the state not of
     this training.
     """
-    place = devices.select_device(device, local_rank())
+    place = select_device(device, local_rank())
     world = join(place)
-    precision = devices.choose_precision(place.type, config.use_amp, devices.has_bfloat16(place.type))
+    # PyTorch would imitate bfloat16, slowly, on older GPUs.
+    bfloat16 = place.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    precision = choose_precision(place.type, config.use_amp, bfloat16)
     if world.first:
         log.info("Training on %s, in %s.", place.type, precision)
     identity = identify_training(network, windows, config, augment, standardized)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.network.export import Parity, compute_parity, example_inputs
-from resonance_engine.training.data.sqlite_cache import SqliteCache
+from resonance_engine.training.data.cache import SqliteCache
 
 if TYPE_CHECKING:
     from pathlib import Path
