@@ -104,7 +104,7 @@ def test_no_modules_import_each_other_in_a_circle(typing_too: bool) -> None:
         ("resonance_engine.index.files", "resonance_engine.search.ranking", True),
         ("resonance_engine.store.store", "resonance_engine.features.spec", True),
         ("resonance_engine.errors", "beetsplug.resonance", True),
-        ("beetsplug.resonance.background.worker", "beetsplug.resonance.search.finder", True),
+        ("beetsplug.resonance.background.monitor", "beetsplug.resonance.search.finder", True),
         ("beetsplug.resonance.commands.similar", "beetsplug.resonance.search.finder", False),
         ("beetsplug.resonance.library.sync", "beetsplug.resonance", True),
         ("beetsplug.resonance.config.profiles", "resonance_engine.playlist.recipe", True),

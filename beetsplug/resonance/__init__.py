@@ -67,9 +67,9 @@ class ResonancePlugin(BeetsPlugin):
         return Sidecar(library, self.settings, self.runtime)
 
     def commands(self) -> list[Subcommand]:
-        from beetsplug.resonance.commands import subcommands
+        from beetsplug.resonance.commands import playlist, resonance, similar
 
-        return subcommands(self.open_sidecar, self._log)
+        return [module.command(self.open_sidecar, self._log) for module in (similar, playlist, resonance)]
 
     def import_stage(self, session: ImportSession, task: ImportTask) -> None:
         with self.guard():

@@ -18,15 +18,24 @@ from resonance_engine.playlist.lattice import (
     fit_length,
 )
 from resonance_engine.playlist.order import ANCHOR
-from resonance_engine.playlist.rules import VARIATION, SequenceFilter, SequenceRules, jitter
-from resonance_engine.playlist.track import OrderedTracks, Track, TrackPool, durations, format_count
+from resonance_engine.playlist.rules import (
+    VARIATION,
+    OrderedTracks,
+    SequenceFilter,
+    SequenceRules,
+    Track,
+    TrackPool,
+    durations,
+    format_count,
+    jitter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from resonance_engine.playlist.track import Length
+    from resonance_engine.playlist.rules import Length
 
     Numbers = NDArray[np.float64]
 

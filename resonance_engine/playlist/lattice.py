@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from resonance_engine.playlist.track import Length, Track, durations, format_count
+from resonance_engine.playlist.rules import Length, Track, durations, format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

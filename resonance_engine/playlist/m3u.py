@@ -66,17 +66,13 @@ def format_playlist(
     return b"\n".join(lines) + b"\n"
 
 
-def is_expressible(entry: M3uEntry) -> bool:
-    """Whether the format can hold the path: a line cannot hold a line break."""
-    return not set(entry.path) & set(b"\r\n")
-
-
 def write_playlist(path: Path, entries: Sequence[M3uEntry], recipe: str | None = None, absolute: bool = False) -> int:
     """Write or replace the playlist at `path` in one step, and return how many of the entries it holds.
 
-    Those that are not expressible are left out. Raises OSError where the file cannot be written.
+    Those whose paths have a line break are left out: a line cannot hold it. Raises OSError where the file cannot be
+    written.
     """
-    kept = [entry for entry in entries if is_expressible(entry)]
+    kept = [entry for entry in entries if not set(entry.path) & set(b"\r\n")]
     write_bytes(path, format_playlist(kept, base_folder(path), recipe, absolute))
     return len(kept)
 

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.playlist.rules import VARIATION, SequenceRules, encode_names, find_clashes, jitter
-from resonance_engine.playlist.track import Length, OrderedTracks, Track, TrackPool, durations, format_count
+from resonance_engine.playlist.rules import (
+    VARIATION,
+    Length,
+    OrderedTracks,
+    SequenceRules,
+    Track,
+    TrackPool,
+    durations,
+    encode_names,
+    find_clashes,
+    format_count,
+    jitter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

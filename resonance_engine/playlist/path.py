@@ -17,8 +17,16 @@ from resonance_engine.playlist.lattice import (
     find_walks,
     fit_length,
 )
-from resonance_engine.playlist.rules import VARIATION, SequenceFilter, SequenceRules, jitter
-from resonance_engine.playlist.track import OrderedTracks, Track, durations, format_count
+from resonance_engine.playlist.rules import (
+    VARIATION,
+    OrderedTracks,
+    SequenceFilter,
+    SequenceRules,
+    Track,
+    durations,
+    format_count,
+    jitter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -26,8 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.index.vector_index import VectorIndex
-    from resonance_engine.playlist.rules import Integers
-    from resonance_engine.playlist.track import Length
+    from resonance_engine.playlist.rules import Integers, Length
     from resonance_engine.search.seed_sets import Vectors
 
     Angles = NDArray[np.float64]

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from beets.logging import getLogger
 
-from beetsplug.resonance.background.__main__ import ReadOnlyLibrary
+from beetsplug.resonance.background.__main__ import BackgroundWorker, ReadOnlyLibrary
 from beetsplug.resonance.background.job_state import BackgroundTask, JobProgress, JobRequests, JobState, job_state_of
 from beetsplug.resonance.background.monitor import Clocks
 from beetsplug.resonance.background.process_lock import lock_of
-from beetsplug.resonance.background.worker import BackgroundWorker
 from beetsplug.resonance.library.sidecar import Sidecar
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from beetsplug.resonance.background.job_state import BackgroundTask, JobProgress, JobRequests, parse_row
 from beetsplug.resonance.background.monitor import find_obstacle, rest_seconds
 from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, ProcessLock
-from beetsplug.resonance.commands.background import describe_background
+from beetsplug.resonance.commands.status import describe_background
 from beetsplug.resonance.config.settings import DAY_MINUTES, Hours, Settings
 from resonance_engine.errors import StoreError
 from tests.paths import ROOT

@@ -97,7 +97,7 @@ class TestRunner(Pending):
             released(lock)
 
         monkeypatch.setattr(ProcessLock, "release", release)
-        monkeypatch.setattr("beetsplug.resonance.background.worker.PATIENCE", 0)
+        monkeypatch.setattr("beetsplug.resonance.background.__main__.LOCK_PATIENCE", 0)
         self.work()
         assert self.counted() == 6
         assert not self.requests().open

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.fields.analysis_cache import format_tags
+from beetsplug.resonance.fields.fields import SimilarResolver
 from beetsplug.resonance.fields.queries import SimilarPattern
-from beetsplug.resonance.fields.similar import SimilarResolver
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.store.tracks import TrackTable
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary

@@ -35,7 +35,9 @@ def edit_pairs(sidecar: Sidecar, query: list[str], others: list[str], remove: bo
     if not query:
         list_pairs(sidecar)
         return
-    known = require_analysed(sidecar)
+    known = content_keys(sidecar.library)
+    if not known:
+        raise UserError(describe_coverage(sidecar, Coverage(sidecar.coverage().total, 0, 0)))
     one = resolve_keys(sidecar, query, known, log)
     other = resolve_keys(sidecar, split_query(others[0]), known, log) if others else None
     if remove:
@@ -57,14 +59,6 @@ def check_arguments(query: list[str], others: list[str], remove: bool) -> None:
         )
     if query and not others and not remove:
         raise UserError(f"resonance: say with --and what these tracks are to be apart from, for example {EXAMPLE}")
-
-
-def require_analysed(sidecar: Sidecar) -> dict[int, bytes]:
-    """Return the content keys of all analysed items by id; raises UserError where there are none."""
-    known = content_keys(sidecar.library)
-    if not known:
-        raise UserError(describe_coverage(sidecar, Coverage(sidecar.coverage().total, 0, 0)))
-    return known
 
 
 def resolve_keys(sidecar: Sidecar, query: list[str], known: Mapping[int, bytes], log: BeetsLogger) -> set[bytes]:

@@ -198,5 +198,5 @@ def finish_refresh(playlist: RefreshedPlaylist, is_pretended: bool, log: BeetsLo
         ui.print_(line)
     for note in playlist.notes:
         log.info("{}", note)
-    if playlist.has_changed and not is_pretended:
+    if (playlist.difference.added or playlist.difference.dropped) and not is_pretended:
         write_file(playlist.items, playlist.path, playlist.recipe, playlist.request.is_absolute, log)

@@ -105,14 +105,14 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
 
 
 def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLogger) -> None:
-    from beetsplug.resonance.commands import analyze, apart, background, check, models, status, train, write
+    from beetsplug.resonance.commands import analyze, apart, check, models, status, train, write
 
     verbs: dict[str, Callable[[], None]] = {
         "analyze": lambda: analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log),
-        "analyze --background": lambda: background.start(sidecar),
-        "pause": lambda: background.pause(sidecar),
-        "resume": lambda: background.resume(sidecar),
-        "stop": lambda: background.stop(sidecar),
+        "analyze --background": lambda: status.start(sidecar),
+        "pause": lambda: status.pause(sidecar),
+        "resume": lambda: status.resume(sidecar),
+        "stop": lambda: status.stop(sidecar),
         "status": lambda: status.status(sidecar),
         "failures": lambda: analyze.failures(sidecar, rest, opts.retry, opts.threads, log),
         "check": lambda: check.check(sidecar, opts.repair),

@@ -1,13 +1,15 @@
-"""beet resonance status: print how much of the library is analysed, with which model, and what failed."""
+"""beet resonance status, pause, resume, stop: how far the analysis is; control of that in the background."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from beets import ui
+from beets.exceptions import UserError
 
-from beetsplug.resonance.background.process_lock import lock_of
-from beetsplug.resonance.commands.background import background_status
+from beetsplug.resonance.background.job_state import WORKING, job_state_of, request_work, start_worker
+from beetsplug.resonance.background.process_lock import BACKGROUND, lock_of
 from beetsplug.resonance.commands.common import format_size, format_time
 from beetsplug.resonance.library.analysis import LAST_RUN_KEY
 from beetsplug.resonance.library.models import Models
@@ -25,10 +27,15 @@ from resonance_engine.ingest import SPEED_KEY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from beetsplug.resonance.background.job_state import JobProgress, JobRequests
+    from beetsplug.resonance.background.process_lock import Holder
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.store import Failure
 
 SHOWN = 20  # files that failed
+STOP_SECONDS = 60.0  # for the worker to exit
+START_SECONDS = 30.0  # that a process may take until it has the lock
+GOES_ON = "`beet resonance analyze` goes on"
 
 
 def status(sidecar: Sidecar) -> None:
@@ -44,7 +51,10 @@ def status(sidecar: Sidecar) -> None:
     untagged = count_untagged(sidecar, model.id, plan) if model else 0
     analysed, pending = plan.analysed + plan.away + untagged, len(plan.jobs) - untagged
     lines = [("tracks", f"{plan.total:,}"), ("analysed", f"{analysed:,}"), ("not yet", f"{pending:,}")]
-    lines += [("without tags", describe_untagged(sidecar, untagged))] if untagged else []
+    if untagged:
+        time_left = format_duration(estimate_seconds(sidecar, untagged))
+        hint = f"found by sound but not by words; run `beet resonance analyze` (about {time_left})"
+        lines += [("without tags", f"{untagged:,}, {hint}")]
     lines += [("failed", f"{len(plan.failed):,}")]
     lines += [("without a file", f"{plan.missing:,}")] if plan.missing else []
     lines += [("model", f"{model.name} {model.version} ({model.id})" if model else "none used yet")]
@@ -83,11 +93,6 @@ def count_untagged(sidecar: Sidecar, model_id: str, plan: Plan) -> int:
     return sum(key in lacking for key in keys)
 
 
-def describe_untagged(sidecar: Sidecar, count: int) -> str:
-    time = format_duration(estimate_seconds(sidecar, count))
-    return f"{count:,}, found by sound but not by words; run `beet resonance analyze` (about {time})"
-
-
 def describe_preparing(sidecar: Sidecar) -> str:
     """Return the progress of the wanted model while another one is in use, empty where none is prepared."""
     models = Models(sidecar)
@@ -108,3 +113,105 @@ def describe_preparing(sidecar: Sidecar) -> str:
 def print_table(lines: list[tuple[str, str]]) -> None:
     for name, value in lines:
         ui.print_(f"{name + ':':<16}{value}")
+
+
+def start(sidecar: Sidecar) -> None:
+    """Analyse what is pending in the background."""
+    if request_work(sidecar):
+        ui.print_("analysing in the background; `beet resonance status` says how far it is")
+    else:
+        ui.print_("the background analysis is paused; `beet resonance resume` starts it")
+
+
+def pause(sidecar: Sidecar) -> None:
+    """Suspend the background analysis until it is resumed, also for imports to come."""
+    job_state_of(sidecar).pause(True)
+    ui.print_("the background analysis is paused; `beet resonance resume` goes on")
+
+
+def resume(sidecar: Sidecar) -> None:
+    """Let the background go on, and start it where something is pending."""
+    job_state = job_state_of(sidecar)
+    job_state.pause(False)
+    holder = lock_of(sidecar).holder()
+    if holder is not None and holder.kind == BACKGROUND:
+        ui.print_("the background analysis goes on")
+    elif job_state.requests.open:
+        start_worker(sidecar)
+        ui.print_("the background analysis goes on")
+    elif sidecar.coverage().missing:
+        start(sidecar)
+    else:
+        ui.print_("nothing is paused, and every track is analysed or failed")
+
+
+def stop(sidecar: Sidecar) -> None:
+    """End the background analysis; its results so far are kept."""
+    job_state, lock = job_state_of(sidecar), lock_of(sidecar)
+    was_requested, was_running = job_state.requests.open, False
+    job_state.stop()
+    deadline = time.monotonic() + STOP_SECONDS
+    while (holder := lock.holder()) is not None and holder.kind == BACKGROUND:
+        was_running = True
+        if time.monotonic() > deadline:
+            raise UserError(f"resonance: the background analysis (pid {holder.pid}) was told to stop and has not yet")
+        time.sleep(0.1)
+    if was_running or was_requested:
+        ui.print_("the background analysis is stopped; `beet resonance analyze` goes on")
+    else:
+        ui.print_("no background analysis is running")
+
+
+def background_status(sidecar: Sidecar) -> str:
+    """Return the state of the background analysis in a line; empty where it was never requested."""
+    job_state = job_state_of(sidecar)
+    progress = job_state.progress
+    left = time_left(sidecar, progress) if progress else ""
+    return describe_background(job_state.requests, progress, lock_of(sidecar).holder(), time.time(), left)
+
+
+def time_left(sidecar: Sidecar, progress: JobProgress) -> str:
+    """Return about how long the running background analysis still takes."""
+    seconds = estimate_seconds(sidecar, progress.total - progress.done)
+    return format_duration(seconds * 100 / sidecar.settings.pace) if seconds > 0 else ""
+
+
+def describe_background(
+    requests: JobRequests, progress: JobProgress | None, holder: Holder | None, now: float, time_left: str
+) -> str:
+    """Return the state of the background analysis as a clause, empty where it was never requested."""
+    if holder is not None and holder.kind != BACKGROUND:
+        return f"`beet resonance` itself is analysing (pid {holder.pid})"
+    if holder is not None and progress is not None and progress.pid == holder.pid:
+        return describe_running(requests, progress, time_left)
+    if requests.open and requests.paused:
+        return "paused; `beet resonance resume` goes on"
+    is_recent = requests.open and now - requests.requested_at < START_SECONDS
+    if holder is not None or (is_recent and not is_answered(progress, requests)):
+        return "starting"
+    return describe_last(requests, progress)
+
+
+def describe_running(requests: JobRequests, progress: JobProgress, time_left: str) -> str:
+    paused = requests.paused or progress.activity == "paused"
+    activity = "paused, `beet resonance resume` goes on" if paused else progress.activity
+    done = f"; {progress.done:,} of {progress.total:,} tracks" if progress.total else ""
+    shows_time = time_left and done and progress.activity == WORKING and not paused
+    left = f", about {time_left} left" if shows_time else ""
+    return f"{activity}{done} since {format_time(progress.started)}{left} (pid {progress.pid})"
+
+
+def describe_last(requests: JobRequests, progress: JobProgress | None) -> str:
+    """Return the outcome of the last worker; none is running."""
+    paused = "paused for new imports; `beet resonance resume` ends that" if requests.paused else ""
+    if progress is None or (progress.ended is not None and requests.open and not is_answered(progress, requests)):
+        return paused or (f"did not start; {GOES_ON}" if requests.open else "")
+    if progress.ended is None:
+        return f"ended before it was done, at {progress.done:,} of {progress.total:,} tracks; {GOES_ON}"
+    last = f"ended {format_time(progress.ended)}, {progress.message or f'{progress.done:,} tracks done'}"
+    return f"{paused}; {last}" if paused else last
+
+
+def is_answered(progress: JobProgress | None, requests: JobRequests) -> bool:
+    """Return whether a worker ran after the last request."""
+    return progress is not None and max(progress.started, progress.ended or 0) >= requests.requested_at

@@ -79,7 +79,10 @@ def write(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) ->
     elif opts.pretend:
         ui.print_(f"would write to {format_tracks(len(changes))}")
     elif opts.yes or confirm(f"Write this to {format_tracks(len(changes))} in the library's database?"):
-        store_changes(sidecar.library, changes)
+        with sidecar.library.transaction():
+            for change in changes:
+                change.item.update(change.values)
+                change.item.store()
         ui.print_(f"written to {format_tracks(len(changes))}")
 
 
@@ -133,10 +136,3 @@ def print_kept(compared: Iterable[FieldChange], unknown: int) -> None:
         ui.print_(f"{name} stays as it is on {format_tracks(count)} that {have} another; --overwrite replaces it")
     if unknown:
         ui.print_(f"nothing of this is known of {format_tracks(unknown)}")
-
-
-def store_changes(library: Library, changes: Iterable[FieldChange]) -> None:
-    with library.transaction():
-        for change in changes:
-            change.item.update(change.values)
-            change.item.store()

@@ -18,7 +18,7 @@ from beetsplug.resonance.search.session import resolve_query
 from resonance_engine.playlist.arc import order_by_arc
 from resonance_engine.playlist.order import order_tracks
 from resonance_engine.playlist.path import find_path
-from resonance_engine.playlist.track import USUAL_SECONDS, Length, OrderedTracks, TrackPool, durations
+from resonance_engine.playlist.rules import USUAL_SECONDS, Length, OrderedTracks, TrackPool, durations
 from resonance_engine.search.constraints import Caps
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.playlist.request import PlaylistRequest
     from beetsplug.resonance.search.session import SearchSession
-    from resonance_engine.playlist.rules import SequenceRules
-    from resonance_engine.playlist.track import Track
+    from resonance_engine.playlist.rules import SequenceRules, Track
 
 COMMAND = "playlist"
 POOL = 4  # candidates per track of the list

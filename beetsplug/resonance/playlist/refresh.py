@@ -51,11 +51,6 @@ class RefreshedPlaylist:
     difference: Difference[bytes]
     notes: tuple[str, ...]
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether the list differs from that of the file."""
-        return bool(self.difference.added or self.difference.dropped)
-
     def lines(self) -> list[str]:
         """Return the difference for people: a line for each track that was dropped or added."""
         names = {path: format(item) for path, item in self.known.items()} | {

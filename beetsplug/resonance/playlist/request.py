@@ -29,7 +29,7 @@ class PlaylistRequest:
 
     def __init__(self, **options: Any) -> None:
         from resonance_engine.playlist.arc import Arc
-        from resonance_engine.playlist.track import Length
+        from resonance_engine.playlist.rules import Length
 
         self.search = SearchRequest(**{name: value for name, value in options.items() if name not in PLAYLIST_NAMES})
         self.own_options = {name: value for name in PLAYLIST_NAMES if (value := options.get(name)) is not None}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from hypothesis import strategies as st
 
-from resonance_engine.playlist.rules import SequenceRules
-from resonance_engine.playlist.track import Track, TrackPool
+from resonance_engine.playlist.rules import SequenceRules, Track, TrackPool
 from resonance_engine.search.constraints import Caps
 from tests.embeddings import unit_vectors
 

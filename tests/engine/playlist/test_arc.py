@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from resonance_engine.errors import PlaylistError
 from resonance_engine.playlist.arc import LARGEST, PULL, SCALES, SHAPES, Arc, order_by_arc, relative_heights
 from resonance_engine.playlist.order import ANCHOR
-from resonance_engine.playlist.rules import SequenceRules
-from resonance_engine.playlist.track import Length, Track, TrackPool, durations
+from resonance_engine.playlist.rules import Length, SequenceRules, Track, TrackPool, durations
 from tests.embeddings import unit_vectors
 from tests.engine.playlist.strategies import broken_rules, pool, rules, spacing_violations, track_lists
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from resonance_engine.errors import PlaylistError
 from resonance_engine.playlist.order import ANCHOR, order_tracks
-from resonance_engine.playlist.rules import SequenceRules, jitter
-from resonance_engine.playlist.track import Length, Track, TrackPool, durations
+from resonance_engine.playlist.rules import Length, SequenceRules, Track, TrackPool, durations, jitter
 from resonance_engine.search.constraints import Caps
 from tests.embeddings import unit_vectors
 from tests.engine.playlist.strategies import broken_rules, circle_vectors, pool, rules, spacing_violations, track_lists

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from resonance_engine.errors import PlaylistError
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.playlist.path import find_path, great_circle
-from resonance_engine.playlist.rules import SequenceRules
-from resonance_engine.playlist.track import Length, Track, durations
+from resonance_engine.playlist.rules import Length, SequenceRules, Track, durations
 from tests.embeddings import unit_vectors
 from tests.engine.playlist.strategies import broken_rules, circle_vectors, rules, spacing_violations, track_lists
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from resonance_engine.names import parse_movement, parse_roman
 from resonance_engine.playlist.order import group_works
-from resonance_engine.playlist.track import Track
+from resonance_engine.playlist.rules import Track
 
 
 @pytest.mark.parametrize(
