@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from resonance_engine.store.records import Ids, Matrix
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ class Scan(Protocol):
 
     def add(self, ids: Ids, vectors: Matrix) -> None: ...
 
-    def remove(self, ids: Ids) -> None: ...
+    def remove(self, ids: Ids) -> object: ...
 
     def vectors(self, ids: Ids) -> Matrix: ...
 
@@ -54,6 +56,8 @@ class FaissScan:
         self.index = index or faiss.IndexIDMap2(
             faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         )
+        self.vectors: Callable[[Ids], Matrix] = self.index.reconstruct_batch
+        self.remove: Callable[[Ids], object] = self.index.remove_ids
 
     @classmethod
     def read(cls, file: BinaryIO) -> Self:
@@ -107,13 +111,6 @@ class FaissScan:
 
     def add(self, ids: Ids, vectors: Matrix) -> None:
         self.index.add_with_ids(vectors, ids)
-
-    def remove(self, ids: Ids) -> None:
-        self.index.remove_ids(ids)
-
-    def vectors(self, ids: Ids) -> Matrix:
-        found: Matrix = self.index.reconstruct_batch(ids)
-        return found
 
     def best(self, queries: Matrix, count: int, allowed: Ids | None, excluded: Ids | None) -> tuple[Matrix, Ids]:
         faiss, parameters = self._faiss, None

@@ -5,6 +5,7 @@ matrices and records of one snapshot. One module per table; SQL stays in here, a
 that imports, which reading never loads.
 """
 
+from resonance_engine.store.models import Model
 from resonance_engine.store.records import (
     EMBEDDING,
     Analysis,
@@ -12,7 +13,6 @@ from resonance_engine.store.records import (
     Counts,
     Embedding,
     Failure,
-    Model,
     TrackRow,
     Windows,
 )

@@ -10,17 +10,17 @@ import numpy as np
 
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.store.codec import FLOAT16, decode_rows
-from resonance_engine.store.errors import read_json
 from resonance_engine.store.models import select_model
 from resonance_engine.store.records import EMBEDDING, Analysis, Ids, Matrix
-from resonance_engine.store.sqlite_file import select_in
+from resonance_engine.store.sqlite_file import read_json, select_in
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
     from resonance_engine.store.database import Database
-    from resonance_engine.store.records import Embedding, Model
+    from resonance_engine.store.models import Model
+    from resonance_engine.store.records import Embedding
     from resonance_engine.store.writer import WriteTransaction
 
 SAMPLE = 1_000

@@ -15,7 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from resonance_engine.store.records import Embedding, Matrix, Model, Vector
+    from resonance_engine.store.models import Model
+    from resonance_engine.store.records import Embedding, Matrix, Vector
 
 LENGTH_TOLERANCE = 1e-3
 # A vector just inside the tolerance may leave it when it is rounded: half a unit in the last of float16's 11

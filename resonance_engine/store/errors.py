@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
 
@@ -87,16 +87,3 @@ def is_disk_full(path: Path) -> bool:
 def is_unreadable(error: BaseException | None) -> bool:
     """Whether a value in the file could not be parsed; its bytes don't belong into a message then."""
     return isinstance(error, UNREADABLE) or MALFORMED in str(error)
-
-
-def read_json(text: Any, kind: type = object) -> Any:
-    """Return the JSON value of a column; raises UnreadableError or JSONDecodeError unless it is one of `kind`."""
-    if not isinstance(text, str):
-        raise UnreadableError("what should be JSON is no text")
-    try:
-        value = json.loads(text)
-    except RecursionError as error:
-        raise UnreadableError("what should be JSON is too deep") from error
-    if not isinstance(value, kind):
-        raise UnreadableError("what should be JSON is of another kind")
-    return value

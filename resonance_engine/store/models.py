@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.errors import read_json
-from resonance_engine.store.records import EMBEDDING, Model
+from resonance_engine.store.records import EMBEDDING
+from resonance_engine.store.sqlite_file import read_json
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
     from resonance_engine.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model whose vectors the store holds.
+
+    `dimensions` is the width of its embeddings, `modalities` the width of each facet by its name; `tags` name the
+    probabilities that it gives a recording, if it gives any.
+    """
+
+    id: str
+    name: str
+    version: str
+    dimensions: int
+    modalities: Mapping[str, int] = field(default_factory=dict)
+    active: bool = False
+    tags: tuple[str, ...] = ()
+
+    def widths(self) -> dict[str, int]:
+        """Return the width of each kind of vector: the embedding's and the facets'."""
+        return {EMBEDDING: self.dimensions, **self.modalities}
 
 
 @dataclass(frozen=True)
@@ -31,7 +53,8 @@ class ModelTable:
 
     def active(self) -> Model | None:
         """Return the model in use, if any is."""
-        return next((model for model in self.all() if model.active), None)
+        with self.database.read() as snapshot:
+            return next((model for model in select_models(snapshot) if model.active), None)
 
     def register(self, model: Model) -> None:
         """Let the store take vectors of a model; does nothing when it already does.

@@ -18,27 +18,6 @@ Ids = npt.NDArray[np.int64]
 EMBEDDING = "embedding"
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model whose vectors the store holds.
-
-    `dimensions` is the width of its embeddings, `modalities` the width of each facet by its name; `tags` name the
-    probabilities that it gives a recording, if it gives any.
-    """
-
-    id: str
-    name: str
-    version: str
-    dimensions: int
-    modalities: Mapping[str, int] = field(default_factory=dict)
-    active: bool = False
-    tags: tuple[str, ...] = ()
-
-    def widths(self) -> dict[str, int]:
-        """Return the width of each kind of vector: the embedding's and the facets'."""
-        return {EMBEDDING: self.dimensions, **self.modalities}
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """Embeddings of stretches of a recording, shape (n, dimensions), and where each starts, in seconds."""

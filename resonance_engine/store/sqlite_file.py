@@ -1,7 +1,8 @@
-"""The SQLite file through plain sqlite3: connections, also where nothing can be written, and its schema version."""
+"""The SQLite file: connections of sqlite3, also where nothing can be written; schema version, values of columns."""
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import ExitStack
@@ -112,6 +113,19 @@ def read_generation(driver: sqlite3.Connection) -> int:
     if not isinstance(row[0], str) or not row[0].isdecimal():
         raise UnreadableError("the generation is no number")
     return int(row[0])
+
+
+def read_json(text: Any, kind: type = object) -> Any:
+    """Return the JSON value of a column; raises UnreadableError or JSONDecodeError unless it is one of `kind`."""
+    if not isinstance(text, str):
+        raise UnreadableError("what should be JSON is no text")
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise UnreadableError("what should be JSON is too deep") from error
+    if not isinstance(value, kind):
+        raise UnreadableError("what should be JSON is of another kind")
+    return value
 
 
 def select_in(

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.store.errors import UnreadableError, read_json
+from resonance_engine.store.errors import UnreadableError
+from resonance_engine.store.sqlite_file import read_json
 
 if TYPE_CHECKING:
     import sqlite3

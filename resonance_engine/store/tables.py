@@ -6,128 +6,114 @@ library and the library's id for it. Nothing but `track` ties recordings to libr
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Double,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    text,
-)
+import sqlalchemy as sa
 
-METADATA = MetaData()
-LARGE = BigInteger().with_variant(Integer, "sqlite")  # bytes, nanoseconds: SQLite has one type for all integers
+METADATA = sa.MetaData()
+LARGE = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # bytes, nanoseconds: SQLite has one type for all integers
 
 
-LIBRARY = Table(
+LIBRARY = sa.Table(
     "library",
     METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("uuid", String, nullable=False, unique=True),
-    Column("name", String, nullable=False, unique=True),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", sa.String, nullable=False, unique=True),
+    sa.Column("name", sa.String, nullable=False, unique=True),
     comment="A collection of items with ids of its own.",
 )
-MODEL = Table(
+MODEL = sa.Table(
     "model",
     METADATA,
-    Column("id", String, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("version", String, nullable=False),
-    Column("dimensions", Integer, nullable=False),
-    Column("modalities", String, nullable=False),
-    Column("active", Boolean, nullable=False),
-    Column("tags", String, nullable=False, server_default="[]"),
-    Index("model_in_use", "active", unique=True, sqlite_where=text("active"), postgresql_where=text("active")),
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("version", sa.String, nullable=False),
+    sa.Column("dimensions", sa.Integer, nullable=False),
+    sa.Column("modalities", sa.String, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("tags", sa.String, nullable=False, server_default="[]"),
+    sa.Index("model_in_use", "active", unique=True, sqlite_where=sa.text("active"), postgresql_where=sa.text("active")),
     comment="A model that has vectors here; at most one is active. Modalities and tags are JSON.",
 )
-TRACK = Table(
+TRACK = sa.Table(
     "track",
     METADATA,
-    Column("library_id", ForeignKey("library.id", ondelete="CASCADE"), primary_key=True),
-    Column("item_id", Integer, primary_key=True),
-    Column("added", Double, nullable=False),
-    Column("size", LARGE, nullable=False),
-    Column("mtime_ns", LARGE, nullable=False),
-    Column("content_key", LargeBinary, nullable=False),
+    sa.Column("library_id", sa.ForeignKey("library.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("item_id", sa.Integer, primary_key=True),
+    sa.Column("added", sa.Double, nullable=False),
+    sa.Column("size", LARGE, nullable=False),
+    sa.Column("mtime_ns", LARGE, nullable=False),
+    sa.Column("content_key", sa.LargeBinary, nullable=False),
     # Covers all queries of tracks by their recordings.
-    Index("track_contents", "content_key", "library_id", "item_id"),
+    sa.Index("track_contents", "content_key", "library_id", "item_id"),
     comment="Which recording an item of a library holds.",
 )
-VECTOR = Table(
+VECTOR = sa.Table(
     "vector",
     METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("content_key", LargeBinary, nullable=False),
-    Column("model_id", ForeignKey("model.id", ondelete="CASCADE"), nullable=False),
-    Column("kind", String, nullable=False),
-    Column("generation", LARGE, nullable=False),
-    Column("gate", Double),
-    Column("data", LargeBinary, nullable=False),
-    UniqueConstraint("content_key", "model_id", "kind"),
-    Index("vector_changes", "model_id", "kind", "generation"),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("content_key", sa.LargeBinary, nullable=False),
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("generation", LARGE, nullable=False),
+    sa.Column("gate", sa.Double),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("content_key", "model_id", "kind"),
+    sa.Index("vector_changes", "model_id", "kind", "generation"),
     # Small and in the order of `track_contents` and `tag`: what joins all embeddings with them runs along.
-    Index("vector_embeddings", "model_id", "content_key", sqlite_where=text("kind = 'embedding'")),
+    sa.Index("vector_embeddings", "model_id", "content_key", sqlite_where=sa.text("kind = 'embedding'")),
     sqlite_autoincrement=True,
     comment="One vector of a recording; an embedding's id is its id in the index and is never used again.",
 )
-WINDOW = Table(
+WINDOW = sa.Table(
     "window",
     METADATA,
-    Column("content_key", LargeBinary, primary_key=True),
-    Column("model_id", ForeignKey("model.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("start", Double, nullable=False),
-    Column("data", LargeBinary, nullable=False),
+    sa.Column("content_key", sa.LargeBinary, primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("start", sa.Double, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
     comment="The embedding of one stretch of a recording.",
 )
-TAG = Table(
+TAG = sa.Table(
     "tag",
     METADATA,
-    Column("content_key", LargeBinary, primary_key=True),
-    Column("model_id", ForeignKey("model.id", ondelete="CASCADE"), primary_key=True),
-    Column("data", LargeBinary, nullable=False),
+    sa.Column("content_key", sa.LargeBinary, primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
     comment="The probabilities of a model's tags in a recording, in the order of the model's names.",
 )
-REMOVED = Table(
+REMOVED = sa.Table(
     "removed",
     METADATA,
-    Column("vector_id", Integer, primary_key=True),
-    Column("model_id", String, nullable=False),
-    Column("generation", LARGE, nullable=False),
-    Index("removed_changes", "model_id", "generation"),
+    sa.Column("vector_id", sa.Integer, primary_key=True),
+    sa.Column("model_id", sa.String, nullable=False),
+    sa.Column("generation", LARGE, nullable=False),
+    sa.Index("removed_changes", "model_id", "generation"),
     comment="A tombstone: an embedding that was deleted, so that an older index can drop it too.",
 )
-ANALYSIS = Table(
+ANALYSIS = sa.Table(
     "analysis",
     METADATA,
-    Column("content_key", LargeBinary, primary_key=True),
-    Column("extractor_version", String, nullable=False),
-    Column("attributes", String, nullable=False),
+    sa.Column("content_key", sa.LargeBinary, primary_key=True),
+    sa.Column("extractor_version", sa.String, nullable=False),
+    sa.Column("attributes", sa.String, nullable=False),
     comment="Attributes of a recording (tempo, key, energy, brightness) as JSON.",
 )
-FAILURE = Table(
+FAILURE = sa.Table(
     "failure",
     METADATA,
-    Column("library_id", ForeignKey("library.id", ondelete="CASCADE"), primary_key=True),
-    Column("path", LargeBinary, primary_key=True),
-    Column("size", LARGE, nullable=False),
-    Column("mtime_ns", LARGE, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("tries", Integer, nullable=False),
-    Column("last_tried", Double, nullable=False),
+    sa.Column("library_id", sa.ForeignKey("library.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("path", sa.LargeBinary, primary_key=True),
+    sa.Column("size", LARGE, nullable=False),
+    sa.Column("mtime_ns", LARGE, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("last_tried", sa.Double, nullable=False),
     comment="A file that could not be analysed, and the state that it was in.",
 )
-STATE = Table(
+STATE = sa.Table(
     "state",
     METADATA,
-    Column("key", String, primary_key=True),
-    Column("value", String, nullable=False),
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
     comment="Single facts about the store, as JSON.",
 )

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from resonance_engine.store.database import Database
-    from resonance_engine.store.records import Embedding, Model
+    from resonance_engine.store.models import Model
+    from resonance_engine.store.records import Embedding
     from resonance_engine.store.writer import WriteTransaction
 
 ROWS_AT_A_TIME = 5_000

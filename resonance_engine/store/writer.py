@@ -9,19 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    QueuePool,
-    and_,
-    create_engine,
-    delete,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -52,7 +40,7 @@ class WriteTransaction:
     `generation` is that of the vector rows which it changed, None before the first.
     """
 
-    connection: Connection
+    connection: sa.Connection
     driver: sqlite3.Connection
     generation: int | None = None
 
@@ -84,7 +72,7 @@ class WriteTransaction:
         keys = key or [column.name for column in target.primary_key]
         values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
         differences = [target.c[name].is_distinct_from(statement.excluded[name]) for name in compare]
-        where = or_(*differences) if differences else None
+        where = sa.or_(*differences) if differences else None
         statement = statement.on_conflict_do_update(index_elements=keys, set_=values, where=where)
         return self.connection.execute(statement, rows).rowcount
 
@@ -92,7 +80,7 @@ class WriteTransaction:
         """Set values in the rows whose columns equal the given ones; return how many rows those were."""
         target = METADATA.tables[table]
         where = [target.c[name] == value for name, value in equal.items()]
-        return self.connection.execute(update(target).where(*where).values(**values)).rowcount
+        return self.connection.execute(sa.update(target).where(*where).values(**values)).rowcount
 
     def delete(self, table: str, column: str, values: Iterable[Any], **equal: Any) -> int:
         """Delete the rows with one of the values in `column` whose other columns equal the given; return how many.
@@ -101,23 +89,22 @@ class WriteTransaction:
         """
         target, rows, rest = METADATA.tables[table], 0, iter(values)
         while chunk := list(islice(rest, CHUNK)):
-            where = and_(target.c[column].in_(chunk), *(target.c[name] == value for name, value in equal.items()))
+            where = sa.and_(target.c[column].in_(chunk), *(target.c[name] == value for name, value in equal.items()))
             if target is VECTOR:
                 generation = self.next_generation()
-                embeddings = select(VECTOR.c.id, VECTOR.c.model_id, literal(generation, LARGE))
+                embeddings = sa.select(VECTOR.c.id, VECTOR.c.model_id, sa.literal(generation, LARGE))
                 embeddings = embeddings.where(where, VECTOR.c.kind == EMBEDDING)
                 names = ["vector_id", "model_id", "generation"]
-                self.connection.execute(insert(REMOVED).from_select(names, embeddings))
-                deleted = self.connection.execute(delete(target).where(where)).rowcount
+                self.connection.execute(sa.insert(REMOVED).from_select(names, embeddings))
+            deleted = self.connection.execute(sa.delete(target).where(where)).rowcount
+            if target is VECTOR:
                 self.advance(generation, deleted)
-            else:
-                deleted = self.connection.execute(delete(target).where(where)).rowcount
             rows += deleted
         return rows
 
     def clear(self, table: str) -> int:
         """Delete all rows of a table; return how many those were."""
-        return self.connection.execute(delete(METADATA.tables[table])).rowcount
+        return self.connection.execute(sa.delete(METADATA.tables[table])).rowcount
 
 
 class Writer:
@@ -178,15 +165,15 @@ class Writer:
         connection.exec_driver_sql(f"PRAGMA user_version = {newest}")
 
 
-def sqlite_engine(path: Path, patience: float = PATIENCE) -> Engine:
+def sqlite_engine(path: Path, patience: float = PATIENCE) -> sa.Engine:
     """Return connections to the file, kept open between transactions: closing the last writes back the log.
 
     Each waits `patience` seconds for another writer. A transaction has to be begun by a statement, BEGIN.
     """
     # The path is not in the URL, where some characters of it have a meaning. SQLAlchemy gives a connection to one
     # thread at a time.
-    return create_engine(
-        "sqlite://", creator=lambda: connect_to_write(path, patience), poolclass=QueuePool, max_overflow=-1
+    return sa.create_engine(
+        "sqlite://", creator=lambda: connect_to_write(path, patience), poolclass=sa.QueuePool, max_overflow=-1
     )
 
 

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.errors import printable
 from resonance_engine.store.codec import stored_tags_defect, stored_vector_defect
-from resonance_engine.store.errors import UNREADABLE, read_json
+from resonance_engine.store.errors import UNREADABLE
 from resonance_engine.store.models import select_model
 from resonance_engine.store.records import EMBEDDING
+from resonance_engine.store.sqlite_file import read_json
 from resonance_engine.store.state import PAIRS_KEY, parse_pairs
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from resonance_engine.store.records import Model
+    from resonance_engine.store.models import Model
     from resonance_engine.store.store import Store
 
 SOUND = "ok"

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.errors import UNREADABLE, read_json
+from resonance_engine.store.errors import UNREADABLE
 from resonance_engine.store.records import EMBEDDING
 from resonance_engine.store.recovery.check import is_readable_state
 from resonance_engine.store.recovery.pages import open_pages
 from resonance_engine.store.recovery.repair import drop_incomplete, repair_store
-from resonance_engine.store.sqlite_file import GENERATION
+from resonance_engine.store.sqlite_file import GENERATION, read_json
 from resonance_engine.store.store import Store
 
 if TYPE_CHECKING:
