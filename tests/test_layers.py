@@ -22,7 +22,7 @@ PLUGIN = {
 """The rooms of `beetsplug.resonance`, "" being its `__init__`, with the rooms that each may import."""
 
 ENGINE = (
-    ("", "errors", "records", "names"),
+    ("", "errors", "records"),
     ("files", "console"),
     ("store", "features"),
     ("index", "audio", "encoder"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from resonance_engine.evaluation.metrics import Relevance, same_label
-from resonance_engine.names import is_artist, normalise_artist, normalise_name
+from resonance_engine.search.names import is_artist, normalise_artist, normalise_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

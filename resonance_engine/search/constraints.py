@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from resonance_engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 OCTAVES = (0.5, 1.0, 2.0)  # beat trackers, and people, take a beat for half or twice its rate
 LARGEST_RATIO = 10.0  # above it, numbers are beats per minute
@@ -30,22 +30,6 @@ class Caps:
     per_artist: int = 0
     per_album: int = 0
     fixed: frozenset[str] = frozenset()
-
-    def relaxations(self, count: int) -> Iterator[Caps]:
-        """Yield these caps with those that are not fixed doubled again and again, at last without them.
-
-        `count` is the length of the list. Yields nothing where no cap can be raised.
-        """
-        by_artist = self.per_artist > 0 and "per_artist" not in self.fixed
-        by_album = self.per_album > 0 and "per_album" not in self.fixed
-        factor = 1 if by_artist or by_album else 0
-        while factor:
-            factor = 2 * factor if factor < count else 0  # 0 lifts the caps, and is the last
-            yield Caps(
-                self.per_artist * factor if by_artist else self.per_artist,
-                self.per_album * factor if by_album else self.per_album,
-                self.fixed,
-            )
 
 
 @dataclass(frozen=True)

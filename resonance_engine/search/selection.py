@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from resonance_engine.search.constraints import Caps
+from resonance_engine.search.names import SECONDS_APART, TrackMetadata, track_keys
 from resonance_engine.search.ranking import query, rank_by_similarity, refine
-from resonance_engine.search.versions import SECONDS_APART, TrackMetadata, track_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -125,7 +125,7 @@ def select(
     rules, seeds = rules or SelectionRules(), seeds or SeedRecordings()
     pools: list[tuple[CandidatePool, dict[int, list[int]]]] = []
     known: dict[int, CandidateTrack | None] = {}
-    for caps in chain((rules.caps,), rules.caps.relaxations(ranking.count)):
+    for caps in chain((rules.caps,), relax_caps(rules.caps, ranking.count)):
         for number in count():
             if number == len(pools):
                 pool = rank(ranking.pool_size * GROWTH**number)
@@ -142,6 +142,23 @@ def select(
             break
     hits = [Neighbour(int(pool.ids[place]), min(float(pool.scores[place]), 1.0)) for place in positions]
     return Selection(hits, pool.vectors[positions], rejected, pool.complete)
+
+
+def relax_caps(caps: Caps, count: int) -> Iterator[Caps]:
+    """Yield caps of which those that are not fixed are doubled again and again, at last without them.
+
+    `count` is the length of the list. Yields nothing where no cap can be raised.
+    """
+    by_artist = caps.per_artist > 0 and "per_artist" not in caps.fixed
+    by_album = caps.per_album > 0 and "per_album" not in caps.fixed
+    factor = 1 if by_artist or by_album else 0
+    while factor:
+        factor = 2 * factor if factor < count else 0  # 0 lifts the caps, and is the last
+        yield Caps(
+            caps.per_artist * factor if by_artist else caps.per_artist,
+            caps.per_album * factor if by_album else caps.per_album,
+            caps.fixed,
+        )
 
 
 def near_seeds(vectors: Vectors, seeds: Vectors) -> dict[int, list[int]]:

@@ -112,7 +112,7 @@ class TestHeard(CommandLibrary):
     def test_a_passage_sounds_as_the_track_that_it_was_made_of(self, search: SearchSession, tmp_path: Path) -> None:
         parts = [tune(6.0, 8000, channels=1, seed=number) for number in (1, 2)]
         joined = write_audio(tmp_path / "mix.flac", np.hstack(parts), 8000)
-        tracks = search.vector_ids(list(self.lib.items()))
+        tracks = search.store.tracks.vector_ids(search.sidecar.id, [1, 2], search.model.id)
         library = search.index.vectors([tracks[1], tracks[2]])
 
         [whole] = analyse_files(search.sidecar, search.model, [joined])

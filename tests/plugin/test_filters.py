@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from beetsplug.resonance.config.settings import Exclusion, Season, parse_exclusions
 from beetsplug.resonance.library.item_query import excluded_ids, matching_ids
 from beetsplug.resonance.library.metadata import VARIOUS_ARTISTS, Movement, metadata_of, movements_of
-from resonance_engine.search.versions import TrackMetadata
+from resonance_engine.search.names import TrackMetadata
 
 QUERIES = (
     [],

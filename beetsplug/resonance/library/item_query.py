@@ -105,7 +105,9 @@ def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> s
 
 def select_rows(library: Library, statement: str, ids: Iterable[Any], values: Sequence[str] = ()) -> Iterator[Row]:
     """Yield the rows of a statement that ends in IN, for any number of ids; `values` are those of its other marks."""
-    for chunk in chunks(ids):
+    ordered = list(ids)
+    for start in range(0, len(ordered), CHUNK):
+        chunk = ordered[start : start + CHUNK]
         with library.transaction() as transaction:
             rows = transaction.query(f"{statement} ({', '.join('?' * len(chunk))})", (*values, *chunk))
         yield from rows
@@ -113,15 +115,9 @@ def select_rows(library: Library, statement: str, ids: Iterable[Any], values: Se
 
 def select_items(library: Library, ids: Iterable[int]) -> Iterator[Item]:
     """Yield the library's items with these ids."""
-    for chunk in chunks(sorted(ids)):
-        yield from library.items(InQuery("id", chunk))
-
-
-def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield the values in lists that fit into one statement."""
-    ordered = list(values)
+    ordered = sorted(ids)
     for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
+        yield from library.items(InQuery("id", ordered[start : start + CHUNK]))
 
 
 def last_played(library: Library, query: Sequence[str], count: int, command: str) -> tuple[str, ...]:

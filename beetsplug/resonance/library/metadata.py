@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets import config
 
 from beetsplug.resonance.library.item_query import select_rows
-from resonance_engine.names import NO_ARTIST, normalise_name, parse_movement
-from resonance_engine.search.versions import TrackMetadata
+from resonance_engine.search.names import NO_ARTIST, TrackMetadata, normalise_name, parse_movement
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
     from sqlite3 import Row
 
     from beets.library import Library
 
 VARIOUS_ARTISTS = "89ad4ac3-39f7-470e-963a-56509c546377"  # of MusicBrainz
-COLUMNS = (
-    "id, artist, albumartist, album, title, mb_trackid, mb_workid, mb_albumartistid, comp, length, disc, track, work"
+SELECT = (
+    "SELECT id, artist, albumartist, album, title, mb_trackid, mb_workid, mb_albumartistid, comp, length, disc, track, "
+    "work FROM items WHERE id IN"
 )
 PARENT_KEYS = ("mb_parentworkid", "parentwork")  # what beets' parentwork plugin writes
 TRACKS_OF_A_DISC = 10_000
@@ -39,7 +39,7 @@ def metadata_of(library: Library, item_ids: Collection[int]) -> dict[int, TrackM
     """
     unnamed = NO_ARTIST | {normalise_name(config["va_name"].as_str())}
     tracks = {}
-    for row in select_columns(library, item_ids):
+    for row in select_rows(library, SELECT, item_ids):
         by, own = row["albumartist"] or row["artist"] or "", row["artist"] or ""
         mixed = row["comp"] or row["mb_albumartistid"] == VARIOUS_ARTISTS or normalise_name(by) in unnamed
         artist = own if mixed else by
@@ -71,7 +71,7 @@ def movements_of(library: Library, item_ids: Collection[int]) -> dict[int, Movem
             next((value for key in PARENT_KEYS if (value := parents[row["id"]].get(key))), find_composition(row)),
             (row["disc"] or 0) * TRACKS_OF_A_DISC + (row["track"] or 0),
         )
-        for row in select_columns(library, item_ids)
+        for row in select_rows(library, SELECT, item_ids)
     }
 
 
@@ -81,7 +81,3 @@ def find_composition(row: Row) -> str:
         if name and (movement := parse_movement(name)):
             return movement[0]
     return row["mb_workid"] or row["work"] or ""
-
-
-def select_columns(library: Library, item_ids: Collection[int]) -> Iterator[Row]:
-    return select_rows(library, f"SELECT {COLUMNS} FROM items WHERE id IN", item_ids)  # noqa: S608 - a constant

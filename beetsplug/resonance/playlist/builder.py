@@ -11,7 +11,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import LARGEST_COUNT
-from beetsplug.resonance.library.item_query import last_played
+from beetsplug.resonance.library.item_query import last_played, select_items
 from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool, incompatible_pairs
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.session import resolve_query
@@ -20,6 +20,7 @@ from resonance_engine.playlist.order import order_tracks
 from resonance_engine.playlist.path import find_path
 from resonance_engine.playlist.rules import USUAL_SECONDS, Length, OrderedTracks, TrackPool, durations
 from resonance_engine.search.constraints import Caps
+from resonance_engine.search.selection import relax_caps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,7 +81,7 @@ class PlaylistBuilder:
         else:
             listing = self._build_sequence(kept)
         item_ids = [self.candidates.items[track.id] for track in listing.tracks]
-        items = {item.id: item for item in self.session.items(set(item_ids))}
+        items = {item.id: item for item in select_items(self.session.sidecar.library, set(item_ids))}
         return BuiltPlaylist([items[item_id] for item_id in item_ids if item_id in items], listing.notes)
 
     def _is_short(self, tracks: Sequence[Track]) -> bool:
@@ -142,7 +143,7 @@ class PlaylistBuilder:
     ) -> OrderedTracks:
         """Build a short list again with the default caps raised as far as is needed; it has `most` tracks at most."""
         longest = listing
-        for caps in rules.caps.relaxations(self._expected_count):
+        for caps in relax_caps(rules.caps, self._expected_count):
             longest = build(replace(rules, caps=caps))
             if len(longest.tracks) == most or not self._is_short(longest.tracks):
                 break

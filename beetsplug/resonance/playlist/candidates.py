@@ -9,12 +9,11 @@ import numpy as np
 from beetsplug.resonance.library.item_query import select_rows
 from beetsplug.resonance.library.metadata import movements_of
 from beetsplug.resonance.search.finder import EXCLUDED, TOO_LONG
-from resonance_engine.names import normalise_artist, normalise_name
 from resonance_engine.playlist.rules import Track, TrackPool
+from resonance_engine.search.names import normalise_artist, normalise_name, track_keys
 from resonance_engine.search.ranking import agreement
 from resonance_engine.search.seed_sets import centroid, representatives
 from resonance_engine.search.selection import favour_bonus
-from resonance_engine.search.versions import track_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

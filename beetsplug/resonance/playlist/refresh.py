@@ -11,7 +11,7 @@ from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import SAVED
-from beetsplug.resonance.library.item_query import select_rows
+from beetsplug.resonance.library.item_query import select_items, select_rows
 from beetsplug.resonance.playlist.builder import COMMAND, PlaylistBuilder
 from beetsplug.resonance.playlist.candidates import incompatible_pairs
 from beetsplug.resonance.playlist.request import PlaylistRequest
@@ -88,7 +88,7 @@ def refresh_playlist(session: SearchSession, path: Path) -> RefreshedPlaylist:
         request,
         file.recipe,
         {entry.path: entry for entry in file.entries},
-        {item.path: item for item in session.items(set(previous.ids.values()))},
+        {item.path: item for item in select_items(session.sidecar.library, previous.ids.values())},
         playlist.items,
         compare_lists(old, [item.path for item in playlist.items], [*invalid, *beyond_rules]),
         playlist.notes,

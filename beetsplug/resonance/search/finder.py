@@ -13,7 +13,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import flag_of
-from beetsplug.resonance.library.item_query import excluded_ids, matching_ids, no_match
+from beetsplug.resonance.library.item_query import excluded_ids, matching_ids, no_match, select_items
 from beetsplug.resonance.library.metadata import metadata_of
 from beetsplug.resonance.search.request import COMPARING, option_errors
 from beetsplug.resonance.search.session import resolve_seeds
@@ -118,7 +118,7 @@ class CandidateFilter:
     def _values(self, items: Mapping[int, int], field: str) -> dict[int, float]:
         """Return a numeric field by vector id, of items that have it."""
         vector_of = {item: each for each, item in items.items()}
-        numbers = ((item, number(item, field)) for item in self.session.items(set(vector_of)))
+        numbers = ((item, number(item, field)) for item in select_items(self.session.sidecar.library, vector_of))
         values = {vector_of[item.id]: value for item, value in numbers if item.id is not None and value is not None}
         self.has_values = self.has_values or bool(values)
         return values
@@ -196,7 +196,9 @@ class Finder:
         rules = SelectionRules(caps, request.versions, request.preference.strength if request.preference else 0.0)
         selection = select(self._ranker(ranking), ranking, rules, self.filter.load, self.seeds.recordings(session))
         ids = self.filter.items
-        items = {item.id: item for item in session.items({ids[hit.id] for hit in selection.hits})}
+        items = {
+            item.id: item for item in select_items(session.sidecar.library, {ids[hit.id] for hit in selection.hits})
+        }
         hits = [
             Hit(items[ids[hit.id]], hit.score, hit.id, vector)
             for hit, vector in zip(selection.hits, selection.vectors, strict=True)

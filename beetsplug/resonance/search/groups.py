@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.item_query import matching_ids
 from beetsplug.resonance.library.metadata import metadata_of
-from resonance_engine.names import normalise_artist
+from resonance_engine.search.names import normalise_artist
 from resonance_engine.search.seed_sets import representatives, set_similarity
 
 if TYPE_CHECKING:

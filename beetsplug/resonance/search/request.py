@@ -75,6 +75,7 @@ class SearchRequest:
         self.among: tuple[str, ...] = tuple(given("among", ()))
         self.text: str | None = given("text")
         self.count: int = given("count", SETTINGS["count"].default)
+        self.is_seedless = not (self.query or self.files or self.text)
         self.weights: str | None = given("weights")
         self.like: str | None = given("like")
         self.compatible_key = "key" in self.options
@@ -100,11 +101,6 @@ class SearchRequest:
         """Return the value of an option, parsed."""
         with option_errors(name):
             return parse(self.options[name])
-
-    @property
-    def is_seedless(self) -> bool:
-        """Whether no seed was named."""
-        return not (self.query or self.files or self.text)
 
     def caps(self, default: Caps) -> Caps:
         """Return the caps of the list: those of the request, which hold, and the default ones, which may give way."""

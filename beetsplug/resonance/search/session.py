@@ -17,8 +17,8 @@ from beetsplug.resonance.library.sync import file_state
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.index.files import open_index
 from resonance_engine.search.explain import TrackProfile
+from resonance_engine.search.names import TrackMetadata
 from resonance_engine.search.selection import SeedRecordings
-from resonance_engine.search.versions import TrackMetadata
 from resonance_engine.store import EMBEDDING
 
 if TYPE_CHECKING:
@@ -65,10 +65,6 @@ class SearchSession:
             self._indexes[name] = index
         return self._indexes[name]
 
-    def vector_ids(self, items: Iterable[Item]) -> dict[int, int]:
-        """Return the vector ids of items, by item id; items that are not analysed are left out."""
-        return self.store.tracks.vector_ids(self.sidecar.id, self.current(items), self.model.id)
-
     def current_items(self, vector_ids: Sequence[int]) -> dict[int, list[int]]:
         """Return the ids of the library's items behind vectors, without those whose row means another item."""
         behind = self.store.tracks.by_vector(self.sidecar.id, vector_ids)
@@ -86,10 +82,6 @@ class SearchSession:
         keys = self.store.vectors.content_keys(vector_ids)
         analyses = self.store.analyses.get(set(keys.values()))
         return {each: analyses[key].attributes for each, key in keys.items() if key in analyses}
-
-    def items(self, ids: set[int]) -> list[Item]:
-        """Return the library's items with these ids."""
-        return list(select_items(self.sidecar.library, ids))
 
     def current(self, items: Iterable[Item | ItemRow]) -> set[int]:
         """Return the ids of items that the store knows and means; beets reuses an id when its item is gone."""
@@ -191,8 +183,11 @@ def items_with_sounds(session: SearchSession, content_keys: Collection[bytes]) -
     """Return the items of the library, with their vector ids, that have some sounds, by content key, in order of id."""
     tracks = session.store.tracks.all(session.sidecar.id).items()
     keys = {item_id: track.content_key for item_id, track in tracks if track.content_key in content_keys}
-    items: dict[int, Item] = {item.id: item for item in session.items(set(keys)) if item.id is not None}
-    vector_ids = session.vector_ids(items.values())
+    items: dict[int, Item] = {
+        item.id: item for item in select_items(session.sidecar.library, keys) if item.id is not None
+    }
+    current = session.current(items.values())
+    vector_ids = session.store.tracks.vector_ids(session.sidecar.id, current, session.model.id)
     known: dict[bytes, list[tuple[Item, int]]] = {}
     for item_id in sorted(vector_ids):
         known.setdefault(keys[item_id], []).append((items[item_id], vector_ids[item_id]))
@@ -204,7 +199,7 @@ def resolve_query(session: SearchSession, query: Sequence[str], command: str) ->
     items = list(session.sidecar.library.items(list(query)))
     if not items:
         raise no_match(command, query)
-    vector_ids = session.vector_ids(items)
+    vector_ids = session.store.tracks.vector_ids(session.sidecar.id, session.current(items), session.model.id)
     analysed = [item for item in items if item.id in vector_ids]
     if not analysed:
         one = len(items) == 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.errors import AudioError, ConfigError, printable
 from resonance_engine.files import expand_home
-from resonance_engine.names import is_album, is_artist, normalise_artist, normalise_name
+from resonance_engine.search.names import is_album, is_artist, normalise_artist, normalise_name
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence

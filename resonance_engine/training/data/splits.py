@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.names import normalise_artist
+from resonance_engine.search.names import normalise_artist
 from resonance_engine.training.data.songs import connected_components
 
 if TYPE_CHECKING:

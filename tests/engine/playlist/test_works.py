@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.names import parse_movement, parse_roman
 from resonance_engine.playlist.order import group_works
 from resonance_engine.playlist.rules import Track
+from resonance_engine.search.names import parse_movement, parse_roman
 
 
 @pytest.mark.parametrize(

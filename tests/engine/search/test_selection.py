@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.constraints import Caps
+from resonance_engine.search.names import TrackMetadata
 from resonance_engine.search.ranking import AVOIDANCE, Ranking, query, rank_by_similarity, refine
 from resonance_engine.search.selection import (
     ALBUM,
@@ -30,7 +31,6 @@ from resonance_engine.search.selection import (
     find_neighbours,
     select,
 )
-from resonance_engine.search.versions import TrackMetadata
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:

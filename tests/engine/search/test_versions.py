@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resonance_engine.search.versions import TrackMetadata, song_title, track_keys
+from resonance_engine.search.names import TrackMetadata, song_title, track_keys
 
 
 @pytest.mark.parametrize(

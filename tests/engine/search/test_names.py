@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resonance_engine.names import is_album, is_artist, normalise_artist, normalise_name
+from resonance_engine.search.names import is_album, is_artist, normalise_artist, normalise_name
 
 
 @pytest.mark.parametrize(
