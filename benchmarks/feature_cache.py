@@ -10,16 +10,16 @@ drawn.
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
-import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from benchmarks.measure import median_times
 from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import FeatureSpec
@@ -31,9 +31,7 @@ from resonance_engine.training.learning.loop import train
 from tests.audio_files import tune, write_audio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterator, Sequence
 
     from resonance_engine.training.data.cache import Features
 
@@ -69,48 +67,36 @@ def write_songs(folder: Path) -> Iterator[Path]:
         yield write_audio(folder / f"{song}.mp3", tune(60.0, seed=song), 44100, repeats=3)
 
 
-def median_seconds(runs: int, work: Callable[[], object]) -> float:
-    """Seconds; the first run, which warms caches up, does not count."""
-    times = []
-    for _ in range(1 + runs):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times[1:])
-
-
-def print_table(title: str, seconds: dict[str, float]) -> None:
+def print_times(title: str, times: dict[str, float], share: int = 1) -> None:
+    """Print milliseconds, and how many times as long reading audio takes."""
     print(f"{title:<44} {'ms':>10} {'times':>8}")
-    for name, value in seconds.items():
-        print(f"  {name:<42} {1e3 * value:10.1f} {seconds['audio'] / value:8.1f}")
+    for name, value in times.items():
+        print(f"  {name:<42} {value / share:10.1f} {times['audio'] / value:8.1f}")
 
 
 def compare(sources: dict[str, tuple[FeatureCache, bool]], runs: int) -> None:
-    audio = sources["audio"][0]
-    keys = sorted(audio.keys())
+    keys = sorted(sources["audio"][0].keys())
     labels = [key.hex() for key in keys]
     sets = {name: WindowSet(cache, keys, labels, labels, preload) for name, (cache, preload) in sources.items()}
 
-    def features(cache: FeatureCache, key: bytes) -> list[NDArray[np.float32]]:
-        return [values.astype(np.float32) for values in cache.read(key).values()]
+    def read(cache: FeatureCache) -> None:
+        for key in keys:
+            _ = [values.astype(np.float32) for values in cache.read(key).values()]
 
-    def song(cache: FeatureCache) -> float:
-        return median_seconds(1, lambda: [features(cache, key) for key in keys]) / len(keys)
+    def draw(windows: WindowSet) -> None:
+        for _ in windows.epoch(64, 2, FRAMES, AugmentSettings(), 0, 0):
+            pass
 
-    def epoch(windows: WindowSet) -> float:
-        return median_seconds(runs, lambda: list(windows.epoch(64, 2, FRAMES, AugmentSettings(), 0, 0)))
-
-    def training(windows: WindowSet) -> float:
+    def learn(windows: WindowSet) -> None:
         torch.manual_seed(0)
         network = ResonanceNetwork(("timbre", "harmony", "rhythm"))
-        return median_seconds(
-            runs, lambda: train(network, windows, RECIPE, AugmentSettings(), device="cpu", standardized=True)
-        )
+        train(network, windows, RECIPE, AugmentSettings(), device="cpu", standardized=True)
 
     print(f"{len(keys)} songs of {SPEC.decoding.windows} windows")
-    print_table("features of a song", {name: song(cache) for name, (cache, preload) in sources.items() if not preload})
-    print_table("batches of an epoch, 2 views a song", {name: epoch(windows) for name, windows in sets.items()})
-    print_table("an epoch of training", {name: training(windows) for name, windows in sets.items()})
+    songs = {name: partial(read, cache) for name, (cache, preload) in sources.items() if not preload}
+    print_times("features of a song", median_times(songs, 1), len(keys))
+    for title, work in (("batches of an epoch, 2 views a song", draw), ("an epoch of training", learn)):
+        print_times(title, median_times({name: partial(work, windows) for name, windows in sets.items()}, runs))
 
 
 def main() -> None:

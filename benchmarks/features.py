@@ -7,8 +7,6 @@ set OMP_NUM_THREADS=1.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +14,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.measure import median_times
 from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.harmony import chroma
 from resonance_engine.features.rhythm import tempo_envelope
@@ -120,27 +119,17 @@ def pieces(signal: Array) -> dict[str, Piece]:
     }
 
 
-def milliseconds(run: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    run()
-    return 1e3 * (time.perf_counter() - start)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="runs of each piece, of which the median counts")
     runs = parser.parse_args().runs
     timed = pieces(music(SPEC.decoding.seconds))
-    for ours, theirs in timed.values():
-        ours(), theirs()
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in timed}
-    for _ in range(runs):
-        for name, (ours, theirs) in timed.items():
-            taken[name].append((milliseconds(ours), milliseconds(theirs)))
+    actions = {(name, place): action for name, pair in timed.items() for place, action in enumerate(pair)}
+    times = median_times(actions, runs)
     print(f"one window of {SPEC.decoding.seconds:g} s, ms   Resonance   librosa   ratio")
-    for name, times in taken.items():
-        ours_ms, theirs_ms = (statistics.median(column) for column in zip(*times, strict=True))
-        print(f"{name:<28} {ours_ms:12.1f} {theirs_ms:9.1f} {theirs_ms / ours_ms:7.1f}")
+    for name in timed:
+        ours, theirs = times[name, 0], times[name, 1]
+        print(f"{name:<28} {ours:12.1f} {theirs:9.1f} {theirs / ours:7.1f}")
 
 
 if __name__ == "__main__":

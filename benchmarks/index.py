@@ -1,6 +1,6 @@
 """Measure time and memory of building, opening and searching the index.
 
-    python benchmarks/index.py [--tracks 12000 100000] [--repeats 7]
+    python -m benchmarks.index [--tracks 12000 100000] [--repeats 7]
 
 Searches by FAISS, by numpy and by a bare matrix product take turns, so that other load on the machine meets
 all of them alike; times are medians in milliseconds of wall time.
@@ -8,20 +8,26 @@ all of them alike; times are medians in milliseconds of wall time.
 
 from __future__ import annotations
 
+import os
+
+# One thread; the libraries read these when they are loaded.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import argparse
 import json
-import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.measure import ROOT, median_times
 from resonance_engine.index.backends import FaissScan, NumpyScan
 from resonance_engine.index.files import index_path, load_index, open_index, save_index
 from resonance_engine.index.vector_index import VectorIndex
@@ -34,7 +40,6 @@ Matrix = npt.NDArray[np.float32]
 
 MODEL = Model("benchmark", "benchmark", "1", 512)
 NEIGHBOURS = 20
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def draw_vectors(tracks: int, seed: int = 0) -> Matrix:
@@ -58,17 +63,6 @@ def fill_store(store: Store, vectors: Matrix) -> None:
         )
 
 
-def median_times(repeats: int, **actions: Callable[[], object]) -> dict[str, float]:
-    """Return median CPU milliseconds of actions that take turns."""
-    times: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(repeats):
-        for name, act in actions.items():
-            start = time.process_time()
-            act()
-            times[name].append(1000 * (time.process_time() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
 def product(vectors: Matrix, queries: Matrix) -> npt.NDArray[np.intp]:
     """Return the neighbours by one matrix product, equal scores in any order."""
     scores = queries @ vectors.T
@@ -79,8 +73,8 @@ def product(vectors: Matrix, queries: Matrix) -> npt.NDArray[np.intp]:
 
 def peak_memory(database: Path) -> dict[str, float]:
     """Return the peak MB of a process before and after it opens the index and searches once."""
-    command = [sys.executable, __file__, "--open", str(database)]
-    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    command = [sys.executable, "-m", "benchmarks.index", "--open", str(database)]
+    result = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     found: dict[str, float] = json.loads(result.stdout)
     return found
 
@@ -106,51 +100,36 @@ def measure_library(tracks: int, repeats: int, folder: Path) -> None:
     """Print the numbers of one size of library."""
     vectors = draw_vectors(tracks)
     with Store(folder / "resonance.db") as store:
-        filling = median_times(1, fill_store=lambda: fill_store(store, vectors))
+        fill_store(store, vectors)
         path = index_path(folder, MODEL.id)
         built = peak_memory(store.path)
         opened = peak_memory(store.path)
         ids, stored = store.vectors.matrix(MODEL.id)
         index, plain = VectorIndex(ids, stored), VectorIndex(ids, stored, NumpyScan(MODEL.dimensions))
-        opening = median_times(
-            max(3, repeats // 2),
-            read=lambda: store.vectors.matrix(MODEL.id),
-            build=lambda: VectorIndex(ids, stored),
-            write=lambda: save_index(path, index, MODEL.id, store.generation),
-            load=lambda: load_index(path, MODEL.id),
-            open=lambda: open_index(store, MODEL.id, folder),
-        )
-
-    one, many = stored[:1], stored[:64]
-    searching = median_times(
-        repeats,
-        faiss=lambda: index.nearest(one, NEIGHBOURS),
-        numpy=lambda: plain.nearest(one, NEIGHBOURS),
-        product=lambda: product(stored, one),
-    )
-    batch = median_times(
-        repeats,
-        faiss=lambda: index.nearest(many, NEIGHBOURS),
-        numpy=lambda: plain.nearest(many, NEIGHBOURS),
-        product=lambda: product(stored, many),
-    )
-    agreement = np.mean(index.nearest(many, NEIGHBOURS)[1] == ids[product(stored, many)])
+        opening = {
+            "read the store": lambda: store.vectors.matrix(MODEL.id),
+            "build the index": lambda: VectorIndex(ids, stored),
+            "write its file": lambda: save_index(path, index, MODEL.id, store.generation),
+            "load its file": lambda: load_index(path, MODEL.id),
+            "open it unchanged": lambda: open_index(store, MODEL.id, folder),
+        }
+        milliseconds = median_times(opening, max(3, repeats // 2), time.process_time)
 
     print(f"\n{tracks:,} tracks, {path.stat().st_size / 1e6:.0f} MB on disk")
-    print(f"  fill the store   {filling['fill']:9.0f} ms")
-    for name, what in (
-        ("read", "read the store"),
-        ("build", "build the index"),
-        ("write", "write its file"),
-        ("load", "load its file"),
-        ("open", "open it unchanged"),
-    ):
-        print(f"  {what:<17}{opening[name]:9.1f} ms")
+    for step, value in milliseconds.items():
+        print(f"  {step:<17}{value:9.1f} ms")
     print(f"  memory, made     {built['after'] - built['before']:9.0f} MB over {built['before']:.0f}")
     print(f"  memory, loaded   {opened['after'] - opened['before']:9.0f} MB over {opened['before']:.0f}")
-    for label, times, queries in (("one query", searching, 1), ("64 queries, each", batch, 64)):
-        row = ", ".join(f"{name} {value / queries:.2f}" for name, value in times.items())
+    for label, queries in (("one query", stored[:1]), ("64 queries, each", stored[:64])):
+        searches: dict[str, Callable[[], object]] = {
+            "faiss": partial(index.nearest, queries, NEIGHBOURS),
+            "numpy": partial(plain.nearest, queries, NEIGHBOURS),
+            "product": partial(product, stored, queries),
+        }
+        times = median_times(searches, repeats, time.process_time)
+        row = ", ".join(f"{name} {value / len(queries):.2f}" for name, value in times.items())
         print(f"  {label:<17} {row} ms; faiss takes {times['faiss'] / times['product']:.2f} of the product")
+    agreement = np.mean(index.nearest(stored[:64], NEIGHBOURS)[1] == ids[product(stored, stored[:64])])
     print(f"  neighbours as by the product: {agreement:.2%}")
 
 
@@ -159,18 +138,13 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, nargs="+", default=[12_000, 100_000])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--alone", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.open:
         report_memory(options.open)
         return
-    if options.alone:
-        with tempfile.TemporaryDirectory() as folder:
-            measure_library(options.alone, options.repeats, Path(folder))
-        return
     for tracks in options.tracks:
-        command = [sys.executable, __file__, "--alone", str(tracks), "--repeats", str(options.repeats)]
-        subprocess.run(command, check=True, env=os.environ | ONE_THREAD)
+        with tempfile.TemporaryDirectory() as folder:
+            measure_library(tracks, options.repeats, Path(folder))
 
 
 if __name__ == "__main__":

@@ -11,24 +11,38 @@ its limit.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 import time
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.long_music import create_long_library
-from benchmarks.synthetic_library import create_library
+import numpy as np
+from beets.library import Item, Library
+
+from benchmarks.measure import beets_environment, start_beets
+from benchmarks.synthetic_library import create_library, write_configuration
+from tests.audio_files import write_audio, write_looped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROOT = Path(__file__).parents[1]
+    from numpy.typing import NDArray
+
 SECONDS = 0.02  # between two readings
 ANALYZE_LIMIT, QUERY_LIMIT = 700, 600  # MB
 QUERIES = (("similar", "id:1"), ("similar", "--weights", "timbre=1,rhythm=2", "id:1"))
+RATE = 44_100
+TEN_HOURS = 600  # minutes
+SONGS = 24
+BARE = {"id3v2_version": "0", "write_xing": "0"}  # nothing but frames, and no table to seek by
+LOOPED: dict[str, dict[str, Any]] = {
+    "constant.mp3": {"bit_rate": 64_000, "muxer_options": BARE},
+    "variable.mp3": {"quality": 5, "muxer_options": BARE},
+    "bare.aac": {"bit_rate": 64_000},
+}
 
 
 class MemoryUse(NamedTuple):
@@ -38,32 +52,31 @@ class MemoryUse(NamedTuple):
     rss: float = 0.0
 
 
-class PeakUse(NamedTuple):
-    """Peaks of a command's memory, its most processes, and its seconds."""
+def create_long_library(folder: Path) -> Path:
+    """Create a beets home in `folder` with ten-hour files of a minute's sound and a few songs, unless it exists."""
+    if not (folder / "library.db").exists():
+        music = folder / "music"
+        music.mkdir(parents=True, exist_ok=True)
+        for number, (name, options) in enumerate(LOOPED.items()):
+            minute = write_audio(folder / name, chord(number), RATE, **options)
+            write_looped(music / name, minute, TEN_HOURS)
+        write_audio(music / "long.flac", chord(99), RATE, repeats=TEN_HOURS)
+        for number in range(SONGS):
+            write_audio(music / f"song {number}.flac", chord(number), RATE)
+        write_configuration(folder)
+        with redirect_stdout(StringIO()):
+            library = Library(str(folder / "library.db"), str(music))
+            for path in sorted(music.iterdir()):
+                # Its tags do not matter, and beets reads none of a bare AAC.
+                library.add(Item(path=bytes(path), title=path.stem))
+    return folder
 
-    read_memory: MemoryUse
-    processes: int
-    seconds: float
 
-
-def measure_peak(home: Path, command: Sequence[str]) -> PeakUse:
-    """Run a command of beets and measure it; exits with its output where it fails."""
-    environment = {**os.environ, "BEETSDIR": str(home), "PYTHONPATH": str(ROOT)}
-    most, processes = MemoryUse(), 0
-    with tempfile.TemporaryFile() as output:
-        start = time.perf_counter()
-        run = [sys.executable, "-m", "beets", *command]
-        with subprocess.Popen(run, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as process:
-            while process.poll() is None:
-                uses = [read_memory(each) for each in process_tree(process.pid)]
-                total = MemoryUse(*(sum(column) for column in zip(*uses, strict=True)))
-                most = MemoryUse(*map(max, most, total))
-                processes = max(processes, len(uses))
-                time.sleep(SECONDS)
-        if process.returncode:
-            output.seek(0)
-            sys.exit(f"beet {' '.join(command)} failed: {output.read().decode(errors='replace')}")
-    return PeakUse(most, processes, time.perf_counter() - start)
+def chord(seed: int) -> NDArray[np.float32]:
+    """Return a minute of a quiet chord, (n,)."""
+    pitches = np.random.default_rng(seed).integers(110, 1760, (4, 1))
+    second = 0.003 * np.sin(2 * np.pi * pitches * np.arange(RATE) / RATE).sum(axis=0)
+    return np.tile(second.astype(np.float32), 60)
 
 
 def process_tree(process: int) -> list[int]:
@@ -89,23 +102,29 @@ def read_memory(process: int) -> MemoryUse:
 
 
 def check_limit(home: Path, command: Sequence[str], limit: int) -> bool:
-    """Run a command, print its memory, and return whether it stays within the limit."""
-    use, processes, seconds = measure_peak(home, command)
-    kept = use.pss <= limit
+    """Run a command of beets, print its peaks of memory and processes, and return whether it stays within the limit."""
+    most, processes, start = MemoryUse(), 0, time.perf_counter()
+    with start_beets(beets_environment(home), command) as process:
+        while process.poll() is None:
+            uses = [read_memory(one) for one in process_tree(process.pid)]
+            total = MemoryUse(*(sum(column) for column in zip(*uses, strict=True)))
+            most, processes = MemoryUse(*map(max, most, total)), max(processes, len(uses))
+            time.sleep(SECONDS)
+    kept = most.pss <= limit
     print(
-        f"beet {' '.join(command):<45} {use.pss:5.0f} MB in {processes} processes (RSS {use.rss:.0f} MB),"
-        f" {seconds:.1f} s; allowed: {limit} MB: {'kept' if kept else 'missed'}",
+        f"beet {' '.join(command):<45} {most.pss:5.0f} MB in {processes} processes (RSS {most.rss:.0f} MB),"
+        f" {time.perf_counter() - start:.1f} s; allowed: {limit} MB: {'kept' if kept else 'missed'}",
         flush=True,
     )
     return kept
 
 
-def measure_analysis(home: Path, threads: int | None) -> bool:
+def check_analysis(home: Path, threads: int | None) -> bool:
     """Analyse a library from the beginning; with `threads` None, by the default number of workers."""
     for old in home.glob("resonance*"):
         old.unlink()
-    chosen = [] if threads is None else ["--threads", str(threads)]
-    return check_limit(home, ["resonance", "analyze", *chosen], ANALYZE_LIMIT)
+    workers = [] if threads is None else ["--threads", str(threads)]
+    return check_limit(home, ["resonance", "analyze", *workers], ANALYZE_LIMIT)
 
 
 def main() -> int:
@@ -118,7 +137,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = create_long_library(options.kept or Path(folder, "long"))
-        kept = [measure_analysis(home, threads) for threads in (None, *options.threads)]
+        kept = [check_analysis(home, threads) for threads in (None, *options.threads)]
         for tracks in options.tracks:
             home = create_library(options.queries or Path(folder), tracks)
             kept += [check_limit(home, query, QUERY_LIMIT) for query in QUERIES]

@@ -11,24 +11,24 @@ take turns with this one's. Exits with status 1 where a query exceeds its limit.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.measure import ROOT, ProcessCost, beets_environment, measure_process
 from benchmarks.synthetic_library import create_library, write_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from beetsplug.resonance.search.request import SearchRequest
 
-ROOT = Path(__file__).parents[1]
 BASE = ("ls", "id:1")
 SEEDS = ("id:1", ",", "id:40", ",", "id:80", ",", "id:120", ",", "id:160")
 COMMANDS = (
@@ -56,34 +56,9 @@ class Limits(NamedTuple):
 LIMITS = {12_000: Limits(0.4, 10, 600), 100_000: Limits(0.8, 50, 600)}
 
 
-class ProcessCost(NamedTuple):
-    """Cost of a process: seconds of wall time, seconds of CPU, MB of peak memory."""
-
-    wall: float
-    cpu: float
-    memory: float
-
-
-def measure_process(environment: Mapping[str, str], command: Sequence[str]) -> ProcessCost:
-    """Run a command of beets and measure it; exits with its error where it fails."""
-    with tempfile.TemporaryFile() as errors:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "beets", *command], env=dict(environment), stdout=subprocess.DEVNULL, stderr=errors
-        )
-        _, status, used = os.wait4(process.pid, 0)  # unlike Popen's own, its usage is that of this process alone
-        wall = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            errors.seek(0)
-            sys.exit(f"beet {' '.join(command)} failed: {errors.read().decode(errors='replace')}")
-    return ProcessCost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
 def measure_commands(root: Path, home: Path) -> dict[tuple[str, ...], tuple[ProcessCost, ProcessCost]]:
     """Return the cost of each command of a checkout, and the difference from the `BASE` just before it."""
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment = {**inherited, "BEETSDIR": str(home), "PYTHONPATH": str(root)}
+    environment = beets_environment(home, root)
     costs: dict[tuple[str, ...], tuple[ProcessCost, ProcessCost]] = {}
     for command in COMMANDS:
         base, one = measure_process(environment, BASE), measure_process(environment, command)
@@ -165,10 +140,9 @@ def measure(home: Path, tracks: int, runs: int, beside: Path | None) -> bool:
         print_commands(costs)
         print(f"  the same in {ROOT}:")
     one, more = print_commands(own)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "benchmarks.similar", "--warm", str(home)]
-    result = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=ROOT)
-    times = {name: float(number) for name, number in (line.split("\t") for line in result.stdout.splitlines())}
+    # In a process of its own, since what this one holds counts among the most that a child has.
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        times = pool.submit(measure_warm, home).result()
     for name, number in times.items():
         print(f"  warm, {name:<54} {number:6.1f} ms")
     limits = LIMITS.get(tracks)
@@ -188,11 +162,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="processes of each kind")
     parser.add_argument("--kept", type=Path, metavar="FOLDER", help="folder of the libraries, reused if they exist")
     parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="another checkout to compare with")
-    parser.add_argument("--warm", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.warm:
-        print("\n".join(f"{name}\t{number}" for name, number in measure_warm(options.warm).items()))
-        return 0
     with tempfile.TemporaryDirectory() as folder:
         kept = [
             measure(create_library(options.kept or Path(folder), tracks), tracks, options.runs, options.beside)

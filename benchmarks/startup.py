@@ -1,4 +1,4 @@
-"""Time the start of beets with and without the plugin, by real `beet version` processes in turns.
+"""Time the start of beets with and without the plugin, by real `beet version` and `beet ls` processes in turns.
 
 Medians of wall-clock times; bytecode is cached, as it is for a user from the second command on.
 """
@@ -6,15 +6,13 @@ Medians of wall-clock times; bytecode is cached, as it is for a user from the se
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.measure import ROOT, beets_environment, measure_process, median_times
+
 LIMIT_MS = 50.0
 
 
@@ -22,29 +20,7 @@ def write_home(folder: Path, root: Path, plugins: list[str]) -> dict[str, str]:
     """Write a configuration of beets; return the environment that selects it and the checkout at `root`."""
     folder.mkdir()
     (folder / "config.yaml").write_text(f"plugins: {plugins}\ncreate_backup_before_migrations: no\n", encoding="utf-8")
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**inherited, "BEETSDIR": str(folder), "PYTHONPATH": str(root)}
-
-
-def time_process(environment: dict[str, str], command: list[str]) -> float:
-    """Return the wall-clock time of one `beet` process."""
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "beets", *command], env=environment, check=True, capture_output=True)
-    return time.perf_counter() - start
-
-
-def median_times(command: list[str], runs: int, roots: list[Path]) -> list[float]:
-    """Return the median seconds without the plugin, then with each checkout's."""
-    with tempfile.TemporaryDirectory() as folder:
-        homes = [write_home(Path(folder, "without"), ROOT, [])]
-        homes += [write_home(Path(folder, str(i)), root, ["resonance"]) for i, root in enumerate(roots)]
-        for environment in homes:
-            time_process(environment, command)
-        rounds = []
-        for run in range(runs):
-            turn = [time_process(environment, command) for environment in (homes if run % 2 else homes[::-1])]
-            rounds.append(turn if run % 2 else turn[::-1])
-    return [statistics.median(times) for times in zip(*rounds, strict=True)]
+    return beets_environment(folder, root)
 
 
 def main() -> int:
@@ -56,7 +32,11 @@ def main() -> int:
     roots = [root.resolve() for root in options.root or [ROOT]]
     slowest = 0.0
     for command in (["version"], ["ls"]):
-        without, *times = (1000 * seconds for seconds in median_times(command, options.runs, roots))
+        with tempfile.TemporaryDirectory() as folder:
+            homes = [write_home(Path(folder, "without"), ROOT, [])]
+            homes += [write_home(Path(folder, str(i)), root, ["resonance"]) for i, root in enumerate(roots)]
+            starts = {place: partial(measure_process, home, command) for place, home in enumerate(homes)}
+            without, *times = median_times(starts, options.runs).values()
         print(f"beet {command[0]:<8} {without:6.0f} ms without the plugin")
         for root, with_plugin in zip(roots, times, strict=True):
             print(f"  {root.name:<20} {with_plugin:6.0f} ms with it: {with_plugin - without:+.0f} ms")

@@ -13,7 +13,8 @@ import pytest
 from beets.library import Library
 
 from beetsplug.resonance.library.sidecar import Coverage, Sidecar
-from benchmarks.similar import BASE, measure_process, warm_requests
+from benchmarks.measure import measure_process
+from benchmarks.similar import BASE, warm_requests
 from benchmarks.synthetic_library import FACETS, create_library
 from tests.paths import ROOT
 
