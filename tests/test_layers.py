@@ -9,15 +9,15 @@ import pytest
 from tests.import_graph import FOLDERS, import_graph
 
 PLUGIN = {
-    "error_guard": (),
+    "errors": (),
     "config": (),
-    "library": ("error_guard", "config"),
-    "background": ("error_guard", "config", "library"),
-    "search": ("error_guard", "config", "library"),
-    "fields": ("error_guard", "config", "library", "search"),
-    "playlist": ("error_guard", "config", "library", "search", "fields"),
-    "commands": ("error_guard", "config", "library", "search", "fields", "playlist", "background"),
-    "": ("error_guard", "config", "library", "search", "fields", "playlist", "background", "commands"),
+    "library": ("errors", "config"),
+    "background": ("errors", "config", "library"),
+    "search": ("errors", "config", "library"),
+    "fields": ("errors", "config", "library", "search"),
+    "playlist": ("errors", "config", "library", "search", "fields"),
+    "commands": ("errors", "config", "library", "search", "fields", "playlist", "background"),
+    "": ("errors", "config", "library", "search", "fields", "playlist", "background", "commands"),
 }
 """The rooms of `beetsplug.resonance`, "" being its `__init__`, with the rooms that each may import."""
 

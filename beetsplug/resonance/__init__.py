@@ -6,7 +6,7 @@ loads no numpy; each hook loads the room below that does the work, and raises no
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -14,17 +14,42 @@ from typing import TYPE_CHECKING
 from beets.plugins import BeetsPlugin
 
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.error_guard import ErrorGuard
+from beetsplug.resonance.errors import describe_error
 from beetsplug.resonance.fields.fields import Fields
+from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.library.sync import LibraryEvents
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from beets.importer import ImportSession, ImportTask
     from beets.library import Album, Item, Library
+    from beets.logging import BeetsLogger
     from beets.ui import Subcommand
 
     from beetsplug.resonance.library.analysis import Importer
-    from beetsplug.resonance.library.sidecar import Runtime, Sidecar
+    from beetsplug.resonance.library.sidecar import Runtime
+
+
+class ErrorGuard:
+    """A context manager, when called, that turns an exception into one line of the log, the same line only once."""
+
+    def __init__(self, log: BeetsLogger) -> None:
+        self.log = log
+        self.messages: set[str] = set()
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # an interrupt from the keyboard passes
+            message = describe_error(error)
+            if not message:
+                message = f"unexpected {type(error).__name__}: {error}"
+                self.log.debug("where it happened:", exc_info=error)
+            if message not in self.messages:
+                self.messages.add(message)
+                self.log.warning("{}; tracks are left out until `beet resonance analyze`", message.rstrip("."))
 
 
 class ResonancePlugin(BeetsPlugin):
@@ -62,8 +87,6 @@ class ResonancePlugin(BeetsPlugin):
 
     def open_sidecar(self, library: Library) -> Sidecar:
         """Return the store of a library, which the caller closes; raises ConfigError for a mistake in the settings."""
-        from beetsplug.resonance.library.sidecar import Sidecar
-
         return Sidecar(library, self.settings, self.runtime)
 
     def commands(self) -> list[Subcommand]:
@@ -74,23 +97,19 @@ class ResonancePlugin(BeetsPlugin):
     def import_stage(self, session: ImportSession, task: ImportTask) -> None:
         with self.guard():
             if self.settings.auto == "import":
-                self.open_importer(session.lib).analyse(task)
+                with self.importer_lock:  # stages run in several threads
+                    if self.importer is None:
+                        from beetsplug.resonance.library.analysis import Importer
+
+                        self.importer = Importer(self.open_sidecar(session.lib), self._log)
+                self.importer.analyse(task)
             elif self.settings.auto == "background" and task.imported_items():
                 self.background_requested = True
-
-    def open_importer(self, library: Library) -> Importer:
-        """Return the importer of this run; stages and events come from several threads."""
-        with self.importer_lock:
-            if self.importer is None:
-                from beetsplug.resonance.library.analysis import Importer
-
-                self.importer = Importer(self.open_sidecar(library), self._log)
-            return self.importer
 
     def link_imported(self, item: Item | None = None, album: Album | None = None, **_: object) -> None:
         if self.importer is not None:
             with self.guard():
-                self.importer.link([item] if item else album.items() if album else [])
+                self.importer.link([item] if item is not None else album.items() if album is not None else [])
             self.fields.caches.clear()
 
     def cli_exit(self, lib: Library) -> None:

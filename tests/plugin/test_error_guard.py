@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beets.logging import getLogger
 from confuse import ConfigError
 
-from beetsplug.resonance.error_guard import ErrorGuard
+from beetsplug.resonance import ErrorGuard
 from resonance_engine.errors import StoreError
 
 if TYPE_CHECKING:

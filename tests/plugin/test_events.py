@@ -9,8 +9,8 @@ import pytest
 from beets.library import Item, Library
 from beets.test.helper import ConfigMixin
 
-from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.library.sync import LibraryEvents, file_state
+from beetsplug.resonance.library.sidecar import Sidecar, file_state
+from beetsplug.resonance.library.sync import LibraryEvents
 from resonance_engine.store import TrackRow
 
 if TYPE_CHECKING:

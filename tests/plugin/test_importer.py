@@ -14,8 +14,7 @@ from beets import plugins
 from beets.importer import Action
 from beets.test.helper import AutotagImportHelper, ImportHelper, ImportSessionFixture
 
-from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
-from beetsplug.resonance.library.sync import file_state
+from beetsplug.resonance.library.sidecar import ItemRow, Sidecar, file_state
 from resonance_engine.errors import ModelError
 from resonance_engine.store import Store
 from tests.audio_files import tune, write_audio

@@ -22,8 +22,8 @@ from beetsplug.resonance.commands.analyze import run_update
 from beetsplug.resonance.commands.check import prune
 from beetsplug.resonance.library.analysis import open_ingest
 from beetsplug.resonance.library.models import FOLDER, MODEL_FILE, Models
-from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.library.sync import file_state, plan_library
+from beetsplug.resonance.library.sidecar import Sidecar, file_state
+from beetsplug.resonance.library.sync import plan_library
 from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.index.check import index_problem
 from resonance_engine.store.recovery.check import check_store, incomplete_recordings

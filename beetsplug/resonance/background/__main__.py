@@ -30,7 +30,7 @@ from beetsplug.resonance.background.monitor import (
 )
 from beetsplug.resonance.background.process_lock import BACKGROUND, lock_of
 from beetsplug.resonance.config.settings import Hours
-from beetsplug.resonance.error_guard import describe_error
+from beetsplug.resonance.errors import describe_error
 from beetsplug.resonance.library.analysis import activate, find_settled, open_ingest, update
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import Runtime, Sidecar

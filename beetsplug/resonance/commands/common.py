@@ -13,7 +13,7 @@ from beets import ui
 from beets.exceptions import UserError
 from beets.util.color import colorize
 
-from beetsplug.resonance.error_guard import describe_error
+from beetsplug.resonance.errors import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from beetsplug.resonance.library.item_query import select_items
-from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.library.sync import file_state
+from beetsplug.resonance.library.sidecar import Sidecar, file_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

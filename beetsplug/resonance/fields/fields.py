@@ -217,9 +217,9 @@ class Fields:
     def cache(self, name: str) -> AnalysisCache[Any]:
         """Return the cache of the analysis that a field is a part of."""
         load = load_attributes if FIELDS[name].attribute else load_tags
-        if load not in self.caches:
-            self.caches[load] = AnalysisCache(load)
-        return self.caches[load]
+        if (cache := self.caches.get(load)) is None:  # another thread may clear them at any moment
+            cache = self.caches[load] = AnalysisCache(load)
+        return cache
 
     def value(self, name: str, item: Item) -> Any:
         """Return the value of a field of an item; None where it is unknown."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.models import Models, fingerprint_model
-from beetsplug.resonance.library.sidecar import format_tracks
-from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, file_state, forget, music_folder, plan_library
+from beetsplug.resonance.library.sidecar import file_state, format_tracks
+from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, forget, music_folder, plan_library
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import ModelError, ResonanceError, StoreError
 from resonance_engine.ingest import Ingest, Job
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from beets.library import Item
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
-    from beetsplug.resonance.library.sync import State
+    from beetsplug.resonance.library.sidecar import ItemRow, Sidecar, State
     from resonance_engine.ingest import IngestOutcome
     from resonance_engine.store import Model
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from resonance_engine.ingest import AnalysisPool, Job
     from resonance_engine.store import Model, Store
 
+State = tuple[int, int]  # size and modification time in ns of a file
 FILE_NAME = "resonance.db"
 USUAL_SECONDS = 0.5  # for the analysis of one track, before anything was measured
 
@@ -80,6 +81,15 @@ class ItemRow(NamedTuple):
         from resonance_engine.ingest import Job
 
         return Job(self.id, self.added, Path(os.fsdecode(self.path)))
+
+
+def file_state(path: bytes) -> State | None:
+    """Return size and modification time in ns of a file, None where there is none."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - bytes, which may not be text
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
 
 
 class Coverage(NamedTuple):
@@ -148,16 +158,16 @@ class Sidecar:
         """Return the items that a query matches, or all, in order of id."""
         if query:
             return sorted(map(ItemRow.of, self.library.items(query)))
-        return self._select("1")
+        return self.rows_by_id()
 
-    def rows_by_id(self, item_ids: Iterable[int]) -> list[ItemRow]:
-        """Return the items with these ids, in order of id; those that are gone are left out."""
-        return self._select("id IN (SELECT value FROM json_each(?))", json.dumps(list(map(int, item_ids))))
-
-    def _select(self, condition: str, *values: str) -> list[ItemRow]:
-        statement = f"SELECT id, added, path FROM items WHERE {condition} ORDER BY id"  # noqa: S608 - of the two above
+    def rows_by_id(self, item_ids: Iterable[int] | None = None) -> list[ItemRow]:
+        """Return the items with these ids, or all, in order of id; those that are gone are left out."""
+        statement, ids = "SELECT id, added, path FROM items ORDER BY id", []
+        if item_ids is not None:
+            statement = statement.replace("ORDER", "WHERE id IN (SELECT value FROM json_each(?)) ORDER")
+            ids = [json.dumps(list(map(int, item_ids)))]
         with self.library.transaction() as transaction:
-            rows = transaction.query(statement, values)
+            rows = transaction.query(statement, ids)
         return [ItemRow(item_id, added or 0.0, expand_path_from_db(bytes(path))) for item_id, added, path in rows]
 
     def close(self) -> None:

@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from beetsplug.resonance.library.sidecar import Sidecar, State, file_state
+
 if TYPE_CHECKING:
     from beets.library import Item, Library
 
-    from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
+    from beetsplug.resonance.library.sidecar import ItemRow
     from resonance_engine.ingest import Job
     from resonance_engine.store import Failure, Store, TrackRow
 
-State = tuple[int, int]  # size and modification time in ns
 Stat = Callable[[bytes], State | None]
 MASS_REMOVAL = 20  # up to this many vanished tracks are forgotten whatever their share
 
@@ -67,8 +68,6 @@ class LibraryEvents:
 
     def apply(self, library: Library) -> None:
         """Update the store, if there is one. A file that had changed before the event stays suspect."""
-        from beetsplug.resonance.library.sidecar import Sidecar
-
         sidecar = Sidecar(library)
         if sidecar.exists:
             present = {row.id: row.added for row in sidecar.rows_by_id(self.removed)}
@@ -101,15 +100,6 @@ def apply_changes(store: Store, library: int, changes: list[FileChange]) -> None
             store.failures.clear(library, change.source)
             store.failures.record(library, change.destination, *change.after, reason)
             failed[change.destination] = (*change.after, reason)
-
-
-def file_state(path: bytes) -> State | None:
-    """Return size and modification time in ns of a file, None where there is none."""
-    try:
-        stat = os.stat(path)  # noqa: PTH116 - bytes, which may not be text
-    except OSError:
-        return None
-    return stat.st_size, stat.st_mtime_ns
 
 
 @dataclass(frozen=True)

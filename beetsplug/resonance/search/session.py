@@ -13,7 +13,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.item_query import no_match, select_items, select_rows
 from beetsplug.resonance.library.metadata import metadata_of
-from beetsplug.resonance.library.sync import file_state
+from beetsplug.resonance.library.sidecar import file_state
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.index.files import open_index
 from resonance_engine.search.explain import TrackProfile
