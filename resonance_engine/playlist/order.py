@@ -53,7 +53,7 @@ def order_tracks(
     """
     rules = SequenceRules() if rules is None else rules
     sequencer = Sequencer(pool.tracks, rules, length, opening)
-    cut = sequencer.is_over() and any(len(sequencer.units[unit]) > 1 for unit in sequencer.sequence)
+    cut = any(len(sequencer.units[unit]) > 1 for unit in sequencer.sequence) and sequencer.is_over()
     if cut:
         sequencer = Sequencer(pool.tracks, replace(rules, works="avoid"), length, opening)
     liking = ANCHOR * np.array([pool.closeness[list(unit)].mean(dtype=np.float64) for unit in sequencer.units])

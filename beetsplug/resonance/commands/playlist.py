@@ -62,7 +62,6 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
             return
         with closing(open_sidecar(lib)) as sidecar:
             request = parse_request(opts, args, sidecar.settings)
-            check_output(opts)
             require_coverage(sidecar, log)
             build_playlist(sidecar, request, opts, log)
 
@@ -91,17 +90,13 @@ def parse_request(opts: Values, args: list[str], settings: Settings) -> Playlist
     request = PlaylistRequest(**options)
     if request.is_seedless:
         raise UserError("playlist: name a track to start from, for example `beet playlist title:yesterday`")
-    return request
-
-
-def check_output(opts: Values) -> None:
-    """Raise UserError for more than one kind of output, or a file that is no playlist."""
-    given = [name for name in ("output", "paths", "json") if getattr(opts, name)]
-    if len(given) > 1:
-        raise UserError(f"playlist: give one of {' and '.join(map(flag_of, given))}")
+    outputs = [flag_of(name) for name in ("output", "paths", "json") if getattr(opts, name)]
+    if len(outputs) > 1:
+        raise UserError(f"playlist: give one of {' and '.join(outputs)}")
     # Anything else would sooner or later be somebody's song.
     if opts.output is not None and Path(opts.output).suffix.lower() not in SUFFIXES:
         raise UserError(f"playlist: -o names a file that ends in .m3u8 or .m3u, not {opts.output!r}")
+    return request
 
 
 def check_refresh(opts: Values, args: list[str]) -> None:

@@ -89,8 +89,6 @@ class PlaylistCandidates:
     def other_movements(self, tracks: Sequence[Track]) -> list[Track]:
         """Return the other movements of the works of tracks, as far as they are on the same albums and allowed."""
         recordings = {(track.work, track.album) for track in tracks if track.work}
-        if not recordings:
-            return []
         sidecar = self.session.sidecar
         library = sidecar.library
         of_works = {self.items[track.id] for track in tracks if track.work}
@@ -166,7 +164,7 @@ def build_pool(
     least = min(closeness.values(), default=0.0)
     closeness = {**{vector_id: closeness.get(vector_id, least) for vector_id in fixed}, **closeness}
     tracks = candidates.tracks(closeness)
-    if is_together:
+    if is_together and any(track.work for track in tracks):
         by_work: dict[tuple[str, str], list[float]] = {}
         for track in tracks:
             by_work.setdefault((track.work, track.album), []).append(closeness[track.id])
