@@ -87,11 +87,14 @@ def make_library(
     seconds: float = SECONDS,
     processes: int = 2,
 ) -> list[Path]:
-    """Write the library below `root`, leaving existing files unchanged; return the paths."""
+    """Write the library below `root`, without other files, and leave existing tracks unchanged; return the paths."""
     tracks = plan_library(seed, tracks_per_style, seconds)
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         written = pool.imap(partial(make_track, root), tracks)
-        return list(tqdm(written, desc="synthesised", total=len(tracks), unit=" tracks", disable=None))
+        paths = list(tqdm(written, desc="synthesised", total=len(tracks), unit=" tracks", disable=None))
+    for stray in {path for path in root.rglob("*") if path.is_file()}.difference(paths):
+        stray.unlink()  # such as an older version's tracks
+    return paths
 
 
 def make_track(root: Path, track: PlannedTrack) -> Path:

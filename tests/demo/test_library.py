@@ -73,11 +73,14 @@ def test_mp3_files_have_the_promised_bit_rate(made: list[Path]) -> None:
     assert rates == pytest.approx([192_000] * 4, rel=1e-3)
 
 
-def test_making_it_again_leaves_what_is_there(made: list[Path]) -> None:
+def test_making_it_again_leaves_what_is_there_and_removes_stray_files(made: list[Path]) -> None:
     root = made[0].parents[2]
     before = [path.stat().st_mtime_ns for path in made]
+    stray = made[0].with_name("unfinished-2.flac")
+    stray.touch()
     assert library.make_library(root, 3, 2, SECONDS) == made
     assert [path.stat().st_mtime_ns for path in made] == before
+    assert not stray.exists()
 
 
 def test_a_seed_always_gives_the_same_file_and_another_seed_other_music(made: list[Path], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from demo import run
-from demo.workplace import (
+from demo.run import (
     MARK,
     DemoBeets,
     DemoError,
@@ -16,7 +16,6 @@ from demo.workplace import (
     claim_folder,
     configuration,
     fresh_beets,
-    remove_strays,
 )
 
 if TYPE_CHECKING:
@@ -56,16 +55,6 @@ def test_the_configuration_leaves_the_users_files_alone(tmp_path: Path) -> None:
     assert not settings["import"]["copy"]
     assert not settings["import"]["move"]
     assert not settings["import"]["write"]
-
-
-def test_stray_files_are_removed_from_the_synthesised_library(tmp_path: Path) -> None:
-    wanted, stray = tmp_path / "a" / "1.flac", tmp_path / "a" / "unfinished-2.flac"
-    wanted.parent.mkdir()
-    wanted.touch()
-    stray.touch()
-    remove_strays(tmp_path, {wanted})
-    assert wanted.exists()
-    assert not stray.exists()
 
 
 def test_beet_is_shown_and_its_failure_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
