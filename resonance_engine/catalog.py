@@ -106,7 +106,9 @@ class CatalogUpdate:
         library, store = self.ingest.library, self.store
         known = store.state.get(IDS_KEY, dict)
         if known is None:  # a catalog made before the store had them
-            known = {entry.path: entry.id for entry in read_entries(self.folder)[0]} if self.has_meta() else {}
+            known = {}
+            if (self.folder / META).exists():
+                known = {entry.path: entry.id for entry in read_entries(self.folder)[0]}
         tracks = store.tracks.all(library)
         unused = itertools.count(max([0, *known.values(), *tracks]) + 1)
         ids = {path: known[path] if path in known else next(unused) for path in map(str, files)}
@@ -116,9 +118,6 @@ class CatalogUpdate:
                 store.state.set(IDS_KEY, ids)
                 store.tracks.unlink(library, removed)
         return ids
-
-    def has_meta(self) -> bool:
-        return (self.folder / META).exists()
 
     def pending_jobs(self) -> Iterator[Job]:
         """Yield the files that are new, changed or not embedded, unless they failed as they are."""
@@ -213,7 +212,8 @@ def read_entries(folder: Path) -> tuple[list[CatalogEntry], str, int | None]:
     except OSError as error:
         raise CatalogError(f"{printable(path)} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CatalogError(f"{printable(path)} is damaged ({summarise(error)}); {again}.") from error
+        message = " ".join(str(error).split())[:MESSAGE_LENGTH]
+        raise CatalogError(f"{printable(path)} is damaged ({message}); {again}.") from error
 
 
 def parse_entry(track: object) -> CatalogEntry:
@@ -224,11 +224,6 @@ def parse_entry(track: object) -> CatalogEntry:
     os.fsencode(entry.path)
     f"{entry.artist}{entry.title}".encode()
     return entry
-
-
-def summarise(error: Exception) -> str:
-    """Return the beginning of an error's message, on one line."""
-    return " ".join(str(error).split())[:MESSAGE_LENGTH]
 
 
 def read_catalog(folder: Path) -> Catalog:

@@ -21,7 +21,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     target = Path(os.path.realpath(path))
     beginning = f".{target.name[:40]}."
     temporary = target.with_name(f"{beginning}{os.urandom(8).hex()}")
-    mode = _mode(target)
+    mode = None
+    with suppress(FileNotFoundError):
+        mode = stat.S_IMODE(target.stat().st_mode)
     try:
         # Not `tempfile`, which makes files that only their owner can read.
         with temporary.open("xb") as file:
@@ -37,14 +39,6 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
     with suppress(OSError):
         _sweep(target.parent, beginning)
-
-
-def _mode(path: Path) -> int | None:
-    """The permissions of a file, None where there is none yet."""
-    try:
-        return stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        return None
 
 
 def _sweep(folder: Path, beginning: str) -> None:

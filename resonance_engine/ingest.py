@@ -155,7 +155,7 @@ class Ingest:
         """Store the vectors, tags and attributes of one recording, and update the mean time per track."""
         if result.embedding is None or result.analysis is None:
             return
-        self.store.vectors.put(result.key, self.model.id, result.embedding)
+        self.store.vectors.put_many(self.model.id, {result.key: result.embedding})
         self.store.analyses.put(result.key, result.analysis.extractor_version, result.analysis.attributes)
         known = self.store.state.get(SPEED_KEY, float)
         speed = result.seconds if known is None else SPEED_MEMORY * known + (1 - SPEED_MEMORY) * result.seconds

@@ -44,7 +44,9 @@ def content_key(path: Path, *, head: int = HEAD) -> bytes:
         stream = source.stream
         form = source.container.format.name
         end = find_audio_end(file) if form in RAW_STREAMS else file.seek(0, os.SEEK_END)
-        digest = blake2b(_stream_parameters(stream), digest_size=KEY_SIZE)
+        # The canonical name, because `mp3float` and `mp3` are two decoders of one codec.
+        parameters = f"{stream.codec_context.codec.canonical_name} {stream.rate} {stream.channels}\n"
+        digest = blake2b(parameters.encode(), digest_size=KEY_SIZE)
         begin, hashed = 0, 0
         for packet in source.packets():
             data = memoryview(packet)
@@ -60,11 +62,6 @@ def content_key(path: Path, *, head: int = HEAD) -> bytes:
     if not hashed:
         raise AudioError(path, "none of its audio can be read")
     return digest.digest()
-
-
-def _stream_parameters(stream: AudioStream) -> bytes:
-    # The canonical name, because `mp3float` and `mp3` are two decoders of one codec.
-    return f"{stream.codec_context.codec.canonical_name} {stream.rate} {stream.channels}\n".encode()
 
 
 def _audio_extent(file: BinaryIO, form: str, stream: AudioStream, size: int) -> bytes:

@@ -73,10 +73,6 @@ class WorkerProcess:
             self.end()
             raise WorkerDied("made the decoder say what is no answer") from error
 
-    def kill(self) -> None:
-        """Stop the process; a thread that waits for its answer gets WorkerDied."""
-        self.process.kill()
-
     def end(self) -> None:
         """Stop the process and release it."""
         self.process.kill()
@@ -236,7 +232,7 @@ class FileProcess:
             self.closed = True
             child = self.child
         if child is not None:
-            child.kill()
+            child.process.kill()  # a thread that waits for its answer gets WorkerDied
         if self.request_lock.acquire(timeout=CLOSE_TIMEOUT):
             try:
                 self.end_child()

@@ -90,7 +90,7 @@ class Pages:
             payload += self._overflow(following, length - here)
         if len(payload) != length:
             raise ValueError("the row is cut off")
-        return _signed(number), tuple(_values(payload))
+        return number - 2**64 if number >= 2**63 else number, tuple(_values(payload))
 
     def _local(self, length: int) -> int:
         """Return how many bytes of a row lie on the page itself."""
@@ -179,7 +179,3 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, place
     return value << 8 | data[place], place + 1
-
-
-def _signed(value: int) -> int:
-    return value - 2**64 if value >= 2**63 else value

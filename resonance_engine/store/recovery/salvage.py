@@ -22,7 +22,7 @@ from resonance_engine.store.sqlite_file import GENERATION, read_json
 from resonance_engine.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from resonance_engine.store.recovery.pages import Row
@@ -149,7 +149,10 @@ def match_table(row: Row) -> tuple[str, tuple[object, ...]] | None:
     number, values = row
     if len(values) == len(SHAPES["model"]) - 1 and isinstance(values[0], str):
         values = (*values, "[]")  # written before models had tags
-    table = next((name for name, shape in SHAPES.items() if _fits(values, shape)), None)
+    table = next(
+        (name for name, shape in SHAPES.items() if len(values) == len(shape) and all(map(isinstance, values, shape))),
+        None,
+    )
     if table is None:
         return None
     column = KEY_COLUMNS.get(table)
@@ -161,10 +164,6 @@ def match_table(row: Row) -> tuple[str, tuple[object, ...]] | None:
     if table == "state" and not is_readable_state(*values):
         return None
     return table, ((number, *values[1:]) if values[0] is None else values)
-
-
-def _fits(values: Sequence[object], shape: Sequence[type | tuple[type, ...]]) -> bool:
-    return len(values) == len(shape) and all(map(isinstance, values, shape))
 
 
 def _is_json(text: object, kind: type) -> bool:
