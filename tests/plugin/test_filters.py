@@ -14,8 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.config.settings import Exclusion, Season, parse_exclusions
-from beetsplug.resonance.library.item_query import excluded_ids, matching_ids
-from beetsplug.resonance.library.metadata import VARIOUS_ARTISTS, Movement, metadata_of, movements_of
+from beetsplug.resonance.library.items import (
+    VARIOUS_ARTISTS,
+    Movement,
+    excluded_ids,
+    matching_ids,
+    metadata_of,
+    movements_of,
+)
 from resonance_engine.search.names import TrackMetadata
 
 QUERIES = (

@@ -20,7 +20,7 @@ from beetsplug.resonance.library.analysis import (
     open_ingest,
     update,
 )
-from beetsplug.resonance.library.item_query import no_match
+from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration, format_tracks
 from beetsplug.resonance.library.sync import plan_library

@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns
 from beetsplug.resonance.config.options import split_query
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache
-from beetsplug.resonance.library.item_query import matching_ids, no_match, select_items
+from beetsplug.resonance.library.items import matching_ids, no_match, select_items
 from beetsplug.resonance.library.sidecar import Coverage, describe_coverage, format_tracks
 
 if TYPE_CHECKING:

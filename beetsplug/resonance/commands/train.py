@@ -15,7 +15,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns, confirm, format_size, is_interactive
 from beetsplug.resonance.commands.models import use_model
 from beetsplug.resonance.config.settings import SHIPPED
-from beetsplug.resonance.library.item_query import no_match
+from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.model_folder import WEIGHTS_FILE, save_model
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_tracks

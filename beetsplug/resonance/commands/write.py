@@ -17,7 +17,7 @@ from beets.library import Item
 from beetsplug.resonance.commands.common import choose_colours, confirm
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_attributes, load_tags
 from beetsplug.resonance.fields.fields import FIELDS, OptionalNumber
-from beetsplug.resonance.library.item_query import no_match
+from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.sidecar import format_tracks, require_coverage
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from beetsplug.resonance.library.item_query import select_items
+from beetsplug.resonance.library.items import select_items
 from beetsplug.resonance.library.sidecar import Sidecar, file_state
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ class SimilarResolver:
             raise UserError(str(error)) from error
 
     def _search(self, sidecar: Sidecar, nearest: Nearest, pattern: SimilarPattern, count: int) -> dict[int, float]:
-        from beetsplug.resonance.library.item_query import NO_TRACKS
+        from beetsplug.resonance.library.items import NO_TRACKS
         from beetsplug.resonance.library.sidecar import describe_coverage
         from beetsplug.resonance.search.session import open_session
 

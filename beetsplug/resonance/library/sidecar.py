@@ -13,7 +13,7 @@ from beets.dbcore.pathutils import expand_path_from_db
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.library.item_query import NO_TRACKS
+from beetsplug.resonance.library.items import NO_TRACKS
 from resonance_engine.encoder.model_files import SHIPPED as SHIPPED_FILE
 from resonance_engine.errors import ResonanceError, printable
 

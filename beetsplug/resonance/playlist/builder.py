@@ -11,7 +11,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import LARGEST_COUNT
-from beetsplug.resonance.library.item_query import last_played, select_items
+from beetsplug.resonance.library.items import last_played, select_items
 from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool, incompatible_pairs
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.session import resolve_query

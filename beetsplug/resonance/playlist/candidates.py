@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beetsplug.resonance.library.item_query import select_rows
-from beetsplug.resonance.library.metadata import movements_of
+from beetsplug.resonance.library.items import movements_of, select_rows
 from beetsplug.resonance.search.finder import EXCLUDED, TOO_LONG
 from resonance_engine.playlist.rules import Track, TrackPool
 from resonance_engine.search.names import normalise_artist, normalise_name, track_keys

@@ -11,7 +11,7 @@ from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import SAVED
-from beetsplug.resonance.library.item_query import select_items, select_rows
+from beetsplug.resonance.library.items import select_items, select_rows
 from beetsplug.resonance.playlist.builder import COMMAND, PlaylistBuilder
 from beetsplug.resonance.playlist.candidates import incompatible_pairs
 from beetsplug.resonance.playlist.request import PlaylistRequest

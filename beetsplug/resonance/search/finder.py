@@ -13,8 +13,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import flag_of
-from beetsplug.resonance.library.item_query import excluded_ids, matching_ids, no_match, select_items
-from beetsplug.resonance.library.metadata import metadata_of
+from beetsplug.resonance.library.items import excluded_ids, matching_ids, metadata_of, no_match, select_items
 from beetsplug.resonance.search.request import COMPARING, option_errors
 from beetsplug.resonance.search.session import resolve_seeds
 from resonance_engine.search.constraints import Constraints

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.item_query import matching_ids
-from beetsplug.resonance.library.metadata import metadata_of
+from beetsplug.resonance.library.items import matching_ids, metadata_of
 from resonance_engine.search.names import normalise_artist
 from resonance_engine.search.seed_sets import representatives, set_similarity
 

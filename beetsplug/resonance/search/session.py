@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.item_query import no_match, select_items, select_rows
-from beetsplug.resonance.library.metadata import metadata_of
+from beetsplug.resonance.library.items import metadata_of, no_match, select_items, select_rows
 from beetsplug.resonance.library.sidecar import file_state
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.index.files import open_index
