@@ -101,7 +101,7 @@ class Sequencer:
             self._usual = float(np.median(seconds)) if seconds else 0.0
         self._rules = rules
         self._artist, self._album, self._work = (code[self.first] for code in encode_names(tracks))
-        self._clashes = find_clashes(tracks, rules.apart)
+        self._clashes = find_clashes(tracks, rules.apart) if rules.apart else {}
         # By code of artist and album, and one more for empty names, which is never read.
         self._count = {name: np.zeros(len(tracks) + 1, np.intp) for name in ("artist", "album")}
         self._when = {name: np.full(len(tracks) + 1, LONG_AGO, np.intp) for name in ("artist", "album")}

@@ -107,7 +107,8 @@ class PlaylistBuilder:
             seeds = self.candidates.rank_seeds(listable, size) if listable else {}
             pool = build_pool(self.candidates, result, seeds, opening, self.rules.works == "together")
             is_exhausted = max(len(result.hits), len(seeds)) < size or size == LARGEST_COUNT
-            is_enough = sum(durations(pool.tracks)) >= POOL * (self.request.length.seconds or 0)
+            seconds = self.request.length.seconds
+            is_enough = seconds is None or sum(durations(pool.tracks)) >= POOL * seconds
             if is_enough or is_exhausted:
                 rules = replace(
                     self.rules, apart=incompatible_pairs(self.session.sidecar, [track.id for track in pool.tracks])

@@ -24,7 +24,8 @@ class PlaylistRequest:
 
     `waypoints` are the queries, as words, of the tracks that a path leads through and ends at; none without a path.
     `seed` varies the list. With `recent` the seeds are so many of the matches of the query, those that were played
-    last. Raises ConfigError, PlaylistError or UserError for options that make no sense.
+    last; without any seed the request `is_seedless`. Raises ConfigError, PlaylistError or UserError for options that
+    make no sense.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -37,6 +38,7 @@ class PlaylistRequest:
         given = self.own_options.get
         self.seed: int | None = given("seed")
         self.recent: int | None = given("recent")
+        self.is_seedless = self.search.is_seedless and self.recent is None
         self.is_absolute = bool(given("absolute"))
         self._check_combinations()
         self.waypoints = [split_option(query, "playlist --via") for query in given("via", ())]
@@ -62,11 +64,6 @@ class PlaylistRequest:
             )
         if not self.search.query and self.recent is None:
             raise ConfigError("A path with --to begins with a track of the library; name it by a QUERY.")
-
-    @property
-    def is_seedless(self) -> bool:
-        """Whether no seed was named."""
-        return self.search.is_seedless and self.recent is None
 
     def rules(self, caps: Caps, spacing: int) -> SequenceRules:
         """Return the rules of the list; the arguments are the defaults. Raises PlaylistError."""
