@@ -127,7 +127,7 @@ def compared(name: str, measure: Callable[[Array], Array], z: bool = False) -> C
 def mutual_proximity(similarity: Array) -> Array:
     """Return the probability that two tracks are each other's neighbours, from similarities (n, n), n at least 3.
 
-    Written independently of `resonance_engine.search.hubness`, as an oracle for it. Each track's distances to all
+    Written independently of `resonance_engine.search.ranking`, as an oracle for it. Each track's distances to all
     others are taken as normally distributed, and independent of the other track's (Schnitzer et al. 2012, Local and
     global scaling reduce hubs in space, the Gaussian variant). A track's similarity to itself does not take part; rows
     and columns that are NaN stay so.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.index.vector_index import VectorIndex
     from resonance_engine.playlist.rules import Integers, Length
-    from resonance_engine.search.seed_sets import Vectors
+    from resonance_engine.search.vector_sets import Vectors
 
     Angles = NDArray[np.float64]
 

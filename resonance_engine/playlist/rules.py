@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.search.seed_sets import Vectors
+    from resonance_engine.search.vector_sets import Vectors
 
     Integers = NDArray[np.intp]
     Mask = NDArray[np.bool_]

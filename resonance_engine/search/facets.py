@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.search.ranking import Layer, NearestVectors, Query
+from resonance_engine.search.ranking import Layer, Query
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from resonance_engine.index.vector_index import VectorIndex
 
     Vectors = NDArray[np.float32]
     Gates = Mapping[str, float]
@@ -67,8 +69,8 @@ def gate_shares(gates: Gates) -> dict[str, float]:
 
 
 def facet_query(
-    vectors: NearestVectors,
-    indexes: Mapping[str, NearestVectors],
+    vectors: VectorIndex,
+    indexes: Mapping[str, VectorIndex],
     seeds: Mapping[str, Vectors],
     gates: Sequence[Gates],
     weights: Mapping[str, float],

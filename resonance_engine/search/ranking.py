@@ -5,14 +5,15 @@ A score is the agreement of similarities to the seeds, corrected for hubness, le
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, Self
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from resonance_engine.index.vector_index import unique
-from resonance_engine.search.hubness import mutual_proximity
-from resonance_engine.search.seed_sets import apply_feedback, centroid, representatives
+from resonance_engine.search.vector_sets import apply_feedback, centroid, representatives
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.index.statistics import VectorMoments
+    from resonance_engine.index.vector_index import VectorIndex
 
     Vectors = NDArray[np.float32]
     Array = NDArray[np.float64]
@@ -34,24 +36,8 @@ PROBES = 8  # seeds whose own neighbourhoods are searched, beside the centroid's
 AVOIDANCE = 0.5
 MOST_COMPARED = 512
 LEAST_CORRECTED = 50  # tracks in an index; the distances to fewer do not show how one lies among them
+FARTHEST = 1e-300  # the smallest chance that is distinguished from 0
 SAME = 1e-3  # from 1, the cosine of a seed and itself as it is stored
-
-
-class NearestVectors(Protocol):
-    """An index: the `k` nearest of each query, never padded, the vectors of ids, and the moments of all of them."""
-
-    @property
-    def moments(self) -> VectorMoments: ...
-
-    def nearest(
-        self, queries: Vectors, k: int, exclude: Iterable[int] | None = None, allowed: Iterable[int] | None = None
-    ) -> tuple[Vectors, Ids]: ...
-
-    def vectors(self, ids: Iterable[int]) -> Vectors: ...
-
-    def has(self, ids: Iterable[int]) -> NDArray[np.bool_]: ...
-
-    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -96,7 +82,7 @@ class Ranking:
 class Layer:
     """A space in which similarity is measured: its index, the seeds in it (s, d), and its weight for each seed (s,)."""
 
-    index: NearestVectors
+    index: VectorIndex
     seeds: Vectors
     weights: NDArray[np.float64]
 
@@ -110,7 +96,7 @@ class Query:
     (a, d) are embeddings of negative seeds.
     """
 
-    vectors: NearestVectors
+    vectors: VectorIndex
     layers: tuple[Layer, ...]
     exclude: Collection[int] = ()
     allowed: Ids | None = None
@@ -118,7 +104,7 @@ class Query:
 
 
 def query(
-    index: NearestVectors,
+    index: VectorIndex,
     seeds: Vectors,
     exclude: Collection[int] = (),
     allowed: Iterable[int] | None = None,
@@ -253,6 +239,43 @@ def layer_similarity(layer: Layer, exclude: Collection[int], hubness: str, vecto
     corrected = mutual_proximity(cosines, of_seeds, moments.similarity_moments(vectors), moments)
     # The same sound is the same sound, whether or not it is a hub.
     return np.where(cosines > 1 - SAME, np.maximum(corrected, 1.0), corrected)
+
+
+def mutual_proximity(
+    similarity: Array, of_queries: tuple[Array, Array], of_candidates: tuple[Array, Array], moments: VectorMoments
+) -> Array:
+    """Correct similarities (queries, candidates) for hubness, on the scale of a cosine.
+
+    Gaussian mutual proximity (Schnitzer et al. 2012): the chance that a random track is farther from the query than the
+    candidate is, times the chance that one is farther from the candidate than the query is; each track's similarities
+    to all others are assumed to be normally distributed, with the mean and deviation given. The geometric mean of both
+    chances is turned back into the similarity that it would mean between two tracks of average mean and deviation: of
+    two such, the result is their cosine. It can exceed 1 where both lie far from all others; rankings keep that, what
+    is shown is cut to 1.
+    """
+    tails = [
+        upper_tail((similarity - mean) / deviation)
+        for mean, deviation in ((each[:, None] for each in of_queries), of_candidates)
+    ]
+    # In tails, for the chances of near neighbours round to 1.
+    both = -np.expm1(0.5 * (np.log1p(-np.minimum(tails[0], 1 - 1e-16)) + np.log1p(-np.minimum(tails[1], 1 - 1e-16))))
+    return moments.mean + moments.deviation * deviations_from(both)
+
+
+def upper_tail(z: Array) -> Array:
+    """Return the chance that a standard normal number exceeds each of these.
+
+    In Python, as the inverse below: to import scipy.special takes 0.4 s, longer than a query.
+    """
+    chances = np.array([math.erfc(each) for each in (z * math.sqrt(0.5)).ravel().tolist()], np.float64)
+    return 0.5 * chances.reshape(z.shape)
+
+
+def deviations_from(tail: Array) -> Array:
+    """Invert `upper_tail`."""
+    inverse = NormalDist().inv_cdf
+    within = np.clip(tail, FARTHEST, 1 - 1e-16).ravel().tolist()
+    return -np.array([inverse(each) for each in within], np.float64).reshape(tail.shape)
 
 
 def are_members(layer: Layer, exclude: Collection[int]) -> NDArray[np.bool_]:

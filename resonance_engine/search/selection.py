@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.search.ranking import CandidatePool, NearestVectors, Ranking
+    from resonance_engine.index.vector_index import VectorIndex
+    from resonance_engine.search.ranking import CandidatePool, Ranking
 
     Vectors = NDArray[np.float32]
     Rank = Callable[[int], CandidatePool]
@@ -97,7 +98,7 @@ class SeedRecordings:
 
 
 def find_neighbours(
-    index: NearestVectors, seeds: Vectors, ranking: Ranking, exclude: Collection[int] = ()
+    index: VectorIndex, seeds: Vectors, ranking: Ranking, exclude: Collection[int] = ()
 ) -> list[Neighbour]:
     """Return the tracks nearest to the seeds (n, d), best first, without `exclude` and by no other rules."""
     ready = refine(query(index, seeds, exclude), ranking)

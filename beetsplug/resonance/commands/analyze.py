@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
     from resonance_engine.ingest import Ingest
-    from resonance_engine.search.overlap import Overlap
+    from resonance_engine.search.vector_sets import Overlap
     from resonance_engine.store import Failure, Model
 
 
@@ -114,7 +114,7 @@ def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:
 def measure_overlap(sidecar: Sidecar, old: Model, new: Model) -> Overlap | None:
     """Return how many of a track's nearest neighbours by the old model the new one has, too."""
     from resonance_engine.index.files import open_index
-    from resonance_engine.search.overlap import neighbour_overlap
+    from resonance_engine.search.vector_sets import neighbour_overlap
 
     store, folder = sidecar.store, sidecar.path.parent
     with store.read():

@@ -11,8 +11,8 @@ from beetsplug.resonance.search.finder import EXCLUDED, TOO_LONG
 from resonance_engine.playlist.rules import Track, TrackPool
 from resonance_engine.search.names import normalise_artist, normalise_name, track_keys
 from resonance_engine.search.ranking import agreement
-from resonance_engine.search.seed_sets import centroid, representatives
 from resonance_engine.search.selection import favour_bonus
+from resonance_engine.search.vector_sets import centroid, representatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

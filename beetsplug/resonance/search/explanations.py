@@ -9,7 +9,7 @@ import numpy as np
 
 from beetsplug.resonance.search.session import load_profiles
 from resonance_engine.search.explain import common_traits, facet_shares, format_traits
-from resonance_engine.search.seed_sets import representatives
+from resonance_engine.search.vector_sets import representatives
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -268,7 +268,7 @@ class Finder:
             ready = refine(ready, ranking)
         if scores is None:
             return partial(rank_by_similarity, ready, ranking)
-        from resonance_engine.search.text.ranking import TextFit, rank_by_text, rank_by_text_and_seeds
+        from resonance_engine.search.text.scoring import TextFit, rank_by_text, rank_by_text_and_seeds
 
         fit = TextFit(scores.ids, scores.overall()).restrict(ready)
         return partial(rank_by_text_and_seeds if self.has_seeds else rank_by_text, fit, ready, ranking)

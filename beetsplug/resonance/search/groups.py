@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.items import matching_ids, metadata_of
 from resonance_engine.search.names import normalise_artist
-from resonance_engine.search.seed_sets import representatives, set_similarity
+from resonance_engine.search.vector_sets import representatives, set_similarity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -9,8 +9,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from resonance_engine.search.text.parser import parse_text
-from resonance_engine.search.text.ranking import share_below
-from resonance_engine.search.text.scoring import fits, measures, soft_minimum
+from resonance_engine.search.text.scoring import fits, measures, share_below, soft_minimum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.overlap import Overlap, neighbour_overlap
+from resonance_engine.search.vector_sets import Overlap, neighbour_overlap
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:

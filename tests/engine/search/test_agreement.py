@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.ranking import Ranking, agreement
-from resonance_engine.search.seed_sets import MOST_SEEDS, representatives
 from resonance_engine.search.selection import find_neighbours
+from resonance_engine.search.vector_sets import MOST_SEEDS, representatives
 from tests.embeddings import stored, unit_vectors
 
 

@@ -14,7 +14,7 @@ from resonance_engine.index.backends import NumpyScan
 from resonance_engine.index.files import index_path, load_index, open_index, save_index
 from resonance_engine.index.statistics import ROWS_PER_BATCH, VectorMoments
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.search.hubness import deviations_from, mutual_proximity, upper_tail
+from resonance_engine.search.ranking import deviations_from, mutual_proximity, upper_tail
 from resonance_engine.store import Embedding, Store
 from tests.embeddings import MODEL, WIDTH, key, stored, track, unit_vectors
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.ranking import Ranking, query, rank_by_similarity, refine
-from resonance_engine.search.seed_sets import apply_feedback, centroid
 from resonance_engine.search.selection import CandidateTrack, find_neighbours, mmr_order, select
+from resonance_engine.search.vector_sets import apply_feedback, centroid
 from tests.embeddings import stored, unit_vectors
 
 if TYPE_CHECKING:

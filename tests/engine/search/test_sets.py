@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_engine.search.seed_sets import set_similarity
+from resonance_engine.search.vector_sets import set_similarity
 from tests.embeddings import unit_vectors
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.ranking import AVOIDANCE, Ranking, query, refine
-from resonance_engine.search.text.ranking import TextFit, rank_by_text, rank_by_text_and_seeds, share_below
+from resonance_engine.search.text.scoring import TextFit, rank_by_text, rank_by_text_and_seeds, share_below
 from tests.embeddings import stored, unit_vectors
 
 COUNT, SIZE = 2_000, 100
