@@ -77,12 +77,6 @@ def librosa_on_mel(signal: Array) -> tuple[Array, ...]:
     return librosa.power_to_db(mel, top_db=None), librosa_chroma(power), librosa_rhythm(percussive**2)
 
 
-def librosa_without_hpss(signal: Array) -> tuple[Array, ...]:
-    power = librosa_power(signal)
-    mel = librosa_mel(power)
-    return librosa.power_to_db(mel, top_db=None), librosa_chroma(power), librosa_rhythm(mel)
-
-
 def pieces(signal: Array) -> dict[str, Piece]:
     """Return the timed pieces by name, ours and librosa's, each with the output of the piece before it."""
     ready = Spectra(signal, FRAMING, True)
@@ -96,7 +90,7 @@ def pieces(signal: Array) -> dict[str, Piece]:
         spectra.__dict__.update(known)
         return spectra
 
-    front_end, whole = FrontEnd(SPEC), FrontEnd(FeatureSpec(hpss=False))
+    front_end = FrontEnd(SPEC)
     window = signal[np.newaxis]
     return {
         "power spectrogram": (lambda: fresh().power, lambda: librosa_power(signal)),
@@ -113,7 +107,6 @@ def pieces(signal: Array) -> dict[str, Piece]:
             lambda: tempo_envelope(fresh(percussive=percussive), RhythmSpec()),
             lambda: librosa_rhythm(percussive_t),
         ),
-        "whole, without HPSS": (lambda: whole(window), lambda: librosa_without_hpss(signal)),
         "whole, librosa HPSS on mel": (lambda: front_end(window), lambda: librosa_on_mel(signal)),
         "whole, librosa HPSS on bins": (lambda: front_end(window), lambda: librosa_linear(signal)),
     }

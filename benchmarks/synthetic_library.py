@@ -7,7 +7,6 @@ import json
 import os
 import struct
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -33,20 +32,6 @@ TRACKS_OF_ALBUM, ALBUMS_OF_ARTIST = 12, 5
 BATCH = 2_000
 LONG = 0.01  # share of the tracks that play over twenty minutes
 FINISHED = "finished"
-
-
-@dataclass(frozen=True)
-class SyntheticEmbeddings:
-    """Facets of some tracks by name, (n, 512) each, gates (n, 4) and tags (n, 50)."""
-
-    facets: dict[str, Numbers]
-    gates: Numbers
-    tags: Numbers
-
-    @property
-    def embeddings(self) -> Numbers:
-        """Gated sums of the facets, of unit length, (n, 512)."""
-        return normalise(np.einsum("nf,fnd->nd", self.gates, np.stack(list(self.facets.values()))))
 
 
 def create_library(folder: Path, tracks: int) -> Path:
@@ -123,13 +108,9 @@ def item_rows(tracks: int) -> Iterator[dict[str, Any]]:
             "length": 1500.0 if number % round(1 / LONG) == round(0.5 / LONG) else float(lengths[number]),
             "path": os.fsencode(path),
             "mb_trackid": hashlib.md5(path.encode(), usedforsecurity=False).hexdigest(),
-            "added": time_added(number),
+            "added": 1.6e9 + number,
             "mtime": 1.6e9,
         }
-
-
-def time_added(number: int) -> float:
-    return 1.6e9 + number
 
 
 def fill_sidecar(home: Path, tracks: int) -> None:
@@ -146,33 +127,14 @@ def fill_sidecar(home: Path, tracks: int) -> None:
         library = store.libraries.get_or_create("library.db")
         for start in range(0, tracks, BATCH):
             numbers = np.arange(start, min(start + BATCH, tracks))
-            latent = latent_positions(kinds, numbers)
-            embeddings = draw_embeddings(rng, latent, bases, words)
+            tracks_embeddings = draw_embeddings(rng, latent_positions(kinds, numbers), bases, words, tags)
+            keys = {number: content_key(number) for number in numbers.tolist()}
             with store.write():
-                put_embeddings(store, model, numbers, embeddings)
-                for number in numbers.tolist():
-                    store.analyses.put(content_key(number), "1", draw_attributes(rng))
-                rows = [
-                    TrackRow(number + 1, time_added(number), 1, 1, content_key(number)) for number in numbers.tolist()
-                ]
+                store.vectors.put_many(model.id, dict(zip(keys.values(), tracks_embeddings, strict=True)))
+                for key in keys.values():
+                    store.analyses.put(key, "1", draw_attributes(rng))
+                rows = [TrackRow(number + 1, 1.6e9 + number, 1, 1, key) for number, key in keys.items()]
                 store.tracks.link_many(library, rows)
-
-
-def put_embeddings(store: Store, model: Model, numbers: NDArray[np.int64], drawn: SyntheticEmbeddings) -> None:
-    facets = {name: vectors.astype(np.float32) for name, vectors in drawn.facets.items()}
-    embeddings = drawn.embeddings.astype(np.float32)
-    store.vectors.put_many(
-        model.id,
-        {
-            content_key(number): Embedding(
-                embeddings[row],
-                {name: vectors[row] for name, vectors in facets.items()},
-                dict(zip(FACETS, drawn.gates[row].tolist(), strict=True)),
-                tags=dict(zip(model.tags, drawn.tags[row].tolist(), strict=True)),
-            )
-            for row, number in enumerate(numbers.tolist())
-        },
-    )
 
 
 def latent_positions(kinds: Numbers, numbers: NDArray[np.int64]) -> Numbers:
@@ -190,16 +152,25 @@ def draw_offset(*seed: int) -> Numbers:
 
 
 def draw_embeddings(
-    rng: np.random.Generator, latent: Numbers, bases: dict[str, Numbers], words: Numbers
-) -> SyntheticEmbeddings:
+    rng: np.random.Generator, latent: Numbers, bases: dict[str, Numbers], words: Numbers, tags: tuple[str, ...]
+) -> list[Embedding]:
     """Draw embeddings of tracks at these positions: each facet maps the position and noise of its own."""
     facets = {
-        name: normalise(np.hstack([latent, 0.7 * rng.standard_normal(latent.shape)]) @ basis)
+        name: normalise(np.hstack([latent, 0.7 * rng.standard_normal(latent.shape)]) @ basis).astype(np.float32)
         for name, basis in bases.items()
     }
     gates = rng.dirichlet(np.full(len(FACETS), 20.0), len(latent))
-    tags = 1 / (1 + np.exp(3 - latent @ words / LATENT**0.5))
-    return SyntheticEmbeddings(facets, gates, tags)
+    likely = 1 / (1 + np.exp(3 - latent @ words / LATENT**0.5))
+    vectors = normalise(np.einsum("nf,fnd->nd", gates, np.stack(list(facets.values())))).astype(np.float32)
+    return [
+        Embedding(
+            vectors[row],
+            {name: facet[row] for name, facet in facets.items()},
+            dict(zip(FACETS, gates[row].tolist(), strict=True)),
+            tags=dict(zip(tags, likely[row].tolist(), strict=True)),
+        )
+        for row in range(len(latent))
+    ]
 
 
 def draw_attributes(rng: np.random.Generator) -> dict[str, Any]:

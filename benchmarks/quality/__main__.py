@@ -30,9 +30,9 @@ import numpy as np
 from benchmarks.quality import report
 from benchmarks.quality.baselines import Bliss, MfccBaseline, MusicnnSystem, Musly, RandomBaseline
 from benchmarks.quality.embedding_run import embed_corpus, time_systems
-from benchmarks.quality.resonance import ResonanceSystem
 from benchmarks.quality.robustness import DistortedSystem
 from benchmarks.quality.scores import CorpusLabels
+from benchmarks.quality.systems import ResonanceSystem
 from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.tasks import FOLDS, assign_folds
 from resonance_engine.files import write_bytes

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.quality.baselines import MUSICNN_LABEL
-from benchmarks.quality.resonance import WHOLE, ResonanceSystem
 from benchmarks.quality.robustness import score_distortions
 from benchmarks.quality.scores import (
     ARTIST,
@@ -28,13 +27,12 @@ from benchmarks.quality.scores import (
     score_rankings,
     score_segments,
 )
-from benchmarks.quality.systems import STEPS, compared, cosine, mutual_proximity
+from benchmarks.quality.systems import STEPS, WHOLE, ResonanceSystem, compared, cosine, mutual_proximity
 from resonance_engine.evaluation.statistics import Estimate, estimate_mean, estimate_skewness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.quality.robustness import DistortionScores
     from benchmarks.quality.scores import CorpusLabels, SystemScores
 
     Estimates = Mapping[str, Estimate]
@@ -86,23 +84,21 @@ def best_per_column(rows: Mapping[str, SystemScores]) -> dict[str, SystemScores]
 
 
 def format_table(
-    rows: Mapping[str, Estimates], columns: Sequence[str], first: str = "system", signed: bool = False
+    rows: Mapping[str, Mapping[str, Estimate | float]],
+    columns: Sequence[str],
+    first: str = "system",
+    signed: bool = False,
 ) -> str:
     """Format a markdown table; a cell that a row lacks is empty."""
     cells = {name: [format_cell(row.get(column), signed) for column in columns] for name, row in rows.items()}
-    return format_rows([[first, *columns], *([name, *values] for name, values in cells.items())])
-
-
-def format_rows(rows: Sequence[Sequence[str]]) -> str:
-    """Format cells as a markdown table whose first row is the header."""
-    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    lines = [[first, *columns], ["---"] * (1 + len(columns)), *([name, *values] for name, values in cells.items())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def format_cell(estimate: Estimate | None, signed: bool = False) -> str:
-    """Format `0.630 [0.550, 0.710]`."""
-    if estimate is None:
-        return ""
+def format_cell(estimate: Estimate | float | None, signed: bool = False) -> str:
+    """Format `0.630 [0.550, 0.710]`, or a plain number by four digits."""
+    if not isinstance(estimate, Estimate):
+        return "" if estimate is None else f"{estimate:.4g}"
     form = "{:+.3f}" if signed else "{:.3f}"
     value = "-" if math.isnan(estimate.value) else form.format(estimate.value)
     if math.isnan(estimate.low):
@@ -119,23 +115,6 @@ def format_seconds(seconds: Mapping[str, Mapping[str, float]]) -> str:
         if steps
     }
     return format_table(rows, ["whole path", *columns])
-
-
-def format_distortions(scores: Sequence[DistortionScores]) -> str:
-    """Format one row per distortion."""
-    header = ["altered", "tracks", "mean cosine", "1st percentile", "cosine >= 0.98", "found first"]
-    rows = [
-        [
-            row.distortion,
-            str(row.tracks),
-            f"{row.mean:.4f}",
-            f"{row.first_percentile:.4f}",
-            f"{100 * row.similar:.1f} %",
-            f"{100 * row.first:.1f} %",
-        ]
-        for row in scores
-    ]
-    return format_rows([header, *rows])
 
 
 def score_systems(
@@ -194,7 +173,7 @@ def describe_system(labels: CorpusLabels, system: ResonanceSystem, embeddings: C
         title = f"{system.label}: ways to rank, same soundtrack{' by other artists' if filtered else ''}"
         sections[title] = section(rankings, MEASURES, "lists of 20")
     combinations = {
-        way: {column: estimate_mean(np.array(draws.values), draws.soundtracks) for column, draws in columns.items()}
+        way: {column: estimate_mean(np.array(draws[0]), draws[1]) for column, draws in columns.items()}
         for way, columns in score_combinations(labels, embeddings).items()
     }
     columns = list(next(iter(combinations.values())))
@@ -224,7 +203,7 @@ def describe_distortions(
     scores = score_distortions(labels, originals, embeddings[distorted.name], pools)
     sizes = f"{min(map(len, pools))} to {max(map(len, pools))}" if len(pools) > 1 else str(len(pools[0]))
     title = f"{distorted.resonance.label}: altered recordings, each looked for among {sizes} tracks"
-    return {title: (format_distortions(scores), [asdict(row) for row in scores])}
+    return {title: (format_table(scores, list(next(iter(scores.values()), {})), "altered"), scores)}
 
 
 def section(

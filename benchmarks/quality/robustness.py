@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.fft
 
-from benchmarks.quality.resonance import WHOLE
-from benchmarks.quality.systems import SystemOutput
+from benchmarks.quality.systems import WHOLE, SystemOutput
 from resonance_engine.audio.windows import read_windows
 from training.default_model.transcoding import StereoAudio, decode, encode, encode_mp3
 
@@ -25,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.quality.embedding_run import CorpusEmbeddings
-    from benchmarks.quality.resonance import ResonanceSystem
     from benchmarks.quality.scores import CorpusLabels
-    from benchmarks.quality.systems import Similarity, TrackAudio
+    from benchmarks.quality.systems import ResonanceSystem, Similarity, TrackAudio
 
 SHIFT = 1.2  # seconds
 LOWEST = 20.0  # Hz from which on an equaliser tilts
 SIMILAR = 0.98
+SIMILAR_SHARE, FIRST = f"cosine >= {SIMILAR}", "found first"
 
 
 def write_wav(sound: StereoAudio, path: Path) -> Path:
@@ -116,22 +114,10 @@ class DistortedSystem:
         return {}
 
 
-@dataclass(frozen=True)
-class DistortionScores:
-    """Cosines between distorted tracks and their originals; shares of at least 0.98, and of nearest originals."""
-
-    distortion: str
-    tracks: int
-    mean: float
-    first_percentile: float
-    similar: float
-    first: float
-
-
 def score_distortions(
     labels: CorpusLabels, originals: CorpusEmbeddings, distorted: CorpusEmbeddings, pools: Sequence[NDArray[np.intp]]
-) -> list[DistortionScores]:
-    """Score each distortion over all distorted tracks; each is searched among the originals of its pool."""
+) -> dict[str, dict[str, float]]:
+    """Return the columns of each distortion; each distorted track is searched among the originals of its pool."""
     cosines: dict[str, list[float]] = {}
     nearest: dict[str, list[bool]] = {}
     for places in pools:
@@ -143,14 +129,13 @@ def score_distortions(
                 similarity = vectors @ vector.astype(np.float64)
                 cosines.setdefault(name, []).append(float(similarity[row]))
                 nearest.setdefault(name, []).append(int(similarity.argmax()) == row)
-    return [
-        DistortionScores(
-            name,
-            len(values),
-            float(np.mean(values)),
-            float(np.quantile(values, 0.01)),
-            float(np.mean(np.array(values) >= SIMILAR)),
-            float(np.mean(nearest[name])),
-        )
+    return {
+        name: {
+            "tracks": len(values),
+            "mean cosine": float(np.mean(values)),
+            "1st percentile": float(np.quantile(values, 0.01)),
+            SIMILAR_SHARE: float(np.mean(np.array(values) >= SIMILAR)),
+            FIRST: float(np.mean(nearest[name])),
+        }
         for name, values in cosines.items()
-    ]
+    }

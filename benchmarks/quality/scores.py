@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.quality.resonance import WHOLE
-from benchmarks.quality.systems import Array, mutual_proximity
+from benchmarks.quality.systems import WHOLE, Array, mutual_proximity
 from resonance_engine.evaluation.evaluate import RANKINGS, evaluate_ranking
 from resonance_engine.evaluation.metrics import (
     average_precision,
@@ -29,7 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.quality.embedding_run import CorpusEmbeddings
-    from benchmarks.quality.systems import Array, Similarity
+    from benchmarks.quality.systems import Similarity
+
+    Draws = tuple[list[float], list[str]]  # a value and the first soundtrack, by which intervals are drawn
 
 RECALL, PRECISION, MAP = "same-soundtrack R@1", "P@10", "mAP"
 ARTIST, FILTERED = "same-artist mAP", "artist-filtered R@1"
@@ -167,17 +168,9 @@ def score_segments(labels: CorpusLabels, embeddings: CorpusEmbeddings) -> tuple[
     return np.concatenate(values), soundtracks
 
 
-@dataclass
-class DrawScores:
-    """A value for each draw of seeds, and the first seed's soundtrack, by which intervals are drawn."""
-
-    values: list[float] = field(default_factory=list)
-    soundtracks: list[str] = field(default_factory=list)
-
-
-def score_combinations(labels: CorpusLabels, embeddings: CorpusEmbeddings) -> dict[str, dict[str, DrawScores]]:
+def score_combinations(labels: CorpusLabels, embeddings: CorpusEmbeddings) -> dict[str, dict[str, Draws]]:
     """Return, for each way to combine seeds, the scores of all draws by column."""
-    scores: dict[str, dict[str, DrawScores]] = {way: {} for way in COMBINATIONS}
+    scores: dict[str, dict[str, Draws]] = {way: {} for way in COMBINATIONS}
     for number, places in enumerate(labels.pools()):
         known, arrays = embeddings.stack([labels.paths[place] for place in places])
         vectors = arrays[WHOLE].astype(np.float32)
@@ -188,9 +181,9 @@ def score_combinations(labels: CorpusLabels, embeddings: CorpusEmbeddings) -> di
                 for way, ranking in COMBINATIONS.items():
                     hits = [hit.id for hit in find_neighbours(index, vectors[seeds], ranking, seeds.tolist())]
                     for column, value in score_list(mixture, soundtracks, seeds, hits, drawn).items():
-                        column_scores = scores[way].setdefault(column, DrawScores())
-                        column_scores.values.append(value)
-                        column_scores.soundtracks.append(drawn[0])
+                        values, groups = scores[way].setdefault(column, ([], []))
+                        values.append(value)
+                        groups.append(drawn[0])
     return scores
 
 

@@ -12,7 +12,17 @@ import pytest
 
 from benchmarks.quality.baselines import Bliss, RandomBaseline, mfcc_statistics
 from benchmarks.quality.embedding_run import CorpusEmbeddings, EmbeddingCache, embed_corpus, time_systems
-from benchmarks.quality.robustness import SHIFT, attenuate, cut_start, delay_windows, score_distortions, tilt, write_wav
+from benchmarks.quality.robustness import (
+    FIRST,
+    SHIFT,
+    SIMILAR_SHARE,
+    attenuate,
+    cut_start,
+    delay_windows,
+    score_distortions,
+    tilt,
+    write_wav,
+)
 from benchmarks.quality.scores import CorpusLabels
 from benchmarks.quality.systems import SystemOutput, TrackAudio, timed
 from resonance_engine.audio.windows import read_windows
@@ -230,10 +240,11 @@ def test_scores_of_distortions() -> None:
     originals = CorpusEmbeddings({path: {"embedding": axes[i]} for i, path in enumerate(TRACKS.paths)})
     near, lost = (np.array([value, np.sqrt(1 - value**2), 0, 0, 0, 0], np.float32) for value in (0.99, 0.6))
     distorted = CorpusEmbeddings({"a": {"MP3": near, "cut": lost}, "f": {"MP3": axes[5], "cut": axes[5]}})
-    first, second = score_distortions(TRACKS, originals, distorted, TRACKS.pools())
-    assert (first.distortion, first.tracks, first.similar, first.first) == ("MP3", 2, 1.0, 1.0)
-    assert first.mean == pytest.approx(0.995)
-    assert (second.distortion, second.similar, second.first) == ("cut", 0.5, 0.5)
+    scores = score_distortions(TRACKS, originals, distorted, TRACKS.pools())
+    assert list(scores) == ["MP3", "cut"]
+    assert scores["MP3"]["mean cosine"] == pytest.approx(0.995)
+    assert (scores["MP3"]["tracks"], scores["MP3"][SIMILAR_SHARE], scores["MP3"][FIRST]) == (2, 1.0, 1.0)
+    assert (scores["cut"][SIMILAR_SHARE], scores["cut"][FIRST]) == (0.5, 0.5)
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from benchmarks.quality import report
 from benchmarks.quality.embedding_run import CorpusEmbeddings
-from benchmarks.quality.resonance import WHOLE
 from benchmarks.quality.scores import (
     ARTIST,
     FILTERED,
@@ -28,7 +27,7 @@ from benchmarks.quality.scores import (
     score_segments,
     score_similarities,
 )
-from benchmarks.quality.systems import closeness, compared, cosine, mutual_proximity, z_scored
+from benchmarks.quality.systems import WHOLE, closeness, compared, cosine, mutual_proximity, z_scored
 from resonance_engine.evaluation.statistics import Estimate, hub_skewness, occurrence_counts, skewness
 
 # Two pools of four: soundtracks A, A, B, B and C, C, C, D; one artist made both the first of A and the first of B.
@@ -204,8 +203,8 @@ def test_agreement_finds_both_of_two_soundtracks(monkeypatch: pytest.MonkeyPatch
     tracks = CorpusLabels(tuple(map(str, range(35))), tuple(map(str, labels)), ("",) * 35, np.zeros(35, np.intp))
     embeddings = CorpusEmbeddings({str(i): {WHOLE: vector} for i, vector in enumerate(vectors)})
     found = score_combinations(tracks, embeddings)
-    assert found["agreement"]["2 + 2: both"].values == [1.0] * 3
-    assert found["agreement"]["3 + 3: P@10"].values == [pytest.approx(0.8)] * 3  # eight are left
+    assert found["agreement"]["2 + 2: both"][0] == [1.0] * 3
+    assert found["agreement"]["3 + 3: P@10"][0] == [pytest.approx(0.8)] * 3  # eight are left
     assert "5: P@10" not in found["agreement"]  # would leave two
 
 
