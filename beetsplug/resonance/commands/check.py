@@ -144,10 +144,7 @@ def repair_all(sidecar: Sidecar, findings: CheckFindings) -> None:
         done += repair_store(store, model.id)
         if count := drop_incomplete(store, model.id):
             done.append(f"{count:,} incomplete recordings by the model {model.name} were dropped; analyse them again.")
-    if findings.plan.gone or findings.plan.stale:
-        with store.write():
-            store.tracks.unlink(sidecar.id, findings.plan.gone)
-            store.failures.clear(sidecar.id, *findings.plan.stale)
+    forget(sidecar, findings.plan)
     if findings.plan.gone:
         done.append(f"{format_tracks(len(findings.plan.gone))} forgotten that left the library.")
     if findings.plan.stale:

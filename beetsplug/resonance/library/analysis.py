@@ -17,7 +17,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.models import Models, fingerprint_model
 from beetsplug.resonance.library.sidecar import file_state, format_tracks
-from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, forget, music_folder, plan_library
+from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, can_forget, forget, music_folder, plan_library
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import ModelError, ResonanceError, StoreError
 from resonance_engine.ingest import Ingest, Job
@@ -87,7 +87,10 @@ def update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | No
     plan = plan_library(sidecar, ingest.model.id, query)
     if plan.total and plan.missing == plan.total:
         raise UserError(f"resonance: no track has its file; is {music_folder(sidecar)} there? Nothing was forgotten.")
-    if (plan.gone or plan.stale) and not forget(sidecar, plan):
+    vanished = plan.gone or plan.stale
+    if vanished and can_forget(sidecar, plan):
+        forget(sidecar, plan)
+    elif vanished:
         log.warning(
             "{} that were analysed are no longer in the library, too many to believe; they are kept. If they are "
             "gone for good, run `beet resonance check --repair`.",

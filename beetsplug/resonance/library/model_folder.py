@@ -42,27 +42,24 @@ def save_model(tuned: FineTuned, name: str, folder: Path) -> None:
 
 def model_card(manifest: Manifest, judgement: ModelComparison) -> str:
     """Return the model card in Markdown: origin, id and held-out metrics."""
-    rows = [f"| {task} | {value:.3f} | {judgement.after[task]:.3f} |" for task, value in judgement.before.items()]
+    values = judgement.before.items()
+    rows = "\n".join(f"| {task} | {value:.3f} | {judgement.after[task]:.3f} |" for task, value in values)
     low, high = judgement.interval
-    return "\n".join(
-        [
-            f"# Model card: {manifest.name} {manifest.version}",
-            "",
-            f"The model that comes with Resonance, fine-tuned on the music of one library on {date.today():%Y-%m-%d}.",
-            f"Model id `{manifest.id}`.",
-            "",
-            f"On {judgement.queries:,} held-out queries (`album` and `artist` are mean average precisions; tracks of",
-            "the query's artist are left out for `album`, of its album for `artist`):",
-            "",
-            "| | before | after |",
-            "|---|---|---|",
-            *rows,
-            "",
-            f"Difference of `album`: {judgement.difference:+.3f} (95 % interval {low:+.3f} to {high:+.3f}).",
-            judgement.sentence,
-            "",
-        ]
-    )
+    return f"""# Model card: {manifest.name} {manifest.version}
+
+The model that comes with Resonance, fine-tuned on the music of one library on {date.today():%Y-%m-%d}.
+Model id `{manifest.id}`.
+
+On {judgement.queries:,} held-out queries (`album` and `artist` are mean average precisions; tracks of
+the query's artist are left out for `album`, of its album for `artist`):
+
+| | before | after |
+|---|---|---|
+{rows}
+
+Difference of `album`: {judgement.difference:+.3f} (95 % interval {low:+.3f} to {high:+.3f}).
+{judgement.sentence}
+"""
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from beetsplug.resonance.library.sidecar import Sidecar, State, file_state
 
@@ -22,22 +22,13 @@ if TYPE_CHECKING:
     from resonance_engine.ingest import Job
     from resonance_engine.store import Failure, Store, TrackRow
 
+FileChange = tuple[int, bytes, bytes, State, State]
 Stat = Callable[[bytes], State | None]
 MASS_REMOVAL = 20  # up to this many vanished tracks are forgotten whatever their share
 
 
-class FileChange(NamedTuple):
-    """An item's file that beets rewrote or moved, the audio in it unchanged."""
-
-    item_id: int
-    source: bytes
-    destination: bytes
-    before: State
-    after: State
-
-
 class LibraryEvents:
-    """The removals, tag writes and moves of one run."""
+    """The removals, tag writes and moves of one run; a change is an item's id, both paths and both states of a file."""
 
     def __init__(self) -> None:
         self.removed: dict[int, bytes] = {}
@@ -64,7 +55,7 @@ class LibraryEvents:
             return
         source, before = pending
         if (source, before) != (path, after):
-            self.changes.append(FileChange(item.id, source, path, before, after))
+            self.changes.append((item.id, source, path, before, after))
 
     def apply(self, library: Library) -> None:
         """Update the store, if there is one. A file that had changed before the event stays suspect."""
@@ -87,19 +78,19 @@ class LibraryEvents:
 
 def apply_changes(store: Store, library: int, changes: list[FileChange]) -> None:
     """Set the states of changed files, in track and failure rows that had the states before the change."""
-    tracks = store.tracks.get(library, {change.item_id for change in changes})
+    tracks = store.tracks.get(library, {item_id for item_id, *_ in changes})
     states = {item_id: (track.size, track.mtime_ns) for item_id, track in tracks.items()}
     failures = store.failures.all(library)
     failed = {path: (failure.size, failure.mtime_ns, failure.reason) for path, failure in failures.items()}
-    for change in changes:
-        if states.get(change.item_id) == change.before:
-            states[change.item_id] = change.after
-            store.tracks.update_file(library, change.item_id, *change.after)
-        if change.source in failed and failed[change.source][:2] == change.before:
-            *_, reason = failed.pop(change.source)
-            store.failures.clear(library, change.source)
-            store.failures.record(library, change.destination, *change.after, reason)
-            failed[change.destination] = (*change.after, reason)
+    for item_id, source, destination, before, after in changes:
+        if states.get(item_id) == before:
+            states[item_id] = after
+            store.tracks.update_file(library, item_id, *after)
+        if source in failed and failed[source][:2] == before:
+            *_, reason = failed.pop(source)
+            store.failures.clear(library, source)
+            store.failures.record(library, destination, *after, reason)
+            failed[destination] = (*after, reason)
 
 
 @dataclass(frozen=True)
@@ -185,14 +176,12 @@ def can_forget(sidecar: Sidecar, plan: Plan) -> bool:
     return is_plausible(len(plan.gone), known, plan.missing, plan.total, music_folder(sidecar).is_dir())
 
 
-def forget(sidecar: Sidecar, plan: Plan) -> bool:
-    """Unlink the items that left the library, if that is plausible; their vectors stay until `prune`."""
-    if not can_forget(sidecar, plan):
-        return False
-    with sidecar.store.write():
-        sidecar.store.tracks.unlink(sidecar.id, plan.gone)
-        sidecar.store.failures.clear(sidecar.id, *plan.stale)
-    return True
+def forget(sidecar: Sidecar, plan: Plan) -> None:
+    """Unlink the items that left the library, and drop their failures; their vectors stay until `prune`."""
+    if plan.gone or plan.stale:
+        with sidecar.store.write():
+            sidecar.store.tracks.unlink(sidecar.id, plan.gone)
+            sidecar.store.failures.clear(sidecar.id, *plan.stale)
 
 
 def music_folder(sidecar: Sidecar) -> Path:
