@@ -83,7 +83,8 @@ class Tracer:
         """Return the file of a function with a name that belongs to the project, else None."""
         path = os.path.realpath(code.co_filename)
         has_name = code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<")  # not a class, not a comprehension
-        return path.removeprefix(self.root) if has_name and path.startswith(self.root) else None
+        is_own = code.co_filename == __file__  # the tracer stops itself
+        return path.removeprefix(self.root) if has_name and not is_own and path.startswith(self.root) else None
 
     def counts(self) -> dict[str, int]:
         files = {file for file, _, _ in self.calls}

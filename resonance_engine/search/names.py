@@ -33,36 +33,28 @@ NO_ARTIST = frozenset(
     )
 )
 
+_find_words = re.compile(r"\w+").findall
 # A note in brackets, or after " - ", names a version when it begins or ends with one of these.
 BEGINNINGS = frozenset(
-    re.findall(
-        r"\w+",
-        """
+    _find_words("""
     acoustic alternate alternative bonus demo explicit extended feat featuring ft instrumental karaoke live mono
     original outtake radio rehearsal remaster remastered remix stereo take unplugged version
-""",
-    )
+""")
 )
 ENDINGS = frozenset(
-    re.findall(
-        r"\w+",
-        """
+    _find_words("""
     acoustic demo edit edition instrumental karaoke live mix mono outtake rehearsal reissue remaster remastered
     remix session sessions stereo unplugged version
-""",
-    )
+""")
 )
 # A title of nothing but these identifies no song: one artist has many of that title.
 COMMON = frozenset(
-    re.findall(
-        r"\w+",
-        """
+    _find_words("""
     adagio allegretto allegro andante andantino assai battle boss brio con credits end ending finale game grave i ii
     iii interlude intro introduction iv ix larghetto largo lento ma main menu menuet menuetto minuet moderato molto
     no non opening outro over overture part prelude presto reprise rondo scherzo skit theme title titles track
     troppo unknown untitled v vi victory vii viii vivace x
-""",
-    )
+""")
 )
 SECONDS_APART = 5.0  # two encodings of one recording differ by the silence at their ends, not by more
 

@@ -132,11 +132,12 @@ class Seeds:
         """Return the recordings whose versions are kept out of the list."""
         item_ids = [item.id for item in self.items if item.id is not None]
         metadata = metadata_of(session.sidecar.library, item_ids)
-        # A file has no metadata, only its sound; a passage is not the sound of a recording.
-        files = () if self.passage else self.files
-        tracks = [metadata[each] for each in item_ids] + [TrackMetadata() for _ in files]
-        vectors = [session.index.vectors(self.ids), *(seed.embedding[None, :] for seed in files)]
-        return SeedRecordings(tracks, np.concatenate(vectors))
+        tracks = [metadata[each] for each in item_ids]
+        if self.passage:  # which is not the sound of a recording
+            return SeedRecordings(tracks, session.index.vectors(self.ids))
+        rows = {vector_id: row for row, vector_id in enumerate(self.stored)}
+        places = [*(rows[each] for each in self.ids), *range(len(rows), len(self.vectors))]
+        return SeedRecordings([*tracks, *(TrackMetadata() for _ in self.files)], self.vectors[places])
 
 
 def resolve_seeds(session: SearchSession, request: SearchRequest, command: str) -> Seeds:
