@@ -15,9 +15,6 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from functools import partial
@@ -27,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.measure import ROOT, median_times
+from benchmarks.measure import median_times, run_apart
 from resonance_engine.index.backends import FaissScan, NumpyScan
 from resonance_engine.index.files import index_path, load_index, open_index, save_index
 from resonance_engine.index.vector_index import VectorIndex
@@ -71,23 +68,15 @@ def product(vectors: Matrix, queries: Matrix) -> npt.NDArray[np.intp]:
     return np.take_along_axis(best, order, axis=1)
 
 
-def peak_memory(database: Path) -> dict[str, float]:
-    """Return the peak MB of a process before and after it opens the index and searches once."""
-    command = [sys.executable, "-m", "benchmarks.index", "--open", str(database)]
-    result = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-    found: dict[str, float] = json.loads(result.stdout)
-    return found
-
-
-def report_memory(database: Path) -> None:
-    """Print the numbers of `peak_memory`, in the process that it starts."""
+def peak_memory(database: Path) -> tuple[float, float]:
+    """Return the peak MB of this process before and after it opens the index and searches once."""
     query = np.eye(1, MODEL.dimensions, dtype=np.float32)
     FaissScan(MODEL.dimensions)
     with Store(database) as store:
         store.models.all()
         before = peak_resident()
         open_index(store, MODEL.id, database.parent).nearest(query, NEIGHBOURS)
-    print(json.dumps({"before": before, "after": peak_resident()}))
+    return before, peak_resident()
 
 
 def peak_resident() -> float:
@@ -102,8 +91,8 @@ def measure_library(tracks: int, repeats: int, folder: Path) -> None:
     with Store(folder / "resonance.db") as store:
         fill_store(store, vectors)
         path = index_path(folder, MODEL.id)
-        built = peak_memory(store.path)
-        opened = peak_memory(store.path)
+        built = run_apart(peak_memory, store.path)
+        opened = run_apart(peak_memory, store.path)
         ids, stored = store.vectors.matrix(MODEL.id)
         index, plain = VectorIndex(ids, stored), VectorIndex(ids, stored, NumpyScan(MODEL.dimensions))
         opening = {
@@ -118,8 +107,8 @@ def measure_library(tracks: int, repeats: int, folder: Path) -> None:
     print(f"\n{tracks:,} tracks, {path.stat().st_size / 1e6:.0f} MB on disk")
     for step, value in milliseconds.items():
         print(f"  {step:<17}{value:9.1f} ms")
-    print(f"  memory, made     {built['after'] - built['before']:9.0f} MB over {built['before']:.0f}")
-    print(f"  memory, loaded   {opened['after'] - opened['before']:9.0f} MB over {opened['before']:.0f}")
+    print(f"  memory, made     {built[1] - built[0]:9.0f} MB over {built[0]:.0f}")
+    print(f"  memory, loaded   {opened[1] - opened[0]:9.0f} MB over {opened[0]:.0f}")
     for label, queries in (("one query", stored[:1]), ("64 queries, each", stored[:64])):
         searches: dict[str, Callable[[], object]] = {
             "faiss": partial(index.nearest, queries, NEIGHBOURS),
@@ -137,11 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tracks", type=int, nargs="+", default=[12_000, 100_000])
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.open:
-        report_memory(options.open)
-        return
     for tracks in options.tracks:
         with tempfile.TemporaryDirectory() as folder:
             measure_library(tracks, options.repeats, Path(folder))

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Name = TypeVar("Name")
+Result = TypeVar("Result")
 ROOT = Path(__file__).parents[1]
 
 
@@ -50,6 +53,12 @@ def beets_environment(home: Path, root: Path = ROOT) -> dict[str, str]:
     """Return the environment of a beets with this home and the checkout at `root`, with cached bytecode."""
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**inherited, "BEETSDIR": str(home), "PYTHONPATH": str(root)}
+
+
+def run_apart(function: Callable[[Path], Result], path: Path) -> Result:
+    """Return a function's result from a fresh process: what this one holds counts among the most that a child has."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, path).result()
 
 
 @contextmanager

@@ -15,13 +15,11 @@ import shutil
 import statistics
 import sys
 import tempfile
-import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.measure import ROOT, ProcessCost, beets_environment, measure_process
+from benchmarks.measure import ROOT, ProcessCost, beets_environment, measure_process, median_times, run_apart
 from benchmarks.synthetic_library import create_library, write_configuration
 
 if TYPE_CHECKING:
@@ -113,15 +111,11 @@ def measure_warm(home: Path) -> dict[str, float]:
     model = sidecar.model
     assert model is not None, "the library is analysed"
     search = SearchSession(sidecar, model)
-    milliseconds: dict[str, list[float]] = {name: [] for name in warm_requests()}
-    for number, turn in enumerate(zip(*warm_requests().values(), strict=True)):
-        for name, request in zip(milliseconds, turn, strict=True):
-            start = time.perf_counter()
-            Finder(search, request, "similar").find()
-            if number:
-                milliseconds[name].append(1000 * (time.perf_counter() - start))
+    requests = warm_requests()
+    lists = {name: (Finder(search, request, "similar").find() for request in row) for name, row in requests.items()}
+    times = median_times({name: partial(next, hits) for name, hits in lists.items()}, len(requests["one seed"]) - 1)
     sidecar.close()
-    return {name: statistics.median(times) for name, times in milliseconds.items()}
+    return times
 
 
 def measure(home: Path, tracks: int, runs: int, beside: Path | None) -> bool:
@@ -140,9 +134,7 @@ def measure(home: Path, tracks: int, runs: int, beside: Path | None) -> bool:
         print_commands(costs)
         print(f"  the same in {ROOT}:")
     one, more = print_commands(own)
-    # In a process of its own, since what this one holds counts among the most that a child has.
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        times = pool.submit(measure_warm, home).result()
+    times = run_apart(measure_warm, home)
     for name, number in times.items():
         print(f"  warm, {name:<54} {number:6.1f} ms")
     limits = LIMITS.get(tracks)

@@ -33,13 +33,11 @@ from resonance_engine.evaluation.statistics import Estimate, estimate_mean, esti
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.quality.scores import CorpusLabels, SystemScores
-
-    Estimates = Mapping[str, Estimate]
     from numpy.typing import NDArray
 
     from benchmarks.quality.embedding_run import CorpusEmbeddings
     from benchmarks.quality.robustness import DistortedSystem
+    from benchmarks.quality.scores import CorpusLabels, SystemScores
     from benchmarks.quality.systems import System
 
 HUBS = "hub skew@10"
@@ -96,9 +94,9 @@ def format_table(
 
 
 def format_cell(estimate: Estimate | float | None, signed: bool = False) -> str:
-    """Format `0.630 [0.550, 0.710]`, or a plain number by four digits."""
+    """Format `0.630 [0.550, 0.710]`, or a number without an interval, or a count."""
     if not isinstance(estimate, Estimate):
-        return "" if estimate is None else f"{estimate:.4g}"
+        return "" if estimate is None else f"{estimate:.3f}" if isinstance(estimate, float) else str(estimate)
     form = "{:+.3f}" if signed else "{:.3f}"
     value = "-" if math.isnan(estimate.value) else form.format(estimate.value)
     if math.isnan(estimate.low):
@@ -109,11 +107,7 @@ def format_cell(estimate: Estimate | float | None, signed: bool = False) -> str:
 def format_seconds(seconds: Mapping[str, Mapping[str, float]]) -> str:
     """Format CPU seconds per track by system: the whole path, then its steps."""
     columns = [step for step in STEPS if any(step in steps for steps in seconds.values())]
-    rows = {
-        name: {"whole path": Estimate(sum(steps.values())), **{step: Estimate(value) for step, value in steps.items()}}
-        for name, steps in seconds.items()
-        if steps
-    }
+    rows = {name: {"whole path": sum(steps.values()), **steps} for name, steps in seconds.items() if steps}
     return format_table(rows, ["whole path", *columns])
 
 

@@ -15,16 +15,15 @@ from resonance_engine.audio.windows import read_windows
 from training.default_model.transcoding import StereoAudio, decode, encode, encode_mp3
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-    Array = NDArray[np.float32]
-    from collections.abc import Sequence
 
     from benchmarks.quality.embedding_run import CorpusEmbeddings
     from benchmarks.quality.scores import CorpusLabels
     from benchmarks.quality.systems import ResonanceSystem, Similarity, TrackAudio
+
+    Array = NDArray[np.float32]
 
 SHIFT = 1.2  # seconds
 LOWEST = 20.0  # Hz from which on an equaliser tilts
