@@ -17,8 +17,7 @@ import torch
 from resonance_engine.audio.windows import read_tags
 from resonance_engine.encoder.manifest import Manifest
 from resonance_engine.evaluation.tasks import FOLDS, assign_folds
-from resonance_engine.features.front_end import FRONT_END_VERSION
-from resonance_engine.features.spec import FeatureSpec
+from resonance_engine.features.spec import FRONT_END_VERSION, FeatureSpec
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.config.settings import (

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from resonance_engine.encoder.manifest import METADATA_KEY, Manifest
-from resonance_engine.features.front_end import FRONT_END_VERSION
 from resonance_engine.features.spec import (
+    FRONT_END_VERSION,
     Decoding,
     FeatureSpec,
     Framing,

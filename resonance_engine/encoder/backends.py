@@ -9,7 +9,7 @@ import numpy as np
 from resonance_engine.encoder.manifest import read_manifest
 from resonance_engine.encoder.onnx_check import LARGEST, is_self_contained
 from resonance_engine.errors import ModelError, printable
-from resonance_engine.features.front_end import FRONT_END_VERSION
+from resonance_engine.features.spec import FRONT_END_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

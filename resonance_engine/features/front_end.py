@@ -32,9 +32,6 @@ EXTRACTORS: dict[type[ModalitySpec], Callable[[Spectra, Any], Array]] = {
 # Of soxr. On music, it and the best one, VHQ, differ in the topmost bands alone, by 0.04 dB in the mean.
 RESAMPLING = "HQ"
 
-# Part of a model's identity: rises whenever the same spec gives other numbers.
-FRONT_END_VERSION = 1
-
 
 class FrontEnd:
     """Computes the features that `spec` describes; the same numbers for a window alone and among others."""

@@ -21,6 +21,9 @@ CORNER_HZ = 1000.0
 CORNER_MEL = CORNER_HZ / HZ_PER_MEL
 MELS_PER_E = 27 / np.log(6.4)
 
+# Part of a model's identity: rises whenever the same spec gives other numbers.
+FRONT_END_VERSION = 1
+
 
 def mel_from_hz(hz: float) -> float:
     """Return the pitch in mel of a frequency in Hz."""

@@ -11,7 +11,7 @@ from safetensors.torch import save
 
 from resonance_engine.encoder.manifest import METADATA_KEY, Manifest, read_manifest
 from resonance_engine.errors import ModelError, printable
-from resonance_engine.features.front_end import FRONT_END_VERSION
+from resonance_engine.features.spec import FRONT_END_VERSION
 from resonance_engine.files import write_bytes
 from resonance_engine.network.model import ResonanceNetwork
 

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from resonance_engine.encoder.manifest import Manifest
-from resonance_engine.features.front_end import FRONT_END_VERSION
-from resonance_engine.features.spec import band_edges
+from resonance_engine.features.spec import FRONT_END_VERSION, band_edges
 from resonance_engine.network.backbones import EnvelopeBackbone, SemanticBackbone
 from resonance_engine.network.export import export_onnx
 from resonance_engine.network.files import load_network, save_network

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from resonance_engine.errors import CacheError, printable
-from resonance_engine.features.front_end import FRONT_END_VERSION
+from resonance_engine.features.spec import FRONT_END_VERSION
 from resonance_engine.store.errors import DAMAGED, error_code, error_message
 from resonance_engine.store.sqlite_file import PATIENCE, connect_to_write
 from resonance_engine.store.writer import use_write_ahead_log

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from resonance_engine.features.front_end import FRONT_END_VERSION
+from resonance_engine.features.spec import FRONT_END_VERSION
 from resonance_engine.network.export import Parity, compute_parity, example_inputs
 from resonance_engine.training.data.cache import SqliteCache
 

@@ -9,7 +9,7 @@ import torch
 
 from resonance_engine.encoder.manifest import Manifest
 from resonance_engine.errors import ConfigError
-from resonance_engine.features.front_end import FRONT_END_VERSION
+from resonance_engine.features.spec import FRONT_END_VERSION
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.config.config_file import change, flatten
 from resonance_engine.training.data.songs import label_songs

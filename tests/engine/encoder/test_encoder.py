@@ -15,7 +15,7 @@ from resonance_engine.encoder.encoder import BATCH, Encoder
 from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.encoder.model_files import find_model_file, locate_model
 from resonance_engine.errors import ModelError
-from resonance_engine.features.front_end import FRONT_END_VERSION
+from resonance_engine.features.spec import FRONT_END_VERSION
 from tests import golden_vectors
 from tests.tiny_models import MANIFEST, SPEC, TAGGED, features, onnx_model, other_decoding
 

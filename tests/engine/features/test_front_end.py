@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from resonance_engine.features.filters import BandedMatrix
-from resonance_engine.features.front_end import FRONT_END_VERSION, FrontEnd
-from resonance_engine.features.spec import Decoding, FeatureSpec, Framing
+from resonance_engine.features.front_end import FrontEnd
+from resonance_engine.features.spec import FRONT_END_VERSION, Decoding, FeatureSpec, Framing
 from resonance_engine.features.spectrum import Spectra
 from tests.paths import DATA
 from tests.signals import RATE, chirp, clicks, hiss, tones
