@@ -70,6 +70,10 @@ def parse_value(hint: Any, value: object, name: str, require_all: bool = False) 
 
 def has_type(value: object, hint: Any) -> bool:
     """Whether a JSON value is of a type; of a dataclass, only whether it is an object."""
+    if hint is float and type(value) is float:
+        return math.isfinite(value)
+    if hint in (int, float):
+        return type(value) is int and abs(value) < LARGEST_INTEGER
     options = _options(hint)
     if len(options) > 1:
         return any(has_type(value, option) for option in options)
@@ -82,10 +86,6 @@ def has_type(value: object, hint: Any) -> bool:
         return isinstance(value, Mapping) and all(has_type(item, _item_type(hint)) for item in value.values())
     if container in (list, tuple):
         return isinstance(value, (list, tuple)) and all(has_type(item, _item_type(hint)) for item in value)
-    if hint is float and type(value) is float:
-        return math.isfinite(value)
-    if hint in (int, float):
-        return type(value) is int and abs(value) < LARGEST_INTEGER
     return type(value) is hint
 
 

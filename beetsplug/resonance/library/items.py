@@ -50,18 +50,14 @@ TRACKS_OF_A_DISC = 10_000
 def matching_ids(library: Library, query: Sequence[str]) -> set[int]:
     """Return the ids of the items that the words of a beets query match, of all items for none.
 
-    Raises InvalidQueryError, which beets prints as a sentence.
+    They are parsed as on a command line; an order in them is dropped. Raises InvalidQueryError, which beets prints.
     """
-    return select_ids(library, parse_item_query(library, query))
-
-
-def parse_item_query(library: Library, words: Sequence[str]) -> Query:
-    """Parse the words of a query as beets does on a command line; an order in it is dropped."""
     try:
         with context.music_dir(library.directory):
-            return parse_query_parts(list(words), Item)[0]
+            parsed, _ = parse_query_parts(list(query), Item)
     except InvalidQueryArgumentValueError as error:
-        raise InvalidQueryError(words, error) from error
+        raise InvalidQueryError(query, error) from error
+    return select_ids(library, parsed)
 
 
 def select_ids(library: Library, query: Query) -> set[int]:

@@ -15,7 +15,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.items import NO_TRACKS
 from resonance_engine.encoder.model_files import SHIPPED as SHIPPED_FILE
-from resonance_engine.errors import ResonanceError, printable
+from resonance_engine.errors import ResonanceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,8 +136,8 @@ class Sidecar:
     @cached_property
     def id(self) -> int:
         """The id of this library in the store, which several libraries of one folder share."""
-        name = printable(os.fsencode(Path(self.library.path).name))
-        return self.store.libraries.get_or_create(name)
+        name = os.fsencode(Path(self.library.path).name)
+        return self.store.libraries.get_or_create(name.decode("utf-8", "backslashreplace"))
 
     @property
     def model(self) -> Model | None:
