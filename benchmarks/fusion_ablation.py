@@ -18,7 +18,7 @@ from resonance_engine.encoder.manifest import FUSION_MODES
 from resonance_engine.evaluation.metrics import query_scores, segment_recall
 from resonance_engine.evaluation.statistics import estimate_mean, mean
 from resonance_engine.evaluation.tasks import UNFILTERED, tasks
-from resonance_engine.training.results.embed import embed_windows
+from resonance_engine.training.results.validation import embed_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ from resonance_engine.evaluation.tasks import FOLDS, assign_folds, tasks
 from resonance_engine.files import write_bytes
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.finetune import adapt
-from resonance_engine.training.results.embed import embed_windows
+from resonance_engine.training.results.validation import embed_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -57,8 +57,7 @@ def training() -> Iterator[object]:
     import torch
 
     from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
-    from resonance_engine.training.learning.device import Precision
-    from resonance_engine.training.learning.distributed import World
+    from resonance_engine.training.learning.device import Precision, World
     from resonance_engine.training.learning.steps import OptimizerSteps
     from tests.tiny_networks import tiny_network
     from tests.training.window_sets import make_window_set

@@ -108,8 +108,7 @@ def test_a_pickle_as_the_state_of_a_training_is_not_loaded(tmp_path: Path, plant
     pytest.importorskip("torch")
     from resonance_engine.training.config.settings import TrainSettings
     from resonance_engine.training.learning.checkpoint import resume
-    from resonance_engine.training.learning.device import Precision
-    from resonance_engine.training.learning.distributed import World
+    from resonance_engine.training.learning.device import Precision, World
     from resonance_engine.training.learning.steps import OptimizerSteps
     from tests.tiny_networks import tiny_network
 

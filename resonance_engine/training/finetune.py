@@ -19,10 +19,10 @@ from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.precompute import precompute
 from resonance_engine.training.data.songs import label_songs
 from resonance_engine.training.data.splits import order_groups, split_songs
-from resonance_engine.training.results.embed import embed_windows
 from resonance_engine.training.results.validation import (
     ModelComparison,
     compare_models,
+    embed_windows,
     score_held_out,
     select_evaluated,
 )

@@ -231,7 +231,7 @@ def test_an_installed_package_carries_them(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path\n"
         "from resonance_engine.training.config.config_file import read_config\n"
-        "from resonance_engine.training.config.search_space import read_space\n"
+        "from resonance_engine.training.tuning.study import read_space\n"
         "assert read_config(None) == read_config(Path('config/base.yaml'))\n"
         "print(len(read_space(None)), read_config(Path('config/quick.yaml')).train.epochs)"
     )

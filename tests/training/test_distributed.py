@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from resonance_engine.errors import TrainingError
-from resonance_engine.training.learning.distributed import (
+from resonance_engine.training.learning.device import (
     SharedBatchNorm,
     World,
     is_distributed,
@@ -104,7 +104,7 @@ class TestSharedBatchNorm:
 
     @pytest.fixture(autouse=True)
     def _alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("resonance_engine.training.learning.distributed.sum_over_processes", lambda x: x)
+        monkeypatch.setattr("resonance_engine.training.learning.device.sum_over_processes", lambda x: x)
 
     @pytest.mark.parametrize(("layer", "shape"), [(nn.BatchNorm1d, (7, 4)), (nn.BatchNorm2d, (5, 4, 3, 6))])
     def test_it_computes_and_learns_the_same(

@@ -16,9 +16,14 @@ from resonance_engine.encoder.backends import OnnxBackend
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.evaluation.metrics import average_precision, ranked_relevance
 from resonance_engine.training.data.songs import Song
-from resonance_engine.training.results import embed, validation
-from resonance_engine.training.results.embed import embed_windows, embed_with
-from resonance_engine.training.results.validation import make_validation, related_songs, select_evaluated
+from resonance_engine.training.results import validation
+from resonance_engine.training.results.validation import (
+    embed_windows,
+    embed_with,
+    make_validation,
+    related_songs,
+    select_evaluated,
+)
 from tests.tiny_networks import Exported, tiny_network
 from tests.training.window_sets import make_window_set, song_windows
 
@@ -44,7 +49,7 @@ def songs(artists: list[str], albums: list[str]) -> list[Song]:
 def test_it_is_what_the_encoder_hears(
     exported: dict[str, Exported], windows: WindowSet, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embed, "PROCESSOR_BATCH", batch)
+    monkeypatch.setattr(validation, "PROCESSOR_BATCH", batch)
     found = embed_windows(tiny_network(), windows)
     encoder = Encoder(exported["gated_add"].weights)
     assert (found.tracks.shape, found.facets.shape, found.gates.shape) == ((SONGS, 16), (SONGS, 3, 16), (SONGS, 3))

@@ -22,7 +22,7 @@ from resonance_engine.training.data.cache import RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.songs import Song
 from resonance_engine.training.finetune import FEWEST_SONGS, adapt, compute_features, count_embeddable, fine_tune
-from resonance_engine.training.results.embed import embed_windows
+from resonance_engine.training.results.validation import embed_windows
 from tests.tiny_models import MANIFEST, SPEC
 from tests.tiny_networks import tiny_network
 from tests.training.synthetic_albums import write_albums

@@ -25,8 +25,8 @@ from resonance_engine.training.tuning.runs import Findings, FinishedTrial, Runs,
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from resonance_engine.training.config.search_space import Space
     from resonance_engine.training.tuning.proxy import Judge
+    from resonance_engine.training.tuning.study import Space
 
 SPACE: Space = {
     "train.lr": FloatDistribution(1e-5, 1e-3, log=True),

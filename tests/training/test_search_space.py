@@ -12,7 +12,7 @@ for name in ("optuna", "pydantic", "yaml"):
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.training.config.search_space import read_space
+from resonance_engine.training.tuning.study import read_space
 from tests.paths import ROOT
 
 if TYPE_CHECKING:

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from resonance_engine.encoder.manifest import Manifest
-    from resonance_engine.training.config.settings import Config
     from resonance_engine.training.data.dataset import WindowSet
     from resonance_engine.training.data.songs import Song
-    from resonance_engine.training.results.embed import Embeddings
+    from resonance_engine.training.results.validation import Embeddings
 
 NUMBERS, TABLE, LOG = "evaluation.json", "evaluation.txt", "log.csv"
 EXPORT, CATALOG = Path("export"), Path("catalog")
@@ -47,7 +46,11 @@ def run_evaluate(options: argparse.Namespace) -> None:
     config = config_of(options)
     model = find_trained_model(options.load)
     manifest, embed = load_embedder(model, options.device)
-    check_spec(manifest, config, model)
+    if manifest.spec != config.spec:
+        raise ModelError(
+            f"{printable(model)} listens to other features than the settings describe; give --config the settings that "
+            "it was trained with, such as the config.yaml in its folder."
+        )
     with load_music(config, options) as material:
         songs = [material.songs[each] for each in material.held_out]
         chosen = select_evaluated(songs)
@@ -70,7 +73,7 @@ def load_embedder(model: Path, device: str) -> tuple[Manifest, Callable[[WindowS
     """Load a model file; returns its manifest and a function that embeds windows with it."""
     from resonance_engine.encoder.backends import OnnxBackend
     from resonance_engine.encoder.model_files import backend_of
-    from resonance_engine.training.results.embed import embed_windows, embed_with
+    from resonance_engine.training.results.validation import embed_windows, embed_with
 
     if backend_of(model) == "onnx":
         backend = OnnxBackend(model)
@@ -81,15 +84,6 @@ def load_embedder(model: Path, device: str) -> tuple[Manifest, Callable[[WindowS
     network, manifest = load_network(model)
     place = device_of(device)
     return manifest, lambda windows: embed_windows(network, windows, place)
-
-
-def check_spec(manifest: Manifest, config: Config, model: Path) -> None:
-    """Raise ModelError unless the settings describe the features that the model was trained on."""
-    if manifest.spec != config.spec:
-        raise ModelError(
-            f"{printable(model)} listens to other features than the settings describe; give --config the settings that "
-            "it was trained with, such as the config.yaml in its folder."
-        )
 
 
 def draw_figures(

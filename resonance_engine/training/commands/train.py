@@ -78,11 +78,11 @@ def add_runs_option(parser: argparse.ArgumentParser) -> None:
 
 def run_search(options: argparse.Namespace) -> None:
     """Try settings in short trainings on a part of the songs, and keep the best in runs/best/hpo.json."""
-    from resonance_engine.training.config.search_space import read_space
     from resonance_engine.training.learning.device import select_device
     from resonance_engine.training.tuning.proxy import check_comparable, make_measure
     from resonance_engine.training.tuning.proxy_search import Effort, search
     from resonance_engine.training.tuning.runs import Runs
+    from resonance_engine.training.tuning.study import read_space
 
     config = config_of(options)
     check_comparable(config)

@@ -15,8 +15,14 @@ import torch
 from resonance_engine.errors import TrainingError, printable
 from resonance_engine.network.backbones import Standardize
 from resonance_engine.training.learning.checkpoint import TrainingProgress, identify_training, resume, write_state
-from resonance_engine.training.learning.device import choose_precision, explain_out_of_memory, select_device
-from resonance_engine.training.learning.distributed import join, local_rank, share_statistics
+from resonance_engine.training.learning.device import (
+    choose_precision,
+    explain_out_of_memory,
+    join,
+    local_rank,
+    select_device,
+    share_statistics,
+)
 from resonance_engine.training.learning.epochs import (
     EndReason,
     Epoch,

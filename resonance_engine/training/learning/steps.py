@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from resonance_engine.training.learning.distributed import SharedBatchNorm
+from resonance_engine.training.learning.device import SharedBatchNorm
 from resonance_engine.training.learning.epochs import gate_entropy
 from resonance_engine.training.learning.losses import objective
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from resonance_engine.network.model import ResonanceNetwork
     from resonance_engine.training.config.settings import TrainSettings
     from resonance_engine.training.data.dataset import Batch
-    from resonance_engine.training.learning.device import Precision
-    from resonance_engine.training.learning.distributed import World
+    from resonance_engine.training.learning.device import Precision, World
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, SharedBatchNorm)
 LARGEST_GRADIENT = 5.0  # norm of all gradients together, beyond which they are scaled down

@@ -1,33 +1,98 @@
-"""Validate a network on held-out songs after every epoch, and compare models there before and after fine-tuning."""
+"""Embed windows of songs, validate a network on held-out ones after every epoch, and compare two networks there."""
 
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+import torch
 
 from resonance_engine.evaluation.metrics import Relevance, equal_labels, query_scores, segment_recall
 from resonance_engine.evaluation.statistics import bootstrap_interval, mean
 from resonance_engine.evaluation.tasks import album_groups, album_label, artist_label, tasks
-from resonance_engine.training.results.embed import embed_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from resonance_engine.evaluation.metrics import Array
     from resonance_engine.network.model import ResonanceNetwork
     from resonance_engine.training.data.dataset import WindowSet
     from resonance_engine.training.data.songs import Song
 
+    Array = NDArray[np.float32]
+    Outputs = tuple[Array, ...]
+    Scores = NDArray[np.float64]
+
+# Windows at a time. A processor's caches are small: with 64 it takes more than twice as long as with 8.
+BATCH, PROCESSOR_BATCH = 64, 8
 RANKED_LIMIT = 4000  # songs, or windows, that are ranked against each other: similarities take memory by the square
 FEWEST_QUERIES = 30
 FEWEST_ALBUMS = 5  # with fewer, a coin toss per album would be an interval above zero too often
 SEGMENT_LOSS = 0.02  # of segment recall that a better model may lose
 Verdict = Literal["better", "not better", "cannot tell"]
+
+
+class Embeddings(NamedTuple):
+    """Embeddings of songs.
+
+    `tracks` (songs, d), `facets` (songs, modalities, d) and `windows` (windows, d) are of unit length, a song's being
+    the normalised means over its windows; `gates` (songs, modalities) are means.
+    """
+
+    tracks: NDArray[np.float32]
+    facets: NDArray[np.float32]
+    gates: NDArray[np.float32]
+    windows: NDArray[np.float32]
+
+
+def embed_windows(network: ResonanceNetwork, windows: WindowSet, device: str | torch.device = "cpu") -> Embeddings:
+    """Embed all windows without gradients on a device; the network is left there, in the mode that it was in."""
+    network = network.to(device)
+
+    def run(features: Mapping[str, Array]) -> Outputs:
+        inputs = [torch.from_numpy(features[name]).to(device) for name in network.modalities]
+        with torch.inference_mode():
+            return tuple(each.float().cpu().numpy() for each in network(*inputs))
+
+    with evaluation_mode(network):
+        return embed_with(run, windows, PROCESSOR_BATCH if torch.device(device).type == "cpu" else BATCH)
+
+
+def embed_with(
+    run: Callable[[Mapping[str, Array]], Outputs], windows: WindowSet, batch: int = PROCESSOR_BATCH
+) -> Embeddings:
+    """Embed all windows with a function whose first outputs are embeddings, facets and gates."""
+    count = len(windows.song)
+    parts = [run(windows.rows(np.arange(at, min(at + batch, count)))) for at in range(0, count, batch)]
+    embedding, facets, gates, *_ = (np.concatenate(part) for part in zip(*parts, strict=True))
+    starts = windows.first[:-1]
+    lengths = np.diff(windows.first)[:, None].astype(np.float32)
+    return Embeddings(
+        tracks=normalise(np.add.reduceat(embedding, starts, axis=0)),
+        facets=normalise(np.add.reduceat(facets, starts, axis=0)),
+        gates=np.asarray(np.add.reduceat(gates, starts, axis=0) / lengths, np.float32),
+        windows=embedding,
+    )
+
+
+@contextmanager
+def evaluation_mode(network: ResonanceNetwork) -> Iterator[None]:
+    """Set evaluation mode within the context."""
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)
+
+
+def normalise(vectors: Array) -> Array:
+    """Normalise vectors (..., d) to length one; zero vectors stay zero."""
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12), np.float32)
 
 
 def make_validation(windows: WindowSet, songs: Sequence[Song]) -> Callable[[ResonanceNetwork], dict[str, float]]:
@@ -90,9 +155,9 @@ class HeldOutScores(NamedTuple):
     there is nothing to find; and for each window whether the nearest is of its song.
     """
 
-    album: Array
-    artist: Array
-    segments: Array
+    album: Scores
+    artist: Scores
+    segments: Scores
 
     def means(self) -> dict[str, float]:
         return {"album": mean(self.album), "artist": mean(self.artist), "segment recall": mean(self.segments)}

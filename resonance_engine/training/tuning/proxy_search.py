@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-    from resonance_engine.training.config.search_space import Space
     from resonance_engine.training.config.settings import Config
     from resonance_engine.training.tuning.proxy import Measure
     from resonance_engine.training.tuning.runs import Runs
+    from resonance_engine.training.tuning.study import Space
 
     Report = Callable[[str], None]
 

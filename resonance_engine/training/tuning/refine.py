@@ -15,8 +15,8 @@ from resonance_engine.errors import ConfigError, ResonanceError, TrainingError, 
 from resonance_engine.network.files import save_network
 from resonance_engine.records import parse_record
 from resonance_engine.training.config.config_file import change, to_yaml
+from resonance_engine.training.learning.device import join, local_rank
 from resonance_engine.training.learning.device import select_device as device_named
-from resonance_engine.training.learning.distributed import join, local_rank
 from resonance_engine.training.learning.epochs import monitored_value
 from resonance_engine.training.learning.loop import LOG, STATE, train
 from resonance_engine.training.tuning.proxy import check_comparable, comparable_settings, manifest_of, network_of
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.training.config.settings import Config
     from resonance_engine.training.data.training_data import TrainingData
-    from resonance_engine.training.learning.distributed import World
+    from resonance_engine.training.learning.device import World
     from resonance_engine.training.learning.epochs import Epoch
     from resonance_engine.training.learning.loop import TrainedNetwork
     from resonance_engine.training.tuning.runs import Findings, Runs
