@@ -13,9 +13,16 @@ from hypothesis import strategies as st
 from resonance_engine.features.spec import Framing, TimbreSpec, band_edges
 from resonance_engine.features.spectrum import Spectra
 from resonance_engine.features.timbre import log_mel
-from resonance_engine.training.augmentation.augment import augment_features, cut_off, draw_amounts
+from resonance_engine.training.augmentation.augment import (
+    augment_features,
+    cut_off,
+    draw_amounts,
+    scale_lags,
+    scale_time,
+    shift_chroma,
+    shift_mel,
+)
 from resonance_engine.training.augmentation.codecs import round_trip
-from resonance_engine.training.augmentation.shifts import scale_lags, scale_time, shift_chroma, shift_mel
 from resonance_engine.training.config.settings import AugmentSettings
 from tests.training.synthetic_music import RATE, features_of, music
 
