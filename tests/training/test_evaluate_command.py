@@ -53,18 +53,18 @@ def sounds(config: Config, song: int, windows: int = 3) -> dict[str, NDArray[np.
 
 @dataclass
 class Prepared:
-    """Stands for `material.Material`, with features that nobody had to listen for."""
+    """Stands for `TrainingData`, with features that were not computed from audio."""
 
     config: Config
     songs: list[Song]
     held_out: list[int]
 
-    def held_out_windows(self) -> WindowSet:
+    def windows(self, songs: list[int]) -> WindowSet:
         cache = RamCache(self.config.spec)
-        keys = [bytes([song]) * 16 for song in self.held_out]
-        for song, key in zip(self.held_out, keys, strict=True):
+        keys = [bytes([song]) * 16 for song in songs]
+        for song, key in zip(songs, keys, strict=True):
             cache.put(key, sounds(self.config, song))
-        return WindowSet(cache, keys, *label_songs([self.songs[song] for song in self.held_out]))
+        return WindowSet(cache, keys, *label_songs([self.songs[song] for song in songs]))
 
     def __enter__(self) -> Prepared:
         return self

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from resonance_engine.errors import AudioError
 from resonance_engine.training.config.settings import AudioAugmentSettings
-from resonance_engine.training.data.cache import UNCHANGED
 from resonance_engine.training.data.extractor import view_array, view_key
 from resonance_engine.worker.process import TIMEOUT, FileProcess, stopped_error
 from resonance_engine.worker.worker import ProcessPool
@@ -103,7 +102,7 @@ class Recorder:
                 raise stopped_error()
             for view, values in enumerate(features[1:], 1):
                 self.cache.put(view_key(key, view), values, maker)
-            self.cache.put(key, features[0], UNCHANGED)
+            self.cache.put(key, features[0])
             self.measured.add(key)
             self.keys_by(maker).update(view_key(key, view) for view in range(1, len(features)))
 
