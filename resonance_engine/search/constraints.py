@@ -67,43 +67,46 @@ class TempoRange:
 
 @dataclass(frozen=True)
 class Constraints:
-    """Required `tempo`, and with `compatible_key` a key that mixes with that of a seed."""
+    """Required `tempo`, by the seeds' `tempi` if relative, and a key that mixes with one of the seeds' `keys`.
+
+    None for `tempo` or `keys` allows any.
+    """
 
     tempo: TempoRange | None = None
-    compatible_key: bool = False
+    tempi: Sequence[float] = ()
+    keys: Sequence[tuple[int, str]] | None = None
 
-    def rejection(self, attributes: Mapping[str, Any], seeds: Sequence[Mapping[str, Any]]) -> str:
-        """Return why a track is rejected, "tempo", "key", or that one is unknown; empty where it is not.
-
-        Raises ConfigError where no seed has the tempo or key that others are compared with.
-        """
+    def rejection(self, attributes: Mapping[str, Any]) -> str:
+        """Return why a track is rejected, "tempo", "key", or that one is unknown; empty where it is not."""
         if self.tempo is not None:
             tempo = tempo_of(attributes)
             if tempo is None:
                 return UNKNOWN_TEMPO
-            if not self.tempo.allows(tempo, self.seed_tempi(seeds) if self.tempo.relative else ()):
+            if not self.tempo.allows(tempo, self.tempi):
                 return TEMPO
-        if self.compatible_key:
+        if self.keys is not None:
             key = key_of(attributes)
             if key is None:
                 return UNKNOWN_KEY
-            if not any(is_compatible(key, each) for each in self.seed_keys(seeds)):
+            if not any(is_compatible(key, each) for each in self.keys):
                 return KEY
         return ""
 
-    @staticmethod
-    def seed_tempi(seeds: Sequence[Mapping[str, Any]]) -> list[float]:
-        tempi = [tempo for tempo in map(tempo_of, seeds) if tempo is not None]
-        if not tempi:
-            raise ConfigError("No track to start from has a tempo that was measured; give beats a minute, as 120-130.")
-        return tempi
 
-    @staticmethod
-    def seed_keys(seeds: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
-        keys = [key for key in map(key_of, seeds) if key is not None]
-        if not keys:
-            raise ConfigError("No track to start from has a key that was measured; leave the key out.")
-        return keys
+def tempi_of(seeds: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Return the tempi among the measured attributes of seeds; ConfigError where there is none."""
+    tempi = [tempo for tempo in map(tempo_of, seeds) if tempo is not None]
+    if not tempi:
+        raise ConfigError("No track to start from has a tempo that was measured; give beats a minute, as 120-130.")
+    return tempi
+
+
+def keys_of(seeds: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
+    """Return the keys among the measured attributes of seeds; ConfigError where there is none."""
+    keys = [key for key in map(key_of, seeds) if key is not None]
+    if not keys:
+        raise ConfigError("No track to start from has a key that was measured; leave the key out.")
+    return keys
 
 
 def tempo_of(attributes: Mapping[str, Any]) -> float | None:

@@ -14,6 +14,7 @@ from beetsplug.resonance.config.options import LARGEST_COUNT
 from beetsplug.resonance.library.items import last_played, select_items
 from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool, incompatible_pairs
 from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import resolve_query
 from resonance_engine.playlist.arc import order_by_arc
 from resonance_engine.playlist.order import order_tracks
@@ -60,7 +61,7 @@ class PlaylistBuilder:
         search_request = request.search
         if request.recent is not None:
             query = last_played(session.sidecar.library, request.search.query, request.recent, COMMAND)
-            search_request = search_request.with_options(query=query)
+            search_request = SearchRequest(**{**search_request.options, "query": query})
         settings = session.sidecar.settings
         self.rules = request.rules(settings.caps, settings.spacing)  # without the incompatible pairs
         self.finder = Finder(session, search_request, COMMAND, files=files)

@@ -16,7 +16,7 @@ from beetsplug.resonance.config.options import flag_of
 from beetsplug.resonance.library.items import excluded_ids, matching_ids, metadata_of, no_match, select_items
 from beetsplug.resonance.search.request import COMPARING, option_errors
 from beetsplug.resonance.search.session import resolve_seeds
-from resonance_engine.search.constraints import Constraints
+from resonance_engine.search.constraints import Constraints, keys_of, tempi_of
 from resonance_engine.search.ranking import query, rank_by_similarity, refine
 from resonance_engine.search.selection import CandidateTrack, SelectionRules, select
 
@@ -56,7 +56,7 @@ class CandidateFilter:
         today: date,
         files: Mapping[int, int] | None = None,
     ) -> None:
-        self.session, self.seeds, self.files = session, seeds, files or {}
+        self.session, self.files = session, files or {}
         library, settings = session.sidecar.library, session.sidecar.settings
         minutes = settings.max_length if request.max_length is None else request.max_length
         self.longest = minutes * 60 if minutes else math.inf
@@ -66,13 +66,14 @@ class CandidateFilter:
         self.among = matching_ids(library, request.among) if request.among else None
         if self.among is not None and not self.among:
             raise no_match(f"{command} --from", request.among)
-        self.constraints = Constraints(request.tempo, request.compatible_key)
-        if self.constraints.tempo is not None and self.constraints.tempo.relative:
+        tempi, keys = [], None
+        if request.tempo is not None and request.tempo.relative:
             with option_errors("bpm"):
-                self.constraints.seed_tempi(seeds)
-        if self.constraints.compatible_key:
+                tempi = tempi_of(seeds)
+        if request.compatible_key:
             with option_errors("key"):
-                self.constraints.seed_keys(seeds)
+                keys = keys_of(seeds)
+        self.constraints = Constraints(request.tempo, tempi, keys)
         self.preference = request.preference
         self.items: dict[int, int] = {}
         self.rejected: Counter[str] = Counter()
@@ -104,10 +105,10 @@ class CandidateFilter:
                 chosen[vector_id] = file if file in present else (allowed or present)[0]
         self.items |= chosen
         rejections = {vector_id: self.excluded[item] for vector_id, item in chosen.items() if item in self.excluded}
-        if self.constraints.tempo is not None or self.constraints.compatible_key:
+        if self.constraints.tempo is not None or self.constraints.keys is not None:
             rest = [each for each in chosen if each not in rejections]
             attributes = self.session.attributes(rest)
-            rejections |= {each: self.constraints.rejection(attributes.get(each, {}), self.seeds) for each in rest}
+            rejections |= {each: self.constraints.rejection(attributes.get(each, {})) for each in rest}
         values = self._values(chosen, self.preference.field) if self.preference else {}
         return {
             vector_id: CandidateTrack(metadata[item], rejections.get(vector_id, ""), values.get(vector_id, math.nan))

@@ -107,10 +107,6 @@ class SearchRequest:
         given = {cap.name: self.options[cap.name] for cap in fields(default) if cap.name in self.options}
         return replace(default, **given, fixed=frozenset(given))
 
-    def with_options(self, **options: Any) -> SearchRequest:
-        """Return the request with other values of some options."""
-        return SearchRequest(**{**self.options, **options})
-
     def recipe(self) -> dict[str, Any]:
         """Return the options that differ from the defaults, as a playlist's recipe has them."""
         return recipe_values(self.options)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.search.constraints import Constraints, TempoRange, is_compatible, key_of
+from resonance_engine.search.constraints import Constraints, TempoRange, is_compatible, key_of, keys_of, tempi_of
 
 SEED = {"tempo": 120.0, "key": "A minor"}
 
@@ -50,16 +50,17 @@ def test_other_bounds_are_refused(text: str) -> None:
     ],
 )
 def test_tempo_next_to_the_seed(tempo: float | None, reason: str) -> None:
-    asked = Constraints(TempoRange.parse("0.95-1.05"))
-    assert asked.rejection({"tempo": tempo}, [SEED]) == reason
+    assert Constraints(TempoRange.parse("0.95-1.05"), tempi_of([SEED])).rejection({"tempo": tempo}) == reason
 
 
 def test_any_seed_will_do() -> None:
-    asked = Constraints(TempoRange.parse("0.95-1.05"), compatible_key=True)
-    track = {"tempo": 90, "key": "D# major"}
-    assert asked.rejection(track, [SEED]) == "tempo"
-    assert asked.rejection(track, [SEED, {"tempo": 91.0, "key": None}]) == "key"
-    assert asked.rejection(track, [SEED, {"tempo": 91.0, "key": "Bb major"}]) == ""
+    def rejection(*seeds: dict[str, Any]) -> str:
+        constraints = Constraints(TempoRange.parse("0.95-1.05"), tempi_of(seeds), keys_of(seeds))
+        return constraints.rejection({"tempo": 90, "key": "D# major"})
+
+    assert rejection(SEED) == "tempo"
+    assert rejection(SEED, {"tempo": 91.0, "key": None}) == "key"
+    assert rejection(SEED, {"tempo": 91.0, "key": "Bb major"}) == ""
 
 
 # The Camelot wheel: 8A is A minor, 8B C major, 9A E minor, 7A D minor.
@@ -88,13 +89,13 @@ def test_flats_are_sharps() -> None:
 
 @pytest.mark.parametrize("key", [None, "", "H minor", "A dorian", 5])
 def test_odd_keys_are_not_known(key: Any) -> None:
-    assert Constraints(compatible_key=True).rejection({"key": key}, [SEED]) == "no key known"
+    assert Constraints(keys=keys_of([SEED])).rejection({"key": key}) == "no key known"
 
 
 def test_seeds_without_what_is_compared_are_a_sentence() -> None:
     with pytest.raises(ConfigError, match="has a tempo that was measured"):
-        Constraints(TempoRange.parse("0.9-1.1")).rejection(SEED, [{"tempo": None}])
+        tempi_of([{"tempo": None}])
     with pytest.raises(ConfigError, match="has a key that was measured"):
-        Constraints(compatible_key=True).rejection(SEED, [{}])
-    assert Constraints(TempoRange.parse("110-130")).rejection(SEED, []) == ""
-    assert Constraints().rejection({}, []) == ""
+        keys_of([{}])
+    assert Constraints(TempoRange.parse("110-130")).rejection(SEED) == ""
+    assert Constraints().rejection({}) == ""
