@@ -1,6 +1,6 @@
 """Backends of exhaustive search over unit vectors: FAISS where it loads, else numpy, with the same neighbours.
 
-Vectors are held as float16, as they are stored, so nothing is lost; see `store.codec`. An approximate index
+Vectors are held as float16, as they are stored, so nothing is lost; see `store.records`. An approximate index
 would not be faster at the size of a private library and would have to be tuned to it.
 """
 

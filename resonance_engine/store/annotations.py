@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.codec import FLOAT16, decode_rows
 from resonance_engine.store.models import select_model
-from resonance_engine.store.records import EMBEDDING, Analysis, Ids, Matrix
+from resonance_engine.store.records import EMBEDDING, FLOAT16, Analysis, Ids, Matrix, decode_rows
 from resonance_engine.store.sqlite_file import read_json, select_in
 
 if TYPE_CHECKING:

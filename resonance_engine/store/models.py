@@ -83,9 +83,9 @@ class ModelTable:
             if select_model(snapshot, model_id).active:
                 return
         with self.database.write() as transaction:
-            select_model(transaction.driver, model_id)
             transaction.update("model", {"active": False}, active=True)
-            transaction.update("model", {"active": True}, id=model_id)
+            if not transaction.update("model", {"active": True}, id=model_id):
+                select_model(transaction.driver, model_id)  # removed meanwhile, which it raises
 
     def remove(self, model_id: str) -> None:
         """Delete a model with all its vectors, and the analyses of recordings that are in no other table then."""

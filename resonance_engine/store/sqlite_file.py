@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -75,6 +76,20 @@ def connect_to_write(path: Path, patience: float) -> sqlite3.Connection:
     for pragma in WRITE_PRAGMAS:
         driver.execute(f"PRAGMA {pragma}")
     return driver
+
+
+def use_write_ahead_log(driver: sqlite3.Connection, patience: float = PATIENCE) -> None:
+    """Switch the file to write-ahead logging; file systems without shared memory keep their journal."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # SQLite doesn't wait here by itself when another process is making the same file.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def schema_version(driver: sqlite3.Connection, path: Path, newest: int) -> int:

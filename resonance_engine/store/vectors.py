@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
@@ -11,9 +12,18 @@ import numpy as np
 
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.store.annotations import HAS_TAGS, put_tags
-from resonance_engine.store.codec import FLOAT16, decode, decode_rows, verify
 from resonance_engine.store.models import select_model, select_models
-from resonance_engine.store.records import EMBEDDING, Changes, Ids, Matrix, Vector, Windows
+from resonance_engine.store.records import (
+    EMBEDDING,
+    FLOAT16,
+    Changes,
+    Ids,
+    Matrix,
+    Vector,
+    Windows,
+    decode,
+    decode_rows,
+)
 from resonance_engine.store.sqlite_file import read_generation, select_in
 
 if TYPE_CHECKING:
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
     from resonance_engine.store.writer import WriteTransaction
 
 ROWS_AT_A_TIME = 5_000
+LENGTH_TOLERANCE = 1e-3
 
 # The rows of a kind after a generation; a facet's come with the row of their recording's embedding.
 EMBEDDINGS = "vector AS embedding WHERE embedding.model_id = ? AND embedding.kind = ? AND embedding.generation > ?"
@@ -198,6 +209,55 @@ class VectorTable:
 def _count(driver: sqlite3.Connection, model_id: str, kind: str, since: int = -1) -> int:
     rows = EMBEDDINGS if kind == EMBEDDING else FACETS
     return int(driver.execute(f"SELECT count(*) FROM {rows}", (model_id, kind, since)).fetchone()[0])  # noqa: S608 - a constant
+
+
+def verify(embedding: Embedding, model: Model) -> None:
+    """Raise ValueError for what in `embedding` the model can't have given."""
+    widths = model.widths()
+    unknown = sorted((set(embedding.facets) | set(embedding.gates)) - set(model.modalities))
+    if unknown:
+        known = ", ".join(model.modalities) or "none"
+        raise ValueError(f"The model {model.name} has no facet {unknown[0]!r}; its facets: {known}.")
+    named = [("embedding", embedding.vector, model.dimensions)]
+    named += [(f"{kind} facet", facet, widths[kind]) for kind, facet in embedding.facets.items()]
+    if embedding.windows:
+        starts, vectors = embedding.windows.starts, embedding.windows.vectors
+        if len(starts) != len(vectors):
+            raise ValueError(f"There are {len(vectors)} windows and {len(starts)} starting times; give one to each.")
+        named += [(f"window at {start:g} s", row, model.dimensions) for start, row in zip(starts, vectors, strict=True)]
+    for name, vector, width in named:
+        reason = vector_defect(vector, width)
+        if reason:
+            raise ValueError(f"The {name} {reason}.")
+    for kind, gate in embedding.gates.items():
+        if not math.isfinite(gate):
+            raise ValueError(f"The gate of the {kind} facet should be a finite number and is {gate}.")
+    _verify_tags(embedding, model)
+
+
+def _verify_tags(embedding: Embedding, model: Model) -> None:
+    """Raise ValueError where tags are given that are not all of the model's, or no probabilities."""
+    if not embedding.tags:
+        return
+    odd = sorted(set(embedding.tags) ^ set(model.tags))
+    if odd:
+        raise ValueError(f"The {len(model.tags)} tags of {model.name} come all at once; {odd[0]!r} is the odd one.")
+    for name, probability in embedding.tags.items():
+        if not 0.0 <= probability <= 1.0:
+            raise ValueError(f"The tag {name!r} should have a probability of 0 to 1 and has {probability}.")
+
+
+def vector_defect(vector: Vector, width: int, tolerance: float = LENGTH_TOLERANCE) -> str | None:
+    """Return what is wrong with a vector, as the end of a sentence; None when it can be stored."""
+    if not isinstance(vector, np.ndarray) or vector.dtype != np.float32 or vector.shape != (width,):
+        actual = f"{vector.dtype} {vector.shape}" if isinstance(vector, np.ndarray) else type(vector).__name__
+        return f"should be float32 ({width},) and is {actual}"
+    if not np.isfinite(vector).all():
+        return "holds values that are not finite"
+    length = float(np.linalg.norm(vector))
+    if abs(length - 1.0) > tolerance:
+        return f"should have length 1 and has {length:.4f}"
+    return None
 
 
 def _put_vectors(transaction: WriteTransaction, model: Model, embeddings: Mapping[bytes, Embedding]) -> None:

@@ -19,10 +19,10 @@ from resonance_engine.store.sqlite_file import (
     APPLICATION_ID,
     CHUNK,
     GENERATION,
-    PATIENCE,
     connect_to_write,
     read_generation,
     schema_version,
+    use_write_ahead_log,
 )
 from resonance_engine.store.tables import LARGE, METADATA, REMOVED, VECTOR
 
@@ -119,9 +119,13 @@ class Writer:
             if version == newest:
                 read_generation(driver)
             driver.rollback()
-        # Only now, for it changes the file; and outside a transaction, as it must be.
-        use_write_ahead_log(path, patience)
-        self._engine = sqlite_engine(path, patience)
+            # Only now, for it changes the file; and outside a transaction, as it must be.
+            use_write_ahead_log(driver, patience)
+        # Connections are kept open between transactions, for closing the last writes back the log. The path is not in
+        # the URL, where some characters of it have a meaning. SQLAlchemy gives a connection to one thread at a time.
+        self._engine = sa.create_engine(
+            "sqlite://", creator=lambda: connect_to_write(path, patience), poolclass=sa.QueuePool, max_overflow=-1
+        )
         if version != newest:
             try:
                 with self.transaction() as transaction:
@@ -163,30 +167,3 @@ class Writer:
             for step in migrations[version - 1 :]:
                 step(connection)
         connection.exec_driver_sql(f"PRAGMA user_version = {newest}")
-
-
-def sqlite_engine(path: Path, patience: float = PATIENCE) -> sa.Engine:
-    """Return connections to the file, kept open between transactions: closing the last writes back the log.
-
-    Each waits `patience` seconds for another writer. A transaction has to be begun by a statement, BEGIN.
-    """
-    # The path is not in the URL, where some characters of it have a meaning. SQLAlchemy gives a connection to one
-    # thread at a time.
-    return sa.create_engine(
-        "sqlite://", creator=lambda: connect_to_write(path, patience), poolclass=sa.QueuePool, max_overflow=-1
-    )
-
-
-def use_write_ahead_log(path: Path, patience: float = PATIENCE) -> None:
-    """Switch the file to write-ahead logging; file systems without shared memory keep their journal."""
-    deadline = time.monotonic() + patience
-    with closing(connect_to_write(path, patience)) as driver:
-        while True:
-            try:
-                driver.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                # SQLite doesn't wait here by itself when another process is making the same file.
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)

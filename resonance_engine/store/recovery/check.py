@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import printable
-from resonance_engine.store.codec import stored_tags_defect, stored_vector_defect
 from resonance_engine.store.errors import UNREADABLE
 from resonance_engine.store.models import select_model
-from resonance_engine.store.records import EMBEDDING
+from resonance_engine.store.records import EMBEDDING, FLOAT16, decode
 from resonance_engine.store.sqlite_file import read_json
 from resonance_engine.store.state import PAIRS_KEY, parse_pairs
+from resonance_engine.store.vectors import LENGTH_TOLERANCE, vector_defect
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from resonance_engine.store.store import Store
 
 SOUND = "ok"
+# A vector just inside the tolerance may leave it when it is rounded: half a unit in the last of float16's 11
+# bits.
+STORED_TOLERANCE = LENGTH_TOLERANCE + 2.0**-11
 EMBEDDED = f"SELECT content_key FROM vector WHERE model_id = ? AND kind = '{EMBEDDING}'"  # noqa: S608 - a constant
 PENDING = f"SELECT count(*) FROM track WHERE content_key NOT IN ({EMBEDDED})"  # noqa: S608 - a constant
 # SQLite may look into what is no JSON where conditions are joined by AND.
@@ -143,3 +146,22 @@ def missing_parts(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[by
     for part, complete, parameters in parts:
         for (key,) in driver.execute(f"{EMBEDDED} AND content_key NOT IN ({complete})", (model.id, *parameters)):
             yield key, part
+
+
+def stored_vector_defect(data: object, width: int) -> str | None:
+    """Return what is wrong with a stored vector, as the end of a sentence; None if nothing is."""
+    if not isinstance(data, bytes):
+        return f"should be bytes and is {type(data).__name__}"
+    if len(data) != width * FLOAT16.itemsize:
+        return f"should take {width * FLOAT16.itemsize} bytes and takes {len(data)}"
+    return vector_defect(decode(data, width), width, STORED_TOLERANCE)
+
+
+def stored_tags_defect(data: object, count: int) -> str | None:
+    """Return what is wrong with the stored probabilities of `count` tags, as the end of a sentence, or None."""
+    if not isinstance(data, bytes):
+        return f"should be bytes and are {type(data).__name__}"
+    if len(data) != FLOAT16.itemsize * count:
+        return f"should take {FLOAT16.itemsize * count} bytes and take {len(data)}"
+    probabilities = decode(data, count)
+    return None if ((probabilities >= 0) & (probabilities <= 1)).all() else "should lie between 0 and 1 and do not"

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import zlib
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -14,8 +14,7 @@ import numpy as np
 from resonance_engine.errors import CacheError, printable
 from resonance_engine.features.spec import FRONT_END_VERSION
 from resonance_engine.store.errors import DAMAGED, error_code, error_message
-from resonance_engine.store.sqlite_file import PATIENCE, connect_to_write
-from resonance_engine.store.writer import use_write_ahead_log
+from resonance_engine.store.sqlite_file import PATIENCE, connect_to_write, use_write_ahead_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -227,7 +226,8 @@ class SqliteCache:
         """Create the tables in a new file, and check that an old one is what its name says."""
         with self.transaction() as connection:
             new = self.is_new(connection)
-        use_write_ahead_log(self.path)
+        with closing(connect_to_write(self.path, PATIENCE)) as driver:
+            use_write_ahead_log(driver)
         if new:
             with self.transaction("BEGIN IMMEDIATE") as connection:
                 if self.is_new(connection):  # another process may have been faster

@@ -12,10 +12,10 @@ import pytest
 
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store, Windows
-from resonance_engine.store.codec import LENGTH_TOLERANCE
 from resonance_engine.store.errors import is_damage
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.store.recovery.repair import repair_store
+from resonance_engine.store.vectors import LENGTH_TOLERANCE
 from tests.embeddings import MODEL, key, track, unit_vectors
 
 if TYPE_CHECKING:

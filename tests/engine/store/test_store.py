@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.store import Counts, Embedding, Model, Store, Windows
-from resonance_engine.store.codec import FLOAT16, decode
+from resonance_engine.store.records import FLOAT16, decode
 from tests.embeddings import MODEL, WIDTH, key, stored, track, unit_vectors
 
 if TYPE_CHECKING:
