@@ -25,7 +25,7 @@ from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
-from resonance_engine.training.data.cache import UNCHANGED, FeatureCache, RamCache, SqliteCache
+from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.learning.loop import train
 from tests.audio_files import tune, write_audio
@@ -42,24 +42,19 @@ RECIPE = TrainSettings(use_amp=False, epochs=1, warmup_epochs=0, batch_identitie
 
 
 class UncachedFeatures(RamCache):
-    """A cache that stores nothing: features are computed whenever they are read."""
+    """A cache that is not used: features are computed whenever they are read."""
 
-    def __init__(self, files: Sequence[Path], spec: FeatureSpec) -> None:
-        super().__init__(spec)
-        self.front_end = FrontEnd(spec)
+    def __init__(self, files: Sequence[Path]) -> None:
+        super().__init__(SPEC)
+        self.front_end = FrontEnd(SPEC)
         self.files = {content_key(path): path for path in files}
-        self.counts = {key: len(read_windows(path, spec.decoding).windows) for key, path in self.files.items()}
-
-    def keys(self, maker: str = UNCHANGED) -> set[bytes]:
-        return set() if maker else set(self.files)
-
-    def windows(self, key: bytes) -> int:
-        return self.counts[key]
+        for key, path in self.files.items():
+            self.put(key, self.front_end(read_windows(path, SPEC.decoding).windows))
 
     def read(self, key: bytes, rows: Sequence[int] | None = None) -> Features:
-        windows = read_windows(self.files[key], self.spec.decoding).windows
-        chosen = windows if rows is None else windows[list(rows)]
-        return {name: values.astype(np.float16) for name, values in self.front_end(chosen).items()}
+        windows = read_windows(self.files[key], SPEC.decoding).windows
+        drawn = windows if rows is None else windows[list(rows)]
+        return {name: values.astype(np.float16) for name, values in self.front_end(drawn).items()}
 
 
 def write_songs(folder: Path) -> Iterator[Path]:
@@ -105,7 +100,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs, of which the median counts")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        audio = UncachedFeatures(options.files or list(write_songs(Path(folder))), SPEC)
+        audio = UncachedFeatures(options.files or list(write_songs(Path(folder))))
         with closing(SqliteCache(Path(folder), SPEC)) as disk:
             memory = RamCache(SPEC)
             for key in audio.keys():  # noqa: SIM118 - a cache is no dictionary

@@ -20,6 +20,7 @@ from resonance_engine.features.harmony import chroma
 from resonance_engine.features.rhythm import tempo_envelope
 from resonance_engine.features.spec import FeatureSpec, Framing, HarmonySpec, RhythmSpec
 from resonance_engine.features.spectrum import Spectra
+from tests.audio_files import tune
 
 Array = NDArray[np.float32]
 Piece = tuple[Callable[[], object], Callable[[], object]]
@@ -27,18 +28,6 @@ Piece = tuple[Callable[[], object], Callable[[], object]]
 SPEC = FeatureSpec()
 FRAMING = Framing()
 STFT: dict[str, Any] = {"n_fft": FRAMING.n_fft, "hop_length": FRAMING.hop}
-
-
-def music(seconds: float) -> Array:
-    """Return a chord that changes every second, a beat and hiss."""
-    moments = np.arange(round(FRAMING.rate * seconds)) / FRAMING.rate
-    noise = np.random.default_rng(0).standard_normal(len(moments))
-    signal = 0.02 * noise + 0.3 * noise * np.exp(-30 * (moments % 0.5))
-    for interval in (0, 4, 7):
-        for harmonic in (1, 2, 3):
-            pitch = 220 * harmonic * 2 ** ((interval + 5 * (moments.astype(int) % 3)) / 12)
-            signal += 0.1 / harmonic * np.sin(2 * np.pi * pitch * moments)
-    return signal.astype(np.float32)
 
 
 def librosa_power(signal: Array) -> Array:
@@ -116,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="runs of each piece, of which the median counts")
     runs = parser.parse_args().runs
-    timed = pieces(music(SPEC.decoding.seconds))
+    timed = pieces(tune(SPEC.decoding.seconds, FRAMING.rate, channels=1)[0])
     actions = {(name, place): action for name, pair in timed.items() for place, action in enumerate(pair)}
     times = median_times(actions, runs)
     print(f"one window of {SPEC.decoding.seconds:g} s, ms   Resonance   librosa   ratio")

@@ -156,10 +156,10 @@ def main() -> int:
     parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="another checkout to compare with")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        kept = [
-            measure(create_library(options.kept or Path(folder), tracks), tracks, options.runs, options.beside)
-            for tracks in options.tracks
-        ]
+        kept = []
+        for tracks in options.tracks:
+            home = run_apart(partial(create_library, tracks=tracks), options.kept or Path(folder))
+            kept.append(measure(home, tracks, options.runs, options.beside))
     return int(not all(kept))
 
 

@@ -41,14 +41,14 @@ class Style:
     name: str
     artists: dict[str, float]
     arrange: Callable[[Sketch], list[InstrumentPart]]
-    modes: tuple[str, ...]
+    modes: str
     tempo: tuple[float, float]  # beats per minute
     reverb: tuple[float, float]  # seconds
     bars_of_chord: int = 1
 
     def compose(self, rng: np.random.Generator, seconds: float, character: float) -> Composition:
         """Draw key, tempo, chords and sound of a track, and arrange it."""
-        key, tempo = Key(45 + int(rng.integers(12)), choice(rng, self.modes)), rng.uniform(*self.tempo)
+        key, tempo = Key(45 + int(rng.integers(12)), choice(rng, self.modes.split())), rng.uniform(*self.tempo)
         progression = choice(rng, PROGRESSIONS)
         bars = int(seconds * tempo / 240.0) + 1
         degrees = [progression[bar // self.bars_of_chord % len(progression)] for bar in range(bars)]
@@ -187,36 +187,19 @@ def _strings(key: Key, degree: int) -> tuple[int, ...]:
 
 STYLES = (
     Style(
-        "Ambient",
-        {"Dark Ambient": 0.2, "Bright Ambient": 0.8},
-        ambient,
-        ("minor", "dorian", "lydian", "major"),
-        (56.0, 96.0),
-        (2.5, 5.0),
-        bars_of_chord=2,
+        "Ambient", {"Dark Ambient": 0.2, "Bright Ambient": 0.8}, ambient,
+        "minor dorian lydian major", (56.0, 96.0), (2.5, 5.0), bars_of_chord=2,
     ),
     Style(
-        "Techno",
-        {"Dub Techno": 0.2, "Acid Techno": 0.85},
-        techno,
-        ("minor", "dorian", "phrygian"),
-        (116.0, 142.0),
-        (0.6, 2.5),
+        "Techno", {"Dub Techno": 0.2, "Acid Techno": 0.85}, techno,
+        "minor dorian phrygian", (116.0, 142.0), (0.6, 2.5),
     ),
     Style(
-        "Solo Piano",
-        {"Soft Piano": 0.2, "Bright Piano": 0.8},
-        solo_piano,
-        ("major", "minor", "dorian"),
-        (72.0, 132.0),
-        (0.8, 2.4),
+        "Solo Piano", {"Soft Piano": 0.2, "Bright Piano": 0.8}, solo_piano,
+        "major minor dorian", (72.0, 132.0), (0.8, 2.4),
     ),
     Style(
-        "Acoustic Guitar",
-        {"Nylon Guitar": 0.15, "Steel Guitar": 0.8},
-        acoustic_guitar,
-        ("major", "mixolydian", "minor", "dorian"),
-        (76.0, 136.0),
-        (0.4, 1.6),
+        "Acoustic Guitar", {"Nylon Guitar": 0.15, "Steel Guitar": 0.8}, acoustic_guitar,
+        "major mixolydian minor dorian", (76.0, 136.0), (0.4, 1.6),
     ),
-)
+)  # fmt: skip
