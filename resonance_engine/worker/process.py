@@ -125,7 +125,6 @@ class FileProcess:
     closed. `busy` are the seconds that children spent on requests.
     """
 
-    purpose = "listens"
     start_error: type[ResonanceError] = ResonanceError
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
@@ -135,6 +134,11 @@ class FileProcess:
         self.busy = 0.0
         self.request_lock = threading.Lock()  # one request at a time
         self.start_lock = threading.Lock()  # no child starts once `closed`
+
+    @property
+    def purpose(self) -> str:
+        """The end of "a process that ...", for errors."""
+        return "listens"
 
     def command(self) -> list[str]:
         """Return the command line of the child."""

@@ -73,8 +73,11 @@ class Worker(FileProcess):
         self.model = model
         self.backend = backend
         self.memory = memory
-        self.purpose = f"runs {printable(model)}"
         self.described: ModelDescription | None = None
+
+    @property
+    def purpose(self) -> str:
+        return f"runs {printable(self.model)}"
 
     def analyse(
         self, path: Path, is_known: IsKnown | None = None, passage: tuple[float, float] | None = None
