@@ -10,7 +10,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from resonance_engine.audio.windows import content_key
 from tests.audio_files import tune, write_audio, write_looped
@@ -24,19 +24,13 @@ DISKS = {"SSD": None, "100 MB/s": 100e6, "10 MB/s": 10e6}
 REPEATS = 3
 
 
-class KeyCost(NamedTuple):
-    seconds: float
-    read: int
-
-
 def write_files(folder: Path) -> Iterator[Path]:
     minute = tune(60.0)
-    song = write_audio(folder / "song.mp3", minute, 44100, repeats=4)
-    yield song
+    yield (song := write_audio(folder / "song.mp3", minute, 44100, repeats=4))
     yield write_looped(folder / "mix of two hours.mp3", song, 30)
     for suffix in (".flac", ".wav"):
-        for name, minutes in (("song", 4), ("mix of two hours", 120)):
-            yield write_audio(folder / f"{name}{suffix}", minute, 44100, repeats=minutes)
+        yield write_audio(folder / f"song{suffix}", minute, 44100, repeats=4)
+        yield write_audio(folder / f"mix of two hours{suffix}", minute, 44100, repeats=120)
 
 
 def bytes_read() -> int:
@@ -45,13 +39,13 @@ def bytes_read() -> int:
     return int(counters["rchar"])
 
 
-def measure_key(path: Path) -> KeyCost:
-    """Return the cheapest of a few runs, so that the file is in memory and only the work counts."""
+def measure_key(path: Path) -> tuple[float, int]:
+    """Return the CPU seconds and bytes of the cheapest of a few runs, for which the file is in memory."""
     runs = []
     for _ in range(REPEATS):
-        read, began = bytes_read(), time.process_time()
+        read, start = bytes_read(), time.process_time()
         content_key(path)
-        runs.append(KeyCost(time.process_time() - began, bytes_read() - read))
+        runs.append((time.process_time() - start, bytes_read() - read))
     return min(runs)
 
 

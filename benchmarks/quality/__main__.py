@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from benchmarks.quality.report import Sections
     from benchmarks.quality.systems import System
 
-INT8 = "Resonance, INT8"
-
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description="Compare the neighbours.")
@@ -91,7 +89,8 @@ def own_systems(options: argparse.Namespace, labels: CorpusLabels) -> list[Reson
     """Return our own systems, those that the options name models of."""
     fold = [int(number) for number in labels.fold]
     systems = []
-    for name, label, folder in (("resonance", "Resonance", options.models), ("resonance-int8", INT8, options.int8)):
+    folders = ("resonance", "Resonance", options.models), ("resonance-int8", "Resonance, INT8", options.int8)
+    for name, label, folder in folders:
         if folder is not None:
             systems.append(ResonanceSystem(name, label, fold_models(folder), fold))
     start = options.models / "untrained" if options.models is not None else None

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from benchmarks.quality.embedding_run import CorpusEmbeddings
     from benchmarks.quality.robustness import DistortedSystem
     from benchmarks.quality.scores import CorpusLabels, SystemScores
-    from benchmarks.quality.systems import System
+    from benchmarks.quality.systems import Similarity, System
 
 HUBS = "hub skew@10"
 FOLD_HUBS = "mean of folds"
@@ -143,18 +143,16 @@ def compare_systems(labels: CorpusLabels, scores: Mapping[str, SystemScores], ou
 
 def describe_system(labels: CorpusLabels, system: ResonanceSystem, embeddings: CorpusEmbeddings) -> Sections:
     """Format facets, gates, hub correction, rankings and seed combinations of one of our own systems."""
-    facets = {
-        name: estimate_columns(labels, score_embeddings(labels, embeddings, similarity))
-        for name, similarity in system.facet_similarities().items()
-    }
+
+    def estimate(similarity: Similarity) -> dict[str, Estimate]:
+        return estimate_columns(labels, score_embeddings(labels, embeddings, similarity))
+
+    facets = {name: estimate(similarity) for name, similarity in system.facet_similarities().items()}
     gates = np.stack([arrays["gates"] for arrays in embeddings.arrays.values()]).astype(np.float64)
     for number, name in enumerate(system.modalities):
         facets[name]["mean gate"] = Estimate(float(gates[:, number].mean()))
     corrected = compared(WHOLE, lambda vectors: mutual_proximity(cosine(vectors)))
-    proximity = {
-        name: estimate_columns(labels, score_embeddings(labels, embeddings, similarity))
-        for name, similarity in (("cosine", compared(WHOLE, cosine)), ("mutual proximity", corrected))
-    }
+    proximity = {"cosine": estimate(compared(WHOLE, cosine)), "mutual proximity": estimate(corrected)}
     sections = {
         f"{system.label}: facets alone": section(facets, ["mean gate", *SCORES], "facet"),
         f"{system.label}: mutual proximity": section(proximity, [*SCORES, FOLD_HUBS], "similarity"),
