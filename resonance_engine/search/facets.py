@@ -92,5 +92,5 @@ def facet_query(
         for number, (facet, index) in enumerate(indexes.items())
         if parts[:, number].any()
     )
-    ids = None if allowed is None else np.fromiter(allowed, np.int64)
+    ids = None if allowed is None else np.fromiter({*allowed}.difference(exclude), np.int64)
     return Query(vectors, layers, exclude, ids, avoid)

@@ -91,9 +91,9 @@ class Layer:
 class Query:
     """Seeds in one or more layers whose weights sum to one for each seed; see `query` and `facets.facet_query`.
 
-    Vector ids in `exclude` never come up (the seeds belong there), and where `allowed` is given, only those in it do.
-    `vectors` is the index of whole embeddings, by which diversity and near-identical sounds are measured; `avoid`
-    (a, d) are embeddings of negative seeds.
+    Vector ids in `exclude` never come up (the seeds belong there), and where `allowed`, which has none of these, is
+    given, only those in it do. `vectors` is the index of whole embeddings, by which diversity and near-identical sounds
+    are measured; `avoid` (a, d) are embeddings of negative seeds.
     """
 
     vectors: VectorIndex
@@ -111,7 +111,7 @@ def query(
     avoid: Vectors | None = None,
 ) -> Query:
     """Query by whole embeddings: seeds (s, d), s at least 1, and negative seeds (a, d)."""
-    ids = None if allowed is None else np.fromiter(allowed, np.int64)
+    ids = None if allowed is None else np.fromiter({*allowed}.difference(exclude), np.int64)
     return Query(index, (Layer(index, seeds, np.ones(len(seeds))),), exclude, ids, avoid)
 
 
@@ -179,7 +179,8 @@ def fetch_candidates(query: Query, size: int) -> tuple[Ids, bool]:
             probes = np.concatenate([centroid(layer.seeds)[None, :], probes])
         share = -(-2 * size // (1 + len(probes))) if size < len(layer.index) else size
         # One more than needed shows whether there are more.
-        ids = layer.index.nearest(probes, share + 1, exclude=query.exclude, allowed=query.allowed)[1]
+        exclude = query.exclude if query.allowed is None else None
+        ids = layer.index.nearest(probes, share + 1, exclude, query.allowed)[1]
         complete = complete and ids.shape[1] <= share
         fetched.append(ids[:, :share].ravel())
     ids = unique(np.concatenate(fetched)) if fetched else np.empty(0, np.int64)
