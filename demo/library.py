@@ -12,9 +12,8 @@ import numpy as np
 from mediafile import MediaFile
 from tqdm import tqdm
 
-from demo.mix import Composition, render
 from demo.styles import STYLES, Style
-from demo.synthesis import RATE, Signal
+from demo.synthesis import RATE, Composition, Signal, render
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from demo.mix import Composition, InstrumentPart
-from demo.synthesis import bell, echo, hat, kick, pad, piano, plucked, pump, saw
+from demo.synthesis import Composition, InstrumentPart, bell, echo, hat, kick, pad, piano, plucked, pump, saw
 from demo.theory import PROGRESSIONS, Key, Note, choice, euclidean, melody, nearest_octave, pattern
 
 if TYPE_CHECKING:

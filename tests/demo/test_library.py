@@ -10,9 +10,8 @@ from mediafile import MediaFile
 
 from demo import library
 from demo.library import plan_library
-from demo.mix import render
 from demo.styles import STYLES
-from demo.synthesis import RATE
+from demo.synthesis import RATE, render
 from resonance_engine.audio.windows import read_windows
 from resonance_engine.features.spec import Decoding
 

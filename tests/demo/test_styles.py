@@ -11,9 +11,8 @@ from benchmarks.quality.baselines import RATE as MFCC_RATE
 from benchmarks.quality.baselines import mfcc_statistics
 from benchmarks.quality.systems import resample, z_scored
 from demo.library import plan_library
-from demo.mix import render
 from demo.styles import STYLES
-from demo.synthesis import RATE
+from demo.synthesis import RATE, render
 from resonance_engine.evaluation.metrics import precision_at, ranked_relevance, same_label
 from resonance_engine.features.spec import Decoding
 
