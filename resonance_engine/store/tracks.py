@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from resonance_engine.store.records import EMBEDDING, Counts, Failure, TrackRow
 from resonance_engine.store.sqlite_file import select_in
@@ -51,6 +50,8 @@ class LibraryTable:
         """Return the id of a library, which gets one if it has none yet."""
         library = self.find(name)
         if library is None:
+            from uuid import uuid4  # a query, which creates no library, need not load it
+
             with self.database.write() as transaction:
                 # Another process may have been faster: a row of that name stays as it is.
                 transaction.upsert("library", [{"uuid": str(uuid4()), "name": name}], key=["name"], compare=["name"])
