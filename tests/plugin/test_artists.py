@@ -9,7 +9,7 @@ import pytest
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.search.groups import nearest_albums, nearest_artists, tracks_by_album, tracks_by_artist
+from beetsplug.resonance.search.groups import nearest_groups, tracks_by_album, tracks_by_artist
 from beetsplug.resonance.search.session import SearchSession
 from tests.plugin.command_library import CommandLibrary
 from tests.plugin.fake_runtime import embed
@@ -71,7 +71,7 @@ class TestArtists(CommandLibrary):
             cosines = mine @ self.vectors(search, tracks).T
             expected[name] = min(cosines.max(axis=0).mean(), cosines.max(axis=1).mean())
 
-        found = nearest_artists(search, seeds, tracks_by_artist(self.lib, []), 10)
+        found = nearest_groups(search, seeds, tracks_by_artist(self.lib, []), 10)
 
         assert found == pytest.approx(expected, abs=2e-3)
         assert list(found) == sorted(expected, key=lambda name: -expected[name])
@@ -79,19 +79,19 @@ class TestArtists(CommandLibrary):
     def test_a_seed_does_not_come_up_however_it_is_spelt(self, search: SearchSession) -> None:
         seeds = tracks_by_artist(self.lib, ["title:song 2"])
         assert list(seeds) == ["BAND"]
-        assert nearest_artists(search, seeds, tracks_by_artist(self.lib, []), 10).keys() == {"Sigur Ros", "Zz"}
+        assert nearest_groups(search, seeds, tracks_by_artist(self.lib, []), 10).keys() == {"Sigur Ros", "Zz"}
 
     def test_candidates_and_count(self, search: SearchSession) -> None:
         seeds = tracks_by_artist(self.lib, ["albumartist:the band"])
-        everything = nearest_artists(search, seeds, tracks_by_artist(self.lib, []), 10)
+        everything = nearest_groups(search, seeds, tracks_by_artist(self.lib, []), 10)
         best = next(iter(everything))
-        assert nearest_artists(search, seeds, tracks_by_artist(self.lib, []), 1) == {best: everything[best]}
-        assert nearest_artists(search, seeds, tracks_by_artist(self.lib, ["artist:zz"]), 10).keys() == {"Zz"}
-        assert nearest_artists(search, seeds, {}, 10) == {}
+        assert nearest_groups(search, seeds, tracks_by_artist(self.lib, []), 1) == {best: everything[best]}
+        assert nearest_groups(search, seeds, tracks_by_artist(self.lib, ["artist:zz"]), 10).keys() == {"Zz"}
+        assert nearest_groups(search, seeds, {}, 10) == {}
 
     def test_the_same_tracks_under_another_name_are_as_close_as_can_be(self, search: SearchSession) -> None:
         seeds = tracks_by_artist(self.lib, ["albumartist:the band"])
-        [twin] = nearest_artists(search, seeds, {"Twin": list(seeds["The Band"])}, 10).values()
+        [twin] = nearest_groups(search, seeds, {"Twin": list(seeds["The Band"])}, 10).values()
         assert twin == pytest.approx(1.0, abs=1e-3)
         assert twin <= 1.0
 
@@ -100,39 +100,39 @@ class TestArtists(CommandLibrary):
     ) -> None:
         seeds = tracks_by_artist(self.lib, ["albumartist:the band"])
         everybody = tracks_by_artist(self.lib, [])
-        before = nearest_artists(search, seeds, everybody, 10)
+        before = nearest_groups(search, seeds, everybody, 10)
         items = {item.id: item for item in self.lib.items()}
         for number in (4, 5, 6):
             items[number].added += 1000.0
             items[number].store()
-        assert nearest_artists(search, seeds, everybody, 10) == pytest.approx(before, abs=1e-6)
+        assert nearest_groups(search, seeds, everybody, 10) == pytest.approx(before, abs=1e-6)
         items[4].path = items[9].path
         items[4].store()
-        alone = nearest_artists(search, seeds, {"Sigur Ros": [5]}, 10)
+        alone = nearest_groups(search, seeds, {"Sigur Ros": [5]}, 10)
         assert alone["Sigur Ros"] != pytest.approx(before["Sigur Ros"], abs=1e-3)
-        assert nearest_artists(search, seeds, everybody, 10) == pytest.approx(before | alone, abs=1e-6)
+        assert nearest_groups(search, seeds, everybody, 10) == pytest.approx(before | alone, abs=1e-6)
 
     def test_a_seed_that_is_not_analysed(self, search: SearchSession) -> None:
         everybody = tracks_by_artist(self.lib, [])
         with pytest.raises(UserError, match="none of the tracks to start from is analysed yet"):
-            nearest_artists(search, tracks_by_artist(self.lib, ["artist:Solo"]), everybody, 10)
+            nearest_groups(search, tracks_by_artist(self.lib, ["artist:Solo"]), everybody, 10)
         with pytest.raises(UserError, match="is analysed yet"):
-            nearest_artists(search, {}, everybody, 10)
+            nearest_groups(search, {}, everybody, 10)
 
     def test_however_many_are_compared_at_a_time(self, search: SearchSession, monkeypatch: pytest.MonkeyPatch) -> None:
         arguments: tuple[Any, ...] = ({"Zz": [6, 8]}, {f"artist {track}": [track] for track in range(1, 6)}, 10)
-        expected = nearest_artists(search, *arguments)
+        expected = nearest_groups(search, *arguments)
         assert len(expected) == 5
         for at_a_time in (1, 3):
             monkeypatch.setattr("beetsplug.resonance.search.groups.TRACKS_AT_A_TIME", at_a_time)
-            assert nearest_artists(search, *arguments) == pytest.approx(expected, abs=1e-6)
+            assert nearest_groups(search, *arguments) == pytest.approx(expected, abs=1e-6)
 
     def test_albums_are_compared_in_the_same_way(self, search: SearchSession) -> None:
         for tracks in ("1,2", "4,5", "6,8"):
             self.lib.add_album([item for item in self.lib.items() if str(item.id) in tracks.split(",")])
         [one, *others] = tracks_by_album(self.lib, [])
-        found = nearest_albums(search, tracks_by_album(self.lib, [f"id:{one}"]), tracks_by_album(self.lib, []), 10)
+        found = nearest_groups(search, tracks_by_album(self.lib, [f"id:{one}"]), tracks_by_album(self.lib, []), 10)
         assert found.keys() == set(others)
         seeds = tracks_by_artist(self.lib, ["albumartist:the band"])
-        by_name = nearest_artists(search, seeds, {"Sigur Ros": [4, 5], "Zz": [6, 8]}, 10)
+        by_name = nearest_groups(search, seeds, {"Sigur Ros": [4, 5], "Zz": [6, 8]}, 10)
         assert list(found.values()) == pytest.approx(list(by_name.values()), abs=1e-6)

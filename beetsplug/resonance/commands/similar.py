@@ -186,21 +186,21 @@ def group_record(group: Album | str) -> dict[str, Any]:
 
 def similar_albums(session: SearchSession, request: SearchRequest) -> list[tuple[float, Album]]:
     """Return the albums closest to those that match, best first, with their scores."""
-    from beetsplug.resonance.search.groups import nearest_albums, require_matches, tracks_by_album
+    from beetsplug.resonance.search.groups import nearest_groups, require_matches, tracks_by_album
 
     library = session.sidecar.library
     seeds = tracks_by_album(library, request.query)
     require_matches(seeds, "album", request.query, "similar")
     candidates = tracks_by_album(library, request.among)
     require_matches(candidates, "album", request.among, "similar --from")
-    scores = nearest_albums(session, seeds, candidates, request.count)
+    scores = nearest_groups(session, seeds, candidates, request.count)
     albums = {album_id: library.get_album(album_id) for album_id in scores}
     return [(scores[album_id], album) for album_id, album in albums.items() if album is not None]
 
 
 def similar_artists(session: SearchSession, request: SearchRequest) -> list[tuple[float, str]]:
     """Return the artists closest to those of the tracks that match, best first, with their scores."""
-    from beetsplug.resonance.search.groups import nearest_artists, require_matches, tracks_by_artist
+    from beetsplug.resonance.search.groups import nearest_groups, require_matches, tracks_by_artist
 
     library = session.sidecar.library
     matches = tracks_by_artist(library, request.query)
@@ -210,5 +210,5 @@ def similar_artists(session: SearchSession, request: SearchRequest) -> list[tupl
     seeds = {name: artists.get(name, tracks) for name, tracks in matches.items()}
     candidates = tracks_by_artist(library, request.among) if request.among else artists
     require_matches(candidates, "artist's track", request.among, "similar --from")
-    scores = nearest_artists(session, seeds, candidates, request.count)
+    scores = nearest_groups(session, seeds, candidates, request.count)
     return [(score, name) for name, score in scores.items()]

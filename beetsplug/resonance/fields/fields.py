@@ -136,12 +136,12 @@ def nearest_tracks(session: SearchSession, pattern: SimilarPattern, count: int) 
 
 def nearest_album_scores(session: SearchSession, pattern: SimilarPattern, count: int) -> dict[int, float]:
     """Return the `count` albums nearest to the seeds, all taken as one set of tracks; UserError without any seed."""
-    from beetsplug.resonance.search.groups import nearest_albums, require_matches, tracks_by_album
+    from beetsplug.resonance.search.groups import nearest_groups, require_matches, tracks_by_album
 
     library = session.sidecar.library
     seeds = tracks_by_album(library, pattern.seeds)
     require_matches(seeds, "album", pattern.seeds, NAME)
-    return nearest_albums(session, seeds, tracks_by_album(library, pattern.candidates), count)
+    return nearest_groups(session, seeds, tracks_by_album(library, pattern.candidates), count)
 
 
 class OptionalNumber(types.NullFloat):

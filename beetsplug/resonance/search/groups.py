@@ -14,7 +14,7 @@ from resonance_engine.search.names import normalise_artist
 from resonance_engine.search.vector_sets import representatives, set_similarity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from beets.library import Library
 
@@ -47,15 +47,6 @@ def require_matches(groups: Albums | Artists, noun: str, query: Sequence[str], c
         raise UserError(f"{command}: no {noun} matches {words}; try `beet ls {'-a ' * (noun == 'album')}{words}`")
 
 
-def nearest_albums(session: SearchSession, seeds: Albums, candidates: Albums, count: int) -> dict[int, float]:
-    """Return the `count` candidates whose sets of tracks are closest to that of all seeds, best first, with scores.
-
-    Tracks that are not analysed are left out of their albums. Raises UserError where no track of a seed is analysed.
-    """
-    others = {album: tracks for album, tracks in candidates.items() if album not in seeds}
-    return nearest_groups(session, [track for tracks in seeds.values() for track in tracks], others, count)
-
-
 def tracks_by_artist(library: Library, query: Sequence[str]) -> Artists:
     """Return the ids of the items that a query matches, by the artist that they count for; an empty query matches all.
 
@@ -72,28 +63,26 @@ def tracks_by_artist(library: Library, query: Sequence[str]) -> Artists:
     return {min(spelt, key=lambda each: (-spelt[each], each)): tracks[name] for name, spelt in spellings.items()}
 
 
-def nearest_artists(session: SearchSession, seeds: Artists, candidates: Artists, count: int) -> dict[str, float]:
-    """Return the `count` candidates whose tracks are closest to those of all seeds, best first, with scores.
-
-    The seeds themselves, however they are spelt, do not come up. Tracks that are not analysed are left out. Raises
-    UserError where no track of a seed is analysed.
-    """
-    own = {normalise_artist(name) for name in seeds}
-    others = {name: tracks for name, tracks in candidates.items() if normalise_artist(name) not in own}
-    return nearest_groups(session, [track for tracks in seeds.values() for track in tracks], others, count)
-
-
 def nearest_groups(
-    session: SearchSession, seeds: Collection[int], candidates: Mapping[Name, list[int]], count: int
+    session: SearchSession, seeds: Mapping[Name, list[int]], candidates: Mapping[Name, list[int]], count: int
 ) -> dict[Name, float]:
-    """Return the `count` candidates whose sets of items are closest to the seeds, best first; see `set_similarity`."""
+    """Return the `count` albums or artists whose sets of tracks are closest to that of all seeds, best first.
+
+    With scores; see `set_similarity`. The seeds themselves, however artists are spelt, do not come up. Tracks that are
+    not analysed are left out. Raises UserError where no track of a seed is analysed.
+    """
+    own = {normalise_artist(name) if isinstance(name, str) else name for name in seeds}
     vector_ids = all_vector_ids(session)
-    seed_ids = [vector_ids[item_id] for item_id in seeds if item_id in vector_ids]
+    seed_ids = [vector_ids[each] for tracks in seeds.values() for each in tracks if each in vector_ids]
     if not seed_ids:
         raise UserError("none of the tracks to start from is analysed yet; run `beet resonance analyze`")
     vectors = session.index.vectors(seed_ids)
     vectors = vectors[representatives(vectors)]
-    groups = {name: [vector_ids[each] for each in items if each in vector_ids] for name, items in candidates.items()}
+    groups = {
+        name: [vector_ids[each] for each in tracks if each in vector_ids]
+        for name, tracks in candidates.items()
+        if (normalise_artist(name) if isinstance(name, str) else name) not in own
+    }
     scores: dict[Name, float] = {}
     for names in batches(groups):
         owners = np.repeat(np.arange(len(names)), [len(groups[name]) for name in names])
