@@ -53,7 +53,7 @@ def queries() -> Iterator[object]:
 
 
 def training() -> Iterator[object]:
-    """Steps of training, without end; gives their batches."""
+    """Steps of training, without end; gives their batches, with a copy of the features."""
     import torch
 
     from resonance_engine.training.config.settings import AugmentSettings, TrainSettings
@@ -71,7 +71,8 @@ def training() -> Iterator[object]:
         epoch += 1
         for batch in windows.epoch(6, 2, 30, AugmentSettings(), 0, epoch):
             steps.accumulate(batch)
-            yield batch
+            # Twice over, so that what is kept cannot hide in memory that training has freed.
+            yield batch, [values.clone() for values in batch.features.values()]
 
 
 ACTIVITIES: dict[str, Callable[[], Iterator[object]]] = {"queries": queries, "training": training}

@@ -14,4 +14,4 @@ from tests.memory_growth import MEGABYTE, growth
 def test_memory_stays_flat() -> None:
     forgotten, kept = growth("training", 200)
     assert forgotten < 1.5 * MEGABYTE
-    assert kept > 2 * MEGABYTE  # 47 KB each: the check sees what is kept
+    assert kept > 2 * MEGABYTE  # 47 KB each, twice: the check sees what is kept
