@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
     from resonance_engine.ingest import Ingest
-    from resonance_engine.search.vector_sets import Overlap
-    from resonance_engine.store import Failure, Model
+    from resonance_engine.store import Model
 
 
 def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretend: bool, log: BeetsLogger) -> None:
@@ -98,29 +97,22 @@ def print_plan(sidecar: Sidecar, query: list[str], threads: int | None) -> None:
 
 def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:
     """Print that a model took the place of another, how many neighbours a track keeps, and how to go back."""
-    ui.print_(f"{model.name} {model.version} is in use now")
-    try:
-        overlap = measure_overlap(sidecar, old, model)
-    except StoreError:
-        overlap = None  # the old model's vectors are damaged; the new one is in use all the same
-    models = Models(sidecar)
-    name = models.name_of(old.id) or ""
-    parts = [f"{overlap.kept:.0f} of {overlap.of} neighbours kept on average"] if overlap else []
-    parts += [f"`beet resonance model use {printable(name)}` goes back"] if name in models.names() else []
-    if parts:
-        ui.print_("; ".join(parts))
-
-
-def measure_overlap(sidecar: Sidecar, old: Model, new: Model) -> Overlap | None:
-    """Return how many of a track's nearest neighbours by the old model the new one has, too."""
     from resonance_engine.index.files import open_index
     from resonance_engine.search.vector_sets import neighbour_overlap
 
-    store, folder = sidecar.store, sidecar.path.parent
-    with store.read():
-        before, after = (store.tracks.linked_embeddings(sidecar.id, model.id) for model in (old, new))
-    same = {before[key]: after[key] for key in before.keys() & after.keys()}
-    return neighbour_overlap(open_index(store, old.id, folder), open_index(store, new.id, folder), same)
+    ui.print_(f"{model.name} {model.version} is in use now")
+    store, folder, parts = sidecar.store, sidecar.path.parent, []
+    with suppress(StoreError):  # the old model's vectors are damaged; the new one is in use all the same
+        with store.read():
+            before, after = (store.tracks.linked_embeddings(sidecar.id, owner.id) for owner in (old, model))
+        same = {before[key]: after[key] for key in before.keys() & after.keys()}
+        overlap = neighbour_overlap(open_index(store, old.id, folder), open_index(store, model.id, folder), same)
+        parts += [f"{overlap.kept:.0f} of {overlap.of} neighbours kept on average"] if overlap else []
+    models = Models(sidecar)
+    name = models.name_of(old.id) or ""
+    parts += [f"`beet resonance model use {printable(name)}` goes back"] if name in models.names() else []
+    if parts:
+        ui.print_("; ".join(parts))
 
 
 def failures(sidecar: Sidecar, query: list[str], again: bool, threads: int | None, log: BeetsLogger) -> None:
@@ -136,12 +128,10 @@ def failures(sidecar: Sidecar, query: list[str], again: bool, threads: int | Non
         retry(sidecar, failed, threads, log)
     else:
         for path in dict.fromkeys(row.path for row in failed):
-            ui.print_(format_failure(known[path]))
-
-
-def format_failure(failure: Failure) -> str:
-    tried = "once" if failure.tries == 1 else f"{failure.tries:,} times"
-    return f"{printable(failure.path)}: {failure.reason} (tried {tried}, last {format_time(failure.last_tried)})"
+            failure = known[path]
+            tried = "once" if failure.tries == 1 else f"{failure.tries:,} times"
+            last = format_time(failure.last_tried)
+            ui.print_(f"{printable(path)}: {failure.reason} (tried {tried}, last {last})")
 
 
 def retry(sidecar: Sidecar, failed: list[ItemRow], threads: int | None, log: BeetsLogger) -> None:
