@@ -19,12 +19,16 @@ from beetsplug.resonance.background.monitor import Clocks, Interrupted, WorkMoni
 from beetsplug.resonance.background.process_lock import BACKGROUND, ProcessLock
 from beetsplug.resonance.config.settings import Hours
 from beetsplug.resonance.library.sidecar import Sidecar
+from resonance_engine.errors import ResonanceError
 from resonance_engine.store.store import Store
 from tests.plugin.background_fixtures import BackgroundFixtures, ScriptedTime
 from tests.plugin.command_library import CommandLibrary
+from tests.plugin.fake_runtime import FakePool
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from resonance_engine.worker.worker import ModelDescription
 
 
 class Pending(BackgroundFixtures, CommandLibrary):
@@ -219,6 +223,23 @@ class TestPaced(Pending):
         assert self.counted() == 5
         assert self.runtime.starts == 2
         assert len(self.runtime.spawned) == 1, "resume started another one"
+
+    def test_a_pause_while_the_model_loads_is_no_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        describe = FakePool.description
+
+        def description(_: FakePool) -> ModelDescription:
+            monkeypatch.setattr(FakePool, "description", describe)
+            assert worker.monitor is not None
+            with self.job_state() as job_state:
+                job_state.pause(True)
+            assert worker.monitor.refresh() == "paused"
+            raise ResonanceError("The pool was closed.")
+
+        monkeypatch.setattr(FakePool, "description", description)
+        with self.worker(ScriptedTime(lambda: self.beet("resonance", "resume"))) as worker:
+            worker.run()
+        assert self.counted() == 5
+        assert self.progress().message == ""
 
     def test_stop_ends_it_and_keeps_what_is_done(self) -> None:
         with self.job_state() as job_state:

@@ -137,7 +137,8 @@ class ThrottledPool:
         self.stack.enter_context(monitor.closing_early(pool.close))
 
     def description(self) -> ModelDescription:
-        return self.pool.description()
+        with self.interruptible():
+            return self.pool.description()
 
     def analyse(
         self, paths: Iterable[Path], is_known: IsKnown | None = None, passage: tuple[float, float] | None = None
@@ -146,7 +147,7 @@ class ThrottledPool:
         files = list(paths)
         self.reporter.expect(len(files))
         size = TURN if self.pace < FULL_PACE else len(files) or 1
-        try:
+        with self.interruptible():
             for start in range(0, len(files), size):
                 began = self.monitor.clocks.clock()
                 for result in self.pool.analyse(files[start : start + size], is_known, passage):
@@ -157,8 +158,14 @@ class ThrottledPool:
                 if start + size < len(files):
                     self.reporter.save()
                     yield from self.monitor.rest(rest_seconds(self.monitor.clocks.clock() - began, self.pace))
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Raise Interrupted instead of the error of a pool that was closed for an obstacle."""
+        try:
+            yield
         except ResonanceError as error:
-            if self.monitor.obstacle:  # for which the pool was closed
+            if self.monitor.obstacle:
                 raise Interrupted from error
             raise
 
