@@ -124,6 +124,17 @@ class TestRemove(ModelsLibrary):
         self.beet("resonance", "model", "remove", "mine", "-y")
         assert self.list_uses() == {"default": "in use"}
 
+    def test_what_another_process_notes_meanwhile_stays(self) -> None:
+        with closing(Sidecar(self.lib)) as sidecar:
+            early, other = Models(sidecar), Models(sidecar)
+            other.note("second", "id of the second", [2])
+            early.note("first", "id of the first", [1])
+            early.forget("own")
+            noted = Models(sidecar)
+        assert (noted.ids["first"], noted.ids["second"]) == ("id of the first", "id of the second")
+        assert (noted.fingerprints["first"], noted.fingerprints["second"]) == ([1], [2])
+        assert "own" not in noted.ids
+
     def test_what_is_not_removed(self) -> None:
         for name, said in [
             ("default", "default was not trained here; only models that were can be removed"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
@@ -104,11 +104,9 @@ class Models:
     def note(self, name: str, model_id: str, fingerprint: list[int]) -> None:
         """Note which model a name means, and the fingerprint of its file before it was loaded."""
         if self.ids.get(name) != model_id:
-            self.ids[name] = model_id
-            self.sidecar.store.state.set(IDS_KEY, self.ids)
+            self.ids = self._change(IDS_KEY, name, model_id)
         if self.fingerprints.get(name) != fingerprint:
-            self.fingerprints[name] = fingerprint
-            self.sidecar.store.state.set(FINGERPRINTS_KEY, self.fingerprints)
+            self.fingerprints = self._change(FINGERPRINTS_KEY, name, fingerprint)
 
     def choose(self, name: str) -> None:
         """Make another model the wanted one."""
@@ -118,8 +116,16 @@ class Models:
 
     def forget(self, name: str) -> None:
         """Drop what was noted of a name."""
-        self.ids.pop(name, None)
-        self.sidecar.store.state.set(IDS_KEY, self.ids)
+        self.ids = self._change(IDS_KEY, name, None)
+
+    def _change(self, key: str, name: str, value: Any) -> dict[str, Any]:
+        """Set, or drop for None, what is noted of a name; other processes may have noted other names meanwhile."""
+        store = self.sidecar.store
+        with store.write():
+            noted = {**(store.state.get(key, dict) or {}), name: value}
+            noted = {known: each for known, each in noted.items() if each is not None}
+            store.state.set(key, noted)
+        return noted
 
     def verify_free(self) -> None:
         """Raise UserError where the configuration leaves no choice."""
