@@ -148,7 +148,8 @@ def test_the_finest_number_is_not_recommended_in_place_of_itself(metric: str, sa
     assert (metric == "map") == ("finer" not in suggest_remedy(metric))
 
 
-def test_a_search_that_is_stopped_goes_on_with_the_trial_that_it_was_at(runs: Runs) -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError()], ids=["interrupt", "memory"])
+def test_a_search_that_is_stopped_goes_on_with_the_trial_that_it_was_at(runs: Runs, error: BaseException) -> None:
     told: list[str] = []
     landscape = Landscape(runs)
     effort = Effort(trials=5, epochs=1)
@@ -156,10 +157,10 @@ def test_a_search_that_is_stopped_goes_on_with_the_trial_that_it_was_at(runs: Ru
     def stopped(config: Config, folder: Path, judge: Judge) -> float:
         value = landscape(config, folder, judge)
         if len(landscape.asked) == 3:
-            raise KeyboardInterrupt
+            raise error
         return value
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(type(error)):
         search(Config(), SPACE, effort, runs, stopped)
     found = search(Config(), SPACE, effort, runs, landscape, report=told.append)
     assert told[0] == "going on with a search of 2 trials"

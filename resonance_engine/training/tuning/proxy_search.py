@@ -134,7 +134,9 @@ def measure_trial(trial: optuna.Trial, config: Config, folder: Path, measure: Me
     except ResonanceError as error:
         trial.set_user_attr(REASON, str(error))
         raise
-    except KeyboardInterrupt:
+    except TrialPruned:
+        raise
+    except BaseException:  # an interrupt, or a lack of memory
         retry_once(trial.study, trial.study.trials[trial.number])
         raise
     return value
