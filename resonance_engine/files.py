@@ -28,7 +28,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         # Not `tempfile`, which makes files that only their owner can read.
         with temporary.open("xb") as file:
             if mode is not None:
-                with suppress(PermissionError):  # a file system that has no modes
+                with suppress(OSError):  # a file system that has no modes
                     os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()

@@ -270,8 +270,9 @@ class Importer:
             return
         with self.fail_once():
             store, library = self.sidecar.store, self.sidecar.id
-            store.tracks.link_many(library, [row for _, row in linked])
+            # In this order: killed in between, a track is pending, not analysed and failed at once.
             store.failures.clear(library, *(path for path, _ in linked))
+            store.tracks.link_many(library, [row for _, row in linked])
             self.linked |= {row.item_id: (path, row) for path, row in linked}
             for item_id, path, state, reason in failed:
                 store.tracks.unlink(library, [item_id])
