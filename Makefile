@@ -74,7 +74,7 @@ bench: $(ENV)/ready  ## time the front end, the index, content keys, the start o
 
 chain: precompute search_proxy refine evaluate onnx_eval index query  ## train on your own music: MUSIC=~/Music
 
-precompute: $(ENV)/ready  ## listen to all songs, keep their features
+precompute: $(ENV)/ready  ## measure all songs, keep their features
 	$(ENV)/bin/python -m training.precompute $(SETTINGS)
 
 search_proxy: $(ENV)/ready  ## try settings in short trainings; SEARCH="--trials 10" and the like

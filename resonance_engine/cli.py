@@ -39,7 +39,7 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
 
 def add_index(verbs: Verbs, name: str) -> None:
     parser = verbs.add_parser(
-        name, help="listen to a folder of music and make a catalog of it", epilog="resonance index ~/Music --out cat"
+        name, help="analyse a folder of music and make a catalog of it", epilog="resonance index ~/Music --out cat"
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with music")
     parser.add_argument("--out", type=Path, required=True, metavar="CATALOG", help="folder for the catalog's files")

@@ -115,8 +115,7 @@ def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> M
         )
     if manifest.tags and manifest.spec.semantic is None:
         raise ModelError(
-            f"{source} has tags and does not hear the semantic modality, which gives them; "
-            "export or install the model again"
+            f"{source} has tags and lacks the semantic modality, which gives them; export or install the model again"
         )
     if manifest.front_end != front_end:
         raise ModelError(

@@ -54,7 +54,7 @@ class SemanticBackbone(nn.Module):
 
     def __init__(self, width: int, bands: int, kind: str = "plain") -> None:
         if bands != BANDS:
-            raise ValueError(f"the semantic network hears {BANDS} mel bands, not {bands}")
+            raise ValueError(f"the semantic network takes {BANDS} mel bands, not {bands}")
         if kind != "plain":
             raise ValueError(f"the semantic network is plain, not {kind}")
         super().__init__()

@@ -130,7 +130,7 @@ class ResonanceNetwork(nn.Module):
         """
         super().__init__()
         if tags and "semantic" not in modalities:
-            raise ValueError("its tags need the semantic modality, which it does not hear")
+            raise ValueError("its tags need the semantic modality, which it lacks")
         if tags not in (0, TAGS):
             raise ValueError(f"its tags should be {TAGS}, as many as the semantic network gives, not {tags}")
         measured = spec or FeatureSpec()

@@ -52,7 +52,7 @@ def focus_weights(names: Collection[str], gates: Sequence[Gates]) -> dict[str, f
         require_facet(name, list(mean))
     part = sum(mean[name] for name in names)
     if part <= 0:
-        raise ConfigError(f"The model hears nothing of {' and '.join(names)} here; name another facet.")
+        raise ConfigError(f"The model gives no weight to {' and '.join(names)} here; name another facet.")
     weight = FOCUS / (1 - FOCUS) * (1 - part) / part
     return {facet: max(weight, 1.0) if facet in names else 1.0 for facet in mean}
 

@@ -110,13 +110,13 @@ def compute_features(
         if result.error is None:
             by_key.setdefault(result.key, song)
         if time.monotonic() > until and place < len(ordered):
-            report(f"no time to listen to all: {place:,} of {len(ordered):,} tracks are used")
+            report(f"no time to analyse all: {place:,} of {len(ordered):,} tracks are used")
             break
         if time.monotonic() - reported > REPORT_SECONDS:
             reported = time.monotonic()
-            report(f"listened to {place:,} of {len(ordered):,} tracks")
+            report(f"analysed {place:,} of {len(ordered):,} tracks")
     if not by_key:
-        raise TrainingError(f"None of {len(songs):,} tracks can be listened to, so there is nothing to learn from.")
+        raise TrainingError(f"None of {len(songs):,} tracks can be analysed, so there is nothing to learn from.")
     return list(by_key.values()), list(by_key)
 
 

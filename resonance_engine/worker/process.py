@@ -138,7 +138,7 @@ class FileProcess:
     @property
     def purpose(self) -> str:
         """The end of "a process that ...", for errors."""
-        return "listens"
+        return "analyses files"
 
     def command(self) -> list[str]:
         """Return the command line of the child."""
@@ -269,4 +269,4 @@ def environment() -> dict[str, str]:
 
 
 def stopped_error() -> ResonanceError:
-    return ResonanceError("Listening was stopped before it was done.")
+    return ResonanceError("The analysis was stopped before it was done.")

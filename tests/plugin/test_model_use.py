@@ -1,4 +1,4 @@
-"""A model is taken into use when it has heard the library; until then the old one serves."""
+"""A model is taken into use when it has analysed the library; until then the old one serves."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class TestUse(ModelsLibrary):
         self.runtime.failing = "song"
         with pytest.raises(UserError, match="nothing could be analysed"):
             self.run_command("resonance", "model", "use", "own")
-        assert "own 1 is not taken into use: it has not heard 5 tracks\n" in self.io.getoutput()
+        assert "own 1 is not taken into use: it has not analysed 5 tracks\n" in self.io.getoutput()
         assert (self.active_model(), len(self.beet("similar", "title:song 0"))) == ("fake", 4)
 
     @pytest.mark.parametrize("believed", [2, 3])
@@ -138,7 +138,7 @@ class TestUse(ModelsLibrary):
         if believed == 3:
             assert (said, self.active_model()) == ("own 1 is in use now", "own")
         else:
-            assert said.startswith("own 1 is not taken into use: it has not heard 3 tracks; mount the disk")
+            assert said.startswith("own 1 is not taken into use: it has not analysed 3 tracks; mount the disk")
             assert (self.active_model(), self.count_embedded("fake")) == ("fake", 5)
         for path in away.iterdir():
             path.rename(self.lib_path / path.name)
@@ -155,7 +155,7 @@ class TestUse(ModelsLibrary):
         self.beet("resonance", "analyze")
         away = self.lib_path.rename(self.lib_path.with_name("away"))
         said = self.beet("resonance", "model", "use", "own")[1]
-        assert said.startswith("own 1 is not taken into use: it has not heard 4 tracks; mount the disk")
+        assert said.startswith("own 1 is not taken into use: it has not analysed 4 tracks; mount the disk")
         assert (self.active_model(), self.count_embedded("fake")) == ("fake", 5)
         away.rename(self.lib_path)
         assert self.beet("resonance", "analyze")[1] == "own 1 is in use now"

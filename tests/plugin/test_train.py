@@ -65,7 +65,7 @@ class FakeTraining:
         self.asked = {"model": model, "songs": songs, "minutes": minutes, "processes": processes}
         cache_folder.mkdir(parents=True, exist_ok=True)
         (cache_folder / "features.db").write_bytes(bytes(2_500_000))
-        report("listened to 3 of 5 tracks")
+        report("analysed 3 of 5 tracks")
         if self.surprise is not None:
             raise self.surprise
         return SimpleNamespace(judgement=judgement(self.verdict))

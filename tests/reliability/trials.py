@@ -25,7 +25,7 @@ LONG_AGO = 7200.0
 WRITES = 6  # changes of files that are awaited at most
 MOMENT = 0.03  # seconds after the last of them
 # By what was to be seen: nothing new on disk, workers at work too, files or a log begun, rows committed, all of them.
-PHASES = ("no change", "listening", "writing", "partly done", "all done", "too late")
+PHASES = ("no change", "analysing", "writing", "partly done", "all done", "too late")
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def phase(normal: Undisturbed, home: Home, relatives: int) -> str:
     log = home.sidecar.with_name(f"{home.sidecar.name}-wal")
     if home_state.temporaries(home) or (log.exists() and log.stat().st_size):
         return "writing"
-    return "listening" if relatives > 1 else "no change"
+    return "analysing" if relatives > 1 else "no change"
 
 
 def examine(story: Scenario, normal: Undisturbed, home: Home, trial: Trial, committed: home_state.Vectors) -> None:

@@ -142,7 +142,7 @@ def test_weights_and_export_are_judged_alike(best: Path, exported: Path, tmp_pat
 @pytest.mark.usefixtures("material")
 def test_a_model_is_asked_only_about_features_that_it_knows(best: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--load", str(best), *OPTIONS, "--set", "data.segment.hpss=false"]) == 1
-    assert "listens to other features than the settings describe; give --config" in capsys.readouterr().err
+    assert "takes other features than the settings describe; give --config" in capsys.readouterr().err
 
 
 class TestExport:

@@ -185,7 +185,7 @@ class TestTags:
     def test_tags_that_nothing_gives_are_no_model(self, tmp_path: Path) -> None:
         path = tmp_path / "odd.safetensors"
         save_network(tiny_network(), replace(MANIFEST, tags=TAGGED.tags), path)
-        with pytest.raises(ModelError, match="has tags and does not hear the semantic modality"):
+        with pytest.raises(ModelError, match="has tags and lacks the semantic modality"):
             Encoder(path)
 
 

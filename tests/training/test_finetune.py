@@ -76,7 +76,7 @@ def test_a_large_library_is_listened_to_for_a_while_only(songs: list[Song], tmp_
     try:
         known, keys = compute_features(songs, cache, SPEC, 1, time.monotonic(), lines.append)
         assert len(known) == len(keys) == 1
-        assert lines == ["no time to listen to all: 1 of 12 tracks are used"]
+        assert lines == ["no time to analyse all: 1 of 12 tracks are used"]
         known, keys = compute_features(songs, cache, SPEC, 1, time.monotonic() + 60, lines.append)
         assert sorted(song.path for song in known) == sorted(song.path for song in songs)
         assert len(set(keys)) == len(songs)
@@ -120,7 +120,7 @@ def test_copies_and_broken_files_are_left_out(songs: list[Song], tmp_path: Path)
     try:
         known, _ = compute_features([*songs[:2], *others], cache, SPEC, 1, time.monotonic() + 60, lambda _: None)
         assert len(known) == 2
-        with pytest.raises(TrainingError, match="None of 1 tracks can be listened to"):
+        with pytest.raises(TrainingError, match="None of 1 tracks can be analysed"):
             compute_features(others[:1], cache, SPEC, 1, time.monotonic() + 60, lambda _: None)
     finally:
         cache.close()

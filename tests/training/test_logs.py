@@ -41,7 +41,7 @@ def test_a_collapse_is_told_once() -> None:
     course = [epoch(1, 0.9, 0.6), epoch(2, 0.2, 0.96), epoch(3, 0.1, 0.99)]
     assert [bool(describe_collapse(course[:count])) for count in range(4)] == [False, False, True, False]
     assert describe_collapse(course[:2]) == (
-        "In epoch 2 the fusion listens to timbre almost alone (gate 0.96, entropy 0.20); a lower train.gate_speed or a "
+        "In epoch 2 the fusion relies on timbre almost alone (gate 0.96, entropy 0.20); a lower train.gate_speed or a "
         "higher train.facet_weight keeps the others."
     )
 

@@ -167,7 +167,7 @@ def test_collapsed_gates_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
     assert found.epochs[1].gate_entropy < 0.1
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
     assert caplog.messages[0] == "Training on cpu, in float32."
-    assert "listens to timbre almost alone" in caplog.messages[1]
+    assert "relies on timbre almost alone" in caplog.messages[1]
 
 
 def test_gradient_checkpointing_changes_nothing() -> None:

@@ -101,7 +101,7 @@ def test_a_window_is_heard_alike_alone_and_among_others(backbone: SemanticBackbo
 
 @pytest.mark.parametrize(
     ("bands", "kind", "sentence"),
-    [(64, "plain", "hears 96 mel bands, not 64"), (96, "residual", "is plain, not residual")],
+    [(64, "plain", "takes 96 mel bands, not 64"), (96, "residual", "is plain, not residual")],
 )
 def test_another_network_is_not_made(bands: int, kind: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):

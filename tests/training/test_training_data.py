@@ -126,7 +126,7 @@ def test_what_was_identified_is_kept_when_it_ends_early(tmp_path: Path, ears: Ea
 
 
 def test_nothing_but_noise_is_one_sentence(tmp_path: Path, ears: Ears) -> None:
-    with pytest.raises(TrainingError, match="None of the 2 songs can be listened to"):
+    with pytest.raises(TrainingError, match="None of the 2 songs can be analysed"):
         listened(tmp_path, ears, RamCache(CONFIG.spec), {"a": "noise", "b": "noise"})
 
 

@@ -73,7 +73,8 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
         active = sidecar.model
         if active is not None and active.id != ingest.model.id:
             log.info(
-                "{} {} serves until {} has heard the library; stop whenever you like, `beet resonance analyze` goes on",
+                "{} {} serves until {} has analysed the library; stop whenever you like, "
+                "`beet resonance analyze` goes on",
                 active.name,
                 active.version,
                 name,

@@ -58,21 +58,21 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         "\n       beet resonance model list | use NAME | remove NAME [--yes]"
         "\n       beet resonance apart [QUERY --and QUERY | --remove QUERY [--and QUERY]]"
         "\n       beet resonance write [QUERY] --fields NAME,... [--overwrite] [--pretend] [--yes]"
-        "\n\nanalyze  listen to every track that is new or has changed; can be stopped and run again"
+        "\n\nanalyze  analyse every track that is new or has changed; can be stopped and run again"
         "\n         with a QUERY, to the tracks that match, those that failed before too"
         "\n         --background does it in a process that goes on when the terminal is closed"
         "\npause    let the background rest, also after new imports, until `resume`; `stop` ends it"
         "\nstatus   how many tracks are analysed, with which model, and what failed"
-        "\nfailures the files that could not be analysed, and why; --retry listens to them again"
+        "\nfailures the files that could not be analysed, and why; --retry analyses them again"
         "\ncheck    look for damage in the collected data; --repair mends what it finds"
-        "\nprune    drop what was heard of tracks that are in no library any more, and files left over"
+        "\nprune    drop what is stored of tracks that are in no library any more, and files left over"
         "\ntrain    fine-tune the shipped model on your music, and say whether that made it better;"
         "\n         with a QUERY, on the tracks that match"
-        "\nmodel    list the models; use another one once it has listened to the library, or"
+        "\nmodel    list the models; use another one once it has analysed the library, or"
         "\n         `default`, which comes with Resonance; remove one that you trained"
         "\napart    no playlist has a track of QUERY and one of the other QUERY; --remove undoes it,"
         "\n         without words it lists the pairs"
-        "\nwrite    show, ask and copy what was heard into fields of beets' database: res_bpm, res_key,"
+        "\nwrite    show, ask and copy what was measured into fields of beets' database: res_bpm, res_key,"
         "\n         res_energy, res_brightness, res_tags, and if you name them beets' own bpm and"
         "\n         initial_key, which `beet write` then puts into the files; for use without Resonance"
         "\n\nExample: beet resonance analyze --threads 2 albumartist:bach"
@@ -81,10 +81,10 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         "\nExample: beet resonance write --fields res_bpm,res_key added:2026-01.."
     )
     add = subcommand.parser.add_option
-    add("--threads", type="int", metavar="N", help="analyze, failures, train, model use: listen to N files at once")
+    add("--threads", type="int", metavar="N", help="analyze, failures, train, model use: analyse N files at once")
     add("--pretend", action="store_true", default=False, help="analyze, prune, write: only say what would be done")
     add("--background", action="store_true", default=False, help="analyze: in a process of its own")
-    add("--retry", action="store_true", default=False, help="failures: listen to them again")
+    add("--retry", action="store_true", default=False, help="failures: analyse them again")
     add("--repair", action="store_true", default=False, help="check: mend what it finds")
     add("--minutes", type="float", metavar="M", help=f"train: how long it may take ({MINUTES:g})")
     add("--name", metavar="NAME", help="train: what the new model is called (own, own-2 ...)")

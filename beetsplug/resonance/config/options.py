@@ -77,12 +77,12 @@ setting = partial(Option, commands=(), saved=False)  # of the configuration alon
 
 # In the order of `--help`.
 TABLE = (
-    setting("auto", str, choices=("import", "background", "no"), default="import", comment="listen during the import; "
+    setting("auto", str, choices=("import", "background", "no"), default="import", comment="analyse during the import; "
             "`background`: after it, in a process of its own; `no`: only on `beet resonance analyze`"),
     setting("model", str, default="default", comment="what `beet resonance model use` chose, at first the shipped one; "
             "or a model's path, which then decides"),
     setting("threads", int, range=(0, 64), default=0,
-            comment="files listened to side by side; 0: one per core, at most four"),
+            comment="files analysed side by side; 0: one per core, at most four"),
     setting("timeout", float, range=(1, 86_400), default=120, comment="seconds after which a file is given up"),
     setting("nice", int, range=(0, 19), default=10,
             comment="how much the background gives way to other programs, 0 to 19"),

@@ -179,7 +179,7 @@ def activate(sidecar: Sidecar, model: Model, missing: int) -> str:
     if lost and (many or not music_folder(sidecar).is_dir()):
         where = "; mount the disk that they are on, or run `beet update` if they are gone for good" if missing else ""
         count = format_tracks(len(lost))
-        return f"{model.name} {model.version} is not taken into use: it has not heard {count}{where}"
+        return f"{model.name} {model.version} is not taken into use: it has not analysed {count}{where}"
     with store.write():
         # What is linked can be found, and these cannot.
         store.tracks.unlink(sidecar.id, unembedded)

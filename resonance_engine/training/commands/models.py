@@ -48,7 +48,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     manifest, embed = load_embedder(model, options.device)
     if manifest.spec != config.spec:
         raise ModelError(
-            f"{printable(model)} listens to other features than the settings describe; give --config the settings that "
+            f"{printable(model)} takes other features than the settings describe; give --config the settings that "
             "it was trained with, such as the config.yaml in its folder."
         )
     with load_music(config, options) as material:
@@ -192,7 +192,7 @@ def configure_index_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out-dir", type=Path, default=CATALOG, metavar="DIR", help=f"the catalog ({CATALOG})")
     configure_index(parser)
     parser.set_defaults(load=BEST)
-    parser.epilog = "The files are listened to by themselves: a catalog needs their content keys, not cached features."
+    parser.epilog = "The files are analysed by themselves: a catalog needs their content keys, not cached features."
 
 
 def run_index_build(options: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ def configure_precompute(parser: argparse.ArgumentParser) -> None:
 
 
 def run_precompute(options: argparse.Namespace) -> None:
-    """Listen to all songs and keep their features in the cache, so that training need not."""
+    """Measure all songs and keep their features in the cache, so that training need not."""
     from resonance_engine.training.data.songs import list_songs
     from resonance_engine.training.data.training_data import KnownFiles, compute_features, open_cache
 
@@ -124,7 +124,7 @@ def run_refine(options: argparse.Namespace) -> None:
     from resonance_engine.training.tuning.runs import Runs
 
     config = config_of(options)
-    select_device(options.device)  # before an hour of listening
+    select_device(options.device)  # before an hour of analysis
     runs = Runs(options.runs_dir)
     with load_music(config, options) as material:
         outcomes = refine(material, config, runs, options.topn, options.device, print_now)

@@ -198,7 +198,7 @@ def compute_features(
     finally:
         known.add(keys)
     if not keys:
-        raise TrainingError(f"None of the {len(songs)} songs can be listened to, so there is nothing to learn from.")
+        raise TrainingError(f"None of the {len(songs)} songs can be analysed, so there is nothing to learn from.")
     # Of files that hold the same recording, the first stays.
     first = {keys[path]: path for path in reversed(paths) if path in keys}
     return {path: keys[path] for path in paths if path in keys and first[keys[path]] == path}

@@ -59,7 +59,7 @@ def describe_collapse(epochs: Sequence[Epoch]) -> str:
     last = epochs[-1]
     name, share = max(last.gates.items(), key=lambda item: item[1])
     return (
-        f"In epoch {last.number} the fusion listens to {name} almost alone (gate {share:.2f}, entropy "
+        f"In epoch {last.number} the fusion relies on {name} almost alone (gate {share:.2f}, entropy "
         f"{last.gate_entropy:.2f}); a lower train.gate_speed or a higher train.facet_weight keeps the others."
     )
 

@@ -37,7 +37,7 @@ def format_card(manifest: Manifest, parity: Parity, evaluation: Mapping[str, Any
         "",
         f"Model id `{manifest.id}`. Licence: {manifest.licence}.",
         "",
-        f"It hears {decoding.windows} windows of {decoding.seconds:g} s of a track at {decoding.rate} Hz, by "
+        f"It takes {decoding.windows} windows of {decoding.seconds:g} s of a track at {decoding.rate} Hz, by "
         f"{', '.join(manifest.modalities)}, and gives {manifest.dimensions} numbers (fusion {manifest.fusion}), so "
         "that tracks that sound alike have a high cosine. `model.onnx` runs; further training starts from "
         "`model.safetensors`, which holds the same weights.",

@@ -87,5 +87,5 @@ def test_what_is_no_weight_is_a_sentence(text: str, sentence: str) -> None:
 def test_a_facet_that_the_model_lacks() -> None:
     with pytest.raises(ConfigError, match="no facet 'mood'"):
         focus_weights(["mood"], GATES)
-    with pytest.raises(ConfigError, match="hears nothing of rhythm"):
+    with pytest.raises(ConfigError, match="gives no weight to rhythm"):
         focus_weights(["rhythm"], [{"timbre": 1.0, "rhythm": 0.0}])
