@@ -62,6 +62,12 @@ class TestCourse(CircleLibrary):
             in self.take_notes(caplog)
         )
 
+    def test_a_track_that_is_known_to_be_too_long_takes_no_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("resonance_engine.playlist.path.NEAREST", 1)
+        self.add_track("long", 19.2, length=3600.0)
+        self.configure(exclude=["title::^1[789]$"])
+        assert "5" in self.playlist_titles("-n", "13", "title::^(0|long)$", "--to", "title::^12$")
+
     def test_caps_of_the_configuration_give_way_before_a_path_is_short(self, caplog: pytest.LogCaptureFixture) -> None:
         for item in self.lib.items():
             item.artist = "artist"

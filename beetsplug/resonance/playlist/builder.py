@@ -165,7 +165,9 @@ class PlaylistBuilder:
             length = Length(max(length.count, len(waypoints) if stays else 1))
         index = self.session.index
         rules = replace(self.rules, apart=incompatible_pairs(self.session.sidecar, index.ids.tolist()))
-        allowed = self.finder.filter.allowed
+        known, allowed = self.finder.filter, self.finder.filter.allowed
+        if allowed is not None:  # a track that is known to be too long would only take the place of another
+            allowed = allowed - {each for each, item_id in known.items.items() if item_id in known.excluded}
         exclude = set() if self.request.recent is None else set(self.seeds.ids)
 
         def build(rules: SequenceRules) -> OrderedTracks:
