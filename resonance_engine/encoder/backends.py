@@ -1,4 +1,4 @@
-"""Backends that run a network on features: exported models by onnxruntime; see `network.backend` for checkpoints."""
+"""Backends that run a network on features: exported models by onnxruntime; see `network.files` for checkpoints."""
 
 from __future__ import annotations
 

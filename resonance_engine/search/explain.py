@@ -65,7 +65,7 @@ def common_traits(
 ) -> list[str]:
     """Return words for the traits of both tracks, measured ones first, then tags by which both stand out.
 
-    `names` are the model's tags and `library` their probabilities in a sample of it, (n, names): `Store.tag_sample`.
+    `names` are the model's tags and `library` their probabilities in a sample of it, (n, names): `TagTable.sample`.
     """
     return common_attributes(one.attributes, other.attributes) + common_tags(one.tags, other.tags, names, library)
 
