@@ -172,7 +172,6 @@ TABLE = (
 
 SETTINGS = {option.name: option for option in TABLE if option.comment}
 SAVED = {option.name: option for option in TABLE if option.saved}
-SEARCH_NAMES = tuple(name for name, option in SAVED.items() if option.commands == BOTH)
 PLAYLIST_NAMES = tuple(name for name, option in SAVED.items() if option.commands == PLAYLIST)
 
 

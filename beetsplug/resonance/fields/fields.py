@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from beetsplug.resonance.search.session import SearchSession
 
     Nearest = Callable[[SearchSession, SimilarPattern, int], dict[int, float]]
-    from collections.abc import Callable
 
 NAME = "similar"  # begins messages
 
