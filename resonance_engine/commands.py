@@ -147,14 +147,12 @@ def run_embed(options: argparse.Namespace) -> None:
             assert embedding is not None
             paths.append(str(path))
             vectors.append(embedding.vector)
-        width = worker.description().dimensions
-    matrix = np.stack(vectors) if vectors else np.empty((0, width), np.float32)
+    if not paths:
+        raise ResonanceError("Nothing could be embedded; see the lines above.")
     buffer = io.BytesIO()
-    np.savez(buffer, paths=np.array(paths, dtype=np.str_), embeddings=matrix)
+    np.savez(buffer, paths=np.array(paths, dtype=np.str_), embeddings=np.stack(vectors))
     try:
         write_bytes(options.out, buffer.getvalue())
     except OSError as error:
         raise ResonanceError(f"{printable(options.out)} cannot be written: {error.strerror}.") from error
     print_line(f"{len(paths):,} embeddings in {printable(options.out)}, {len(options.paths) - len(paths):,} failed")
-    if not paths:
-        raise ResonanceError("Nothing could be embedded; see the lines above.")

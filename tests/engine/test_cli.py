@@ -127,6 +127,16 @@ def test_embeddings_come_in_the_order_of_the_files_that_could_be_read(
         np.testing.assert_allclose(file["embeddings"], expected, atol=2e-3)
 
 
+def test_where_nothing_can_be_embedded_the_file_of_before_stays(
+    music: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "e.npz"
+    target.write_bytes(b"of before")
+    assert main(["embed", str(music / "broken.mp3"), "--out", str(target)]) == 1
+    assert "Nothing could be embedded" in capsys.readouterr().err
+    assert target.read_bytes() == b"of before"
+
+
 def test_indexing_again_does_only_what_is_new_and_keeps_the_ids(
     music: Path, catalog: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,13 +210,13 @@ def test_files_of_two_catalogs_are_not_mixed_up(catalog: Path, tmp_path: Path) -
         (["query", "--audio", "x.mp3", "--index-dir", "{catalog}", "--lambda-div", "2"], "lambda_div must lie"),
         (["query", "--audio", "x.mp3", "--index-dir", "{catalog}", "--load", "/no/model"], "no model at /no/model"),
         (["embed", "/nowhere.mp3", "--out", "{tmp}/e.npz"], "there is no such file"),
-        (["embed", "/nowhere.mp3", "--out", "{tmp}/no/e.npz"], "cannot be written"),
+        (["embed", "{music}/0.flac", "--out", "{tmp}/no/e.npz"], "cannot be written"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_exit_status_1(
-    catalog: Path, tmp_path: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+    music: Path, catalog: Path, tmp_path: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    filled = [each.format(tmp=tmp_path, catalog=catalog) for each in arguments]
+    filled = [each.format(tmp=tmp_path, catalog=catalog, music=music) for each in arguments]
     assert main(filled) == 1
     assert sentence in capsys.readouterr().err
 

@@ -171,7 +171,7 @@ def test_rules_are_queries_with_or_without_a_season(value: Any, expected: tuple[
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (7, "lists beets queries, and 7 is none; write for example genre:audiobook"),
+        (7, "lists beets queries, and 7 is none; write for example genres:audiobook"),
         ([["a"]], "lists beets queries"),
         ("", "an empty one would exclude every track"),
         ("''", "an empty one would exclude every track"),

@@ -202,7 +202,7 @@ def parse_exclusions(value: Any) -> tuple[Exclusion, ...]:
 def parse_exclusion(value: Any) -> Exclusion:
     rule = {"query": value} if isinstance(value, str) else value
     if not isinstance(rule, dict):
-        raise UserError(f"{EXCLUDE} lists beets queries, and {value!r} is none; write for example genre:audiobook")
+        raise UserError(f"{EXCLUDE} lists beets queries, and {value!r} is none; write for example genres:audiobook")
     for key in rule:
         if key not in RULE_KEYS:
             hint = suggest(str(key), RULE_KEYS, f"a rule has {' and '.join(RULE_KEYS)}")
