@@ -201,5 +201,5 @@ class AttributeQuery(FieldQuery[str]):
         return self.accepts(obj.get(self.field_name))
 
     def accepts(self, value: Any) -> bool:
-        # Of a model, these queries read the field alone; what is unknown is in no range.
-        return value is not None and self.like.match({self.field_name: value})  # type: ignore[arg-type]
+        # What is unknown is in no range.
+        return value is not None and self.like.match({self.field_name: value})  # type: ignore[arg-type]  # reads the field

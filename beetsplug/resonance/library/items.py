@@ -71,8 +71,8 @@ def select_ids(library: Library, query: Query) -> set[int]:
         # As beets itself selects: fields of the album need its table.
         tables = f"items {Item.relation_join}" if query.field_names & Item.other_db_fields else "items"
         with library.transaction() as transaction:
-            # The condition is beets' own, its values are parameters.
-            rows = transaction.query(f"SELECT items.id FROM ({tables}) WHERE {where}", values)  # noqa: S608
+            statement = f"SELECT items.id FROM ({tables}) WHERE {where}"  # noqa: S608 - the condition is beets' own
+            rows = transaction.query(statement, values)
         return {row[0] for row in rows}
     if isinstance(query, OrQuery):
         return {item_id for part in query for item_id in select_ids(library, part)}
