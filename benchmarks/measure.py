@@ -65,7 +65,8 @@ def run_apart(function: Callable[[Path], Result], path: Path) -> Result:
 def start_beets(environment: Mapping[str, str], command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Start a command of beets and wait for its end; exits with its output where it fails."""
     with tempfile.TemporaryFile() as output:
-        run = [sys.executable, "-m", "beets", *command]
+        # Without -P, the current folder would go before the checkout that the environment names.
+        run = [sys.executable, "-P", "-m", "beets", *command]
         with subprocess.Popen(
             run, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         ) as process:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Self
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import LARGEST_COUNT, SETTINGS, split_query, suggest
-from resonance_engine.search.constraints import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,13 +19,15 @@ if TYPE_CHECKING:
     from confuse import Subview
 
     from beetsplug.resonance.config.profiles import Profile
+    from resonance_engine.search.constraints import Caps
 
-HOURS = re.compile(r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*")
+# Compiled where they are needed: every start of beets loads this module.
+HOURS = r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*"
 DAY_MINUTES = 24 * 60
 EXCLUDE = "resonance.exclude in the configuration"
 RULE_KEYS = ("query", "except")
 LEAP_YEAR = 2000  # has every day that a year can have
-DAY = re.compile(r"(\d\d?)(?:-(\d\d?))?")
+DAY = r"(\d\d?)(?:-(\d\d?))?"
 AUTO, SHIPPED = SETTINGS["auto"].choices, SETTINGS["model"].default
 
 
@@ -35,7 +36,11 @@ def default(name: str) -> Any:
     return SETTINGS[name].default
 
 
-DEFAULT_CAPS = Caps(default("per_artist"), default("per_album"))
+def default_caps() -> Caps:
+    """Return the caps of lists that no setting changes."""
+    from resonance_engine.search.constraints import Caps
+
+    return Caps(default("per_artist"), default("per_album"))
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ class Settings:
     pace: int = default("pace")
     hours: str = default("hours")
     count: int = default("count")
-    caps: Caps = DEFAULT_CAPS
+    caps: Caps = field(default_factory=default_caps)
     max_length: float = default("max_length")
     spacing: int = default("spacing")
     exclude: tuple[Exclusion, ...] = ()
@@ -127,6 +132,8 @@ class Settings:
         """Read a configuration section, to which the defaults are added; raises ConfigError or UserError."""
         if section.get() is None:  # the bare line `resonance:`
             return cls()
+        from resonance_engine.search.constraints import Caps
+
         for key in section.keys():  # noqa: SIM118 - a view is no mapping
             if key not in SETTINGS:
                 hint = suggest(str(key), SETTINGS, f"the settings are {', '.join(SETTINGS)}")
@@ -180,7 +187,7 @@ def minute_of(moment: time) -> int:
 
 
 def parse_span(part: str, text: str) -> tuple[int, int]:
-    match = HOURS.fullmatch(part)
+    match = re.fullmatch(HOURS, part)
     numbers = [int(number) for number in match.groups()] if match else []
     if numbers and numbers[1] < 60 and numbers[3] < 60:
         first, end = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
@@ -220,7 +227,7 @@ def parse_exclusion(value: Any) -> Exclusion:
 
 def parse_days(text: str) -> tuple[tuple[int, int], tuple[int, int]]:
     """Parse a day "12-24" or a month "12" to its first and last day, as (month, day)."""
-    match = DAY.fullmatch(text.strip())
+    match = re.fullmatch(DAY, text.strip())
     try:
         if match is None:
             raise ValueError

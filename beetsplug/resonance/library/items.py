@@ -21,8 +21,6 @@ from beets.exceptions import UserError
 from beets.library import Item
 from beets.library.queries import parse_query_parts
 
-from resonance_engine.search.names import NO_ARTIST, TrackMetadata, normalise_name, parse_movement
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from beets.library import Library
 
     from beetsplug.resonance.config.settings import Exclusion
+    from resonance_engine.search.names import TrackMetadata
 
 UNSORTED = Sort()  # beets takes NullSort for its default order, which costs more than the query
 NO_TRACKS = "the library has no tracks; import some with `beet import PATH`"
@@ -163,6 +162,9 @@ def metadata_of(library: Library, item_ids: Collection[int]) -> dict[int, TrackM
 
     A track counts for its album's artist, on a compilation for its own.
     """
+    # Loaded when needed: every start of beets loads this module.
+    from resonance_engine.search.names import NO_ARTIST, TrackMetadata, normalise_name
+
     unnamed = NO_ARTIST | {normalise_name(config["va_name"].as_str())}
     tracks = {}
     for row in select_rows(library, SELECT, item_ids):
@@ -203,6 +205,8 @@ def movements_of(library: Library, item_ids: Collection[int]) -> dict[int, Movem
 
 def find_composition(row: Row) -> str:
     """Return the composition that a movement's work or title names, or else its work; empty for neither."""
+    from resonance_engine.search.names import parse_movement
+
     for name in (row["work"], row["title"]):
         if name and (movement := parse_movement(name)):
             return movement[0]
