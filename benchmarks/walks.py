@@ -58,6 +58,7 @@ class Tracer:
 
     def __init__(self, root: Path) -> None:
         self.root = f"{root.resolve()}{os.sep}"
+        self.environments = f"{self.root}.venv"  # as the Makefile calls them
         self.calls: Counter[tuple[str, int, str]] = Counter()
         self.changes = 0
         self._files: dict[CodeType, str | None] = {}
@@ -84,7 +85,8 @@ class Tracer:
         path = os.path.realpath(code.co_filename)
         has_name = code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<")  # not a class, not a comprehension
         is_own = code.co_filename == __file__  # the tracer stops itself
-        return path.removeprefix(self.root) if has_name and not is_own and path.startswith(self.root) else None
+        is_of_checkout = path.startswith(self.root) and not path.startswith(self.environments)
+        return path.removeprefix(self.root) if has_name and not is_own and is_of_checkout else None
 
     def counts(self) -> dict[str, int]:
         files = {file for file, _, _ in self.calls}
