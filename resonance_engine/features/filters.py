@@ -34,7 +34,7 @@ class BandedMatrix:
         for first in range(0, self._columns, group):
             block = matrix[:, first : first + group]
             used = np.flatnonzero(block.any(axis=1))
-            rows = slice(int(used[0]), int(used[-1]) + 1)
+            rows = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0)
             self._groups.append((rows, slice(first, first + group), block[rows].astype(np.float32)))
 
     def __call__(self, left: Array) -> Array:

@@ -7,36 +7,21 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
 
-import numpy as np
-
 from resonance_engine.errors import ModelError
+from resonance_engine.features.mel_scale import mel_edges
 from resonance_engine.records import parse_record, parse_value
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
-
-# Slaney's mel scale: linear up to 1 kHz, logarithmic above (Slaney 1998, Auditory Toolbox).
-HZ_PER_MEL = 200 / 3
-CORNER_HZ = 1000.0
-CORNER_MEL = CORNER_HZ / HZ_PER_MEL
-MELS_PER_E = 27 / np.log(6.4)
 
 # Part of a model's identity: rises whenever the same spec gives other numbers.
 FRONT_END_VERSION = 1
 
 
-def mel_from_hz(hz: float) -> float:
-    """Return the pitch in mel of a frequency in Hz."""
-    if hz < CORNER_HZ:
-        return hz / HZ_PER_MEL
-    return float(CORNER_MEL + MELS_PER_E * np.log(hz / CORNER_HZ))
-
-
 def band_edges(rate: int, n_mels: int) -> NDArray[np.float64]:
     """Return n_mels + 2 frequencies in Hz, evenly spaced in mel, 0 to rate / 2; band i spans edges i to i + 2."""
-    mels = np.linspace(0.0, mel_from_hz(rate / 2), n_mels + 2)
-    above = CORNER_HZ * np.exp((mels - CORNER_MEL) / MELS_PER_E)
-    return np.where(mels < CORNER_MEL, mels * HZ_PER_MEL, above)
+    return mel_edges(0.0, rate / 2, n_mels)
 
 
 def _require(possible: bool, sentence: str) -> None:
