@@ -4,8 +4,9 @@
 
 CORPUS is the folder that training.default_model.corpus filled. All systems embed the same files: the same four windows
 where they take samples, else the file. The pools are the tracks of each of five folds by soundtrack; a fold's model was
-trained on the other four. musly and bliss need `pip install pymusly bliss-audio`; musicnn needs the folder MSD_musicnn
-of its package.
+trained on the other four. With --laundered, each track is embedded from a copy with a codec, level, tilt and start of
+its own, so that nothing but music is left to recognise a soundtrack by. musly and bliss need `pip install pymusly
+bliss-audio`; musicnn needs the folder MSD_musicnn of its package.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.tasks import FOLDS, assign_folds
 from resonance_engine.files import write_bytes
 from training.default_model.corpus import read_manifest
+from training.default_model.laundering import read_copies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from benchmarks.quality.embedding_run import CorpusEmbeddings
     from benchmarks.quality.report import Sections
@@ -56,6 +58,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--final", type=Path, help="model that was trained on everything, for altered recordings")
     parser.add_argument("--musicnn", type=Path, help="folder MSD_musicnn of the package musicnn")
     parser.add_argument("--cache", type=Path, help="folder where embeddings stay for the next run")
+    parser.add_argument(
+        "--laundered", action="store_true", help="embed the copies that training.default_model.laundering made"
+    )
     parser.add_argument("--fresh", action="store_true", help="embed everything anew")
     parser.add_argument("--limit", type=int, help="only so many tracks, spread over the soundtracks")
     parser.add_argument("--timed", type=int, default=24, help="tracks that all systems are timed on, in turns")
@@ -64,25 +69,31 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_labels(directory: Path, limit: int | None) -> CorpusLabels:
-    """Load the corpus' metadata in its folds; artists are compared without case."""
+def load_labels(directory: Path, limit: int | None, laundered: bool = False) -> CorpusLabels:
+    """Load the corpus' metadata in its folds; artists are compared without case.
+
+    With `laundered`, the paths are those of the copies; a track without one is left out, the folds stay.
+    """
     rows = read_manifest(directory / "manifest.tsv")
     fold = assign_folds([row.soundtrack for row in rows])
+    files = {row.path: row.path for row in rows}
+    if laundered:
+        files = {copy.source: copy.path for copy in read_copies(directory)}
 
-    def labels(places: list[int]) -> CorpusLabels:
+    def labels(places: list[int], files: Mapping[str, str]) -> CorpusLabels:
         tracks = [rows[place] for place in places]
         return CorpusLabels(
-            tuple(track.path for track in tracks),
+            tuple(files[track.path] for track in tracks),
             tuple(track.soundtrack for track in tracks),
             tuple(track.artist_label for track in tracks),
             fold[places],
         )
 
-    whole = labels(list(range(len(rows))))
-    if limit is None:
-        return whole
-    sample = set(whole.sample(limit))
-    return labels([place for place, path in enumerate(whole.paths) if path in sample])
+    places = [place for place, row in enumerate(rows) if row.path in files]
+    if limit is not None:
+        sample = set(labels(places, {row.path: row.path for row in rows}).sample(limit))
+        places = [place for place in places if rows[place].path in sample]
+    return labels(places, files)
 
 
 def own_systems(options: argparse.Namespace, labels: CorpusLabels) -> list[ResonanceSystem]:
@@ -180,7 +191,7 @@ def format_report(labels: CorpusLabels, sections: Sections) -> str:
 def main() -> int:
     options = parse_options()
     try:
-        labels = load_labels(options.corpus, options.limit)
+        labels = load_labels(options.corpus, options.limit, options.laundered)
         with tempfile.TemporaryDirectory() as temporary:
             sections = compare(options, labels, options.cache or Path(temporary))
         print(format_report(labels, sections))

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.quality.baselines import RandomBaseline
 from tests.audio_files import tune, write_audio
 from tests.tiny_models import onnx_model
+from training.default_model.corpus import read_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +73,32 @@ def test_all_sections(
     said_again = capsys.readouterr()
     assert {file: file.stat().st_mtime_ns for file in (corpus / "cache").rglob("*.npz")} == embedded != {}
     assert said_again.out.split("### Segments")[0] == said.split("### Segments")[0]
+
+
+def test_laundered_copies_stand_for_their_tracks_in_the_same_folds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], corpus: Path, models: Path
+) -> None:
+    quality = import_module("benchmarks.quality.__main__")
+    tracks = read_manifest(corpus / "manifest.tsv")
+    lines = ["soundtrack\tartist\tpath\tsource\tcodec\tbit_rate\tgain\toffset\ttilt"]
+    for track in tracks[1:]:
+        (corpus / "laundered").mkdir(exist_ok=True)
+        (corpus / "laundered" / track.path).write_bytes((corpus / track.path).read_bytes())
+        lines.append(f"\t\tlaundered/{track.path}\t{track.path}\tmp3\t128\t-1.0\t0.5\t2.0")
+    assert run(monkeypatch, corpus, "--laundered") == 1
+    assert "training.default_model.laundering" in capsys.readouterr().err
+    (corpus / "laundered.tsv").write_text("\n".join(lines), "utf-8")
+    own, copies = (quality.load_labels(corpus, None, laundered) for laundered in (False, True))
+    assert copies.paths == tuple(f"laundered/{path}" for path in own.paths[1:])
+    assert (copies.soundtracks, copies.artists) == (own.soundtracks[1:], own.artists[1:])
+    assert copies.fold.tolist() == own.fold.tolist()[1:]
+    assert quality.load_labels(corpus, 5, True).paths == tuple(
+        f"laundered/{path}" for path in (own.paths[1], *own.paths[3::3])
+    )
+    for track in tracks:
+        (corpus / track.path).unlink()
+    assert run(monkeypatch, corpus, "--models", models, "--laundered", "--timed", "0") == 0
+    assert "failed" not in capsys.readouterr().err
 
 
 def test_what_is_missing_is_a_sentence(

@@ -17,7 +17,7 @@ from av.audio.stream import AudioStream
 from resonance_engine.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,14 +50,29 @@ def decode(path: Path) -> StereoAudio:
             frames += [each.to_ndarray() for each in resampler.resample(None)]
     except (av.error.FFmpegError, IndexError) as error:
         raise AudioError(path, f"it cannot be decoded from end to end ({error})") from error
+    if not frames:
+        raise AudioError(path, "it has no sound")
     samples = np.concatenate(frames, axis=1).astype(np.float32)
     return StereoAudio(samples if len(samples) == 2 else np.tile(samples.mean(axis=0), (2, 1)), rate)
 
 
-def encode(audio: StereoAudio, path: Path, codec: str, rate: int, bit_rate: int = 0) -> Path:
-    """Encode audio as a stereo file at `rate` Hz, in the container that the path's suffix stands for."""
+def encode(
+    audio: StereoAudio,
+    path: Path,
+    codec: str,
+    rate: int,
+    bit_rate: int = 0,
+    options: Mapping[str, str] | None = None,
+    comment: str = "",
+) -> Path:
+    """Encode audio as a stereo file at `rate` Hz, in the container that the path's suffix stands for.
+
+    `options` are the encoder's own; `comment` becomes a tag of the file.
+    """
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, layout="stereo")
+        if comment:
+            container.metadata["comment"] = comment
+        stream = container.add_stream(codec, rate=rate, options=dict(options or {}), layout="stereo")
         assert isinstance(stream, AudioStream)
         if bit_rate:
             stream.bit_rate = bit_rate
