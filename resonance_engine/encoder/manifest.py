@@ -67,7 +67,9 @@ class Manifest:
 
     def later_fields(self) -> dict[str, Any]:
         """Return the fields that the first models lack, where set; ids and files of those must stay as they are."""
-        values = {"backbones": dict(self.backbones), "metric": self.metric}
+        # In the modalities' order, which networks are made in: a file's JSON has another, and the id is a hash of this.
+        backbones = {name: self.backbones[name] for name in self.modalities if name in self.backbones}
+        values = {"backbones": backbones | dict(self.backbones), "metric": self.metric}
         return {name: value for name, value in values.items() if value}
 
     def to_json(self) -> str:

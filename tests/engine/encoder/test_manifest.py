@@ -55,7 +55,9 @@ def test_what_is_written_is_read(
         backbones=backbones,
         metric=metric,
     )
-    assert read(made.to_json()) == made
+    written = read(made.to_json())
+    assert written == made
+    assert written.seal([b"weights"]).id == made.seal([b"weights"]).id
 
 
 def test_other_parts_make_another_model() -> None:
