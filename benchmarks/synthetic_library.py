@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import struct
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import numpy as np
 from beets.library import Album, Item, Library
 from numpy.typing import NDArray
 
+from resonance_engine.encoder.backends import OnnxBackend
 from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.store import Embedding, Model, Store, TrackRow
 
@@ -188,7 +188,5 @@ def normalise(vectors: Numbers) -> Numbers:
 
 
 def read_tag_names() -> tuple[str, ...]:
-    """Read the names of the shipped model's tags from the header of its weights."""
-    with SHIPPED.with_name("model.safetensors").open("rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-    return tuple(json.loads(header["__metadata__"]["resonance"])["tags"])
+    """Read the names of the shipped model's tags."""
+    return OnnxBackend(SHIPPED).manifest.tags

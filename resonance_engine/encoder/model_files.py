@@ -17,8 +17,9 @@ def locate_model(path: Path, backend: str = "auto") -> tuple[str, Path]:
     """Return the backend that a model path needs, `onnx` or `torch`, and the file that it runs.
 
     A directory holds one model under a known suffix (.onnx, .safetensors, .pt); where it has one of each, `auto` takes
-    the exported one. In a training run's folder, `ckpt.pt` holds the weights. A file of another suffix is taken for
-    what `backend` says. Raises ModelError where that is not clear.
+    the exported one, and `torch` the weights. Of an exported model alone, `torch` reads the weights in it. In a
+    training run's folder, `ckpt.pt` holds the weights. A file of another suffix is taken for what `backend` says.
+    Raises ModelError where that is not clear.
     """
     if backend not in BACKENDS:
         raise ModelError(f"The backend must be one of {', '.join(BACKENDS)}, not {backend!r}.")
@@ -36,12 +37,11 @@ def locate_model(path: Path, backend: str = "auto") -> tuple[str, Path]:
             f"{shown} holds neither an exported model (.onnx) nor weights (.safetensors, .pt); "
             "give the path of a model."
         )
-    kinds = {SUFFIXES[file.suffix.lower()] for file in files}
-    kind = ("onnx" if "onnx" in kinds else "torch") if backend == "auto" else backend
-    chosen = [file for file in files if backend_of(file) == kind]
+    by_kind = {kind: [file for file in files if backend_of(file) == kind] for kind in ("onnx", "torch")}
+    kind = ("onnx" if by_kind["onnx"] else "torch") if backend == "auto" else backend
+    chosen = by_kind[kind] or (by_kind["onnx"] if kind == "torch" else [])
     if not chosen:
-        other = ", ".join(sorted(kinds))
-        raise ModelError(f"{shown} holds no model for the {backend} backend; give another path, or --backend {other}.")
+        raise ModelError(f"{shown} holds no model for the onnx backend; give another path, or --backend torch.")
     if len(chosen) > 1:
         names = ", ".join(file.name for file in chosen)
         raise ModelError(f"{shown} holds {len(chosen)} models ({names}); give the path of one of them.")

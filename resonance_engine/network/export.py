@@ -21,6 +21,7 @@ from resonance_engine.errors import ModelError
 from resonance_engine.features.spec import LogMelSpec
 from resonance_engine.files import write_bytes
 from resonance_engine.network.files import weight_blocks
+from resonance_engine.network.onnx_weights import WEIGHTS_KEY, describe_weights, optimize_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,13 +80,16 @@ def example_inputs(manifest: Manifest, windows: int, seed: int = 0) -> tuple[Ten
 def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch: int | None = None) -> Parity:
     """Write the network as an ONNX file with its manifest, for any batch of windows or for `batch` of them only.
 
-    The file gets the same id as a weights file of `save_network`. Raises ModelError, and
-    writes nothing, when onnxruntime's numbers are not PyTorch's or ONNX lacks an operator for what the network does.
+    The file gets the same id as a weights file of `save_network`, and `load_network` reads the same network from it.
+    Raises ModelError, and writes nothing, when onnxruntime's numbers are not PyTorch's or ONNX lacks an operator for
+    what the network does.
     """
     network = network.eval()
+    state = network.state_dict()
     inputs = example_inputs(manifest, batch or 2)
     dynamic = None if batch else tuple({0: torch.export.Dim("batch", min=1, max=4096)} for _ in inputs)
-    with warnings.catch_warnings(), silence("torch.onnx"):  # it would warn that torchvision is not installed
+    # They would warn that torchvision is not installed, and that weights stay as they are.
+    with warnings.catch_warnings(), silence("torch.onnx"), silence("onnx_ir"):
         # One batch axis for all inputs is intended; the other warning is about PyTorch's own code.
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
@@ -100,12 +104,16 @@ def export_onnx(network: ResonanceNetwork, manifest: Manifest, path: Path, batch
                 external_data=False,
                 dynamic_shapes=(dynamic,) if dynamic else None,
                 verbose=False,
+                optimize=False,
             )
+            assert program is not None
+            optimize_graph(program, state)
         except torch.onnx.OnnxExporterError as error:
             raise ModelError(explain_inexpressible(error, batch)) from error
-    assert program is not None
     model = program.model_proto
-    onnx.helper.set_model_props(model, {METADATA_KEY: manifest.seal(weight_blocks(network)).to_json()})
+    sealed = manifest.seal(weight_blocks(network))
+    metadata = {METADATA_KEY: sealed.to_json(), WEIGHTS_KEY: describe_weights(model, state)}
+    onnx.helper.set_model_props(model, metadata)
     for node in model.graph.node:
         del node.metadata_props[:]  # stack traces with the paths of the exporting machine
         node.doc_string = ""

@@ -1,4 +1,4 @@
-"""A model's weights on disk: float32 safetensors with the manifest in the header, no pickle; and running them."""
+"""A model's weights on disk, and running them: safetensors with the manifest in the header, or ONNX; no pickle."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from resonance_engine.encoder.manifest import METADATA_KEY, Manifest, read_manifest
+from resonance_engine.encoder.model_files import backend_of
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.features.spec import FRONT_END_VERSION
 from resonance_engine.files import write_bytes
 from resonance_engine.network.model import ResonanceNetwork
+from resonance_engine.network.onnx_weights import read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
 
 def weight_blocks(network: ResonanceNetwork) -> Iterable[bytes]:
@@ -37,24 +40,15 @@ def save_network(network: ResonanceNetwork, manifest: Manifest, path: Path) -> M
 
 
 def load_network(path: Path) -> tuple[ResonanceNetwork, Manifest]:
-    """Load the network of a weights file, in evaluation mode; raises ModelError for anything else."""
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            manifest = read_manifest(file.metadata() or {}, printable(path), FRONT_END_VERSION)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, SafetensorError) as error:
-        if is_pickle(path):
-            raise ModelError(
-                f"{printable(path)} is a pickle, as torch.save writes it; reading one can run any code, so Resonance "
-                "reads weights from safetensors files alone: train the model again, or save its weights with "
-                "resonance_engine.network.files.save_network."
-            ) from error
-        raise ModelError(
-            f"{printable(path)} is not a readable weights file ({error}); train or install the model again."
-        ) from error
+    """Load the network of a weights file or of an exported model (.onnx), in evaluation mode.
+
+    Both give the same network, bit for bit. Raises ModelError for anything else.
+    """
+    is_exported = backend_of(path) == "onnx"
+    manifest, state = read_state(path) if is_exported else read_weights_file(path)
     try:
         network = ResonanceNetwork.from_manifest(manifest)
-        network.load_state_dict(tensors)
+        network.load_state_dict(state)
     except ValueError as error:
         raise ModelError(
             f"{printable(path)} describes a network that cannot be built: {error}. Update Resonance if the model is "
@@ -64,7 +58,30 @@ def load_network(path: Path) -> tuple[ResonanceNetwork, Manifest]:
         raise ModelError(
             f"{printable(path)} holds the weights of another network; train or install the model again."
         ) from error
+    if is_exported and manifest.seal(weight_blocks(network)).id != manifest.id:
+        raise ModelError(
+            f"The weights in {printable(path)} are not those that its id {manifest.id} stands for; export or install "
+            "the model again."
+        )
     return network.eval(), manifest
+
+
+def read_weights_file(path: Path) -> tuple[Manifest, dict[str, Tensor]]:
+    """Read the manifest and the weights of a safetensors file; raises ModelError for anything else."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            manifest = read_manifest(file.metadata() or {}, printable(path), FRONT_END_VERSION)
+            return manifest, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        if is_pickle(path):
+            raise ModelError(
+                f"{printable(path)} is a pickle, as torch.save writes it; reading one can run any code, so Resonance "
+                "reads weights from safetensors files and its own ONNX files alone: train the model again, or save its "
+                "weights with resonance_engine.network.files.save_network."
+            ) from error
+        raise ModelError(
+            f"{printable(path)} is not a readable weights file ({error}); train or install the model again."
+        ) from error
 
 
 def is_pickle(path: Path) -> bool:

@@ -67,10 +67,10 @@ def fine_tune(
 ) -> FineTuned:
     """Fit a model to songs within about so many minutes, and compare it on held-out songs.
 
-    `model` is a weights file; features are kept in the folder `cache_folder`, so that the next time goes faster.
-    Measuring and embedding them takes nearly all of the time: of a large library, a random part is used, whole artists
-    and albums of it, and at most some 4000 tracks judge. Raises ModelError for a file that is no model, TrainingError
-    where no song can be decoded, ConfigError where nothing can be held out.
+    `model` is a weights file or an exported model; features are kept in the folder `cache_folder`, so that the next
+    time goes faster. Measuring and embedding them takes nearly all of the time: of a large library, a random part is
+    used, whole artists and albums of it, and at most some 4000 tracks judge. Raises ModelError for a file that is no
+    model, TrainingError where no song can be decoded, ConfigError where nothing can be held out.
     """
     began = time.monotonic()
     until, deadline = began + 60 * minutes * FEATURE_SHARE, began + 60 * minutes

@@ -188,12 +188,13 @@ def test_what_lies_far_below_the_loudest_cell_is_silence_to_timbre() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_written_is_a_model_with_an_onnx_file_beside_it(
+def test_what_is_written_is_a_model_with_its_weights_in_one_file(
     network: ResonanceNetwork, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sealed = save_model(network, tmp_path / "new" / "folder")
-    assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {"model.safetensors", "model.onnx"}
-    loaded, manifest = load_network(tmp_path / "new" / "folder" / "model.safetensors")
+    (path,) = (tmp_path / "new" / "folder").iterdir()
+    assert path.name == "model.onnx"
+    loaded, manifest = load_network(path)
     assert manifest == sealed
     assert replace(sealed, id=MANIFEST.id) == MANIFEST
     assert all(torch.equal(values, network.state_dict()[name]) for name, values in loaded.state_dict().items())

@@ -12,7 +12,7 @@ from resonance_engine.encoder.manifest import Manifest
 from resonance_engine.features.spec import FRONT_END_VERSION, band_edges
 from resonance_engine.network.backbones import EnvelopeBackbone, SemanticBackbone
 from resonance_engine.network.export import export_onnx
-from resonance_engine.network.files import load_network, save_network
+from resonance_engine.network.files import load_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.network.quantization import quantize
 from resonance_engine.training.learning.loop import standardize
@@ -118,11 +118,11 @@ def limit_timbre(network: ResonanceNetwork, ceiling_hz: float) -> None:
 
 
 def save_model(network: ResonanceNetwork, folder: Path) -> Manifest:
-    """Save weights and ONNX file of a network, checked against each other; return the manifest with the model's id."""
+    """Save a network as an ONNX file, which holds its weights too; return the manifest with the model's id."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_network(network, MANIFEST, folder / "model.safetensors")
-    network, sealed = load_network(folder / "model.safetensors")
-    print(f"model {sealed.id}: {export_onnx(network, sealed, folder / 'model.onnx')}", flush=True)
+    parity = export_onnx(network, MANIFEST, folder / "model.onnx")
+    sealed = load_network(folder / "model.onnx")[1]
+    print(f"model {sealed.id}: {parity}", flush=True)
     return sealed
 
 

@@ -16,7 +16,7 @@ from beetsplug.resonance.commands.common import align_columns, confirm, format_s
 from beetsplug.resonance.commands.models import use_model
 from beetsplug.resonance.config.settings import SHIPPED
 from beetsplug.resonance.library.items import no_match
-from beetsplug.resonance.library.model_folder import WEIGHTS_FILE, save_model
+from beetsplug.resonance.library.model_folder import save_model
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_tracks
 
@@ -51,9 +51,9 @@ def train(sidecar: Sidecar, query: list[str], minutes: float, opts: Values, log:
     log.info("learning from {} for about {:g} min; Ctrl-C gives it up", format_tracks(len(songs)), minutes)
     if models.wanted != SHIPPED:
         log.info("it begins with the shipped model and is compared with that one, not with {}", models.wanted)
-    weights = sidecar.runtime.shipped.with_name(WEIGHTS_FILE)
+    shipped = sidecar.runtime.shipped
     try:
-        tuned = load_fine_tuning()(weights, songs, cache, minutes, processes, lambda line: log.info("{}", line))
+        tuned = load_fine_tuning()(shipped, songs, cache, minutes, processes, lambda line: log.info("{}", line))
     except KeyboardInterrupt:
         log.warning("stopped, nothing was changed; {}", describe_cache(cache))
         raise

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from resonance_engine.commands import BEST, check_trained
 from resonance_engine.console import complain, positive, print_line
-from resonance_engine.errors import ModelError
 
 if TYPE_CHECKING:
     import argparse
@@ -72,17 +71,12 @@ def library_of(options: argparse.Namespace) -> Source | None:
 def find_trained_model(load: Path, weights: bool = False) -> Path:
     """Find the model file that --load names; of a folder with weights and their export, the weights.
 
-    With `weights` nothing else is accepted. Raises ModelError where there is none.
+    With `weights` the file is one that PyTorch can go on from. Raises ModelError where there is none.
     """
     from resonance_engine.encoder.model_files import find_model_file
 
     check_trained(load)
-    if weights or not load.is_dir():
-        return find_model_file(load, "torch" if weights else "auto")
-    try:
-        return find_model_file(load, "torch")
-    except ModelError:
-        return find_model_file(load)
+    return find_model_file(load, "torch" if weights or load.is_dir() else "auto")
 
 
 def load_music(config: Config, options: argparse.Namespace) -> TrainingData:
