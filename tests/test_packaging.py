@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import subprocess
 import sys
 import tarfile
@@ -15,6 +16,8 @@ from tests.paths import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+LICENCES = ("LICENSE", "NOTICE", "LICENSES/Apache-2.0.txt")
+LARGEST = 30_000_000  # bytes of the wheel
 CONFIGURATION = ("base.yaml", "example-beets.yaml", "quick.yaml", "search_space.yaml")
 
 pytest.importorskip("hatchling")
@@ -38,7 +41,29 @@ def test_the_wheel_holds_the_two_packages_with_model_and_configuration(built: Pa
     assert {f"resonance_engine/config/{name}" for name in CONFIGURATION} <= set(names)
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "NOTICE"])
+def test_of_each_model_the_wheel_holds_one_file_and_the_card(built: Path) -> None:
+    """Weights are read out of the ONNX file; a second copy of them would double the download."""
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        models = [name for name in archive.namelist() if name.startswith("resonance_engine/models/")]
+    assert sorted(name.removeprefix("resonance_engine/models/") for name in models) == [
+        "default-int8/model.onnx",
+        "default/CARD.md",
+        "default/model.onnx",
+    ]
+    assert wheel.stat().st_size <= LARGEST
+
+
+def test_the_metadata_name_the_licence_of_all_that_is_in_the_wheel(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (path,) = (path for path in archive.namelist() if path.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(path))
+    assert metadata["License-Expression"] == "MIT AND ISC AND Apache-2.0"
+    assert sorted(metadata.get_all("License-File", [])) == sorted(LICENCES)
+
+
+@pytest.mark.parametrize("name", LICENCES)
 def test_both_packages_hold_the_licences(built: Path, name: str) -> None:
     (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
     expected = (ROOT / name).read_bytes()
@@ -46,18 +71,22 @@ def test_both_packages_hold_the_licences(built: Path, name: str) -> None:
         (path,) = (path for path in archive.namelist() if path.endswith(f".dist-info/licenses/{name}"))
         assert archive.read(path) == expected
     with tarfile.open(sdist) as packed:
-        (member,) = (member for member in packed.getmembers() if member.name.split("/")[1:] == [name])
+        (member,) = (member for member in packed.getmembers() if member.name.partition("/")[2] == name)
         content = packed.extractfile(member)
         assert content is not None
         assert content.read() == expected
 
 
 def test_what_of_others_is_shipped_is_noticed_with_its_licence() -> None:
-    """The ISC licence asks that both of its notices appear in all copies."""
+    """The ISC licence asks that both of its notices appear in all copies, Apache's for a copy of itself."""
     notice = (ROOT / "NOTICE").read_text()
     assert "Copyright (c) Music Technology Group, Universitat Pompeu Fabra 2019." in notice
     assert "provided that the above copyright notice and this permission notice appear in all copies." in notice
     assert 'THE SOFTWARE IS PROVIDED "AS IS"' in notice
+    assert "Copyright 2019 The TensorFlow Authors All Rights Reserved." in notice
+    licence = (ROOT / "LICENSES" / "Apache-2.0.txt").read_text()
+    assert all(f"\n   {number}. " in licence for number in range(1, 10)), "all nine sections"
+    assert "END OF TERMS AND CONDITIONS" in licence
 
 
 def test_the_wheel_offers_beets_libraries_to_training(built: Path) -> None:
