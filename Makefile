@@ -98,8 +98,9 @@ index: $(ENV)/ready  ## make a catalog of the music
 query: $(ENV)/ready  ## what sounds like AUDIO=song.mp3 in it
 	$(ENV)/bin/python -m training.query --audio "$(AUDIO)" --load export --topk 5
 
-corpus: $(ENV)/ready  ## fetch the soundtracks that the shipped model learns from (Debian; 3.7 GB)
+corpus: $(ENV)/ready  ## fetch the soundtracks that the shipped model learns from (Debian; 4.5 GB)
 	$(ENV)/bin/python -m training.default_model.corpus $(CORPUS)
+	$(ENV)/bin/python -m training.default_model.material $(CORPUS)
 
 laundered: corpus  ## copy each of them with a codec, level, tilt and start of its own, to measure on (a quarter of an hour)
 	OMP_NUM_THREADS=1 $(ENV)/bin/python -m training.default_model.laundering $(CORPUS)

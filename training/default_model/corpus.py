@@ -14,16 +14,17 @@ import argparse
 import csv
 import os
 import shutil
-import subprocess
-import tarfile
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resonance_engine.audio.decoding import open_audio
 from resonance_engine.audio.windows import content_key, read_tags
 from resonance_engine.errors import AudioError, ResonanceError
+from training.default_model.unpacking import download, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 PACKAGES = (
     "0ad-data", "alienblaster-data", "amoebax-data", "asc-music", "blobwars-data", "btanks-data", "drascula-music",
@@ -32,9 +33,7 @@ PACKAGES = (
     "megaglest-data", "pathological", "planetblupi-music-ogg", "redeclipse-data", "scorched3d-data",
     "singularity-music", "starfighter-data", "supertux-data", "warzone2100-music", "xmoto-data", "zaz-data",
 )  # fmt: skip
-SUFFIXES = {".ogg", ".oga", ".opus", ".mp3", ".wav", ".flac"}
 MINIMUM_SECONDS = 40.0  # shorter files in these packages are sound effects
-MINIMUM_BYTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -51,68 +50,19 @@ class CorpusTrack:
         return " ".join(self.artist.casefold().split())
 
 
-def is_music(name: str, size: int) -> bool:
-    """Return whether a packaged file may be a piece of music, by its name and size."""
-    path = PurePosixPath(name)
-    # blobwars names its music without extensions; drascula repeats one set of tracks for every language.
-    suffix_fits = path.suffix.lower() in SUFFIXES or (path.suffix == "" and path.parent.name == "music")
-    repeated = "scummvm/drascula" in name and path.parent.name != "audio"
-    return suffix_fits and not repeated and size >= MINIMUM_BYTES
-
-
-def download(package: str, folder: Path) -> Path:
-    """Return the package file in `folder`, fetched if it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not any(folder.glob(f"{package}_*.deb")):
-        subprocess.run(["apt-get", "download", package], cwd=folder, check=True)  # noqa: S603, S607 - fixed names
-    return next(folder.glob(f"{package}_*.deb"))
-
-
-def unpack(package_file: Path, target: Path) -> None:
-    """Write the music of a Debian package below `target`, which appears only when complete."""
-    if target.exists():
-        return
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    command = ["dpkg-deb", "--fsys-tarfile", str(package_file)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - a list, no shell
-        assert process.stdout is not None
-        with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-            for member in archive:
-                stream = archive.extractfile(member) if member.isfile() else None
-                if stream is None:
-                    continue
-                if member.name.endswith("/public.zip"):
-                    unpack_zip(stream, partial)
-                elif is_music(member.name, member.size):
-                    save(stream, partial / PurePosixPath(member.name).relative_to("."))
-    partial.mkdir(parents=True, exist_ok=True)
-    partial.rename(target)
-
-
-def unpack_zip(stream: IO[bytes], target: Path) -> None:
-    """Write the music inside a zip file that is read from a stream."""
-    spool = target.with_name(target.name + ".zip")
-    save(stream, spool)
-    with zipfile.ZipFile(spool) as archive:
-        for info in archive.infolist():
-            if is_music(info.filename, info.file_size):
-                with archive.open(info) as member:
-                    save(member, target / info.filename)
-    spool.unlink()
-
-
-def save(stream: IO[bytes], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        shutil.copyfileobj(stream, file)
-
-
 def distinct_tracks(corpus: Path) -> list[CorpusTrack]:
     """List every recording of 40 s and more once, in a stable order; print and skip unreadable files."""
-    seen: set[bytes] = set()
-    tracks = []
-    for path in sorted(path for path in (corpus / "music").rglob("*") if path.is_file()):
+    files = sorted(path for path in (corpus / "music").rglob("*") if path.is_file())
+    places = ((path.relative_to(corpus), artist) for path, artist in distinct_files(files, set()))
+    return [CorpusTrack(place.parts[1], artist, place.as_posix()) for place, artist in places]
+
+
+def distinct_files(paths: Iterable[Path], seen: set[bytes]) -> Iterator[tuple[Path, str]]:
+    """Yield every recording of 40 s and more, with the artist of its tags; print and skip unreadable files.
+
+    A recording whose content key is in `seen`, or was yielded before, is skipped.
+    """
+    for path in paths:
         try:
             with open_audio(path) as source:
                 seconds = source.duration or 0.0
@@ -123,9 +73,11 @@ def distinct_tracks(corpus: Path) -> list[CorpusTrack]:
             print(f"left out: {error}")
             continue
         seen.add(key)
-        relative = path.relative_to(corpus)
-        tracks.append(CorpusTrack(relative.parts[1], artist, relative.as_posix()))
-    return tracks
+        yield path, artist
+
+
+def content_keys(paths: Iterable[Path]) -> set[bytes]:
+    return {content_key(path) for path in paths}
 
 
 def write_manifest(tracks: list[CorpusTrack], path: Path) -> None:

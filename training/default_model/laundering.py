@@ -5,8 +5,8 @@
 One soundtrack is encoded and mastered by one hand, which a system can recognise instead of the music. So each track
 gets a codec, bit rate, gain, start and spectral tilt of its own, drawn from a fixed seed and the track's path: the same
 copies for every system and on every machine, whatever other tracks there are. They go to DIRECTORY/laundered/, a
-track's path with the codec's suffix behind it, and are listed in DIRECTORY/laundered.tsv. Copies that are there are
-kept.
+track's path with the codec's suffix behind it, and are listed in DIRECTORY/laundered.tsv; those of the tracks that are
+only learned from, in DIRECTORY/laundered-training.tsv. Copies that are there are kept.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from scipy.signal import firwin2, oaconvolve
 
 from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.files import write_bytes
+from training.default_model import material
 from training.default_model.corpus import CorpusTrack, read_manifest
 from training.default_model.transcoding import StereoAudio, decode, encode
 
@@ -50,7 +51,7 @@ STEEPEST_TILT = 3.0  # dB a decade
 PIVOT, LOWEST, HIGHEST = 1000.0, 100.0, 10_000.0  # Hz: gain 0 dB here; the tilt's range, level outside
 TAP_SECONDS = 0.02  # a filter of 50 Hz resolution, which bends the line by less than 0.1 dB above 150 Hz
 QUALITY_UNIT = 118  # FFmpeg's FF_QP2LAMBDA
-TABLE = "laundered.tsv"
+TABLE, TRAINING_TABLE = "laundered.tsv", "laundered-training.tsv"
 
 
 @dataclass(frozen=True)
@@ -185,13 +186,13 @@ def launder_track(track: CorpusTrack, directory: Path) -> LaunderedTrack | None:
     return LaunderedTrack(track.soundtrack, track.artist, path, track.path, **{**asdict(laundering), "gain": gain})
 
 
-def launder_tracks(tracks: Sequence[CorpusTrack], directory: Path, processes: int = PROCESSES) -> list[LaunderedTrack]:
+def launder_tracks(tracks: Sequence[CorpusTrack], directory: Path, table: str = TABLE) -> list[LaunderedTrack]:
     """Make the copies of all tracks, and the table of them; return the copies in the tracks' order."""
     work = partial(launder_track, directory=directory)
     # FFmpeg's threads do not survive a fork.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
         copies = [copy for copy in pool.map(work, tracks) if copy is not None]
-    write_copies(copies, directory / TABLE)
+    write_copies(copies, directory / table)
     return copies
 
 
@@ -203,9 +204,9 @@ def write_copies(copies: Sequence[LaunderedTrack], path: Path) -> None:
     write_bytes(path, text.getvalue().encode())
 
 
-def read_copies(directory: Path) -> list[LaunderedTrack]:
-    """Read the table of laundered copies in a corpus folder; raises ResonanceError where it is missing."""
-    path = directory / TABLE
+def read_copies(directory: Path, table: str = TABLE) -> list[LaunderedTrack]:
+    """Read a table of laundered copies in a corpus folder; raises ResonanceError where it is missing."""
+    path = directory / table
     if not path.is_file():
         raise ResonanceError(f"{path} does not exist; run: python -m training.default_model.laundering {directory}")
     with path.open(newline="", encoding="utf-8") as file:
@@ -227,11 +228,14 @@ def main() -> None:
     parser.add_argument("directory", type=Path, help="folder that training.default_model.corpus filled")
     directory: Path = parser.parse_args().directory
     try:
-        tracks = read_manifest(directory / "manifest.tsv")
-        copies = launder_tracks(tracks, directory)
+        tracks: dict[str, Sequence[CorpusTrack]] = {TABLE: read_manifest(directory / "manifest.tsv")}
+        if (directory / material.TABLE).exists():
+            tracks[TRAINING_TABLE] = material.read_training(directory)
+        for table, sources in tracks.items():
+            copies = launder_tracks(sources, directory, table)
+            print(f"{table}: {len(copies)} laundered copies of {len(sources)} tracks", flush=True)
     except (ResonanceError, OSError) as error:
         sys.exit(str(error))
-    print(f"{len(copies)} laundered copies of {len(tracks)} tracks")
 
 
 if __name__ == "__main__":
