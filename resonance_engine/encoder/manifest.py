@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 METADATA_KEY = "resonance"  # of the ONNX metadata and of the safetensors header
 FUSION_MODES = ("gated_add", "gated_concat", "cross_attention")
-BACKBONE_KINDS = ("plain", "residual", "envelope")
+BACKBONE_KINDS = ("plain", "residual", "envelope", "levelled")
 WIDEST = 4096
 
 

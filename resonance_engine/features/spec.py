@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
 
 from resonance_engine.errors import ModelError
+from resonance_engine.features.mel_framing import MelFraming
 from resonance_engine.features.mel_scale import mel_edges
 from resonance_engine.records import parse_record, parse_value
 
@@ -95,7 +96,7 @@ class ModalitySpec:
     timed: ClassVar[bool] = True
     """Whether the last axis of the feature is time, in frames."""
 
-    framing: Framing = Framing()
+    framing: Framing | MelFraming = Framing()
 
     def shape(self, decoding: Decoding) -> tuple[int, ...]:
         """Return the shape of the feature of one window."""
@@ -105,6 +106,8 @@ class ModalitySpec:
 @dataclass(frozen=True)
 class LogMelSpec(ModalitySpec):
     """A modality whose feature is the log-mel spectrogram, in dB."""
+
+    framing: Framing = Framing()
 
     def shape(self, decoding: Decoding) -> tuple[int, ...]:
         """Return (mel bands, frames)."""
@@ -120,6 +123,7 @@ class TimbreSpec(LogMelSpec):
 class HarmonySpec(ModalitySpec):
     """Harmony: chromagram of `bins` pitch classes an octave, from C upwards."""
 
+    framing: Framing = Framing()
     bins: int = 24
 
     def __post_init__(self) -> None:
@@ -136,6 +140,7 @@ class RhythmSpec(ModalitySpec):
 
     timed: ClassVar[bool] = False
 
+    framing: Framing = Framing()
     lags: int = 320
 
     def __post_init__(self) -> None:
@@ -154,6 +159,30 @@ class SemanticSpec(LogMelSpec):
 
 
 @dataclass(frozen=True)
+class InstrumentationSpec(ModalitySpec):
+    """Instrumentation: the mel spectrogram that YAMNet classifies, but in dB (Plakal & Ellis 2020)."""
+
+    framing: MelFraming = MelFraming(
+        rate=16000,
+        n_fft=512,
+        window=400,
+        hop=160,
+        n_mels=64,
+        lowest=125,
+        highest=7500,
+        scale="htk",
+        slopes="mel",
+        normalisation="none",
+        spectrum="magnitude",
+        padding="none",
+    )
+
+    def shape(self, decoding: Decoding) -> tuple[int, ...]:
+        """Return (mel bands, frames)."""
+        return self.framing.n_mels, self.framing.frames(round(self.framing.rate * decoding.seconds))
+
+
+@dataclass(frozen=True)
 class FeatureSpec:
     """All numbers between a file and the encoder; a modality that is None is not measured.
 
@@ -167,6 +196,7 @@ class FeatureSpec:
     harmony: HarmonySpec | None = HarmonySpec()
     rhythm: RhythmSpec | None = RhythmSpec()
     semantic: SemanticSpec | None = None
+    instrumentation: InstrumentationSpec | None = None
 
     def __post_init__(self) -> None:
         _require(bool(self.modalities), "at least one modality is needed")

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resonance_engine.features.spec import FeatureSpec
-from resonance_engine.network.backbones import BACKBONES, SemanticBackbone
-from resonance_engine.network.musicnn import TAGS
+from resonance_engine.network.backbones import BACKBONES
+from resonance_engine.network.pretrained import TaggingBackbone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,15 +124,11 @@ class ResonanceNetwork(nn.Module):
     ) -> None:
         """Initialise random weights for features of `spec`, the default one where it is not given.
 
-        `backbones` gives the kind of a modality's backbone, "plain" or "residual"; plain where it has none.
-        With `metric`, a linear map, at first the identity, follows the fusion. `tags` is 0, or how many the semantic
-        network gives; ValueError where it gives another number.
+        `backbones` gives the kind of a modality's backbone, plain where it has none. With `metric`, a linear map, at
+        first the identity, follows the fusion. `tags` is 0, or how many the pretrained networks give together, in the
+        order of the modalities; ValueError where it is another number.
         """
         super().__init__()
-        if tags and "semantic" not in modalities:
-            raise ValueError("its tags need the semantic modality, which it lacks")
-        if tags not in (0, TAGS):
-            raise ValueError(f"its tags should be {TAGS}, as many as the semantic network gives, not {tags}")
         measured = spec or FeatureSpec()
         lengths = {name: each.shape(measured.decoding)[0] for name, each in measured.modalities.items()}
         self.modalities, self.tags = modalities, tags
@@ -140,6 +136,9 @@ class ResonanceNetwork(nn.Module):
         self.backbones = nn.ModuleDict(
             {name: BACKBONES[name](dimensions, lengths[name], kinds.get(name, "plain")) for name in modalities}
         )
+        possible = sum(each.tags for each in self.backbones.values() if isinstance(each, TaggingBackbone))
+        if tags not in (0, possible):
+            raise ValueError(f"its tags should be {possible}, as many as its pretrained networks give, not {tags}")
         self.fusion = FUSIONS[fusion](len(modalities), dimensions)
         self.metric: nn.Linear | None = None
         if metric:
@@ -163,7 +162,7 @@ class ResonanceNetwork(nn.Module):
         tags: list[Tensor] = []
         for name, x in zip(self.modalities, features, strict=True):
             backbone = self.backbones[name]
-            if self.tags and isinstance(backbone, SemanticBackbone):
+            if self.tags and isinstance(backbone, TaggingBackbone):
                 pooled, probabilities = backbone.pool_and_tag(x)
                 all_facets.append(backbone.facet(pooled))
                 tags.append(probabilities)
@@ -173,4 +172,4 @@ class ResonanceNetwork(nn.Module):
         embedding, gates = self.fusion(facets)
         if self.metric is not None:
             embedding = functional.normalize(self.metric(embedding), dim=1)
-        return embedding, facets, gates, *tags
+        return (embedding, facets, gates, torch.cat(tags, dim=1)) if tags else (embedding, facets, gates)

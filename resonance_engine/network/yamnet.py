@@ -41,12 +41,10 @@ class SameConvolution(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, groups: int = 1) -> None:
         super().__init__()
         self.stride = stride
-        self.convolution = nn.Conv2d(
-            inputs, outputs, 3, stride, padding=1 if stride == 1 else 0, groups=groups
-        )
+        self.convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1 if stride == 1 else 0, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.stride == 2:  # noqa: PLR2004 - the only other stride
+        if self.stride == 2:
             x = functional.pad(x, (x.shape[3] % 2, 1, x.shape[2] % 2, 1))
         return functional.relu(self.convolution(x))
 

@@ -10,8 +10,8 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.network.backbones import EVENED, LEVEL, SemanticBackbone
 from resonance_engine.network.musicnn import FRAMES, POOLED, TAGS
+from resonance_engine.network.pretrained import EVENED, LEVEL, SemanticBackbone
 
 
 @pytest.fixture(scope="module")

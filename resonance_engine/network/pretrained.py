@@ -1,0 +1,125 @@
+"""Backbones around pretrained networks: patches of a window through the trunk, pooled, and projected to a facet."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from resonance_engine.network import musicnn, yamnet
+from resonance_engine.network.standardize import Standardize
+
+# The mean power that windows are brought near to, and how far, as a power of the ratio, by the kind of backbone.
+LEVEL = 0.3
+EVENED = {"plain": 0.6, "levelled": 1.0}
+MAGNITUDE = 0.2  # the root mean square of YAMNet's mel magnitudes that windows are brought to
+QUIETEST = 1e-9
+NEPER = math.log(10) / 10  # a decibel of power
+COMPRESSION = 10_000  # musicnn's scale of power before the logarithm
+
+
+class TaggingBackbone(nn.Module):
+    """A pretrained trunk that gives activations and tags of patches; a map of the pooled activations gives the facet.
+
+    Input (windows, bands, frames) in dB. An incomplete patch at the end is dropped.
+    """
+
+    tags: ClassVar[int]
+
+    def __init__(self, trunk: nn.Module, pooled: int, width: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        # Channels differ a hundredfold; at one scale, eight bits hold them too.
+        self.scale = Standardize(pooled)
+        self.project = nn.Linear(pooled, width)
+
+    def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return pooled activations (windows, length) and tag probabilities (windows, tags), over a window's patches."""
+        raise NotImplementedError
+
+    def facet(self, pooled: Tensor) -> Tensor:
+        """Project pooled activations (windows, length) to unit vectors (windows, width)."""
+        return functional.normalize(self.project(self.scale(pooled)), dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.facet(self.pool_and_tag(x)[0])
+
+
+def cut_patches(x: Tensor, frames: int) -> tuple[Tensor, int]:
+    """Cut (windows, bands, frames) into patches side by side, (windows * count, frames, bands), and count them.
+
+    A window that is shorter than a patch is one.
+    """
+    bands, length = x.shape[1], min(frames, x.shape[2])
+    count = x.shape[2] // length
+    patches = x[:, :, : count * length].reshape(-1, bands, count, length)
+    return patches.permute(0, 2, 3, 1).flatten(0, 1), count
+
+
+class SemanticBackbone(TaggingBackbone):
+    """Semantics, with tags: patches of 3 s through `MusiCNN`, averaged over the window.
+
+    96 bands, 62.5 frames a second. In the kind "plain" loudness counts little: a window 6 dB louder than another
+    enters 2.4 dB louder; in the kind "levelled" not at all.
+    """
+
+    tags = musicnn.TAGS
+
+    def __init__(self, width: int, bands: int, kind: str = "plain") -> None:
+        if bands != musicnn.BANDS:
+            raise ValueError(f"the semantic network takes {musicnn.BANDS} mel bands, not {bands}")
+        if kind not in EVENED:
+            raise ValueError(f"the semantic network is {' or '.join(EVENED)}, not {kind}")
+        super().__init__(musicnn.MusiCNN(), musicnn.POOLED, width)
+        self.evened = EVENED[kind]
+
+    def prepare(self, x: Tensor) -> Tensor:
+        """Convert decibels to log10(10000 p + 1) of the power p, musicnn's input, at nearly the same level."""
+        power = torch.exp(x * NEPER)
+        level = power.mean(dim=(1, 2), keepdim=True).clamp(min=QUIETEST)
+        return torch.log1p(power * (LEVEL / level) ** self.evened * COMPRESSION) / math.log(10)
+
+    def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Average pooled activations (windows, 1506) and tag probabilities (windows, 50) over a window's patches."""
+        patches, count = cut_patches(self.prepare(x), musicnn.FRAMES)
+        _, pooled, tags = self.trunk(patches)
+        parts = (pooled, torch.sigmoid(tags))
+        pooled, tags = (each.reshape(-1, count, each.shape[1]).mean(dim=1) for each in parts)
+        return pooled, tags
+
+
+class InstrumentationBackbone(TaggingBackbone):
+    """Instruments, voices and other sources of sound, with tags: patches of 0.96 s through `YAMNet`.
+
+    64 bands, 100 frames a second, in dB of magnitude. Loudness does not count.
+    """
+
+    tags = yamnet.CLASSES
+
+    def __init__(self, width: int, bands: int, kind: str = "plain") -> None:
+        if bands != yamnet.BANDS:
+            raise ValueError(f"the instrumentation network takes {yamnet.BANDS} mel bands, not {bands}")
+        if kind != "plain":
+            raise ValueError(f"the instrumentation network is plain, not {kind}")
+        super().__init__(yamnet.YAMNet(), 2 * yamnet.POOLED, width)
+
+    @staticmethod
+    def prepare(x: Tensor) -> Tensor:
+        """Convert decibels to ln(m + 0.001) of the magnitude m, YAMNet's input, at the same level for all windows."""
+        magnitude = torch.exp(x * (NEPER / 2))
+        level = magnitude.square().mean(dim=(1, 2), keepdim=True).clamp(min=QUIETEST).sqrt()
+        return torch.log(magnitude * (MAGNITUDE / level) + yamnet.OFFSET)
+
+    def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and deviation of activations (windows, 6400), mean class probabilities (windows, 521)."""
+        patches, count = cut_patches(self.prepare(x), yamnet.FRAMES)
+        pooled, classes = self.trunk(patches)
+        pooled = pooled.reshape(-1, count, pooled.shape[1])
+        mean = pooled.mean(dim=1)
+        # Without variance, as of a single patch, the root has no gradient; the trunk is not trained.
+        deviation = (pooled - mean.unsqueeze(1)).square().mean(dim=1).sqrt()
+        tags = torch.sigmoid(classes).reshape(-1, count, classes.shape[1]).mean(dim=1)
+        return torch.cat([mean, deviation], dim=1), tags
