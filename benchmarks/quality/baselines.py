@@ -174,7 +174,7 @@ class MusicnnSystem:
         self.torch: Any = import_module("torch")
         self.librosa: Any = import_module("librosa")
         from resonance_engine.network.musicnn import MusiCNN, state_of
-        from training.default_model.pretrained import read_variables
+        from training.default_model.tensor_bundle import read_variables
 
         self.torch.set_num_threads(1)
         self.network = MusiCNN().eval()

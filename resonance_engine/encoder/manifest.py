@@ -20,6 +20,7 @@ FORMAT = 1
 METADATA_KEY = "resonance"  # of the ONNX metadata and of the safetensors header
 FUSION_MODES = ("gated_add", "gated_concat", "cross_attention")
 BACKBONE_KINDS = ("plain", "residual", "envelope", "levelled")
+TAGGING = ("semantic", "instrumentation")  # modalities whose networks give tags, in the order of the tags
 WIDEST = 4096
 
 
@@ -115,9 +116,10 @@ def read_manifest(metadata: Mapping[str, str], source: str, front_end: int) -> M
             f"{source} has a backbone of the kind {odd[0]!r}, this version of Resonance knows "
             f"{', '.join(BACKBONE_KINDS)}; update Resonance"
         )
-    if manifest.tags and manifest.spec.semantic is None:
+    if manifest.tags and not set(TAGGING) & set(manifest.modalities):
         raise ModelError(
-            f"{source} has tags and lacks the semantic modality, which gives them; export or install the model again"
+            f"{source} has tags and lacks a modality that gives them ({' or '.join(TAGGING)}); "
+            "export or install the model again"
         )
     if manifest.front_end != front_end:
         raise ModelError(

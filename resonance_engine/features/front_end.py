@@ -1,4 +1,4 @@
-"""From windows of samples to the features of all modalities."""
+"""From windows of samples to the features of all modalities: timbre, harmony, rhythm, semantic, instrumentation."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ EXTRACTORS: dict[type[ModalitySpec], Callable[[Spectra, Any], Array]] = {
     RhythmSpec: tempo_envelope,
     SemanticSpec: log_mel,
 }
-"""The extractor of each kind of spec that starts from spectrograms that modalities share."""
+"""The extractor of each kind of spec with a `Framing`, from spectrograms that modalities share."""
 
 SAMPLE_EXTRACTORS: dict[type[ModalitySpec], Callable[[Array, Any], Array]] = {InstrumentationSpec: mel_decibels}
-"""The extractor of each kind of spec that starts from samples at its own rate."""
+"""The extractor of each kind of spec with a `MelFraming`, from samples at its rate."""
 
 # Of soxr. On music, it and the best one, VHQ, differ in the topmost bands alone, by 0.04 dB in the mean.
 RESAMPLING = "HQ"
@@ -64,12 +64,11 @@ class FrontEnd:
                 framing = spec.framing
                 if framing.rate not in signals:
                     signals[framing.rate] = resample(samples, self.spec.decoding, framing.rate)
-                signal = signals[framing.rate]
                 if isinstance(framing, MelFraming):
-                    features[name][row] = SAMPLE_EXTRACTORS[type(spec)](signal, spec)
+                    features[name][row] = SAMPLE_EXTRACTORS[type(spec)](signals[framing.rate], spec)
                     continue
                 if framing not in spectra:
-                    spectra[framing] = Spectra(signal, framing, self.spec.hpss)
+                    spectra[framing] = Spectra(signals[framing.rate], framing, self.spec.hpss)
                 features[name][row] = EXTRACTORS[type(spec)](spectra[framing], spec)
         return features
 
@@ -84,8 +83,8 @@ class FrontEnd:
 
 
 def resample(window: Array, decoding: Decoding, rate: int) -> Array:
-    """Resample a window from the decoding's rate to another, to as many samples as its seconds have at that."""
+    """Resample a window from the decoding's rate to another; to `decoding.samples_at` that rate."""
     samples: Array = soxr.resample(window, decoding.rate, rate, quality=RESAMPLING)
-    count = round(rate * decoding.seconds)
+    count = decoding.samples_at(rate)
     # The resampler may round the length the other way.
     return np.pad(samples, (0, max(0, count - len(samples))))[:count]

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 
 from resonance_engine.features.filters import GROUP, Array, BandedMatrix, hann
-from resonance_engine.features.mel_scale import mel_edges, mel_from_hz
+from resonance_engine.features.mel_scale import mel_from_hz
 
 if TYPE_CHECKING:
     from resonance_engine.features.mel_framing import MelFraming
@@ -63,7 +63,7 @@ def mel_filter_bank(framing: MelFraming) -> BandedMatrix:
 
 def mel_weights(framing: MelFraming) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Return the weights (n_fft / 2 + 1, n_mels) of the bins in the bands."""
-    edges = mel_edges(framing.lowest, framing.highest, framing.n_mels, framing.scale)
+    edges = framing.edges()
     hz = np.arange(framing.n_fft // 2 + 1, dtype=np.float64) * (framing.rate / framing.n_fft)
     places, axis = (
         (mel_from_hz(edges, framing.scale), mel_from_hz(hz, framing.scale)) if framing.slopes == "mel" else (edges, hz)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from resonance_engine.features.mel_scale import SCALES
+from resonance_engine.features.mel_scale import SCALES, mel_edges
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TAPERS = ("hann", "symmetric-hann", "hamming")
 NORMALISATIONS = ("none", "area")
@@ -77,3 +82,7 @@ class MelFraming:
         if self.padding == "none":
             return max(0, samples - self.window + self.hop) // self.hop
         return 1 + samples // self.hop
+
+    def edges(self) -> NDArray[np.float64]:
+        """Return the edges of the mel bands in Hz; band i spans edges i to i + 2."""
+        return mel_edges(self.lowest, self.highest, self.n_mels, self.scale)

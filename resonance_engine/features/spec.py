@@ -54,7 +54,11 @@ class Decoding:
     @property
     def samples(self) -> int:
         """Samples of one window."""
-        return round(self.rate * self.seconds)
+        return self.samples_at(self.rate)
+
+    def samples_at(self, rate: int) -> int:
+        """Return the number of samples of one window that is resampled to `rate` Hz."""
+        return round(rate * self.seconds)
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,13 @@ class Framing:
             f"n_mels = {self.n_mels} leaves bands without a single frequency; take fewer or a longer n_fft",
         )
 
-    def frames(self, decoding: Decoding) -> int:
-        """Return the frames of one window: centred on the samples 0, hop, 2 hop, ... that lie before its end."""
-        return self.samples(decoding) // self.hop
+    def frames(self, samples: int) -> int:
+        """Count the frames of a signal: centred on the samples 0, hop, 2 hop, ... that lie before its end."""
+        return samples // self.hop
 
-    def samples(self, decoding: Decoding) -> int:
-        """Return the number of samples of one window at this framing's own rate."""
-        return round(self.rate * decoding.seconds)
+    def edges(self) -> NDArray[np.float64]:
+        """Return the edges of the mel bands in Hz; band i spans edges i to i + 2."""
+        return band_edges(self.rate, self.n_mels)
 
 
 @dataclass(frozen=True)
@@ -102,21 +106,25 @@ class ModalitySpec:
         """Return the shape of the feature of one window."""
         raise NotImplementedError
 
+    def frames(self, decoding: Decoding) -> int:
+        """Return the frames that the framing cuts one window into."""
+        return self.framing.frames(decoding.samples_at(self.framing.rate))
+
 
 @dataclass(frozen=True)
 class LogMelSpec(ModalitySpec):
     """A modality whose feature is the log-mel spectrogram, in dB."""
 
-    framing: Framing = Framing()
-
     def shape(self, decoding: Decoding) -> tuple[int, ...]:
         """Return (mel bands, frames)."""
-        return self.framing.n_mels, self.framing.frames(decoding)
+        return self.framing.n_mels, self.frames(decoding)
 
 
 @dataclass(frozen=True)
 class TimbreSpec(LogMelSpec):
     """Timbre: log-mel spectrogram."""
+
+    framing: Framing = Framing()
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ class HarmonySpec(ModalitySpec):
 
     def shape(self, decoding: Decoding) -> tuple[int, ...]:
         """Return (pitch classes, frames)."""
-        return self.bins, self.framing.frames(decoding)
+        return self.bins, self.frames(decoding)
 
 
 @dataclass(frozen=True)
@@ -158,28 +166,27 @@ class SemanticSpec(LogMelSpec):
     framing: Framing = Framing(rate=16000, n_fft=512, hop=256, n_mels=96)
 
 
+YAMNET = MelFraming(
+    rate=16000,
+    n_fft=512,
+    window=400,
+    hop=160,
+    n_mels=64,
+    lowest=125,
+    highest=7500,
+    scale="htk",
+    slopes="mel",
+    normalisation="none",
+    spectrum="magnitude",
+    padding="none",
+)
+
+
 @dataclass(frozen=True)
-class InstrumentationSpec(ModalitySpec):
-    """Instrumentation: the mel spectrogram that YAMNet classifies, but in dB (Plakal & Ellis 2020)."""
+class InstrumentationSpec(LogMelSpec):
+    """Instrumentation: the mel spectrogram that YAMNet classifies (Plakal & Ellis 2020), but in dB."""
 
-    framing: MelFraming = MelFraming(
-        rate=16000,
-        n_fft=512,
-        window=400,
-        hop=160,
-        n_mels=64,
-        lowest=125,
-        highest=7500,
-        scale="htk",
-        slopes="mel",
-        normalisation="none",
-        spectrum="magnitude",
-        padding="none",
-    )
-
-    def shape(self, decoding: Decoding) -> tuple[int, ...]:
-        """Return (mel bands, frames)."""
-        return self.framing.n_mels, self.framing.frames(round(self.framing.rate * decoding.seconds))
+    framing: MelFraming = YAMNET
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,30 @@ from torch.nn import functional
 from resonance_engine.network import musicnn, yamnet
 from resonance_engine.network.standardize import Standardize
 
-# The mean power that windows are brought near to, and how far, as a power of the ratio, by the kind of backbone.
-LEVEL = 0.3
-EVENED = {"plain": 0.6, "levelled": 1.0}
-MAGNITUDE = 0.2  # the root mean square of YAMNet's mel magnitudes that windows are brought to
-QUIETEST = 1e-9
 NEPER = math.log(10) / 10  # a decibel of power
 COMPRESSION = 10_000  # musicnn's scale of power before the logarithm
+FAINTEST = 1e-8  # added to variances, whose roots would have no gradient at 0
+
+
+class Levelling(NamedTuple):
+    """The mean power that windows are brought near to, how far, as a power of the ratio, and the lowest to start from.
+
+    Silence, at -100 dB, stays far below music by the last.
+    """
+
+    level: float
+    evened: float
+    quietest: float
+
+
+SEMANTIC_LEVELS = {"plain": Levelling(0.3, 0.6, 1e-9), "levelled": Levelling(0.3, 1.0, 1e-7)}
+INSTRUMENTATION_LEVEL = Levelling(0.04, 1.0, 1e-5)
+
+
+def bring_near(power: Tensor, levelling: Levelling) -> Tensor:
+    """Scale the power of windows (windows, bands, frames) to nearly the same mean."""
+    mean = power.mean(dim=(1, 2), keepdim=True).clamp(min=levelling.quietest)
+    return power * (levelling.level / mean) ** levelling.evened
 
 
 class TaggingBackbone(nn.Module):
@@ -37,7 +54,7 @@ class TaggingBackbone(nn.Module):
         self.project = nn.Linear(pooled, width)
 
     def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return pooled activations (windows, length) and tag probabilities (windows, tags), over a window's patches."""
+        """Pool activations (windows, length) and tag probabilities (windows, tags) over a window's patches."""
         raise NotImplementedError
 
     def facet(self, pooled: Tensor) -> Tensor:
@@ -63,7 +80,7 @@ class SemanticBackbone(TaggingBackbone):
     """Semantics, with tags: patches of 3 s through `MusiCNN`, averaged over the window.
 
     96 bands, 62.5 frames a second. In the kind "plain" loudness counts little: a window 6 dB louder than another
-    enters 2.4 dB louder; in the kind "levelled" not at all.
+    enters 2.4 dB louder. In the kind "levelled" it does not count, down to noise of -78 dBFS.
     """
 
     tags = musicnn.TAGS
@@ -71,16 +88,14 @@ class SemanticBackbone(TaggingBackbone):
     def __init__(self, width: int, bands: int, kind: str = "plain") -> None:
         if bands != musicnn.BANDS:
             raise ValueError(f"the semantic network takes {musicnn.BANDS} mel bands, not {bands}")
-        if kind not in EVENED:
-            raise ValueError(f"the semantic network is {' or '.join(EVENED)}, not {kind}")
+        if kind not in SEMANTIC_LEVELS:
+            raise ValueError(f"the semantic network is {' or '.join(SEMANTIC_LEVELS)}, not {kind}")
         super().__init__(musicnn.MusiCNN(), musicnn.POOLED, width)
-        self.evened = EVENED[kind]
+        self.levelling = SEMANTIC_LEVELS[kind]
 
     def prepare(self, x: Tensor) -> Tensor:
         """Convert decibels to log10(10000 p + 1) of the power p, musicnn's input, at nearly the same level."""
-        power = torch.exp(x * NEPER)
-        level = power.mean(dim=(1, 2), keepdim=True).clamp(min=QUIETEST)
-        return torch.log1p(power * (LEVEL / level) ** self.evened * COMPRESSION) / math.log(10)
+        return torch.log1p(bring_near(torch.exp(x * NEPER), self.levelling) * COMPRESSION) / math.log(10)
 
     def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Average pooled activations (windows, 1506) and tag probabilities (windows, 50) over a window's patches."""
@@ -94,7 +109,7 @@ class SemanticBackbone(TaggingBackbone):
 class InstrumentationBackbone(TaggingBackbone):
     """Instruments, voices and other sources of sound, with tags: patches of 0.96 s through `YAMNet`.
 
-    64 bands, 100 frames a second, in dB of magnitude. Loudness does not count.
+    64 bands, 100 frames a second. Loudness does not count, down to noise of -86 dBFS.
     """
 
     tags = yamnet.CLASSES
@@ -109,17 +124,14 @@ class InstrumentationBackbone(TaggingBackbone):
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
         """Convert decibels to ln(m + 0.001) of the magnitude m, YAMNet's input, at the same level for all windows."""
-        magnitude = torch.exp(x * (NEPER / 2))
-        level = magnitude.square().mean(dim=(1, 2), keepdim=True).clamp(min=QUIETEST).sqrt()
-        return torch.log(magnitude * (MAGNITUDE / level) + yamnet.OFFSET)
+        return torch.log(bring_near(torch.exp(x * NEPER), INSTRUMENTATION_LEVEL).sqrt() + yamnet.OFFSET)
 
     def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and deviation of activations (windows, 6400), mean class probabilities (windows, 521)."""
+        """Return mean and deviation of activations (windows, 6400) and mean class probabilities (windows, 521)."""
         patches, count = cut_patches(self.prepare(x), yamnet.FRAMES)
         pooled, classes = self.trunk(patches)
         pooled = pooled.reshape(-1, count, pooled.shape[1])
         mean = pooled.mean(dim=1)
-        # Without variance, as of a single patch, the root has no gradient; the trunk is not trained.
-        deviation = (pooled - mean.unsqueeze(1)).square().mean(dim=1).sqrt()
+        deviation = ((pooled - mean.unsqueeze(1)).square().mean(dim=1) + FAINTEST).sqrt()
         tags = torch.sigmoid(classes).reshape(-1, count, classes.shape[1]).mean(dim=1)
         return torch.cat([mean, deviation], dim=1), tags

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+NORM = ("beta", "moving_mean", "moving_variance")  # variables of a batch norm without a scale
 BANDS, FRAMES = 64, 96  # of a patch
 CLASSES = 521
 FIRST = 32  # channels of the first convolution
@@ -33,7 +34,7 @@ EPSILON = 1e-4  # of the published batch norms
 
 
 class SameConvolution(nn.Module):
-    """A convolution of 3 x 3 padded as TensorFlow does for `same`, and ReLU: (n, c, time, bands) -> (n, d, time, bands).
+    """A convolution of 3 x 3, padded as TensorFlow does for `same`, and ReLU, over (patches, channels, time, bands).
 
     A stride of 2 over an even length takes its padding at the end alone.
     """
@@ -62,7 +63,7 @@ class SeparableConvolution(nn.Module):
 
 
 class YamnetOutputs(NamedTuple):
-    """`pooled` (patches, 3200): means over positions of the tapped layers' channels; `classes` (patches, 521): logits."""
+    """`pooled` (patches, 3200), the tapped layers' channels averaged over a patch; `classes` (patches, 521), logits."""
 
     pooled: Tensor
     classes: Tensor
@@ -84,7 +85,6 @@ class YAMNet(nn.Module):
             for inputs, (outputs, stride) in zip(widths, BLOCKS, strict=False)
         )
         self.classes = nn.Linear(BLOCKS[-1][0], CLASSES)
-        self.eval()
 
     def forward(self, patches: Tensor) -> YamnetOutputs:
         x = self.first(patches.unsqueeze(1))
@@ -99,9 +99,9 @@ class YAMNet(nn.Module):
 def state_of(variables: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
     """Convert the published variables to a state of `YAMNet`.
 
-    `variables` are named NUMBER/KIND, as `kernel`, `depthwise_kernel` or `bias`, and `beta`, `moving_mean` and
-    `moving_variance` of the norm behind a convolution, which is multiplied into it. Numbers count convolutions and norms
-    in the order of the network. Raises KeyError where one is missing.
+    `variables` are named NUMBER/KIND: `kernel`, `depthwise_kernel` or `bias`, and `beta`, `moving_mean` and
+    `moving_variance` of the norm behind a convolution, which is multiplied into it. Numbers count convolutions and
+    norms in the order of the network. Raises KeyError where one is missing.
     """
     state: dict[str, Tensor] = {}
 
@@ -123,6 +123,3 @@ def state_of(variables: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
     state["classes.weight"] = torch.from_numpy(variables[f"{last}/kernel"].T.copy())
     state["classes.bias"] = torch.from_numpy(variables[f"{last}/bias"].copy())
     return state
-
-
-NORM = ("beta", "moving_mean", "moving_variance")

@@ -24,7 +24,7 @@ from resonance_engine.training.augmentation.augment import (
 )
 from resonance_engine.training.augmentation.codecs import round_trip
 from resonance_engine.training.config.settings import AugmentSettings
-from tests.training.synthetic_music import RATE, features_of, music
+from tests.training.synthetic_music import FRAMING, RATE, features_of, music
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 OFF = AugmentSettings(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
 ALL = AugmentSettings(gain_db=6, pitch_semitones=0.5, tempo_percent=3, mix=0.3)
 TIMBRE, HARMONY, RHYTHM, SEMANTIC = "timbre", "harmony", "rhythm", "semantic"
-MELS = {TIMBRE, SEMANTIC}
+SCALES = {TIMBRE: Framing(n_mels=20), SEMANTIC: Framing(rate=16000, n_fft=512, hop=256, n_mels=12)}
+MELS = set(SCALES)
 CHANGES = [
     ("gain_db", 6, MELS),
     ("tilt_db", 6, MELS),
@@ -46,6 +47,9 @@ CHANGES = [
     ("chroma_noise", 0.05, {HARMONY}),
     ("rhythm_noise", 0.05, {RHYTHM}),
 ]
+
+
+MUSIC_SCALES = {TIMBRE: FRAMING}
 
 
 def rngs(count: int, seed: int = 0) -> list[np.random.Generator]:
@@ -62,7 +66,7 @@ def features(windows: int = 6, seed: int = 1) -> dict[str, NDArray[np.float32]]:
 
 
 def view(augment: AugmentSettings, windows: int = 6, seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    return augment_features(features(windows), augment, rngs(windows, seed), features(windows, seed=2))
+    return augment_features(features(windows), augment, rngs(windows, seed), features(windows, seed=2), SCALES)
 
 
 def distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -80,7 +84,7 @@ def test_switched_off_it_changes_nothing() -> None:
 
 def test_a_modality_without_changes_of_its_own_stays_as_it_is() -> None:
     level = {"level": np.arange(6, dtype=np.float32)[:, None]}
-    changed = augment_features({**features(), **level}, ALL, rngs(6), {**features(seed=2), **level})
+    changed = augment_features({**features(), **level}, ALL, rngs(6), {**features(seed=2), **level}, SCALES)
     np.testing.assert_array_equal(changed["level"], level["level"])
 
 
@@ -104,7 +108,7 @@ def test_switching_a_change_off_leaves_the_others_what_they_were(setting: str, a
 
 def test_the_windows_that_came_in_are_left_as_they_were() -> None:
     given_features, others = features(), features(seed=2)
-    changed = augment_features(given_features, ALL, rngs(6), others)
+    changed = augment_features(given_features, ALL, rngs(6), others, SCALES)
     for name, values in features().items():
         np.testing.assert_array_equal(given_features[name], values)
         np.testing.assert_array_equal(others[name], features(seed=2)[name])
@@ -115,12 +119,13 @@ def test_the_windows_that_came_in_are_left_as_they_were() -> None:
 def test_what_a_window_becomes_hangs_on_its_own_generator_alone(order: list[int], count: int) -> None:
     rows = order[:count]
     given_features, others = features(), features(seed=2)
-    among_all = augment_features(given_features, ALL, rngs(6), others)
+    among_all = augment_features(given_features, ALL, rngs(6), others, SCALES)
     chosen = augment_features(
         {name: values[rows] for name, values in given_features.items()},
         ALL,
         [rngs(6)[row] for row in rows],
         {name: values[rows] for name, values in others.items()},
+        SCALES,
     )
     for name, values in chosen.items():
         np.testing.assert_array_equal(values, among_all[name][rows])
@@ -155,7 +160,7 @@ def test_whatever_the_settings_features_stay_in_their_range(augment: AugmentSett
 @given(st.sampled_from([TIMBRE, HARMONY, RHYTHM, SEMANTIC]), st.integers(0, 1000))
 def test_silence_gives_no_nan(name: str, seed: int) -> None:
     silence = {name: np.full_like(values, -100 if name in MELS else 0) for name, values in features(2).items()}
-    changed = augment_features(silence, replace(ALL, chroma_noise=0, rhythm_noise=0), rngs(2, seed), silence)
+    changed = augment_features(silence, replace(ALL, chroma_noise=0, rhythm_noise=0), rngs(2, seed), silence, SCALES)
     assert np.isfinite(changed[name]).all()
     if name not in MELS:
         assert not changed[name].any()
@@ -209,7 +214,7 @@ class TestEqualiser:
         tilts = {seed: draw_amounts(replace(OFF, tilt_db=12), rngs(1, seed)[0]).tilt for seed in range(9)}
         seed, tilt = max(tilts.items(), key=lambda item: abs(item[1]))
         filtered = np.fft.irfft(np.fft.rfft(sound) * 10 ** (tilt * place / 20), len(sound)).astype(np.float32)
-        found = augment_features(before, replace(OFF, tilt_db=12), rngs(1, seed))[TIMBRE]
+        found = augment_features(before, replace(OFF, tilt_db=12), rngs(1, seed), None, MUSIC_SCALES)[TIMBRE]
         assert distance(found, features_of(filtered)[TIMBRE]) < 0.25 * distance(found, before[TIMBRE])
 
 
@@ -239,7 +244,7 @@ class TestPitch:
         pitch = 2 ** (semitones / 12)
         before, higher = features_of(music()), features_of(music(pitch=pitch))
         for name, found in (
-            (TIMBRE, shift_mel(before[TIMBRE][0], pitch, RATE)),
+            (TIMBRE, shift_mel(before[TIMBRE][0], pitch, FRAMING)),
             (HARMONY, shift_chroma(before[HARMONY][0], pitch)),
         ):
             assert distance(found, higher[name][0]) < 0.7 * distance(before[name][0], higher[name][0])
@@ -256,10 +261,11 @@ class TestPitch:
 
     @given(st.floats(0.7, 1.4))
     def test_a_slope_over_frequency_is_read_at_the_frequency_before(self, pitch: float) -> None:
-        edges = band_edges(RATE, 40)
+        framing = replace(FRAMING, n_mels=40)
+        edges = framing.edges()
         slope = np.repeat(edges[1:-1, np.newaxis], 3, axis=1).astype(np.float32)
         expected = np.clip(edges[1:-1] / pitch, edges[1], edges[-2])
-        np.testing.assert_allclose(shift_mel(slope, pitch, RATE)[:, 1], expected, rtol=1e-4)
+        np.testing.assert_allclose(shift_mel(slope, pitch, framing)[:, 1], expected, rtol=1e-4)
 
 
 class TestTempo:
@@ -295,20 +301,20 @@ class TestMixing:
         total = sounds[0] + np.sqrt(share / (1 - share)) * 10 ** (louder / 20) * sounds[1]
         both = features_of(total.astype(np.float32))
         both[TIMBRE] += 10 * np.log10(1 - share)
-        found = augment_features(first, replace(OFF, mix=0.5), rngs(1), second)
+        found = augment_features(first, replace(OFF, mix=0.5), rngs(1), second, MUSIC_SCALES)
         for name, nearer in ((TIMBRE, 0.3), (HARMONY, 0.9), (RHYTHM, 0.7)):
             assert distance(found[name], both[name]) < nearer * distance(first[name], both[name])
 
     def test_features_keep_the_front_end_s_scale(self) -> None:
         first, second = features_of(music()), features_of(music(tempo=1.3, seed=1))
-        found = augment_features(first, replace(OFF, mix=0.5), rngs(1), second)
+        found = augment_features(first, replace(OFF, mix=0.5), rngs(1), second, MUSIC_SCALES)
         np.testing.assert_allclose(found[HARMONY].max(axis=1), 1, rtol=1e-5)
         assert found[RHYTHM][0, 0] == pytest.approx(1)
         np.testing.assert_allclose(found[TIMBRE].max(), first[TIMBRE].max(), atol=3)
 
     def test_with_itself_a_window_stays_what_it_is(self) -> None:
         same = features_of(music())
-        found = augment_features(same, replace(OFF, mix=0.5), rngs(1), same)
+        found = augment_features(same, replace(OFF, mix=0.5), rngs(1), same, MUSIC_SCALES)
         for name, values in same.items():
             np.testing.assert_allclose(found[name], values, atol=1e-4)
 
@@ -322,7 +328,7 @@ def test_a_lost_treble_is_what_mp3_leaves() -> None:
     )
     found = before.copy()
     centres = band_edges(44100, 160)[1:-1]
-    cut_off(found, centres[np.flatnonzero((before - after).mean(axis=1) > 20)[0]], 44100)
+    cut_off(found, centres[np.flatnonzero((before - after).mean(axis=1) > 20)[0]], framing)
     assert distance(found, after) < 0.5 * distance(before, after)
 
 

@@ -24,7 +24,7 @@ from resonance_engine.training.data import extractor
 from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.dataset import Batch, WindowSet
 from resonance_engine.training.data.extractor import view_key
-from tests.tiny_models import SPEC
+from tests.tiny_models import FRAMING, SPEC
 from tests.training.window_sets import make_window_set
 
 if TYPE_CHECKING:
@@ -302,8 +302,8 @@ class TestMixing:
     ) -> None:
         seen: list[tuple[list[int], list[int]]] = []
 
-        def spy(features: Any, augment: AugmentSettings, rngs: Any, others: Any, mel_rates: Any) -> Any:  # noqa: ARG001 - the contract
-            assert mel_rates == {"timbre": SPEC.decoding.rate}
+        def spy(features: Any, augment: AugmentSettings, rngs: Any, others: Any, mel_scales: Any) -> Any:  # noqa: ARG001 - the contract
+            assert mel_scales == {"timbre": FRAMING}
             assert {name: x.shape for name, x in others.items()} == {name: x.shape for name, x in features.items()}
             seen.append(tuple((x["rhythm"][:, 0] // 100).astype(int).tolist() for x in (features, others)))  # type: ignore[arg-type]
             return features
@@ -315,7 +315,7 @@ class TestMixing:
         assert pairs == {(a, b) for a in range(5) for b in range(5) if a != b}
 
     def test_without_mixing_nothing_is_read_for_it(self, windows: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
-        def spy(features: Any, augment: AugmentSettings, rngs: Any, others: Any, mel_rates: Any) -> Any:  # noqa: ARG001 - the contract
+        def spy(features: Any, augment: AugmentSettings, rngs: Any, others: Any, mel_scales: Any) -> Any:  # noqa: ARG001 - the contract
             assert others is None
             return features
 

@@ -14,10 +14,11 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.features.spec import LogMelSpec, band_edges
-from resonance_engine.network.backbones import EnvelopeBackbone, SemanticBackbone
+from resonance_engine.network.backbones import EnvelopeBackbone
 from resonance_engine.network.files import load_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.network.musicnn import MusiCNN
+from resonance_engine.network.pretrained import SemanticBackbone
 from resonance_engine.training.data.cache import RamCache
 from resonance_engine.training.data.dataset import WindowSet
 from training.default_model.fitting import (

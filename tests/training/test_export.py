@@ -17,11 +17,11 @@ import torch
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import ModelError
-from resonance_engine.features.spec import FeatureSpec, SemanticSpec
+from resonance_engine.features.spec import FeatureSpec, InstrumentationSpec, SemanticSpec
 from resonance_engine.network import export as export_module
-from resonance_engine.network.backbones import SemanticBackbone
 from resonance_engine.network.export import Parity, compare, example_inputs, export_onnx
 from resonance_engine.network.files import load_network, save_network
+from resonance_engine.network.pretrained import SemanticBackbone
 from resonance_engine.training.results.parity import compare_outputs
 from tests.tiny_models import MANIFEST, TAGGED, features
 from tests.tiny_networks import Exported, export, tiny_network
@@ -117,11 +117,11 @@ def test_each_tolerance_counts(wrong: dict[str, float]) -> None:
 
 
 def test_example_inputs_are_in_the_ranges_of_the_front_end() -> None:
-    spec = FeatureSpec(semantic=SemanticSpec())
-    timbre, harmony, rhythm, semantic = example_inputs(replace(MANIFEST, spec=spec), 2)
+    spec = FeatureSpec(semantic=SemanticSpec(), instrumentation=InstrumentationSpec())
+    timbre, harmony, rhythm, semantic, instrumentation = example_inputs(replace(MANIFEST, spec=spec), 2)
     assert (timbre.shape, harmony.shape, rhythm.shape) == ((2, 160, 900), (2, 24, 900), (2, 320))
-    assert semantic.shape == (2, 96, 1125)
-    for log_mel in (timbre, semantic):
+    assert (semantic.shape, instrumentation.shape) == ((2, 96, 1125), (2, 64, 1798))
+    for log_mel in (timbre, semantic, instrumentation):
         assert -90 <= float(log_mel.min()) < -80
         assert -20 < float(log_mel.max()) <= -10
     for values in (harmony, rhythm):
@@ -186,7 +186,7 @@ class TestTags:
     def test_tags_that_nothing_gives_are_no_model(self, tmp_path: Path) -> None:
         path = tmp_path / "odd.safetensors"
         save_network(tiny_network(), replace(MANIFEST, tags=TAGGED.tags), path)
-        with pytest.raises(ModelError, match="has tags and lacks the semantic modality"):
+        with pytest.raises(ModelError, match="has tags and lacks a modality that gives them"):
             Encoder(path)
 
 

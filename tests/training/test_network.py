@@ -13,20 +13,20 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.encoder.manifest import BACKBONE_KINDS, FUSION_MODES
-from resonance_engine.features.spec import FeatureSpec, Framing, SemanticSpec, TimbreSpec
+from resonance_engine.features.spec import FeatureSpec, Framing, InstrumentationSpec, SemanticSpec, TimbreSpec
 from resonance_engine.network.backbones import (
     BACKBONES,
     HarmonyBackbone,
     Residual,
     ResidualLinear,
     RhythmBackbone,
-    SemanticBackbone,
     Spectral,
-    Standardize,
     TimbreBackbone,
     moments,
 )
 from resonance_engine.network.model import FUSIONS, CrossAttention, GatedAdd, GatedConcat, Gates, ResonanceNetwork
+from resonance_engine.network.pretrained import SemanticBackbone
+from resonance_engine.network.standardize import Standardize
 from resonance_engine.training.learning.steps import compute_outputs
 from tests.tiny_models import MANIFEST, TAGGED, features
 from tests.tiny_networks import tiny_network
@@ -94,7 +94,8 @@ def test_each_fusion_of_a_manifest_exists() -> None:
 
 
 def test_each_modality_has_a_backbone() -> None:
-    assert tuple(BACKBONES) == tuple(FeatureSpec(semantic=SemanticSpec()).modalities)
+    every = FeatureSpec(semantic=SemanticSpec(), instrumentation=InstrumentationSpec())
+    assert tuple(BACKBONES) == tuple(every.modalities)
 
 
 class TestTags:
@@ -127,8 +128,8 @@ class TestTags:
     @pytest.mark.parametrize(
         ("modalities", "tags", "sentence"),
         [
-            (("timbre", "semantic"), 49, "tags should be 50, as many as the semantic network gives, not 49"),
-            (("timbre", "rhythm"), 50, "tags need the semantic modality"),
+            (("timbre", "semantic"), 49, "tags should be 50, as many as its pretrained networks give, not 49"),
+            (("timbre", "rhythm"), 50, "tags should be 0, as many as its pretrained networks give, not 50"),
         ],
     )
     def test_other_ones_it_does_not_give(self, modalities: tuple[str, ...], tags: int, sentence: str) -> None:

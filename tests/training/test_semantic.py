@@ -11,7 +11,9 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.network.musicnn import FRAMES, POOLED, TAGS
-from resonance_engine.network.pretrained import EVENED, LEVEL, SemanticBackbone
+from resonance_engine.network.pretrained import SemanticBackbone
+
+PLAIN, LEVELLED = SemanticBackbone(8, 96), SemanticBackbone(8, 96, "levelled")
 
 
 @pytest.fixture(scope="module")
@@ -34,20 +36,29 @@ def test_decibels_become_what_musicnn_was_trained_with() -> None:
     decibels = sound(3, 40).numpy().astype(np.float64)
     power = 10 ** (decibels / 10)
     level = power.mean(axis=(1, 2), keepdims=True)
-    expected = np.log10(10_000 * power * (LEVEL / level) ** EVENED + 1)
-    np.testing.assert_allclose(SemanticBackbone.prepare(sound(3, 40)), expected, atol=1e-5, rtol=1e-5)
+    for backbone, evened in ((PLAIN, 0.6), (LEVELLED, 1.0)):
+        expected = np.log10(10_000 * power * (0.3 / level) ** evened + 1)
+        np.testing.assert_allclose(backbone.prepare(sound(3, 40)), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_silence_stays_far_below_music() -> None:
-    silence, music = (SemanticBackbone.prepare(x) for x in (torch.full((1, 96, 40), -100.0), sound(1, 40)))
-    assert silence.max() < 0.1 * music.max()
+@pytest.mark.parametrize(("kind", "part"), [("plain", 0.1), ("levelled", 0.2)])
+def test_silence_stays_far_below_music(kind: str, part: float) -> None:
+    backbone = SemanticBackbone(8, 96, kind)
+    silence, music = (backbone.prepare(x) for x in (torch.full((1, 96, 40), -100.0), sound(1, 40)))
+    assert silence.max() < part * music.max()
 
 
 def test_loudness_counts_little() -> None:
     """6 dB more are heard as 2.4 dB more."""
-    plain, loud = (10 ** SemanticBackbone.prepare(sound(1, 40) + gain).double() - 1 for gain in (0, 6))
+    plain, loud = (10 ** PLAIN.prepare(sound(1, 40) + gain).double() - 1 for gain in (0, 6))
     audible = plain > 1e-3
     torch.testing.assert_close((loud / plain)[audible], torch.full_like(plain, 10**0.24)[audible], rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("gain", [-20.0, 20.0])
+def test_loudness_does_not_count_where_it_is_levelled(gain: float) -> None:
+    torch.testing.assert_close(LEVELLED.prepare(sound(2, 40) + gain), LEVELLED.prepare(sound(2, 40)))
+    assert (PLAIN.prepare(sound(2, 40) + gain) - PLAIN.prepare(sound(2, 40))).abs().max() > 0.5
 
 
 @pytest.mark.parametrize("frames", [1, 40, FRAMES - 1, FRAMES, 2 * FRAMES + 60])
@@ -101,7 +112,7 @@ def test_a_window_is_heard_alike_alone_and_among_others(backbone: SemanticBackbo
 
 @pytest.mark.parametrize(
     ("bands", "kind", "sentence"),
-    [(64, "plain", "takes 96 mel bands, not 64"), (96, "residual", "is plain, not residual")],
+    [(64, "plain", "takes 96 mel bands, not 64"), (96, "residual", "is plain or levelled, not residual")],
 )
 def test_another_network_is_not_made(bands: int, kind: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):

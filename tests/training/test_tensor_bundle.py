@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training.default_model.pretrained import read_variables
+from training.default_model.tensor_bundle import read_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

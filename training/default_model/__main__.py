@@ -32,7 +32,7 @@ from training.default_model.fitting import (
     save_quantized,
     semantic_activations,
 )
-from training.default_model.pretrained import trunk_weights
+from training.default_model.pretrained import musicnn_weights
 from training.default_model.recipe import RECIPE, SPEC
 from training.default_model.transcoding import matching_keys, transcode_files
 
@@ -97,7 +97,7 @@ def main() -> None:
 def make_models(corpus: Path, out: Path, folds: Path | None) -> None:
     """Fit and save the models of the folds, unless `folds` is None, and the model of everything."""
     tracks, windows = load_corpus(corpus, SPEC)
-    trunk = trunk_weights(corpus / "pretrained")
+    trunk = musicnn_weights(corpus / "pretrained")
     material, transcoded = (
         TrainingWindows(part, semantic_activations(trunk, part))
         for part in (windows, load_transcoded(corpus, tracks, windows))

@@ -10,10 +10,11 @@ import torch
 
 from resonance_engine.encoder.manifest import Manifest
 from resonance_engine.features.spec import FRONT_END_VERSION, band_edges
-from resonance_engine.network.backbones import EnvelopeBackbone, SemanticBackbone
+from resonance_engine.network.backbones import EnvelopeBackbone
 from resonance_engine.network.export import export_onnx
 from resonance_engine.network.files import load_network
 from resonance_engine.network.model import ResonanceNetwork
+from resonance_engine.network.pretrained import SemanticBackbone
 from resonance_engine.network.quantization import quantize
 from resonance_engine.training.learning.loop import standardize
 from training.default_model.heads import FAINTEST, pooled_activations, set_heads, tune

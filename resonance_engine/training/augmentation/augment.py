@@ -15,24 +15,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance_engine.features.spec import band_edges
+from resonance_engine.features.spec import InstrumentationSpec, SemanticSpec, TimbreSpec
 from resonance_engine.features.timbre import SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from resonance_engine.features.mel_framing import MelFraming
+    from resonance_engine.features.spec import Framing
     from resonance_engine.training.config.settings import AugmentSettings
+
+    MelScale = Framing | MelFraming
 
 Array = NDArray[np.float32]
 Features = dict[str, Array]
 
 CUTOFFS = (8000.0, 18000.0)  # Hz, above which codecs drop the treble at 64 to 160 kbit/s
 KNOTS = 8  # of the equaliser's random curve
-MEL_RATES = {"timbre": 44100, "semantic": 16000}  # Hz, of log-mel as the modalities have it by default
+MEL_SCALES: Mapping[str, MelScale] = {  # of log-mel, as the modalities have it by default
+    "timbre": TimbreSpec().framing,
+    "semantic": SemanticSpec().framing,
+    "instrumentation": InstrumentationSpec().framing,
+}
 SILENCE_DB = 10 * np.log10(SILENCE)
 NEPER = np.float32(np.log(10) / 10)  # a decibel of power
 
-cached_edges = lru_cache(maxsize=8)(band_edges)
+
+@lru_cache(maxsize=8)
+def cached_edges(scale: MelScale) -> NDArray[np.float64]:
+    """Return the edges of a scale's bands in Hz."""
+    return scale.edges()
 
 
 @dataclass(frozen=True)
@@ -55,26 +67,25 @@ def augment_features(
     augment: AugmentSettings,
     rngs: Sequence[np.random.Generator],
     others: Features | None = None,
-    mel_rates: Mapping[str, int] = MEL_RATES,
+    mel_scales: Mapping[str, MelScale] = MEL_SCALES,
 ) -> Features:
     """Return augmented copies of the features of windows, one generator per window, which alone decides its change.
 
-    `features` by modality: timbre and semantic (windows, mels, frames) in dB, harmony (windows, bins, frames) and
+    `features` by modality: those of `mel_scales` (windows, mels, frames) in dB, harmony (windows, bins, frames) and
     rhythm (windows, lags) within 0 to 1; frames may differ in number, but not in the time that they span. `others`, of
-    the same shapes, is what `augment.mix` mixes in. `mel_rates` holds the modalities in dB and the sampling rate,
-    in Hz, that they are computed at: their bands reach half of it. One equaliser and one gap hold for all of them,
-    drawn over the bands of the one that reaches highest. Other modalities are copied as they are. Raises ValueError
-    where mixing is on and `others` is missing.
+    the same shapes, is what `augment.mix` mixes in. `mel_scales` holds the modalities in dB and the bands that they are
+    computed in. One equaliser and one gap hold for all of them, drawn over the bands of the one that reaches highest.
+    Other modalities are copied as they are. Raises ValueError where mixing is on and `others` is missing.
     """
     if augment.mix > 0 and others is None:
         raise ValueError("mixing needs the features of a second window for each window")
     others = others or features
-    rates = {name: rate for name, rate in mel_rates.items() if name in features}
+    scales = {name: scale for name, scale in mel_scales.items() if name in features}
     changed = {name: values.copy() for name, values in features.items()}
     for row, rng in enumerate(rngs):
         amounts = draw_amounts(augment, rng)
-        mels, other_mels, out = ({name: each[name][row] for name in rates} for each in (features, others, changed))
-        shares = change_mels(mels, other_mels, out, rates, amounts)
+        mels, other_mels, out = ({name: each[name][row] for name in scales} for each in (features, others, changed))
+        shares = change_mels(mels, other_mels, out, scales, amounts)
         if "harmony" in features:
             chroma = scale_time(shift_chroma(features["harmony"][row], amounts.pitch), amounts.tempo)
             chroma = mix_peaks(chroma, others["harmony"][row], resample_shares(shares, chroma.shape[1]))
@@ -108,36 +119,38 @@ def draw_amounts(augment: AugmentSettings, rng: np.random.Generator) -> AugmentA
 
 
 def change_mels(
-    mels: Features, others: Features, out: Features, rates: Mapping[str, int], amounts: AugmentAmounts
+    mels: Features, others: Features, out: Features, scales: Mapping[str, MelScale], amounts: AugmentAmounts
 ) -> Array | np.float32:
     """Write one window's changed log-mel (bands, frames) to `out`; returns the other's share of the first's frames.
 
     All modalities get the same change of the audio: one level of what is mixed in, one curve over frequency in Hz.
     """
     shares: Array | np.float32 = np.float32(amounts.mix)
-    widest = max(((rate, len(mels[name])) for name, rate in rates.items()), default=(0, 0))
+    if not scales:
+        return shares
+    widest = max(scales.values(), key=lambda scale: (cached_edges(scale)[-1], scale.n_mels))
     louder: np.float32 | None = None
-    for name, rate in rates.items():
-        mel = scale_time(shift_mel(mels[name], amounts.pitch, rate), amounts.tempo)
+    for name, scale in scales.items():
+        mel = scale_time(shift_mel(mels[name], amounts.pitch, scale), amounts.tempo)
         if louder is None:
             louder = mel.max() - others[name].max()
             out[name][:], shares = mix_mel(mel, others[name], amounts.mix, louder)
         else:
             out[name][:], _ = mix_mel(mel, others[name], amounts.mix, louder)
-        places = band_places((rate, len(mel)), widest)
+        places = band_places(scale, widest)
         equalise(out[name], amounts, places)
-        cut_off(out[name], amounts.cutoff, rate)
-        mask(out[name], amounts, places, widest[1])
+        cut_off(out[name], amounts.cutoff, scale)
+        mask(out[name], amounts, places, widest.n_mels)
     return shares
 
 
 @lru_cache(maxsize=8)
-def band_places(scale: tuple[int, int], widest: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the positions of the bands of a scale (rate in Hz, bands) on the widest one, which spans -0.5 to 0.5."""
-    places = np.linspace(-0.5, 0.5, widest[1])
+def band_places(scale: MelScale, widest: MelScale) -> NDArray[np.float64]:
+    """Return the positions of the bands of a scale on the widest one, which spans -0.5 to 0.5."""
+    places = np.linspace(-0.5, 0.5, widest.n_mels)
     if scale == widest:
         return places
-    own, all_bands = (band_edges(*each)[1:-1] for each in (scale, widest))
+    own, all_bands = (cached_edges(each)[1:-1] for each in (scale, widest))
     return np.interp(own, all_bands, places)
 
 
@@ -150,10 +163,10 @@ def equalise(mel: Array, amounts: AugmentAmounts, places: NDArray[np.float64]) -
     np.maximum(mel, np.float32(SILENCE_DB), out=mel)
 
 
-def cut_off(mel: Array, cutoff: float, rate: int) -> None:
-    """Silence the bands of log-mel (bands, frames) above a frequency in Hz, as lossy codecs do; `rate` as sampled."""
-    if cutoff < rate / 2:
-        mel[np.searchsorted(band_edges(rate, len(mel))[1:-1], cutoff) :] = SILENCE_DB
+def cut_off(mel: Array, cutoff: float, scale: MelScale) -> None:
+    """Silence the bands of log-mel (bands, frames) above a frequency in Hz, as lossy codecs do."""
+    if cutoff < cached_edges(scale)[-1]:
+        mel[np.searchsorted(cached_edges(scale)[1:-1], cutoff) :] = SILENCE_DB
 
 
 def mask(mel: Array, amounts: AugmentAmounts, places: NDArray[np.float64], widest: int) -> None:
@@ -224,15 +237,15 @@ def add_noise(values: Array, deviation: float, rng: np.random.Generator) -> Arra
     return np.clip(noise, 0, 1, out=noise)
 
 
-def shift_mel(mel: Array, pitch: float, rate: int) -> Array:
-    """Transpose log-mel (bands, frames) of audio at `rate` Hz.
+def shift_mel(mel: Array, pitch: float, scale: MelScale) -> Array:
+    """Transpose log-mel (bands, frames) in the bands of `scale`.
 
     Every band takes the level that its frequency had before, interpolated between bands in dB; beyond the highest band
     that is repeated.
     """
     if pitch == 1:
         return mel
-    edges = cached_edges(rate, len(mel))
+    edges = cached_edges(scale)
     places = np.interp(edges[1:-1] / pitch, edges, np.arange(-1, len(mel) + 1))
     low, weight = _between(places, len(mel))
     shifted = mel[low]

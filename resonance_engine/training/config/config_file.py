@@ -19,7 +19,7 @@ import yaml
 from pydantic import ValidationError
 
 from resonance_engine.errors import ConfigError, printable
-from resonance_engine.features.spec import SemanticSpec
+from resonance_engine.features.spec import InstrumentationSpec, SemanticSpec
 from resonance_engine.files import expand_home
 from resonance_engine.training.config.settings import Config
 
@@ -187,7 +187,7 @@ def merge(document: dict[str, Any], values: Mapping[Any, object], prefix: str = 
 def check_consistency(config: Config) -> None:
     """Raise ConfigError where two settings contradict each other."""
     train, segment, stopping = config.train, config.data.segment, config.train.early_stopping
-    mel, rate = config.features.mel, SemanticSpec().framing.rate
+    mel = config.features.mel
     mode = "min" if stopping.monitor == "loss" else "max"
     if train.warmup_epochs > train.epochs:
         raise ConfigError(
@@ -202,8 +202,9 @@ def check_consistency(config: Config) -> None:
             f"train.early_stopping.mode must be {mode} where train.early_stopping.monitor is {stopping.monitor}, "
             f"not {stopping.mode}."
         )
-    if config.features.semantic and mel.sr < rate:
-        raise ConfigError(f"features.mel.sr must be at least {rate} where features.semantic is true, not {mel.sr}.")
+    for name, spec in {"semantic": SemanticSpec(), "instrumentation": InstrumentationSpec()}.items():
+        if getattr(config.features, name) and mel.sr < (rate := spec.framing.rate):
+            raise ConfigError(f"features.mel.sr must be at least {rate} where features.{name} is true, not {mel.sr}.")
     try:
         _ = config.spec
     except ValueError as error:

@@ -16,6 +16,7 @@ from resonance_engine.features.spec import (
     FeatureSpec,
     Framing,
     HarmonySpec,
+    InstrumentationSpec,
     RhythmSpec,
     SemanticSpec,
     TimbreSpec,
@@ -120,14 +121,16 @@ class TempoSettings:
 class FeatureSettings:
     """The features: log-mel bands, pitch classes of an octave, lags of the tempo envelope.
 
-    `semantic` adds the input of musicnn, which no other setting changes. Its network begins with random
-    weights, as all do; the published ones are in the default model alone, which has a recipe of its own.
+    `semantic` adds the input of musicnn, `instrumentation` that of YAMNet, which no other setting changes. Their
+    networks begin with random weights, as all do; the published ones are in the default model alone, which has a recipe
+    of its own.
     """
 
     mel: MelSettings = MelSettings()
     chroma: ChromaSettings = ChromaSettings()
     tempo: TempoSettings = TempoSettings()
     semantic: Switch = False
+    instrumentation: Switch = False
 
 
 Backbone = Literal["plain", "residual"]
@@ -263,4 +266,5 @@ class Config:
             harmony=HarmonySpec(framing, self.features.chroma.bins),
             rhythm=RhythmSpec(framing, self.features.tempo.win),
             semantic=SemanticSpec() if self.features.semantic else None,
+            instrumentation=InstrumentationSpec() if self.features.instrumentation else None,
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from resonance_engine.features.mel_framing import MelFraming
     from resonance_engine.features.spec import FeatureSpec, Framing
     from resonance_engine.training.config.settings import AudioAugmentSettings, AugmentSettings
     from resonance_engine.training.data.cache import FeatureCache, Features
@@ -171,7 +172,7 @@ class WindowSet:
         if augment.mix > 0:
             other_songs = [self.draw_other(song, rng) for song, rng in zip(songs, rngs, strict=True)]
             others = self.read_cuts(other_songs, spare, frames, augment.audio, rngs)
-        return augment_features(features, augment, rngs, others, self.mel_rates)
+        return augment_features(features, augment, rngs, others, self.mel_scales)
 
     def draw_other(self, song: int, rng: np.random.Generator) -> int:
         """Draw another song, or the same one of a set of one."""
@@ -206,7 +207,7 @@ class WindowSet:
             return slice(None)
         framing, own = self.framing, modality.framing
         ratio = Fraction(framing.hop * own.rate, framing.rate * own.hop)
-        length = own.frames(self.spec.decoding)
+        length = modality.frames(self.spec.decoding)
         count = min(max(1, round(frames * ratio)), length)
         first = min(round(start * ratio), length - count)
         return slice(first, first + count)
@@ -244,7 +245,7 @@ class WindowSet:
         return self.source.cache.spec
 
     @property
-    def framing(self) -> Framing:
+    def framing(self) -> Framing | MelFraming:
         """The framing that frames are counted by: the first modality's."""
         return next(iter(self.spec.modalities.values())).framing
 
@@ -252,12 +253,12 @@ class WindowSet:
     def length(self) -> int | None:
         """Frames of a window; None where no modality has any."""
         timed = any(modality.timed for modality in self.spec.modalities.values())
-        return self.framing.frames(self.spec.decoding) if timed else None
+        return next(iter(self.spec.modalities.values())).frames(self.spec.decoding) if timed else None
 
     @property
-    def mel_rates(self) -> dict[str, int]:
-        """The rate, in Hz, of each log-mel modality."""
-        return {name: each.framing.rate for name, each in self.spec.modalities.items() if isinstance(each, LogMelSpec)}
+    def mel_scales(self) -> dict[str, Framing | MelFraming]:
+        """The bands of each log-mel modality."""
+        return {name: each.framing for name, each in self.spec.modalities.items() if isinstance(each, LogMelSpec)}
 
     def allocate(self, count: int, frames: int | None) -> dict[str, NDArray[np.float32]]:
         """Allocate arrays for the features of `count` windows, or of cuts of `frames`."""

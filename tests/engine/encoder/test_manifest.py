@@ -90,7 +90,10 @@ def test_modalities_are_in_the_order_of_the_network() -> None:
         (changed(tags="calm"), "its tags should be a list"),
         (changed(tags=[1]), "its tags should be a list of texts"),
         (changed(tags=["calm", "calm"]), "its tags should differ from each other"),
-        (changed(spec=json.loads(FeatureSpec().to_json())), "has tags and lacks the semantic modality"),
+        (
+            changed(spec=json.loads(FeatureSpec().to_json())),
+            "has tags and lacks a modality that gives them (semantic or instrumentation)",
+        ),
         (changed(backbones=["residual"]), "its backbones should be an object of texts"),
         (changed(metric=1), "its metric should be true or false, not 1"),
         (changed(backbones={"timbre": 1}), "its backbones should be an object of texts"),

@@ -13,24 +13,11 @@ import pytest
 from resonance_engine.features.mel_bands import mel_bands, mel_weights, taper
 from resonance_engine.features.mel_framing import MelFraming
 from resonance_engine.features.mel_scale import hz_from_mel, mel_from_hz
+from resonance_engine.features.spec import YAMNET
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-YAMNET = MelFraming(
-    rate=16000,
-    n_fft=512,
-    window=400,
-    hop=160,
-    n_mels=64,
-    lowest=125,
-    highest=7500,
-    scale="htk",
-    slopes="mel",
-    normalisation="none",
-    spectrum="magnitude",
-    padding="none",
-)
 MUSICNN = MelFraming(rate=16000, n_fft=512, window=512, hop=256, n_mels=96, lowest=0, highest=8000)
 CLAP = MelFraming(rate=48000, n_fft=1024, window=1024, hop=480, n_mels=64, lowest=50, highest=14000, padding="reflect")
 ODD = replace(MUSICNN, window=401, taper="hamming", spectrum="magnitude", normalisation="none")

@@ -78,9 +78,9 @@ def test_a_window_is_heard_alike_alone_and_among_others() -> None:
 def test_the_sound_is_resampled_once_for_all_framings_of_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[int] = []
 
-    def spy(window: Signal, decoding: Decoding, framing: Framing) -> Signal:
-        rates.append(framing.rate)
-        return resample(window, decoding, framing)
+    def spy(window: Signal, decoding: Decoding, rate: int) -> Signal:
+        rates.append(rate)
+        return resample(window, decoding, rate)
 
     monkeypatch.setattr(features_module, "resample", spy)
     coarse = TimbreSpec(Framing(rate=16000, n_fft=2048, hop=1024, n_mels=40))
@@ -91,10 +91,10 @@ def test_the_sound_is_resampled_once_for_all_framings_of_a_rate(monkeypatch: pyt
 
 @given(st.integers(16000, 96000), st.floats(0.5, 2), st.integers(8000, 16000))
 @settings(max_examples=50)
-def test_a_resampled_window_has_as_many_samples_as_its_framing_counts(rate: int, seconds: float, lower: int) -> None:
-    decoding, framing = Decoding(rate=rate, seconds=seconds), Framing(rate=lower, n_fft=512, hop=256, n_mels=20)
-    window = resample(np.ones(decoding.samples, np.float32), decoding, framing)
-    assert len(window) == framing.samples(decoding)
+def test_a_resampled_window_has_as_many_samples_as_its_seconds_have(rate: int, seconds: float, lower: int) -> None:
+    decoding = Decoding(rate=rate, seconds=seconds)
+    window = resample(np.ones(decoding.samples, np.float32), decoding, lower)
+    assert len(window) == decoding.samples_at(lower) == round(lower * seconds)
     assert window.dtype == np.float32
     assert window[len(window) // 2] == pytest.approx(1, abs=1e-4)
 

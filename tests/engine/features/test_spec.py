@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.errors import ModelError
-from resonance_engine.features.front_end import EXTRACTORS, FrontEnd
+from resonance_engine.features.front_end import EXTRACTORS, SAMPLE_EXTRACTORS, FrontEnd
+from resonance_engine.features.mel_framing import MelFraming
 from resonance_engine.features.mel_scale import mel_from_hz
 from resonance_engine.features.spec import (
     Decoding,
     FeatureSpec,
     Framing,
     HarmonySpec,
+    InstrumentationSpec,
     ModalitySpec,
     RhythmSpec,
     SemanticSpec,
@@ -37,6 +39,17 @@ DOCUMENT: dict[str, Any] = json.loads(DEFAULT.to_json())
 framings = st.builds(
     Framing, n_fft=st.sampled_from([2048, 4096]), hop=st.integers(256, 1024), n_mels=st.integers(8, 160)
 )
+mel_framings = st.builds(
+    MelFraming,
+    rate=st.just(16000),
+    n_fft=st.just(512),
+    window=st.integers(256, 512),
+    hop=st.integers(100, 300),
+    n_mels=st.integers(8, 80),
+    lowest=st.integers(0, 200),
+    highest=st.sampled_from([7000, 7500.5]),
+    padding=st.sampled_from(["none", "reflect"]),
+)
 specs = st.builds(
     FeatureSpec,
     decoding=st.builds(Decoding, seconds=st.floats(1, 30), windows=st.integers(1, 9)),
@@ -45,6 +58,7 @@ specs = st.builds(
     harmony=st.none() | st.builds(HarmonySpec, framings, bins=st.sampled_from([12, 24, 36])),
     rhythm=st.none() | st.builds(RhythmSpec, framings, lags=st.integers(16, 640)),
     semantic=st.none() | st.just(SemanticSpec()) | st.builds(SemanticSpec, framings),
+    instrumentation=st.none() | st.just(InstrumentationSpec()) | st.builds(InstrumentationSpec, mel_framings),
 )
 
 
@@ -72,8 +86,9 @@ def test_the_digest_does_not_depend_on_how_the_json_was_laid_out() -> None:
     assert FeatureSpec(Decoding(seconds=18)).digest() == DEFAULT.digest()
 
 
-def test_the_digest_of_the_default_spec_is_the_one_that_models_were_made_with() -> None:
+def test_the_digests_are_those_that_models_were_made_with() -> None:
     assert DEFAULT.digest() == "2b1c5e34f36ff15a57ba013ad4758e01"
+    assert FeatureSpec(semantic=SemanticSpec()).digest() == "241a8899b09866158a8a18e5173ce150"
 
 
 def test_a_modality_that_is_not_measured_does_not_appear() -> None:
@@ -122,7 +137,10 @@ def changed(path: str, value: object) -> str:
         (changed("decoding.seconds", 0.001), "timbre: hop is longer than a window"),
         (changed("modalities", {}), "at least one modality"),
         (changed("modalities", ["timbre"]), "modalities should be an object"),
-        (changed("modalities.smell", {}), "unknown modality smell (known: timbre, harmony, rhythm, semantic)"),
+        (
+            changed("modalities.smell", {}),
+            "unknown modality smell (known: timbre, harmony, rhythm, semantic, instrumentation)",
+        ),
         (changed("modalities.timbre.bins", 3), "modalities.timbre has the unknown key bins"),
         (changed("modalities.harmony.bins", 25), "modalities.harmony: bins must be a multiple of 12"),
         (changed("modalities.rhythm.lags", 1), "modalities.rhythm: lags must be 16 to 4096, not 1"),
@@ -151,7 +169,7 @@ class TextureSpec(ModalitySpec):
     patches: int = 3
 
     def shape(self, decoding: Decoding) -> tuple[int, ...]:
-        return self.patches, self.framing.n_mels, self.framing.frames(decoding) // self.patches
+        return self.patches, self.framing.n_mels, self.frames(decoding) // self.patches
 
 
 @dataclass(frozen=True)
@@ -181,7 +199,11 @@ def test_a_new_modality_is_a_spec_an_extractor_and_a_line(monkeypatch: pytest.Mo
 
 
 def test_every_modality_has_an_extractor() -> None:
-    assert set(EXTRACTORS) == {type(spec) for spec in replace(DEFAULT, semantic=SemanticSpec()).modalities.values()}
+    every = replace(DEFAULT, semantic=SemanticSpec(), instrumentation=InstrumentationSpec())
+    by_framing: dict[type, set[type]] = {Framing: set(), MelFraming: set()}
+    for spec in every.modalities.values():
+        by_framing[type(spec.framing)].add(type(spec))
+    assert (set(EXTRACTORS), set(SAMPLE_EXTRACTORS)) == (by_framing[Framing], by_framing[MelFraming])
 
 
 def test_modalities_may_differ_in_framing() -> None:
