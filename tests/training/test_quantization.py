@@ -12,11 +12,12 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
 import onnx
+import onnxruntime
 
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import ModelError
 from resonance_engine.network import quantization
-from resonance_engine.network.quantization import QuantizationLoss, compare, quantize
+from resonance_engine.network.quantization import QuantizationLoss, compare, quantize, store_kernels
 from tests.tiny_models import features
 
 if TYPE_CHECKING:
@@ -72,13 +73,50 @@ def test_it_is_smaller_and_has_an_id_of_its_own(
     assert (manifest.name, manifest.spec, manifest.fusion) == (original.name, original.spec, original.fusion)
 
 
-def test_large_matrices_alone_are_bytes(quantised: tuple[Path, QuantizationLoss]) -> None:
+@pytest.mark.parametrize("axes", [2, 4], ids=["matrices", "kernels"])
+def test_large_weights_alone_are_bytes(quantised: tuple[Path, QuantizationLoss], axes: int) -> None:
     weights = onnx.load(quantised[0]).graph.initializer
-    bytes_of = {tuple(each.dims) for each in weights if each.data_type == onnx.TensorProto.INT8 and len(each.dims) == 2}
+    bytes_of = {
+        tuple(each.dims) for each in weights if each.data_type == onnx.TensorProto.INT8 and len(each.dims) == axes
+    }
     assert bytes_of
     assert min(np.prod(shape) for shape in bytes_of) >= SMALL
-    large = [each for each in weights if len(each.dims) == 2 and np.prod(each.dims) >= SMALL]
+    large = [each for each in weights if len(each.dims) == axes and np.prod(each.dims) >= SMALL]
     assert {each.data_type for each in large} == {onnx.TensorProto.INT8}
+
+
+def test_kernels_are_float_again_once_they_are_loaded(tmp_path: Path) -> None:
+    rng, helper = np.random.default_rng(0), onnx.helper
+    kernel = (
+        rng.normal(size=(8, 4, 3, 3)).astype(np.float32)
+        * np.geomspace(1e-6, 1e3, 8, dtype=np.float32)[:, None, None, None]
+    )
+    kernel[3] = 0
+    shapes = {"x": [1, 4, 9, 9], "y": [1, 8, 7, 7]}
+    ends = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    node = helper.make_node("Conv", ["x", "kernel"], ["y"])
+    graph = helper.make_graph([node], "conv", ends[:1], ends[1:], [onnx.numpy_helper.from_array(kernel, "kernel")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    store_kernels(model, kernel.size)
+    onnx.checker.check_model(model, full_check=True)
+    assert {each.name for each in model.graph.initializer} == {"kernel_steps", "kernel_scale"}
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    loaded = onnx.load(tmp_path / "loaded.onnx").graph
+    assert [each.op_type for each in loaded.node] == ["Conv"], "nothing is left to do in every run"
+    (weights,) = (onnx.numpy_helper.to_array(each) for each in loaded.initializer if len(each.dims) == 4)
+    half_a_step = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127 / 2
+    assert (np.abs(weights - kernel) <= half_a_step * 1.001).all()
+    assert np.abs(weights - kernel).max() > 0
+
+
+def test_small_kernels_stay_as_they_are(exported: dict[str, Exported]) -> None:
+    model = onnx.load(exported["gated_add"].onnx)
+    before = model.SerializeToString(deterministic=True)
+    assert store_kernels(model, 1_000_000).SerializeToString(deterministic=True) == before
 
 
 def test_the_same_calibration_gives_the_same_file(
