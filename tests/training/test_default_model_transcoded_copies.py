@@ -9,7 +9,14 @@ import numpy as np
 from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.features.spec import FeatureSpec
 from tests.audio_files import tune
-from training.default_model.transcoding import StereoAudio, encode, matching_keys, transcode_file, transcode_files
+from training.default_model.transcoding import (
+    StereoAudio,
+    decode,
+    encode,
+    matching_keys,
+    transcode_file,
+    transcode_files,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +28,18 @@ def song(path: Path) -> Path:
     return encode(
         StereoAudio(tune(4.0, 44100, seed=1), 44100), path, "flac" if path.suffix == ".flac" else "pcm_s16le", 44100
     )
+
+
+def ogg_page(page: bytearray) -> bytes:
+    """Return an Ogg page with its checksum, a CRC of the polynomial 0x04C11DB7 (RFC 3533, section 6)."""
+    page[22:26] = bytes(4)
+    checksum = 0
+    for byte in page:
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = (checksum << 1 ^ (0x04C11DB7 if checksum >> 31 else 0)) & 0xFFFFFFFF
+    page[22:26] = checksum.to_bytes(4, "little")
+    return bytes(page)
 
 
 def test_a_copy_is_the_same_music_as_a_small_mp3_and_made_once(tmp_path: Path) -> None:
@@ -35,6 +54,23 @@ def test_a_copy_is_the_same_music_as_a_small_mp3_and_made_once(tmp_path: Path) -
     assert transcode_file(path, target) == target
     assert target.stat().st_mtime_ns == before
     assert {each.name for each in tmp_path.iterdir()} == {"a.wav", "copy.mp3"}
+
+
+def test_an_empty_packet_at_the_end_costs_nothing(tmp_path: Path) -> None:
+    audio = StereoAudio(tune(4.0, 44100, seed=1), 44100)
+    path = encode(audio, tmp_path / "a.ogg", "vorbis", 44100, options={"strict": "experimental"})
+    whole, content = decode(path), path.read_bytes()
+    place = content.rindex(b"OggS")
+    last, empty = bytearray(content[place:]), bytearray(content[place:][:27])
+    last[5] = 0  # not the end
+    empty[18] += 1  # number
+    empty[26] = 1  # packet, of no bytes
+    path.write_bytes(content[:place] + ogg_page(last) + ogg_page(empty + b"\0"))
+    samples, expected = decode(path).samples, whole.samples
+    np.testing.assert_array_equal(samples[:, : expected.shape[1]], expected)
+    assert samples.shape[1] - expected.shape[1] < 1024  # the last page no longer says how much of it is padding
+    path.write_bytes(content[: len(content) // 2] + bytes(2000) + content[len(content) // 2 :])
+    assert decode(path).samples.shape[1] > 44100
 
 
 def test_what_cannot_be_decoded_stands_for_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

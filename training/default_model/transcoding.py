@@ -19,6 +19,7 @@ from resonance_engine.errors import AudioError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from av.audio.frame import AudioFrame
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
@@ -46,7 +47,8 @@ def decode(path: Path) -> StereoAudio:
             stream = container.streams.audio[0]
             rate = stream.rate
             resampler = av.AudioResampler("fltp", stream.layout, rate)
-            frames = [each.to_ndarray() for frame in container.decode(stream) for each in resampler.resample(frame)]
+            decoded = (frame for packet in container.demux(stream) for frame in decode_packet(packet))
+            frames = [each.to_ndarray() for frame in decoded for each in resampler.resample(frame)]
             frames += [each.to_ndarray() for each in resampler.resample(None)]
     except (av.error.FFmpegError, IndexError) as error:
         raise AudioError(path, f"it cannot be decoded from end to end ({error})") from error
@@ -54,6 +56,16 @@ def decode(path: Path) -> StereoAudio:
         raise AudioError(path, "it has no sound")
     samples = np.concatenate(frames, axis=1).astype(np.float32)
     return StereoAudio(samples if len(samples) == 2 else np.tile(samples.mean(axis=0), (2, 1)), rate)
+
+
+def decode_packet(packet: av.Packet[AudioStream]) -> Sequence[AudioFrame]:
+    """Decode a packet; an empty one, with which some Ogg files end, and the end after it give nothing."""
+    try:
+        return packet.decode()
+    except av.error.FFmpegError:
+        if packet.size:
+            raise
+        return []
 
 
 def encode(
