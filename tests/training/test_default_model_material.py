@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resonance_engine.errors import ResonanceError
+from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.evaluation.tasks import assign_folds
 from tests.audio_files import tune
 from training.default_model import material
@@ -27,7 +27,7 @@ from training.default_model.material import (
     used_packages,
     write_training,
 )
-from training.default_model.rendering import SOUNDFONTS, Rendering, draw_soundfonts, normalise, render
+from training.default_model.rendering import SOUNDFONTS, Rendering, draw_soundfonts, normalise, play, render
 from training.default_model.transcoding import StereoAudio, decode, encode
 
 RATE = 44100
@@ -148,11 +148,22 @@ def test_soundfonts_of_a_score_depend_on_its_name_alone() -> None:
     assert min(counts.values()) > 70
 
 
-def test_loudness_and_length_of_a_rendering() -> None:
-    audio = normalise(StereoAudio(0.1 * tune(3.0, RATE, seed=3), RATE), 2.0)
-    assert audio.samples.shape == (2, 2 * RATE)
+def test_peak_of_a_rendering() -> None:
+    audio = normalise(StereoAudio(0.1 * tune(3.0, RATE, seed=3), RATE))
     assert np.abs(audio.samples).max() == pytest.approx(0.9, abs=1e-4)
-    assert np.abs(normalise(StereoAudio(np.zeros((2, 10), np.float32), RATE), 2.0).samples).max() == 0
+    assert np.abs(normalise(StereoAudio(np.zeros((2, 10), np.float32), RATE)).samples).max() == 0
+
+
+def test_playing_ends_after_the_seconds_wanted_or_earlier(tmp_path: Path) -> None:
+    script = "import sys, numpy; block = numpy.tile([0.5, -0.5], 4410).astype('<f4')\nfor _ in range({}):"
+    script += " sys.stdout.buffer.write(block)"
+    endless, short = ([sys.executable, "-c", script.format(count)] for count in (10**9, 12))
+    for command, seconds in ((endless, 2.0), (short, 1.2)):
+        audio = play(command, tmp_path, 2)
+        assert audio.samples.shape == (2, seconds * RATE)
+        np.testing.assert_array_equal(audio.samples[:, -1], [0.5, -0.5])
+    with pytest.raises(AudioError, match=r"cannot render it \(why\)"):
+        play([sys.executable, "-c", "raise SystemExit('why')"], tmp_path, 2)
 
 
 @needs("ffmpeg")

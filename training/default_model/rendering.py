@@ -6,18 +6,20 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from resonance_engine.errors import AudioError, ResonanceError
-from training.default_model.transcoding import StereoAudio, decode, encode
+from training.default_model.transcoding import StereoAudio, encode
 from training.default_model.unpacking import MODULE_SUFFIXES, SCORE_SUFFIXES
 
 RATE = 44100
 LONGEST_MODULE, LONGEST_SCORE = 300, 90  # seconds rendered
-PATIENCE = 300  # seconds for one rendering
+PATIENCE = 1800  # seconds for one rendering
+FRAME = np.dtype([("stereo", "<f4", 2)])
 PEAK = 0.9
 SEED = 3
 FONTS_PER_SCORE = 2
@@ -57,44 +59,53 @@ def render(rendering: Rendering) -> Path | None:
         return rendering.target
     rendering.target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=rendering.target.parent) as folder:
-        wave, flac = Path(folder) / "whole.wav", Path(folder) / "whole.flac"
+        flac = Path(folder) / "whole.flac"
         try:
             if rendering.soundfont is None:
-                play_module(rendering.source, wave)
+                audio = play_module(rendering.source)
             else:
-                play_score(rendering.source, rendering.soundfont, wave)
-            longest = LONGEST_MODULE if rendering.soundfont is None else LONGEST_SCORE
-            encode(normalise(decode(wave), longest), flac, "flac", RATE).rename(rendering.target)
+                audio = play_score(rendering.source, rendering.soundfont)
+            encode(normalise(audio), flac, "flac", RATE).rename(rendering.target)
         except (ResonanceError, OSError) as error:
             print(f"left out: {error}", flush=True)
             return None
     return rendering.target
 
 
-def play_module(module: Path, wave: Path) -> None:
-    """Write a tracker module as a WAV file of floats."""
-    output = ("-t", str(LONGEST_MODULE), "-ac", "2", "-ar", str(RATE), "-c:a", "pcm_f32le", str(wave))
-    run_program(["ffmpeg", "-nostdin", "-loglevel", "error", "-i", str(module), *output], module)
+def play_module(module: Path) -> StereoAudio:
+    """Play up to 300 s of a tracker module; raises AudioError."""
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", str(module)]
+    return play([*command, "-ac", "2", "-ar", str(RATE), "-f", "f32le", "-"], module, LONGEST_MODULE)
 
 
-def play_score(score: Path, soundfont: Path, wave: Path) -> None:
-    """Write a MIDI file, played with a soundfont, as a WAV file of floats."""
-    output = ("-r", str(RATE), "-T", "wav", "-O", "float", "-F", str(wave))
-    run_program(["fluidsynth", "-n", "-i", "-q", *output, str(soundfont), str(score)], score)
+def play_score(score: Path, soundfont: Path) -> StereoAudio:
+    """Play up to 90 s of a MIDI file with a soundfont; raises AudioError."""
+    command = ["fluidsynth", "-n", "-i", "-q", "-r", str(RATE), "-T", "raw", "-O", "float", "-F", "-"]
+    return play([*command, str(soundfont), str(score)], score, LONGEST_SCORE)
 
 
-def run_program(command: list[str], path: Path) -> None:
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603 - no shell
-    except subprocess.CalledProcessError as error:
-        reason = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise AudioError(path, f"{command[0]} cannot render it ({reason})") from error
-    except subprocess.TimeoutExpired as error:
-        raise AudioError(path, f"{command[0]} does not render it within {PATIENCE} s") from error
+def play(command: list[str], path: Path, longest: int) -> StereoAudio:
+    """Return up to `longest` seconds of the stereo floats that a program writes to its standard output."""
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process,  # noqa: S603 - a list, no shell
+    ):
+        assert process.stdout is not None
+        watch = threading.Timer(PATIENCE, process.kill)
+        watch.start()
+        content = process.stdout.read(longest * RATE * FRAME.itemsize)
+        # What is longer is of no use, and some scores never end.
+        process.kill()
+        watch.cancel()
+        errors.seek(0)
+        reasons = errors.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
+    samples = np.frombuffer(content[: len(content) // FRAME.itemsize * FRAME.itemsize], FRAME)
+    if not len(samples):
+        raise AudioError(path, f"{command[0]} cannot render it ({reasons[-1]})")
+    return StereoAudio(np.ascontiguousarray(samples["stereo"].T), RATE)
 
 
-def normalise(audio: StereoAudio, longest: float) -> StereoAudio:
-    """Cut audio to `longest` seconds, and bring its peak to 0.9 of full scale."""
-    samples = audio.samples[:, : round(longest * audio.rate)]
-    peak = max(float(np.abs(samples).max(initial=0.0)), 1e-6)
-    return StereoAudio((samples * (PEAK / peak)).astype(np.float32), audio.rate)
+def normalise(audio: StereoAudio) -> StereoAudio:
+    """Bring the peak of audio to 0.9 of full scale."""
+    peak = max(float(np.abs(audio.samples).max(initial=0.0)), 1e-6)
+    return StereoAudio((audio.samples * (PEAK / peak)).astype(np.float32), audio.rate)
