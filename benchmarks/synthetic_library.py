@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Numbers = NDArray[np.float64]
 
-FACETS = ("timbre", "harmony", "rhythm", "semantic")
+FACETS = ("timbre", "harmony", "rhythm", "semantic", "instrumentation")
 WIDTH = 512
 LATENT = 24  # dimensions of the synthetic music's variation
 GENRES = ("rock", "pop", "jazz", "folk", "metal", "ambient", "classical", "hip hop", "electronic", "soul")

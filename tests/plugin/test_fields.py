@@ -137,7 +137,9 @@ class TestSimilar(AnalysedLibrary):
             assert lines[0] in self.beet("ls", "-f", shares, *query)
             assert lines[-1] == lines[0] or lines[-1] not in self.beet("ls", "-f", shares, *query)
         assert self.beet("ls", "-f", f"[{shares}$res_harmony]", "title:song 0") == ["[ ]"]
-        assert self.beet("ls", "-f", "[$res_harmony]", "similar:1:title:song 0") == ["[]"]
+        for lacking in ("res_harmony", "res_instrumentation"):
+            assert self.beet("ls", "-f", f"[${lacking}]", "similar:1:title:song 0") == ["[]"]
+            assert self.beet("ls", f"{lacking}:0..", "similar:1:title:song 0") == []
 
     def test_candidates_are_chosen_before_the_list_is_cut(self) -> None:
         by_the_other = [line for line in self.ranked("title:song 0") if line.split()[1] in "13"]

@@ -52,6 +52,9 @@ def test_one_facet_above_all(library: SyntheticLibrary) -> None:
 def test_facets_that_there_are_not(library: SyntheticLibrary) -> None:
     known = "it has timbre, harmony, rhythm, semantic."
     assert library.refused("--like", "rythm", "id:1") == f"--like: The model has no facet 'rythm'; {known}"
+    # As of a model that is older than the facet.
+    other = "instrumentation"
+    assert library.refused("--like", other, "id:1") == f"--like: The model has no facet 'instrumentation'; {known}"
     assert library.refused("--weights", "rythm=1", "id:1") == f"--weights: The model has no facet 'rythm'; {known}"
     nothing = ",".join(f"{facet}=0" for facet in FACETS)
     assert library.refused("--weights", nothing, "id:1").startswith("--weights: All facets weigh 0")

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.features.spec import FeatureSpec, SemanticSpec
+from resonance_engine.features.spec import FeatureSpec, InstrumentationSpec, SemanticSpec
 from resonance_engine.training.config.config_file import change, flatten, read_config, to_yaml
 from resonance_engine.training.config.settings import Config
 from tests.paths import ROOT
@@ -85,6 +85,8 @@ def test_a_file_changes_what_it_names_and_the_command_line_has_the_last_word(tmp
 def test_semantic_is_heard_where_it_is_switched_on() -> None:
     assert Config().spec == FeatureSpec()
     assert read_config(None, ["features.semantic=yes"]).spec == FeatureSpec(semantic=SemanticSpec())
+    both = read_config(None, ["features.semantic=yes", "features.instrumentation=yes"]).spec
+    assert both == FeatureSpec(semantic=SemanticSpec(), instrumentation=InstrumentationSpec())
 
 
 def test_quick_yaml_and_an_empty_file_are_understood(tmp_path: Path) -> None:
@@ -176,6 +178,10 @@ def test_an_override_that_cannot_be(override: str, sentence: str) -> None:
         (
             ["features.mel.sr=12000", "features.semantic=on"],
             "features.mel.sr must be at least 16000 where features.semantic is true, not 12000.",
+        ),
+        (
+            ["features.mel.sr=12000", "features.instrumentation=on"],
+            "features.mel.sr must be at least 16000 where features.instrumentation is true, not 12000.",
         ),
     ],
 )

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.encoder.manifest import BACKBONE_KINDS, FUSION_MODES
-from resonance_engine.features.spec import FeatureSpec, Framing, InstrumentationSpec, SemanticSpec, TimbreSpec
+from resonance_engine.features.spec import YAMNET, FeatureSpec, Framing, InstrumentationSpec, SemanticSpec, TimbreSpec
 from resonance_engine.network.backbones import (
     BACKBONES,
     HarmonyBackbone,
@@ -25,11 +25,24 @@ from resonance_engine.network.backbones import (
     moments,
 )
 from resonance_engine.network.model import FUSIONS, CrossAttention, GatedAdd, GatedConcat, Gates, ResonanceNetwork
-from resonance_engine.network.pretrained import SemanticBackbone
+from resonance_engine.network.pretrained import SemanticBackbone, TaggingBackbone
 from resonance_engine.network.standardize import Standardize
 from resonance_engine.training.learning.steps import compute_outputs
 from tests.tiny_models import MANIFEST, TAGGED, features
 from tests.tiny_networks import tiny_network
+
+# With both pretrained networks, and nothing else.
+WIDE = replace(
+    TAGGED,
+    spec=replace(
+        TAGGED.spec,
+        timbre=None,
+        harmony=None,
+        rhythm=None,
+        instrumentation=InstrumentationSpec(replace(YAMNET, rate=8000, hop=30, highest=4000)),
+    ),
+    tags=tuple(f"tag {number}" for number in range(571)),
+)
 
 
 def inputs(count: int, seed: int = 0) -> list[torch.Tensor]:
@@ -117,6 +130,17 @@ class TestTags:
             torch.testing.assert_close(tags, backbone.pool_and_tag(self.inputs()[3])[1])
         assert tags.shape == (3, 50)
         torch.testing.assert_close(tuple(without), expected)
+
+    def test_two_networks_give_theirs_one_after_the_other(self) -> None:
+        network = tiny_network(manifest=WIDE)
+        inputs = [torch.from_numpy(values) for values in features(3, spec=WIDE.spec).values()]
+        with torch.inference_mode():
+            *_, tags = network(*inputs)
+            backbones = [network.backbones[name] for name in ("semantic", "instrumentation")]
+            assert all(isinstance(each, TaggingBackbone) for each in backbones)
+            first, second = (each.pool_and_tag(x)[1] for each, x in zip(backbones, inputs, strict=True))
+        assert tags.shape == (3, 571)
+        torch.testing.assert_close(tags, torch.cat([first, second], dim=1))
 
     def test_their_network_runs_once(self) -> None:
         network, runs = tiny_network(manifest=TAGGED), []

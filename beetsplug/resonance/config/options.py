@@ -120,8 +120,8 @@ TABLE = (
     Option("versions", bool, "do not leave out other versions of the same song", group=CANDIDATES),
     Option("min_score", float, "only tracks with at least this score, -1 to 1", "S", CANDIDATES, range=(-1, 1),
            rule="--min-score must lie between -1 and 1"),
-    Option("like", str, "above all the same rhythm, timbre, harmony or semantic (the kind of music)", "FACET", RANKING,
-           example="rhythm"),
+    Option("like", str, "above all the same rhythm, timbre, harmony, semantic (the kind of music) or instrumentation "
+           "(instruments and voices)", "FACET", RANKING, example="rhythm"),
     Option("weights", str, "weigh the facets: timbre=1,harmony=0.5,rhythm=2; the others weigh 1", "LIST", RANKING,
            example="timbre=1,harmony=0.5,rhythm=2"),
     Option("prefer", str, "favour large numbers: rating, play_count=2; S below 0 favours small ones", "FIELD[=S]",

@@ -171,7 +171,7 @@ FIELDS = {
 }
 SIMILARITY = OptionalNumber(4)
 # Shares of the similarity to the seeds of `similar:`, for the facets of the models that come with the program.
-FACETS = {"res_timbre": "timbre", "res_harmony": "harmony", "res_rhythm": "rhythm", "res_semantic": "semantic"}
+FACETS = {f"res_{name}": name for name in ("timbre", "harmony", "rhythm", "semantic", "instrumentation")}
 SHARE = OptionalNumber(2)
 
 
