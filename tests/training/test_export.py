@@ -17,7 +17,7 @@ import torch
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import ModelError
-from resonance_engine.features.spec import FeatureSpec, InstrumentationSpec, SemanticSpec
+from resonance_engine.features.spec import YAMNET, FeatureSpec, InstrumentationSpec, SemanticSpec
 from resonance_engine.network import export as export_module
 from resonance_engine.network.export import Parity, compare, example_inputs, export_onnx
 from resonance_engine.network.files import load_network, save_network
@@ -188,6 +188,22 @@ class TestTags:
         save_network(tiny_network(), replace(MANIFEST, tags=TAGGED.tags), path)
         with pytest.raises(ModelError, match="has tags and lacks a modality that gives them"):
             Encoder(path)
+
+
+@pytest.mark.rest
+def test_the_instrumentation_network_is_exported_for_any_number_of_windows(tmp_path: Path) -> None:
+    framing = replace(YAMNET, rate=8000, hop=30, highest=4000)  # two patches and a rest
+    spec = replace(LIGHT.spec, semantic=None, instrumentation=InstrumentationSpec(framing))
+    manifest = replace(LIGHT, spec=spec, tags=tuple(f"class {number}" for number in range(521)))
+    exported = export(tmp_path, "gated_add", None, manifest=manifest)
+    assert exported.parity.is_within_tolerances
+    original, copy = Encoder(exported.weights), Encoder(exported.onnx)
+    for count in (1, 3):
+        inputs = features(count, seed=count, spec=spec)
+        first, second = original.embed(inputs), copy.embed(inputs)
+        np.testing.assert_allclose(second.windows.vectors, first.windows.vectors, atol=1e-4)
+        assert second.tags == pytest.approx(first.tags, abs=1e-4)
+        assert max(first.tags.values()) - min(first.tags.values()) > 1e-3
 
 
 class TestWeights:

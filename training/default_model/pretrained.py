@@ -83,7 +83,12 @@ def yamnet_weights(folder: Path) -> dict[str, Tensor]:
 
 def yamnet_classes(folder: Path) -> tuple[str, ...]:
     """Load the names of YAMNet's 521 classes, in the order of its outputs."""
-    with (unpack(YAMNET, folder) / CLASS_NAMES).open(newline="", encoding="utf-8") as file:
+    return read_class_names(unpack(YAMNET, folder) / CLASS_NAMES)
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Read the names in a class map of AudioSet's classes."""
+    with path.open(newline="", encoding="utf-8") as file:
         return tuple(row["display_name"] for row in csv.DictReader(file))
 
 
