@@ -14,7 +14,7 @@ from resonance_engine.network.standardize import Standardize
 
 NEPER = math.log(10) / 10  # a decibel of power
 COMPRESSION = 10_000  # musicnn's scale of power before the logarithm
-# Added to variances, whose roots would have no gradient at 0; of 1e-8, the ONNX exporter would take it for 0 and drop it.
+# Added to variances, whose roots would have no gradient at 0. The ONNX exporter takes 1e-8 for 0 and drops it.
 FAINTEST = 1e-7
 
 
