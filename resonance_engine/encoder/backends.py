@@ -64,15 +64,15 @@ class OnnxBackend:
         if wrong:
             raise ModelError(f"{printable(path)} is not what its manifest says: {wrong}. Export it again.")
         batch = next(iter(inputs.values()))[0]
-        self.batch = batch if isinstance(batch, int) else AT_ONCE
+        self.batch = batch if isinstance(batch, int) else None  # that the file is for, where it is not for any
 
     def run(self, features: Features) -> Outputs:
         # Of a model with a fixed batch, the last one is filled up with repetitions, whose results are dropped.
-        count = len(next(iter(features.values())))
-        rows = np.arange(-(-count // self.batch) * self.batch) % count
+        count, step = len(next(iter(features.values()))), self.batch or AT_ONCE
+        rows = np.arange(-(-count // step) * step) % count
         parts = [
-            self.infer({name: x[rows[at : at + self.batch]] for name, x in features.items()})
-            for at in range(0, len(rows), self.batch)
+            self.infer({name: x[rows[at : at + step]] for name, x in features.items()})
+            for at in range(0, len(rows), step)
         ]
         return tuple(np.concatenate(part)[:count] for part in zip(*parts, strict=True))
 
