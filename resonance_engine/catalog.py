@@ -21,6 +21,7 @@ import numpy as np
 
 from resonance_engine.audio.windows import read_tags
 from resonance_engine.errors import AudioError, CatalogError, printable
+from resonance_engine.features.attributes import NEAR_SILENCE_DB
 from resonance_engine.files import write_bytes
 from resonance_engine.index.files import VectorIndex, read_catalog_index, write_catalog_index
 from resonance_engine.ingest import Ingest, Job
@@ -98,6 +99,7 @@ class CatalogUpdate:
         self.folder = folder
         self.ingest = ingest
         self.store = ingest.store
+        self.store.maintenance.drop_silent(NEAR_SILENCE_DB)
         self.ids = self.assign_ids(files)
         self.jobs = list(self.pending_jobs())
 

@@ -120,6 +120,12 @@ def write_silent_film(path: Path, seconds: float = 1.0) -> Path:
     return path
 
 
+def hiss(seconds: float, rate: int, level: float, channels: int = 1, seed: int = 1) -> NDArray[np.float32]:
+    """White noise of an RMS in dBFS, the same in all channels, (channels, n)."""
+    noise = np.random.default_rng(seed).standard_normal(round(seconds * rate)) * 10 ** (level / 20)
+    return np.tile(noise, (channels, 1)).astype(np.float32)
+
+
 def tune(seconds: float, rate: int = 44100, *, channels: int = 2, seed: int = 0) -> NDArray[np.float32]:
     """A melody of decaying tones over soft noise, (channels, n) within ±0.8; no two seconds are alike."""
     random = np.random.default_rng(seed)

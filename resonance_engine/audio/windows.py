@@ -12,8 +12,10 @@ from resonance_engine.audio.content_key import content_key
 from resonance_engine.audio.decoding import Span, open_audio
 from resonance_engine.audio.passage import SHORTEST, Passage, format_time
 from resonance_engine.errors import AudioError
+from resonance_engine.features.attributes import NEAR_SILENCE_DB, measure_energy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -36,6 +38,9 @@ ALBUM_ARTIST = ("album_artist", "albumartist", "album artist")
 
 SILENCE = 1e-4
 """Peak at or below which a window is silent: -80 dB, three steps of 16 bits."""
+
+
+NOTHING_LOUDER = f"no part of it is louder than {NEAR_SILENCE_DB:g} dBFS"
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,9 @@ def read_windows(path: Path, decoding: Decoding) -> Recording:
     """Decode up to `decoding.windows` windows spread over a file.
 
     Reads by seeking, so that a mix of two hours costs what a song costs. Windows that the file does not
-    supply (its header promised more than it holds) and silent ones are left out. Where none is left, or
-    seeking leads nowhere, the windows come from the first three minutes, decoded from the start. Raises
-    AudioError for a file without sound, with less than three seconds of it, or with nothing but silence.
+    supply (its header promised more than it holds) and silent ones are left out. Where none of those left is louder
+    than -60 dBFS, or seeking leads nowhere, the windows come from the first three minutes, decoded from the start.
+    Raises AudioError for a file without sound, with less than three seconds of it, or with nothing louder there either.
     """
     return _windows_by_seeking(path, decoding) or _windows_by_decoding(path, decoding)
 
@@ -94,10 +99,10 @@ def read_passage(path: Path, decoding: Decoding, passage: Passage) -> Recording:
         spans = [_decode_span(path, each, length) for each in starts]
     if not any(span and span.filled >= WHOLE for span in spans):
         raise AudioError(path, f"it ends before the passage {passage}, or is damaged there")
-    audible = [span for span in spans if span and _is_audible(span)]
-    if not audible:
-        raise AudioError(path, f"the passage {passage} of it is silent")
-    return _recording(audible, decoding, seconds, short)
+    recording = _recording(spans, decoding, seconds, short)
+    if recording is None:
+        raise AudioError(path, f"the passage {passage} of it is silent: {NOTHING_LOUDER}")
+    return recording
 
 
 def read_tags(path: Path) -> AudioTags:
@@ -130,8 +135,7 @@ def _windows_by_seeking(path: Path, decoding: Decoding) -> Recording | None:
         if duration is None or duration < max(decoding.seconds, SHORTEST):
             return None
         spans = (source.seek_span(start, decoding.seconds) for start in window_starts(duration, decoding))
-        audible = [span for span in spans if span and _is_audible(span)]
-    return _recording(audible, decoding, duration, short=False) if audible else None
+        return _recording(spans, decoding, duration, short=False)
 
 
 def _windows_by_decoding(path: Path, decoding: Decoding) -> Recording:
@@ -147,15 +151,22 @@ def _windows_by_decoding(path: Path, decoding: Decoding) -> Recording:
     short = length < decoding.seconds
     starts = (0.0,) if short else window_starts(length, decoding)
     spans = (_decode_span(path, start, min(length, decoding.seconds)) for start in starts)
+    recording = _recording(spans, decoding, duration, short)
+    if recording is None:
+        raise AudioError(path, f"it is silent: {NOTHING_LOUDER}")
+    return recording
+
+
+def _recording(spans: Iterable[Span | None], decoding: Decoding, duration: float, short: bool) -> Recording | None:
+    """Return the windows of the audible spans; None where not one of them is louder than near-silence.
+
+    One that is keeps the others: a quiet beginning belongs to its piece.
+    """
     audible = [span for span in spans if span and _is_audible(span)]
-    if not audible:
-        raise AudioError(path, "it is silent")
-    return _recording(audible, decoding, duration, short)
-
-
-def _recording(spans: list[Span], decoding: Decoding, duration: float, short: bool) -> Recording:
-    windows = np.stack([_to_window(span, decoding) for span in spans])
-    return Recording(windows, tuple(span.start for span in spans), duration, short)
+    windows = [_to_window(span, decoding) for span in audible]
+    if not any(measure_energy(window) > NEAR_SILENCE_DB for window in windows):
+        return None
+    return Recording(np.stack(windows), tuple(span.start for span in audible), duration, short)
 
 
 def _decode_span(path: Path, start: float, seconds: float) -> Span | None:

@@ -21,6 +21,9 @@ EXTRACTOR_VERSION = 1
 
 # Loudness of digital silence, in dBFS.
 SILENCE_DB = -100.0
+# What is nowhere louder, in dBFS, is silence to a listener, whatever is in it: dither is at -91 and below, tape hiss at
+# -65, a quiet recording of a clavichord at -50.
+NEAR_SILENCE_DB = -60.0
 
 # Tempi considered, and the log-normal prior over them: centre in BPM, deviation in octaves (Ellis 2007).
 SLOWEST, FASTEST, STEPS = 40.0, 240.0, 1000

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from resonance_engine.store.sqlite_file import select_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +16,13 @@ if TYPE_CHECKING:
     from resonance_engine.store.database import Database
 
 CONTENT_TABLES = ("vector", "window", "tag", "analysis")
+# SQLite may look into what is no JSON where conditions are joined by AND.
+QUIET = (
+    "SELECT content_key, json_extract(attributes, '$.energy') FROM analysis "
+    "WHERE CASE WHEN typeof(attributes) = 'text' AND json_valid(attributes) "
+    "THEN json_extract(attributes, '$.energy') < ? ELSE 0 END"
+)
+WINDOWS = "SELECT content_key, position FROM window WHERE content_key IN"
 # The file is written again when at least so many bytes, and so much of it, would be saved.
 WORTHWHILE_BYTES = 1_000_000
 WORTHWHILE_SHARE = 0.1
@@ -53,6 +63,30 @@ class Maintenance:
             for table in CONTENT_TABLES:
                 transaction.delete(table, "content_key", orphans)
             return len(orphans)
+
+    def silent_recordings(self, level: float) -> set[bytes]:
+        """Return the content keys of recordings of which no window can be louder than `level`, in dBFS.
+
+        The energy of an analysis is the mean over n windows: the loudest is at most 10 log10(n) dB above it.
+        """
+        counts: dict[bytes, int] = {}
+        with self.database.read() as snapshot:
+            energies = dict(snapshot.execute(QUIET, (level,)).fetchall())
+            for key, position in select_in(snapshot, WINDOWS, energies):
+                counts[key] = max(position + 1, counts.get(key, 0))
+        return {key for key, count in counts.items() if energies[key] + 10 * math.log10(count) < level}
+
+    def drop_silent(self, level: float) -> int:
+        """Delete these recordings, which earlier versions took for music, and unlink their tracks; return how many.
+
+        Their files are analysed again then, and fail.
+        """
+        silent = self.silent_recordings(level)
+        if silent:
+            with self.database.write() as transaction:
+                for table in ("track", *CONTENT_TABLES):
+                    transaction.delete(table, "content_key", silent)
+        return len(silent)
 
     def drop_tombstones(self) -> int:
         """Delete the records of removed vectors, and return how many those were.

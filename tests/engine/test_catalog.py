@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resonance_engine.catalog import IDS_KEY, LIBRARY, META, STORE, CatalogUpdate, read_catalog
+from resonance_engine.features.attributes import NEAR_SILENCE_DB
 from resonance_engine.ingest import Ingest
 from resonance_engine.store import Store
 from tests.engine.test_ingest import FakePool
@@ -44,6 +45,18 @@ def index(music: Path, catalog: Path, pool: FakePool) -> dict[str, int]:
         exported = {entry.path.rpartition("/")[2]: entry.id for entry in read_catalog(catalog).entries.values()}
         assert store.tracks.all(ingest.library).keys() == set(exported.values()), "no stale rows"
         return exported
+
+
+def test_hiss_that_an_earlier_version_took_for_music_is_no_track_any_more(music: Path, catalog: Path) -> None:
+    before = index(music, catalog, FakePool())
+    with Store(catalog / STORE) as store:
+        hissing = store.tracks.all(1)[before["2.wav"]].content_key
+        store.analyses.put(hissing, "1", {"energy": -91.2})
+        assert store.maintenance.silent_recordings(NEAR_SILENCE_DB) == {hissing}
+    again = FakePool({"2.wav": "it is silent"})
+    after = index(music, catalog, again)
+    assert after == {name: item_id for name, item_id in before.items() if name != "2.wav"}
+    assert not again.embedded
 
 
 @pytest.mark.parametrize("last", ["0.wav", "2.wav"])

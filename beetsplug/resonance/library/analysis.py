@@ -84,6 +84,8 @@ def update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | No
 
     Of the whole library, or of the tracks that a query matches. Raises UserError where no track has its file.
     """
+    from resonance_engine.features.attributes import NEAR_SILENCE_DB
+
     plan = plan_library(sidecar, ingest.model.id, query)
     if plan.total and plan.missing == plan.total:
         raise UserError(f"resonance: no track has its file; is {music_folder(sidecar)} there? Nothing was forgotten.")
@@ -98,6 +100,7 @@ def update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | No
         )
     if plan.outdated:
         sidecar.store.tracks.unlink(sidecar.id, plan.outdated)
+    sidecar.store.maintenance.drop_silent(NEAR_SILENCE_DB)  # or the jobs of the plan would find them known
     result, started = AnalysisResult(plan), time.monotonic()
     try:
         result.failed = update_active(sidecar, ingest.model.id, query, threads, log)

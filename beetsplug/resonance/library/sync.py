@@ -155,9 +155,12 @@ def make_plan(
 
 def plan_library(sidecar: Sidecar, model_id: str, query: list[str] | None = None) -> Plan:
     """Return the plan for a library, or for the items of a query: those that failed before are tried again then."""
+    from resonance_engine.features.attributes import NEAR_SILENCE_DB
+
     store, items = sidecar.store, sidecar.rows(query)
     tracks = store.tracks.all(sidecar.id)
     embedded = store.vectors.complete({track.content_key for track in tracks.values()}, model_id)
+    embedded -= store.maintenance.silent_recordings(NEAR_SILENCE_DB)
     if query:
         return replace(make_plan(items, tracks, embedded, {}, file_state), gone=[])
     return make_plan(items, tracks, embedded, store.failures.all(sidecar.id), file_state)

@@ -12,7 +12,7 @@ from resonance_engine.audio.passage import Passage
 from resonance_engine.audio.windows import read_passage, read_windows, window_starts
 from resonance_engine.errors import AudioError
 from resonance_engine.features.spec import Decoding
-from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio
+from tests.audio_files import FORMATS, MUSIC_FORMATS, hiss, tune, write_audio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,7 @@ def test_the_end_as_a_player_rounds_it_is_the_end(music: dict[str, Path]) -> Non
 
 def test_a_header_that_promises_too_little_hides_no_passage(tmp_path: Path) -> None:
     """Without a Xing header FFmpeg takes the first frames' bit rate for all, and here it falls after ten seconds."""
-    music = 1e-3 * tune(30.0, 22050, channels=1)
+    music = 0.01 * np.sin(np.arange(30 * 22050) / 8)[np.newaxis]
     music[:, : 10 * 22050] = 0.3 * np.random.default_rng(0).standard_normal(10 * 22050)
     path = write_audio(tmp_path / "song.mp3", music, 22050, quality=4.0, muxer_options={"write_xing": "0"})
     with open_audio(path) as source:
@@ -165,7 +165,10 @@ def test_silence_is_no_seed(tmp_path: Path, samples: NDArray[np.float32]) -> Non
     hushed = samples.copy()
     hushed[:, 6 * RATE : 14 * RATE] = 0.0
     path = write_audio(tmp_path / "hushed.flac", hushed, RATE)
-    assert refusal(path, (7.0, 13.0)) == "the passage 0:07-0:13 of it is silent"
+    reason = "the passage 0:07-0:13 of it is silent: no part of it is louder than -60 dBFS"
+    assert refusal(path, (7.0, 13.0)) == reason
+    hushed += hiss(hushed.shape[1] / RATE, RATE, -75.0)
+    assert refusal(write_audio(tmp_path / "hissing.flac", hushed, RATE), (7.0, 13.0)) == reason
     assert len(read_passage(path, DECODING, Passage(0.0, 10.0)).windows) < DECODING.windows
 
 
