@@ -95,7 +95,7 @@ FAULTS = [
     pytest.param("INSERT INTO tag VALUES (OTHER_KEY, 'fake', x'')", "no embedding beside", id="tags alone"),
     pytest.param("INSERT INTO tag SELECT content_key, 'fake', x'00' FROM track WHERE VICTIM", "take 1", id="tags"),
     pytest.param("DELETE FROM vector WHERE kind = 'embedding' AND VICTIM", "no embedding beside", id="facets alone"),
-    pytest.param("DELETE FROM vector WHERE VICTIM", "1 linked tracks have no embedding", id="vectors gone"),
+    pytest.param("DELETE FROM vector WHERE VICTIM", "1 linked track has no embedding", id="vectors gone"),
     pytest.param(
         "INSERT INTO track VALUES (1, 77, 1.0, 1, 1, OTHER_KEY)", "1 track in the data, no longer", id="no item"
     ),
@@ -126,6 +126,11 @@ def test_a_fault_in_the_database(library: Shelf, statement: str, problem: str) -
 
     assert library.repair()
     assert only(victim, missing_rows(before, library.dump()))
+    left = library.check()
+    assert (
+        left[-1].startswith("no problems")
+        or left[-1] == "error: resonance: a problem found; run `beet resonance analyze`"
+    )
     library.analyze()
     assert library.check() == ["no problems"]
     assert library.dump() == before, "as if there had been no fault"

@@ -34,15 +34,19 @@ NOTHING_YET = "nothing is analysed yet, so there is nothing to check"
 
 @dataclass
 class CheckFindings:
-    """Problems of the data by `models` and of index files by path, and the `plan` of what is to be analysed."""
+    """Problems of the data by `models` and of index files by path, and the `plan` of what is to be analysed.
+
+    `unembedded` are those that no repair mends, but an analysis.
+    """
 
     plan: Plan
     models: list[Model]
     problems: list[str] = field(default_factory=list)
     indexes: dict[Path, str] = field(default_factory=dict)
+    unembedded: list[str] = field(default_factory=list)
 
     @property
-    def sentences(self) -> list[str]:
+    def repairable(self) -> list[str]:
         left = f"{format_tracks(len(self.plan.gone))} in the data, no longer in the library."
         failed = f"{len(self.plan.stale):,} noted failures of files that are no longer in the library."
         return [
@@ -72,14 +76,15 @@ def check(sidecar: Sidecar, repair: bool) -> None:
 
 def report(sidecar: Sidecar, findings: CheckFindings, repair: bool) -> None:
     """Print the problems, and repair them if requested."""
-    problems = findings.sentences
+    problems = [*findings.repairable, *findings.unembedded]
     for line in shorten(problems):
         ui.print_(line)
     if problems and repair:
         repair_all(sidecar, findings)
     elif problems:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise UserError(f"resonance: {count} found; run `beet resonance check --repair`")
+        remedy = "check --repair" if findings.repairable else "analyze"
+        raise UserError(f"resonance: {count} found; run `beet resonance {remedy}`")
     else:
         jobs, missing = findings.plan.jobs, findings.plan.missing
         waiting = f"; {format_tracks(len(jobs))} to analyse with `beet resonance analyze`" if jobs else ""
@@ -103,17 +108,19 @@ def find_problems(sidecar: Sidecar) -> CheckFindings | None:
     active, wanted = sidecar.model, Models(sidecar).preparing
     if active is None:
         return None
-    from resonance_engine.store.recovery.check import check_store, incomplete_recordings
+    from resonance_engine.store.recovery.check import check_store, describe_unembedded, incomplete_recordings
 
     models, store = [active, *([wanted] if wanted else [])], sidecar.store
     findings = CheckFindings(plan_library(sidecar, models[-1].id), models)
     for model in models:
-        findings.problems += check_store(store, model.id, partial=wanted is not None)
+        findings.problems += check_store(store, model.id, partial=True)
         findings.problems += [
             f"Of recording {key.hex()}, {parts} by the model {model.name} lacks."
             for key, parts in incomplete_recordings(store, model.id).items()
         ]
         findings.indexes |= dict(find_bad_indexes(sidecar, model))
+    if wanted is None:
+        findings.unembedded = describe_unembedded(store, active.id)
     return findings
 
 
@@ -171,7 +178,7 @@ def salvage_database(sidecar: Sidecar) -> None:
         findings = find_problems(fresh)
         if findings is None:
             ui.print_("Run `beet resonance analyze` for the whole library.")
-        elif findings.sentences:
+        elif findings.repairable:
             repair_all(fresh, findings)
         else:
             print_pending(fresh, findings.models[-1].id)

@@ -51,10 +51,17 @@ def check_store(store: Store, model_id: str, partial: bool = False) -> list[str]
         problems += [f"The {kind} of recording {key.hex()} {reason}." for key, kind, reason in invalid]
         problems += [f"The tags of recording {key.hex()} {reason}." for key, reason in invalid_tags(driver, model)]
         problems += [f"The analysis of recording {key.hex()} {why}." for key, why in invalid_analyses(driver)]
-        pending = driver.execute(PENDING, (model_id,)).fetchone()[0]
-        if pending and not partial:
-            problems.append(f"{pending} linked tracks have no embedding by the model {model.name} yet.")
-        return problems
+    return problems if partial else problems + describe_unembedded(store, model_id)
+
+
+def describe_unembedded(store: Store, model_id: str) -> list[str]:
+    """Return a sentence on linked tracks that a model has no embedding of, which an analysis mends; empty for none."""
+    with store.read() as driver:
+        count = driver.execute(PENDING, (model_id,)).fetchone()[0]
+        tracks = "linked track has" if count == 1 else "linked tracks have"
+        return (
+            [f"{count} {tracks} no embedding by the model {select_model(driver, model_id).name} yet."] if count else []
+        )
 
 
 def incomplete_recordings(store: Store, model_id: str) -> dict[bytes, str]:

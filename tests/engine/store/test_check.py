@@ -90,7 +90,7 @@ def test_damage_is_named_and_repaired(
         assert store.generation > before
         assert store.vectors.embedded(map(key, range(3)), MODEL.id) == {key(0), key(2)}
         assert store.vectors.windows(map(key, range(3)), MODEL.id).keys() == {key(0), key(2)}
-        assert check_store(store, MODEL.id) == ["1 linked tracks have no embedding by the model small yet."]
+        assert check_store(store, MODEL.id) == ["1 linked track has no embedding by the model small yet."]
 
         store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[1]))
         assert check_store(store, MODEL.id) == []
