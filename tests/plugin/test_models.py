@@ -55,6 +55,24 @@ class TestList(ModelsLibrary):
         self.configure(str(path))
         assert self.list_uses()[str(path)] == "in use"
 
+    def test_status_names_a_configured_one_that_is_unusable(self) -> None:
+        path = self.lib_path / "elsewhere" / "model.onnx"
+        self.configure(str(path))
+        missing = f"wanted model:   There is no model at {path}; give the path of a model file or of its directory."
+        assert missing in self.beet("resonance", "status")
+        path.parent.mkdir()
+        path.write_bytes(b"no model")
+        self.runtime.defect = ModelError("It is no model.")
+        assert "wanted model:   It is no model." in self.beet("resonance", "status")
+        Sidecar(self.lib).path.unlink()
+        assert "wanted model:   It is no model." in self.beet("resonance", "status")
+        self.runtime.defect = None
+        assert not any(line.startswith("wanted") for line in self.beet("resonance", "status"))
+        self.beet("resonance", "analyze")
+        starts = self.runtime.starts
+        assert not any(line.startswith("wanted") for line in self.beet("resonance", "status"))
+        assert self.runtime.starts == starts, "it was loaded before"
+
     def test_the_list_makes_no_store(self) -> None:
         Sidecar(self.lib).path.unlink()
         assert self.list_uses() == {"default": "chosen"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -11,6 +12,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.background.job_state import WORKING, job_state_of, request_work, start_worker
 from beetsplug.resonance.background.process_lock import BACKGROUND, lock_of
 from beetsplug.resonance.commands.common import format_size, format_time
+from beetsplug.resonance.config.settings import SHIPPED
 from beetsplug.resonance.library.analysis import LAST_RUN_KEY
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import (
@@ -21,6 +23,7 @@ from beetsplug.resonance.library.sidecar import (
     format_tracks,
 )
 from beetsplug.resonance.library.sync import Plan, music_folder, plan_library
+from resonance_engine.encoder.model_files import find_model_file
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.ingest import SPEED_KEY
 
@@ -43,7 +46,8 @@ def status(sidecar: Sidecar) -> None:
     if not sidecar.exists:
         coverage = sidecar.coverage()
         total = coverage.total
-        print_table([("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.path} (not made yet)")])
+        lines = [("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.path} (not made yet)")]
+        print_table([*lines, *unusable_model(sidecar)])
         ui.print_(describe_coverage(sidecar, coverage) if total else "import some music with `beet import PATH`")
         return
     model, store = sidecar.model, sidecar.store
@@ -59,7 +63,7 @@ def status(sidecar: Sidecar) -> None:
     lines += [("without a file", f"{plan.missing:,}")] if plan.missing else []
     lines += [("model", f"{model.name} {model.version} ({model.id})" if model else "none used yet")]
     preparing, background = describe_preparing(sidecar), background_status(sidecar)
-    lines += [("preparing", preparing)] if preparing else []
+    lines += [("preparing", preparing)] if preparing else unusable_model(sidecar)
     lines += [("background", background)] if background else []
     lines += [("database", f"{sidecar.path} ({format_size(sidecar.path.stat().st_size)})")]
     last, speed = store.state.get(LAST_RUN_KEY, float), store.state.get(SPEED_KEY, float)
@@ -108,6 +112,24 @@ def describe_preparing(sidecar: Sidecar) -> str:
         f"{model.name} {model.version} ({model.id}), {format_tracks(embedded)} embedded; "
         "`beet resonance analyze` goes on, the model above serves until then"
     )
+
+
+def unusable_model(sidecar: Sidecar) -> list[tuple[str, str]]:
+    """Return a line on why the wanted model cannot be used, where it is not the shipped one and cannot.
+
+    It is loaded for that only where its file is not the one that was loaded last.
+    """
+    models = Models(sidecar)
+    if models.wanted == SHIPPED:
+        return []
+    try:
+        find_model_file(models.path(models.wanted))
+        if models.known_id(models.wanted) is None:
+            with closing(models.open_pool(models.wanted)) as pool:
+                pool.description()
+    except ModelError as error:
+        return [("wanted model", str(error))]
+    return []
 
 
 def print_table(lines: list[tuple[str, str]]) -> None:
