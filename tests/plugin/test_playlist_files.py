@@ -202,7 +202,9 @@ class TestFiles(CircleLibrary):
         with pytest.raises(UserError, match="2 of 3 playlists could not be made again"):
             self.run_command("playlist", "--refresh", str(plain), str(odd), str(good))
         assert self.io.getoutput().splitlines()[0] == f"{good}: 2 kept, 1 dropped, 1 added"
-        assert "has no recipe" in self.take_notes(caplog)
+        notes = self.take_notes(caplog)
+        assert f"playlist: {plain} has no recipe" in notes
+        assert f'{odd}: The recipe has the option "mood"' in notes
         assert plain.read_text() == "0.flac\n"
 
     def test_recipes_that_a_stranger_wrote_are_refused_in_a_sentence(self, tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def refresh_files(sidecar: Sidecar, paths: Sequence[Path], is_pretended: bool, l
     """Refresh playlist files and print the difference of each; one that fails does not stop the others."""
     from beetsplug.resonance.playlist.refresh import refresh_playlist
     from beetsplug.resonance.search.session import open_session
-    from resonance_engine.errors import ResonanceError
+    from resonance_engine.errors import ResonanceError, printable
 
     failed = 0
     with open_session(sidecar) as session:
@@ -176,7 +176,8 @@ def refresh_files(sidecar: Sidecar, paths: Sequence[Path], is_pretended: bool, l
             except (UserError, ResonanceError) as error:
                 if len(paths) == 1:
                     raise
-                log.error("{}", error)
+                name = printable(path)
+                log.error("{}", error if name in str(error) else f"{name}: {error}")
                 failed += 1
     if failed:
         raise UserError(f"playlist: {failed} of {len(paths)} playlists could not be made again")
