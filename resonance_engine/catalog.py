@@ -7,12 +7,14 @@ the next run do only what is new.
 
 from __future__ import annotations
 
+import fcntl
 import io
 import itertools
 import json
 import math
 import os
 import zlib
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.audio.windows import read_tags
-from resonance_engine.errors import AudioError, CatalogError, printable
+from resonance_engine.errors import AudioError, CatalogError, StoreError, printable
 from resonance_engine.features.attributes import NEAR_SILENCE_DB
 from resonance_engine.files import write_bytes
 from resonance_engine.index.files import VectorIndex, read_catalog_index, write_catalog_index
 from resonance_engine.ingest import Ingest, Job
 from resonance_engine.records import parse_record
+from resonance_engine.store import Store
+from resonance_engine.store.errors import is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -87,6 +91,34 @@ def music_files(folder: Path) -> list[Path]:
         for name in names
         if Path(name).suffix.lower() in SUFFIXES
     )
+
+
+@contextmanager
+def open_catalog_store(folder: Path) -> Iterator[Store]:
+    """Open the store of a catalog for one run that writes it, and close it after the `with`.
+
+    Raises CatalogError while another run does, and for a damaged store. The kernel holds the lock, on the folder: it
+    ends with the process. A file system without locks does without it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CatalogError(f"Another `resonance index` is writing {printable(folder)}; wait for it.") from error
+        except OSError:
+            pass
+        with Store(folder / STORE) as store:
+            yield store
+    except StoreError as error:
+        if is_damage(error) or isinstance(error.__cause__, ValueError):
+            raise CatalogError(
+                f"{printable(folder / STORE)} is damaged; delete it and run `resonance index` again, which then "
+                "analyses all files."
+            ) from error
+        raise
+    finally:
+        os.close(descriptor)
 
 
 class CatalogUpdate:

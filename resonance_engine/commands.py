@@ -68,9 +68,8 @@ def check_trained(load: Path) -> None:
 def run_index(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from resonance_engine.catalog import LIBRARY, STORE, CatalogUpdate, music_files
+    from resonance_engine.catalog import LIBRARY, CatalogUpdate, music_files, open_catalog_store
     from resonance_engine.ingest import Ingest
-    from resonance_engine.store import Store
     from resonance_engine.worker.worker import WorkerPool
 
     files = music_files(options.folder)
@@ -81,8 +80,8 @@ def run_index(options: argparse.Namespace) -> None:
     except OSError as error:
         raise CatalogError(f"{printable(options.out)} cannot be made: {error.strerror}.") from error
     with (
+        open_catalog_store(options.out) as store,
         closing(WorkerPool(model_of(options), options.threads, backend=options.backend)) as pool,
-        Store(options.out / STORE) as store,
     ):
         update = CatalogUpdate(options.out, files, Ingest(store, store.libraries.get_or_create(LIBRARY), pool))
         failed = 0

@@ -13,11 +13,12 @@ import faiss
 import numpy as np
 import pytest
 
-from resonance_engine.catalog import IDS_KEY, STORE, read_catalog
+from resonance_engine.catalog import IDS_KEY, STORE, open_catalog_store, read_catalog
 from resonance_engine.cli import main
 from resonance_engine.errors import CatalogError
 from resonance_engine.store import Store
 from tests.audio_files import write_audio
+from tests.raw_sql import change_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,6 +190,40 @@ def test_a_damaged_catalog_says_what_to_do(
         (copy / name).write_bytes(content)
     with pytest.raises(CatalogError, match=rf"{sentence}.*resonance index"):
         read_catalog(copy)
+
+
+@pytest.mark.parametrize("damage", ["header", "page", "vector"])
+def test_of_a_damaged_store_it_says_what_a_catalog_needs(
+    music: Path, catalog: Path, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "catalog"
+    shutil.copytree(catalog, copy)
+    store = copy / STORE
+    if damage == "vector":
+        change_rows(store, "UPDATE vector SET data = x'00'")
+    else:
+        content = store.read_bytes()
+        store.write_bytes(b"x" * 4096 + content[4096:] if damage == "header" else content[:16384] + b"x" * 200_000)
+    index = ["index", str(music), "--out", str(copy), "--threads", "1"]
+    assert main(index) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "resonance.db" in line]
+    assert f"{store} is damaged; delete it and run `resonance index` again" in line
+    assert "beet" not in line
+    store.unlink()
+    assert main(index) == 0
+
+
+def test_a_catalog_is_written_by_one_process_at_a_time(
+    music: Path, catalog: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "catalog"
+    shutil.copytree(catalog, copy)
+    index = ["index", str(music), "--out", str(copy), "--threads", "1"]
+    with open_catalog_store(copy):
+        assert main(index) == 1
+        assert f"Another `resonance index` is writing {copy}; wait for it." in capsys.readouterr().err
+        assert main(["query", "--audio", str(music / "0.flac"), "--index-dir", str(copy)]) == 0, "readers are let in"
+    assert main(index) == 0
 
 
 def test_files_of_two_catalogs_are_not_mixed_up(catalog: Path, tmp_path: Path) -> None:
