@@ -73,6 +73,14 @@ def test_an_empty_packet_at_the_end_costs_nothing(tmp_path: Path) -> None:
     assert decode(path).samples.shape[1] > 44100
 
 
+def test_tags_in_another_encoding_are_no_obstacle(tmp_path: Path) -> None:
+    audio = StereoAudio(tune(1.0, 44100, seed=1), 44100)
+    path = encode(audio, tmp_path / "a.flac", "flac", 44100, comment="Made by ACID")
+    samples = decode(path).samples
+    path.write_bytes(path.read_bytes().replace(b"Made by ACID", b"\x82\xc5\x8d\xec\x90\xac    AC"))
+    np.testing.assert_array_equal(decode(path).samples, samples)
+
+
 def test_what_cannot_be_decoded_stands_for_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = song(tmp_path / "a.wav"), tmp_path / "b.mp3"
     bad.write_bytes(b"no music")

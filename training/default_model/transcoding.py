@@ -43,7 +43,7 @@ def decode(path: Path) -> StereoAudio:
     FFmpeg's own way from one channel to two would take 3 dB off.
     """
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             stream = container.streams.audio[0]
             rate = stream.rate
             resampler = av.AudioResampler("fltp", stream.layout, rate)
