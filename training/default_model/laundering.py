@@ -30,6 +30,7 @@ import av.error
 import numpy as np
 from scipy.signal import firwin2, oaconvolve
 
+from resonance_engine.audio.decoding import TEXT_OPTIONS
 from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.files import write_bytes
 from training.default_model import material
@@ -153,7 +154,7 @@ def launder_audio(audio: StereoAudio, laundering: Laundering) -> tuple[StereoAud
 def read_gain(path: Path, laundering: Laundering) -> float | None:
     """Return the gain applied to a copy, from its comment; None where there is no copy by this laundering."""
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path), **TEXT_OPTIONS) as container:
             comment = {**container.streams.audio[0].metadata, **container.metadata}
         record = json.loads({key.lower(): value for key, value in comment.items()}.get("comment", "null"))
     except (av.error.FFmpegError, OSError, IndexError, ValueError):

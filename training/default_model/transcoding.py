@@ -14,6 +14,7 @@ import av.error
 import numpy as np
 from av.audio.stream import AudioStream
 
+from resonance_engine.audio.decoding import TEXT_OPTIONS
 from resonance_engine.errors import AudioError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def decode(path: Path) -> StereoAudio:
     FFmpeg's own way from one channel to two would take 3 dB off.
     """
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path), **TEXT_OPTIONS) as container:
             stream = container.streams.audio[0]
             rate = stream.rate
             resampler = av.AudioResampler("fltp", stream.layout, rate)
