@@ -3,7 +3,7 @@
     python -m training.default_model.corpus DIRECTORY
     python -m training.default_model DIRECTORY
 
-Features are computed once and kept in DIRECTORY/features, the pretrained trunk in DIRECTORY/pretrained. Each fold's
+Features are computed once and kept in DIRECTORY/features, the pretrained trunks in DIRECTORY/pretrained. Each fold's
 model, fitted to the other folds' soundtracks, goes to DIRECTORY/folds, where `python -m benchmarks.quality` measures
 them; the model fitted to everything goes to the package. Each has an eight-bit variant beside it, in a folder whose
 name ends in -int8. About a quarter of an hour on two cores, most of it decoding and analysis.
@@ -26,15 +26,17 @@ from resonance_engine.training.data.precompute import precompute
 from training.default_model.corpus import CorpusTrack, read_manifest
 from training.default_model.fitting import (
     TrainingWindows,
+    describe_model,
     fit_network,
     initial_network,
     save_model,
     save_quantized,
-    semantic_activations,
+    trunk_activations,
 )
-from training.default_model.pretrained import musicnn_weights
+from training.default_model.laundering import read_copies
+from training.default_model.pretrained import load_trunks
 from training.default_model.recipe import RECIPE, SPEC
-from training.default_model.transcoding import matching_keys, transcode_files
+from training.default_model.transcoding import matching_keys
 
 if TYPE_CHECKING:
     from resonance_engine.features.spec import FeatureSpec
@@ -52,12 +54,14 @@ def load_corpus(directory: Path, spec: FeatureSpec) -> tuple[list[CorpusTrack], 
     return decodable, window_set(cache, [key for key in keys if key], decodable)
 
 
-def load_transcoded(directory: Path, tracks: list[CorpusTrack], windows: WindowSet) -> WindowSet:
-    """Load the windows of the same tracks after lossy encoding."""
-    cache, paths = SqliteCache(directory / "features", SPEC), [directory / track.path for track in tracks]
+def load_copies(directory: Path, tracks: list[CorpusTrack], windows: WindowSet) -> WindowSet:
+    """Load the windows of the same tracks' laundered copies; a track without one, or of other windows, is its own."""
+    cache = SqliteCache(directory / "features", SPEC)
+    copies = {copy.source: directory / copy.path for copy in read_copies(directory)}
+    paths = [directory / track.path for track in tracks]
     own = cache_features(cache, paths)
-    copies = cache_features(cache, transcode_files(directory / "mp3-64", paths, own, PROCESSES))
-    keys = [copy or key for key, copy in zip(own, copies, strict=True)]
+    other = cache_features(cache, [copies.get(track.path, path) for track, path in zip(tracks, paths, strict=True)])
+    keys = [copy or key for key, copy in zip(own, other, strict=True)]
     return window_set(cache, matching_keys(windows.first, own, window_set(cache, keys, tracks).first, keys), tracks)
 
 
@@ -97,24 +101,26 @@ def main() -> None:
 def make_models(corpus: Path, out: Path, folds: Path | None) -> None:
     """Fit and save the models of the folds, unless `folds` is None, and the model of everything."""
     tracks, windows = load_corpus(corpus, SPEC)
-    trunk = musicnn_weights(corpus / "pretrained")
-    material, transcoded = (
-        TrainingWindows(part, semantic_activations(trunk, part))
-        for part in (windows, load_transcoded(corpus, tracks, windows))
+    trunks = load_trunks(corpus / "pretrained")
+    manifest = describe_model(trunks)
+    material, copies = (
+        TrainingWindows(part, trunk_activations(trunks, part))
+        for part in (windows, load_copies(corpus, tracks, windows))
     )
     artists = number_labels([track.artist_label or track.path for track in tracks])
     soundtracks = [track.soundtrack for track in tracks]
     print(f"{len(tracks)} tracks of {len(set(soundtracks))} soundtracks", flush=True)
     if folds is not None:
-        save_model(initial_network(trunk, RECIPE.seed), folds / "untrained")
+        save_model(initial_network(trunks, RECIPE.seed), manifest, folds / "untrained")
         fold = assign_folds(soundtracks)
         for number in range(FOLDS):
             songs = np.flatnonzero(fold != number)
             others = material.subset(songs)
             name = f"fold-{number + 1}"
-            save_model(fit_network(trunk, others, artists[songs], RECIPE, transcoded.subset(songs)), folds / name)
+            network = fit_network(trunks, others, artists[songs], RECIPE, copies.subset(songs))
+            save_model(network, manifest, folds / name)
             save_quantized(folds / name / "model.onnx", int8_folder(folds) / name, others.windows)
-    save_model(fit_network(trunk, material, artists, RECIPE, transcoded), out)
+    save_model(fit_network(trunks, material, artists, RECIPE, copies), manifest, out)
     save_quantized(out / "model.onnx", int8_folder(out), windows)
 
 

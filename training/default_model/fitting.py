@@ -1,4 +1,4 @@
-"""Fit a network to the features of some songs: pretrained trunk, scaled inputs, heads, gates."""
+"""Fit a network to the features of some songs: pretrained trunks, scaled inputs, heads, gates."""
 
 from __future__ import annotations
 
@@ -14,78 +14,84 @@ from resonance_engine.network.backbones import EnvelopeBackbone
 from resonance_engine.network.export import export_onnx
 from resonance_engine.network.files import load_network
 from resonance_engine.network.model import ResonanceNetwork
-from resonance_engine.network.pretrained import SemanticBackbone
+from resonance_engine.network.pretrained import TaggingBackbone
 from resonance_engine.network.quantization import quantize
 from resonance_engine.training.learning.loop import standardize
 from training.default_model.heads import FAINTEST, pooled_activations, set_heads, tune
-from training.default_model.pretrained import TAGS
-from training.default_model.recipe import LICENCE, NAME, SPEC, VERSION, ModelRecipe
+from training.default_model.recipe import BACKBONES, LICENCE, NAME, SPEC, VERSION, ModelRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from resonance_engine.training.data.dataset import WindowSet
+    from training.default_model.pretrained import Trunks
 
 CALIBRATION = 40  # songs that the eight-bit model's ranges and losses are measured on
 WORTHWHILE = 200_000  # weights of a matrix from which on eight bits pay: the semantic network's two
 MASKED = 1e6  # a deviation that scales a band or an activation to nothing
-MANIFEST = Manifest(NAME, VERSION, LICENCE, SPEC, FRONT_END_VERSION, tags=TAGS, backbones={"timbre": "envelope"})
 
 
-def initial_network(trunk: Mapping[str, Tensor], seed: int) -> ResonanceNetwork:
-    """Return the network before it is fitted: the published trunk, everything else random."""
+def describe_model(trunks: Trunks) -> Manifest:
+    """Return the manifest of a model around these trunks, without its id."""
+    return Manifest(NAME, VERSION, LICENCE, SPEC, FRONT_END_VERSION, tags=trunks.tags, backbones=BACKBONES)
+
+
+def initial_network(trunks: Trunks, seed: int) -> ResonanceNetwork:
+    """Return the network before it is fitted: the published trunks, everything else random."""
     torch.manual_seed(seed)
-    network = ResonanceNetwork.from_manifest(MANIFEST)
-    semantic_backbone(network).trunk.load_state_dict(trunk)
+    network = ResonanceNetwork.from_manifest(describe_model(trunks))
+    for name, state in trunks.states.items():
+        tagging_backbone(network, name).trunk.load_state_dict(state)
     return network.eval()
 
 
-def semantic_backbone(network: ResonanceNetwork) -> SemanticBackbone:
-    backbone = network.backbones["semantic"]
-    assert isinstance(backbone, SemanticBackbone)
+def tagging_backbone(network: ResonanceNetwork, name: str) -> TaggingBackbone:
+    backbone = network.backbones[name]
+    assert isinstance(backbone, TaggingBackbone)
     return backbone
 
 
-def semantic_activations(trunk: Mapping[str, Tensor], windows: WindowSet) -> NDArray[np.float32]:
-    """Return the published trunk's activations (windows, 1506); fitting does not change the trunk."""
-    return pooled_activations(semantic_backbone(initial_network(trunk, 0)), "semantic", windows)
+def trunk_activations(trunks: Trunks, windows: WindowSet) -> dict[str, NDArray[np.float32]]:
+    """Return the published trunks' activations (windows, length) by modality; fitting does not change the trunks."""
+    network = initial_network(trunks, 0)
+    return {name: pooled_activations(network.backbones[name], name, windows) for name in trunks.states}
 
 
 @dataclass(frozen=True)
 class TrainingWindows:
-    """Windows, grouped by soundtrack, with the published trunk's activations (windows, 1506)."""
+    """Windows, grouped by soundtrack, with the published trunks' activations (windows, length) by modality."""
 
     windows: WindowSet
-    semantic: NDArray[np.float32]
+    activations: Mapping[str, NDArray[np.float32]]
 
     def subset(self, songs: NDArray[np.intp]) -> TrainingWindows:
         """Return those of some songs."""
         windows = self.windows.subset(songs)
-        return TrainingWindows(windows, self.semantic[windows.places])
+        return TrainingWindows(windows, {name: rows[windows.places] for name, rows in self.activations.items()})
 
 
 def fit_network(
-    trunk: Mapping[str, Tensor],
+    trunks: Trunks,
     material: TrainingWindows,
     artist: NDArray[np.intp],
     recipe: ModelRecipe,
-    encoded: TrainingWindows | None = None,
+    copies: TrainingWindows | None = None,
 ) -> ResonanceNetwork:
     """Fit the recipe's network to some songs.
 
-    `artist` (songs,) numbers artists, each unknown one by itself; `encoded` are the same windows after lossy encoding.
+    `artist` (songs,) numbers artists, each unknown one by itself; `copies` are the same windows of laundered copies.
     """
-    network, windows = initial_network(trunk, recipe.seed), material.windows
+    network, windows = initial_network(trunks, recipe.seed), material.windows
     standardize(network, windows)
     limit_timbre(network, recipe.ceiling_hz)
-    scale_semantic(network, material.semantic)
+    for name, activations in material.activations.items():
+        scale_activations(tagging_backbone(network, name), activations)
     inputs = head_inputs(network, material)
     set_heads(
-        network, inputs, windows.group[windows.song], recipe.parts, head_inputs(network, encoded) if encoded else None
+        network, inputs, windows.group[windows.song], recipe.parts, head_inputs(network, copies) if copies else None
     )
     tune(network, inputs, windows.song, windows.group, artist, recipe)
     return network.eval()
@@ -93,20 +99,22 @@ def fit_network(
 
 def head_inputs(network: ResonanceNetwork, material: TrainingWindows) -> dict[str, NDArray[np.float32]]:
     """Return the inputs of a network's heads, (windows, length) by modality."""
-    backbones, windows = network.backbones, material.windows
-    activations = {
-        name: pooled_activations(backbones[name], name, windows) for name in network.modalities if name != "semantic"
-    }
-    return activations | {"semantic": semantic_backbone(network).scale(torch.from_numpy(material.semantic)).numpy()}
+    inputs = {}
+    for name in network.modalities:
+        if name in material.activations:
+            scale = tagging_backbone(network, name).scale
+            inputs[name] = scale(torch.from_numpy(material.activations[name])).numpy()
+        else:
+            inputs[name] = pooled_activations(network.backbones[name], name, material.windows)
+    return inputs
 
 
-def scale_semantic(network: ResonanceNetwork, semantic: NDArray[np.float32]) -> None:
-    """Standardise the trunk's activations over these windows; mask those that hardly vary."""
-    deviation = semantic.std(axis=0)
+def scale_activations(backbone: TaggingBackbone, activations: NDArray[np.float32]) -> None:
+    """Standardise a trunk's activations over these windows; mask those that hardly vary."""
+    deviation = activations.std(axis=0)
     deviation[deviation < FAINTEST] = MASKED
-    scale = semantic_backbone(network).scale
-    scale.mean.copy_(torch.from_numpy(semantic.mean(axis=0)))
-    scale.deviation.copy_(torch.from_numpy(deviation))
+    backbone.scale.mean.copy_(torch.from_numpy(activations.mean(axis=0)))
+    backbone.scale.deviation.copy_(torch.from_numpy(deviation))
 
 
 def limit_timbre(network: ResonanceNetwork, ceiling_hz: float) -> None:
@@ -118,10 +126,10 @@ def limit_timbre(network: ResonanceNetwork, ceiling_hz: float) -> None:
     timbre.standardize.deviation[above] = MASKED
 
 
-def save_model(network: ResonanceNetwork, folder: Path) -> Manifest:
+def save_model(network: ResonanceNetwork, manifest: Manifest, folder: Path) -> Manifest:
     """Save a network as an ONNX file, which holds its weights too; return the manifest with the model's id."""
     folder.mkdir(parents=True, exist_ok=True)
-    parity = export_onnx(network, MANIFEST, folder / "model.onnx")
+    parity = export_onnx(network, manifest, folder / "model.onnx")
     sealed = load_network(folder / "model.onnx")[1]
     print(f"model {sealed.id}: {parity}", flush=True)
     return sealed

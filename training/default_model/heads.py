@@ -69,15 +69,15 @@ def set_heads(
     activations: Mapping[str, NDArray[np.float32]],
     group: NDArray[np.intp],
     parts: Mapping[str, FacetRecipe],
-    encoded: Mapping[str, NDArray[np.float32]] | None = None,
+    copies: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> None:
     """Set projections and gates from the activations (windows, length) of each modality and the windows' groups.
 
-    `encoded` are the activations of the same windows after lossy encoding.
+    `copies` are the activations of the same windows of laundered copies.
     """
     with torch.no_grad():
         for name, where in facet_slices(parts).items():
-            other = encoded[name].astype(np.float64) if encoded is not None and parts[name].encoders else None
+            other = copies[name].astype(np.float64) if copies is not None and parts[name].copies else None
             matrix, offset = fit_head(activations[name].astype(np.float64), group, parts[name], other)
             project = projection(network.backbones[name])
             project.weight.zero_()
@@ -93,17 +93,28 @@ def set_heads(
 
 
 def fit_head(
-    activations: Array, group: NDArray[np.intp], part: FacetRecipe, encoded: Array | None = None
+    activations: Array, group: NDArray[np.intp], part: FacetRecipe, copies: Array | None = None
 ) -> tuple[Array, Array]:
     """Return the matrix (length, width) and offset (width,) of a modality's projection."""
     mean, deviation = activations.mean(axis=0), np.maximum(activations.std(axis=0), FAINTEST)
     scaled = (activations - mean) / deviation
-    size = scaled.shape[1]
-    axes = scipy.linalg.eigh(scaled.T @ scaled, subset_by_index=[size - part.width, size - 1])[1]
-    changes = None if encoded is None else np.sqrt(part.encoders) * ((encoded - activations) / deviation) @ axes
+    axes = principal_axes(scaled, part.width)
+    changes = None if copies is None else np.sqrt(part.copies) * ((copies - activations) / deviation) @ axes
     matrix = axes @ whitening(scaled @ axes, group, part.shrinkage, changes)
     matrix /= deviation[:, None]
     return matrix, -mean @ matrix
+
+
+def principal_axes(values: Array, count: int) -> Array:
+    """Return the directions (d, count) in which values (n, d), n >= count, vary most, the strongest last.
+
+    Of more dimensions than values, by way of the values' inner products: the same directions, at n³ instead of d³.
+    """
+    rows, size = values.shape
+    if size <= rows:
+        return np.asarray(scipy.linalg.eigh(values.T @ values, subset_by_index=[size - count, size - 1])[1])
+    squares, weights = scipy.linalg.eigh(values @ values.T, subset_by_index=[rows - count, rows - 1])
+    return np.asarray(values.T @ (weights / np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny))))
 
 
 def whitening(values: Array, group: NDArray[np.intp], shrinkage: float, changes: Array | None = None) -> Array:

@@ -19,6 +19,7 @@ from resonance_engine.network import musicnn, yamnet
 from training.default_model.tensor_bundle import read_variables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -67,6 +68,20 @@ TAGS = (
     "experimental", "female vocalist", "guitar", "hip-hop", "70s", "party", "country", "easy listening", "sexy",
     "catchy", "funk", "electro", "heavy metal", "progressive rock", "60s", "rnb", "indie pop", "sad", "house", "happy",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trunks:
+    """The published networks: their states by modality, and the names of their tags, one after the other."""
+
+    states: Mapping[str, Mapping[str, Tensor]]
+    tags: tuple[str, ...]
+
+
+def load_trunks(folder: Path) -> Trunks:
+    """Load both networks; their packages are downloaded into `folder` once."""
+    states = {"semantic": musicnn_weights(folder), "instrumentation": yamnet_weights(folder)}
+    return Trunks(states, (*TAGS, *yamnet_classes(folder)))
 
 
 def musicnn_weights(folder: Path) -> dict[str, Tensor]:

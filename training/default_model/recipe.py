@@ -6,13 +6,33 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from resonance_engine.features.spec import FeatureSpec, SemanticSpec
+from resonance_engine.features.spec import (
+    Decoding,
+    FeatureSpec,
+    Framing,
+    HarmonySpec,
+    InstrumentationSpec,
+    RhythmSpec,
+    SemanticSpec,
+    TimbreSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAME, VERSION, LICENCE = "resonance", "2", "MIT AND ISC"
-SPEC = FeatureSpec(semantic=SemanticSpec())
+NAME, VERSION, LICENCE = "resonance", "3", "MIT AND ISC AND Apache-2.0"
+# Nothing above 10.5 kHz is used, and separating sustained from percussive sound improves no facet of laundered copies.
+FRAMING = Framing(rate=22050, n_fft=2048, hop=441, n_mels=128)
+SPEC = FeatureSpec(
+    decoding=Decoding(rate=22050),
+    hpss=False,
+    timbre=TimbreSpec(FRAMING),
+    harmony=HarmonySpec(FRAMING),
+    rhythm=RhythmSpec(FRAMING),
+    semantic=SemanticSpec(),
+    instrumentation=InstrumentationSpec(),
+)
+BACKBONES = MappingProxyType({"timbre": "envelope", "semantic": "levelled"})
 
 
 @dataclass(frozen=True)
@@ -21,14 +41,14 @@ class FacetRecipe:
 
     Its facet uses `width` of the 512 numbers, apart from those of the others, so that shares of a similarity add up. It
     starts with `share` of the embedding's squared length. `shrinkage` regularises the within-soundtrack covariance that
-    its map normalises: the higher, the closer to the identity. The differences that lossy encoding makes are added to
-    that covariance `encoders` times.
+    its map normalises: the higher, the closer to the identity. The differences of laundered copies are added to that
+    covariance `copies` times.
     """
 
     width: int
     share: float
     shrinkage: float
-    encoders: float = 0.0
+    copies: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -38,10 +58,11 @@ class ModelRecipe:
     parts: Mapping[str, FacetRecipe] = field(
         default_factory=lambda: MappingProxyType(
             {
-                "timbre": FacetRecipe(128, 0.30, 0.3),
-                "harmony": FacetRecipe(64, 0.12, 10.0),
-                "rhythm": FacetRecipe(64, 0.06, 3.0),
-                "semantic": FacetRecipe(256, 0.52, 10.0, 4.0),
+                "timbre": FacetRecipe(64, 0.08, 0.3),
+                "harmony": FacetRecipe(32, 0.05, 10.0),
+                "rhythm": FacetRecipe(32, 0.03, 3.0),
+                "semantic": FacetRecipe(192, 0.42, 10.0, 16.0),
+                "instrumentation": FacetRecipe(192, 0.42, 10.0, 16.0),
             }
         )
     )
