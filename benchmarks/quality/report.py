@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.quality.baselines import MUSICNN_LABEL
+from benchmarks.quality.baselines import MUSICNN_LABEL, YAMNET_LABEL
 from benchmarks.quality.robustness import score_distortions
 from benchmarks.quality.scores import (
     ARTIST,
@@ -49,7 +49,12 @@ MEANS = "; all columns are means over the queries of all folds, [95 % bootstrap 
 Sections = dict[str, tuple[str, Any]]
 """By title: the text, and the same numbers for JSON."""
 
-BEST = f"{MUSICNN_LABEL}best pooling per column"
+# Rows of the best of several poolings in each column, and how their labels begin.
+BESTS = {
+    f"{MUSICNN_LABEL}best pooling per column": (MUSICNN_LABEL,),
+    f"{YAMNET_LABEL}best pooling per column": (YAMNET_LABEL,),
+    "best single network per column": (MUSICNN_LABEL, YAMNET_LABEL),
+}
 SCORES = [*QUALITY, HUBS]
 
 
@@ -125,18 +130,19 @@ def score_systems(
 def compare_systems(labels: CorpusLabels, scores: Mapping[str, SystemScores], ours: str | None) -> Sections:
     """Format the table of all systems, and our lead on each."""
     rows = {label: estimate_columns(labels, row) for label, row in scores.items()}
-    poolings = {label: row for label, row in scores.items() if label.startswith(MUSICNN_LABEL)}
-    best = best_per_column(poolings) if poolings else {}
-    groups = labels.soundtracks
-    if best:
-        rows[BEST] = {column: estimate_mean(row.queries[column], groups) for column, row in best.items()}
+    groups, bests = labels.soundtracks, {}
+    for name, beginnings in BESTS.items():
+        poolings = {label: row for label, row in scores.items() if label.startswith(beginnings)}
+        if poolings:
+            bests[name] = best_per_column(poolings)
+            rows[name] = {column: estimate_mean(row.queries[column], groups) for column, row in bests[name].items()}
     sections = {"Systems": section(rows, COLUMNS)}
     if ours is not None:
         own = scores[ours]
         leads = {label: estimate_lead(labels, own, row) for label, row in scores.items() if label != ours}
-        if best:
+        for name, best in bests.items():
             gains = {column: own.queries[column] - row.queries[column] for column, row in best.items()}
-            leads[BEST] = {column: estimate_mean(values, groups) for column, values in gains.items()}
+            leads[name] = {column: estimate_mean(values, groups) for column, values in gains.items()}
         sections[f"How far {ours} is ahead"] = section(leads, SCORES, f"{ours} less", signed=True)
     return sections
 

@@ -250,7 +250,7 @@ def test_scores_of_distortions() -> None:
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     monkeypatch.setitem(sys.modules, "pymusly", None)
-    found = import_module("benchmarks.quality.__main__").other_systems(None)
+    found = import_module("benchmarks.quality.__main__").other_systems(None, None)
     assert "musly" not in [system.name for system in found]
     said = capsys.readouterr().err
     assert "install pymusly" in said

@@ -44,7 +44,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: Path | str) -> int:
     pytest.importorskip("torch")
     quality = import_module("benchmarks.quality.__main__")
     monkeypatch.setattr(sys, "argv", ["quality", *map(str, arguments)])
-    monkeypatch.setattr(quality, "other_systems", lambda _: [RandomBaseline()])
+    monkeypatch.setattr(quality, "other_systems", lambda *_: [RandomBaseline()])
     return int(quality.main())
 
 
