@@ -19,38 +19,45 @@ from resonance_engine.network.files import load_network
 from resonance_engine.network.model import ResonanceNetwork
 from resonance_engine.network.musicnn import MusiCNN
 from resonance_engine.network.pretrained import SemanticBackbone
+from resonance_engine.network.yamnet import YAMNet
 from resonance_engine.training.data.cache import RamCache
 from resonance_engine.training.data.dataset import WindowSet
 from training.default_model.fitting import (
-    MANIFEST,
     TrainingWindows,
+    describe_model,
     fit_network,
     initial_network,
     limit_timbre,
     save_model,
-    semantic_activations,
+    trunk_activations,
 )
 from training.default_model.heads import facet_slices
+from training.default_model.pretrained import Trunks
 from training.default_model.recipe import RECIPE, SPEC
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
 
 SONGS, PER_SOUNDTRACK = 8, 2
-NARROW = replace(RECIPE, epochs=2)
+# As wide as so few windows have directions.
+PARTS = {name: replace(part, width=8) for name, part in RECIPE.parts.items()}
+NARROW = replace(RECIPE, epochs=2, parts=PARTS)
 
 
 @pytest.fixture(scope="module")
-def trunk() -> dict[str, Tensor]:
-    """Random weights; most filters are silent, as most of the published ones are."""
+def trunks() -> Trunks:
+    """Random weights; most of musicnn's filters are silent, as most of the published ones are."""
     torch.manual_seed(5)
-    state = MusiCNN().state_dict()
-    for name, values in state.items():
+    semantic, instrumentation = MusiCNN().state_dict(), YAMNet().state_dict()
+    for name, values in semantic.items():
         if values.dim() and name.startswith(("timbral", "temporal")):
             values[3:] = 0
-    return state
+    for values in instrumentation.values():
+        if values.dim() > 1:  # so that thirteen layers of random weights do not fade
+            torch.nn.init.kaiming_normal_(values)
+    tags = tuple(f"tag {number}" for number in range(571))
+    return Trunks({"semantic": semantic, "instrumentation": instrumentation}, tags)
 
 
 @pytest.fixture(scope="module")
@@ -100,29 +107,30 @@ def test_timbre_is_deaf_above_its_ceiling_and_there_alone() -> None:
 
 
 @torch.no_grad()
-def test_untrained_is_the_published_trunk_and_chance(trunk: dict[str, Tensor]) -> None:
-    first, again, other = (initial_network(trunk, seed).state_dict() for seed in (0, 0, 1))
-    assert all(torch.equal(values, first[f"backbones.semantic.trunk.{name}"]) for name, values in trunk.items())
+def test_untrained_is_the_published_trunk_and_chance(trunks: Trunks) -> None:
+    first, again, other = (initial_network(trunks, seed).state_dict() for seed in (0, 0, 1))
+    for modality, state in trunks.states.items():
+        assert all(torch.equal(values, first[f"backbones.{modality}.trunk.{name}"]) for name, values in state.items())
     assert all(torch.equal(values, again[name]) for name, values in first.items())
     assert not torch.equal(first["backbones.harmony.project.weight"], other["backbones.harmony.project.weight"])
-    assert not initial_network(trunk, 0).training
+    assert not initial_network(trunks, 0).training
 
 
 @pytest.fixture(scope="module")
-def heard(trunk: dict[str, Tensor], windows: WindowSet) -> np.ndarray:
-    return semantic_activations(trunk, windows)
+def activations(trunks: Trunks, windows: WindowSet) -> dict[str, np.ndarray]:
+    return trunk_activations(trunks, windows)
 
 
 @pytest.fixture(scope="module")
-def network(trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray) -> ResonanceNetwork:
-    return fit_network(trunk, TrainingWindows(windows, heard), np.arange(SONGS), NARROW)
+def network(trunks: Trunks, windows: WindowSet, activations: dict[str, np.ndarray]) -> ResonanceNetwork:
+    return fit_network(trunks, TrainingWindows(windows, activations), np.arange(SONGS), NARROW)
 
 
 @torch.inference_mode()
 def test_the_network_tells_the_soundtracks_apart_by_every_facet(network: ResonanceNetwork, windows: WindowSet) -> None:
     count = len(windows.song)
     embedding, facets, gates, tags = network(*(torch.from_numpy(x) for x in windows.rows(range(count)).values()))
-    assert tags.shape == (count, len(MANIFEST.tags))
+    assert tags.shape == (count, 571)
     group = windows.group[windows.song]
     same, others = group[:, None] == group, group[:, None] != group
     for number, (name, where) in enumerate(facet_slices(NARROW.parts).items()):
@@ -136,8 +144,10 @@ def test_the_network_tells_the_soundtracks_apart_by_every_facet(network: Resonan
 
 
 @torch.inference_mode()
-def test_semantic_activations_are_brought_to_one_scale(network: ResonanceNetwork, heard: np.ndarray) -> None:
-    semantic = network.backbones["semantic"]
+def test_semantic_activations_are_brought_to_one_scale(
+    network: ResonanceNetwork, activations: dict[str, np.ndarray]
+) -> None:
+    semantic, heard = network.backbones["semantic"], activations["semantic"]
     assert isinstance(semantic, SemanticBackbone)
     values = semantic.scale(torch.from_numpy(heard)).numpy()
     audible = heard.std(axis=0) > 2e-3
@@ -150,21 +160,26 @@ def test_semantic_activations_are_brought_to_one_scale(network: ResonanceNetwork
 
 
 def test_the_same_songs_make_the_same_network(
-    network: ResonanceNetwork, trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray
+    network: ResonanceNetwork, trunks: Trunks, windows: WindowSet, activations: dict[str, np.ndarray]
 ) -> None:
     torch.manual_seed(99)
-    again = fit_network(trunk, TrainingWindows(windows, heard), np.arange(SONGS), NARROW).state_dict()
+    again = fit_network(trunks, TrainingWindows(windows, activations), np.arange(SONGS), NARROW).state_dict()
     assert all(torch.equal(values, again[name]) for name, values in network.state_dict().items())
 
 
 def test_what_an_encoder_changes_is_heard_less(
-    network: ResonanceNetwork, trunk: dict[str, Tensor], windows: WindowSet, heard: np.ndarray
+    network: ResonanceNetwork, trunks: Trunks, windows: WindowSet, activations: dict[str, np.ndarray]
 ) -> None:
     """An encoder that moves all windows in one direction of the semantic activations."""
+    heard = activations["semantic"]
     direction = np.where(heard.std(axis=0) > 2e-3, np.random.default_rng(3).normal(size=heard.shape[1]), 0)
     encoded = (heard + 3 * heard.std(axis=0) * direction).astype(np.float32)
     aware = fit_network(
-        trunk, TrainingWindows(windows, heard), np.arange(SONGS), NARROW, TrainingWindows(windows, encoded)
+        trunks,
+        TrainingWindows(windows, activations),
+        np.arange(SONGS),
+        NARROW,
+        TrainingWindows(windows, activations | {"semantic": encoded}),
     )
 
     def kept(network: ResonanceNetwork) -> float:
@@ -190,13 +205,14 @@ def test_what_lies_far_below_the_loudest_cell_is_silence_to_timbre() -> None:
 
 @pytest.mark.slow
 def test_what_is_written_is_a_model_with_its_weights_in_one_file(
-    network: ResonanceNetwork, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    network: ResonanceNetwork, trunks: Trunks, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sealed = save_model(network, tmp_path / "new" / "folder")
+    unsealed = describe_model(trunks)
+    sealed = save_model(network, unsealed, tmp_path / "new" / "folder")
     (path,) = (tmp_path / "new" / "folder").iterdir()
     assert path.name == "model.onnx"
     loaded, manifest = load_network(path)
     assert manifest == sealed
-    assert replace(sealed, id=MANIFEST.id) == MANIFEST
+    assert replace(sealed, id=unsealed.id) == unsealed
     assert all(torch.equal(values, network.state_dict()[name]) for name, values in loaded.state_dict().items())
     assert f"model {sealed.id}: " in capsys.readouterr().out

@@ -36,7 +36,7 @@ MASKED = 1e6  # a deviation that scales a band or an activation to nothing
 
 def describe_model(trunks: Trunks) -> Manifest:
     """Return the manifest of a model around these trunks, without its id."""
-    return Manifest(NAME, VERSION, LICENCE, SPEC, FRONT_END_VERSION, tags=trunks.tags, backbones=BACKBONES)
+    return Manifest(NAME, VERSION, LICENCE, SPEC, FRONT_END_VERSION, tags=trunks.tags, backbones=dict(BACKBONES))
 
 
 def initial_network(trunks: Trunks, seed: int) -> ResonanceNetwork:
