@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from resonance_engine.features.spec import FeatureSpec, HarmonySpec, RhythmSpec, TimbreSpec
 
 # Rises whenever the same windows give other attributes; part of the key of an analysis row.
-EXTRACTOR_VERSION = 1
+EXTRACTOR_VERSION = 2
+
+# The highest frequency that counts as brightness, in Hz: models differ in what they decode above it.
+BRIGHTEST = 10_500.0
 
 # Loudness of digital silence, in dBFS.
 SILENCE_DB = -100.0
@@ -46,7 +49,7 @@ class Attributes:
     """Musical attributes of a track; None where the signal has nothing to estimate one from.
 
     Tempo in BPM (possibly half or twice of what one would tap), key such as "A minor", energy as RMS in dBFS
-    (a full-scale square wave is 0, silence -100), brightness as spectral centroid in Hz.
+    (a full-scale square wave is 0, silence -100), brightness as the spectral centroid below 10.5 kHz in Hz.
     """
 
     tempo: float | None
@@ -120,8 +123,13 @@ def measure_energy(windows: Array) -> float:
 
 
 def measure_brightness(log_mel: Array, spec: TimbreSpec) -> float | None:
-    """Return the spectral centroid in Hz, by magnitude, of log-mel spectrograms (n, bands, frames); None in silence."""
+    """Return the spectral centroid below 10.5 kHz in Hz, by magnitude; None in silence.
+
+    `log_mel` are spectrograms (n, bands, frames) in dB.
+    """
     edges = band_edges(spec.framing.rate, spec.framing.n_mels)
+    edges = edges[: np.searchsorted(edges[2:], BRIGHTEST, "right") + 2]
+    log_mel = log_mel[:, : len(edges) - 2]
     audible = np.where(log_mel > SILENCE_DB + 1, 10 ** (log_mel / 20), 0)
     # Mel filters have equal area: times its width, a band's magnitude is that of all its frequencies.
     magnitude = audible.sum(axis=(0, 2), dtype=np.float64) * (edges[2:] - edges[:-2])

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.features.attributes import (
+    BRIGHTEST,
     MAJOR_TONICS,
     MINOR_TONICS,
     Attributes,
@@ -66,8 +67,8 @@ def test_hiss_has_neither_tempo_nor_key() -> None:
     attributes = heard(hiss(), spec=FULL)
     assert attributes.tempo is None
     assert attributes.key is None
-    # White noise has as much above a quarter of the rate as below.
-    assert attributes.brightness == pytest.approx(RATE / 4, rel=0.02)
+    # White noise has as much above half of the band that counts as below.
+    assert attributes.brightness == pytest.approx(BRIGHTEST / 2, rel=0.02)
     assert attributes.energy == pytest.approx(-20, abs=0.05)
 
 
