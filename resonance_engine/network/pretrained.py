@@ -120,7 +120,7 @@ class InstrumentationBackbone(TaggingBackbone):
             raise ValueError(f"the instrumentation network takes {yamnet.BANDS} mel bands, not {bands}")
         if kind != "plain":
             raise ValueError(f"the instrumentation network is plain, not {kind}")
-        super().__init__(yamnet.YAMNet(), 2 * yamnet.POOLED, width)
+        super().__init__(yamnet.YAMNet(), yamnet.POOLED + yamnet.VARYING, width)
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
@@ -128,11 +128,16 @@ class InstrumentationBackbone(TaggingBackbone):
         return torch.log(bring_near(torch.exp(x * NEPER), INSTRUMENTATION_LEVEL).sqrt() + yamnet.OFFSET)
 
     def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and deviation of activations (windows, 6400) and mean class probabilities (windows, 521)."""
+        """Return moments of activations (windows, 4352) and mean class probabilities (windows, 521) over the patches.
+
+        The moments are the means of all activations, then the deviations of the lower three layers'. Those of the upper
+        two bring nothing.
+        """
         patches, count = cut_patches(self.prepare(x), yamnet.FRAMES)
         pooled, classes = self.trunk(patches)
         pooled = pooled.reshape(-1, count, pooled.shape[1])
         mean = pooled.mean(dim=1)
-        deviation = ((pooled - mean.unsqueeze(1)).square().mean(dim=1) + FAINTEST).sqrt()
+        varying, centre = pooled[:, :, : yamnet.VARYING], mean[:, : yamnet.VARYING]
+        deviation = ((varying - centre.unsqueeze(1)).square().mean(dim=1) + FAINTEST).sqrt()
         tags = torch.sigmoid(classes).reshape(-1, count, classes.shape[1]).mean(dim=1)
         return torch.cat([mean, deviation], dim=1), tags

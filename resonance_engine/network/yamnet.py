@@ -29,6 +29,7 @@ BLOCKS = (
 )  # fmt: skip
 TAPPED = (3, 6, 9, 12, 13)  # separable convolutions, counted from 1, whose channels are pooled: each octave of patterns
 POOLED = sum(BLOCKS[number - 1][0] for number in TAPPED)
+VARYING = sum(BLOCKS[number - 1][0] for number in TAPPED[:3])  # of them, those whose deviations over patches count, too
 OFFSET = 0.001  # added to the magnitude of a mel band before the logarithm
 EPSILON = 1e-4  # of the published batch norms
 

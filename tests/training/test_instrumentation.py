@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import torch
 
 from resonance_engine.network.pretrained import FAINTEST, InstrumentationBackbone
-from resonance_engine.network.yamnet import CLASSES, FRAMES, POOLED, state_of
+from resonance_engine.network.yamnet import CLASSES, FRAMES, POOLED, VARYING, state_of
 from tests.training.yamnet_reference import random_variables
 
 
@@ -59,7 +59,7 @@ def test_silence_is_yamnets_silence(backbone: InstrumentationBackbone) -> None:
 @torch.inference_mode()
 def test_windows_of_any_length(backbone: InstrumentationBackbone, frames: int) -> None:
     facets, (pooled, tags) = backbone(sound(2, frames)), backbone.pool_and_tag(sound(2, frames))
-    assert (facets.shape, pooled.shape, tags.shape) == ((2, 8), (2, 2 * POOLED), (2, CLASSES))
+    assert (facets.shape, pooled.shape, tags.shape) == ((2, 8), (2, POOLED + VARYING), (2, CLASSES))
     torch.testing.assert_close(facets.norm(dim=1), torch.ones(2))
     assert ((tags >= 0) & (tags <= 1)).all()
     assert tags.std() > 0.01
@@ -74,7 +74,8 @@ def test_a_window_is_mean_and_deviation_of_its_patches(backbone: Instrumentation
     )
     found, tags = backbone.pool_and_tag(window)
     activations = pooled.double().numpy()
-    expected = np.concatenate([activations.mean(axis=0), np.sqrt(activations.var(axis=0) + FAINTEST)])
+    deviations = np.sqrt(activations.var(axis=0)[:VARYING] + FAINTEST)
+    expected = np.concatenate([activations.mean(axis=0), deviations])
     np.testing.assert_allclose(found[0], expected, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(tags[0], torch.sigmoid(classes).mean(dim=0), atol=1e-5, rtol=1e-4)
     assert expected[POOLED:].max() > 1e-2
