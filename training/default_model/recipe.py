@@ -68,8 +68,8 @@ class ModelRecipe:
     )
     ceiling_hz: float = 10_500.0
     epochs: int = 20
-    lr: float = 1e-4
-    gate_speed: float = 30.0
+    lr: float = 3e-5
+    gate_speed: float = 10.0
     weight_decay: float = 1e-2
     batch_songs: int = 64
     temperature: float = 0.1
