@@ -56,7 +56,8 @@ class YamnetSystem:
     @torch.inference_mode()
     def pool(self, patches: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Return each pooling over patches (n, 96 frames, 64 bands)."""
-        parts = [self.network(each).pooled for each in torch.from_numpy(patches).split(BATCH)]
+        starts = range(0, len(patches), BATCH)
+        parts = [self.network(torch.from_numpy(patches[at : at + BATCH])).pooled for at in starts]
         pooled = torch.cat(parts).numpy()
         mean = pooled.mean(axis=0)
         return {"last": mean[POOLED - LAST :], "mean": mean, "both": np.concatenate([mean, pooled.std(axis=0)])}
