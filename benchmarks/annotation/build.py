@@ -19,7 +19,7 @@ from benchmarks.annotation.noise import NOISES
 from benchmarks.annotation.recordings import join_clips, package_members, read_clips, read_recordings
 from benchmarks.annotation.singing import SINGERS, synthesise_choir, synthesise_song
 from benchmarks.annotation.speech import RAPPERS, VOICES, synthesise_rap, synthesise_speech
-from training.default_model.corpus import download
+from training.default_model.unpacking import download
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

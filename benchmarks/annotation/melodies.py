@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.annotation.midi import DRUM_CHANNEL, Note
+from benchmarks.annotation.midi import DRUM_CHANNEL, MidiNote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +41,9 @@ def random_piece(rng: np.random.Generator, bars: int) -> Piece:
     return Piece(int(rng.integers(55, 67)), scale, PROGRESSIONS[rng.integers(len(PROGRESSIONS))], bars)
 
 
-def melody(piece: Piece, rng: np.random.Generator) -> list[Note]:
+def melody(piece: Piece, rng: np.random.Generator) -> list[MidiNote]:
     """Compose one voice: a walk over the scale that begins each bar on a note of the chord, with accents and rests."""
-    notes: list[Note] = []
+    notes: list[MidiNote] = []
     degree = 0
     for bar in range(piece.bars):
         start = float(BAR * bar)
@@ -51,7 +51,7 @@ def melody(piece: Piece, rng: np.random.Generator) -> list[Note]:
         for length in RHYTHMS[rng.integers(len(RHYTHMS))]:
             if rng.random() > 0.08:
                 velocity = int(rng.integers(80, 112))
-                notes.append(Note(start, 0.95 * length, piece.pitch(degree), velocity))
+                notes.append(MidiNote(start, 0.95 * length, piece.pitch(degree), velocity))
             start += length
             degree += int(rng.choice([-2, -1, -1, 1, 1, 2]))
     return notes
@@ -63,7 +63,7 @@ def nearest(chord: list[int], degree: int) -> int:
     return min((note for note in candidates if -4 <= note <= 8), key=lambda note: (abs(note - degree), note))
 
 
-def accompanied(piece: Piece, rng: np.random.Generator) -> list[Note]:
+def accompanied(piece: Piece, rng: np.random.Generator) -> list[MidiNote]:
     """Compose a melody over broken chords, as for keyboards, guitars and harps."""
     notes = [note._replace(pitch=note.pitch + 12) for note in melody(piece, rng)]
     order = (0, 1, 2, 1) if rng.random() < 0.5 else (0, 2, 1, 2)
@@ -71,55 +71,55 @@ def accompanied(piece: Piece, rng: np.random.Generator) -> list[Note]:
         chord = piece.chord(bar)
         for step in range(2 * BAR):
             pitch = piece.pitch(chord[order[step % 4]]) - 12
-            notes.append(Note(BAR * bar + step / 2, 0.6, pitch, int(rng.integers(60, 84))))
+            notes.append(MidiNote(BAR * bar + step / 2, 0.6, pitch, int(rng.integers(60, 84))))
     return notes
 
 
-def strummed(piece: Piece, rng: np.random.Generator) -> list[Note]:
+def strummed(piece: Piece, rng: np.random.Generator) -> list[MidiNote]:
     """Compose chords of five notes in eighths, each a little after the other; every fourth bar has a run instead."""
     notes = []
     for bar in range(piece.bars):
         if bar % 4 == 3:
             run = [piece.chord(bar)[0] + int(step) for step in rng.integers(0, 8, 8)]
-            notes += [Note(BAR * bar + i / 2, 0.45, piece.pitch(degree), 100) for i, degree in enumerate(run)]
+            notes += [MidiNote(BAR * bar + i / 2, 0.45, piece.pitch(degree), 100) for i, degree in enumerate(run)]
             continue
         root, third, fifth = piece.chord(bar)
         voicing = [root - 7, fifth - 7, root, third, fifth]
         for beat in (0, 1, 1.5, 2.5, 3, 3.5):
             velocity = int(rng.integers(76, 104))
             notes += [
-                Note(BAR * bar + beat + 0.02 * i, 0.45, piece.pitch(degree), velocity)
+                MidiNote(BAR * bar + beat + 0.02 * i, 0.45, piece.pitch(degree), velocity)
                 for i, degree in enumerate(voicing)
             ]
     return notes
 
 
-def sustained(piece: Piece, rng: np.random.Generator) -> list[Note]:
+def sustained(piece: Piece, rng: np.random.Generator) -> list[MidiNote]:
     """Compose held chords with a slow upper voice, as for strings, choirs, pads and organs."""
     notes = []
     for bar in range(piece.bars):
         root, third, fifth = piece.chord(bar)
-        notes += [Note(BAR * bar, 3.95, piece.pitch(degree), 84) for degree in (root - 7, third, fifth)]
+        notes += [MidiNote(BAR * bar, 3.95, piece.pitch(degree), 84) for degree in (root - 7, third, fifth)]
         top = [root + 7, fifth + 7, third + 7][rng.integers(3)]
         notes += [
-            Note(BAR * bar, 1.95, piece.pitch(top), 96),
-            Note(BAR * bar + 2, 1.95, piece.pitch(top + int(rng.integers(-1, 2))), 92),
+            MidiNote(BAR * bar, 1.95, piece.pitch(top), 96),
+            MidiNote(BAR * bar + 2, 1.95, piece.pitch(top + int(rng.integers(-1, 2))), 92),
         ]
     return notes
 
 
-def bass_line(piece: Piece, rng: np.random.Generator) -> list[Note]:
+def bass_line(piece: Piece, rng: np.random.Generator) -> list[MidiNote]:
     """Compose eighths on root, fifth and octave, two octaves down."""
     notes = []
     for bar in range(piece.bars):
         root = piece.chord(bar)[0]
         for step in range(2 * BAR):
             degree = root + int(rng.choice([0, 0, 4, 7, 2]))
-            notes.append(Note(BAR * bar + step / 2, 0.45, piece.pitch(degree) - 24, int(rng.integers(84, 110))))
+            notes.append(MidiNote(BAR * bar + step / 2, 0.45, piece.pitch(degree) - 24, int(rng.integers(84, 110))))
     return notes
 
 
-def drum_pattern(piece: Piece, rng: np.random.Generator) -> list[Note]:
+def drum_pattern(piece: Piece, rng: np.random.Generator) -> list[MidiNote]:
     """Compose a pattern of kick, snare and hi-hat, with a fill in every fourth bar."""
     hits: list[tuple[float, int, int]] = []
     for bar in range(piece.bars):
@@ -131,10 +131,10 @@ def drum_pattern(piece: Piece, rng: np.random.Generator) -> list[Note]:
             hits += [(at + 3 + step / 4, int(rng.choice([50, 47, 45, 38])), 100) for step in range(4)]
         if bar % 4 == 0:
             hits.append((at, CRASH, 96))
-    return [Note(start, 0.2, pitch, velocity, DRUM_CHANNEL) for start, pitch, velocity in hits]
+    return [MidiNote(start, 0.2, pitch, velocity, DRUM_CHANNEL) for start, pitch, velocity in hits]
 
 
-STYLES: dict[str, Callable[[Piece, np.random.Generator], list[Note]]] = {
+STYLES: dict[str, Callable[[Piece, np.random.Generator], list[MidiNote]]] = {
     "melody": melody,
     "accompanied": accompanied,
     "strummed": strummed,

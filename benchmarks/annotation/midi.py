@@ -14,7 +14,7 @@ DRUMS = 128  # stands for the percussion channel where programs are counted
 META, SYSTEM_EXCLUSIVE = 0xFF, (0xF0, 0xF7)
 
 
-class Note(NamedTuple):
+class MidiNote(NamedTuple):
     """A note: `start` and `length` in beats, `pitch` and `velocity` 0 to 127, `channel` 0 to 15."""
 
     start: float
@@ -24,7 +24,7 @@ class Note(NamedTuple):
     channel: int = 0
 
 
-def write_midi(notes: list[Note], programs: dict[int, int], tempo: float) -> bytes:
+def write_midi(notes: list[MidiNote], programs: dict[int, int], tempo: float) -> bytes:
     """Return a MIDI file of one track: notes, the program of each channel, and a tempo in beats a minute."""
     events = [(0, bytes([0xC0 | channel, program])) for channel, program in sorted(programs.items())]
     for note in notes:

@@ -29,7 +29,7 @@ SHORTEST = 0.3  # seconds; below are clicks
 TARGET_LEVEL = 0.08  # root mean square of every clip: packages mix files of many levels
 
 
-class Recording(NamedTuple):
+class ClipSet(NamedTuple):
     """A row of `recordings.tsv`: files of a package that make up `tracks` tracks, and their annotation."""
 
     package: str
@@ -43,11 +43,11 @@ class Recording(NamedTuple):
         return re.sub(r"[^A-Za-z0-9]+", "-", f"{self.package} {self.pattern}").strip("-")
 
 
-def read_recordings() -> list[Recording]:
+def read_recordings() -> list[ClipSet]:
     with TABLE.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     return [
-        Recording(
+        ClipSet(
             row["package"],
             row["pattern"],
             int(row["tracks"]),

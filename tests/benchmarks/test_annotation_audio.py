@@ -29,7 +29,7 @@ from benchmarks.annotation.instruments import INSTRUMENTS, label_of_program, mid
 from benchmarks.annotation.labels import read_labels
 from benchmarks.annotation.manifest import VOCALS
 from benchmarks.annotation.melodies import BAR, STYLES, random_piece
-from benchmarks.annotation.midi import DRUMS, Note, program_shares, read_number, variable_length, write_midi
+from benchmarks.annotation.midi import DRUMS, MidiNote, program_shares, read_number, variable_length, write_midi
 from benchmarks.annotation.noise import NOISES
 from benchmarks.annotation.recordings import join_clips
 from benchmarks.annotation.singing import SINGERS, song
@@ -123,13 +123,13 @@ def test_numbers_of_variable_length_are_read_as_they_were_written(number: int) -
 @given(
     st.lists(
         st.builds(
-            Note, st.integers(0, 64).map(lambda n: n / 4), st.integers(1, 16).map(lambda n: n / 4), st.integers(30, 90),
+            MidiNote, st.integers(0, 64).map(lambda n: n / 4), st.integers(1, 16).map(lambda n: n / 4), st.integers(30, 90),
             st.integers(1, 127), st.integers(0, 2),
         ),
         min_size=1, max_size=20, unique_by=lambda note: (note.pitch, note.channel),
     )
 )  # fmt: skip
-def test_the_shares_of_programs_are_those_of_the_notes_lengths(notes: list[Note]) -> None:
+def test_the_shares_of_programs_are_those_of_the_notes_lengths(notes: list[MidiNote]) -> None:
     programs = {0: 0, 1: 40, 2: 73}
     shares = program_shares(write_midi(notes, programs, 100.0))
     total = sum(note.length for note in notes)
@@ -140,10 +140,10 @@ def test_the_shares_of_programs_are_those_of_the_notes_lengths(notes: list[Note]
 
 def test_what_sounds_often_is_labelled_and_what_sounds_seldom_is_unsure() -> None:
     notes = [
-        Note(0, 80, 60, channel=0),
-        Note(0, 17, 64, channel=1),
-        Note(0, 10, 67, channel=2),
-        Note(0, 1, 50, channel=3),
+        MidiNote(0, 80, 60, channel=0),
+        MidiNote(0, 17, 64, channel=1),
+        MidiNote(0, 10, 67, channel=2),
+        MidiNote(0, 1, 50, channel=3),
     ]
     content = write_midi(notes, {0: 0, 1: 40, 2: 73, 3: 56}, 100.0)
     assert midi_labels(content) == (("piano", "violin"), ("flute",))
