@@ -123,8 +123,8 @@ def test_numbers_of_variable_length_are_read_as_they_were_written(number: int) -
 @given(
     st.lists(
         st.builds(
-            MidiNote, st.integers(0, 64).map(lambda n: n / 4), st.integers(1, 16).map(lambda n: n / 4), st.integers(30, 90),
-            st.integers(1, 127), st.integers(0, 2),
+            MidiNote, st.integers(0, 64).map(lambda n: n / 4), st.integers(1, 16).map(lambda n: n / 4),
+            st.integers(30, 90), st.integers(1, 127), st.integers(0, 2),
         ),
         min_size=1, max_size=20, unique_by=lambda note: (note.pitch, note.channel),
     )
