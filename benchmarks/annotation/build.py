@@ -35,6 +35,7 @@ ALL = AUDIBLE | {"music", "genre"}
 LEVELS = (6.0, 0.0, -6.0)  # dB of the voice above the music
 MIDI_PACKAGES = ("openttd-openmsx", "freedink-data")
 PIECES = 8  # of a package
+UNPLAYABLE = {"104"}  # of freedink-data: fluidsynth ends it at once
 RECORDED, SPOKEN = 2, 1  # voices of each half that are mixed with music
 FONT_OF = {"development": FLUID, "report": TIM}
 
@@ -86,7 +87,8 @@ class Builder:
     def pieces(self) -> Iterator[Track]:
         for package in MIDI_PACKAGES:
             members = package_members(self.package(package), "*.mid")
-            files = [(Path(file).stem, content) for file, content in members if midi_labels(content)[0]]
+            named = ((Path(file).stem, content) for file, content in members)
+            files = [(name, content) for name, content in named if name not in UNPLAYABLE and midi_labels(content)[0]]
             for place, (name, content) in enumerate(files[:: max(1, len(files) // PIECES)][:PIECES]):
                 font = FONT_OF[HALVES[place % 2]]
                 labels, unsure = midi_labels(content)

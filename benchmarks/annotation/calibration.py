@@ -85,7 +85,7 @@ def choose_thresholds(scores: Scores, truth: Scores, rule: ThresholdRule) -> NDA
 
 
 @dataclass(frozen=True)
-class Agreement:
+class TagCounts:
     """Counts of tracks: with a class and given it, without and given, with it and not given, all without it."""
 
     hits: int
@@ -108,16 +108,16 @@ class Agreement:
         """Share of the tracks without the class that are given it; NaN where all have it."""
         return self.errors / self.absent if self.absent else math.nan
 
-    def __add__(self, other: Agreement) -> Agreement:
+    def __add__(self, other: TagCounts) -> TagCounts:
         counts = (self.hits + other.hits, self.errors + other.errors, self.misses + other.misses)
-        return Agreement(*counts, self.absent + other.absent)
+        return TagCounts(*counts, self.absent + other.absent)
 
 
-def agreements(given: NDArray[np.bool_], truth: Scores) -> list[Agreement]:
+def count_tags(given: NDArray[np.bool_], truth: Scores) -> list[TagCounts]:
     """Compare given classes (tracks, classes) with what is known, for each class; unknown ones do not count."""
     present, absent = truth == 1, truth == 0
     return [
-        Agreement(
+        TagCounts(
             int(np.count_nonzero(given[:, column] & present[:, column])),
             int(np.count_nonzero(given[:, column] & absent[:, column])),
             int(np.count_nonzero(~given[:, column] & present[:, column])),

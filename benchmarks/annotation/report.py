@@ -9,12 +9,12 @@ import numpy as np
 
 from benchmarks.annotation.calibration import (
     NEVER,
-    Agreement,
+    TagCounts,
     ThresholdRule,
-    agreements,
     average_precision,
     choose_thresholds,
     confusion,
+    count_tags,
     format_confusion,
     pool,
 )  # fmt: skip
@@ -81,20 +81,20 @@ def tag_table(evaluation: Evaluation, rule: ThresholdRule) -> str:
     """Return a table of the classes that a track of either half has: threshold, and agreement on the report half."""
     development, report = evaluation.rows("development"), evaluation.rows("report")
     thresholds = choose_thresholds(evaluation.pooled[development], evaluation.truth[development], rule)
-    measured = agreements(evaluation.pooled[report] >= thresholds, evaluation.truth[report])
+    measured = count_tags(evaluation.pooled[report] >= thresholds, evaluation.truth[report])
     positives = (evaluation.truth == 1).sum(axis=0)
     order = sorted(np.flatnonzero(positives).tolist(), key=lambda column: evaluation.classes[column])
     lines = ["| class | tracks | AP | threshold | right | wrong | coverage | false positives |", "|---|" + "---|" * 7]
     for column in order:
         counts = measured[column]
-        threshold = "-" if thresholds[column] == NEVER else f"{thresholds[column]:.3f}"
+        threshold = "-" if thresholds[column] == NEVER else f"{thresholds[column]:.4f}"
         precision = average_precision(evaluation.pooled[report][:, column], evaluation.truth[report][:, column])
         lines.append(
             f"| {evaluation.classes[column]} | {counts.hits + counts.misses} | {precision:.2f} | {threshold} "
             f"| {counts.hits} | {counts.errors} | {counts.coverage:.2f} | {counts.false_positives:.3f} |"
         )
     given = [column for column in order if thresholds[column] < NEVER]
-    total = sum((measured[column] for column in given), Agreement(0, 0, 0, 0))
+    total = sum((measured[column] for column in given), TagCounts(0, 0, 0, 0))
     lines.append(f"\n{len(given)} of {len(order)} classes are given: {summary(total)}")
     return "\n".join(lines)
 
@@ -105,18 +105,18 @@ def rule_table(evaluation: Evaluation, choose: Chooser) -> str:
     for row, probabilities in zip(given, evaluation.pooled.tolist(), strict=True):
         for name in choose(dict(zip(evaluation.classes, probabilities, strict=True))):
             row[evaluation.classes.index(name)] = True
-    measured = agreements(given, evaluation.truth)
+    measured = count_tags(given, evaluation.truth)
     lines = ["| class | given | right | wrong | unknown | coverage |", "|---|" + "---|" * 5]
     for column in np.flatnonzero(given.any(axis=0) | (evaluation.truth == 1).any(axis=0)).tolist():
         counts, number = measured[column], int(given[:, column].sum())
         unknown = number - counts.hits - counts.errors
         judged = f"{counts.hits} | {counts.errors} | {unknown} | {counts.coverage:.2f}"
         lines.append(f"| {evaluation.classes[column]} | {number} | {judged} |")
-    lines.append(f"\n{summary(sum(measured, Agreement(0, 0, 0, 0)))}")
+    lines.append(f"\n{summary(sum(measured, TagCounts(0, 0, 0, 0)))}")
     return "\n".join(lines)
 
 
-def summary(total: Agreement) -> str:
+def summary(total: TagCounts) -> str:
     return f"precision {total.precision:.2f} of {total.hits + total.errors} judged tags, coverage {total.coverage:.2f}"
 
 

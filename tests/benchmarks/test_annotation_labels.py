@@ -102,6 +102,5 @@ def test_no_source_is_in_both_halves() -> None:
 
 
 def test_labels_name_tags_that_the_shipped_model_gives() -> None:
-    tags = {tag.casefold() for tag in Encoder().manifest.tags}
     named = {name for label in read_labels("msd").values() for name in label.classes | label.accepted}
-    assert {name for name in named if name.casefold() not in tags} == set()
+    assert named - set(Encoder().manifest.tags) == set()
