@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 SHIFT = 1.2  # seconds
-LOWEST = 20.0  # Hz from which on an equaliser tilts
+LOWEST, HIGHEST = 20.0, 22_050.0  # Hz that an equaliser tilts between
 SIMILAR = 0.98
 SIMILAR_SHARE, FIRST = f"cosine >= {SIMILAR}", "found first"
 
@@ -51,20 +51,20 @@ def shift_samples(sound: StereoAudio) -> int:
     return round(SHIFT * sound.rate)
 
 
-def attenuate(windows: Array, rate: int) -> Array:  # noqa: ARG001 - the same for any rate
-    """Attenuate by 6 dB."""
-    return (windows * 10 ** (-6 / 20)).astype(np.float32)
+def attenuate(windows: Array, rate: int, decibels: float) -> Array:  # noqa: ARG001 - the same for any rate
+    """Attenuate by so many decibels."""
+    return (windows * 10 ** (-decibels / 20)).astype(np.float32)
 
 
 def tilt(windows: Array, rate: int, decibels: float) -> Array:
     """Filter windows (n, samples) by an equaliser that is a straight line over log frequency, and clip at ±1.
 
-    From 20 Hz to half the rate the gain rises by `decibels`, or falls, and is 0 dB half way (630 Hz to 660 Hz).
+    From 20 Hz to 22.05 kHz the gain rises by `decibels`, or falls, and is 0 dB half way (664 Hz).
     """
     count = windows.shape[1]
     length = scipy.fft.next_fast_len(count, real=True)
     pitch = np.log2(np.maximum(scipy.fft.rfftfreq(length, 1 / rate), LOWEST) / LOWEST)
-    gain = 10 ** (decibels * (pitch / np.log2(rate / 2 / LOWEST) - 0.5) / 20)
+    gain = 10 ** (decibels * (pitch / np.log2(HIGHEST / LOWEST) - 0.5) / 20)
     spectrum = scipy.fft.rfft(windows, length, axis=1) * gain.astype(np.float32)
     filtered: Array = np.clip(scipy.fft.irfft(spectrum, length, axis=1)[:, :count], -1.0, 1.0).astype(np.float32)
     return filtered
@@ -79,7 +79,8 @@ FILES: Mapping[str, Callable[[StereoAudio, Path], Path]] = {
     "every window 1.2 s later": delay_windows,
 }
 WINDOWS: Mapping[str, Callable[[Array, int], Array]] = {
-    "6 dB quieter": attenuate,
+    "6 dB quieter": partial(attenuate, decibels=6.0),
+    "13 dB quieter": partial(attenuate, decibels=13.0),
     "tilted by +6 dB (-3 to +3)": partial(tilt, decibels=6.0),
     "tilted by -6 dB (+3 to -3)": partial(tilt, decibels=-6.0),
     "tilted by +12 dB (-6 to +6)": partial(tilt, decibels=12.0),

@@ -224,8 +224,10 @@ def test_quieter_and_tilted() -> None:
     def decibels(after: NDArray[np.float32], before: NDArray[np.float32]) -> float:
         return float(20 * np.log10(np.sqrt(np.square(after).mean() / np.square(before).mean())))
 
-    assert decibels(attenuate(low, RATE), low) == pytest.approx(-6, abs=0.01)
+    assert decibels(attenuate(low, RATE, 13.0), low) == pytest.approx(-13, abs=0.01)
     octaves = np.log2(22050 / 20)
+    half = tilt(low[:, ::2], RATE // 2, 6.0)
+    assert decibels(half, low[:, ::2]) == pytest.approx(6 * (1 / octaves - 0.5), abs=0.05)
     assert decibels(tilt(low, RATE, 6.0), low) == pytest.approx(6 * (1 / octaves - 0.5), abs=0.05)
     assert decibels(tilt(high, RATE, 6.0), high) == pytest.approx(6 * (0.5 - 1 / octaves), abs=0.05)
     assert decibels(tilt(high, RATE, -6.0), high) == pytest.approx(-6 * (0.5 - 1 / octaves), abs=0.05)
