@@ -22,7 +22,7 @@ ALLOCATOR := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=1717986918
 
 .PHONY: demo test test-rest test-all test-slow test-corpus test-runtime audit lint format quality bench
 .PHONY: chain precompute search_proxy refine evaluate export onnx_eval index query
-.PHONY: corpus laundered model learning_curve clean
+.PHONY: corpus material laundered model learning_curve clean
 
 demo: $(DEMO_ENV)/ready  ## make a small library, import it, find neighbours, make a playlist
 	$(DEMO_ENV)/bin/python -m demo.run $(if $(MUSIC),--music "$(MUSIC)")
@@ -98,15 +98,17 @@ index: $(ENV)/ready  ## make a catalog of the music
 query: $(ENV)/ready  ## what sounds like AUDIO=song.mp3 in it
 	$(ENV)/bin/python -m training.query --audio "$(AUDIO)" --load export --topk 5
 
-corpus: $(ENV)/ready  ## fetch the soundtracks that the shipped model learns from (Debian; 4.5 GB)
+corpus: $(ENV)/ready  ## fetch the soundtracks that the shipped model learns from (Debian; 3.7 GB)
 	$(ENV)/bin/python -m training.default_model.corpus $(CORPUS)
+
+material: $(ENV)/ready  ## fetch further music, to learn from in experiments (Debian; ffmpeg and fluidsynth for modules and scores)
 	$(ENV)/bin/python -m training.default_model.material $(CORPUS)
 
-laundered: corpus  ## copy each of them with a codec, level, tilt and start of its own, to measure on (a quarter of an hour)
+laundered: corpus  ## copy each of them with a codec, level, tilt and start of its own (a quarter of an hour)
 	OMP_NUM_THREADS=1 $(ENV)/bin/python -m training.default_model.laundering $(CORPUS)
 
 # One thread, so that sums come in the same order everywhere.
-model: corpus  ## make the shipped model again, and those of its five folds
+model: laundered  ## make the shipped model again, and those of its five folds
 	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m training.default_model $(CORPUS)
 
 learning_curve: corpus  ## what training and fine-tuning bring on the soundtracks

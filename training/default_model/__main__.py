@@ -1,6 +1,7 @@
 """Make the model that Resonance ships, and the models of its five folds, from the soundtrack corpus.
 
     python -m training.default_model.corpus DIRECTORY
+    python -m training.default_model.laundering DIRECTORY
     python -m training.default_model DIRECTORY
 
 Features are computed once and kept in DIRECTORY/features, the pretrained trunks in DIRECTORY/pretrained. Each fold's

@@ -1,12 +1,8 @@
-"""Decode whole recordings and encode them by another codec: MP3 copies make the heads insensitive to lossy encoding."""
+"""Decode whole recordings, and encode them by another codec."""
 
 from __future__ import annotations
 
-import multiprocessing
-import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -19,6 +15,7 @@ from resonance_engine.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from av.audio.frame import AudioFrame
     from numpy.typing import NDArray
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 MP3_RATES = (16000, 22050, 24000, 32000, 44100, 48000)  # Hz that 64 and 128 kbit/s exist for
 BLOCK = 65536  # samples written at a time
-BIT_RATE = 64_000
 
 
 @dataclass(frozen=True)
@@ -106,31 +102,6 @@ def encode_mp3(audio: StereoAudio, folder: Path, bit_rate: int) -> Path:
     """Encode audio as MP3 at its own rate or, where MP3 lacks that, at 44.1 kHz."""
     rate = audio.rate if audio.rate in MP3_RATES else 44100
     return encode(audio, folder / f"{bit_rate}.mp3", "libmp3lame", rate, bit_rate)
-
-
-def transcode_files(folder: Path, paths: Sequence[Path], keys: Sequence[bytes], processes: int) -> list[Path]:
-    """Encode each file as an MP3 of 64 kbit/s in `folder`, named by its content key; existing ones are kept.
-
-    Returns the paths of the copies, that of the file itself where it cannot be decoded.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    targets = [folder / f"{key.hex()}.mp3" for key in keys]
-    # FFmpeg's threads do not survive a fork.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(transcode_file, paths, targets))
-
-
-def transcode_file(path: Path, target: Path) -> Path:
-    """Encode one file; return the path of its copy, or of itself where it cannot be decoded."""
-    if not target.exists():
-        try:
-            audio = decode(path)
-        except AudioError as error:
-            print(f"no copy: {error}")
-            return path
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            encode_mp3(audio, Path(folder), BIT_RATE).rename(target)
-    return target
 
 
 def matching_keys(
