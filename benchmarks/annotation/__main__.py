@@ -3,6 +3,8 @@
 python -m benchmarks.annotation build CORPUS FOLDER
 python -m benchmarks.annotation score CORPUS FOLDER SCORES [--model PATH | --yamnet PACKAGES]
 python -m benchmarks.annotation report CORPUS FOLDER SCORES [--taxonomy msd]
+python -m benchmarks.annotation table CORPUS FOLDER SCORES > resonance_engine/search/text/tag_table.py
+python -m benchmarks.annotation shown CORPUS FOLDER SCORES
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from beetsplug.resonance.fields.analysis_cache import format_tags
 from benchmarks.annotation.build import Builder
 from benchmarks.annotation.calibration import ThresholdRule
 from benchmarks.annotation.labels import TAXONOMIES
 from benchmarks.annotation.manifest import write_manifest
+from benchmarks.annotation.product import product_report
 from benchmarks.annotation.report import (
     evaluate,
     read_annotations,
@@ -23,7 +25,9 @@ from benchmarks.annotation.report import (
     tag_table,
     vocals_table,
 )  # fmt: skip
+from benchmarks.annotation.shown import choose_shown, format_module
 from benchmarks.annotation.tagger import ModelTagger, Tagger, YamnetTagger, load_scores, score_tracks
+from resonance_engine.search.text.shown_tags import likeliest_tags
 
 SUNG = (
     "Singing", "Choir", "Chant", "Mantra", "Child singing", "Synthetic singing", "Rapping", "Vocal music",
@@ -39,6 +43,8 @@ def main() -> None:
         "build": "synthesise and collect the annotated tracks",
         "score": "run a model on them and on the corpus' annotated tracks",
         "report": "print thresholds, agreement and confusions",
+        "table": "print the product's table of shown tags, chosen by the scores of a model",
+        "shown": "print how well the product's tags, vocals, speech and spoken recordings agree",
     }
     commands = {verb: verbs.add_parser(verb, help=text) for verb, text in helps.items()}
     for verb, command in commands.items():
@@ -53,7 +59,8 @@ def main() -> None:
     commands["report"].add_argument("--taxonomy", choices=TAXONOMIES, default="audioset")
     commands["report"].add_argument("--pool", choices=("mean", "max", "top"), default="mean")
     options = parser.parse_args()
-    {"build": run_build, "score": run_score, "report": run_report}[options.verb](options)
+    runs = {"build": run_build, "score": run_score, "report": run_report, "table": run_table, "shown": run_shown}
+    runs[options.verb](options)
 
 
 def run_build(options: argparse.Namespace) -> None:
@@ -76,11 +83,21 @@ def run_report(options: argparse.Namespace) -> None:
     annotations = [annotation for _, annotation in read_annotations(options.folder, options.corpus)]
     evaluation = evaluate(annotations, load_scores(options.scores), options.taxonomy, options.pool)
     print(f"{len(evaluation.annotations)} tracks\n\n## Tags\n\n{tag_table(evaluation, ThresholdRule())}")
-    if options.taxonomy == "msd":  # of AudioSet's names some hold the comma that parts them
-        print(f"\n## As shown by $res_tags\n\n{rule_table(evaluation, lambda tags: format_tags(tags).split(', '))}")
+    if options.taxonomy == "msd":
+        print(f"\n## As shown by $res_tags\n\n{rule_table(evaluation, likeliest_tags)}")
     print(f"\n## Vocals\n\n{vocals_table(evaluation, SUNG)}")
     if set(SPOKEN) & set(evaluation.classes):
         print(f"\n## Speech\n\n{speech_table(evaluation, SPOKEN)}")
+
+
+def run_table(options: argparse.Namespace) -> None:
+    annotations = [annotation for _, annotation in read_annotations(options.folder, options.corpus)]
+    print(format_module(choose_shown(evaluate(annotations, load_scores(options.scores), "audioset", "mean"))), end="")
+
+
+def run_shown(options: argparse.Namespace) -> None:
+    annotations = [annotation for _, annotation in read_annotations(options.folder, options.corpus)]
+    print(product_report(evaluate(annotations, load_scores(options.scores), "audioset", "mean")))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.search.text.scoring import logits
+from resonance_engine.search.text.shown_tags import sure_tags, thresholded_tags
+from resonance_engine.search.voice import IN_MUSIC, MUSIC, VOCALS, VOICE_TAGS, detect_voices, has_voice_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +35,8 @@ STANDING_OUT = 1.0  # deviations above a library's mean from which a tag is wort
 LIKELY = 0.05  # probability below which a tag is left out, however much rarer it is elsewhere
 FEWEST = 10  # tracks from which a library has a mean
 MOST_TAGS = 3
+AUDIBLE_MUSIC = 0.2  # probability from which a track without vocals is called instrumental, and not a sound
+VOICE_WORDS = frozenset(("instrumental", "singing", "speech"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +67,15 @@ def facet_shares(one: TrackProfile, other: TrackProfile, weights: Mapping[str, f
 def common_traits(
     one: TrackProfile, other: TrackProfile, names: Sequence[str], library: NDArray[np.float32]
 ) -> list[str]:
-    """Return words for the traits of both tracks, measured ones first, then tags by which both stand out.
+    """Return words for the traits of both tracks, measured ones first, then voices, then tags.
 
     `names` are the model's tags and `library` their probabilities in a sample of it, (n, names): `TagTable.sample`.
+    Tags are those that are sure of both, or, of a model without AudioSet's classes, by which both stand out.
     """
-    return common_attributes(one.attributes, other.attributes) + common_tags(one.tags, other.tags, names, library)
+    traits = common_attributes(one.attributes, other.attributes) + common_vocals(one.tags, other.tags)
+    if thresholded_tags(names):
+        return traits + common_sure_tags(one.tags, other.tags)
+    return traits + common_tags(one.tags, other.tags, names, library)
 
 
 def format_traits(traits: Sequence[str]) -> str:
@@ -120,6 +128,34 @@ def end_word(name: str, one: float | None, other: float | None) -> str:
     if max(one, other) < low:
         return low_word
     return high_word if min(one, other) > high else ""
+
+
+def common_vocals(one: Mapping[str, float], other: Mapping[str, float]) -> list[str]:
+    """Return "both sung", "both spoken" or "both instrumental" in a list; empty where they differ or none is known."""
+    if not all(map(has_voice_tags, (one, other))):
+        return []
+    rows = np.array([[tags[name] for name in VOICE_TAGS] for tags in (one, other)], np.float32)
+    voices = detect_voices(rows, VOICE_TAGS)
+    if voices.is_spoken.any():
+        return ["both spoken"] if voices.is_spoken.all() else []
+    sung = voices.vocals > VOCALS.index("none")
+    if sung.all():
+        return ["both sung"]
+    is_instrumental = ~sung & (voices.speech < IN_MUSIC) & (rows[:, VOICE_TAGS.index(MUSIC)] >= AUDIBLE_MUSIC)
+    return ["both instrumental"] if is_instrumental.all() else []
+
+
+def common_sure_tags(one: Mapping[str, float], other: Mapping[str, float]) -> list[str]:
+    """Return the tags that are sure enough to be shown of both tracks, at most three, the surest of one first.
+
+    What `common_vocals` says is left out.
+    """
+    if not one or not other:
+        return []
+    names = thresholded_tags(tuple(one))
+    rows = np.array([[tags[name] for name in names] for tags in (one, other)], np.float32)
+    first, second = sure_tags(rows, names)
+    return [name for name in first if name in second and name not in VOICE_WORDS][:MOST_TAGS]
 
 
 def common_tags(

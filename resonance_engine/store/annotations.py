@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from resonance_engine.store.writer import WriteTransaction
 
 SAMPLE = 1_000
+BLOCK = 4_096  # rows of tags that are decoded at once, where only some of their columns are kept
 
 HAS_TAGS = "EXISTS (SELECT 1 FROM tag WHERE tag.content_key = vector.content_key AND tag.model_id = vector.model_id)"
 IS_LINKED = "EXISTS (SELECT 1 FROM track WHERE track.content_key = vector.content_key)"
@@ -76,16 +78,41 @@ class TagTable:
         probabilities = self._probabilities([data for _, data in rows], len(names)).tolist()
         return {key: dict(zip(names, row, strict=True)) for (key, _), row in zip(rows, probabilities, strict=True)}
 
-    def matrix(self, model_id: str) -> tuple[Ids, Matrix]:
-        """Return the tags of all recordings: ids of their embeddings, ascending, (n,), and probabilities (n, tags).
+    def select(self, content_keys: Iterable[bytes], model_id: str, names: Sequence[str]) -> tuple[list[bytes], Matrix]:
+        """Return some of a model's tags by recording: the content keys (n,) that have any, and (n, names).
 
-        The columns are in the order of the model's `tags`. Recordings without tags are left out.
+        Rows are decoded in blocks, so memory grows with the columns that are needed and not with the model's tags.
+        Raises ValueError for a name that the model lacks.
         """
+        keys: list[bytes] = []
+        blocks = [np.empty((0, len(names)), np.float32)]
+        rest = iter(content_keys)
+        statement = "SELECT content_key, data FROM tag WHERE model_id = ? AND content_key IN"
         with self.database.read() as snapshot:
-            names = select_model(snapshot, model_id).tags
-            rows = snapshot.execute("SELECT content_key, data FROM tag WHERE model_id = ?", (model_id,)).fetchall()
-            ids, order = _embedding_order(snapshot, model_id, [key for key, _ in rows])
-        return ids, self._probabilities([data for _, data in rows], len(names))[order]
+            tags = select_model(snapshot, model_id).tags
+            while chunk := list(islice(rest, BLOCK)):
+                rows = select_in(snapshot, statement, chunk, (model_id,))
+                keys += [key for key, _ in rows]
+                blocks.append(self._columns([data for _, data in rows], tags, names))
+        return keys, np.concatenate(blocks)
+
+    def matrix(self, model_id: str, names: Sequence[str] | None = None) -> tuple[Ids, Matrix]:
+        """Return the tags of all recordings: ids of their embeddings, ascending, (n,), and probabilities (n, names).
+
+        The columns are in the order of `names`, or else of the model's `tags`. Recordings without tags are left out.
+        Raises ValueError for a name that the model lacks.
+        """
+        keys: list[bytes] = []
+        with self.database.read() as snapshot:
+            tags = select_model(snapshot, model_id).tags
+            chosen = tags if names is None else names
+            blocks = [np.empty((0, len(chosen)), np.float32)]
+            cursor = snapshot.execute("SELECT content_key, data FROM tag WHERE model_id = ?", (model_id,))
+            while rows := cursor.fetchmany(BLOCK):
+                keys += [key for key, _ in rows]
+                blocks.append(self._columns([data for _, data in rows], tags, chosen))
+            ids, order = _embedding_order(snapshot, model_id, keys)
+        return ids, np.concatenate(blocks)[order]
 
     def sample(self, model_id: str, count: int = SAMPLE) -> Matrix:
         """Return the tags of up to `count` recordings, (n, tags): those of the lowest content keys."""
@@ -102,6 +129,13 @@ class TagTable:
             if not select_model(snapshot, model_id).tags:
                 return 0
             return int(snapshot.execute(statement, (model_id, EMBEDDING)).fetchone()[0])
+
+    def _columns(self, rows: Sequence[bytes], tags: Sequence[str], names: Sequence[str]) -> Matrix:
+        """Decode stored probabilities of `tags`, and return those of `names`, (len(rows), len(names))."""
+        places = {name: place for place, name in enumerate(tags)}
+        if unknown := [name for name in names if name not in places]:
+            raise ValueError(f"The model has no tag {unknown[0]!r}.")
+        return self._probabilities(rows, len(tags))[:, [places[name] for name in names]]
 
     def _probabilities(self, rows: Sequence[bytes], count: int) -> Matrix:
         """Decode stored probabilities of `count` tags, shape (len(rows), count)."""

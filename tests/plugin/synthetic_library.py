@@ -42,10 +42,12 @@ MODEL = Model("planned", "planned", "1", WIDTH, dict.fromkeys(FACETS, WIDTH), ta
 
 
 class SyntheticLibrary:
-    """The library, and how its tracks sound: `plan`.
+    """The library, and how its tracks sound: `plan`; `model` gives their tags, see `tag_row`.
 
     `heard` are paths of files that somebody listened to, with their passages.
     """
+
+    model = MODEL
 
     def __init__(self, folder: Path) -> None:
         self.plan = make_tracks()
@@ -83,13 +85,13 @@ class SyntheticLibrary:
         """Put into the store what a model would have heard."""
         plan, store = self.plan, sidecar.store
         with store.write():
-            store.models.register(MODEL)
-            store.models.activate(MODEL.id)
+            store.models.register(self.model)
+            store.models.activate(self.model.id)
             for number in range(1, SOUNDS + 1):
-                store.vectors.put(key(number), MODEL.id, self.embedding(number))
+                store.vectors.put(key(number), self.model.id, self.embedding(number))
                 store.analyses.put(key(number), "1", self.attributes(number))
             rows = {number: number for number in range(1, SOUNDS + 1)} | {TWIN: 5, STALE: SOUNDS + 1}
-            store.vectors.put(key(SOUNDS + 1), MODEL.id, Embedding(unit_vectors(1, WIDTH, 99)[0]))
+            store.vectors.put(key(SOUNDS + 1), self.model.id, Embedding(unit_vectors(1, WIDTH, 99)[0]))
             added = {number: 1000.0 + number for number in rows} | {STALE: 1.0}
             store.tracks.link_many(
                 sidecar.id, [TrackRow(each, added[each], 1, 1, key(sound)) for each, sound in rows.items()]
@@ -108,8 +110,12 @@ class SyntheticLibrary:
             self.plan.vectors[row].astype(np.float32),
             {name: each[row].astype(np.float32) for name, each in self.plan.facets.items()},
             dict(zip(FACETS, self.plan.gates[row].tolist(), strict=True)),
-            tags=dict(zip(TAGS, self.plan.tags[row].tolist(), strict=True)),
+            tags=self.tag_row(number),
         )
+
+    def tag_row(self, number: int) -> dict[str, float]:
+        """The probabilities of the tags of a track."""
+        return dict(zip(TAGS, self.plan.tags[number - 1].tolist(), strict=True))
 
     def attributes(self, number: int) -> dict[str, Any]:
         row = number - 1
@@ -121,7 +127,7 @@ class SyntheticLibrary:
     def search(self, settings: Settings | None = None) -> Iterator[SearchSession]:
         sidecar = Sidecar(self.lib, settings, self.runtime)
         try:
-            yield SearchSession(sidecar, MODEL)
+            yield SearchSession(sidecar, self.model)
         finally:
             sidecar.close()
 
@@ -200,7 +206,8 @@ class SyntheticPool:
         pass
 
     def description(self) -> ModelDescription:
-        return ModelDescription(MODEL.id, MODEL.name, MODEL.version, WIDTH, FACETS, TAGS)
+        model = self.library.model
+        return ModelDescription(model.id, model.name, model.version, WIDTH, FACETS, model.tags)
 
     def analyse(
         self, paths: Iterable[Path], is_known: object = None, passage: tuple[float, float] | None = None

@@ -18,10 +18,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.fields.analysis_cache import format_tags
 from beetsplug.resonance.fields.fields import SimilarResolver
 from beetsplug.resonance.fields.queries import SimilarPattern
 from beetsplug.resonance.library.sidecar import Sidecar
+from resonance_engine.search.text.shown_tags import likeliest_tags
 from resonance_engine.store.tracks import TrackTable
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 
@@ -339,4 +339,4 @@ def test_a_pattern_is_a_query_as_in_a_smart_playlist(pattern: str, expected: Sim
     ],
 )
 def test_tags_are_the_likeliest_few(probabilities: dict[str, float], words: str) -> None:
-    assert format_tags(probabilities) == words
+    assert ", ".join(likeliest_tags(probabilities)) == words

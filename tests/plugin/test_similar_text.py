@@ -104,15 +104,23 @@ def test_words_and_what_to_keep_away_from(library: SyntheticLibrary) -> None:
 
 
 def test_words_that_nothing_stands_for(library: SyntheticLibrary) -> None:
-    assert library.refused("--text", "rock with bagpipes and guitarr") == (
+    assert library.refused("--text", "bagpipes and guitarr") == (
         "similar --text: the model has no word for 'bagpipes' and 'guitarr' (guitar or guitarist?); take them out. "
         "It knows genres, moods, eras, voices, guitars, and words for tempo, loudness, brightness and key"
     )
-    assert "no word for 'piano'; take it out" in library.refused("--text", "piano", "id:1")
+    assert "no word for 'piano' (instrumental?); take it out" in library.refused("--text", "piano", "id:1")
     assert library.refused("--text", "the music, please") == (
         f"similar --text: 'the music, please' says nothing of the music; try --text '{EXAMPLE}'"
     )
     assert library.refused("--text", " ") == (f"--text has nothing after it; write for example --text '{EXAMPLE}'.")
+
+
+def test_a_text_of_which_a_part_is_known_goes_by_that(library: SyntheticLibrary) -> None:
+    found = library.find(text="rock with bagpipes and guitarr", **ALONE)
+    assert [hit.item.id for hit in found.hits] == library.ids(text="rock", **ALONE)
+    note = "--text goes by the rest: the model has no word for 'bagpipes' and 'guitarr' (guitar or guitarist?)"
+    assert found.notes == (note,)
+    assert library.find(text="rock", **ALONE).notes == ()
 
 
 @pytest.mark.parametrize(

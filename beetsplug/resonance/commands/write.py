@@ -15,7 +15,7 @@ from beets.exceptions import UserError
 from beets.library import Item
 
 from beetsplug.resonance.commands.common import choose_colours, confirm
-from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_attributes, load_tags
+from beetsplug.resonance.fields.analysis_cache import AnalysisCache
 from beetsplug.resonance.fields.fields import FIELDS, OptionalNumber
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.sidecar import format_tracks, require_coverage
@@ -89,10 +89,11 @@ def write(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) ->
 def load_values(library: Library, names: Iterable[str]) -> dict[int, dict[str, Any]]:
     """Return the known values of fields by item id and name, as beets stores them."""
     values: dict[int, dict[str, Any]] = {}
-    attribute_cache, tag_cache = AnalysisCache(load_attributes), AnalysisCache(load_tags)
+    caches: dict[Callable[..., Any], AnalysisCache[Any]] = {}
     for name in names:
         source, beets_value = OWN.get(name) or (name, partial(round_value, name))
-        cache: AnalysisCache[Any] = attribute_cache if FIELDS[source].attribute else tag_cache
+        load = FIELDS[source].load
+        cache = caches.setdefault(load, AnalysisCache(load))
         for item_id, analysis in cache.get_all(library).items():
             value = FIELDS[source].pick(analysis)
             if value not in (None, ""):

@@ -22,8 +22,6 @@ T = TypeVar("T")
 FIRST_SPAN = 4  # ids on either side of the first item that is read
 GROWTH = 4
 FRESH_SECONDS = 10.0  # a server that runs for days shall notice what another process analysed
-TAG_SHARE = 0.5  # of the likeliest tag's probability; less likely tags are left out
-MOST_TAGS = 3
 
 
 class CachedEntry(NamedTuple, Generic[T]):
@@ -122,14 +120,27 @@ def load_attributes(store: Store, content_keys: set[bytes]) -> dict[bytes, Mappi
     return {key: analysis.attributes for key, analysis in store.analyses.get(content_keys).items()}
 
 
-def load_tags(store: Store, content_keys: set[bytes]) -> dict[bytes, str]:
-    """Load the tags that the active model gives recordings, as text."""
+def load_tags(store: Store, content_keys: set[bytes]) -> dict[bytes, Mapping[str, Any]]:
+    """Load what the tags of the active model tell of recordings: "tags" as a text, "speech" and "vocals".
+
+    "speech" (0 to 1) and "vocals" (see `voice.VOCALS`) are there for a model whose tags tell voices.
+    """
+    from resonance_engine.search.text.shown_tags import likeliest_tags, sure_tags, thresholded_tags
+    from resonance_engine.search.voice import VOCALS, VOICE_TAGS, detect_voices, has_voice_tags
+
     model = store.models.active()
-    tags = {} if model is None else store.tags.get(content_keys, model.id)
-    return {key: format_tags(probabilities) for key, probabilities in tags.items()}
-
-
-def format_tags(probabilities: Mapping[str, float]) -> str:
-    """Return the likeliest tags, at most three, that are at least half as likely as the first: "rock, 80s"."""
-    likeliest = sorted(probabilities, key=lambda name: -probabilities[name])[:MOST_TAGS]
-    return ", ".join(name for name in likeliest if probabilities[name] >= TAG_SHARE * probabilities[likeliest[0]])
+    if model is None or not model.tags:
+        return {}
+    if not (sure := thresholded_tags(model.tags)):
+        tags = store.tags.get(content_keys, model.id)
+        return {key: {"tags": ", ".join(likeliest_tags(probabilities))} for key, probabilities in tags.items()}
+    voices = VOICE_TAGS if has_voice_tags(model.tags) else ()
+    names = [*sure, *voices]
+    keys, probabilities = store.tags.select(content_keys, model.id, names)
+    texts = [", ".join(row) for row in sure_tags(probabilities[:, : len(sure)], sure)]
+    values: dict[bytes, Mapping[str, Any]] = {key: {"tags": text} for key, text in zip(keys, texts, strict=True)}
+    if voices:
+        detected = detect_voices(probabilities[:, len(sure) :], voices)
+        rows = zip(keys, detected.speech.tolist(), detected.vocals.tolist(), strict=True)
+        values |= {key: {**values[key], "speech": share, "vocals": VOCALS[place]} for key, share, place in rows}
+    return values

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.config.settings import Settings
     from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.search.session import SearchSession
+    from resonance_engine.store import Store
 
     Nearest = Callable[[SearchSession, SimilarPattern, int], dict[int, float]]
 
@@ -151,15 +152,16 @@ class OptionalNumber(types.NullFloat):
 
 
 class TemplateField(NamedTuple):
-    """The type of a field, beets' query for such a value, and the attribute of an analysis; None for the tags."""
+    """The type of a field, beets' query for such a value, its name in a stored analysis, and what loads that."""
 
     kind: types.Type[Any, Any]
     query: type[FieldQuery[Any]]
-    attribute: str | None = None
+    name: str
+    load: Callable[[Store, set[bytes]], Mapping[bytes, Mapping[str, Any]]] = load_attributes
 
-    def pick(self, analysis: Any) -> Any:
+    def pick(self, analysis: Mapping[str, Any] | None) -> Any:
         """Return the field's part of the stored analysis of a recording."""
-        return analysis if self.attribute is None or analysis is None else analysis.get(self.attribute)
+        return None if analysis is None else analysis.get(self.name)
 
 
 FIELDS = {
@@ -167,7 +169,9 @@ FIELDS = {
     "res_key": TemplateField(types.STRING, SubstringQuery, "key"),
     "res_energy": TemplateField(OptionalNumber(1), NumericQuery, "energy"),
     "res_brightness": TemplateField(OptionalNumber(0), NumericQuery, "brightness"),
-    "res_tags": TemplateField(types.STRING, SubstringQuery),
+    "res_tags": TemplateField(types.STRING, SubstringQuery, "tags", load_tags),
+    "res_speech": TemplateField(OptionalNumber(2), NumericQuery, "speech", load_tags),
+    "res_vocals": TemplateField(types.STRING, SubstringQuery, "vocals", load_tags),
 }
 SIMILARITY = OptionalNumber(4)
 # Shares of the similarity to the seeds of `similar:`, for the facets of the models that come with the program.
@@ -215,7 +219,7 @@ class Fields:
 
     def cache(self, name: str) -> AnalysisCache[Any]:
         """Return the cache of the analysis that a field is a part of."""
-        load = load_attributes if FIELDS[name].attribute else load_tags
+        load = FIELDS[name].load
         if (cache := self.caches.get(load)) is None:  # another thread may clear them at any moment
             cache = self.caches[load] = AnalysisCache(load)
         return cache

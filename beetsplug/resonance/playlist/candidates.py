@@ -8,6 +8,7 @@ import numpy as np
 
 from beetsplug.resonance.library.items import movements_of, select_rows
 from beetsplug.resonance.search.finder import EXCLUDED, TOO_LONG
+from beetsplug.resonance.search.spoken import SPOKEN
 from resonance_engine.playlist.rules import Track, TrackPool
 from resonance_engine.search.names import normalise_artist, normalise_name, track_keys
 from resonance_engine.search.ranking import agreement
@@ -54,7 +55,7 @@ class PlaylistCandidates:
     def rejections(self, candidates: Mapping[int, CandidateTrack]) -> dict[int, str]:
         """Return why candidates are rejected, as the ends of sentences."""
         reasons = {
-            vector_id: f"is {why}" if why in (EXCLUDED, TOO_LONG) else f"does not fit: {why}"
+            vector_id: f"is {why}" if why in (EXCLUDED, TOO_LONG, SPOKEN) else f"does not fit: {why}"
             for vector_id, (_, why, _) in candidates.items()
             if why
         }

@@ -10,6 +10,7 @@ from beets.exceptions import UserError
 
 from resonance_engine.search.text.parser import parse_text
 from resonance_engine.search.text.scoring import fits, measures, share_below, soft_minimum
+from resonance_engine.search.text.tag_names import has_audioset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from resonance_engine.search.text.parser import UnknownWord
 
 EXAMPLE = "quiet acoustic guitar"
-KNOWN = "genres, moods, eras, voices, guitars, and words for tempo, loudness, brightness and key"
+FEW, MANY = (
+    "genres, moods, eras, voices, guitars",
+    "genres, moods, eras, voices, some sixty instruments, everyday sounds",
+)
+KNOWN = "and words for tempo, loudness, brightness and key"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +33,14 @@ class TextScores:
     """How well the recordings of a library fit a text: vector `ids` (n,), ascending, and how well each part of it.
 
     `parts` are phrases of the text with their `weights`, below zero for what is not wanted; `fits` (parts, n) are in
-    standard deviations over the library.
+    standard deviations over the library. `note` names the words of the text that do not count, empty for none.
     """
 
     ids: NDArray[np.int64]
     parts: Sequence[str]
     weights: Sequence[float]
     fits: NDArray[np.float64]
+    note: str = ""
 
     def overall(self) -> NDArray[np.float64]:
         """Return how well recordings fit all of it, (n,), in standard deviations of one word."""
@@ -52,32 +58,48 @@ class TextScores:
 def score_text(session: SearchSession, text: str, command: str) -> TextScores:
     """Score the recordings of the library by a text.
 
-    Raises UserError for unknown words, and where the tracks were analysed before tags were stored.
+    Words without a meaning are left out, with a note. Raises UserError for a text of which nothing is known, and where
+    the tracks were analysed before tags were stored.
     """
     store, model = session.store, session.model
     query = parse_text(text, model.tags)
-    if query.unknown:
-        raise UserError(f"{command} --text: {unknown_words(query.unknown)}")
     if not query.parts:
+        if query.unknown:
+            vocabulary = f"{MANY if has_audioset(model.tags) else FEW}, {KNOWN}"
+            raise UserError(f"{command} --text: {unknown_words(query.unknown)}. It knows {vocabulary}")
         raise UserError(f"{command} --text: {text!r} says nothing of the music; try --text '{EXAMPLE}'")
-    ids, probabilities = store.tags.matrix(model.id)
+    ids, probabilities = store.tags.matrix(model.id, query.tags)
     known, columns = store.analyses.attributes(model.id, query.attributes) if query.attributes else (ids[:0], {})
     if not len(ids):
-        if not query.attributes or any(meaning.tags for part in query.parts for meaning in part.meanings):
+        if not query.attributes or query.tags:
             raise UserError(
                 f"{command} --text: no track has been described in words yet; run `beet resonance analyze` once more"
             )
-        ids, probabilities = known, np.zeros((len(known), len(model.tags)), np.float32)
+        ids, probabilities = known, np.zeros((len(known), 0), np.float32)
     return TextScores(
         ids,
         [part.phrase for part in query.parts],
         [part.weight for part in query.parts],
-        fits(query, model.tags, probabilities, measures(ids, known, columns)),
+        fits(query, query.tags, probabilities, measures(ids, known, columns)),
+        ignored_words(query.unknown),
     )
+
+
+def ignored_words(words: Sequence[UnknownWord]) -> str:
+    """Return a note on words that do not count beside known ones; empty for none."""
+    if not words:
+        return ""
+    return f"--text goes by the rest: the model has no word for {name_words(words)}"
 
 
 def unknown_words(words: Sequence[UnknownWord]) -> str:
     """Return a sentence that names words without a meaning, and known ones like them."""
-    near = [f"{each.word!r} ({' or '.join(each.near)}?)" if each.near else repr(each.word) for each in words]
     them = "it" if len(words) == 1 else "them"
-    return f"the model has no word for {' and '.join(near)}; take {them} out. It knows {KNOWN}"
+    return f"the model has no word for {name_words(words)}; take {them} out"
+
+
+def name_words(words: Sequence[UnknownWord]) -> str:
+    """Return words without a meaning, each with what comes nearest: "'polka' (accordion or folk?) and 'xyz'"."""
+    return " and ".join(
+        f"{each.word!r} ({' or '.join(each.near)}?)" if each.near else repr(each.word) for each in words
+    )

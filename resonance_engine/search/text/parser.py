@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from resonance_engine.search.text.audioset_synonyms import AUDIOSET_SYNONYMS, RELATED
 from resonance_engine.search.text.synonyms import MEASURES, SYNONYMS
+from resonance_engine.search.text.tag_names import has_audioset, search_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +57,7 @@ class Phrase:
 
 @dataclass(frozen=True)
 class UnknownWord:
-    """A word without a meaning, and known ones that look like it."""
+    """A word without a meaning, and known ones that are related to it or look like it."""
 
     word: str
     near: tuple[str, ...]
@@ -74,6 +76,11 @@ class TextQuery:
         names = (name for part in self.parts for each in part.meanings for name in each.measures)
         return tuple(dict.fromkeys(STORED_AS.get(name, name) for name in names))
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that the phrases need."""
+        return tuple(dict.fromkeys(name for part in self.parts for each in part.meanings for name in each.tags))
+
 
 def parse_text(text: str, tags: Sequence[str]) -> TextQuery:
     """Parse a text about music, given the names of the model's tags.
@@ -86,15 +93,29 @@ def parse_text(text: str, tags: Sequence[str]) -> TextQuery:
 
 
 def vocabulary(tags: Sequence[str]) -> dict[str, Meaning]:
-    """Return the meanings that these tags allow, by phrase as `tokens` splits it."""
+    """Return the meanings that these tags allow, by phrase as `tokens` splits it.
+
+    Tags with the same name ("jazz" and "Jazz", "hip-hop" and "Hip hop music") are one meaning, their sum.
+    """
     terms = {name: Meaning({}, {measure: sign}) for name, (measure, sign) in MEASURES.items()}
-    terms |= {name: Meaning({name: 1.0}, {}) for name in tags}
+    for tag in tags:
+        for name in search_names(tag):
+            phrase = " ".join(tokens(name))
+            if phrase and phrase not in STOP_WORDS:
+                same = terms.get(phrase, Meaning({}, {}))
+                terms[phrase] = Meaning({**same.tags, tag: 1.0}, same.measures)
+    known = meanings(SYNONYMS, terms) | terms
+    return known | meanings(AUDIOSET_SYNONYMS, terms) if has_audioset(tags) else known
+
+
+def meanings(synonyms: Mapping[str, str], terms: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    """Return the meanings of a table's phrases, without those of which the model has no tag at all."""
     known: dict[str, Meaning] = {}
-    for phrases, sum_ in SYNONYMS.items():
+    for phrases, sum_ in synonyms.items():
         meaning = summed(sum_, terms)
         if meaning.tags or meaning.measures:
-            known |= {phrase.strip(): meaning for phrase in phrases.split(",")}
-    return known | {" ".join(tokens(name)): meaning for name, meaning in terms.items()}
+            known |= {" ".join(tokens(phrase)): meaning for phrase in phrases.split(",")}
+    return known
 
 
 def summed(text: str, terms: Mapping[str, Meaning]) -> Meaning:
@@ -102,10 +123,17 @@ def summed(text: str, terms: Mapping[str, Meaning]) -> Meaning:
     weights: tuple[dict[str, float], dict[str, float]] = ({}, {})
     for term in text.split(","):
         name, weight = re.fullmatch(r"\s*(.+?)(?:\s+(-?[\d.]+))?\s*", term).groups()  # type: ignore[union-attr]  # ours
-        meaning = terms.get(name, Meaning({}, {}))
+        meaning = terms.get(" ".join(tokens(name)), Meaning({}, {}))
         for into, part in zip(weights, (meaning.tags, meaning.measures), strict=True):
             into.update({each: sign * float(weight or 1) for each, sign in part.items()})
     return Meaning(*weights)
+
+
+def related_words(word: str, known: Mapping[str, Meaning]) -> tuple[str, ...]:
+    """Return known phrases that come nearest to an unknown word: those of the table, then those spelt like it."""
+    lines = (near for words, near in RELATED.items() if {word, word.removesuffix("s")} & set(words.split(", ")))
+    related = [phrase for near in lines for phrase in near.split(", ") if phrase in known]
+    return tuple(dict.fromkeys([*related, *get_close_matches(word, known, NEAR, ALIKE)]))[:NEAR]
 
 
 def tokens(text: str) -> list[str]:
@@ -168,7 +196,7 @@ class PhraseParser:
         elif word in MODIFIERS:
             self.weight *= MODIFIERS[word]
         elif word not in STOP_WORDS:
-            self.unknown.append(UnknownWord(word, tuple(get_close_matches(word, self.known, NEAR, ALIKE))))
+            self.unknown.append(UnknownWord(word, related_words(word, self.known)))
             self.before, self.weight, self.either = None, 1.0, False
 
     def join(self) -> None:
