@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resonance_engine.encoder.backends import OnnxBackend
+from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.search.explain import common_sure_tags, common_traits, common_vocals
 from resonance_engine.search.text.shown_tags import MOST_SHOWN, sure_tags, thresholded_tags
 from resonance_engine.search.text.tag_names import display_name, has_audioset, search_names
@@ -145,3 +147,7 @@ class TestTraits:
         one, other = (TrackProfile({}, {}, {"tempo": 150.0}, tags) for tags in (STRINGS, STRINGS))
         traits = common_traits(one, other, TAGS, np.empty((0, len(TAGS)), np.float32))
         assert traits == ["fast rhythm", "about 150 BPM", "both instrumental", "violin", "cello", "orchestra"]
+
+
+def test_the_shipped_model_gives_these_tags() -> None:
+    assert OnnxBackend(SHIPPED).manifest.tags == TAGS
