@@ -13,17 +13,19 @@ from beetsplug.resonance.fields.analysis_cache import load_tags
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.explanations import explain_hits
 from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.groups import nearest_groups, tracks_by_artist
 from beetsplug.resonance.search.request import SearchRequest
-from beetsplug.resonance.search.spoken import SpokenRecordings
+from beetsplug.resonance.search.voices import StoredVoices
 from resonance_engine.store import Embedding
 from resonance_engine.store.annotations import TagTable
 from tests.audioset_tags import RAPPED, SPOKEN, STRINGS, SUNG, TAGS, tag_row
 from tests.plugin.command_library import AnalysedLibrary
 from tests.plugin.synthetic_library import MODEL, SyntheticLibrary
-from tests.plugin.synthetic_tracks import EVERY
+from tests.plugin.synthetic_tracks import EVERY, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from resonance_engine.store import Model
 
@@ -58,7 +60,7 @@ class TestSpokenTracks:
     def test_the_rest_of_a_list_is_what_it_would_be(self, library: VoiceLibrary) -> None:
         with library.search() as session:
             finder = Finder(session, SearchRequest(query=("id:3",), **EVERY), "similar")
-            finder.filter.spoken = None
+            finder.filter.voices = None
             everything = [hit.item.id for hit in finder.find().hits]
         assert library.ids("id:3", **EVERY) == [each for each in everything if each not in SPOKEN_IDS]
         assert len(everything) == 59
@@ -98,10 +100,43 @@ class TestSpokenTracks:
 
     def test_without_tags_none_is_spoken(self, library: VoiceLibrary) -> None:
         with library.search() as session:
-            spoken = SpokenRecordings(session.store, library.model)
+            voices = StoredVoices(session.store, library.model)
             ids = session.store.tracks.vector_ids(session.sidecar.id, [1, 17, 40], library.model.id)
-            assert spoken.among([*ids.values(), 999_999]) == {ids[17], ids[40]}
-            assert spoken.among([]) == set()
+            assert voices.spoken([*ids.values(), 999_999]) == {ids[17], ids[40]}
+            assert voices.spoken([]) == set()
+
+    def test_an_album_of_them_does_not_come_up_either(self, tmp_path: Path) -> None:
+        class Audiobooks(VoiceLibrary):
+            def tag_row(self, number: int) -> dict[str, float]:
+                return SPOKEN if tags_of(number)["artist"] in ("Artist D", "Artist E") else tag_row()
+
+        with closing(Audiobooks.create(tmp_path)) as library, library.search() as session:
+            artists = tracks_by_artist(library.lib, ())
+            music = nearest_groups(session, {"Artist A": artists["Artist A"]}, artists, 100)
+            books = nearest_groups(session, {"Artist D": artists["Artist D"]}, artists, 100)
+        assert not {"Artist D", "Artist E"} & {*music}
+        assert len(music) == len(books) - 2
+        assert "Artist E" in books
+
+
+@pytest.mark.parametrize(("vocals", "rows"), [("none", {20, 21}), ("sung", {18, 19, 22}), ("throughout", {18, 19})])
+def test_only_tracks_with_such_vocals(tmp_path: Path, vocals: str, rows: set[int]) -> None:
+    class Sung(VoiceLibrary):
+        def tag_row(self, number: int) -> dict[str, float]:
+            return ROWS.get(number, tag_row(Singing=0.02) if number == 22 else tag_row(Rain=0.9))
+
+    with closing(Sung.create(tmp_path)) as library:
+        ids = {*library.ids("id:3", **EVERY, vocals=vocals)}
+        assert {each for each in (17, 18, 19, 20, 21, 22, 40) if each in ids} == rows
+        (note,) = library.find("id:3", **EVERY, vocals=vocals).notes
+        assert "vocals (" in note
+
+
+def test_vocals_of_a_model_that_tells_none(tmp_path: Path) -> None:
+    with closing(SyntheticLibrary.create(tmp_path)) as library:
+        assert library.find("id:3", **EVERY, vocals="none").hits == []
+        (note,) = library.find("id:3", **EVERY, vocals="none").notes
+        assert "no vocals known (" in note
 
 
 def test_explanations_name_voices_and_sure_tags(library: VoiceLibrary) -> None:

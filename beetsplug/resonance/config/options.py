@@ -108,6 +108,8 @@ TABLE = (
            example="0.95-1.05"),
     Option("key", str, "only keys that mix with the seed's", "compatible", CANDIDATES, choices=("compatible",),
            rule="--key takes the word compatible"),
+    Option("vocals", str, "only tracks with vocals `throughout`, `sung` anywhere, or `none`", "HOW", CANDIDATES,
+           choices=("none", "sung", "throughout")),
     Option("per_artist", int, "most tracks of one artist, 0: any", "N", CANDIDATES, range=(0, math.inf),
            rule=f"--per-artist {ANY_NUMBER}", default=3,
            comment="at most so many tracks of one artist in a list; 0: any number"),

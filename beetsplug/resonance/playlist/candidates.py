@@ -8,7 +8,7 @@ import numpy as np
 
 from beetsplug.resonance.library.items import movements_of, select_rows
 from beetsplug.resonance.search.finder import EXCLUDED, TOO_LONG
-from beetsplug.resonance.search.spoken import SPOKEN
+from beetsplug.resonance.search.voices import SPOKEN
 from resonance_engine.playlist.rules import Track, TrackPool
 from resonance_engine.search.names import normalise_artist, normalise_name, track_keys
 from resonance_engine.search.ranking import agreement

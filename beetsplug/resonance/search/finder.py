@@ -16,7 +16,7 @@ from beetsplug.resonance.config.options import flag_of
 from beetsplug.resonance.library.items import excluded_ids, matching_ids, metadata_of, no_match, select_items
 from beetsplug.resonance.search.request import COMPARING, option_errors
 from beetsplug.resonance.search.session import resolve_seeds
-from beetsplug.resonance.search.spoken import SPOKEN, unwanted_speech
+from beetsplug.resonance.search.voices import voice_filter
 from resonance_engine.search.constraints import Constraints, keys_of, tempi_of
 from resonance_engine.search.ranking import query, rank_by_similarity, refine
 from resonance_engine.search.selection import CandidateTrack, SelectionRules, select
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.search.request import SearchRequest
     from beetsplug.resonance.search.session import SearchSession, Seeds
-    from beetsplug.resonance.search.spoken import SpokenRecordings
     from beetsplug.resonance.search.text import TextScores
+    from beetsplug.resonance.search.voices import VoiceFilter
     from resonance_engine.search.constraints import Caps
     from resonance_engine.search.ranking import CandidatePool, Query, Ranking
 
@@ -46,7 +46,7 @@ class CandidateFilter:
 
     `allowed` are the vector ids that may come up, None for any; `rejected` counts what is left out before the search;
     `items` are the ids of the items that stand for vectors. Of several files with one sound, `files` names the one to
-    take, by vector id. Recordings that are `spoken` are rejected.
+    take, by vector id. `voices` rejects spoken recordings, and others than the request wants.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class CandidateFilter:
         seeds: Sequence[Mapping[str, Any]],
         today: date,
         files: Mapping[int, int] | None = None,
-        spoken: SpokenRecordings | None = None,
+        voices: VoiceFilter | None = None,
     ) -> None:
-        self.session, self.files, self.spoken = session, files or {}, spoken
+        self.session, self.files, self.voices = session, files or {}, voices
         library, settings = session.sidecar.library, session.sidecar.settings
         minutes = settings.max_length if request.max_length is None else request.max_length
         self.longest = minutes * 60 if minutes else math.inf
@@ -112,9 +112,8 @@ class CandidateFilter:
             rest = [each for each in chosen if each not in rejections]
             attributes = self.session.attributes(rest)
             rejections |= {each: self.constraints.rejection(attributes.get(each, {})) for each in rest}
-        if self.spoken is not None:
-            rest = [each for each in chosen if not rejections.get(each)]
-            rejections |= dict.fromkeys(self.spoken.among(rest), SPOKEN)
+        if self.voices is not None:
+            rejections |= self.voices.rejections([each for each in chosen if not rejections.get(each)])
         values = self._values(chosen, self.preference.field) if self.preference else {}
         return {
             vector_id: CandidateTrack(metadata[item], rejections.get(vector_id, ""), values.get(vector_id, math.nan))
@@ -189,8 +188,8 @@ class Finder:
         self._profiles = self.seeds.profiles(session) if needs_profiles else []
         self.weights = self._facet_weights() if request.weights or request.like else {}
         attributes = [each.attributes for each in self._profiles]
-        spoken = unwanted_speech(session, request, self.seeds)
-        self.filter = CandidateFilter(session, request, command, attributes, today or date.today(), files, spoken)
+        voices = voice_filter(session, request, self.seeds)
+        self.filter = CandidateFilter(session, request, command, attributes, today or date.today(), files, voices)
 
     def find(self, count: int | None = None, caps: Caps | None = None) -> SearchResult:
         """Return the best tracks, as many and with the caps as requested unless others are given.

@@ -10,6 +10,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.items import matching_ids, metadata_of
+from beetsplug.resonance.search.voices import StoredVoices
 from resonance_engine.search.names import normalise_artist
 from resonance_engine.search.vector_sets import representatives, set_similarity
 
@@ -68,8 +69,9 @@ def nearest_groups(
 ) -> dict[Name, float]:
     """Return the `count` albums or artists whose sets of tracks are closest to that of all seeds, best first.
 
-    With scores; see `set_similarity`. The seeds themselves, however artists are spelt, do not come up. Tracks that are
-    not analysed are left out. Raises UserError where no track of a seed is analysed.
+    With scores; see `set_similarity`. The seeds themselves, however artists are spelt, do not come up, and those of
+    which most is spoken only beside spoken seeds. Tracks that are not analysed are left out. Raises UserError where no
+    track of a seed is analysed.
     """
     own = {normalise_artist(name) if isinstance(name, str) else name for name in seeds}
     vector_ids = all_vector_ids(session)
@@ -89,7 +91,15 @@ def nearest_groups(
         members = session.index.vectors([vector_id for name in names for vector_id in groups[name]])
         places, similarities = set_similarity(vectors, members, owners)
         scores |= {names[place]: score for place, score in zip(places.tolist(), similarities.tolist(), strict=True)}
-    best = sorted(scores, key=lambda name: (-scores[name], name))[:count]
+    best: list[Name] = []
+    voices = StoredVoices(session.store, session.model)
+    allows_spoken = bool(voices.spoken(seed_ids))
+    for name in sorted(scores, key=lambda name: (-scores[name], name)):
+        if len(best) == count:
+            break
+        # As a track that is spoken does not come up beside music, an album of such tracks does not.
+        if allows_spoken or 2 * len(voices.spoken(groups[name])) <= len(groups[name]):
+            best.append(name)
     return {name: min(scores[name], 1.0) for name in best}
 
 

@@ -79,6 +79,7 @@ class SearchRequest:
         self.weights: str | None = given("weights")
         self.like: str | None = given("like")
         self.compatible_key = "key" in self.options
+        self.vocals: str | None = given("vocals")
         self.max_length: float | None = given("max_length")
         self.versions = bool(given("versions"))
         if self.weights and self.like:
