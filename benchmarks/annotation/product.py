@@ -10,13 +10,14 @@ from benchmarks.annotation.calibration import TagCounts, confusion, count_tags, 
 from benchmarks.annotation.manifest import KINDS
 from benchmarks.annotation.report import summary
 from benchmarks.annotation.shown import choose_shown, combined_truth
-from benchmarks.annotation.voice import balanced_accuracy
-from resonance_engine.search.voice import VOCALS, VOICE_TAGS, detect_voices
+from benchmarks.annotation.voice import VocalLimits, balanced_accuracy, choose_vocal_limits
+from resonance_engine.search.voice import SOME, THROUGHOUT, VOCALS, VOICE_TAGS, detect_voices, vocal_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.annotation.report import Evaluation
+    from resonance_engine.search.voice import Voices
 
 SPEECH_ALONE = ("none", 1.0)  # vocals and speech of a recording in which words are spoken from end to end
 
@@ -29,7 +30,7 @@ def product_report(evaluation: Evaluation) -> str:
     columns = [evaluation.classes.index(name) for name in VOICE_TAGS]
     voices = detect_voices(evaluation.pooled[:, columns], VOICE_TAGS)
     predicted = [VOCALS[place] for place in voices.vocals.tolist()]
-    lines = ["## Shown tags", "", shown_table(evaluation, parts), "", "## Vocals"]
+    lines = ["## Shown tags", "", shown_table(evaluation, parts), "", "## Vocals", "", limits_line(evaluation, voices)]
     actual = [annotation.vocals for annotation in evaluation.annotations]
     for name, rows in parts.items():
         counts = confusion([actual[row] for row in rows], [predicted[row] for row in rows])
@@ -43,6 +44,20 @@ def product_report(evaluation: Evaluation) -> str:
             lines.append(f"| {name}{label} | {len(errors)} | {errors.mean() if len(errors) else np.nan:.3f} |")
     lines += ["", "## Spoken recordings", "", *spoken_lines(evaluation, voices.is_spoken.tolist())]
     return "\n".join(lines)
+
+
+def limits_line(evaluation: Evaluation, voices: Voices) -> str:
+    """Return a sentence on the limits of vocals that the development half chooses, and on those of the product."""
+    rows = evaluation.rows("development")
+    columns = [evaluation.classes.index(name) for name in VOICE_TAGS]
+    evidence = vocal_evidence(evaluation.pooled[rows][:, columns], VOICE_TAGS)[0]
+    actual = [evaluation.annotations[row].vocals for row in rows]
+    best = choose_vocal_limits(evidence, actual, voices.is_spoken[rows])
+    middle, are_these = best[len(best) // 2], "are" if VocalLimits(SOME, THROUGHOUT) in best else "ARE NOT"
+    return (
+        f"{len(best)} limits are equally good on the development half, such as some {middle.some}, throughout "
+        f"{middle.throughout}; the product's {are_these} among them"
+    )
 
 
 def shown_table(evaluation: Evaluation, parts: dict[str, np.ndarray[tuple[int], np.dtype[np.intp]]]) -> str:

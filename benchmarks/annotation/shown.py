@@ -21,7 +21,7 @@ PRECISION = 0.8  # on both halves together, of a tag that is shown
 MSD_COUNT = 50  # the first tags of a model are those of the Million Song Dataset
 NOT_SHOWN = frozenset(("Music", "Musical instrument", "Noise"))  # true of nearly everything, or of nothing to listen to
 
-# A class's wider ones in the ontology of AudioSet (Gemmeke et al. 2017) that are shown.
+# A class's wider ones in the ontology of AudioSet (Gemmeke et al. 2017); and a voice is not instrumental.
 PARENTS = {
     parent: children.split("|")
     for parent, children in {
@@ -41,6 +41,7 @@ PARENTS = {
         "Singing": "Choir|Chant|Mantra|Child singing|Synthetic singing|Rapping|A capella|Opera",
         "Speech": "Narration, monologue|Conversation|Child speech, kid speaking|Speech synthesizer",
         "Rock music": "Heavy metal|Punk rock|Grunge|Progressive rock|Rock and roll|Psychedelic rock",
+        "instrumental": "Singing|Choir|Speech",
         "Electronic music": "House music|Techno|Dubstep|Drum and bass|Ambient music|Trance music",
     }.items()
 }

@@ -28,6 +28,7 @@ SUNG = (
 VOCALISTS = ("female vocalists", "male vocalists", "female vocalist")
 VOICE_TAGS = (SPEECH, MUSIC, *SUNG, *VOCALISTS)  # a model without one of them tells nothing of voices
 
+# In the product: some of the equally good limits that `benchmarks.annotation shown` finds on the development half.
 # Lowest sum of SUNG, highest of VOCALISTS, and speech in music: for "some", and for "throughout".
 SOME = (0.015, 0.15, 0.1)
 THROUGHOUT = (0.05, 0.15, 0.25)
@@ -59,11 +60,19 @@ def detect_voices(probabilities: Probabilities, names: Sequence[str]) -> Voices:
     Vocals are sung where classes of singing, musicnn's vocalists, or speech in music are likely enough; words over
     music cannot be told from rap by these, and count as vocals. A spoken recording has speech, hardly music, no song.
     """
+    evidence, speech, music = vocal_evidence(probabilities, names)
+    vocals = (evidence >= SOME).any(axis=1).astype(np.intp) + (evidence >= THROUGHOUT).any(axis=1)
+    is_spoken: Mask = (speech >= SPOKEN) & (music < WITHOUT_MUSIC) & (evidence[:, 0] < WITHOUT_SONG)
+    return Voices(speech, np.where(is_spoken, 0, vocals), is_spoken)
+
+
+def vocal_evidence(
+    probabilities: Probabilities, names: Sequence[str]
+) -> tuple[Probabilities, Probabilities, Probabilities]:
+    """Return what limits of vocals are for, (n, 3): singing, vocalists, speech in music; and speech and music (n,)."""
     places = {name: place for place, name in enumerate(names)}
     sung = probabilities[:, [places[name] for name in SUNG]].sum(axis=1)
     vocalists = probabilities[:, [places[name] for name in VOCALISTS]].max(axis=1)
     speech, music = probabilities[:, places[SPEECH]], probabilities[:, places[MUSIC]]
-    evidence = np.stack([sung, vocalists, np.where(music >= IN_MUSIC, speech, 0)], axis=1)
-    vocals = (evidence >= SOME).any(axis=1).astype(np.intp) + (evidence >= THROUGHOUT).any(axis=1)
-    is_spoken: Mask = (speech >= SPOKEN) & (music < WITHOUT_MUSIC) & (sung < WITHOUT_SONG)
-    return Voices(speech, np.where(is_spoken, 0, vocals), is_spoken)
+    in_music = np.where(music >= IN_MUSIC, speech, 0).astype(np.float32)
+    return np.stack([sung, vocalists, in_music], axis=1), speech, music
