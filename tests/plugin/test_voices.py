@@ -211,6 +211,15 @@ class TestFields(AnalysedLibrary):
         assert "song 0" not in " ".join(self.beet("playlist", "-n", "4", "title:song 3"))
         assert "song 0" in " ".join(self.beet("playlist", "-n", "4", "title:song 0"))
 
+    def test_a_playlist_keeps_to_the_vocals_of_its_recipe(self, tmp_path: Path) -> None:
+        path = tmp_path / "sung.m3u8"
+        self.beet("playlist", "-n", "2", "--vocals", "sung", "-o", str(path), "title:song 1")
+        before = path.read_text(encoding="utf-8")
+        assert '"vocals":"sung"' in before
+        assert [f"song {number}.flac" in before for number in range(5)] == [False, True, True, False, False]
+        self.beet("playlist", "--refresh", str(path))
+        assert path.read_text(encoding="utf-8") == before
+
     def test_they_are_written_as_they_are_shown(self) -> None:
         self.beet("resonance", "write", "-y", "--fields", "res_speech,res_vocals", "title:song 2")
         item = self.lib.items("title:song 2")[0]
