@@ -5,15 +5,33 @@ from __future__ import annotations
 import ast
 import math
 import re
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from beetsplug.resonance.config.options import SETTINGS, TABLE
 from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.networks import TEMPLATE, read_network
+from resonance_engine.encoder.network_manifest import (
+    INPUTS,
+    PARTS,
+    POOLINGS,
+    Network,
+    NetworkManifest,
+    NetworkOutput,
+)
+from resonance_engine.features.mel_framing import NORMALISATIONS, PADDINGS, SLOPES, SPECTRA, TAPERS, MelFraming
+from resonance_engine.features.mel_scale import SCALES
+from resonance_engine.features.network_input import LOGARITHMS, Logarithm, LogMelInput, WaveformInput
+from resonance_engine.features.spec import Decoding
 from tests.import_graph import FOLDERS, parse, sources
 from tests.paths import ROOT
 from tests.test_layers import ENGINE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -69,6 +87,27 @@ def test_make_knows_the_readme_s_targets(target: str) -> None:
 def test_ci_runs_all_tests_that_are_not_slow() -> None:
     commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert commands[-2:] == ["make test", "make test-rest"]
+
+
+NETWORKS = (ROOT / "docs" / "bring-your-own-network.md").read_text(encoding="utf-8")
+DESCRIPTIONS = re.findall(r"```yaml\n(.*?)```", NETWORKS, re.DOTALL)
+
+
+@pytest.mark.parametrize("text", [*DESCRIPTIONS, TEMPLATE])
+def test_the_documented_networks_can_be_added(text: str, tmp_path: Path) -> None:
+    (tmp_path / "network.yaml").write_text(text, encoding="utf-8")
+    network = read_network(tmp_path / "network.onnx")
+    assert NetworkManifest(network, Decoding()).network == network
+    assert len(DESCRIPTIONS) == 4
+
+
+def test_every_key_of_a_network_is_documented() -> None:
+    rows = "\n".join(line for line in NETWORKS.splitlines() if line.startswith("|"))
+    kinds = (Network, WaveformInput, LogMelInput, MelFraming, Logarithm, NetworkOutput)
+    names = {field.name for kind in kinds for field in fields(kind)} - {"input", "output", "mel"}
+    assert all(re.search(rf"`([\w.]+\.)?{name}`", rows) for name in names), names
+    for choices in (SCALES, SLOPES, NORMALISATIONS, SPECTRA, TAPERS, PADDINGS, LOGARITHMS, POOLINGS, PARTS, INPUTS):
+        assert all(f"`{choice}`" in rows for choice in choices)
 
 
 def quoted(pattern: str) -> list[str]:

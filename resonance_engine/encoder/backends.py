@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import onnxruntime
     from numpy.typing import NDArray
 
     from resonance_engine.encoder.manifest import Manifest
 
     Features = Mapping[str, NDArray[np.float32]]
     Outputs = tuple[NDArray[np.float32], ...]
+
+MOST_SHOWN = 200  # characters of an error of onnxruntime
 
 
 # Windows at once: the arrays of several leave the processor's cache, which costs up to a quarter more time.
@@ -38,19 +41,8 @@ class Backend(Protocol):
 class OnnxBackend:
     """An exported model file, run by onnxruntime on one thread: tracks, not layers, run in parallel."""
 
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        options.enable_cpu_mem_arena = False  # it saves no time here, and would keep 50 MB between two tracks
-        content = read_onnx(path)
-        try:
-            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises many kinds, all meaning that the file is not a usable model
-            raise unusable_model(path) from error
+    def __init__(self, path: Path, session: onnxruntime.InferenceSession | None = None) -> None:
+        self.session = session or open_session(path)
         metadata = self.session.get_modelmeta().custom_metadata_map
         self.manifest = read_manifest(metadata, printable(path), FRONT_END_VERSION)
         inputs, outputs = (
@@ -80,6 +72,24 @@ class OnnxBackend:
         return tuple(self.session.run(self.names, dict(features)))
 
 
+def open_session(path: Path) -> onnxruntime.InferenceSession:
+    """Load a model file into onnxruntime; ModelError where that is impossible."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.enable_cpu_mem_arena = False  # it saves no time here, and would keep 50 MB between two tracks
+    content = read_onnx(path)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises many kinds, all meaning that the file is not a usable model
+        if isinstance(error, MemoryError) or "alloc" in str(error):
+            raise ModelError(f"{printable(path)} needs more memory to be loaded than a worker may use") from error
+        raise unusable_model(path, error) from error
+
+
 def read_onnx(path: Path) -> bytes:
     """Read an ONNX file; ModelError where it is not readable, or not all of its numbers are in it."""
     try:
@@ -98,10 +108,11 @@ def read_onnx(path: Path) -> bytes:
     )
 
 
-def unusable_model(path: Path) -> ModelError:
+def unusable_model(path: Path, error: Exception | None = None) -> ModelError:
+    why = f" ({' '.join(str(error).split())[:MOST_SHOWN]})" if error else ""
     return ModelError(
-        f"{printable(path)} is not a model that onnxruntime can run, or only a part of one; copy or export it again, "
-        "or use the shipped model"
+        f"{printable(path)} is not a model that onnxruntime can run, or only a part of one{why}; copy or export it "
+        "again, or use the shipped model"
     )
 
 

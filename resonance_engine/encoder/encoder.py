@@ -1,17 +1,18 @@
 """Features of a track's windows -> its embedding, through a model file.
 
 Two backends give the same numbers: `onnx` runs an exported model with onnxruntime, `torch` the weights of a training.
-Only the second loads PyTorch.
+Only the second loads PyTorch. A network that was trained elsewhere is an ONNX file with a manifest of its own.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.encoder.backends import OnnxBackend
 from resonance_engine.encoder.model_files import SHIPPED, locate_model
+from resonance_engine.encoder.network_backend import NetworkBackend, open_onnx
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.store.records import Embedding, Windows
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resonance_engine.encoder.backends import Backend, Features
+    from resonance_engine.features.front_end import FrontEnd
 
 BATCH = 8  # windows at a time: larger batches do not make onnxruntime faster, only larger
 TOLERANCE = 1e-3  # of unit vectors' lengths, and of probabilities
@@ -31,9 +33,9 @@ class Encoder:
 
     def __init__(self, path: Path = SHIPPED, backend: str = "auto") -> None:
         kind, file = locate_model(path, backend)
-        self.backend: Backend
+        self.backend: Backend | NetworkBackend
         if kind == "onnx":
-            self.backend = OnnxBackend(file)
+            self.backend = open_onnx(file)
         else:
             try:
                 from resonance_engine.network.files import TorchBackend
@@ -45,6 +47,16 @@ class Encoder:
             self.backend = TorchBackend(file)
         self.manifest = self.backend.manifest
 
+    @cached_property
+    def front_end(self) -> FrontEnd:
+        """The front end whose features of windows `embed` takes."""
+        from resonance_engine.features.front_end import FrontEnd
+        from resonance_engine.features.patches import PatchFrontEnd
+
+        if isinstance(self.backend, NetworkBackend):
+            return PatchFrontEnd(self.manifest.spec, self.backend.network.input)
+        return FrontEnd(self.manifest.spec)
+
     def embed(self, features: Features, starts: tuple[float, ...] = ()) -> Embedding:
         """Return the embedding of a track from the front end's features of its windows, (n, ...) each, n >= 1.
 
@@ -53,7 +65,7 @@ class Encoder:
         """
         count = len(next(iter(features.values())))
         batches = [
-            self.backend.run({name: features[name][at : at + BATCH] for name in self.manifest.modalities})
+            self.backend.run({name: features[name][at : at + BATCH] for name in self.manifest.inputs})
             for at in range(0, count, BATCH)
         ]
         windows, facets, gates, *tags = (np.concatenate(outputs) for outputs in zip(*batches, strict=True))

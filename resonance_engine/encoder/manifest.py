@@ -50,8 +50,13 @@ class Manifest:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Names of the network's inputs and of its facets, in order."""
+        """Names of the network's facets, in order."""
         return tuple(self.spec.modalities)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the features that the network takes, in order."""
+        return self.modalities
 
     def seal(self, weights: Iterable[bytes]) -> Manifest:
         """Return the manifest with the id of a model made of these weights (in a stable order)."""

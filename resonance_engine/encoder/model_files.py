@@ -10,6 +10,7 @@ SHIPPED = Path(__file__).parents[1] / "models" / "default" / "model.onnx"
 BACKENDS = ("auto", "onnx", "torch")
 SUFFIXES = {".onnx": "onnx", ".safetensors": "torch", ".pt": "torch"}
 CHECKPOINT = "ckpt.pt"  # of a training run: safetensors under the name that it always had
+BASE_FILE = "base.onnx"  # beside a network that is a part of a model: the model of the other parts
 RUN_STATE = "state.safetensors"  # of a run that can be resumed: no model
 
 
@@ -66,7 +67,7 @@ def list_model_files(path: Path) -> list[Path]:
     files = [file for file in entries if file.is_file() and backend_of(file) and not file.name.startswith(".")]
     if path.is_dir() and any(file.name == CHECKPOINT for file in files):
         return [file for file in files if file.name == CHECKPOINT or backend_of(file) == "onnx"]
-    return [file for file in files if file == path or file.name != RUN_STATE]
+    return [file for file in files if file == path or file.name not in (RUN_STATE, BASE_FILE)]
 
 
 def backend_of(file: Path) -> str | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from resonance_engine.index.statistics import VectorMoments
     from resonance_engine.index.vector_index import VectorIndex
     from resonance_engine.search.ranking import CandidatePool, Ranking
 
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
 NO_CAPS = Caps()
 GROWTH = 4  # of the pool of candidates, while the list is short
 # Of all pairs of different tracks of a corpus of 381, one in ten thousand is nearer; a track and its copy at 128 kbit/s
-# are at 0.99 on average. Lengths must agree too; where one is unknown, the sound alone must show it.
+# are at 0.99 on average. Lengths must agree too; where one is unknown, the sound alone must show it. Two tracks there
+# are at 0 on average. What lies between that and 1 is less where a library's are nearer, as with networks of other
+# projects: by musicnn's pooled activations two tracks are at 0.93, and 28 % of the pairs above 0.95.
 SAME_SOUND = 0.95
 SAME_SOUND_ALONE = 0.98
+FEW = 20  # tracks of whose mean similarity half is believed
 MOST_SEEDS = 4096  # that candidates are compared with by sound
 SWING = 0.1  # the score by which the largest value of a favoured field is ahead of the smallest
 ARTIST, ALBUM, VERSION, SOUND, SCORE, GONE = (
@@ -64,12 +68,13 @@ class SelectionRules:
     """Rules of a list: its `caps`, and whether it may hold `versions` of seeds and of its own tracks.
 
     `favour` is how much a numeric field counts: at 1 the largest value among the candidates is 0.1 ahead of the
-    smallest, at -1 behind it.
+    smallest, at -1 behind it. `spread` is how far apart the library's tracks are, see `measure_spread`.
     """
 
     caps: Caps = NO_CAPS
     versions: bool = True
     favour: float = 0.0
+    spread: float = 1.0
 
     def __post_init__(self) -> None:
         for name, cap in (("per_artist", self.caps.per_artist), ("per_album", self.caps.per_album)):
@@ -95,6 +100,11 @@ class SeedRecordings:
 
     tracks: Sequence[TrackMetadata] = ()
     vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+
+def measure_spread(moments: VectorMoments) -> float:
+    """Return 1 less the mean similarity of two tracks of a library, of which few tracks say little."""
+    return 1.0 - max(moments.mean, 0.0) * moments.count / (moments.count + FEW)
 
 
 def find_neighbours(
@@ -130,7 +140,7 @@ def select(
         for number in count():
             if number == len(pools):
                 pool = rank(ranking.pool_size * GROWTH**number)
-                pools.append((pool, {} if rules.versions else near_seeds(pool.vectors, seeds.vectors)))
+                pools.append((pool, {} if rules.versions else near_seeds(pool.vectors, seeds.vectors, rules.spread)))
                 new = [each for each in pool.ids.tolist() if each not in known]
                 known |= {**dict.fromkeys(new), **(load(new) if new else {})}
             pool, near = pools[number]
@@ -162,11 +172,12 @@ def relax_caps(caps: Caps, count: int) -> Iterator[Caps]:
         )
 
 
-def near_seeds(vectors: Vectors, seeds: Vectors) -> dict[int, list[int]]:
+def near_seeds(vectors: Vectors, seeds: Vectors, spread: float) -> dict[int, list[int]]:
     """Return the positions of candidates (n, d) that sound like seeds (s, d), with the places of these."""
     places: dict[int, list[int]] = {}
     if len(seeds):
-        for position, place in np.argwhere(vectors @ seeds[:MOST_SEEDS].T >= SAME_SOUND).tolist():
+        threshold = 1 - (1 - SAME_SOUND) * spread
+        for position, place in np.argwhere(vectors @ seeds[:MOST_SEEDS].T >= threshold).tolist():
             places.setdefault(position, []).append(place)
     return places
 
@@ -190,6 +201,7 @@ def fill_list(
     rejected, artists, albums = Counter[str](), Counter[str](), Counter[str]()
     songs = set() if rules.versions else {key for track in seeds.tracks for key in track_keys(track).songs}
     most_by_artist, most_on_album = (cap or math.inf for cap in (caps.per_artist, caps.per_album))
+    same_sound = 1 - (1 - SAME_SOUND) * rules.spread
     relevance = pool.scores
     if rules.favour:
         relevance = relevance + favour_bonus([each.value if each else math.nan for each in candidates], rules.favour)
@@ -205,11 +217,17 @@ def fill_list(
         track, reason, _ = candidate
         keys, vector = track_keys(track), pool.vectors[position]
         if not reason and not rules.versions:
-            close = np.flatnonzero(vectors[: len(positions)] @ vector >= SAME_SOUND).tolist()
+            close = np.flatnonzero(vectors[: len(positions)] @ vector >= same_sound).tolist()
             others = [(tracks[place], vectors[place]) for place in close]
             others += [(seeds.tracks[place], seeds.vectors[place]) for place in near.get(position, ())]
             is_version = not songs.isdisjoint(keys.matches)
-            reason = VERSION if is_version else SOUND if others and is_same_sound(track, vector, others) else ""
+            reason = (
+                VERSION
+                if is_version
+                else SOUND
+                if others and is_same_sound(track, vector, others, rules.spread)
+                else ""
+            )
         if not reason:
             by_artist, on_album = artists[keys.artist] + 1, albums[keys.album] + 1
             reason = ARTIST if by_artist > most_by_artist else ALBUM if on_album > most_on_album else ""
@@ -226,12 +244,14 @@ def fill_list(
     return positions, rejected
 
 
-def is_same_sound(track: TrackMetadata, vector: Vectors, others: Iterable[tuple[TrackMetadata, Vectors]]) -> bool:
+def is_same_sound(
+    track: TrackMetadata, vector: Vectors, others: Iterable[tuple[TrackMetadata, Vectors]], spread: float
+) -> bool:
     """Return whether a track is the same recording as one of others that sound like it, by its length, too."""
     return any(
         abs(track.seconds - other.seconds) <= SECONDS_APART
         if track.seconds and other.seconds
-        else float(vector @ sound) >= SAME_SOUND_ALONE
+        else float(vector @ sound) >= 1 - (1 - SAME_SOUND_ALONE) * spread
         for other, sound in others
     )
 

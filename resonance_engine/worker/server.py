@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from resonance_engine.errors import AudioError, ResonanceError
+from resonance_engine.errors import AudioError, ModelError, ResonanceError
 from resonance_engine.worker.protocol import Message, analysis_message, receive, send
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ STATM = Path("/proc/self/statm")
 DATA = 5  # the field of `statm` that counts what RLIMIT_DATA limits, in pages
 REFUSED = ("bad_alloc", "bad allocation", "Failed to allocate memory", "can't start new thread")
 """Messages of libraries that were refused memory, where they raise another error than MemoryError."""
+LOADING, LOADING_FACTOR = 1_000_000_000, 4
+"""Bytes that loading a model file may take, and how often its own size comes to them."""
 PARENT_SECONDS = 1.0  # between two checks whether the parent still runs
 
 
@@ -73,6 +75,8 @@ def failure_reason(error: Exception, memory: int | None) -> str:
     """Return the clause on why a file failed with this error, where it may need `memory` bytes."""
     if isinstance(error, AudioError):
         return error.reason
+    if isinstance(error, ModelError):
+        return str(error).removesuffix(".")
     if not is_out_of_memory(error):
         return f"it could not be analysed ({' '.join(f'{type(error).__name__}: {error}'.split())})"
     if memory is None:
@@ -117,13 +121,16 @@ def load_model(model: Path, backend: str) -> tuple[Message, Verbs]:
     from resonance_engine.audio.passage import Passage
     from resonance_engine.audio.windows import read_passage, read_windows
     from resonance_engine.encoder.encoder import Encoder
+    from resonance_engine.encoder.model_files import locate_model
     from resonance_engine.features.attributes import EXTRACTOR_VERSION, analyse
-    from resonance_engine.features.front_end import FrontEnd
     from resonance_engine.store.records import Analysis
+    from resonance_engine.worker.trial import try_model
 
+    kind, file = locate_model(model, backend)
+    if kind == "onnx":  # a small file of unknown origin can ask for any amount
+        limit_memory(LOADING + LOADING_FACTOR * file.stat().st_size)
     encoder = Encoder(model, backend)
-    manifest = encoder.manifest
-    front_end = FrontEnd(manifest.spec)
+    manifest, front_end = encoder.manifest, encoder.front_end
     description: dict[str, Any] = {"id": manifest.id, "name": manifest.name, "version": manifest.version}
     description |= {"dimensions": manifest.dimensions, "modalities": manifest.modalities, "tags": manifest.tags}
 
@@ -136,7 +143,13 @@ def load_model(model: Path, backend: str) -> tuple[Message, Verbs]:
         attributes = {**measured, "duration": recording.duration, "short": recording.short}
         return analysis_message(embedding, Analysis(str(EXTRACTOR_VERSION), attributes))
 
-    return Message(description), {"identify": identify, "embed": embed}
+    def trial(_: Path) -> Message:
+        try:
+            return Message({"seconds": try_model(encoder)})
+        except ModelError as error:
+            return Message({"unusable": str(error)})
+
+    return Message(description), {"identify": identify, "embed": embed, "trial": trial}
 
 
 def run_server(load: Load, memory: int | None = None) -> None:

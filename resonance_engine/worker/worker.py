@@ -95,6 +95,16 @@ class Worker(FileProcess):
         answer = self.request("embed", path, self.busy - before, **options)
         return FileAnalysis(path, key, self.busy - before, *read_analysis(answer))
 
+    def try_model(self) -> float:
+        """Return the seconds that a test track takes; raises ModelError where the model cannot be used for it."""
+        try:
+            header = self.request("trial", self.model).header
+        except AudioError as error:
+            raise ModelError(f"{printable(self.model)} cannot be used; on a test track, {error.reason}.") from error
+        if "unusable" in header:
+            raise ModelError(header["unusable"])
+        return float(header["seconds"])
+
     def description(self) -> ModelDescription:
         """Return the description of the model; starts the child if need be."""
         if self.described is None:

@@ -144,12 +144,20 @@ class TestArguments(CommandLibrary):
             ("resonance check --yes", "resonance: --yes belongs to train, model remove and write, not to check"),
             ("resonance model list -y", "resonance: --yes belongs to train, model remove and write, not to model list"),
             ("resonance status --minutes 3", "resonance: --minutes belongs to train, not to status"),
-            ("resonance model use own --name x", "resonance: --name belongs to train, not to model use"),
+            ("resonance model use own --name x", "resonance: --name belongs to train and model add, not to model use"),
             ("resonance train --minutes 0", "resonance: --minutes must be 1 to 1,440 (a day), not 0"),
             ("resonance train --minutes nan", "resonance: --minutes must be 1 to 1,440 (a day), not nan"),
             ("resonance train --minutes 1441", "resonance: --minutes must be 1 to 1,440 (a day), not 1441"),
-            ("resonance model", "resonance: model takes list, use or remove, for example `beet resonance model list`"),
-            ("resonance model rm x", "resonance: model takes list, use or remove, not 'rm'"),
+            (
+                "resonance model",
+                "resonance: model takes list, add, use or remove, for example `beet resonance model list`",
+            ),
+            ("resonance model rm x", "resonance: model takes list, add, use or remove, not 'rm'"),
+            (
+                "resonance model add",
+                "resonance: model add takes one file, for example `beet resonance model add network.onnx`",
+            ),
+            ("resonance model add a.onnx b.onnx", "resonance: model add takes one file, not 2"),
             ("resonance model list x", "resonance: model list shows all models and takes no name, not 'x'"),
             (
                 "resonance model use",

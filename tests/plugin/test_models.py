@@ -155,9 +155,9 @@ class TestRemove(ModelsLibrary):
 
     def test_what_is_not_removed(self) -> None:
         for name, said in [
-            ("default", "default was not trained here; only models that were can be removed"),
-            ("other", "there is no trained model 'other'; see `beet resonance model list`"),
-            ("..", "there is no trained model '..'; see `beet resonance model list`"),
+            ("default", "default was neither trained nor added here, so it is not removed here"),
+            ("other", "there is no model 'other' that was trained or added; see `beet resonance model list`"),
+            ("..", "there is no model '..' that was trained or added; see `beet resonance model list`"),
         ]:
             assert self.refused("resonance", "model", "remove", name, "-y") == f"resonance: {said}"
 

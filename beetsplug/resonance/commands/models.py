@@ -85,7 +85,7 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
 
 
 def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:
-    """Delete a trained model: its files, its vectors and its indexes."""
+    """Delete a model that was trained or added: its files, its vectors and its indexes."""
     models = Models(sidecar)
     model_id = verify_removable(models, name)
     stored = next((model for model in sidecar.store.models.all() if model.id == model_id), None) if model_id else None
@@ -111,11 +111,13 @@ def verify_removable(models: Models, name: str) -> str | None:
     """
     sidecar, active = models.sidecar, models.sidecar.model
     if name in (SHIPPED, models.configured):
-        raise UserError(f"resonance: {printable(name)} was not trained here; only models that were can be removed")
+        raise UserError(f"resonance: {printable(name)} was neither trained nor added here, so it is not removed here")
     stored = {model.id for model in sidecar.store.models.all()} if sidecar.exists else set()
     model_id = name if name in stored else models.ids.get(name)
     if name not in models.names() and model_id not in stored:
-        raise UserError(f"resonance: there is no trained model {name!r}; see `beet resonance model list`")
+        raise UserError(
+            f"resonance: there is no model {name!r} that was trained or added; see `beet resonance model list`"
+        )
     if active is not None and active.id == model_id:
         raise UserError(f"resonance: {name} is in use; choose another one first with `beet resonance model use`")
     if models.preparing is not None and models.preparing.id == model_id:

@@ -1,4 +1,4 @@
-"""beet resonance VERB: analyse the library, show and check the result, choose or train the model."""
+"""beet resonance VERB: analyse the library, show and check the result, choose, add or train a model."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ OPTIONS = {
     "prune": ("pretend",),
     "train": ("minutes", "name", "threads", "yes"),
     "model list": (),
+    "model add": ("name",),
     "model use": ("threads",),
     "model remove": ("yes",),
     "apart": ("other", "remove"),
@@ -55,7 +56,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         "\n       beet resonance check [--repair]"
         "\n       beet resonance prune [--pretend]"
         "\n       beet resonance train [QUERY] [--minutes M] [--name NAME] [--yes]"
-        "\n       beet resonance model list | use NAME | remove NAME [--yes]"
+        "\n       beet resonance model list | add FILE.onnx [--name NAME] | use NAME | remove NAME [--yes]"
         "\n       beet resonance apart [QUERY --and QUERY | --remove QUERY [--and QUERY]]"
         "\n       beet resonance write [QUERY] --fields NAME,... [--overwrite] [--pretend] [--yes]"
         "\n\nanalyze  analyse every track that is new or has changed; can be stopped and run again"
@@ -68,8 +69,9 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         "\nprune    drop what is stored of tracks that are in no library any more, and files left over"
         "\ntrain    fine-tune the shipped model on your music, and say whether that made it better;"
         "\n         with a QUERY, on the tracks that match"
-        "\nmodel    list the models; use another one once it has analysed the library, or"
-        "\n         `default`, which comes with Resonance; remove one that you trained"
+        "\nmodel    list the models; add an ONNX network that FILE.yaml beside it describes; use"
+        "\n         another one once it has analysed the library, or `default`, which comes with"
+        "\n         Resonance; remove one that you trained or added"
         "\napart    no playlist has a track of QUERY and one of the other QUERY; --remove undoes it,"
         "\n         without words it lists the pairs"
         "\nwrite    show, ask and copy what was measured into fields of beets' database: res_bpm, res_key,"
@@ -87,7 +89,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     add("--retry", action="store_true", default=False, help="failures: analyse them again")
     add("--repair", action="store_true", default=False, help="check: mend what it finds")
     add("--minutes", type="float", metavar="M", help=f"train: how long it may take ({MINUTES:g})")
-    add("--name", metavar="NAME", help="train: what the new model is called (own, own-2 ...)")
+    add("--name", metavar="NAME", help="train, model add: what the new model is called")
     add("-y", "--yes", action="store_true", default=False, help="train, model remove, write: do it without asking")
     add("--and", dest="other", action="append", metavar="QUERY", help="apart: the other side, one argument")
     add("--remove", action="store_true", default=False, help="apart: they may be together again")
@@ -105,7 +107,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
 
 
 def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLogger) -> None:
-    from beetsplug.resonance.commands import analyze, apart, check, models, status, train, write
+    from beetsplug.resonance.commands import analyze, apart, check, model_add, models, status, train, write
 
     verbs: dict[str, Callable[[], None]] = {
         "analyze": lambda: analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log),
@@ -119,6 +121,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "prune": lambda: check.prune(sidecar, opts.pretend),
         "train": lambda: train.train(sidecar, rest, opts.minutes or MINUTES, opts, log),
         "model list": lambda: models.list_models(sidecar),
+        "model add": lambda: model_add.add_model(sidecar, rest[0], opts.name, log),
         "model use": lambda: models.use_model(sidecar, rest[0], opts.threads, log),
         "model remove": lambda: models.remove_model(sidecar, rest[0], opts.yes),
         "apart": lambda: apart.edit_pairs(sidecar, rest, opts.other or [], opts.remove, log),
@@ -167,6 +170,9 @@ def parse_model_verb(words: list[str]) -> tuple[str, list[str]]:
     verb, rest = words[0], words[1:]
     if verb == "list" and rest:
         raise UserError(f"resonance: model list shows all models and takes no name, not {' '.join(rest)!r}")
+    if verb == "add" and len(rest) != 1:
+        given = f"not {len(rest)}" if rest else "for example `beet resonance model add network.onnx`"
+        raise UserError(f"resonance: model add takes one file, {given}")
     if verb != "list" and len(rest) != 1:
         given = f"not {len(rest)}" if rest else f"for example `beet resonance model {verb} own`"
         raise UserError(f"resonance: model {verb} takes one name, {given}; `beet resonance model list` shows them")

@@ -1,4 +1,4 @@
-"""Write the folder of a trained model as a whole, and remove it without touching other files."""
+"""Write the folder of a model as a whole, and remove it without touching other files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.library.models import MODEL_FILE
+from resonance_engine.encoder.model_files import BASE_FILE
 from resonance_engine.errors import ModelError, printable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "CARD.md"
-FILES = (MODEL_FILE, WEIGHTS_FILE, CARD_FILE)
+FILES = (MODEL_FILE, BASE_FILE, WEIGHTS_FILE, CARD_FILE)
 
 
 def save_model(tuned: FineTuned, name: str, folder: Path) -> None:
@@ -77,7 +78,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
 
 
 def remove_folder(folder: Path) -> bool:
-    """Delete the files of a trained model, and its folder if that is empty; return whether it was."""
+    """Delete the files of a model that was trained or added, and its folder if that is empty; return whether it was."""
     if folder.is_symlink():
         return False
     for name in FILES:

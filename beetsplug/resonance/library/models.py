@@ -1,8 +1,8 @@
 """The models that a library can be searched with, by name, and the choice between them.
 
-`default` is the shipped one; trained ones bear the names of their folders beside the library; one that the
-configuration names goes by its path, and is the only choice then. The wanted model becomes the one in use when it has
-embedded the library; until then, the vectors of the old one serve.
+`default` is the shipped one; those that were trained or added bear the names of their folders beside the library; one
+that the configuration names goes by its path, and is the only choice then. The wanted model becomes the one in use when
+it has embedded the library; until then, the vectors of the old one serve.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Models:
 
     @property
     def folder(self) -> Path:
-        """The folder of the trained models, each in a folder of its own."""
+        """The folder of the models that were trained or added, each in a folder of its own."""
         return self.sidecar.path.with_name(FOLDER)
 
     @property
@@ -68,13 +68,13 @@ class Models:
         return list(dict.fromkeys([(active and self.name_of(active.id)) or wanted, wanted]))
 
     def names(self) -> list[str]:
-        """Return all names that can be chosen: the configured model, the shipped one, the trained ones."""
+        """Return all names that can be chosen: the configured model, the shipped one, then the others."""
         trained = [path.name for path in sorted(self.folder.glob("*")) if (path / MODEL_FILE).is_file()]
         own = [name for name in trained if NAME.fullmatch(name) and name != SHIPPED]
         return [*([self.configured] if self.configured else []), SHIPPED, *own]
 
     def path(self, name: str) -> Path:
-        """Return the model file, or its directory, of a name; raises ModelError for a trained one that is missing."""
+        """Return the model file, or its directory, of a name; raises ModelError for one that is missing."""
         if name == SHIPPED:
             return self.sidecar.runtime.shipped
         if name == self.configured or not NAME.fullmatch(name):

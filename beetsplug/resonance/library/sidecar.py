@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.ingest import AnalysisPool, Job
     from resonance_engine.store import Model, Store
+    from resonance_engine.worker.worker import ModelDescription
 
 State = tuple[int, int]  # size and modification time in ns of a file
 FILE_NAME = "resonance.db"
@@ -41,6 +43,13 @@ class Runtime:
         from resonance_engine.worker.worker import WorkerPool
 
         return WorkerPool(model, count, timeout)
+
+    def try_model(self, model: Path, timeout: float) -> tuple[ModelDescription, float]:
+        """Return what a model is, and the seconds that a test track takes with it; ModelError where it is no use."""
+        from resonance_engine.worker.worker import Worker
+
+        with closing(Worker(model, timeout)) as worker:
+            return worker.description(), worker.try_model()
 
     def spawn(self, command: list[str]) -> None:
         """Start a process that belongs to no terminal, holds no folder, and survives this one."""

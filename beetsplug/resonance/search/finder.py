@@ -19,7 +19,7 @@ from beetsplug.resonance.search.session import resolve_seeds
 from beetsplug.resonance.search.voices import voice_filter
 from resonance_engine.search.constraints import Constraints, keys_of, tempi_of
 from resonance_engine.search.ranking import query, rank_by_similarity, refine
-from resonance_engine.search.selection import CandidateTrack, SelectionRules, select
+from resonance_engine.search.selection import CandidateTrack, SelectionRules, measure_spread, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -199,7 +199,9 @@ class Finder:
         session, request = self.session, self.request
         ranking = request.ranking if count is None else replace(request.ranking, count=count)
         caps = request.caps(session.sidecar.settings.caps) if caps is None else caps
-        rules = SelectionRules(caps, request.versions, request.preference.strength if request.preference else 0.0)
+        favour = request.preference.strength if request.preference else 0.0
+        spread = 1.0 if request.versions else measure_spread(session.index.moments)
+        rules = SelectionRules(caps, request.versions, favour, spread)
         selection = select(self._ranker(ranking), ranking, rules, self.filter.load, self.seeds.recordings(session))
         ids = self.filter.items
         items = {
