@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-BATCH = 4  # patches at a time: larger batches do not make onnxruntime faster, only larger
+BATCH, BATCH_NUMBERS = 8, 64_000
+"""Patches at a time, and the numbers in them: larger batches do not make onnxruntime faster, only larger."""
 FLOAT = "tensor(float)"
 SEPARABLE = "gated_add"  # the fusion whose embedding is a sum of its facets
 
@@ -147,7 +148,7 @@ class NetworkBackend:
 
     def run_patches(self, patches: Array) -> Array:
         """Compute the vectors (patches, times, width) of patches, a batch at a time."""
-        batch = self.batch or BATCH
+        batch = self.batch or min(BATCH, max(1, BATCH_NUMBERS // patches[0].size))
         vectors = []
         for at in range(0, len(patches), batch):
             chunk = patches[at : at + batch]
