@@ -122,7 +122,10 @@ def load_tensor(name: str, place: object, initializers: Mapping[str, onnx.Tensor
     if stored is None:
         if name not in initializers:
             raise ValueError(f"{name} is missing")
-        return torch.from_numpy(onnx.numpy_helper.to_array(initializers[name]).copy())
+        try:
+            return torch.from_numpy(onnx.numpy_helper.to_array(initializers[name]).copy())
+        except KeyError as error:  # of a number format that onnx does not know
+            raise ValueError(f"{name} has the number format {initializers[name].data_type}") from error
     if stored.dtype not in DTYPES:
         raise ValueError(f"{name} has the number format {stored.dtype[:20]!r}")
     values = np.frombuffer(base64.b64decode(stored.data, validate=True), np.dtype(stored.dtype))

@@ -159,6 +159,17 @@ class TestRefusals:
         with pytest.raises(ModelError, match=r"weights in .*other\.onnx are not those that its id [0-9a-f]{16} stands"):
             load_network(tmp_path / "other.onnx")
 
+    @pytest.mark.parametrize(("number_format", "reason"), [(0, "UNDEFINED"), (99, "has the number format 99")])
+    def test_weights_in_an_unknown_format(
+        self, exported: dict[str, Exported], tmp_path: Path, number_format: int, reason: str
+    ) -> None:
+        model = onnx.load(exported["gated_add"].onnx)
+        (weights,) = (each for each in model.graph.initializer if each.name == "fusion.gates.weight")
+        weights.data_type = number_format
+        onnx.save(model, tmp_path / "odd.onnx")
+        with pytest.raises(ModelError, match=rf"odd\.onnx has a damaged list of weights .*{reason}"):
+            load_network(tmp_path / "odd.onnx")
+
     @pytest.mark.parametrize(
         ("text", "reason"),
         [
