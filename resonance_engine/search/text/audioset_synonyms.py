@@ -101,29 +101,30 @@ AUDIOSET_SYNONYMS = {
     "noise, noisy": "noise, white noise 0.5, static 0.5",
 }
 
-# Words that stand for nothing, and what a user could take instead; what a model does not know is left out.
+# Single words that stand for nothing, and what a user could take instead, as the vocabulary has it; what a model does
+# not know is left out.
 RELATED = {
     "ballet": "classical, orchestral",
-    "bongo, conga, djembe, taiko": "percussion, drums",
+    "bongo, conga, djembe, taiko": "percussion, drum",
     "british, english, french, german, italian, spanish, russian": "folk, opera",
-    "cabaret, musical": "vocals, jazz",
+    "cabaret, musical": "vocal, jazz",
     "concerto, sonata, fugue, nocturne, prelude": "classical, piano, violin",
-    "duduk, shakuhachi, piccolo, ocarina, pan flute": "flute, woodwind",
+    "duduk, shakuhachi, piccolo, ocarina, pan, panpipe": "flute, woodwind",
     "fado, bolero, rumba, mambo, cumbia": "latin, acoustic guitar",
     "hardstyle, gabber, eurodance": "techno, trance, dance",
-    "hurdy gurdy, erhu": "violin, folk",
+    "hurdy, gurdy, erhu": "violin, folk",
     "hymn, psalm, church": "choir, organ, soul",
     "koto, shamisen, oud, bouzouki, balalaika, kora": "zither, sitar, acoustic guitar",
-    "march, military": "brass, drums",
+    "march, military": "brass, drum",
     "nasheed, qawwali, raga": "indian, folk",
     "nostalgic": "oldies, sad",
     "organic, natural": "acoustic, folk",
     "polka, musette": "accordion, folk",
     "requiem, mass, cantata, oratorio": "choir, classical, opera",
-    "soprano, tenor, baritone, alto, diva": "opera, vocals",
+    "soprano, tenor, baritone, alto, diva": "opera, vocal",
     "triphop": "trip hop",
     "tuba, euphonium, flugelhorn, cornet": "brass, trumpet",
-    "vocaloid, vocoder, autotune": "electronic, vocals",
+    "vocaloid, vocoder, autotune": "electronic, vocal",
     "waltz": "classical, slow",
     "piano, violin, cello, flute, harp": "instrumental, acoustic",
     "orchestra, orchestral, classical, choir, opera": "instrumental, beautiful",
