@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from resonance_engine.features.spec import band_edges
 
 if TYPE_CHECKING:
+    from resonance_engine.features.mel_framing import MelFraming
     from resonance_engine.features.spec import Framing
 
 Array = NDArray[np.float32]
@@ -50,7 +51,7 @@ def hann(length: int) -> Array:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
-def bin_frequencies(framing: Framing) -> NDArray[np.float64]:
+def bin_frequencies(framing: Framing | MelFraming) -> NDArray[np.float64]:
     """Return the frequencies in Hz of the n_fft / 2 + 1 bins."""
     return np.arange(framing.n_fft // 2 + 1, dtype=np.float64) * (framing.rate / framing.n_fft)
 
@@ -58,11 +59,15 @@ def bin_frequencies(framing: Framing) -> NDArray[np.float64]:
 @lru_cache(maxsize=8)
 def mel_filters(framing: Framing) -> BandedMatrix:
     """Bins to mel bands: triangles of equal area (2 / width in Hz high) over the bins' power."""
-    edges = band_edges(framing.rate, framing.n_mels)
+    edges = framing.edges()
+    return BandedMatrix(triangles(edges, bin_frequencies(framing)) * (2 / (edges[2:] - edges[:-2])), GROUP)
+
+
+def triangles(edges: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights (places, bands) of triangles with peaks of 1; band i spans edges i to i + 2."""
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
-    hz = bin_frequencies(framing)[:, np.newaxis]
-    triangles = np.minimum((hz - lower) / (centre - lower), (upper - hz) / (upper - centre)).clip(min=0)
-    return BandedMatrix(triangles * (2 / (upper - lower)), GROUP)
+    places = places[:, np.newaxis]
+    return np.minimum((places - lower) / (centre - lower), (upper - places) / (upper - centre)).clip(min=0)
 
 
 @lru_cache(maxsize=8)

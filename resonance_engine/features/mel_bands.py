@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.fft
 
-from resonance_engine.features.filters import GROUP, Array, BandedMatrix, hann
+from resonance_engine.features.filters import GROUP, Array, BandedMatrix, bin_frequencies, hann, triangles
 from resonance_engine.features.mel_scale import mel_from_hz
 
 if TYPE_CHECKING:
@@ -63,14 +63,11 @@ def mel_filter_bank(framing: MelFraming) -> BandedMatrix:
 
 def mel_weights(framing: MelFraming) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Return the weights (n_fft / 2 + 1, n_mels) of the bins in the bands."""
-    edges = framing.edges()
-    hz = np.arange(framing.n_fft // 2 + 1, dtype=np.float64) * (framing.rate / framing.n_fft)
-    places, axis = (
-        (mel_from_hz(edges, framing.scale), mel_from_hz(hz, framing.scale)) if framing.slopes == "mel" else (edges, hz)
-    )
-    lower, centre, upper = places[:-2], places[1:-1], places[2:]
-    axis = axis[:, np.newaxis]
-    weights = np.minimum((axis - lower) / (centre - lower), (upper - axis) / (upper - centre)).clip(min=0)
+    edges, hz = framing.edges(), bin_frequencies(framing)
+    if framing.slopes == "mel":
+        weights = triangles(mel_from_hz(edges, framing.scale), mel_from_hz(hz, framing.scale))
+    else:
+        weights = triangles(edges, hz)
     if framing.normalisation == "area":
         weights *= 2 / (edges[2:] - edges[:-2])
     return weights
