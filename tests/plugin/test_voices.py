@@ -202,6 +202,20 @@ class TestFields(AnalysedLibrary):
                 assert self.titles(query, *more) == expected, (query, more)
         assert [line[-1] for line in self.beet("ls", "-f", "$title", "res_speech-")][:3] == list("012")
 
+    def test_no_track_with_vocals_is_shown_as_instrumental(self) -> None:
+        sidecar = Sidecar(self.lib)
+        with sidecar.store as store:
+            tracks, model = store.tracks.all(sidecar.id), store.models.active()
+            assert model is not None
+            keys = [tracks[item_id].content_key for item_id in (2, 4)]
+            for key, row in zip(keys, (RAPPED, STRINGS), strict=True):
+                vector = store.vectors.get([key], model.id)[key]
+                tags = {**row, "Speech": min(row["Speech"], 0.4), "instrumental": 0.5}
+                store.vectors.put(key, model.id, Embedding(vector, tags=tags))
+            rapped, played = (load_tags(store, {key})[key] for key in keys)
+        assert (rapped["vocals"], "instrumental" in rapped["tags"]) == ("throughout", False)
+        assert (played["vocals"], "instrumental" in played["tags"]) == ("none", True)
+
     def test_a_query_on_speech_asks_for_spoken_tracks(self) -> None:
         assert "song 0" not in " ".join(self.beet("similar", "title:song 3"))
         assert "song 0" in " ".join(self.beet("similar", "title:song 3", "--from", "res_speech:0.9.."))
@@ -223,6 +237,7 @@ class TestFields(AnalysedLibrary):
     def test_they_are_written_as_they_are_shown(self) -> None:
         self.beet("resonance", "write", "-y", "--fields", "res_speech,res_vocals", "title:song 2")
         item = self.lib.items("title:song 2")[0]
+        assert item.id is not None
         stored = self.lib.get_item(item.id)
         assert stored is not None
         assert (stored._values_flex["res_speech"], stored._values_flex["res_vocals"]) == (0.05, "throughout")

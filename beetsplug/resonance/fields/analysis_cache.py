@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 FIRST_SPAN = 4  # ids on either side of the first item that is read
 GROWTH = 4
+INSTRUMENTAL = "instrumental"  # the tag that says that nobody sings
 FRESH_SECONDS = 10.0  # a server that runs for days shall notice what another process analysed
 
 
@@ -137,10 +138,13 @@ def load_tags(store: Store, content_keys: set[bytes]) -> dict[bytes, Mapping[str
     voices = VOICE_TAGS if has_voice_tags(model.tags) else ()
     names = [*sure, *voices]
     keys, probabilities = store.tags.select(content_keys, model.id, names)
-    texts = [", ".join(row) for row in sure_tags(probabilities[:, : len(sure)], sure)]
-    values: dict[bytes, Mapping[str, Any]] = {key: {"tags": text} for key, text in zip(keys, texts, strict=True)}
-    if voices:
-        detected = detect_voices(probabilities[:, len(sure) :], voices)
-        rows = zip(keys, detected.speech.tolist(), detected.vocals.tolist(), strict=True)
-        values |= {key: {**values[key], "speech": share, "vocals": VOCALS[place]} for key, share, place in rows}
+    shown = sure_tags(probabilities[:, : len(sure)], sure)
+    if not voices:
+        return {key: {"tags": ", ".join(row)} for key, row in zip(keys, shown, strict=True)}
+    detected = detect_voices(probabilities[:, len(sure) :], voices)
+    values: dict[bytes, Mapping[str, Any]] = {}
+    for key, row, share, place in zip(keys, shown, detected.speech.tolist(), detected.vocals.tolist(), strict=True):
+        # Other classes than the one of this tag decide on vocals, rap among them: the two must not contradict.
+        text = ", ".join(name for name in row if name != INSTRUMENTAL or not place)
+        values[key] = {"tags": text, "speech": share, "vocals": VOCALS[place]}
     return values
