@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from resonance_engine.features.filters import Array
     from resonance_engine.features.spec import FeatureSpec, HarmonySpec, RhythmSpec, TimbreSpec
 
-# Rises whenever the same windows give other attributes; part of the key of an analysis row.
+# Rises whenever the same windows give other attributes; stored beside them.
 EXTRACTOR_VERSION = 2
 
 # The highest frequency that counts as brightness, in Hz: models differ in what they decode above it.
