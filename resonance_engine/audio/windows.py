@@ -40,7 +40,7 @@ SILENCE = 1e-4
 """Peak at or below which a window is silent: -80 dB, three steps of 16 bits."""
 
 
-NOTHING_LOUDER = f"no part of it is louder than {NEAR_SILENCE_DB:g} dBFS"
+NOTHING_LOUDER = f"none of its windows is louder than {NEAR_SILENCE_DB:g} dBFS on average"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tests.plugin.command_library import AnalysedLibrary
 if TYPE_CHECKING:
     from pathlib import Path
 
-REASON = "it is silent: no part of it is louder than -60 dBFS"
+REASON = "it is silent: none of its windows is louder than -60 dBFS on average"
 
 
 class TestNearSilence(AnalysedLibrary):

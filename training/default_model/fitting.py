@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from training.default_model.pretrained import Trunks
 
 CALIBRATION = 40  # songs that the eight-bit model's ranges and losses are measured on
-WORTHWHILE = 200_000  # weights of a matrix from which on eight bits pay: the semantic network's two
+WORTHWHILE = 200_000  # weights of a matrix or a kernel from which on eight bits pay
 MASKED = 1e6  # a deviation that scales a band or an activation to nothing
 
 

@@ -165,7 +165,7 @@ def test_silence_is_no_seed(tmp_path: Path, samples: NDArray[np.float32]) -> Non
     hushed = samples.copy()
     hushed[:, 6 * RATE : 14 * RATE] = 0.0
     path = write_audio(tmp_path / "hushed.flac", hushed, RATE)
-    reason = "the passage 0:07-0:13 of it is silent: no part of it is louder than -60 dBFS"
+    reason = "the passage 0:07-0:13 of it is silent: none of its windows is louder than -60 dBFS on average"
     assert refusal(path, (7.0, 13.0)) == reason
     hushed += hiss(hushed.shape[1] / RATE, RATE, -75.0)
     assert refusal(write_audio(tmp_path / "hissing.flac", hushed, RATE), (7.0, 13.0)) == reason
