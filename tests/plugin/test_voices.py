@@ -216,6 +216,19 @@ class TestFields(AnalysedLibrary):
         assert (rapped["vocals"], "instrumental" in rapped["tags"]) == ("throughout", False)
         assert (played["vocals"], "instrumental" in played["tags"]) == ("none", True)
 
+    def test_no_track_without_vocals_is_shown_as_sung(self) -> None:
+        sidecar = Sidecar(self.lib)
+        with sidecar.store as store:
+            tracks, model = store.tracks.all(sidecar.id), store.models.active()
+            assert model is not None
+            key = tracks[4].content_key
+            vector = store.vectors.get([key], model.id)[key]
+            # From its threshold on the tag would be shown, and a little more is needed for vocals.
+            store.vectors.put(key, model.id, Embedding(vector, tags={**STRINGS, "Singing": 0.0125}))
+            played = load_tags(store, {key})[key]
+        assert played["vocals"] == "none"
+        assert "singing" not in played["tags"]
+
     def test_a_query_on_speech_asks_for_spoken_tracks(self) -> None:
         assert "song 0" not in " ".join(self.beet("similar", "title:song 3"))
         assert "song 0" in " ".join(self.beet("similar", "title:song 3", "--from", "res_speech:0.9.."))

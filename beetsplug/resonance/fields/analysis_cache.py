@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 FIRST_SPAN = 4  # ids on either side of the first item that is read
 GROWTH = 4
-INSTRUMENTAL = "instrumental"  # the tag that says that nobody sings
+# Tags that say that nobody sings, and that somebody does.
+INSTRUMENTAL, SUNG = frozenset(["instrumental"]), frozenset(["singing", "choir"])
 FRESH_SECONDS = 10.0  # a server that runs for days shall notice what another process analysed
 
 
@@ -144,7 +145,8 @@ def load_tags(store: Store, content_keys: set[bytes]) -> dict[bytes, Mapping[str
     detected = detect_voices(probabilities[:, len(sure) :], voices)
     values: dict[bytes, Mapping[str, Any]] = {}
     for key, row, share, place in zip(keys, shown, detected.speech.tolist(), detected.vocals.tolist(), strict=True):
-        # Other classes than the one of this tag decide on vocals, rap among them: the two must not contradict.
-        text = ", ".join(name for name in row if name != INSTRUMENTAL or not place)
+        # More classes than these tags' decide on vocals, rap among them: the two must not contradict each other.
+        contradicting = INSTRUMENTAL if place else SUNG
+        text = ", ".join(name for name in row if name not in contradicting)
         values[key] = {"tags": text, "speech": share, "vocals": VOCALS[place]}
     return values
