@@ -119,6 +119,16 @@ def test_pip_fetches_what_is_missing_and_nothing_else(tmp_path: Path, monkeypatc
     assert options[-1] == "musicnn==0.1.0"
 
 
+def test_a_failed_download_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pip(command: list[str], *, check: bool) -> None:
+        assert check
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    with pytest.raises(ValueError, match=r"^pip could not download musicnn==0\.1\.0 .* or put musicnn-0\.1\.0-py3"):
+        download(published(b"anything"), tmp_path)
+
+
 def test_the_tags_are_fifty_words_of_their_own() -> None:
     assert len(TAGS) == len(set(TAGS)) == TAG_COUNT
     assert all(tag == tag.strip().lower() != "" for tag in TAGS)

