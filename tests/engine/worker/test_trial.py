@@ -118,7 +118,8 @@ def test_a_file_on_which_a_network_fails_costs_that_file(tmp_path: Path) -> None
     path = write(tmp_path, model.SerializeToString())
     sound = tune(4, 16000, channels=1)
     loud, quiet = (
-        write_audio(tmp_path / f"{name}.flac", level * sound, 16000) for name, level in (("loud", 1.0), ("quiet", 0.005))
+        write_audio(tmp_path / f"{name}.flac", level * sound, 16000)
+        for name, level in (("loud", 1.0), ("quiet", 0.005))
     )
     with closing(Worker(path)) as worker:
         with pytest.raises(AudioError) as caught:
