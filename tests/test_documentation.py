@@ -25,7 +25,7 @@ from resonance_engine.encoder.network_manifest import (
 from resonance_engine.features.mel_framing import NORMALISATIONS, PADDINGS, SLOPES, SPECTRA, TAPERS, MelFraming
 from resonance_engine.features.mel_scale import SCALES
 from resonance_engine.features.network_input import LOGARITHMS, Logarithm, LogMelInput, WaveformInput
-from resonance_engine.features.spec import Decoding
+from resonance_engine.features.spec import FeatureSpec
 from tests.import_graph import FOLDERS, parse, sources
 from tests.paths import ROOT
 from tests.test_layers import ENGINE
@@ -97,7 +97,7 @@ DESCRIPTIONS = re.findall(r"```yaml\n(.*?)```", NETWORKS, re.DOTALL)
 def test_the_documented_networks_can_be_added(text: str, tmp_path: Path) -> None:
     (tmp_path / "network.yaml").write_text(text, encoding="utf-8")
     network = read_network(tmp_path / "network.onnx")
-    assert NetworkManifest(network, Decoding()).network == network
+    assert NetworkManifest(network, FeatureSpec()).network == network
     assert len(DESCRIPTIONS) == 4
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from resonance_engine.encoder.network_manifest import (
     is_network,
     read_network_manifest,
     verify_width,
+    widen_decoding,
 )
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.features.network_input import PATCH, TIME
@@ -222,9 +223,12 @@ def describe(described: NetworkManifest, width: int, base: Manifest | None) -> N
     network = described.network
     named = (described.id, network.name, network.version)
     if base is None:
+        assert described.spec is not None, "the manifest of a whole model has one"
         return NetworkModel(*named, width, (SEMANTIC,), (), described.spec, (NETWORK,))
     inputs = (*base.modalities, NETWORK)
-    return NetworkModel(*named, base.dimensions + width, base.modalities, base.tags, base.spec, inputs)
+    # The features of the base are at rates of their own, whatever that of the windows is.
+    spec = replace(base.spec, decoding=widen_decoding(base.spec.decoding, network))
+    return NetworkModel(*named, base.dimensions + width, base.modalities, base.tags, spec, inputs)
 
 
 def pool(vectors: Array, pooling: str) -> Array:

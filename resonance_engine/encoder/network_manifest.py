@@ -20,11 +20,13 @@ from resonance_engine.features.network_input import (
     require,
     verify_axes,
 )
-from resonance_engine.features.spec import Decoding, FeatureSpec
+from resonance_engine.features.spec import FeatureSpec
 from resonance_engine.records import parse_record, parse_value, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from resonance_engine.features.spec import Decoding
 
 FORMAT = "network 1"  # programs that know no networks refuse it as another format than theirs
 FEATURE = "feature"
@@ -33,6 +35,7 @@ POOLINGS = {"mean": 1, "mean+std": 2, "max+mean": 2}
 """How vectors of patches become one of a window, and by how much that is wider."""
 WHOLE, SEMANTIC = "whole", "semantic"
 PARTS = (WHOLE, SEMANTIC)
+USUAL_RATE = 44100  # Hz
 LONGEST_TEXT = 200  # characters of a name, a version, a licence
 
 
@@ -116,29 +119,24 @@ class Network:
 
 @dataclass(frozen=True)
 class NetworkManifest:
-    """A network with the parts of recordings that it gets or, where it is a part of a model, with that model's id.
+    """A network with the front end beside it or, where it is a part of a model, with that model's id.
 
-    `id` is a hash of the file and of all that changes what it computes; it is empty until the file is sealed.
+    `spec` says which windows of a recording are decoded, and how its attributes are measured. `id` is a hash of the
+    file and of all that changes what it computes; it is empty until the file is sealed.
     """
 
     network: Network
-    decoding: Decoding | None = None
+    spec: FeatureSpec | None = None
     base: str = ""
     id: str = ""
 
     def __post_init__(self) -> None:
         require(
-            (self.decoding is None) == bool(self.base) == (self.network.part == SEMANTIC),
-            "a part of a model needs that model's id, a whole one a decoding",
+            (self.spec is None) == bool(self.base) == (self.network.part == SEMANTIC),
+            "a part of a model needs that model's id, a whole one a front end",
         )
-        if self.decoding is not None:
+        if self.spec is not None:
             self.network.input.count_patches(self.spec.decoding.seconds)
-
-    @property
-    def spec(self) -> FeatureSpec:
-        """The front end of a whole model, by which the attributes of a track are measured."""
-        assert self.decoding is not None, "a whole model has one"
-        return FeatureSpec(decoding=self.decoding)
 
     def seal(self, parts: Iterable[bytes | memoryview]) -> NetworkManifest:
         """Return the manifest with the id of the model that is made of this ONNX file, given in parts."""
@@ -151,15 +149,24 @@ class NetworkManifest:
         """Return all that changes what the file computes, as one text: not its name and rights."""
         document = self.network.to_document()
         computed = {name: document[name] for name in ("input", "output", "pooling", "part")}
-        return json.dumps([computed, self._decoding(), self.base, INPUT_VERSION], sort_keys=True)
+        decoding = None if self.spec is None else asdict(self.spec.decoding)
+        return json.dumps([computed, decoding, self.base, INPUT_VERSION], sort_keys=True)
 
     def to_json(self) -> str:
-        document = {"network": self.network.to_document(), "decoding": self._decoding()}
-        fixed = {"format": FORMAT, "input_version": INPUT_VERSION, "base": self.base, "id": self.id}
-        return json.dumps({**document, **fixed}, sort_keys=True)
+        spec = None if self.spec is None else json.loads(self.spec.to_json())
+        document = {"network": self.network.to_document(), "spec": spec, "base": self.base, "id": self.id}
+        return json.dumps({"format": FORMAT, "input_version": INPUT_VERSION, **document}, sort_keys=True)
 
-    def _decoding(self) -> dict[str, Any] | None:
-        return None if self.decoding is None else asdict(self.decoding)
+
+def whole_spec(shipped: FeatureSpec, network: Network) -> FeatureSpec:
+    """Return the front end of a whole model: that of the shipped one, by which attributes are measured, and no more."""
+    decoding = widen_decoding(shipped.decoding, network)
+    return replace(shipped, decoding=decoding, semantic=None, instrumentation=None)
+
+
+def widen_decoding(decoding: Decoding, network: Network) -> Decoding:
+    """Return a decoding at the rate of the network's input, up to that of most recordings, where it is higher."""
+    return replace(decoding, rate=max(decoding.rate, min(network.input.sample_rate, USUAL_RATE)))
 
 
 def is_network(metadata: Mapping[str, str]) -> bool:
@@ -185,7 +192,7 @@ def read_network_manifest(metadata: Mapping[str, str], source: str) -> NetworkMa
     try:
         manifest = NetworkManifest(
             Network.parse(document.get("network")),
-            parse_value(Decoding | None, document.get("decoding"), "its decoding", require_all=True),
+            None if document.get("spec") is None else FeatureSpec.from_json(json.dumps(document["spec"])),
             parse_value(str, document.get("base"), "its base"),
             parse_value(str, document.get("id"), "its id"),
         )

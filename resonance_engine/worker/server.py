@@ -133,6 +133,7 @@ def load_model(model: Path, backend: str) -> tuple[Message, Verbs]:
     manifest, front_end = encoder.manifest, encoder.front_end
     description: dict[str, Any] = {"id": manifest.id, "name": manifest.name, "version": manifest.version}
     description |= {"dimensions": manifest.dimensions, "modalities": manifest.modalities, "tags": manifest.tags}
+    description["spec"] = manifest.spec.to_json()
 
     def embed(path: Path, passage: tuple[float, float] | None = None) -> Message:
         decoding = manifest.spec.decoding

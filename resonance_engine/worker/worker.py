@@ -49,7 +49,10 @@ class FileAnalysis:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """The model of a worker: id, name, version, width of the embedding, names of the facets and of the tags."""
+    """The model of a worker: id, name, version, width of the embedding, names of facets and tags, and its feature spec.
+
+    The spec is JSON, "" where it is the default one.
+    """
 
     id: str
     name: str
@@ -57,6 +60,7 @@ class ModelDescription:
     dimensions: int
     modalities: tuple[str, ...]
     tags: tuple[str, ...] = ()
+    spec: str = ""
 
 
 class Worker(FileProcess):

@@ -108,7 +108,7 @@ def write(folder: Path, content: bytes, document: dict[str, Any]) -> Path:
         (folder / BASE_FILE).write_bytes(SHIPPED.read_bytes())
         manifest = NetworkManifest(network, base=Encoder().manifest.id)
     else:
-        manifest = NetworkManifest(network, Decoding())
+        manifest = NetworkManifest(network, FeatureSpec())
     path = folder / "model.onnx"
     path.write_bytes(add_metadata(content, METADATA_KEY, manifest.seal([content]).to_json()))
     return path

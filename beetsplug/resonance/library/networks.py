@@ -14,10 +14,10 @@ from beetsplug.resonance.library.model_folder import CARD_FILE, write_folder
 from beetsplug.resonance.library.models import MODEL_FILE
 from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.encoder.model_files import BASE_FILE
-from resonance_engine.encoder.network_manifest import SEMANTIC, Network, NetworkManifest
+from resonance_engine.encoder.network_manifest import SEMANTIC, Network, NetworkManifest, whole_spec
 from resonance_engine.encoder.onnx_metadata import metadata_entry, strip_metadata
 from resonance_engine.errors import ModelError, printable
-from resonance_engine.features.spec import Decoding
+from resonance_engine.features.spec import FeatureSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,8 +142,9 @@ def add_network(models: Models, path: Path, network: Network, content: bytes) ->
         raise UserError(f"resonance: {shown} is no ONNX file, or only a part of one") from error
     base, shipped_seconds = runtime.try_model(runtime.shipped, timeout)
     try:
-        is_part = network.part == SEMANTIC
-        manifest = NetworkManifest(network, base=base.id) if is_part else NetworkManifest(network, Decoding())
+        shipped = FeatureSpec.from_json(base.spec) if base.spec else FeatureSpec()
+        beside = {"base": base.id} if network.part == SEMANTIC else {"spec": whole_spec(shipped, network)}
+        manifest = NetworkManifest(network, **beside)
     except ValueError as error:
         raise UserError(f"resonance: {printable(path.with_suffix(YAML_SUFFIX))}: input.{error}") from error
     manifest = manifest.seal(parts)

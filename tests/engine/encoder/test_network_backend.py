@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from resonance_engine.encoder.network_backend import NetworkBackend, open_onnx
 from resonance_engine.encoder.network_manifest import Network, NetworkManifest
 from resonance_engine.encoder.onnx_metadata import add_metadata
 from resonance_engine.errors import ModelError
+from resonance_engine.features.front_end import resample
 from resonance_engine.features.patches import NETWORK, cut_patches
-from resonance_engine.features.spec import Decoding
+from resonance_engine.features.spec import Decoding, FeatureSpec
 from tests.onnx_networks import LOG_MEL, MELS, PATCH, WAVEFORM, WIDTH, changed, network
 from tests.tiny_models import MANIFEST, SPEC, TAGGED, features, onnx_model
 
@@ -34,7 +36,7 @@ def write(folder: Path, content: bytes, document: dict[str, Any] = TINY, base: b
     """Write a network as `beet resonance model add` does, in a folder of its own, and the model beside it."""
     described = Network.parse(document)
     if base is None:
-        manifest = NetworkManifest(described, DECODING)
+        manifest = NetworkManifest(described, FeatureSpec(decoding=DECODING))
     else:
         (folder / "base.onnx").write_bytes(base)
         manifest = NetworkManifest(described, base=Encoder(folder / "base.onnx").manifest.id)
@@ -133,7 +135,7 @@ class TestPart:
         encoder = Encoder(write(tmp_path, network(), document, onnx_model(TAGGED)))
         manifest, width = encoder.manifest, MANIFEST.dimensions
         assert manifest.modalities == TAGGED.modalities
-        assert (manifest.dimensions, manifest.tags, manifest.spec) == (width + WIDTH, TAGGED.tags, TAGGED.spec)
+        assert (manifest.dimensions, manifest.tags) == (width + WIDTH, TAGGED.tags)
         embeddings, facets, gates, tags = encoder.backend.run(self.features())
         base = Encoder(tmp_path / "base.onnx").backend.run(features(5, spec=TAGGED.spec))
         assert np.array_equal(facets[:, :3, :width], base[1][:, :3])
@@ -145,6 +147,21 @@ class TestPart:
         assert np.array_equal(tags, base[3])
         for embedding, facet, gate in zip(embeddings, facets, gates, strict=True):
             assert embedding == pytest.approx(unit(np.array(gate @ facet, np.float64)), abs=1e-5)
+
+    def test_a_network_of_a_higher_rate_decides_the_rate_of_the_windows(self, tmp_path: Path) -> None:
+        document = changed(WAVEFORM, input__patch=4800, input__patch_hop=2400, part="semantic")
+        encoder = Encoder(write(tmp_path, network(("batch", 4800), pool=()), document, onnx_model(TAGGED)))
+        shipped = Encoder(tmp_path / "base.onnx")
+        assert shipped.manifest.spec.decoding.rate == 8000
+        assert encoder.manifest.spec == replace(TAGGED.spec, decoding=replace(TAGGED.spec.decoding, rate=44100))
+        # A chord in the passband of either resampler.
+        times = np.arange(44100) / 44100
+        windows = np.stack([np.sin(2 * np.pi * hz * times) for hz in (440, 1000)]).astype(np.float32) / 4
+        low = np.stack([resample(window, encoder.manifest.spec.decoding, 8000) for window in windows])
+        embedding = encoder.embed(encoder.front_end(windows))
+        for name, facet in shipped.embed(shipped.front_end(low)).facets.items():
+            if name != "semantic":
+                assert embedding.facets[name][: MANIFEST.dimensions] == pytest.approx(facet, abs=1e-3)
 
     def test_another_model_in_the_place_of_the_base(self, tmp_path: Path) -> None:
         path = write(tmp_path, network(), changed(TINY, part="semantic"), onnx_model(TAGGED))

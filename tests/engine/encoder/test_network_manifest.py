@@ -8,9 +8,23 @@ from typing import Any
 import pytest
 
 from resonance_engine.encoder.manifest import METADATA_KEY, read_manifest
-from resonance_engine.encoder.network_manifest import Network, NetworkManifest, is_network, read_network_manifest
+from resonance_engine.encoder.network_manifest import (
+    Network,
+    NetworkManifest,
+    is_network,
+    read_network_manifest,
+    whole_spec,
+)
 from resonance_engine.errors import ModelError
-from resonance_engine.features.spec import FRONT_END_VERSION, Decoding
+from resonance_engine.features.spec import (
+    FRONT_END_VERSION,
+    Decoding,
+    FeatureSpec,
+    Framing,
+    InstrumentationSpec,
+    SemanticSpec,
+    TimbreSpec,
+)
 from tests.onnx_networks import LOG_MEL, WAVEFORM, changed
 from tests.tiny_models import MANIFEST
 
@@ -19,7 +33,7 @@ BASE = "0123456789abcdef"
 
 def manifest_of(document: dict[str, Any], content: bytes = b"file") -> NetworkManifest:
     network = Network.parse(document)
-    whole = NetworkManifest(network, Decoding()) if network.part == "whole" else NetworkManifest(network, base=BASE)
+    whole = NetworkManifest(network, FeatureSpec()) if network.part == "whole" else NetworkManifest(network, base=BASE)
     return whole.seal([content])
 
 
@@ -108,7 +122,28 @@ def test_the_id_is_of_all_that_changes_the_numbers_and_of_nothing_else() -> None
     }
     assert len(ids) == 7
     assert manifest_of(changed(LOG_MEL, name="x", version="2", licence="y")).id == manifest_of(LOG_MEL).id
-    assert NetworkManifest(Network.parse(LOG_MEL), Decoding()).seal([b"fi", memoryview(b"le")]) == manifest_of(LOG_MEL)
+    assert NetworkManifest(Network.parse(LOG_MEL), FeatureSpec()).seal([b"fi", memoryview(b"le")]) == manifest_of(
+        LOG_MEL
+    )
+
+
+@pytest.mark.parametrize(("document", "rate"), [(LOG_MEL, 22050), (WAVEFORM, 44100)])
+def test_the_front_end_of_a_whole_model(document: dict[str, Any], rate: int) -> None:
+    """Attributes are measured as with the shipped model; the windows have the rate that the network needs."""
+    timbre = TimbreSpec(Framing(rate=22050, n_fft=2048, hop=441, n_mels=80))
+    shipped = FeatureSpec(
+        Decoding(rate=22050), True, timbre, None, None, semantic=SemanticSpec(), instrumentation=InstrumentationSpec()
+    )
+    assert whole_spec(shipped, Network.parse(document)) == FeatureSpec(Decoding(rate=rate), True, timbre, None, None)
+
+
+def test_the_id_does_not_depend_on_how_attributes_are_measured() -> None:
+    network = Network.parse(LOG_MEL)
+    ids = [
+        NetworkManifest(network, FeatureSpec(Decoding(rate=44100), hpss, windows)).seal([b"file"]).id
+        for hpss, windows in ((True, TimbreSpec()), (False, None))
+    ]
+    assert ids[0] == ids[1] != NetworkManifest(network, FeatureSpec(Decoding(windows=3))).seal([b"file"]).id
 
 
 def test_programs_without_networks_say_that_they_are_too_old() -> None:
@@ -129,9 +164,9 @@ def test_other_metadata_are_of_no_network(text: str) -> None:
     [
         ({"input_version": 2}, "m.onnx was added by another version of Resonance"),
         ({"id": "x"}, r'm.onnx has a damaged manifest \(its id is "x"\); remove the model and add it again'),
-        ({"decoding": None}, "a part of a model needs that model's id, a whole one a decoding"),
-        ({"decoding": {"rate": 44100}}, "its decoding lacks hop_seconds, seconds, windows"),
-        ({"base": BASE}, "a part of a model needs that model's id, a whole one a decoding"),
+        ({"spec": None}, "a part of a model needs that model's id, a whole one a front end"),
+        ({"spec": {"decoding": {}}}, "feature spec cannot be used: the spec lacks hpss, modalities"),
+        ({"base": BASE}, "a part of a model needs that model's id, a whole one a front end"),
         ({"network": []}, r"m.onnx has a damaged manifest \(it should be an object, not \[\]\)"),
     ],
 )

@@ -48,7 +48,9 @@ def real(model: Path) -> Iterator[Worker]:
 class TestRealChild:
     def test_it_describes_its_model(self, real: Worker) -> None:
         sealed = MANIFEST.seal([b"0"])
-        assert real.description() == ModelDescription(sealed.id, "tiny", "1", 16, ("timbre", "harmony", "rhythm"))
+        assert real.description() == ModelDescription(
+            sealed.id, "tiny", "1", 16, ("timbre", "harmony", "rhythm"), spec=sealed.spec.to_json()
+        )
 
     def test_it_hears_what_this_process_would_hear(self, real: Worker, music: Path, model: Path) -> None:
         heard = real.analyse(music)
