@@ -41,7 +41,7 @@ def test_the_wheel_holds_the_two_packages_with_model_and_configuration(built: Pa
     assert {f"resonance_engine/config/{name}" for name in CONFIGURATION} <= set(names)
 
 
-def test_of_each_model_the_wheel_holds_one_file_and_the_card(built: Path) -> None:
+def test_wheel_holds_one_model_file_and_the_card(built: Path) -> None:
     """Weights are read out of the ONNX file; a second copy of them would double the download."""
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:

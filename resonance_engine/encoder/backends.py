@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     Outputs = tuple[NDArray[np.float32], ...]
 
 MOST_SHOWN = 200  # characters of an error of onnxruntime
-
-
 # Windows at once: the arrays of several leave the processor's cache, which costs up to a quarter more time.
 AT_ONCE = 1
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from resonance_engine.encoder.backends import Backend, Features
     from resonance_engine.features.front_end import FrontEnd
 
-BATCH = 8  # windows at a time: larger batches do not make onnxruntime faster, only larger
+BATCH = 8  # windows given to a backend at a time, which bounds the memory of a recording of many
 TOLERANCE = 1e-3  # of unit vectors' lengths, and of probabilities
 
 

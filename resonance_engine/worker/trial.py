@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 REPEATS = 3  # of the timed signal; the fastest counts
 SAME = 1e-5  # of 1 less the cosine, from which two vectors count as one
-LEVELS = {"noise": 0.1, "a chord": 0.2, "near silence": 2e-4}  # the last just above what is left out as silence
+LEVELS = {"noise": 0.1, "a chord": 0.2, "near silence": 2e-4}  # the last quieter than any window that is embedded
 CHORD = (220.0, 277.18, 329.63)  # Hz, A major
 
 

@@ -153,7 +153,7 @@ def test_bands_and_their_confusion() -> None:
     assert balanced_accuracy(confusion([], [])) == 0.0
 
 
-def test_bands_are_chosen_that_tell_separable_tracks_apart() -> None:
+def test_chosen_bands_separate_separable_tracks() -> None:
     rng = np.random.default_rng(3)
     shares = {"none": 0.0, "some": 0.4, "throughout": 1.0}
     actual = [name for name in shares for _ in range(5)]

@@ -85,7 +85,7 @@ def test_impossible_annotations_are_refused(wrong: dict[str, object]) -> None:
         annotate(**wrong)
 
 
-def test_the_corpus_list_has_a_proof_for_each_track_and_thirty_instrumental_ones() -> None:
+def test_corpus_annotations_have_proofs_and_thirty_instrumentals() -> None:
     annotations = read_manifest(CORPUS_TRUTH)
     assert all(annotation.proof and annotation.kind == "real" for annotation in annotations)
     assert len({annotation.path for annotation in annotations}) == len(annotations)

@@ -126,7 +126,7 @@ class TestAdd(NetworksLibrary):
 
 
 class TestRefused(NetworksLibrary):
-    def test_without_a_yaml_there_is_a_template(self) -> None:
+    def test_missing_yaml_prints_a_template(self) -> None:
         path = write_network(self.files)
         path.with_suffix(".yaml").unlink()
         sentence = self.refuses(path)

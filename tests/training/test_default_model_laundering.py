@@ -129,7 +129,7 @@ def test_a_copy_is_the_same_music_by_its_own_codec(tmp_path: Path, name: str) ->
     assert level == pytest.approx(copy.gain, abs=3.5)  # what the tilt and the missing start may change
 
 
-def test_existing_copies_are_kept_and_damaged_or_outdated_ones_made_again(tmp_path: Path) -> None:
+def test_current_copies_are_kept_others_rewritten(tmp_path: Path) -> None:
     track = save_track(tmp_path, "1.flac")
     copy = launder_track(track, tmp_path)
     assert copy is not None

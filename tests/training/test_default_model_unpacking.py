@@ -93,7 +93,7 @@ def test_names_of_lumps_stay_within_the_folder(tmp_path: Path) -> None:
     assert files_below(tmp_path) == {"out/wad/______up.mid", "out/wad/a_b.mid"}
 
 
-def test_scores_of_a_wad_once_each(tmp_path: Path) -> None:
+def test_unpack_wad_writes_distinct_scores_once(tmp_path: Path) -> None:
     wad = make_wad([("D_A", SCORE), ("D_B", SCORE), ("D_C", SCORE + b"c"), ("SOUND", b"RIFF")])
     unpack_wad(io.BytesIO(wad), tmp_path)
     assert files_below(tmp_path) == {"D_A.mid", "D_C.mid"}

@@ -105,6 +105,6 @@ def test_a_single_patch_has_a_gradient() -> None:
     ("bands", "kind", "sentence"),
     [(96, "plain", "takes 64 mel bands, not 96"), (64, "levelled", "is plain, not levelled")],
 )
-def test_another_network_is_not_made(bands: int, kind: str, sentence: str) -> None:
+def test_unsupported_bands_and_kinds_raise(bands: int, kind: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         InstrumentationBackbone(8, bands, kind)

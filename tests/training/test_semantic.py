@@ -114,6 +114,6 @@ def test_a_window_is_heard_alike_alone_and_among_others(backbone: SemanticBackbo
     ("bands", "kind", "sentence"),
     [(64, "plain", "takes 96 mel bands, not 64"), (96, "residual", "is plain or levelled, not residual")],
 )
-def test_another_network_is_not_made(bands: int, kind: str, sentence: str) -> None:
+def test_unsupported_bands_and_kinds_raise(bands: int, kind: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         SemanticBackbone(8, bands, kind)

@@ -40,7 +40,8 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     parser.usage = (
         "%prog [options] QUERY"
         "\n\nPrints a score and a track a line, best first; 1.000 is the same sound, 0 is no more alike than"
-        "\nany two tracks. In --format, $similarity is the score."
+        "\nany two tracks; with --text alone, it is the share of tracks that fit less. In --format,"
+        "\n$similarity is the score."
         "\n\nExample: beet similar -n 5 artist:radiohead title:'no surprises'"
         "\nExample: beet similar --file ~/Downloads/song.mp3 --from \"year:1990..1999 artist:'pink floyd'\""
         "\nExample: beet similar --like rhythm --bpm 0.95-1.05 --explain title:'no surprises'"

@@ -82,7 +82,7 @@ def test_quiet_windows_stay_beside_a_loud_one(tmp_path: Path) -> None:
         np.testing.assert_allclose(window, part, atol=1e-6)
 
 
-def test_music_before_minutes_of_hiss_is_found(tmp_path: Path) -> None:
+def test_windows_before_long_hiss_are_decoded(tmp_path: Path) -> None:
     """As before minutes of silence: the windows are those of the first three minutes."""
     samples = np.concatenate([tune(90.0, 8000, channels=1), hiss(1000.0, 8000, -70.0)], axis=1)
     decoding = Decoding(rate=8000, seconds=2.0, hop_seconds=1.0)

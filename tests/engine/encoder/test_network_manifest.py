@@ -146,7 +146,7 @@ def test_the_id_does_not_depend_on_how_attributes_are_measured() -> None:
     assert ids[0] == ids[1] != NetworkManifest(network, FeatureSpec(Decoding(windows=3))).seal([b"file"]).id
 
 
-def test_programs_without_networks_say_that_they_are_too_old() -> None:
+def test_older_manifest_reader_refuses_networks() -> None:
     with pytest.raises(ModelError, match="its model format is network 1, this version of Resonance reads format 1; up"):
         read_manifest({METADATA_KEY: manifest_of(LOG_MEL).to_json()}, "m.onnx", FRONT_END_VERSION)
 

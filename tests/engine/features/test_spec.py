@@ -86,7 +86,7 @@ def test_the_digest_does_not_depend_on_how_the_json_was_laid_out() -> None:
     assert FeatureSpec(Decoding(seconds=18)).digest() == DEFAULT.digest()
 
 
-def test_the_digests_are_those_that_models_were_made_with() -> None:
+def test_spec_digests_of_existing_models_are_unchanged() -> None:
     assert DEFAULT.digest() == "2b1c5e34f36ff15a57ba013ad4758e01"
     assert FeatureSpec(semantic=SemanticSpec()).digest() == "241a8899b09866158a8a18e5173ce150"
 

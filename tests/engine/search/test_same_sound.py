@@ -52,7 +52,7 @@ def test_without_it_a_network_with_much_in_common_leaves_one_track() -> None:
 
 
 @pytest.mark.parametrize(("count", "believed"), [(0, 0.0), (1, 0.0), (2, 1 / 11), (20, 0.5)])
-def test_few_tracks_say_little(count: int, believed: float) -> None:
+def test_spread_of_few_tracks_is_shrunk_towards_one(count: int, believed: float) -> None:
     vectors = np.tile(np.array([[0.6, 0.8]], np.float32), (count, 1))
     index = VectorIndex(np.arange(count), vectors) if count else VectorIndex(np.arange(0), np.empty((0, 2), np.float32))
     assert measure_spread(index.moments) == pytest.approx(1 - believed, abs=1e-3)

@@ -83,7 +83,7 @@ def test_tags_of_one_name_are_one_meaning() -> None:
     assert dict(vocabulary(TAGS)["folk"].tags) == {"folk": 1.0, "Folk music": 1.0}
 
 
-def test_each_synonym_means_tags_and_measures_that_there_are() -> None:
+def test_synonyms_refer_to_existing_tags_and_measures() -> None:
     terms = {" ".join(tokens(name)) for tag in TAGS for name in search_names(tag)} | {*MEASURES}
     for phrases, sum_ in AUDIOSET_SYNONYMS.items():
         for term in sum_.split(","):
