@@ -84,7 +84,10 @@ def choose_shown(evaluation: Evaluation) -> list[ShownClass]:
 
 
 def widened_threshold(scores: Scores, truth: Scores, rule: ThresholdRule | None = None) -> float:
-    """Return the threshold of the rule from LEAST on, moved half-way to the next lower score; NEVER for none."""
+    """Return the threshold of the rule from LEAST on, moved half-way to the next lower score; NEVER for none.
+
+    Half-way is in log odds, so a threshold of 1, whose odds are infinite, stays.
+    """
     known = np.isfinite(truth) & (scores >= LEAST)
     low = np.isfinite(truth) & (truth == 0) & ~known
     # Tracks below LEAST count as those without the class that the rule's share of false positives is of.
@@ -93,6 +96,8 @@ def widened_threshold(scores: Scores, truth: Scores, rule: ThresholdRule | None 
     threshold = choose_threshold(padded, absent, rule or ThresholdRule())
     if threshold == NEVER or threshold < 0:
         return NEVER
+    if threshold == 1:
+        return 1.0
     lower = max(LEAST, scores[np.isfinite(truth) & (scores < threshold)].max(initial=LEAST))
     odds = np.sqrt(threshold / (1 - threshold) * lower / (1 - lower))
     return round(float(odds / (1 + odds)), 4)

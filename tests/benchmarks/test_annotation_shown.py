@@ -41,6 +41,9 @@ class TestThreshold:
         scores = np.array([0.009, 0.008, 0.007, *[0.001] * 60], np.float32)
         assert widened_threshold(scores, np.array([1, 1, 1, *[0] * 60], np.float32)) == NEVER
 
+    def test_certainty_needs_no_widening(self) -> None:
+        assert widened_threshold(np.ones(40, np.float32), np.ones(40, np.float32)) == 1
+
     @given(arrays(np.float32, 40, elements=st.floats(0, 1, width=16)), arrays(np.bool_, 40))
     def test_the_rule_holds_from_the_threshold_on(self, scores: np.ndarray, present: np.ndarray) -> None:
         threshold = widened_threshold(scores, present.astype(np.float32))
