@@ -10,8 +10,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from beets.library import Library
-
 from resonance_engine.store import Store
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.store.sqlite_file import VERSION
@@ -143,13 +141,17 @@ def attributes(path: Path) -> frozenset[str]:
         return frozenset(key for (key,) in rows)
 
 
-def opened_by_beets(path: Path) -> int:
-    """How many items beets itself reads."""
-    library = Library(str(path))
-    try:
-        return len([item.path for item in library.items()])
-    finally:
-        library._close()
+def unreadable_by_beets(home: Home, library: Path, count: int | None = None) -> list[str]:
+    """What is wrong with how beets reads a library, of that many items where that is known.
+
+    In a process of its own: beets keeps one configuration for a whole process, and reads it when it is first needed, so
+    that threads would meet a half-read one, of whoever runs the harness.
+    """
+    with home.process("-l", str(library), "-P", "resonance", "ls", "-f", "$id $path") as process:
+        out, err = process.communicate(timeout=100)
+    if process.returncode:
+        return [f"beets can't read its library: {err.strip().rpartition(chr(10))[2]}"]
+    return [] if count in (None, len(out.splitlines())) else ["beets reads other items than there are"]
 
 
 def temporaries(home: Home) -> list[Path]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.home import Home
+from tests.e2e.home import Home, album, new_home
+from tests.paths import ROOT
 from tests.reliability import home_state
 from tests.reliability.conditions import wrong_messages
 from tests.reliability.footprint import Footprint, children, footprint, slope
@@ -49,6 +50,23 @@ def test_temporary_files_are_those_that_were_to_be_renamed(tmp_path: Path) -> No
     for name in (*ours, "resonance.db.v1.bak", "list.m3u8", ".hidden", "model-x.index"):
         (tmp_path / name).touch()
     assert {path.name for path in home_state.temporaries(Home(tmp_path))} == ours
+
+
+def test_a_library_that_beets_reads_otherwise_is_seen(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    home.beet("-P", "resonance", "import", str(album(tmp_path / "music", 2)))
+    assert home_state.unreadable_by_beets(home, home.library, 2) == []
+    assert home_state.unreadable_by_beets(home, home.library) == []
+    assert home_state.unreadable_by_beets(home, home.library, 3) == ["beets reads other items than there are"]
+    home.library.write_bytes(b"no database" * 1000)
+    [line] = home_state.unreadable_by_beets(home, home.library, 2)
+    assert line.startswith("beets can't read its library: ")
+
+
+def test_threads_of_the_harness_share_no_configuration_of_beets() -> None:
+    source = "import sys, tests.reliability.kills; print(*[name for name in sys.modules if name == 'beets'])"
+    out = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert out.strip() == ""
 
 
 @needs_proc

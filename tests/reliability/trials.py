@@ -138,8 +138,7 @@ def examine(story: Scenario, normal: Undisturbed, home: Home, trial: Trial, comm
     library, sidecar = home_state.copied(home, home.path / "inspected")
     for path in (library, sidecar):
         trial.losses += home_state.unsound(path)
-    if home_state.opened_by_beets(library) != len(now.items) and not story.imports:
-        trial.losses.append("beets reads other items than there are")
+    trial.losses += home_state.unreadable_by_beets(home, library, None if story.imports else len(now.items))
     trial.losses += changed_library(story, normal, home, library, now)
     trial.losses += home_state.lost(committed, now.vectors, story.replaces)
     trial.losses += home_state.lost(normal.before.vectors, now.vectors, story.replaces)
