@@ -20,6 +20,7 @@ from tests.paths import ROOT
 if TYPE_CHECKING:
     from resonance_engine.store import TrackRow
 
+PATIENCE = 600.0  # seconds for a command: what hangs is to be noticed, a busy machine is no failure
 MUSIC_FORMATS = (".flac", ".mp3", ".ogg")
 
 
@@ -78,7 +79,7 @@ class Home:
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Exit status, standard output and error output of a command."""
         with self.process(*arguments) as process:
-            out, err = process.communicate(timeout=100)
+            out, err = process.communicate(timeout=PATIENCE)
         assert "Traceback" not in err, err
         return process.returncode, out, err
 

@@ -64,6 +64,10 @@ class FakeRuntime(Runtime):
     def open_pool(self, model: Path, count: int, timeout: float) -> FakePool:
         return FakePool(self, model, count, timeout)
 
+    def open_identifier(self, timeout: float) -> FakeIdentifier:  # type: ignore[override]
+        del timeout
+        return FakeIdentifier(self.read_key)
+
     def try_model(self, model: Path, timeout: float) -> tuple[ModelDescription, float]:
         """Seconds are 0.2 for the shipped model, 0.5 for another; a network's file has to hold its manifest."""
         if model != self.shipped and b'"network 1"' not in model.read_bytes():
@@ -73,6 +77,16 @@ class FakeRuntime(Runtime):
 
     def spawn(self, command: list[str]) -> None:
         self.spawned.append(command)
+
+
+class FakeIdentifier:
+    """Reads content keys in this process."""
+
+    def __init__(self, read_key: Callable[[Path], bytes]) -> None:
+        self.identify = read_key
+
+    def close(self) -> None:
+        pass
 
 
 class FakePool:

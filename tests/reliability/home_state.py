@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from resonance_engine.store import Store
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.store.sqlite_file import VERSION
+from tests.e2e.home import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,7 +149,7 @@ def unreadable_by_beets(home: Home, library: Path, count: int | None = None) -> 
     that threads would meet a half-read one, of whoever runs the harness.
     """
     with home.process("-l", str(library), "-P", "resonance", "ls", "-f", "$id $path") as process:
-        out, err = process.communicate(timeout=100)
+        out, err = process.communicate(timeout=PATIENCE)
     if process.returncode:
         return [f"beets can't read its library: {err.strip().rpartition(chr(10))[2]}"]
     return [] if count in (None, len(out.splitlines())) else ["beets reads other items than there are"]

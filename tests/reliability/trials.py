@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.e2e.home import PATIENCE
 from tests.reliability import home_state
 from tests.reliability.processes import OUTPUT, await_change, begun, family, kill, survivors
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tests.reliability.home_state import HomeState
     from tests.reliability.scenarios import Scenario
 
-PATIENCE = 120.0
 FAREWELL = 5.0  # seconds in which workers whose parent was killed have to end
 LONG_AGO = 7200.0
 WRITES = 6  # changes of files that are awaited at most
