@@ -75,6 +75,7 @@ class ResonancePlugin(BeetsPlugin):
         self.register_listener("album_imported", self.link_imported)
         self.register_listener("item_imported", self.link_imported)
         self.register_listener("item_removed", self.events.record_removal)
+        self.register_listener("database_change", self.events.record_stored)
         self.register_listener("write", self.events.begin_change)
         self.register_listener("after_write", self.events.end_change)
         self.register_listener("before_item_moved", self.events.begin_change)
@@ -116,9 +117,9 @@ class ResonancePlugin(BeetsPlugin):
         if self.importer is not None:
             with self.guard():
                 self.importer.finish()
-        if self.events.removed or self.events.changes:
+        if self.events.removed or self.events.changes or self.events.stored:
             with self.guard():
-                self.events.apply(lib)
+                self.events.apply(lib, self.runtime)
         if self.background_requested:
             from beetsplug.resonance.background.job_state import request_work
 

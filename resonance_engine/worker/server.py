@@ -1,9 +1,11 @@
 """The child's side of `worker`: decodes, measures and embeds one file after another.
 
     python -m resonance_engine.worker.server MODEL BACKEND MEMORY     (messages of `protocol` on its standard streams)
+    python -m resonance_engine.worker.server MEMORY                   (without a model, for content keys alone)
 
-It first sends a description of its model. A request has a `verb`, a `path` (hex) and `options` of the verb; each is
-answered by two messages: that it has begun, and its result. A file that needs more than MEMORY bytes is its last one.
+It first sends a description of its model, if any. A request has a `verb`, a `path` (hex) and `options` of the verb;
+each is answered by two messages: that it has begun, and its result. A file that needs more than MEMORY bytes is its
+last one.
 """
 
 from __future__ import annotations
@@ -116,6 +118,11 @@ def identify(path: Path) -> Message:
     return Message({"key": content_key(path).hex()})
 
 
+def load_nothing() -> tuple[Message, Verbs]:
+    """Return an empty description, and the function that needs no model."""
+    return Message({}), {"identify": identify}
+
+
 def load_model(model: Path, backend: str) -> tuple[Message, Verbs]:
     """Load a model; return its description and the functions behind the verbs."""
     from resonance_engine.audio.passage import Passage
@@ -174,7 +181,8 @@ def exit_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    run_server(lambda: load_model(Path(sys.argv[1]), sys.argv[2]), int(sys.argv[3]))
+    *model, memory = sys.argv[1:]
+    run_server(lambda: load_model(Path(model[0]), model[1]) if model else load_nothing(), int(memory))
 
 
 if __name__ == "__main__":

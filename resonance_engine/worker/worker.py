@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WAKE_SECONDS = 1.0
 AHEAD = 4  # files per worker that are begun or done before their results are taken
+SERVER = (sys.executable, "-P", "-m", "resonance_engine.worker.server")
 MEMORY = 1_000_000_000  # bytes for one file, beside those of the loaded model; usual files take up to 180 MB
 
 
@@ -61,6 +62,13 @@ class ModelDescription:
     modalities: tuple[str, ...]
     tags: tuple[str, ...] = ()
     spec: str = ""
+
+
+class Identifier(FileProcess):
+    """A child process that reads content keys and needs no model; raises what a `Worker` raises, but for ModelError."""
+
+    def command(self) -> list[str]:
+        return [*SERVER, str(MEMORY)]
 
 
 class Worker(FileProcess):
@@ -126,8 +134,7 @@ class Worker(FileProcess):
 
     def command(self) -> list[str]:
         """Return the command line of the child: this interpreter, with `server`."""
-        module = "resonance_engine.worker.server"
-        return [sys.executable, "-P", "-m", module, os.fspath(self.model), self.backend, str(self.memory)]
+        return [*SERVER, os.fspath(self.model), self.backend, str(self.memory)]
 
 
 class ProcessPool(Generic[W]):

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from mediafile import MediaFile
 
 from tests.e2e.home import album, new_home, song
 
@@ -35,6 +36,25 @@ def test_the_life_of_a_library(tmp_path: Path) -> None:
     assert home.titles().keys() != before, "the rows were not made anew"
     home.assert_known(len(home.titles()))
     assert home.recordings() == 3, "the model ran again for music that was known"
+
+
+def test_what_update_takes_up_stays_analysed(tmp_path: Path) -> None:
+    """beets gives all tracks of an album one date when one of them is gone, and reads what others wrote."""
+    home = new_home(tmp_path / "home")
+    home.beet("import", str(album(tmp_path / "inbox", 4)))
+    [gone] = home.music.rglob("*Song 3*")
+    gone.unlink()
+    home.beet("update")
+    home.assert_known(3)
+    assert home.beet("resonance", "analyze", "--pretend") == ["would analyse 0 tracks and forget 0"]
+    for path in home.music.rglob("*.*"):
+        file = MediaFile(path)
+        file.comments = "tagged elsewhere"
+        file.save()
+    home.assert_known(3)
+    assert home.beet("resonance", "analyze", "--pretend") == ["would analyse 0 tracks, recognise 3 and forget 0"]
+    home.beet("update")
+    assert home.beet("resonance", "analyze", "--pretend") == ["would analyse 0 tracks and forget 0"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from beetsplug.resonance.library.analysis import (
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration, format_tracks
-from beetsplug.resonance.library.sync import plan_library
+from beetsplug.resonance.library.sync import plan_library, recognise
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
@@ -87,12 +87,13 @@ def print_plan(sidecar: Sidecar, query: list[str], threads: int | None) -> None:
     if model_id is None:
         with closing(models.open_pool(models.wanted)) as pool:
             model_id = pool.description().id
-    plan = plan_library(sidecar, model_id, query)
+    plan = recognise(sidecar, plan_library(sidecar, model_id, query))
     for job in plan.jobs:
         ui.print_(str(job.path))
     count = len(plan.jobs)
     duration = f" in about {format_duration(estimate_seconds(sidecar, count, threads))}" if count else ""
-    ui.print_(f"would analyse {format_tracks(count)}{duration} and forget {len(plan.gone):,}")
+    known = f", recognise {len(plan.recognised):,}" if plan.recognised else ""
+    ui.print_(f"would analyse {format_tracks(count)}{duration}{known} and forget {len(plan.gone):,}")
 
 
 def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:

@@ -14,7 +14,7 @@ from beetsplug.resonance.background.process_lock import block_analysis
 from beetsplug.resonance.commands.common import format_size
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import Sidecar, format_tracks
-from beetsplug.resonance.library.sync import Plan, can_forget, forget, music_folder, plan_library
+from beetsplug.resonance.library.sync import Plan, can_forget, forget, music_folder, plan_library, recognise
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def find_problems(sidecar: Sidecar) -> CheckFindings | None:
     from resonance_engine.store.recovery.check import check_store, describe_unembedded, incomplete_recordings
 
     models, store = [active, *([wanted] if wanted else [])], sidecar.store
-    findings = CheckFindings(plan_library(sidecar, models[-1].id), models)
+    findings = CheckFindings(recognise(sidecar, plan_library(sidecar, models[-1].id)), models)
     for model in models:
         findings.problems += check_store(store, model.id, partial=True)
         findings.problems += [

@@ -22,7 +22,7 @@ from beetsplug.resonance.library.sidecar import (
     format_duration,
     format_tracks,
 )
-from beetsplug.resonance.library.sync import Plan, music_folder, plan_library
+from beetsplug.resonance.library.sync import Plan, music_folder, plan_library, recognise
 from resonance_engine.encoder.model_files import find_model_file
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.ingest import SPEED_KEY
@@ -51,10 +51,13 @@ def status(sidecar: Sidecar) -> None:
         ui.print_(describe_coverage(sidecar, coverage) if total else "import some music with `beet import PATH`")
         return
     model, store = sidecar.model, sidecar.store
-    plan = plan_library(sidecar, model.id if model else "")
+    plan = recognise(sidecar, plan_library(sidecar, model.id if model else ""))
     untagged = count_untagged(sidecar, model.id, plan) if model else 0
     analysed, pending = plan.analysed + plan.away + untagged, len(plan.jobs) - untagged
     lines = [("tracks", f"{plan.total:,}"), ("analysed", f"{analysed:,}"), ("not yet", f"{pending:,}")]
+    if plan.changed:
+        hint = "of those, found as they were before they changed; `beet resonance analyze` takes that up"
+        lines += [("changed", f"{len(plan.changed):,} {hint}")]
     if untagged:
         time_left = format_duration(estimate_seconds(sidecar, untagged))
         hint = f"found by sound but not by words; run `beet resonance analyze` (about {time_left})"

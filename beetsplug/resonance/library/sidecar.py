@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.ingest import AnalysisPool, Job
     from resonance_engine.store import Model, Store
-    from resonance_engine.worker.worker import ModelDescription
+    from resonance_engine.worker.worker import Identifier, ModelDescription
 
 State = tuple[int, int]  # size and modification time in ns of a file
 FILE_NAME = "resonance.db"
@@ -43,6 +43,12 @@ class Runtime:
         from resonance_engine.worker.worker import WorkerPool
 
         return WorkerPool(model, count, timeout)
+
+    def open_identifier(self, timeout: float) -> Identifier:
+        """Return what reads content keys, in a process without a model; it gives up a file after `timeout` seconds."""
+        from resonance_engine.worker.worker import Identifier
+
+        return Identifier(timeout)
 
     def try_model(self, model: Path, timeout: float) -> tuple[ModelDescription, float]:
         """Return what a model is, and the seconds that a test track takes with it; ModelError where it is no use."""

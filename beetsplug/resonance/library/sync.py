@@ -1,37 +1,47 @@
 """Keep the store in step with the library: events of one run, applied when it ends, and a plan of what differs.
 
 The events come from several threads, some of them while beets holds its library's lock: nothing here waits or opens a
-file then. The plan is what holds after a crash, with the plugin switched off for a while, or when files changed behind
+file then. A file or a date that changed makes an item suspect, the content key of its file says whether it is another
+recording. The plan is what holds after a crash, with the plugin switched off for a while, or when files changed behind
 beets' back. Following it twice changes nothing.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Set
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.library.sidecar import Sidecar, State, file_state
+from resonance_engine.errors import AudioError, ResonanceError
 
 if TYPE_CHECKING:
     from beets.library import Item, Library
+    from beets.library.models import LibModel
 
-    from beetsplug.resonance.library.sidecar import ItemRow
+    from beetsplug.resonance.library.sidecar import ItemRow, Runtime
     from resonance_engine.ingest import Job
     from resonance_engine.store import Failure, Store, TrackRow
 
 FileChange = tuple[int, bytes, bytes, State, State]
 Stat = Callable[[bytes], State | None]
+EXIT_SECONDS = 5.0  # at the end of a command, to read the files that it changed
+LOOK_SECONDS = 2.0  # to read changed files for a command that only looks
+FEWEST_READ = 64  # files that are read however long it takes, some albums' worth
+READ_SECONDS = 30.0  # for one file
 MASS_REMOVAL = 20  # up to this many vanished tracks are forgotten whatever their share
 
 
 class LibraryEvents:
-    """The removals, tag writes and moves of one run; a change is an item's id, both paths and both states of a file."""
+    """What one run removed, stored, rewrote and moved; a change is an item's id, both paths and states of a file."""
 
     def __init__(self) -> None:
         self.removed: dict[int, bytes] = {}
+        self.stored: set[int] = set()
         self.changes: list[FileChange] = []
         self.pending: dict[int, tuple[bytes, State]] = {}
 
@@ -39,6 +49,13 @@ class LibraryEvents:
         """Record that an item left the library."""
         if item.id is not None:
             self.removed[item.id] = item.path
+
+    def record_stored(self, model: LibModel, **_: object) -> None:
+        """Record that a row of the library was stored, perhaps with tags or a date that were changed elsewhere."""
+        from beets.library import Item
+
+        if isinstance(model, Item) and model.id is not None:
+            self.stored.add(model.id)
 
     def begin_change(self, item: Item, **_: object) -> None:
         """Record the state of an item's file that is about to be rewritten or moved."""
@@ -57,26 +74,52 @@ class LibraryEvents:
         if (source, before) != (path, after):
             self.changes.append((item.id, source, path, before, after))
 
-    def apply(self, library: Library) -> None:
-        """Update the store, if there is one. A file that had changed before the event stays suspect."""
-        sidecar = Sidecar(library)
+    def apply(self, library: Library, runtime: Runtime | None = None) -> None:
+        """Update the store, if there is one.
+
+        A file that had changed before the event stays suspect, unless beets stored its item and its content is that
+        which was analysed.
+        """
+        sidecar = Sidecar(library, runtime=runtime)
         if sidecar.exists:
-            present = {row.id: row.added for row in sidecar.rows_by_id(self.removed)}
-            with sidecar.store as store, store.write():
-                known = store.tracks.get(sidecar.id, self.removed)
-                # An import gives the id of a row that it replaces to another.
-                gone = {
-                    item_id: path
-                    for item_id, path in self.removed.items()
-                    if item_id not in present or (item_id in known and known[item_id].added != present[item_id])
-                }
-                store.tracks.unlink(sidecar.id, gone)
-                store.failures.clear(sidecar.id, *gone.values())
-                apply_changes(store, sidecar.id, self.changes)
-        self.removed, self.changes = {}, []
+            with sidecar.store:
+                if self.removed or self.changes:
+                    self.apply_changes(sidecar)
+                relink_stored(sidecar, self.stored)
+        self.removed, self.stored, self.changes = {}, set(), []
+
+    def apply_changes(self, sidecar: Sidecar) -> None:
+        """Unlink what was removed, and set the states of the files that beets rewrote or moved."""
+        store, present = sidecar.store, {row.id: row.added for row in sidecar.rows_by_id(self.removed)}
+        with store.write():
+            known = store.tracks.get(sidecar.id, self.removed)
+            # An import gives the id of a row that it replaces to another.
+            gone = {
+                item_id: path
+                for item_id, path in self.removed.items()
+                if item_id not in present or (item_id in known and known[item_id].added != present[item_id])
+            }
+            store.tracks.unlink(sidecar.id, gone)
+            store.failures.clear(sidecar.id, *gone.values())
+            update_states(store, sidecar.id, self.changes)
 
 
-def apply_changes(store: Store, library: int, changes: list[FileChange]) -> None:
+def relink_stored(sidecar: Sidecar, item_ids: Set[int]) -> None:
+    """Link items anew whose files or dates changed and whose content is the same, as far as they can be read soon.
+
+    `beet update` gives all tracks of an album one date, and takes up tags that another program wrote.
+    """
+    tracks = sidecar.store.tracks.get(sidecar.id, item_ids)
+    model = sidecar.model if tracks else None
+    if model is None:
+        return
+    embedded = sidecar.store.vectors.embedded({track.content_key for track in tracks.values()}, model.id)
+    failures = sidecar.store.failures.all(sidecar.id)
+    plan = make_plan(sidecar.rows_by_id(tracks), tracks, embedded, failures, file_state)
+    sidecar.store.tracks.link_many(sidecar.id, recognise(sidecar, plan, EXIT_SECONDS).recognised)
+
+
+def update_states(store: Store, library: int, changes: list[FileChange]) -> None:
     """Set the states of changed files, in track and failure rows that had the states before the change."""
     tracks = store.tracks.get(library, {item_id for item_id, *_ in changes})
     states = {item_id: (track.size, track.mtime_ns) for item_id, track in tracks.items()}
@@ -99,7 +142,8 @@ class Plan:
 
     Skipped are files that `failed` before and have not changed, and items whose file is `missing`; of those, `away`
     are otherwise unchanged. `stale` are the paths of failures that no item has any more, `outdated` the ids of items
-    whose file changed and failed since, so that their rows are of no use.
+    whose file changed and failed since, so that their rows are of no use. `changed` are the rows that suspect items,
+    among the jobs, would have if their content was the same, `recognised` those of items whose content is.
     """
 
     total: int
@@ -110,6 +154,8 @@ class Plan:
     stale: list[bytes]
     away: int = 0
     outdated: tuple[int, ...] = ()
+    changed: tuple[TrackRow, ...] = ()
+    recognised: tuple[TrackRow, ...] = ()
 
     @property
     def analysed(self) -> int:
@@ -130,7 +176,7 @@ def make_plan(
     `failures` those of the store by path; `stat` gives a file's size and mtime in ns, None where it is missing. An item
     is analysed again when its id stands for another addition, its file changed or its content key has no vector.
     """
-    jobs, failed, missing, away = [], [], 0, 0
+    jobs, failed, missing, away, changed = [], [], 0, 0, []
     ids, paths, outdated = set(), set(), []
     for item in items:
         ids.add(item.id)
@@ -149,8 +195,39 @@ def make_plan(
             outdated += [item.id] if track is not None and not known else []
             continue
         jobs.append(item.job())
+        if track is not None and track.content_key in embedded:
+            size, mtime_ns = state
+            changed.append(replace(track, added=item.added, size=size, mtime_ns=mtime_ns))
     gone, stale = sorted(tracks.keys() - ids), sorted(failures.keys() - paths)
-    return Plan(len(ids), jobs, gone, failed, missing, stale, away, tuple(outdated))
+    return Plan(len(ids), jobs, gone, failed, missing, stale, away, tuple(outdated), tuple(changed))
+
+
+def recognise(
+    sidecar: Sidecar, plan: Plan, seconds: float = LOOK_SECONDS, clock: Callable[[], float] = time.monotonic
+) -> Plan:
+    """Return the plan without the jobs whose files hold what was analysed.
+
+    The first `FEWEST_READ` files are read, and then as many more as so many seconds allow.
+    """
+    if not plan.changed:
+        return plan
+    paths, until = {job.item_id: job.path for job in plan.jobs}, clock() + seconds
+    recognised = []
+    with suppress(ResonanceError), closing(sidecar.runtime.open_identifier(READ_SECONDS)) as identifier:
+        for number, row in enumerate(plan.changed):
+            if number >= FEWEST_READ and clock() > until:
+                break
+            try:
+                key = identifier.identify(paths[row.item_id])
+            except AudioError:
+                if clock() > until:
+                    break  # a disk that does not answer
+                continue
+            recognised += [row] if key == row.content_key else []
+    same = {row.item_id for row in recognised}
+    jobs = [job for job in plan.jobs if job.item_id not in same]
+    changed = tuple(row for row in plan.changed if row.item_id not in same)
+    return replace(plan, jobs=jobs, changed=changed, recognised=tuple(recognised))
 
 
 def plan_library(sidecar: Sidecar, model_id: str, query: list[str] | None = None) -> Plan:

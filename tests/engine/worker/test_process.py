@@ -16,7 +16,7 @@ from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import AudioError, ConfigError, ModelError
 from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.worker.process import environment
-from resonance_engine.worker.worker import ModelDescription, Worker
+from resonance_engine.worker.worker import Identifier, ModelDescription, Worker
 from tests.audio_files import tune, write_audio
 from tests.fake_workers import all_known, pid
 from tests.tiny_models import MANIFEST, SPEC, TAGGED, onnx_model
@@ -173,3 +173,13 @@ class TestRealChild:
             path.write_bytes(content)
         with closing(Worker(path)) as worker, pytest.raises(ModelError, match=r"mine\.onnx"):
             worker.analyse(tmp_path / "any.wav")
+
+
+def test_content_keys_need_no_model(tmp_path: Path) -> None:
+    song = write_audio(tmp_path / "song.flac", tune(1, 44100), 44100)
+    (tmp_path / "broken.flac").write_bytes(b"no music")
+    with closing(Identifier(60.0)) as identifier:
+        assert identifier.identify(song) == content_key(song)
+        with pytest.raises(AudioError, match=r"broken\.flac"):
+            identifier.identify(tmp_path / "broken.flac")
+        assert identifier.identify(song) == content_key(song)
