@@ -1,4 +1,5 @@
-# The README's commands. PYTHON may name any Python from 3.11 on.
+# `make help` lists what there is. PYTHON may name any Python from 3.11 to 3.13.
+.DEFAULT_GOAL := help
 PYTHON ?= python3
 ENV := .venv
 DEMO_ENV := .venv-demo
@@ -20,12 +21,18 @@ unexport PYTHONDONTWRITEBYTECODE
 # thirds of the training time.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184
 
-.PHONY: demo test test-rest test-all test-slow test-corpus test-runtime audit lint format quality bench
+.PHONY: help demo readme test test-rest test-all test-slow test-corpus test-runtime audit lint format quality bench
 .PHONY: chain precompute search_proxy refine evaluate export onnx_eval index query
 .PHONY: corpus material laundered model learning_curve clean
 
-demo: $(DEMO_ENV)/ready  ## make a small library, import it, find neighbours, make a playlist
+help:  ## list the targets
+	@sed -n 's/^\([a-z_-]*\):.*  ## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+
+demo: $(DEMO_ENV)/ready  ## make a small library, import it, find neighbours, make a playlist; MUSIC=~/Music takes yours
 	$(DEMO_ENV)/bin/python -m demo.run $(if $(MUSIC),--music "$(MUSIC)")
+
+readme: $(DEMO_ENV)/ready  ## run the README's examples in the demo's library, write their outputs and pictures anew
+	$(DEMO_ENV)/bin/python -m demo.readme
 
 test: $(ENV)/ready  ## what to run before every commit
 	$(ENV)/bin/python -m pytest -n 2 --dist loadfile
@@ -48,12 +55,12 @@ test-runtime: $(ENV)-runtime/ready  ## run the tests that need no training extra
 audit: $(ENV)/ready  ## known vulnerabilities, broken requirements and licences of what is installed
 	$(ENV)/bin/python .ci/audit.py
 
-lint: $(ENV)/ready
+lint: $(ENV)/ready  ## style, format and types
 	$(ENV)/bin/ruff check .
 	$(ENV)/bin/ruff format --check .
 	$(ENV)/bin/mypy
 
-format: $(ENV)/ready
+format: $(ENV)/ready  ## put the code into the format
 	$(ENV)/bin/ruff check --fix .
 	$(ENV)/bin/ruff format .
 
@@ -114,7 +121,7 @@ model: laundered  ## make the shipped model again, and those of its five folds
 learning_curve: corpus  ## what training and fine-tuning bring on the soundtracks
 	OMP_NUM_THREADS=1 $(ALLOCATOR) $(ENV)/bin/python -m benchmarks.learning_curve $(CORPUS)
 
-clean:
+clean:  ## delete the environments, the demo and builds
 	rm -rf $(ENV) $(ENV)-runtime $(DEMO_ENV) .demo build dist
 
 $(DEMO_ENV)/ready: pyproject.toml

@@ -5,15 +5,23 @@ from __future__ import annotations
 import ast
 import math
 import re
+import subprocess
 from dataclasses import fields
+from importlib.util import find_spec
+from shutil import which
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from beets.ui.commands import default_commands
 
+from beetsplug.resonance.commands.resonance import VERBS
 from beetsplug.resonance.config.options import SETTINGS, TABLE
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.networks import TEMPLATE, read_network
+from demo.readme import MOST_WORDS, draw_pictures
+from demo.transcript import count_words
+from resonance_engine.cli import VERBS as ENGINE_VERBS
 from resonance_engine.encoder.network_manifest import (
     INPUTS,
     PARTS,
@@ -33,15 +41,17 @@ from tests.test_layers import ENGINE
 if TYPE_CHECKING:
     from pathlib import Path
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README = DOCUMENTS["README.md"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-
-
-SEARCHING = (ROOT / "docs" / "searching.md").read_text(encoding="utf-8")
+SEARCHING = DOCUMENTS["docs/searching.md"]
 EXAMPLE = (ROOT / "config" / "example-beets.yaml").read_text(encoding="utf-8")
-ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+ARCHITECTURE = DOCUMENTS["docs/architecture.md"]
 MADE_WHEN_RUN = {"resonance-models/NAME/", "cache/", "runs/", "export/"}
-CONFIGURATIONS = [EXAMPLE, *re.findall(r"```yaml\n(resonance:\n.*?)```", README, re.DOTALL)]
+CONFIGURATIONS = [EXAMPLE, *re.findall(r"```yaml\n(resonance:\n.*?)```", DOCUMENTS["docs/configuration.md"], re.DOTALL)]
 
 
 def option_table() -> list[str]:
@@ -72,16 +82,78 @@ def test_the_documents_have_no_options_that_there_are_not() -> None:
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", SEARCHING)) - others <= flags
 
 
-@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=["example", "README"])
+@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=["example", "documented"])
 def test_a_documented_configuration_is_made_of_the_defaults_and_comments_of_the_table(configuration: str) -> None:
     assert yaml.safe_load(configuration)["resonance"] == Settings.defaults()
     comments = re.findall(r"^  (\w+): .*? +# (.*)$", configuration, re.MULTILINE)
     assert comments == [(name, option.comment) for name, option in SETTINGS.items()]
 
 
-@pytest.mark.parametrize("target", re.findall(r"(?<=\$ make )[a-z-]+|(?<=`make )[a-z-]+", README))
-def test_make_knows_the_readme_s_targets(target: str) -> None:
-    assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
+COMMAND = re.compile(r"(?:(?<=^\$ )|(?<=^    )|(?<=`))(?:beet|resonance|make|python -m) [a-z-][^`\n]*", re.MULTILINE)
+COMMANDS = sorted({
+    (document, match[0]) for document, text in DOCUMENTS.items() for match in COMMAND.finditer(text)
+})  # fmt: skip
+
+
+MADE_UP = {"beet resonance whereis"}  # of the recipe for a new command
+BEETS = {name for command in default_commands for name in (command.name, *command.aliases)}
+
+
+def exists(program: str, words: list[str]) -> bool:
+    """Whether a command that a document names is one, by its first words."""
+    name = words[0]
+    if program == "make":
+        return re.search(rf"^{name}:", MAKEFILE, re.MULTILINE) is not None
+    if program == "python -m":
+        return find_spec(name) is not None
+    if program == "resonance":
+        return name.replace("_", "-") in ENGINE_VERBS or name.startswith("-")
+    if name == "resonance":
+        verbs = {verb.split()[0] for verb in VERBS}
+        return words[1:2] == [] or words[1] in verbs or not words[1].isalpha() or words[1].isupper()
+    return name in {"similar", "playlist"} | BEETS or find_spec(f"beetsplug.{name}") is not None
+
+
+@pytest.mark.parametrize(("document", "command"), COMMANDS)
+def test_commands_that_documents_name_exist(document: str, command: str) -> None:
+    program = "python -m" if command.startswith("python -m") else command.split()[0]
+    words = command.removeprefix(program).replace("\\|", "|").split()
+    assert command in MADE_UP or exists(program, words), f"{document}: {command}"
+
+
+def test_a_command_that_does_not_exist_is_seen() -> None:
+    assert not exists("resonance", ["search_proxy"])
+    assert not exists("beet", ["resonance", "statsu"])
+    assert not exists("beet", ["dance"])
+    assert not exists("make", ["love"])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    folder = (ROOT / document).parent
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", DOCUMENTS[document]):
+        target = (folder / path).resolve() if path else ROOT / document
+        assert target.exists(), path
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_has_no_more_words_than_promised() -> None:
+    assert count_words(README) <= MOST_WORDS
+
+
+def test_pictures_show_what_the_examples_print() -> None:
+    for path, picture in draw_pictures(README).items():
+        assert (ROOT / path).read_text(encoding="utf-8") == picture, f"run `make readme`, which draws {path}"
+        assert f"]({path})" in README
+
+
+def test_help_of_make_lists_every_target() -> None:
+    targets = {target for line in re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE) for target in line.split()}
+    done = subprocess.run([which("make") or "make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {line.split()[0] for line in done.stdout.splitlines()} == targets
+    assert all(len(line.split()) > 1 for line in done.stdout.splitlines())
 
 
 def test_ci_runs_all_tests_that_are_not_slow() -> None:
@@ -89,7 +161,7 @@ def test_ci_runs_all_tests_that_are_not_slow() -> None:
     assert commands[-2:] == ["make test", "make test-rest"]
 
 
-NETWORKS = (ROOT / "docs" / "bring-your-own-network.md").read_text(encoding="utf-8")
+NETWORKS = DOCUMENTS["docs/bring-your-own-network.md"]
 DESCRIPTIONS = re.findall(r"```yaml\n(.*?)```", NETWORKS, re.DOTALL)
 
 

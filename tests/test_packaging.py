@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import email
+import email.policy
+import importlib.util
+import re
 import subprocess
 import sys
 import tarfile
@@ -87,6 +90,37 @@ def test_what_of_others_is_shipped_is_noticed_with_its_licence() -> None:
     licence = (ROOT / "LICENSES" / "Apache-2.0.txt").read_text()
     assert all(f"\n   {number}. " in licence for number in range(1, 10)), "all nine sections"
     assert "END OF TERMS AND CONDITIONS" in licence
+
+
+def test_the_description_on_pypi_has_no_links_to_files(built: Path) -> None:
+    """They lead nowhere there, and the project has no address yet that they could be completed with."""
+    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        (path,) = (path for path in archive.namelist() if path.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(path), policy=email.policy.default)
+    description = metadata.get_content()
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert set(re.findall(r"\]\(([^)]*)\)", description)) == set(
+        re.findall(r"\]\((https?:[^)]*)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    )
+    with tarfile.open(sdist) as packed:
+        names = {member.name.partition("/")[2] for member in packed.getmembers()}
+    assert set(re.findall(r" \(`([^`]*)`\)", description)) <= names, "the paths that stand in their place"
+    assert "docs/searching.md" in description
+
+
+def test_links_are_completed_once_there_is_an_address() -> None:
+    spec = importlib.util.spec_from_file_location("pypi_readme", ROOT / ".ci" / "pypi_readme.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    text = "![A](docs/a.svg)\n\n[B](docs/b.md#c), [D](https://d.example), [E](#e)\n"
+    assert hook.absolute_links(text, "https://example.org/main") == (
+        "![A](https://example.org/main/docs/a.svg)\n\n"
+        "[B](https://example.org/main/docs/b.md#c), [D](https://d.example), [E](#e)\n"
+    )
+    assert hook.absolute_links(text, "") == "B (`docs/b.md`), [D](https://d.example), [E](#e)\n"
 
 
 def test_the_wheel_offers_beets_libraries_to_training(built: Path) -> None:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from beets.library import Item, Library
 
+from beetsplug.resonance.config.options import split_query
 from demo import run
-from demo.run import (
-    MARK,
-    DemoBeets,
-    DemoError,
-    LibraryTrack,
-    claim_folder,
-    configuration,
-    fresh_beets,
-)
+from demo.home import MARK, DemoBeets, DemoError, LibraryTrack, claim_folder, configuration, fresh_beets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def song(title: str, genre: str = "", artist: str = "x") -> LibraryTrack:
-    return LibraryTrack(title, artist, genre)
+    return LibraryTrack(1, title, artist, genre)
 
 
 def test_the_demo_marks_its_folder_and_knows_it_again(tmp_path: Path) -> None:
@@ -77,10 +72,57 @@ def test_a_library_without_genres_gives_seeds_too(count: int, seeds: int) -> Non
     assert len(run.select_seeds([song(str(n)) for n in range(count)])) == seeds
 
 
-def test_a_query_names_the_artist_where_the_title_is_not_enough() -> None:
-    tracks = [song("Song", artist="one"), song("Another Song", artist="two")]
-    assert run.title_query(tracks[0], tracks) == ["title:Song", "artist:one"]
-    assert run.title_query(tracks[1], tracks) == ["title:Another Song"]
+TITLES = (
+    *(
+        "Song",
+        "Another Song",
+        "Hello, Goodbye",
+        "Trailing,",
+        ":regular",
+        "~same",
+        "=same",
+        "100 %",
+        "-",
+        "+",
+        "",
+        "a/b",
+    ),
+    *('a "quoted" word', "Don't", "both ' and \"", "back\\slash", "ends with \\", "year:1999", "^not", "Fuß", "*?[x]"),
+)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    made = Library(str(tmp_path_factory.mktemp("library") / "library.db"))
+    for title in TITLES:
+        for artist in ("one", "two"):
+            made.add(Item(title=title, artist=artist))
+    made.add(Item(title="alone", artist="one"))
+    return made
+
+
+def test_track_query_matches_that_track_alone(library: Library) -> None:
+    queries = {}
+    for item in library.items():
+        track = LibraryTrack(item.id, item.title, item.artist, "")
+        queries[item.id] = run.track_query(track, partial(run.matching_ids, library))
+    assert {number: run.matching_ids(library, words) for number, words in queries.items()} == {
+        number: [number] for number in queries
+    }
+    assert queries[library.items("alone")[0].id] == ["title:alone"]
+
+
+def test_track_query_in_one_text_is_split_into_its_words(library: Library) -> None:
+    for item in library.items():
+        track = LibraryTrack(item.id, item.title, item.artist, "")
+        words = run.track_query(track, partial(run.matching_ids, library))
+        assert split_query(" ".join(run.quote_word(word) for word in words)) == words
+
+
+@pytest.mark.parametrize("count", [2, 3, 15])
+def test_next_commands_lead_from_one_track_to_another(count: int) -> None:
+    *_, path = run.next_commands([[f"title:{number}"] for number in range(count)])
+    assert path[1:4] == ["title:0", "--to", f'"title:{count - 1}"']
 
 
 def test_missing_music_is_an_error_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
