@@ -79,7 +79,7 @@ def select_seeds(tracks: Sequence[LibraryTrack]) -> list[LibraryTrack]:
 
 def matching_ids(library: Library, words: list[str]) -> list[int]:
     """Return the ids of the items that match a query."""
-    return [item.id for item in library.items(words)]
+    return [item.id for item in library.items(words) if item.id is not None]
 
 
 def track_query(track: LibraryTrack, matches: Callable[[list[str]], list[int]]) -> list[str]:

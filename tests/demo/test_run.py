@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from beets.library import Item, Library
 from beetsplug.resonance.config.options import split_query
 from demo import run
 from demo.home import MARK, DemoBeets, DemoError, LibraryTrack, claim_folder, configuration, fresh_beets
+from tests.paths import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +126,23 @@ def test_track_query_in_one_text_is_split_into_its_words(library: Library) -> No
 def test_next_commands_lead_from_one_track_to_another(count: int) -> None:
     *_, path = run.next_commands([[f"title:{number}"] for number in range(count)])
     assert path[1:4] == ["title:0", "--to", f'"title:{count - 1}"']
+
+
+def test_the_first_line_needs_no_library_that_takes_seconds_to_load() -> None:
+    code = "import sys, demo.run; print(*sorted({'av', 'beets', 'numpy', 'scipy', 'tqdm'} & {*sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
+@pytest.mark.parametrize("name", ["", "cover.jpg"])
+def test_a_folder_without_music_is_an_error_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / "music").mkdir()
+    if name:
+        (tmp_path / "music" / name).touch()
+    assert run.main(["--music", str(tmp_path / "music"), "--work", str(tmp_path / "work")]) == 1
+    assert "There is no music in" in capsys.readouterr().err
 
 
 def test_missing_music_is_an_error_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
