@@ -105,7 +105,7 @@ def test_a_disk_that_is_away_is_not_an_empty_library(songs: Home, tmp_path: Path
     home.configure(directory=str(tmp_path / "unmounted"))
     before = home.tracks()
     assert home.fails("resonance", "analyze") == (
-        f"error: resonance: no track has its file; is {tmp_path / 'unmounted'} there? Nothing was forgotten.\n"
+        f"error: resonance: no track has its file; is {tmp_path / 'unmounted'} mounted? Nothing was forgotten.\n"
     )
     assert home.tracks() == before
     assert len(home.beet("similar", "title:song 0")) == 5

@@ -116,7 +116,7 @@ class TestAnalyze(AnalysedLibrary):
     def test_a_music_folder_that_is_away(self) -> None:
         self.lib_path.rename(self.lib_path.with_name("elsewhere"))
         assert self.refused("resonance", "analyze") == (
-            f"resonance: no track has its file; is {self.lib_path} there? Nothing was forgotten."
+            f"resonance: no track has its file; is {self.lib_path} mounted? Nothing was forgotten."
         )
         lines = self.beet("resonance", "status")
         assert lines[1:3] == ["analysed:       5", "not yet:        0"]

@@ -130,7 +130,7 @@ def test_it_refuses_while_the_music_is_away(library: FileLibrary, away: str) -> 
 
 
 def test_it_refuses_when_most_of_the_library_vanished(library: FileLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("beetsplug.resonance.library.sync.MASS_REMOVAL", 2)
+    monkeypatch.setattr("beetsplug.resonance.library.removal.MASS_REMOVAL", 2)
     remove(library, 1, 2, 3)
     before = library.dump()
     assert "3 tracks that were analysed are no longer in the library, too many to believe" in library.prune()[0]

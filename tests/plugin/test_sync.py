@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.library.sidecar import ItemRow
-from beetsplug.resonance.library.sync import is_plausible, make_plan
+from beetsplug.resonance.library.sync import make_plan
 from resonance_engine.ingest import Job
 from resonance_engine.store import Failure, TrackRow
 
@@ -98,23 +98,3 @@ def test_doing_what_is_planned_leaves_nothing_to_do(
     again = make_plan(rows, known, {SOUND}, {}, stat)
     assert not again.jobs
     assert not again.gone
-
-
-@pytest.mark.parametrize(
-    ("gone", "known", "missing", "total", "music_present", "expected"),
-    [
-        pytest.param(0, 10, 0, 10, True, True, id="nothing gone"),
-        pytest.param(10, 10, 0, 0, True, True, id="a small library emptied"),
-        pytest.param(20, 20, 0, 5, True, True, id="twenty, all there were"),
-        pytest.param(21, 30, 0, 9, True, False, id="more than twenty and than half"),
-        pytest.param(500, 1000, 0, 500, True, True, id="half of many"),
-        pytest.param(501, 1000, 0, 499, True, False, id="more than half of many"),
-        pytest.param(1, 10, 0, 9, False, False, id="the music folder is away"),
-        pytest.param(1, 10, 9, 9, True, False, id="every file is missing"),
-        pytest.param(1, 10, 8, 9, True, True, id="most files are missing"),
-    ],
-)
-def test_when_removals_are_believed(
-    gone: int, known: int, missing: int, total: int, music_present: bool, expected: bool
-) -> None:
-    assert is_plausible(gone, known, missing, total, music_present) is expected

@@ -13,8 +13,9 @@ from beets.exceptions import UserError
 from beetsplug.resonance.background.process_lock import block_analysis
 from beetsplug.resonance.commands.common import format_size
 from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.removal import can_forget, explain_missing, forget, is_music_present
 from beetsplug.resonance.library.sidecar import Sidecar, format_tracks
-from beetsplug.resonance.library.sync import Plan, can_forget, forget, music_folder, plan_library, recognise
+from beetsplug.resonance.library.sync import Plan, plan_library, recognise
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
@@ -221,9 +222,8 @@ def verify_plausible(sidecar: Sidecar, plan: Plan) -> None:
     """Raise UserError where the music seems to be away rather than removed."""
     if can_forget(sidecar, plan):
         return
-    music = music_folder(sidecar)
-    if not music.is_dir() or (plan.total and plan.missing == plan.total):
-        raise UserError(f"resonance: the music is not there; is {printable(music)} mounted? Nothing was dropped.")
+    if not is_music_present(sidecar):
+        raise UserError(f"resonance: the music is not there; {explain_missing(sidecar)} Nothing was dropped.")
     raise UserError(
         f"resonance: {format_tracks(len(plan.gone))} that were analysed are no longer in the library, "
         "too many to believe; nothing was dropped. If they are gone for good, run "

@@ -15,6 +15,7 @@ from beetsplug.resonance.commands.common import format_size, format_time
 from beetsplug.resonance.config.settings import SHIPPED
 from beetsplug.resonance.library.analysis import LAST_RUN_KEY
 from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.removal import explain_missing
 from beetsplug.resonance.library.sidecar import (
     Coverage,
     describe_coverage,
@@ -22,7 +23,7 @@ from beetsplug.resonance.library.sidecar import (
     format_duration,
     format_tracks,
 )
-from beetsplug.resonance.library.sync import Plan, music_folder, plan_library, recognise
+from beetsplug.resonance.library.sync import Plan, plan_library, recognise
 from resonance_engine.encoder.model_files import find_model_file
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.ingest import SPEED_KEY
@@ -76,7 +77,7 @@ def status(sidecar: Sidecar) -> None:
     for line in format_failures(plan.failed):
         ui.print_(line)
     if plan.missing and plan.missing == plan.total:
-        ui.print_(f"no file is there; is {music_folder(sidecar)} mounted?")
+        ui.print_(f"no file is there; {explain_missing(sidecar)}")
     if pending and lock_of(sidecar).holder() is None:  # no analysis is running
         ui.print_(describe_coverage(sidecar, Coverage(plan.total, analysed, plan.total - analysed - pending)))
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.models import Models, fingerprint_model
+from beetsplug.resonance.library.removal import MASS_REMOVAL, can_forget, explain_missing, forget, has_folders
 from beetsplug.resonance.library.sidecar import file_state, format_tracks
-from beetsplug.resonance.library.sync import MASS_REMOVAL, Plan, can_forget, forget, music_folder, plan_library
+from beetsplug.resonance.library.sync import Plan, plan_library
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import ModelError, ResonanceError, StoreError
 from resonance_engine.ingest import Ingest, Job
@@ -88,7 +89,7 @@ def update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | No
 
     plan = plan_library(sidecar, ingest.model.id, query)
     if plan.total and plan.missing == plan.total:
-        raise UserError(f"resonance: no track has its file; is {music_folder(sidecar)} there? Nothing was forgotten.")
+        raise UserError(f"resonance: no track has its file; {explain_missing(sidecar)} Nothing was forgotten.")
     vanished = plan.gone or plan.stale
     if vanished and can_forget(sidecar, plan):
         forget(sidecar, plan)
@@ -179,7 +180,7 @@ def activate(sidecar: Sidecar, model: Model, missing: int) -> str:
     unembedded = [item_id for item_id, track in known.items() if track.content_key not in embedded]
     lost = [item_id for item_id in unembedded if known[item_id].content_key in searchable]
     many = len(lost) > max(MASS_REMOVAL, len(known) / 100) or not embedded
-    if lost and (many or not music_folder(sidecar).is_dir()):
+    if lost and (many or not has_folders(sidecar.rows_by_id(lost))):
         where = "; mount the disk that they are on, or run `beet update` if they are gone for good" if missing else ""
         count = format_tracks(len(lost))
         return f"{model.name} {model.version} is not taken into use: it has not analysed {count}{where}"

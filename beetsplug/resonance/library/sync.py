@@ -8,12 +8,10 @@ beets' back. Following it twice changes nothing.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.library.sidecar import Sidecar, State, file_state
@@ -33,7 +31,6 @@ EXIT_SECONDS = 5.0  # at the end of a command, to read the files that it changed
 LOOK_SECONDS = 2.0  # to read changed files for a command that only looks
 FEWEST_READ = 64  # files that are read however long it takes, some albums' worth
 READ_SECONDS = 30.0  # for one file
-MASS_REMOVAL = 20  # up to this many vanished tracks are forgotten whatever their share
 
 
 class LibraryEvents:
@@ -241,28 +238,3 @@ def plan_library(sidecar: Sidecar, model_id: str, query: list[str] | None = None
     if query:
         return replace(make_plan(items, tracks, embedded, {}, file_state), gone=[])
     return make_plan(items, tracks, embedded, store.failures.all(sidecar.id), file_state)
-
-
-def is_plausible(gone: int, known: int, missing: int, total: int, music_present: bool) -> bool:
-    """Return whether tracks may be forgotten: not while the disk is away or most of a library has vanished at once."""
-    if not music_present or (total > 0 and missing == total):
-        return False
-    return gone <= MASS_REMOVAL or gone <= known / 2
-
-
-def can_forget(sidecar: Sidecar, plan: Plan) -> bool:
-    """Return whether the items that left the library may be forgotten; see `is_plausible`."""
-    known = len(sidecar.store.tracks.all(sidecar.id))
-    return is_plausible(len(plan.gone), known, plan.missing, plan.total, music_folder(sidecar).is_dir())
-
-
-def forget(sidecar: Sidecar, plan: Plan) -> None:
-    """Unlink the items that left the library, and drop their failures; their vectors stay until `prune`."""
-    if plan.gone or plan.stale:
-        with sidecar.store.write():
-            sidecar.store.tracks.unlink(sidecar.id, plan.gone)
-            sidecar.store.failures.clear(sidecar.id, *plan.stale)
-
-
-def music_folder(sidecar: Sidecar) -> Path:
-    return Path(os.fsdecode(sidecar.library.directory))
