@@ -7,7 +7,8 @@ import threading
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from resonance_engine.store.errors import UNREADABLE, store_error
+from resonance_engine.errors import StoreError, printable
+from resonance_engine.store.errors import UNREADABLE, UNWRITABLE, error_code, find_owner, store_error
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.sqlite_file import (
     PATIENCE,
@@ -126,15 +127,26 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         """Connect to the file, which is created or migrated first where that is needed."""
         newest = 1 + len(self._migrations)
+        version = newest
         # Where there is no file yet, or none that can be read, the writer creates it or raises what is wrong with it.
         with suppress(sqlite3.Error, *UNREADABLE), ExitStack() as on_exit:
             driver = connect_to_read(self.path, self._patience)
             on_exit.callback(driver.close)
-            if schema_version(driver, self.path, newest) == newest:
+            version = schema_version(driver, self.path, newest)
+            if version == newest:
                 read_generation(driver)  # by which all indexes are judged, so that a damaged one is noticed at once
                 on_exit.pop_all()
                 return driver
-        self._open_writer()
+        try:
+            self._open_writer()
+        except sqlite3.Error as error:
+            if not 0 < version < newest or error_code(error) not in UNWRITABLE:
+                raise
+            raise StoreError(
+                f"{printable(self.path)} was written by an earlier Resonance (schema {version}, this one reads "
+                f"{newest}), and you may not write to it. A command such as `beet resonance status` by its owner, "
+                f"{find_owner(self.path)}, brings it up to date."
+            ) from error
         return connect_to_read(self.path, self._patience)
 
     def _open_writer(self) -> Writer:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shutil
 import sqlite3
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from resonance_engine.errors import StoreError, printable
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WAITED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 # With less room than this on a disk, it is the reason of what else goes wrong there.
 NO_ROOM = 2**16
+LOG = "-wal"  # at the end of the name of a file's log
 MALFORMED = "malformed JSON"  # SQLite has no code for it
 
 
@@ -48,7 +48,7 @@ def error_message(path: Path, error: BaseException | None) -> str:
             "keeps it under another name and saves what can be read of it, or restore it from a backup."
         )
     if code in UNWRITABLE:
-        return (
+        return describe_unreadable(path) or (
             f"{name} can't be opened for writing ({error}); make sure that its folder exists and that you "
             "may write to the folder and the file."
         )
@@ -61,6 +61,38 @@ def error_message(path: Path, error: BaseException | None) -> str:
     return f"{name} can't be used ({error})."
 
 
+def describe_unreadable(path: Path) -> str:
+    """Return which of a database's files may not be read, whose it is and what to do; empty where all may."""
+    for file in (path, Path(f"{path.resolve()}{LOG}")):
+        try:
+            with file.open("rb"):
+                pass
+        except PermissionError:
+            owner = find_owner(file)
+            whose = f"it belongs to {owner}, and you are {user_name(os.geteuid())}" if owner else "its folder is closed"
+            return (
+                f"{printable(file)} may not be read: {whose}; have it made readable for you, or do this as its owner."
+            )
+        except OSError:
+            continue
+    return ""
+
+
+def find_owner(path: Path) -> str:
+    """Return the name of the user to whom a file belongs, empty where that can't be seen."""
+    try:
+        return user_name(path.stat().st_uid)
+    except OSError:
+        return ""
+
+
+def user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
 def error_code(error: BaseException | None) -> int:
     """Return SQLite's primary code of an error, 0 for an error of another kind."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -69,6 +101,11 @@ def error_code(error: BaseException | None) -> int:
 def is_busy(error: StoreError) -> bool:
     """Whether another program kept the file locked for longer than the store waits."""
     return error_code(error.__cause__) in WAITED
+
+
+def is_unwritable(error: StoreError) -> bool:
+    """Whether the file, or what SQLite keeps beside it, can't be written."""
+    return error_code(error.__cause__) in UNWRITABLE
 
 
 def is_damage(error: StoreError) -> bool:

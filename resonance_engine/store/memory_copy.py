@@ -12,28 +12,33 @@ import tempfile
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from resonance_engine.errors import StoreError, describe_os_error
+from resonance_engine.store.errors import LOG, describe_unreadable, store_error
+
 ATTEMPTS = 3
 COPY = "copy.db"
-LOG = "-wal"
 
 
 def copy_to_memory(path: Path) -> sqlite3.Connection:
     """Return a connection to a copy of a database and what its log commits; the files stay as they are.
 
-    Raises sqlite3.OperationalError (SQLITE_BUSY) while another program writes them, OSError where they can't be copied.
+    Raises StoreError where they can't be copied, or another program goes on writing them.
     """
     real = path.resolve()
     files = {real: COPY, real.with_name(f"{real.name}{LOG}"): f"{COPY}{LOG}"}
     for _ in range(ATTEMPTS):
         before = [file_state(file) for file in files]
-        with tempfile.TemporaryDirectory(prefix="resonance-") as folder:
-            for file, name in files.items():
-                shutil.copyfile(file, Path(folder) / name)
-            if [file_state(file) for file in files] == before:
-                return load(Path(folder) / COPY)
-    error = sqlite3.OperationalError("database is locked")
-    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    raise error
+        try:
+            with tempfile.TemporaryDirectory(prefix="resonance-") as folder:
+                for file, name in files.items():
+                    shutil.copyfile(file, Path(folder) / name)
+                if [file_state(file) for file in files] == before:
+                    return load(Path(folder) / COPY)
+        except OSError as error:
+            raise StoreError(describe_unreadable(path) or f"{describe_os_error(error)}.") from error
+    locked = sqlite3.OperationalError("database is locked")
+    locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    raise store_error(path, locked) from locked
 
 
 def file_state(path: Path) -> tuple[int, int]:

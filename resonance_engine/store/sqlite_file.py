@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.errors import DamageError, UnreadableError
+from resonance_engine.store.errors import LOG, DamageError, UnreadableError
+from resonance_engine.store.memory_copy import copy_to_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +28,7 @@ GENERATION = "generation"  # the row of `state` with the generation of the vecto
 PATIENCE = 10.0  # seconds to wait for another writer
 CHUNK = 10_000  # SQLite takes 32,766 parameters in a statement, older builds fewer
 # In turn: a reader that may not write leaves its log beside the file; on a read-only medium, SQLite reads a file with
-# a log only where the log is whole, and one without a log only when it may assume that the file stays as it is.
+# a log only where the log has its index, and one without a log only when it may assume that the file stays as it is.
 MODES = ("mode=rw", "mode=ro", "mode=ro&immutable=1")
 UNWRITABLE = (
     sqlite3.SQLITE_CANTOPEN,
@@ -46,28 +47,35 @@ CACHE_KB = 8_000  # SQLite's own 2 MB do not hold the indexes of a large library
 
 
 def connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
-    """Return a connection that changes nothing; sqlite3.Error where there is no file, or none that can be read."""
-    log = Path(f"{path.resolve()}-wal")
+    """Return a connection that changes nothing; sqlite3.Error where there is no file, or none that can be read.
+
+    Raises StoreError for a log that may not be read.
+    """
+    log = Path(f"{path.resolve()}{LOG}")
     for mode in MODES:
         location = f"file:{quote(os.fsencode(path.absolute()))}?{mode}"
         try:
-            with ExitStack() as on_error:
-                driver = sqlite3.connect(
-                    location, timeout=patience, uri=True, check_same_thread=False, isolation_level=None
-                )
-                on_error.callback(driver.close)
-                driver.execute("PRAGMA query_only = ON")
-                driver.execute(f"PRAGMA cache_size = {-CACHE_KB}")
-                driver.execute("PRAGMA schema_version")  # the first thing that reads the file
-                on_error.pop_all()
-                return driver
+            return prepare_to_read(
+                sqlite3.connect(location, timeout=patience, uri=True, check_same_thread=False, isolation_level=None)
+            )
         except sqlite3.Error as error:
             if mode == MODES[-1] or error.sqlite_errorcode & 0xFF not in UNWRITABLE or not path.exists():
                 raise
             # Without what is in its log, a file would be read in an earlier state, or torn.
             if mode == MODES[-2] and log.exists() and log.stat().st_size:
-                raise
+                return prepare_to_read(copy_to_memory(path))
     raise AssertionError("the last mode returns or raises")
+
+
+def prepare_to_read(driver: sqlite3.Connection) -> sqlite3.Connection:
+    """Return the connection, set to change nothing; it is closed where it can't read."""
+    with ExitStack() as on_error:
+        on_error.callback(driver.close)
+        driver.execute("PRAGMA query_only = ON")
+        driver.execute(f"PRAGMA cache_size = {-CACHE_KB}")
+        driver.execute("PRAGMA schema_version")  # the first thing that reads the file
+        on_error.pop_all()
+    return driver
 
 
 def connect_to_write(path: Path, patience: float) -> sqlite3.Connection:

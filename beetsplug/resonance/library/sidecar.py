@@ -16,7 +16,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.items import NO_TRACKS
 from resonance_engine.encoder.model_files import SHIPPED as SHIPPED_FILE
-from resonance_engine.errors import ResonanceError
+from resonance_engine.errors import ResonanceError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 State = tuple[int, int]  # size and modification time in ns of a file
 FILE_NAME = "resonance.db"
+NO_LIBRARY = 0
 USUAL_SECONDS = 0.5  # for the analysis of one track, before anything was measured
 
 
@@ -150,9 +151,19 @@ class Sidecar:
 
     @cached_property
     def id(self) -> int:
-        """The id of this library in the store, which several libraries of one folder share."""
-        name = os.fsencode(Path(self.library.path).name)
-        return self.store.libraries.get_or_create(name.decode("utf-8", "backslashreplace"))
+        """The id of this library in the store, which several libraries of one folder share.
+
+        Where it has none and none can be written, one that nothing is stored under.
+        """
+        name = os.fsencode(Path(self.library.path).name).decode("utf-8", "backslashreplace")
+        try:
+            return self.store.libraries.get_or_create(name)
+        except StoreError as error:
+            from resonance_engine.store.errors import is_unwritable
+
+            if not (self.exists and is_unwritable(error)):
+                raise
+            return NO_LIBRARY
 
     @property
     def model(self) -> Model | None:
