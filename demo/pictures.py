@@ -35,6 +35,7 @@ FACETS = {
 SHARE = re.compile(rf"({'|'.join(FACETS)}) (\d+) %")
 BAR, ROW, LABEL, WIDTH = 22, 58, 16, 720
 ROOM = 36  # of a percentage
+INK = {"harmony": "#1b1f24", "instrumentation": "#1b1f24"}  # on the light ones
 
 
 class Bar(NamedTuple):
@@ -122,7 +123,7 @@ def draw_bar(bar: Bar, x: float, y: int, scale: float) -> Iterable[str]:
             yield f'<rect x="{x:.1f}" y="{y}" width="{max(0.5, width - 1):.1f}" height="{BAR}" fill="{colour}"/>'
         if width >= ROOM:
             place = f'x="{x + width / 2:.1f}" y="{y + 16}" text-anchor="middle"'
-            yield f'<text {place} fill="#fff" font-size="12">{percent} %</text>'
+            yield f'<text {place} fill="{INK.get(name, "#ffffff")}" font-size="12">{percent} %</text>'
         x += width
     yield f'<text x="{x + 6:.1f}" y="{y + 16}" fill="#41474e">{bar.score}</text>'
 

@@ -95,6 +95,7 @@ COMMANDS = sorted({
 })  # fmt: skip
 
 
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 MADE_UP = {"beet resonance whereis"}  # of the recipe for a new command
 BEETS = {name for command in default_commands for name in (command.name, *command.aliases)}
 
@@ -128,6 +129,14 @@ def test_a_command_that_does_not_exist_is_seen() -> None:
     assert not exists("make", ["love"])
 
 
+def test_options_that_documents_name_exist() -> None:
+    text = "\n".join(DOCUMENTS[name] for name in ("README.md", "docs/configuration.md", "docs/troubleshooting.md"))
+    table = {flag for option in TABLE for flag in (option.flags or (option.flag,)) if option.help}
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources("beetsplug", "resonance_engine").values())
+    others = {"--index-url"}  # of pip
+    assert set(FLAG.findall(text)) - table - set(re.findall(r'(?<=")--[a-z-]+(?=")', code)) == others
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_between_documents_lead_somewhere(document: str) -> None:
     folder = (ROOT / document).parent
@@ -141,6 +150,16 @@ def test_links_between_documents_lead_somewhere(document: str) -> None:
 
 def test_the_readme_has_no_more_words_than_promised() -> None:
     assert count_words(README) <= MOST_WORDS
+
+
+def test_the_readme_repeats_the_model_card() -> None:
+    card = (ROOT / "resonance_engine" / "models" / "default" / "CARD.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \**(resonance \d|bliss|random)\b[^|]*\| \**(0\.\d+)", card, re.MULTILINE)
+    first = dict(reversed(rows))  # of several tables
+    newest = max(name for name in first if name.startswith("resonance"))
+    shown = [f"{100 * float(first[name]):.0f} %" for name in (newest, "bliss", "random")]
+    introduction = README.partition("## ")[0]
+    assert re.findall(r"\d+ %", introduction) == shown
 
 
 def test_pictures_show_what_the_examples_print() -> None:
