@@ -20,14 +20,15 @@ ROOT = Path(__file__).parents[1]
 MOST_WORDS = 500
 
 
-def remade(markdown: str, work: Path) -> str:
-    """Return the document with what its examples print in the demo's library, fresh, in the claimed folder."""
+def run_examples(markdown: str, work: Path) -> dict[str, list[str]]:
+    """Return what each example of a document prints in the demo's library, fresh, in the claimed folder."""
     beets = import_library(work, None)
     folder = work / "readme"  # of the files that examples write
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir()
-    return update_examples(markdown, lambda command: run_example(beets, command, folder))
+    commands = [example.command for example in parse_examples(markdown) if example.is_beet]
+    return {command: run_example(beets, command, folder) for command in commands}
 
 
 def run_example(beets: DemoBeets, command: str, folder: Path) -> list[str]:
@@ -64,10 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
     path = ROOT / "README.md"
     documented = path.read_text(encoding="utf-8")
     try:
-        actual = remade(documented, claim_folder(options.work.resolve()))
+        outputs = run_examples(documented, claim_folder(options.work.resolve()))
     except DemoError as error:
         print(error, file=sys.stderr)
         return 1
+    actual = update_examples(documented, outputs.__getitem__)
     changes = list(differences(documented, actual))
     print("\n".join(changes) or "The README's outputs are what its commands print.")
     if not options.check:

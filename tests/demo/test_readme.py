@@ -8,7 +8,7 @@ import pytest
 
 from demo import readme
 from demo.home import claim_folder
-from demo.transcript import differences, parse_examples
+from demo.transcript import differences, parse_examples, update_examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,8 @@ README = (readme.ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.mark.timeout(1200)
 def test_outputs_of_the_readme_are_what_its_commands_print(tmp_path: Path) -> None:
-    actual = readme.remade(README, claim_folder(tmp_path / ".demo"))
+    outputs = readme.run_examples(README, claim_folder(tmp_path / ".demo"))
+    actual = update_examples(README, outputs.__getitem__)
     assert "\n".join(differences(README, actual)) == "", "run `make readme`"
 
 
