@@ -174,6 +174,7 @@ def configuration(home: Path) -> str:
             **dict.fromkeys(("copy", "move", "write", "resume", "incremental"), False),
             "duplicate_action": "keep",
         },
+        "format_item": "%if{$title,$artist - $album - $title,$path}",  # beets' own, but for files without titles
         "ui": {"color": False},
     }
     return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())

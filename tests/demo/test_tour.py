@@ -69,6 +69,7 @@ def test_a_small_folder_with_a_broken_file_and_odd_titles_gets_a_list_and_no_ver
     shown = capfd.readouterr().out
     assert "\n8 tracks analysed" in shown
     assert "random" not in shown
+    assert " -  - " not in shown, "files without titles are shown by their paths"
     run_suggestions(shown)
 
 
