@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import nullcontext
@@ -97,13 +98,17 @@ class Ingest:
             store.models.activate(self.model.id)
 
     def run(
-        self, jobs: Iterable[Job], link: bool = True, clock: Callable[[], float] = time.monotonic
+        self,
+        jobs: Iterable[Job],
+        link: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        until: float = math.inf,
     ) -> Iterator[IngestOutcome]:
         """Analyse every job's file and yield its outcome once that is on disk, in the order of completion.
 
         With `link`, the items are linked to their content keys and failures become rows; a caller whose paths are not
-        final yet does both itself later. Raises ModelError or StoreError when going on makes no sense; the results
-        until then are stored where possible.
+        final yet does both itself later. It ends when the clock shows `until`, whatever is left. Raises ModelError or
+        StoreError when going on makes no sense; the results until then are stored where possible.
         """
         files: dict[Path, PendingFile] = {}
         for job in jobs:
@@ -120,6 +125,8 @@ class Ingest:
                 if len(batch) >= BATCH_FILES or clock() - since >= BATCH_SECONDS:
                     full, batch, since = batch, [], clock()
                     yield from self.commit(full, files, link)
+                if until < math.inf and clock() >= until:
+                    break
         except BaseException:
             # Stopped by the user, or by a model that broke: the results until then are kept.
             self.commit(batch, files, link)

@@ -123,9 +123,8 @@ def test_only_the_encoder_and_what_trains_reach_for_the_network() -> None:
         for name in importers("resonance_engine.network", "resonance_engine.training")
         if name.split(".")[1] not in ("network", "training")
     }
-    training = {"resonance_engine.cli"} | {
-        f"beetsplug.resonance.{name}" for name in ("library.training_source", "library.model_folder", "commands.train")
-    }
+    rooms = ("library.training_source", "library.model_folder", "commands.train", "commands.training_tracks")
+    training = {"resonance_engine.cli"} | {f"beetsplug.resonance.{name}" for name in rooms}
     assert outside <= {"resonance_engine.encoder.encoder", *training}
 
 

@@ -1,8 +1,7 @@
-"""Fine-tune a model on a user's own music within minutes, and compare it with the original."""
+"""Fine-tune a model on a user's own music, by the embeddings that it gave, and compare it with the original."""
 
 from __future__ import annotations
 
-import time
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,42 +10,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from resonance_engine.errors import TrainingError
 from resonance_engine.evaluation.tasks import album_groups
 from resonance_engine.network.files import load_network
-from resonance_engine.training.data.cache import SqliteCache, shapes_of
-from resonance_engine.training.data.dataset import WindowSet
-from resonance_engine.training.data.precompute import precompute
-from resonance_engine.training.data.songs import label_songs
-from resonance_engine.training.data.splits import order_groups, split_songs
+from resonance_engine.training.data.splits import HELD_OUT, SEED, split_songs
 from resonance_engine.training.results.validation import (
     ModelComparison,
     compare_models,
     embed_windows,
+    normalise,
     score_held_out,
     select_evaluated,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from resonance_engine.encoder.manifest import Manifest
-    from resonance_engine.features.spec import FeatureSpec
     from resonance_engine.network.model import ResonanceNetwork
-    from resonance_engine.training.data.cache import FeatureCache
+    from resonance_engine.training.data.dataset import WindowSet
     from resonance_engine.training.data.songs import Song
 
-    Report = Callable[[str], None]
-
-HELD_OUT = 0.25
-FEATURE_SHARE = 0.8  # share of the time that measuring features may take; the rest is for embedding them
-EMBEDDED = 1 + HELD_OUT  # times that a song is embedded on average: those held out by both networks
-FEWEST_SONGS = 200  # that are used whatever the time: they take seconds
-PROBE = 4  # songs whose embedding is timed
-IN_MEMORY = 2e9  # bytes of features that are read into memory as a whole
-SEED = 0
-REPORT_SECONDS = 15.0
 Array = NDArray[np.float32]
 # Weight of the prior that all directions matter alike, in songs: with as many songs, a direction of mean variance
 # counts half from them and half from the prior.
@@ -55,87 +39,43 @@ PRIOR_SONGS = 400
 
 @dataclass(frozen=True)
 class FineTuned:
-    """A fine-tuned network, its manifest, whose id its file will give it, and its comparison on the held-out songs."""
+    """A fine-tuned network, its manifest, whose id its file will give it, and its comparison on the held-out songs.
+
+    It learned from `learned` songs, and `judged` others were held out.
+    """
 
     network: ResonanceNetwork
     manifest: Manifest
     judgement: ModelComparison
+    learned: int
+    judged: int
 
 
-def fine_tune(
-    model: Path, songs: Sequence[Song], cache_folder: Path, minutes: float, processes: int, report: Report
-) -> FineTuned:
-    """Fit a model to songs within about so many minutes, and compare it on held-out songs.
+def fine_tune(model: Path, songs: Sequence[Song], windows: Sequence[Array]) -> FineTuned:
+    """Fit a model to songs, and compare it on held-out ones, at most some 4000.
 
-    `model` is a weights file or an exported model; features are kept in the folder `cache_folder`, so that the next
-    time goes faster. Measuring and embedding them takes nearly all of the time: of a large library, a random part is
-    used, whole artists and albums of it, and at most some 4000 tracks judge. Raises ModelError for a file that is no
-    model, TrainingError where no song can be decoded, ConfigError where nothing can be held out.
+    `model` is a weights file or an exported model, `windows` (n, d) are the embeddings that it gave the windows of each
+    song: what is learned is a linear map of them. Raises ModelError for a file that is no model, ConfigError where
+    nothing can be held out.
     """
-    began = time.monotonic()
-    until, deadline = began + 60 * minutes * FEATURE_SHARE, began + 60 * minutes
     network, manifest = load_network(model)
-    cache = SqliteCache(cache_folder, manifest.spec)
-    try:
-        known, keys = compute_features(songs, cache, manifest.spec, processes, until, report)
-        count = count_embeddable(network, build_windows(cache, known[:PROBE], keys[:PROBE]), deadline)
-        if count < len(known):
-            report(f"no time to learn from all: {count:,} of {len(known):,} tracks are used")
-            known, keys = known[:count], keys[:count]
-        training, apart = split_songs(known, HELD_OUT, SEED)
-        apart = [apart[place] for place in select_evaluated([known[i] for i in apart])]
-        windows = {
-            name: build_windows(cache, [known[i] for i in part], [keys[i] for i in part])
-            for name, part in (("training", training), ("held out", apart))
-        }
-        songs_apart = [known[i] for i in apart]
-        report(f"{len(training):,} tracks to learn from, {len(apart):,} to judge by")
-        before = score_held_out(network, windows["held out"], songs_apart)
-        tuned = adapt(network, windows["training"])
-        after = score_held_out(tuned, windows["held out"], songs_apart)
-    finally:
-        cache.close()
-    return FineTuned(tuned, replace(manifest, id="", metric=True), compare_models(before, after, songs_apart))
+    training, apart = split_songs(songs, HELD_OUT, SEED)
+    apart = [apart[place] for place in select_evaluated([songs[i] for i in apart])]
+    matrix = fit_albums([windows[i] for i in training], [songs[i] for i in training])
+    tuned = deepcopy(network)
+    tuned.transform(torch.from_numpy(matrix))
+    held_out, songs_apart = [normalise(windows[i]) for i in apart], [songs[i] for i in apart]
+    before = score_held_out(held_out, songs_apart)
+    after = score_held_out([normalise(each @ matrix.T) for each in held_out], songs_apart)
+    judgement = compare_models(before, after, songs_apart)
+    return FineTuned(tuned, replace(manifest, id="", metric=True), judgement, len(training), len(apart))
 
 
-def compute_features(
-    songs: Sequence[Song], cache: FeatureCache, spec: FeatureSpec, processes: int, until: float, report: Report
-) -> tuple[list[Song], list[bytes]]:
-    """Compute features until the clock shows `until`; returns the songs, every recording once, and their keys."""
-    ordered = [songs[i] for group in order_groups(songs, HELD_OUT, SEED) for i in group]
-    by_key: dict[bytes, Song] = {}
-    reported = time.monotonic()
-    results = precompute([song.path for song in ordered], cache, spec, processes)
-    for place, (song, result) in enumerate(zip(ordered, results, strict=False), start=1):
-        if result.error is None:
-            by_key.setdefault(result.key, song)
-        if time.monotonic() > until and place < len(ordered):
-            report(f"no time to analyse all: {place:,} of {len(ordered):,} tracks are used")
-            break
-        if time.monotonic() - reported > REPORT_SECONDS:
-            reported = time.monotonic()
-            report(f"analysed {place:,} of {len(ordered):,} tracks")
-    if not by_key:
-        raise TrainingError(f"None of {len(songs):,} tracks can be analysed, so there is nothing to learn from.")
-    return list(by_key.values()), list(by_key)
-
-
-def count_embeddable(network: ResonanceNetwork, probe: WindowSet, deadline: float) -> int:
-    """Estimate how many songs can be used before the clock shows `deadline`, from the time that a few take."""
-    embed_windows(network, probe)  # the first time is slower
-    began = time.monotonic()
-    embed_windows(network, probe)
-    now = time.monotonic()
-    seconds = max(now - began, 1e-6) / len(probe)
-    return max(FEWEST_SONGS, int((deadline - now) / (seconds * EMBEDDED)))
-
-
-def build_windows(cache: FeatureCache, songs: Sequence[Song], keys: Sequence[bytes]) -> WindowSet:
-    """Open the windows of songs grouped by album, in memory if they are not too many."""
-    spec = cache.spec
-    size = sum(2 * int(np.prod(shape)) for shape in shapes_of(spec).values())
-    whole = len(keys) * spec.decoding.windows * size < IN_MEMORY
-    return WindowSet(cache, keys, label_songs(songs)[0], album_groups(songs), preload=whole)
+def fit_albums(windows: Sequence[Array], songs: Sequence[Song]) -> Array:
+    """Return the map (d, d) by which the windows of songs vary less within their albums."""
+    album = np.unique(album_groups(songs), return_inverse=True)[1]
+    lengths = [len(each) for each in windows]
+    return fit_whitening(normalise(np.concatenate(windows)), np.repeat(album, lengths), len(windows))
 
 
 def adapt(network: ResonanceNetwork, windows: WindowSet) -> ResonanceNetwork:

@@ -188,6 +188,13 @@ class TestBatches:
         ]
         assert stages == [2, 2, 4, 4]
 
+    @pytest.mark.parametrize(("until", "done"), [(0.0, 1), (3.0, 4), (60.0, 7)])
+    def test_time_that_is_over_ends_all(self, store: Store, tmp_path: Path, until: float, done: int) -> None:
+        """The clock is looked at twice a result, and once at the start."""
+        ticks = itertools.count(-1.0, 0.5)
+        run = ingest(store).run(jobs(tmp_path, range(7)), clock=lambda: next(ticks), until=until)
+        assert len(list(run)) == done == len(store.tracks.all(1))
+
     @pytest.mark.parametrize("stop", [KeyboardInterrupt(), ModelError("The model is gone.")], ids=repr)
     def test_what_was_heard_before_a_stop_is_kept(self, store: Store, tmp_path: Path, stop: BaseException) -> None:
         pool = FakePool({"2.wav": stop, "1.wav": "it is silent"})

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
+import shutil
 from contextlib import closing
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from beetsplug.resonance.commands import train
-from beetsplug.resonance.commands.train import cache_folder
+from beetsplug.resonance.commands.train import analysis_seconds
 from beetsplug.resonance.library.model_folder import write_folder
 from beetsplug.resonance.library.sidecar import Sidecar
-from resonance_engine.errors import ModelError, TrainingError
+from resonance_engine.errors import ConfigError, ModelError, TrainingError
+from tests.embeddings import WIDTH
 from tests.plugin.command_library import AnalysedLibrary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from resonance_engine.store.records import Matrix
     from resonance_engine.training.data.songs import Song
 
 SENTENCE = "It is better at the held-out albums (+0.050, 95 % interval +0.020 to +0.080)."
@@ -53,29 +56,18 @@ class FakeTraining:
         self.surprise: BaseException | None = None
         self.asked: dict[str, Any] = {}
 
-    def __call__(
-        self,
-        model: Path,
-        songs: list[Song],
-        cache_folder: Path,
-        minutes: float,
-        processes: int,
-        report: Callable[[str], None],
-    ) -> SimpleNamespace:
-        self.asked = {"model": model, "songs": songs, "minutes": minutes, "processes": processes}
-        cache_folder.mkdir(parents=True, exist_ok=True)
-        (cache_folder / "features.db").write_bytes(bytes(2_500_000))
-        report("analysed 3 of 5 tracks")
+    def __call__(self, model: Path, songs: list[Song], windows: list[Matrix]) -> SimpleNamespace:
+        self.asked = {"model": model, "songs": songs, "windows": windows}
         if self.surprise is not None:
             raise self.surprise
-        return SimpleNamespace(judgement=judgement(self.verdict))
+        return SimpleNamespace(judgement=judgement(self.verdict), learned=3, judged=1)
 
 
-class TestTrain(AnalysedLibrary):
+class TrainedLibrary(AnalysedLibrary):
     """Five tracks, all analysed by the shipped model."""
 
     @pytest.fixture(autouse=True)
-    def training(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTraining:
+    def training(self, monkeypatch: pytest.MonkeyPatch) -> FakeTraining:
         made = FakeTraining()
         monkeypatch.setattr(train, "PACKAGES", ())
         monkeypatch.setattr(train, "is_interactive", lambda: False)
@@ -85,14 +77,7 @@ class TestTrain(AnalysedLibrary):
             "save_model",
             lambda _, name, folder: write_folder(folder, lambda at: (at / "model.onnx").write_text(name)),
         )
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         return made
-
-    @pytest.fixture(autouse=True)
-    def _nothing_is_written_to_the_library(self, _analysed: None) -> Any:
-        before = self.lib.path.read_bytes()
-        yield
-        assert self.lib.path.read_bytes() == before
 
     @property
     def folder(self) -> Path:
@@ -102,6 +87,16 @@ class TestTrain(AnalysedLibrary):
         with closing(Sidecar(self.lib)) as sidecar:
             assert sidecar.model is not None, "something is analysed"
             return sidecar.model.id
+
+
+class TestTrain(TrainedLibrary):
+    """What is learned from tracks that are all analysed."""
+
+    @pytest.fixture(autouse=True)
+    def _nothing_is_written_to_the_library(self, _analysed: None) -> Any:
+        before = self.lib.path.read_bytes()
+        yield
+        assert self.lib.path.read_bytes() == before
 
     def answered(self, monkeypatch: pytest.MonkeyPatch, answer: str) -> list[str]:
         """What `train` prints on a terminal whose user answers its question."""
@@ -116,7 +111,7 @@ class TestTrain(AnalysedLibrary):
 
     def test_what_it_learns_from(self, training: FakeTraining) -> None:
         self.lib.items("title:song 4")[0].filepath.unlink()
-        self.beet("resonance", "train", "--minutes", "7.5", "--threads", "3", "artist:artist 0")
+        self.beet("resonance", "train", "artist:artist 0")
         assert training.asked.pop("model") == self.runtime.shipped
         songs = training.asked.pop("songs")
         assert [(song.title, song.artist, song.album) for song in songs] == [
@@ -124,19 +119,25 @@ class TestTrain(AnalysedLibrary):
             ("song 2", "artist 0", "Album"),
         ]
         assert all(song.path.is_file() for song in songs)
-        assert training.asked == {"minutes": 7.5, "processes": 3}
+        assert [each.shape for each in training.asked["windows"]] == [(1, WIDTH)] * 2
 
-    def test_it_takes_half_an_hour(self, training: FakeTraining) -> None:
-        self.beet("resonance", "train")
-        assert training.asked["minutes"] == 30
-
-    def test_numbers_sentence_and_size_of_the_cache(self) -> None:
+    def test_numbers_and_sentence(self) -> None:
         lines = self.beet("resonance", "train")
-        assert [line.split() for line in lines[:4]] == [line.split() for line in TABLE]
-        assert lines[4] == SENTENCE
-        assert lines[5] == (
-            f"{cache_folder()} holds 2.5 MB measured of your tracks, for the next training; delete it whenever you like"
-        )
+        assert lines[0] == "learned from 3 tracks, judged by 1 others"
+        assert [line.split() for line in lines[1:5]] == [line.split() for line in TABLE]
+        assert lines[5] == SENTENCE
+
+    def test_what_is_analysed_is_not_analysed_again(
+        self, training: FakeTraining, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        before, starts = list(self.runtime.embedded), self.runtime.starts
+        for item in self.lib.items():
+            item.filepath.touch()
+        self.beet("resonance", "train")
+        assert len(training.asked["songs"]) == 5
+        assert "learning from 5 tracks, all analysed already" in caplog.text
+        assert self.runtime.embedded == before
+        assert self.runtime.starts == starts, "a model was loaded"
 
     @pytest.mark.parametrize("verdict", ["not better", "cannot tell"])
     def test_a_model_that_is_not_better_is_not_kept(self, training: FakeTraining, verdict: str) -> None:
@@ -215,7 +216,7 @@ class TestTrain(AnalysedLibrary):
         training.surprise = KeyboardInterrupt()
         with pytest.raises(KeyboardInterrupt):
             self.run_command("resonance", "train")
-        assert f"stopped, nothing was changed; {cache_folder()} holds 2.5 MB" in caplog.text
+        assert "stopped; no model was made, what was analysed is kept" in caplog.text
         assert (self.in_use(), self.folder.exists()) == ("fake", False)
 
     def test_an_interrupt_while_it_hears_the_library_can_be_gone_on_with(self) -> None:
@@ -227,6 +228,75 @@ class TestTrain(AnalysedLibrary):
         assert self.in_use() == "fake"
         lines = self.beet("resonance", "analyze")
         assert (lines[0].startswith("3 tracks analysed in "), lines[1:-1]) == (True, ["own 1 is in use now"])
+
+
+class TestNewTracks(TrainedLibrary):
+    """Tracks that the shipped model has not analysed are, for so long."""
+
+    def test_the_windows_are_those_of_the_shipped_model(self, training: FakeTraining) -> None:
+        self.beet("resonance", "train", "--yes")
+        assert self.in_use() == "own"
+        self.song("new")
+        self.beet("resonance", "analyze")
+        self.beet("resonance", "train", "--name", "second")
+        songs, windows = training.asked["songs"], training.asked["windows"]
+        assert sorted(song.title for song in songs) == ["new", *(f"song {number}" for number in range(5))]
+        with closing(Sidecar(self.lib)) as sidecar:
+            keys = {track.item_id: track.content_key for track in sidecar.store.tracks.all(sidecar.id).values()}
+            stored = sidecar.store.vectors.windows(keys.values(), "fake")
+        known = {item.title: stored[keys[item.id]].vectors for item in self.lib.items()}
+        for song, vectors in zip(songs, windows, strict=True):
+            np.testing.assert_array_equal(vectors, known[song.title])
+        assert self.in_use() == "own"
+
+    def test_a_recording_counts_once(self, training: FakeTraining) -> None:
+        copy = self.song("copy")
+        shutil.copy(self.lib.items("title:song 1")[0].filepath, copy.filepath)
+        self.beet("resonance", "train")
+        assert len(training.asked["songs"]) == 5
+
+    def test_a_file_that_fails_is_left_out(self, training: FakeTraining, caplog: pytest.LogCaptureFixture) -> None:
+        self.song("new", name="broken.flac")
+        self.beet("resonance", "train")
+        assert len(training.asked["songs"]) == 5
+        assert "not analysed: " in caplog.text
+
+    @pytest.mark.parametrize(
+        ("verdict", "line"),
+        [("cannot tell", "Whether it is better cannot be told from so few"), ("not better", SENTENCE)],
+    )
+    def test_time_that_is_over_is_to_blame(
+        self, training: FakeTraining, monkeypatch: pytest.MonkeyPatch, verdict: str, line: str
+    ) -> None:
+        """It is when the first new file is analysed."""
+        training.verdict = verdict
+        for number in range(4):
+            self.song(f"new {number}")
+        monkeypatch.setattr(train, "analysis_seconds", lambda _: -1.0)
+        lines = self.beet("resonance", "train", "--minutes", "1")
+        assert len(training.asked["songs"]) == 6
+        assert any(each.startswith(line) for each in lines)
+        [shortage] = [each for each in lines if "were enough to analyse 1 of 4 tracks; the other 3 take about" in each]
+        assert shortage.endswith("give it more --minutes, or run `beet resonance analyze` first.")
+        assert self.runtime.open == set(), "no worker goes on"
+
+    def test_too_little_for_lack_of_time_is_no_lack_of_music(
+        self, training: FakeTraining, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        training.surprise = ConfigError("Nothing can be held out: add music of other artists.")
+        assert self.refused("resonance", "train").startswith("Nothing can be held out")
+        for number in range(4):
+            self.song(f"new {number}")
+        monkeypatch.setattr(train, "analysis_seconds", lambda _: -1.0)
+        said = self.refused("resonance", "train", "--minutes", "1")
+        assert said.startswith("resonance: too few tracks are analysed to learn from. ")
+        assert "were enough to analyse 1 of 4 tracks" in said
+        assert "other artists" not in said
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(1, 40), (2, 100), (0.5, 20), (1440, 86380)])
+def test_time_is_left_to_learn(minutes: float, seconds: float) -> None:
+    assert analysis_seconds(minutes) == pytest.approx(seconds)
 
 
 def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -243,15 +313,6 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "models").touch()
     with pytest.raises(ModelError, match=r"The model cannot be kept in .*own: "):
         write_folder(tmp_path / "models" / "own", lambda _: None)
-
-
-@pytest.mark.parametrize(
-    ("value", "parent"), [("/large/cache", "/large/cache"), ("relative", "~/.cache"), ("", "~/.cache")]
-)
-def test_where_the_cache_lies(value: str, parent: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", value)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert str(cache_folder()) == parent.replace("~", str(tmp_path)) + "/resonance/training"
 
 
 @pytest.mark.rest

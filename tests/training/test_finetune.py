@@ -1,10 +1,9 @@
-"""A model learns from somebody's own songs, within the time that it was given, and leaves everything else as it was."""
+"""A model learns from the embeddings of somebody's own songs, and leaves everything else as it was."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,30 +13,30 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.errors import ConfigError, ModelError, TrainingError
+from resonance_engine.errors import ConfigError, ModelError
 from resonance_engine.evaluation.metrics import query_scores, same_label
 from resonance_engine.network.files import load_network, save_network
-from resonance_engine.training import finetune
-from resonance_engine.training.data.cache import RamCache, SqliteCache
+from resonance_engine.training.data.cache import RamCache
 from resonance_engine.training.data.dataset import WindowSet
 from resonance_engine.training.data.songs import Song
-from resonance_engine.training.finetune import FEWEST_SONGS, adapt, compute_features, count_embeddable, fine_tune
-from resonance_engine.training.results.validation import embed_windows
+from resonance_engine.training.data.splits import HELD_OUT, SEED, order_songs, split_songs
+from resonance_engine.training.finetune import adapt, fine_tune
+from resonance_engine.training.results.validation import embed_windows, score_held_out
 from tests.tiny_models import MANIFEST, SPEC
 from tests.tiny_networks import tiny_network
-from tests.training.synthetic_albums import write_albums
 from tests.training.window_sets import make_window_set, song_windows
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-ARTISTS, SONGS = 6, 2
+ALBUMS, SONGS = 12, 4
 
 
 @pytest.fixture(scope="module")
-def songs(tmp_path_factory: pytest.TempPathFactory) -> list[Song]:
-    folder = write_albums(tmp_path_factory.mktemp("music"), ARTISTS, SONGS, 3.0)
-    return [Song(path, path.stem, path.parent.parent.name, path.parent.name) for path in sorted(folder.rglob("*.flac"))]
+def songs() -> list[Song]:
+    """Compilations: every song of an album is by another artist."""
+    return [
+        Song(Path(f"/{album}/{number}"), f"{number}", f"artist {album}.{number}", f"album {album}", "Various Artists")
+        for album in range(ALBUMS)
+        for number in range(SONGS)
+    ]
 
 
 @pytest.fixture
@@ -47,10 +46,14 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
+def embeddings(model: Path, windows: WindowSet) -> list[np.ndarray]:
+    """The embeddings of each song's windows by a model."""
+    return np.split(embed_windows(load_network(model)[0], windows).windows, windows.first[1:-1])
+
+
 def test_the_whole_of_it(songs: list[Song], model: Path, tmp_path: Path) -> None:
-    content = model.read_bytes()
-    lines: list[str] = []
-    tuned = fine_tune(model, songs, tmp_path / "cache", 60.0, 1, lines.append)
+    content, windows = model.read_bytes(), noisy_albums(seed=1, albums=ALBUMS, songs=SONGS)
+    tuned = fine_tune(model, songs, embeddings(model, windows))
     assert model.read_bytes() == content
     before = load_network(model)[0].state_dict()
     after = tuned.network.state_dict()
@@ -59,78 +62,51 @@ def test_the_whole_of_it(songs: list[Song], model: Path, tmp_path: Path) -> None
     assert tuned.manifest == replace(load_network(model)[1], id="", metric=True)
     assert tuned.judgement.verdict == "cannot tell"
     assert 0 <= tuned.judgement.before["segment recall"] <= 1
-    assert lines[0] == "10 tracks to learn from, 2 to judge by"
+    assert (tuned.learned, tuned.judged) == (36, 12)
 
     own = tmp_path / "own.safetensors"
     saved = save_network(tuned.network, tuned.manifest, own)
     assert saved.id != load_network(model)[1].id
     assert torch.equal(load_network(own)[0].state_dict()["metric.weight"], after["metric.weight"])
-
-    again = fine_tune(model, songs, tmp_path / "cache", 60.0, 1, lines.append)
-    assert again.judgement == tuned.judgement
+    assert fine_tune(model, songs, embeddings(model, windows)).judgement == tuned.judgement
 
 
-def test_a_large_library_is_listened_to_for_a_while_only(songs: list[Song], tmp_path: Path) -> None:
-    lines: list[str] = []
-    cache = SqliteCache(tmp_path, SPEC)
-    try:
-        known, keys = compute_features(songs, cache, SPEC, 1, time.monotonic(), lines.append)
-        assert len(known) == len(keys) == 1
-        assert lines == ["no time to analyse all: 1 of 12 tracks are used"]
-        known, keys = compute_features(songs, cache, SPEC, 1, time.monotonic() + 60, lines.append)
-        assert sorted(song.path for song in known) == sorted(song.path for song in songs)
-        assert len(set(keys)) == len(songs)
-        artists = [song.artist for song in known]
-        assert all(artists[i] == artists[i + 1] for i in range(0, len(artists), SONGS)), "whole albums, one by one"
-    finally:
-        cache.close()
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_judged_is_what_the_new_model_gives(songs: list[Song], model: Path, tmp_path: Path, times: int) -> None:
+    """The map is applied to stored embeddings, of a model that may have one already."""
+    windows = noisy_albums(seed=1, albums=ALBUMS, songs=SONGS)
+    original = embeddings(model, windows)
+    for number in range(times):
+        tuned = fine_tune(model, songs, embeddings(model, windows))
+        model = tmp_path / f"{number}.safetensors"
+        save_network(tuned.network, tuned.manifest, model)
+    _, apart = split_songs(songs, HELD_OUT, SEED)
+    given = embeddings(model, windows)
+    after = score_held_out([given[place] for place in apart], [songs[place] for place in apart])
+    assert after.means() == pytest.approx(tuned.judgement.after, nan_ok=True, abs=1e-6)
+    assert not np.allclose(given[0], original[0], atol=1e-2)
 
 
-def test_songs_that_are_measured_already_take_time_too(
-    songs: list[Song], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A quarter of the songs is embedded twice, all others once: 80 songs, where 100 times fit into the time."""
-    clock = [0.0]
-
-    def slow(_: object, windows: WindowSet) -> None:
-        clock[0] += 0.5 * len(windows)
-
-    monkeypatch.setattr(finetune, "embed_windows", slow)
-    monkeypatch.setattr(finetune, "FEWEST_SONGS", 3)
-    monkeypatch.setattr(finetune.time, "monotonic", lambda: clock[0])
-    probe = make_window_set(songs=4)
-    assert count_embeddable(tiny_network(), probe, 4.0 + 50.0) == 80
-    assert count_embeddable(tiny_network(), probe, 0.0) == 3
-
-    monkeypatch.undo()
-    lines: list[str] = []
-    monkeypatch.setattr(finetune, "count_embeddable", lambda *_: 8)
-    fine_tune(model, songs, tmp_path / "cache", 60.0, 1, lines.append)
-    assert lines == ["no time to learn from all: 8 of 12 tracks are used", "6 tracks to learn from, 2 to judge by"]
-    assert len(songs) < FEWEST_SONGS, "a small library is used as a whole"
+def test_rounding_of_stored_embeddings_changes_no_verdict(songs: list[Song], model: Path) -> None:
+    windows = embeddings(model, noisy_albums(seed=1, albums=ALBUMS, songs=SONGS))
+    exact = fine_tune(model, songs, windows).judgement
+    stored = fine_tune(model, songs, [each.astype(np.float16).astype(np.float32) for each in windows]).judgement
+    assert stored.verdict == exact.verdict
+    assert stored.after == pytest.approx(exact.after, nan_ok=True, abs=0.02)
 
 
-def test_copies_and_broken_files_are_left_out(songs: list[Song], tmp_path: Path) -> None:
-    broken = tmp_path / "broken.flac"
-    broken.write_bytes(b"no music")
-    copy = tmp_path / "copy.flac"
-    copy.write_bytes(songs[0].path.read_bytes())
-    others = [replace(songs[0], path=broken), replace(songs[0], path=copy)]
-    cache = SqliteCache(tmp_path / "cache", SPEC)
-    try:
-        known, _ = compute_features([*songs[:2], *others], cache, SPEC, 1, time.monotonic() + 60, lambda _: None)
-        assert len(known) == 2
-        with pytest.raises(TrainingError, match="None of 1 tracks can be analysed"):
-            compute_features(others[:1], cache, SPEC, 1, time.monotonic() + 60, lambda _: None)
-    finally:
-        cache.close()
+def test_a_part_of_the_songs_is_of_whole_albums(songs: list[Song]) -> None:
+    names = [songs[place].album for place in order_songs(songs)]
+    assert [names[place] for place in range(0, len(names), SONGS)] == list(dict.fromkeys(names))
+    assert names != sorted(names)
 
 
 def test_what_cannot_be_done_is_a_sentence(songs: list[Song], model: Path, tmp_path: Path) -> None:
+    windows = [np.eye(2, dtype=np.float32)] * len(songs)
     with pytest.raises(ConfigError, match="Nothing can be held out"):
-        fine_tune(model, songs[:2], tmp_path / "cache", 1.0, 1, lambda _: None)
+        fine_tune(model, songs[:2], windows[:2])
     with pytest.raises(ModelError, match="not a readable weights file"):
-        fine_tune(tmp_path / "none.safetensors", songs, tmp_path / "cache", 1.0, 1, lambda _: None)
+        fine_tune(tmp_path / "none.safetensors", songs, windows)
 
 
 def test_the_original_is_not_touched() -> None:

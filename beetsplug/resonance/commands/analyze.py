@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -83,10 +83,7 @@ def summary(result: AnalysisResult) -> str:
 def print_plan(sidecar: Sidecar, query: list[str], threads: int | None) -> None:
     """Print what an analysis would do, and change nothing."""
     models = Models(sidecar)
-    model_id = models.known_id(models.wanted)
-    if model_id is None:
-        with closing(models.open_pool(models.wanted)) as pool:
-            model_id = pool.description().id
+    model_id = models.identify(models.wanted)
     plan = recognise(sidecar, plan_library(sidecar, model_id, query))
     for job in plan.jobs:
         ui.print_(str(job.path))

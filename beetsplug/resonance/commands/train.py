@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import math
-import os
-from contextlib import suppress
+import time
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import align_columns, confirm, format_size, is_interactive
+from beetsplug.resonance.commands.common import align_columns, confirm, is_interactive
 from beetsplug.resonance.commands.models import use_model
+from beetsplug.resonance.commands.training_tracks import collect_tracks
 from beetsplug.resonance.config.settings import SHIPPED
-from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.model_folder import save_model
 from beetsplug.resonance.library.models import Models
-from beetsplug.resonance.library.sidecar import format_tracks
+from resonance_engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from optparse import Values
+    from pathlib import Path
 
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.store.records import Matrix
     from resonance_engine.training.data.songs import Song
     from resonance_engine.training.finetune import FineTuned
     from resonance_engine.training.results.validation import ModelComparison
 
+    FineTune = Callable[[Path, Sequence[Song], Sequence[Matrix]], FineTuned]
+
 PACKAGES = ("onnx", "onnxscript", "safetensors", "torch")  # of the training extra, to train and to export
+FINISH_SECONDS = 20.0  # to load PyTorch, fit, compare and save
+FINISH_SHARE = 1 / 3  # of the time, at most
 TASKS = {
     "album": "same album, by other artists (mAP)",
     "artist": "same artist, on other albums (mAP)",
@@ -41,28 +45,36 @@ TASKS = {
 
 def train(sidecar: Sidecar, query: list[str], minutes: float, opts: Values, log: BeetsLogger) -> None:
     """Fine-tune the shipped model, keep the result if it is better, and take it into use if the user agrees."""
-    models = Models(sidecar)
+    models, until = Models(sidecar), time.monotonic() + analysis_seconds(minutes)
     models.verify_free()
     if opts.name is not None:
         models.verify_new(opts.name)
     models.verify_writable()
     verify_extra()
-    songs, cache, processes = select_songs(sidecar, query), cache_folder(), sidecar.settings.workers(opts.threads)
-    log.info("learning from {} for about {:g} min; Ctrl-C gives it up", format_tracks(len(songs)), minutes)
     if models.wanted != SHIPPED:
         log.info("it begins with the shipped model and is compared with that one, not with {}", models.wanted)
-    shipped = sidecar.runtime.shipped
     try:
-        tuned = load_fine_tuning()(shipped, songs, cache, minutes, processes, lambda line: log.info("{}", line))
+        tracks = collect_tracks(sidecar, query, until, opts.threads, log)
+        tuned = load_fine_tuning()(sidecar.runtime.shipped, tracks.songs, tracks.windows)
     except KeyboardInterrupt:
-        log.warning("stopped, nothing was changed; {}", describe_cache(cache))
+        log.warning("stopped; no model was made, what was analysed is kept")
         raise
-    for line in [*report(tuned.judgement), describe_cache(cache)]:
+    except ConfigError as error:  # nothing can be held out
+        if tracks.left:
+            raise UserError(f"resonance: too few tracks are analysed to learn from. {tracks.shortage}") from error
+        raise
+    ui.print_(f"learned from {tuned.learned:,} tracks, judged by {tuned.judged:,} others")
+    for line in report(tuned.judgement, tracks.shortage):
         ui.print_(line)
     if tuned.judgement.verdict != "better":
         ui.print_("nothing was changed; the new model is not kept")
         return
     keep_model(sidecar, tuned, opts, log)
+
+
+def analysis_seconds(minutes: float) -> float:
+    """Return the seconds of so many minutes that may go into the analysis of tracks."""
+    return max(60 * minutes - FINISH_SECONDS, 60 * minutes * (1 - FINISH_SHARE))
 
 
 def keep_model(sidecar: Sidecar, tuned: FineTuned, opts: Values, log: BeetsLogger) -> None:
@@ -90,7 +102,7 @@ def verify_extra() -> None:
         )
 
 
-def load_fine_tuning() -> Callable[[Path, list[Song], Path, float, int, Callable[[str], None]], FineTuned]:
+def load_fine_tuning() -> FineTune:
     try:
         from resonance_engine.training.finetune import fine_tune
     except ImportError as error:
@@ -101,44 +113,20 @@ def load_fine_tuning() -> Callable[[Path, list[Song], Path, float, int, Callable
     return fine_tune
 
 
-def select_songs(sidecar: Sidecar, query: list[str]) -> list[Song]:
-    """Return the songs of the tracks that a query matches and whose files are there."""
-    from beetsplug.resonance.library.training_source import song_of
+def report(judgement: ModelComparison, shortage: str) -> list[str]:
+    """Return the held-out metrics before and after as a table, and the conclusion.
 
-    items = list(sidecar.library.items(query))
-    if not items:
-        raise no_match("resonance", query)
-    songs = [song_of(item) for item in items if item.filepath.is_file()]
-    if not songs:
-        raise UserError("resonance: none of the tracks has its file; is the disk that they are on there?")
-    return songs
-
-
-def report(judgement: ModelComparison) -> list[str]:
-    """Return the held-out metrics before and after as a table, and the conclusion."""
+    Where it cannot be told, the `shortage` of analysed tracks, if any, is to blame rather than the music.
+    """
     rows = [("held out", "before", "after")]
     rows += [
         (TASKS[task], format_metric(before), format_metric(judgement.after[task]))
         for task, before in judgement.before.items()
     ]
-    return [*align_columns(rows), judgement.sentence]
+    if shortage and judgement.verdict == "cannot tell":
+        return [*align_columns(rows), f"Whether it is better cannot be told from so few tracks. {shortage}"]
+    return [*align_columns(rows), judgement.sentence, *([shortage] if shortage else [])]
 
 
 def format_metric(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
-
-
-def cache_folder() -> Path:
-    """Return the folder of the feature cache, which is large, can be made again, and needs no backup."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache") / "resonance" / "training"
-
-
-def describe_cache(cache: Path) -> str:
-    """Return the size of the cache, and that it may be deleted."""
-    total = 0
-    for path in cache.glob("*"):
-        with suppress(OSError):  # a database's second file that goes with the first one's last reader
-            total += path.stat().st_size
-    size = format_size(total)
-    return f"{cache} holds {size} measured of your tracks, for the next training; delete it whenever you like"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,14 @@ class Models:
         if name not in self.fingerprints or self.fingerprints[name] != fingerprint_model(self.path(name)):
             return None
         return self.ids.get(name)
+
+    def identify(self, name: str) -> str:
+        """Return the id of the model of a name, which is loaded for that where its file is not the one loaded last."""
+        known = self.known_id(name)
+        if known is not None:
+            return known
+        with closing(self.open_pool(name)) as pool:
+            return pool.description().id
 
     def note(self, name: str, model_id: str, fingerprint: list[int]) -> None:
         """Note which model a name means, and the fingerprint of its file before it was loaded."""

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 FEWEST = 2
 """Songs that either side must have."""
 
+HELD_OUT, SEED = 0.25, 0
+"""Share of the songs that judge a fine-tuned model, and the order in which they are drawn."""
+
 FAR_BELOW = 0.75
 """Part of the requested share below which the shortfall is logged."""
 
@@ -55,6 +58,11 @@ def split_songs(songs: Sequence[Song], share: float, seed: int) -> tuple[list[in
 def order_groups(songs: Sequence[Song], share: float, seed: int) -> list[list[int]]:
     """Return the positions of linked songs, group by group in an order drawn from `seed`."""
     return sorted(connected_components(link_keys(songs, share)), key=lambda group: group_rank(songs, group, seed))
+
+
+def order_songs(songs: Sequence[Song]) -> list[int]:
+    """Return the positions of songs in the order to fine-tune on a part of them: whole artists and albums."""
+    return [place for group in order_groups(songs, HELD_OUT, SEED) for place in group]
 
 
 def choose_groups(groups: Sequence[list[int]], target: float, most: int) -> list[int]:

@@ -180,12 +180,13 @@ class ModelComparison:
     sentence: str
 
 
-def score_held_out(network: ResonanceNetwork, windows: WindowSet, songs: Sequence[Song]) -> HeldOutScores:
-    """Score a network's retrieval of these songs' albums, artists and windows."""
-    embeddings = embed_windows(network, windows)
-    questions = tasks(songs)
-    album, artist = (query_scores(embeddings.tracks, questions[name])["map"] for name in ("album", "artist"))
-    return HeldOutScores(album, artist, segment_recall(embeddings.windows, windows.song))
+def score_held_out(windows: Sequence[Array], songs: Sequence[Song]) -> HeldOutScores:
+    """Score the retrieval of songs' albums, artists and windows by the embeddings (n, d) of each song's windows."""
+    lengths, questions = [len(each) for each in windows], tasks(songs)
+    stacked, song = np.concatenate(windows), np.repeat(np.arange(len(windows)), lengths)
+    tracks = normalise(np.add.reduceat(stacked, np.cumsum([0, *lengths[:-1]]), axis=0))
+    album, artist = (query_scores(tracks, questions[name])["map"] for name in ("album", "artist"))
+    return HeldOutScores(album, artist, segment_recall(stacked, song))
 
 
 def compare_models(before: HeldOutScores, after: HeldOutScores, songs: Sequence[Song]) -> ModelComparison:
