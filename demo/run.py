@@ -50,9 +50,9 @@ def import_library(work: Path, music: Path | None) -> DemoBeets:
     else:
         print(f"Looking for music in {music} ...", flush=True)
         folder = music.resolve()
-    from resonance_engine.catalog import music_files
+    from resonance_engine.audio.music_files import find_music
 
-    files = music_files(folder)
+    files = find_music(folder).paths
     if not files:
         raise DemoError(f"There is no music in {folder}; give --music the folder that your music is in.")
     beets.import_music(folder, len(files))

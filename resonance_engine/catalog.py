@@ -45,10 +45,6 @@ IDS_KEY = "catalog_ids"  # of the state of the store
 MESSAGE_LENGTH = 100  # characters of what is wrong that an error repeats
 LARGEST = 1.001  # number in a unit vector, rounding allowed for
 BLOCK = 4096  # vectors that are processed together
-SUFFIXES = {
-    ".aac", ".aif", ".aiff", ".alac", ".ape", ".flac", ".m4a", ".m4b", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".tta",
-    ".wav", ".wma", ".wv",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,18 +75,6 @@ class Catalog:
     entries: dict[int, CatalogEntry]
     index: VectorIndex
     model_id: str
-
-
-def music_files(folder: Path) -> list[Path]:
-    """Return every file below a folder that is audio by its name, in a stable order."""
-    if not folder.is_dir():
-        raise CatalogError(f"{printable(folder)} is not a folder; give the folder that holds your music.")
-    return sorted(
-        Path(root, name).absolute()
-        for root, _, names in os.walk(folder)
-        for name in names
-        if Path(name).suffix.lower() in SUFFIXES
-    )
 
 
 @contextmanager

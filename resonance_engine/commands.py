@@ -68,13 +68,15 @@ def check_trained(load: Path) -> None:
 def run_index(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from resonance_engine.catalog import LIBRARY, CatalogUpdate, music_files, open_catalog_store
+    from resonance_engine.audio.music_files import find_music
+    from resonance_engine.catalog import LIBRARY, CatalogUpdate, open_catalog_store
     from resonance_engine.ingest import Ingest
     from resonance_engine.worker.worker import WorkerPool
 
-    files = music_files(options.folder)
-    if not files:
-        raise CatalogError(f"{printable(options.folder)} holds no audio files.")
+    music = find_music(options.folder)
+    left_out = music.describe_left_out()
+    if not music.paths:
+        raise CatalogError(f"{printable(options.folder)} holds no audio files{left_out and f'; {left_out}'}.")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -83,7 +85,7 @@ def run_index(options: argparse.Namespace) -> None:
         open_catalog_store(options.out) as store,
         closing(WorkerPool(model_of(options), options.threads, backend=options.backend)) as pool,
     ):
-        update = CatalogUpdate(options.out, files, Ingest(store, store.libraries.get_or_create(LIBRARY), pool))
+        update = CatalogUpdate(options.out, music.paths, Ingest(store, store.libraries.get_or_create(LIBRARY), pool))
         failed = 0
         with tqdm(total=len(update.jobs), unit=" tracks", disable=None) as bar:
             for outcome in update.run():
@@ -95,6 +97,8 @@ def run_index(options: argparse.Namespace) -> None:
     print_line(
         f"{count:,} tracks in {printable(options.out)}, {len(update.jobs) - failed:,} of them new, {failed:,} failed"
     )
+    if left_out:
+        print_line(left_out)
     if not count:
         raise CatalogError("Nothing could be analysed; see the lines above.")
 

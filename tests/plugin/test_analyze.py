@@ -48,6 +48,15 @@ class TestAnalyze(AnalysedLibrary):
         assert self.runtime.starts == starts, "the model was loaded"
         assert len(self.runtime.embedded) == 5
 
+    def test_tracks_that_beets_imported_from_trash_are_counted(self) -> None:
+        for folder, count in (("#recycle", 2), ("@eaDir", 1), ("Trash", 1)):
+            (self.lib_path / folder).mkdir()
+            for number in range(count):
+                self.song(f"{folder} {number}", name=f"{folder}/{number}.flac")
+        line = self.beet("resonance", "analyze")[-1]
+        assert line.startswith("3 tracks of the library in trash and system folders: #recycle, @eaDir; ")
+        assert self.beet("resonance", "analyze", "path::#recycle")[1:] == []
+
     def test_nothing_to_do_loads_nothing_that_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """SQLAlchemy takes longer to load than all the rest of it."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,9 +26,12 @@ from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration, format_tracks
 from beetsplug.resonance.library.sync import plan_library, recognise
+from resonance_engine.audio.music_files import is_system_folder
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import ItemRow, Sidecar
@@ -36,7 +41,8 @@ if TYPE_CHECKING:
 
 def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretend: bool, log: BeetsLogger) -> None:
     """Bring the store up to date with the library, or with the tracks that a query matches."""
-    if not sidecar.rows(query):
+    rows = sidecar.rows(query)
+    if not rows:
         raise no_match("resonance", query)
     if pretend:
         print_plan(sidecar, query, threads)
@@ -46,10 +52,29 @@ def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretend: bo
         if plan is not None:
             sidecar.store.state.set(LAST_RUN_KEY, time.time())
             ui.print_(summary(AnalysisResult(plan)))
-            return
-        models = Models(sidecar)
-        with open_ingest(models, models.wanted, threads) as ingest:
-            run_update(sidecar, ingest, query, threads, log)
+        else:
+            models = Models(sidecar)
+            with open_ingest(models, models.wanted, threads) as ingest:
+                run_update(sidecar, ingest, query, threads, log)
+    if line := describe_system_folders([row.path for row in rows]):
+        ui.print_(line)
+
+
+def describe_system_folders(paths: Sequence[bytes]) -> str:
+    """Return a line that counts the files in trash and system folders, which beets imports like others; empty for none.
+
+    Folders above all of the files say nothing.
+    """
+    top = len(os.path.commonpath(paths))
+    folders = (os.fsdecode(path[top:]).split("/")[:-1] for path in paths)
+    places = Counter(name for parts in folders if (name := next(filter(is_system_folder, parts), None)))
+    if not places:
+        return ""
+    names = ", ".join(sorted(places))
+    return (
+        f"{format_tracks(places.total())} of the library in trash and system folders: {printable(names)}; "
+        "with these names in its setting `ignore`, beets imports none of them"
+    )
 
 
 def run_update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | None, log: BeetsLogger) -> None:

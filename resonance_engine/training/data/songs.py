@@ -117,9 +117,9 @@ def scan_folder(folder: Path) -> Iterator[Song]:
 
     Where they name no album, the file's folder is one, unless it is the top folder, or too large for an album.
     """
-    from resonance_engine.catalog import music_files
+    from resonance_engine.audio.music_files import find_music
 
-    paths = music_files(folder)
+    paths = find_music(folder).paths
     if not paths:
         raise ConfigError(f"There is no music in {printable(folder)}; set data.root to the folder that holds yours.")
     songs = [read_song(path) for path in paths]
