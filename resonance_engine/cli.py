@@ -16,7 +16,7 @@ from resonance_engine.commands import (
     run_index,
     run_query,
 )
-from resonance_engine.console import attempted, use_dashes
+from resonance_engine.console import guard_output, report_errors, use_dashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,9 +109,13 @@ VERBS: dict[str, Callable[[Verbs, str], None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    return guard_output(lambda: run_verb(arguments))
+
+
+def run_verb(arguments: Sequence[str] | None) -> int:
     given = replace_by_mode(use_dashes(sys.argv[1:] if arguments is None else arguments))
     options = build_parser(given[0].replace("_", "-") if given else None).parse_args(given)
-    return attempted(options.run, options)
+    return report_errors(options.run, options)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from resonance_engine.errors import AudioError, CatalogError, ModelError, Resona
 if TYPE_CHECKING:
     import argparse
 
+    from resonance_engine.worker.worker import FileAnalysis, Worker
+
 BEST = Path("runs") / "best"
 """The folder of the model that `refine` keeps."""
 
@@ -122,7 +124,7 @@ def run_query(options: argparse.Namespace) -> None:
                 f"{printable(options.index_dir)} was made with another model; name it with --load, or run "
                 "`resonance index` again."
             )
-        analysed = worker.analyse(options.audio.absolute())
+        analysed = analyse_file(worker, options.audio)
     assert analysed.embedding is not None
     hits = find_neighbours(catalog.index, analysed.embedding.vector[None, :], ranking)
     print_line("Top results:")
@@ -131,6 +133,17 @@ def run_query(options: argparse.Namespace) -> None:
         print_line(f"{place}. {entry.label}  score={hit.score:.3f}")
         if traits := common_attributes(analysed.analysis.attributes if analysed.analysis else {}, entry.attributes):
             print_line(f"   {format_traits(traits)}")
+
+
+def analyse_file(worker: Worker, path: Path) -> FileAnalysis:
+    """Analyse a file, or what comes out of a pipe; raises AudioError, with the path that was given."""
+    from resonance_engine.audio.pipes import seekable_file
+
+    try:
+        with seekable_file(path) as file:
+            return worker.analyse(file)
+    except AudioError as error:
+        raise AudioError(path.absolute(), error.reason) from error
 
 
 def run_embed(options: argparse.Namespace) -> None:
@@ -143,7 +156,7 @@ def run_embed(options: argparse.Namespace) -> None:
     with closing(Worker(model_of(options), backend=options.backend)) as worker:
         for path in options.paths:
             try:
-                embedding = worker.analyse(path.absolute()).embedding
+                embedding = analyse_file(worker, path).embedding
             except AudioError as error:
                 complain(error)
                 continue

@@ -56,17 +56,31 @@ class Home:
         text = "".join(f"{name}: {json.dumps(value)}\n" for name, value in every.items())
         (self.path / "config.yaml").write_text(text, encoding="utf-8")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "PYTHONUNBUFFERED")}
+        return {**kept, "BEETSDIR": str(self.path), "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+
+    def shell(self, script: str) -> tuple[int, str, str]:
+        """Exit status, standard output and error output of a script in bash, which calls this `beet`."""
+        bash = shutil.which("bash")
+        assert bash is not None
+        done = subprocess.run(
+            [bash, "-c", f'beet() {{ {sys.executable} -m beets "$@"; }}\n{script}'],
+            env=self.environment, cwd=self.path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout, done.stderr
+
     def process(self, *arguments: str) -> subprocess.Popen[str]:
         """A `beet` that runs beside the test."""
-        environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        environment |= {"BEETSDIR": str(self.path), "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
         return subprocess.Popen(
             [sys.executable, "-m", "beets", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=self.environment,
             cwd=self.path,
         )
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.e2e.home import Home
 
 
+FULL = "standard output cannot be written: No space left on device"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_is_written_to_the_library(songs: Home) -> Iterator[None]:
     before = hashlib.sha256(songs.library.read_bytes()).digest(), os.stat(songs.library).st_mtime_ns  # noqa: PTH116
@@ -46,7 +49,32 @@ def test_a_playlist_file_holds_what_the_printed_list_holds(songs: Home, tmp_path
     entries = [line for line in target.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     assert [os.path.normpath(tmp_path / entry) for entry in entries] == printed
     assert printed[0].endswith("Song 3.flac")
-    assert len(songs.beet("playlist", "--minutes", "0.2", "title:song 3")) == 3
+    *tracks, total = songs.beet("playlist", "--minutes", "0.2", "title:song 3")
+    assert (len(tracks), total[:9]) == (3, "3 tracks,")
+
+
+def test_output_that_ends_early(songs: Home, tmp_path: Path) -> None:
+    for command in (
+        "similar -n 3 'title:song 3'",
+        "playlist --spacing 0 --per-artist 0 --per-album 0 -n 3 'title:song 3'",
+        "resonance status",
+    ):
+        assert songs.shell(f"{{ sleep 0.5; beet {command}; echo $? >&2; }} | true") == (0, "", "141\n")
+        assert songs.shell(f"beet {command} >&-") == (0, "", "")
+        assert songs.shell(f"beet {command} <&- >&- 2>&-") == (0, "", "")
+        assert songs.shell(f"beet {command} >/dev/full") == (1, "", f"error: {FULL}\n")
+    for number, end in enumerate((">&-", ">/dev/full", "| true")):
+        target = tmp_path / f"{number}.m3u8"
+        songs.shell(f"beet playlist -n 3 -o {target} 'title:song 3' {end}")
+        assert target.read_bytes().count(b".flac") == 3
+        target.write_bytes(b"".join(target.read_bytes().splitlines(keepends=True)[:-2]))
+        songs.shell(f"beet playlist --refresh {target} {end}")
+        assert target.read_bytes().count(b".flac") == 3
+
+
+def test_what_comes_out_of_a_command_is_a_file(songs: Home) -> None:
+    _, expected, _ = songs.run("similar", "-n", "3", "--file", str(next(songs.music.rglob("Song 3.flac"))))
+    assert songs.shell("beet similar -n 3 --file <(cat music/*/*/*'Song 3.flac')")[:2] == (0, expected)
 
 
 def test_status_check_and_pretending_only_look(songs: Home) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
@@ -102,14 +103,15 @@ class TestUnwritable(CommandLibrary):
         finally:
             folder.chmod(0o700)
 
-    def test_a_reader_that_ends_is_left_to_beets(self) -> None:
+    def test_a_reader_that_ends_ends_the_command(self) -> None:
         @user_errors
         def command(lib: Library, opts: object, args: list[str]) -> None:
             del lib, opts, args
             raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-        with pytest.raises(BrokenPipeError):
+        with pytest.raises(SystemExit) as caught:
             command(self.lib, None, [])
+        assert caught.value.code == 128 + signal.SIGPIPE
 
 
 class TestArguments(CommandLibrary):

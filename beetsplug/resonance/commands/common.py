@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import sys
 from collections.abc import Callable
@@ -28,17 +27,26 @@ OpenSidecar = Callable[["Library"], "Sidecar"]
 
 
 def user_errors(command: Command) -> Command:
-    """Let a command raise errors that a user can fix as beets' UserError: one sentence, exit status 1."""
+    """Let a command raise errors that a user can fix as beets' UserError: one sentence, exit status 1.
+
+    Where the reader of its output ended, as `head` does, it ends in silence, with the shell's status for that.
+    """
 
     @functools.wraps(command)
     def wrapped(lib: Library, opts: Any, args: list[str]) -> None:
+        from resonance_engine import console
         from resonance_engine.errors import ResonanceError
 
+        console.open_closed_streams()
         try:
             command(lib, opts, args)
+            sys.stdout.flush()
         except (ResonanceError, OSError) as error:
-            if isinstance(error, OSError) and error.errno == errno.EPIPE:  # the reader of a pipe ended, as `head` does
-                raise
+            reason = console.settle_output()
+            if isinstance(error, BrokenPipeError):
+                raise SystemExit(console.BROKEN_PIPE) from error
+            if isinstance(error, OSError) and reason is not None:
+                raise UserError(str(console.OutputError(reason))) from error
             raise UserError(describe_error(error)) from error
 
     return wrapped

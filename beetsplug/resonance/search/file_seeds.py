@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.library.models import Models
+from resonance_engine.audio.pipes import seekable_file
 from resonance_engine.errors import AudioError, ModelError
 from resonance_engine.search.explain import TrackProfile
 
@@ -50,22 +51,24 @@ def analyse_files(
     if not paths:
         return []
     models = Models(sidecar)
-    with closing(models.open_pool(models.name_of(model.id) or models.wanted)) as pool:
+    with ExitStack() as stack:
+        pool = stack.enter_context(closing(models.open_pool(models.name_of(model.id) or models.wanted)))
         wanted = pool.description()
         if wanted.id != model.id:
             raise ModelError(
                 f"The library is analysed with the model {model.name} {model.version}, the "
                 f"configuration names {wanted.name} {wanted.version}; run `beet resonance analyze` to switch."
             )
-        results = dict(filter(None, pool.analyse(dict.fromkeys(paths), passage=passage)))
+        files = {path: stack.enter_context(seekable_file(path)) for path in dict.fromkeys(paths)}
+        results = dict(filter(None, pool.analyse(dict.fromkeys(files.values()), passage=passage)))
         seeds = []
         for path in paths:
-            file = results[path]
+            file = results[files[path]]
             if isinstance(file, AudioError):
-                raise file
+                raise AudioError(path, file.reason)
             embedding, analysis = file.embedding, file.analysis
             assert embedding is not None, "no key counts as known"
             assert analysis is not None, "what is embedded is measured"
             profile = TrackProfile(embedding.facets, embedding.gates, analysis.attributes, embedding.tags)
-            seeds.append(FileSeed(file.path, file.key, embedding.vector, profile))
+            seeds.append(FileSeed(path, file.key, embedding.vector, profile))
         return seeds

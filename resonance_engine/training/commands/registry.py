@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from resonance_engine.console import attempted, use_dashes
+from resonance_engine.console import guard_output, report_errors, use_dashes
 from resonance_engine.errors import ResonanceError
 from resonance_engine.training.commands import models, train
 
@@ -53,5 +53,9 @@ def run_script(name: str, arguments: Sequence[str] | None = None) -> int:
     """Run a command as a script, as `python -m training.NAME` does; returns the exit status."""
     parser = argparse.ArgumentParser(prog=f"python -m training.{name}")
     add_command(parser, name)
-    options = parser.parse_args(use_dashes(sys.argv[1:] if arguments is None else arguments))
-    return attempted(options.run, options)
+
+    def run() -> int:
+        options = parser.parse_args(use_dashes(sys.argv[1:] if arguments is None else arguments))
+        return report_errors(options.run, options)
+
+    return guard_output(run)
