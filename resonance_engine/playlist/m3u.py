@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -22,18 +23,25 @@ INFO = b"#EXTINF:"
 LARGEST = 64 * 2**20  # bytes; a larger file is none
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+LINE_END = re.compile(rb"\r\n?|\n")
+FILE_SCHEMES = ("file", "smb", "cifs", "nfs", "afp", "sftp", "dav", "davs")  # the others are those of streams
+
 _INFO = re.compile(r"\s*(-?\d{1,9}(?:\.\d{0,9})?)?[^,]*,?\s*(.*)", re.DOTALL)
-_ADDRESS = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)://")
+_ADDRESS = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 @dataclass(frozen=True)
 class M3uEntry:
-    """One track of a playlist: absolute path of its file, length in seconds (0: unknown), artist and title to show."""
+    """One track of a playlist: absolute path of its file, length in seconds (0: unknown), artist and title to show.
+
+    `line` is how the file that it was read from names it.
+    """
 
     path: bytes
     seconds: float
     artist: str
     title: str
+    line: bytes = field(default=b"", compare=False)
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,7 @@ def parse_playlist(content: bytes, folder: bytes) -> M3uPlaylist:
     entries = []
     recipe = None
     info = b""
-    for line in content.removeprefix(BYTE_ORDER_MARK).split(b"\n"):
-        line = line.removesuffix(b"\r")
+    for line in LINE_END.split(decode_wide(content).removeprefix(BYTE_ORDER_MARK)):
         if line.startswith(RECIPE):
             recipe = recipe or line.removeprefix(RECIPE).decode("utf-8", "replace")
         elif line.startswith(INFO):
@@ -108,17 +115,24 @@ def parse_playlist(content: bytes, folder: bytes) -> M3uPlaylist:
         elif line.strip() and not line.startswith(b"#"):
             target = resolve_line(line, folder)
             if target is not None:
-                entries.append(parse_entry(target, info))
+                entries.append(replace(parse_entry(target, info), line=line))
             info = b""
     return M3uPlaylist(tuple(entries), recipe)
+
+
+def decode_wide(content: bytes) -> bytes:
+    """Return content in UTF-16 with a byte order mark, as some programs of Windows write it, as UTF-8."""
+    if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content
+    return content.decode("utf-16", "replace").encode("utf-8", "replace")
 
 
 def resolve_line(line: bytes, folder: bytes) -> bytes | None:
     """Return the absolute path of the file that a line names; None for an address that is no file."""
     address = _ADDRESS.match(line)
-    if address is not None and address[1].lower() != b"file":
+    if address is not None and address[1].lower().decode() not in FILE_SCHEMES:
         return None
-    if address is not None:
+    if address is not None and address[1].lower() == b"file":
         line = b"/" + unquote_to_bytes(line[address.end() :]).partition(b"/")[2]
     # No file has a name with a zero byte, and asking the system for one is an error.
     return None if b"\0" in line else os.path.normpath(os.path.join(folder, line))  # noqa: PTH118 # paths are bytes

@@ -32,7 +32,7 @@ RECIPES: list[dict[str, Any]] = [
     {"query": ["%s%n{0.__class__}"], "text": "{0}"},
     {"query": ["title::^0$"], "to": "/etc/passwd", "via": ["../x"]},
 ]
-ENTRIES = b"../../../../etc/passwd\nfile:///etc/shadow\nhttp://127.0.0.1:9/x.mp3\n/dev/zero\n0.flac\n"
+ENTRIES = b"../../../../etc/passwd\nfile:///etc/shadow\nhttp://127.0.0.1:9/x.mp3\n/dev/zero\n0.flac\n1.flac\n2.flac\n"
 
 
 class TestStrangers(CircleLibrary):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from beets import context
+from beets import config, context
 from beets.dbcore.pathutils import expand_path_from_db, normalize_path_for_db
 from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
+from beets.util import asciify_path, sanitize_path
 
 from beetsplug.resonance.config.options import SAVED
 from beetsplug.resonance.library.items import select_items, select_rows
 from beetsplug.resonance.playlist.builder import COMMAND, PlaylistBuilder
-from beetsplug.resonance.playlist.candidates import incompatible_pairs
 from beetsplug.resonance.playlist.request import PlaylistRequest
 from resonance_engine.errors import printable
 from resonance_engine.playlist import m3u
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from beets.library import Item, Library
 
+    from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.search.session import SearchSession
 
 GONE = "is not in the library"
@@ -73,7 +76,8 @@ def refresh_playlist(session: SearchSession, path: Path) -> RefreshedPlaylist:
             f"{COMMAND}: {printable(path)} has no recipe, so it cannot be made again; `beet playlist -o` writes one"
         )
     request = PlaylistRequest(**read_recipe(file.recipe, {name: option.type for name, option in SAVED.items()}))
-    old = [entry.path for entry in file.entries]
+    entries = match_entries(session.sidecar, path, file.entries)
+    old = [entry.path for entry in entries]
     try:
         previous = PreviousPlaylist(session, request, old)
         valid, invalid = drop_invalid(old, previous.reason)
@@ -87,7 +91,7 @@ def refresh_playlist(session: SearchSession, path: Path) -> RefreshedPlaylist:
         path,
         request,
         file.recipe,
-        {entry.path: entry for entry in file.entries},
+        {entry.path: entry for entry in entries},
         {item.path: item for item in select_items(session.sidecar.library, previous.ids.values())},
         playlist.items,
         compare_lists(old, [item.path for item in playlist.items], [*invalid, *beyond_rules]),
@@ -114,7 +118,7 @@ class PreviousPlaylist:
             if path in self.vectors:
                 files.setdefault(self.vectors[path], self.ids[path])
         self._files = files
-        self.builder = PlaylistBuilder(session, request, files)
+        self.builder = PlaylistBuilder(session, request, files, in_lines=True)
         candidates = self.builder.candidates
         self._reasons = candidates.rejections(candidates.load(files))
         if request.recent is not None:
@@ -136,8 +140,8 @@ class PreviousPlaylist:
         Default caps and spacing do not count: they gave way when the list was built, or were others.
         """
         tracks = self.builder.candidates.tracks(self.vectors[path] for path in paths)
-        apart = incompatible_pairs(self.builder.session.sidecar, [track.id for track in tracks])
-        sequencer = Sequencer(tracks, replace(self.builder.request.rules(Caps(), 0), apart=apart))
+        rules = self.builder.incompatible.restrict(self.builder.request.rules(Caps(), 0), [each.id for each in tracks])
+        sequencer = Sequencer(tracks, rules)
         kept, dropped = [], []
         for position, path in enumerate(paths):
             unit = sequencer.unit_of[position]
@@ -150,6 +154,44 @@ class PreviousPlaylist:
             if is_new:
                 sequencer.append(unit)
         return kept, dropped
+
+
+def match_entries(sidecar: Sidecar, path: Path, entries: Sequence[m3u.M3uEntry]) -> list[m3u.M3uEntry]:
+    """Return the entries of a file with the paths that the library has for the files that they name.
+
+    Those of no item stay as they are. Raises UserError where these are more than half: then the file is one of another
+    library, or the rest was moved or written in a way that is not understood.
+    """
+    library = sidecar.library
+    known = items_at(library, [entry.path for entry in entries])
+    if len({entry.path for entry in entries} - known.keys()):
+        from resonance_engine.playlist.entry_files import FileMatcher
+
+        paths = [row.path for row in sidecar.rows()]
+        roots = [library.directory, *([os.path.commonpath(paths)] if paths else [])]
+        matcher = FileMatcher(paths, roots, partial(stored_name, library), real_file)
+        folder = m3u.base_folder(path)
+        entries = [replace(entry, path=matcher.find(entry.line, folder) or entry.path) for entry in entries]
+        known = items_at(library, [entry.path for entry in entries])
+    unknown = [entry for entry in entries if entry.path not in known]
+    if 2 * len(unknown) > len(entries):
+        raise UserError(
+            f"{COMMAND}: {len(unknown):,} of the {len(entries):,} files in {printable(path)} are not recognised as "
+            f"ones of the library, such as {printable(unknown[0].line)}; nothing was changed. Make the list anew with "
+            "`beet playlist -o`, or import the files"
+        )
+    return list(entries)
+
+
+def stored_name(library: Library, name: str) -> str:
+    """Return a name as beets would write it to the disk."""
+    plain = asciify_path(name) if config["asciify_paths"].get(bool) else name
+    return sanitize_path(plain, library.replacements)
+
+
+def real_file(path: bytes) -> bytes | None:
+    """Return where a file really is; None where there is none."""
+    return os.path.realpath(path) if os.path.isfile(path) else None  # noqa: PTH113 # paths are bytes
 
 
 def items_at(library: Library, paths: Sequence[bytes]) -> dict[bytes, int]:
