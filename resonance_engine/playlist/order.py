@@ -9,6 +9,7 @@ import numpy as np
 
 from resonance_engine.playlist.rules import (
     VARIATION,
+    Clashes,
     Length,
     OrderedTracks,
     SequenceRules,
@@ -16,7 +17,6 @@ from resonance_engine.playlist.rules import (
     TrackPool,
     durations,
     encode_names,
-    find_clashes,
     format_count,
     jitter,
 )
@@ -101,12 +101,14 @@ class Sequencer:
             self._usual = float(np.median(seconds)) if seconds else 0.0
         self._rules = rules
         self._artist, self._album, self._work = (code[self.first] for code in encode_names(tracks))
-        self._clashes = find_clashes(tracks, rules.apart) if rules.apart else {}
+        self._clashes = Clashes(tracks, rules)
         # By code of artist and album, and one more for empty names, which is never read.
         self._count = {name: np.zeros(len(tracks) + 1, np.intp) for name in ("artist", "album")}
         self._when = {name: np.full(len(tracks) + 1, LONG_AGO, np.intp) for name in ("artist", "album")}
         # Movements of one work may be among those that must not be in one list.
-        clashing = [any(other in unit for each in unit for other in self._clashes.get(each, ())) for unit in self.units]
+        clashing = [
+            len(unit) > 1 and any(np.isin(self._clashes.of(each), unit).any() for each in unit) for unit in self.units
+        ]
         self._beyond = {name: np.zeros(len(self.units), bool) for name in ("artist", "album")}
         self._clashing, self._repeated = np.array(clashing, bool), np.zeros(len(self.units), bool)
         self.held: dict[str, Mask] = {
@@ -128,7 +130,7 @@ class Sequencer:
             if most and code >= 0 and self._count[name][code] >= most:
                 self._beyond[name] |= codes == code
         for position in self.units[unit]:
-            self._clashing[[self.unit_of[other] for other in self._clashes.get(position, [])]] = True
+            self._clashing[[self.unit_of[other] for other in self._clashes.of(position).tolist()]] = True
         if self._rules.works == "avoid" and self._work[unit] >= 0:
             self._repeated |= self._work == self._work[unit]
         self.remaining[unit] = False

@@ -1,4 +1,4 @@
-"""The tracks of a list, its length, and its rules: caps, spacing, works and incompatible pairs."""
+"""The tracks of a list, its length, and its rules: caps, spacing, works and incompatible tracks."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.intp]
     Mask = NDArray[np.bool_]
+    Groups = tuple[frozenset[int], frozenset[int]]
 
 USUAL_SECONDS = 240.0  # of a track of unknown length
 WORKS = ("together", "avoid", "ignore")
@@ -105,9 +106,9 @@ class SequenceRules:
 
     The `caps`, and at least `artist_spacing` and `album_spacing` other tracks between two of one artist or album.
     `works`: movements of one work are played "together" and in order, or the list "avoid"s to have more than one, or
-    they are tracks like others ("ignore"). Of each pair of ids in `apart`, one at most is in the list. Requested tracks
-    (seeds, waypoints) are in it whatever the rules say, and count. Spacing gives way, and is reported, where nothing
-    else is left; the others never do.
+    they are tracks like others ("ignore"). Of each pair of ids in `apart`, one at most is in the list; of each pair of
+    sets in `groups_apart`, tracks of one of them at most. Requested tracks (seeds, waypoints) are in it whatever the
+    rules say, and count. Spacing gives way, and is reported, where nothing else is left; the others never do.
     """
 
     caps: Caps = NO_CAPS
@@ -115,6 +116,7 @@ class SequenceRules:
     album_spacing: int = SPACING
     works: str = "together"
     apart: frozenset[tuple[int, int]] = frozenset()
+    groups_apart: tuple[Groups, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("artist_spacing", "album_spacing"):
@@ -146,15 +148,28 @@ def encode_names(tracks: Sequence[Track]) -> list[Integers]:
     return codes
 
 
-def find_clashes(tracks: Sequence[Track], apart: frozenset[tuple[int, int]]) -> dict[int, list[int]]:
-    """Return, by position, the positions of the tracks that must not be in a list with it."""
-    places = {track.id: position for position, track in enumerate(tracks)}
-    clashes: dict[int, list[int]] = {}
-    for one, other in sorted(apart):
-        if one in places and other in places and one != other:
-            clashes.setdefault(places[one], []).append(places[other])
-            clashes.setdefault(places[other], []).append(places[one])
-    return clashes
+class Clashes:
+    """Which of n tracks must not be in one list."""
+
+    def __init__(self, tracks: Sequence[Track], rules: SequenceRules) -> None:
+        ids = [track.id for track in tracks]
+        places = {track_id: position for position, track_id in enumerate(ids)}
+        self._pairs: dict[int, list[int]] = {}
+        for one, other in sorted(rules.apart):
+            if one in places and other in places and one != other:
+                self._pairs.setdefault(places[one], []).append(places[other])
+                self._pairs.setdefault(places[other], []).append(places[one])
+        sides = (pair for groups in rules.groups_apart for pair in (groups, groups[::-1]))
+        self._groups = [(np.isin(ids, list(one)), np.flatnonzero(np.isin(ids, list(other)))) for one, other in sides]
+
+    def __bool__(self) -> bool:
+        return bool(self._pairs) or any(one.any() and len(others) for one, others in self._groups)
+
+    def of(self, position: int) -> Integers:
+        """Return the positions of the tracks that must not be in a list with the one at a position."""
+        groups = [others for one, others in self._groups if one[position]]
+        clashing = np.concatenate([np.array(self._pairs.get(position, ()), np.intp), *groups])
+        return np.setdiff1d(clashing, [position])
 
 
 class SequenceFilter:
@@ -169,9 +184,10 @@ class SequenceFilter:
         self._artist, self._album, self._work = encode_names(tracks)
         self._fixed = np.zeros(len(tracks) + 1, bool)
         self._fixed[list(fixed)] = True
-        self._clashes = np.zeros((len(tracks) + 1,) * 2 if rules.apart else (0, 0), bool)
-        for one, others in find_clashes(tracks, rules.apart).items():
-            self._clashes[one, others] = True
+        clashes = Clashes(tracks, rules)
+        self._clashes = np.zeros((len(tracks) + 1,) * 2 if clashes else (0, 0), bool)
+        for position in range(len(tracks) if clashes else 0):
+            self._clashes[position, clashes.of(position)] = True
 
     def allow(self, before: Integers, after: Integers) -> Mask:
         """Whether track `after` (k,) may follow each of k lists (k, length); all are positions, -1 for none."""
@@ -192,7 +208,7 @@ class SequenceFilter:
             work = self._work
             same = (work[before] == work[after][:, None]) & (work[after] >= 0)[:, None] & ~self._fixed[before]
             good &= is_fixed | (self._count(work, same, after) == 0)
-        if rules.apart:
+        if len(self._clashes):
             clash = self._clashes[after]
             good &= is_fixed | ~(
                 (clash & self._fixed).any(axis=1) | np.take_along_axis(clash, before, axis=1).any(axis=1)

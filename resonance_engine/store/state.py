@@ -1,4 +1,4 @@
-"""Single facts about the store, as JSON, and the pairs of recordings among them: table `state`."""
+"""Single facts about the store, as JSON, and what is kept apart among them: table `state`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from resonance_engine.records import has_type
 from resonance_engine.store.errors import UnreadableError
 from resonance_engine.store.sqlite_file import read_json
 
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from resonance_engine.store.writer import WriteTransaction
 
 Pair = tuple[bytes, bytes]
+Words = tuple[str, ...]
+Rule = tuple[Words, Words]
 
 PAIRS_KEY = "pairs_apart"
+RULES_KEY = "rules_apart"
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,59 @@ class IncompatiblePairs:
             left = {pair for pair in known if not _joins(pair, ones, others)}
             _store_pairs(transaction, left)
             return len(known) - len(left)
+
+
+@dataclass(frozen=True)
+class IncompatibleQueries:
+    """Rules: two queries, as words, whose matches the user never wants in one list; one row of `state`.
+
+    A rule is the same whichever of its queries comes first.
+    """
+
+    database: Database
+
+    def all(self) -> list[Rule]:
+        """Return all rules, the oldest first."""
+        with self.database.read() as snapshot:
+            return _select_rules(snapshot)
+
+    def add(self, one: Words, other: Words) -> bool:
+        """Add a rule; return whether it is new."""
+        with self.database.write() as transaction:
+            known = _select_rules(transaction.driver)
+            is_new = not any(_is_about(rule, one, other) for rule in known)
+            if is_new:
+                _store_rules(transaction, [*known, (one, other)])
+            return is_new
+
+    def remove(self, one: Words, other: Words | None = None) -> int:
+        """Remove the rule of two queries, or all rules with the one; return how many."""
+        with self.database.write() as transaction:
+            known = _select_rules(transaction.driver)
+            left = [rule for rule in known if not _is_about(rule, one, other)]
+            if len(left) < len(known):
+                _store_rules(transaction, left)
+            return len(known) - len(left)
+
+
+def parse_rules(value: Any) -> list[Rule]:
+    """Return the rules of a state row; raises UnreadableError where it holds none."""
+    if not has_type(value, list[list[list[str]]]) or any(len(rule) != 2 or not all(rule) for rule in value):
+        raise UnreadableError("the rules of what is kept apart are no pairs of queries")
+    return [(tuple(one), tuple(other)) for one, other in value]
+
+
+def _select_rules(driver: sqlite3.Connection) -> list[Rule]:
+    row = driver.execute("SELECT value FROM state WHERE key = ?", (RULES_KEY,)).fetchone()
+    return parse_rules(read_json(row[0])) if row else []
+
+
+def _store_rules(transaction: WriteTransaction, rules: Iterable[Rule]) -> None:
+    transaction.upsert("state", [{"key": RULES_KEY, "value": json.dumps(list(rules))}])
+
+
+def _is_about(rule: Rule, one: Words, other: Words | None) -> bool:
+    return one in rule if other is None else rule in ((one, other), (other, one))
 
 
 def parse_pairs(value: Any) -> set[Pair]:

@@ -10,7 +10,7 @@ from resonance_engine.store.maintenance import Maintenance
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.models import ModelTable
 from resonance_engine.store.sqlite_file import PATIENCE, read_generation
-from resonance_engine.store.state import IncompatiblePairs, StateTable
+from resonance_engine.store.state import IncompatiblePairs, IncompatibleQueries, StateTable
 from resonance_engine.store.tracks import FailureTable, LibraryTable, TrackTable
 from resonance_engine.store.vectors import VectorTable
 
@@ -48,6 +48,7 @@ class Store(Database):
         self.failures = FailureTable(self)
         self.state = StateTable(self)
         self.incompatible_pairs = IncompatiblePairs(self)
+        self.incompatible_queries = IncompatibleQueries(self)
         self.maintenance = Maintenance(self)
 
     def __enter__(self) -> Self:

@@ -53,27 +53,26 @@ def test_a_playlist_file_holds_what_the_printed_list_holds(songs: Home, tmp_path
     assert (len(tracks), total[:9]) == (3, "3 tracks,")
 
 
-def test_output_that_ends_early(songs: Home, tmp_path: Path) -> None:
-    for command in (
-        "similar -n 3 'title:song 3'",
-        "playlist --spacing 0 --per-artist 0 --per-album 0 -n 3 'title:song 3'",
-        "resonance status",
-    ):
-        assert songs.shell(f"{{ sleep 0.5; beet {command}; echo $? >&2; }} | true") == (0, "", "141\n")
-        assert songs.shell(f"beet {command} >&-") == (0, "", "")
-        assert songs.shell(f"beet {command} <&- >&- 2>&-") == (0, "", "")
-        assert songs.shell(f"beet {command} >/dev/full") == (1, "", f"error: {FULL}\n")
-    for number, end in enumerate((">&-", ">/dev/full", "| true")):
-        target = tmp_path / f"{number}.m3u8"
-        songs.shell(f"beet playlist -n 3 -o {target} 'title:song 3' {end}")
-        assert target.read_bytes().count(b".flac") == 3
-        target.write_bytes(b"".join(target.read_bytes().splitlines(keepends=True)[:-2]))
-        songs.shell(f"beet playlist --refresh {target} {end}")
-        assert target.read_bytes().count(b".flac") == 3
+@pytest.mark.parametrize("command", ["similar -n 3 'title:song 3'", "resonance status"])
+def test_output_that_ends_early(songs: Home, command: str) -> None:
+    assert songs.shell(f"{{ sleep 0.5; beet {command}; echo $? >&2; }} | true") == (0, "", "141\n")
+    assert songs.shell(f"beet {command} >&-") == (0, "", "")
+    assert songs.shell(f"beet {command} <&- >&- 2>&-") == (0, "", "")
+    assert songs.shell(f"beet {command} >/dev/full") == (1, "", f"error: {FULL}\n")
+
+
+@pytest.mark.parametrize("end", [">&-", ">/dev/full", "| true"])
+def test_work_is_kept_whose_output_ends_early(songs: Home, tmp_path: Path, end: str) -> None:
+    target = tmp_path / "list.m3u8"
+    songs.shell(f"beet playlist -n 3 -o {target} 'title:song 3' {end}")
+    assert target.read_bytes().count(b"#EXTINF") == 3
+    target.write_bytes(b"".join(target.read_bytes().splitlines(keepends=True)[:-2]))
+    songs.shell(f"beet playlist --refresh {target} {end}")
+    assert target.read_bytes().count(b"#EXTINF") == 3
 
 
 def test_what_comes_out_of_a_command_is_a_file(songs: Home) -> None:
-    _, expected, _ = songs.run("similar", "-n", "3", "--file", str(next(songs.music.rglob("Song 3.flac"))))
+    _, expected, _ = songs.run("similar", "-n", "3", "--file", str(next(songs.music.rglob("*Song 3.flac"))))
     assert songs.shell("beet similar -n 3 --file <(cat music/*/*/*'Song 3.flac')")[:2] == (0, expected)
 
 

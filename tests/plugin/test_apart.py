@@ -1,22 +1,159 @@
-"""Tracks that never stand in one playlist: said, listed, taken back, and kept through a new import."""
+"""Tracks that are never in one playlist: rules of queries, and pairs of recordings that survive a new import."""
 
 from __future__ import annotations
 
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import pytest
+from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands import apart
 from beetsplug.resonance.commands.apart import count_pairs
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.playlist.candidates import incompatible_pairs
+from beetsplug.resonance.playlist.incompatible import incompatible_pairs
+from tests.embeddings import key
+from tests.plugin.circle_library import CircleLibrary
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 from tests.plugin.test_importer import Imports
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-class TestApart(AnalysedLibrary):
+
+class TestRules(AnalysedLibrary):
     """Of five tracks by two artists: 0, 2 and 4 are by artist 0."""
+
+    def apart(self, *words: str) -> list[str]:
+        return self.beet("resonance", "apart", *words)
+
+    def test_a_rule_is_kept_as_it_was_written_and_counted_as_it_is_now(self) -> None:
+        assert self.apart("title:song 0", "--and", "artist:'artist 1' song") == [
+            "'title:song 0' and 'artist:artist 1' song are kept apart from now on: 1 and 2 tracks now"
+        ]
+        assert self.apart("artist:artist 1", "song", "--and", "title:'song 0'")[0].endswith(
+            "are kept apart already: 2 and 1 track now"
+        )
+        self.apart("year:1970..", "--and", "genres:lullaby")
+        assert self.apart() == [
+            "'title:song 0'  never with  'artist:artist 1' song  (1 and 2 tracks)",
+            "year:1970..     never with  genres:lullaby          (0 and 0 tracks)",
+        ]
+        self.song("song 5", artist="artist 1")
+        assert self.apart()[0].endswith("(1 and 3 tracks)")
+
+    def test_what_matches_nothing_yet_is_said_and_kept(self) -> None:
+        assert self.apart("artist:nobody", "--and", "song")[1] == (
+            "no track matches artist:nobody yet; `beet ls artist:nobody` lists what does"
+        )
+        assert len(self.apart()) == 1
+
+    def test_removing_takes_either_query_or_both_in_any_order(self) -> None:
+        for other in ("title:a", "title:b", "title:c"):
+            self.apart("song", "--and", other)
+        self.apart("title:a", "--and", "title:b")
+        assert self.apart("--remove", "title:c", "--and", "song") == ["1 rule removed"]
+        assert self.apart("--remove", "title:a") == ["2 rules removed"]
+        assert self.apart() == ["song  never with  title:b  (5 and 0 tracks)"]
+        assert self.apart("--remove", "title:song 4") == [
+            "no rule has this query, and none of these tracks is of a pair that is kept apart"
+        ]
+        assert self.refused("resonance", "apart", "--remove", "title:x") == (
+            "resonance: no track matches title:x; try `beet ls title:x`"
+        )
+        assert self.apart("--remove", "song") == ["1 rule removed"]
+        assert self.apart()[0].startswith("no tracks are kept apart")
+
+    def test_a_query_that_makes_no_sense_is_refused(self) -> None:
+        with pytest.raises(ParsingError):
+            self.run_command("resonance", "apart", "year:soon", "--and", "song")
+        assert self.apart()[0].startswith("no tracks are kept apart")
+
+    def test_rules_and_pairs_are_listed_together(self) -> None:
+        self.apart("id:1", "--and", "id:2")
+        self.apart("song", "--and", "title:a")
+        assert self.apart() == [
+            "song  never with  title:a  (5 and 0 tracks)",
+            "artist 0 - Album - song 0  never with  artist 1 - Album - song 1",
+        ]
+        assert self.apart("--remove", "song") == ["1 rule removed, 1 pair may be together again"]
+
+    def test_a_rule_that_beets_understands_no_more(self) -> None:
+        with Sidecar(self.lib).store as store:
+            store.incompatible_queries.add(("year:soon",), ("song",))
+        [line] = self.apart()
+        assert line.startswith("year:soon  never with  song  (not understood: ")
+        said = self.refused("playlist", "title:song 0")
+        assert said.startswith("the rule of `beet resonance apart` with year:soon is not understood (")
+        assert said.endswith("`beet resonance apart --remove year:soon` removes it")
+        assert self.apart("--remove", "year:soon") == ["1 rule removed"]
+
+
+class TestLists(CircleLibrary):
+    """Twelve tracks along the circle, the odd ones quiet; which lists the rules let them into."""
+
+    @pytest.fixture(autouse=True)
+    def _tracks(self, setup: None, io: object) -> None:  # noqa: ARG002 - after beets and its output are set up
+        self.circle(12, genres=lambda number: ["loud", "quiet"][number % 2 : number % 2 + 1])
+
+    def apart(self, one: str, other: str) -> None:
+        self.beet("resonance", "apart", one, "--and", other)
+
+    def test_what_is_imported_tomorrow_counts(self) -> None:
+        self.apart("genres:loud", "genres:new")
+        assert self.playlist_titles("-n", "4", "title::^0$") == ["0", "1", "2", "3"]
+        self.add_track("x", 1.0, genres=["new"])
+        assert self.playlist_titles("-n", "4", "title::^0$") == ["0", "1", "2", "3"]
+        self.beet("resonance", "apart", "--remove", "genres:new")
+        assert "x" in self.playlist_titles("-n", "4", "title::^0$")
+
+    def test_no_list_holds_both_sides(self) -> None:
+        self.apart("genres:loud", "genres:quiet")
+        length = ("-n", "5")
+        for options in (length, ("-m", "9"), (*length, "--arc", "tempo:rise"), (*length, "--seed", "3")):
+            titles = self.playlist_titles(*options, "title::^[0246]$")
+            assert len(titles) > 3
+            assert len({int(title) % 2 for title in titles}) == 1, options
+
+    def test_two_queries_with_the_same_matches_leave_one_of_them(self) -> None:
+        self.apart("genres:quiet", "genres:quiet")
+        assert sum(int(title) % 2 for title in self.playlist_titles("-n", "6", "title::^0$")) == 1
+
+    def test_a_path_takes_neither_ends_nor_tracks_that_are_apart(self) -> None:
+        self.apart("genres:loud", "genres:quiet")
+        titles = self.playlist_titles("-n", "4", "title::^0$", "--to", "title::^10$")
+        assert (titles[0], titles[-1], len(titles)) == ("0", "10", 4)
+        assert {int(title) % 2 for title in titles} == {0}
+        assert self.refused("playlist", "title::^0$", "--to", "title::^9$") == (
+            "playlist: 'title::^0$' is never to be in one list with another track that the path leads through; "
+            "`beet resonance apart` shows the rules"
+        )
+        with pytest.raises(UserError, match=r"title::\^3\$|title::\^0\$"):
+            self.run_command("playlist", "title::^0$", "--via", "title::^3$", "--to", "title::^10$")
+        # Of several matches, one that may be beside the others.
+        titles = self.playlist_titles("-n", "3", "title::^[01]$", "--to", "title::^[9]$")
+        assert (titles[0], titles[-1]) == ("1", "9")
+
+    def test_a_path_keeps_pairs_apart(self) -> None:
+        with Sidecar(self.lib).store as store:
+            store.incompatible_pairs.add([key(1)], [key(12)])  # the tracks 0 and 11
+            store.incompatible_pairs.add([key(1)], [key(number) for number in range(3, 10)])
+        assert "never to be in one list" in self.refused("playlist", "title::^0$", "--to", "title::^11$")
+        titles = self.playlist_titles("-n", "3", "title::^0$", "--to", "title::^10$")
+        assert titles in (["0", "1", "10"], ["0", "9", "10"])
+
+    def test_a_refreshed_list_drops_what_a_rule_forbids_by_now(self, tmp_path: Path) -> None:
+        target = tmp_path / "list.m3u8"
+        self.beet("playlist", "-n", "4", "-o", str(target), "title::^0$")
+        self.apart("genres:loud", "genres:quiet")
+        lines = self.beet("playlist", "--refresh", str(target))
+        assert lines[0].endswith("2 kept, 2 dropped, 2 added")
+        assert lines[1].endswith("is never to be together with one in the list")
+
+
+class TestPairs(AnalysedLibrary):
+    """Queries by id are kept as pairs of recordings. Of five tracks by two artists, 0, 2 and 4 are by artist 0."""
 
     def apart(self, *words: str) -> list[str]:
         return self.beet("resonance", "apart", *words)
@@ -26,29 +163,29 @@ class TestApart(AnalysedLibrary):
         return {"".join(part[-1] for part in line.split("  never with  ")) for line in self.apart()}
 
     def test_every_track_of_the_one_with_every_track_of_the_other(self) -> None:
-        assert self.apart("title:song 0", "--and", "artist:'artist 1'") == ["2 pairs kept apart from now on"]
+        assert self.apart("id:1", "--and", "artist:'artist 1'") == ["2 pairs kept apart from now on"]
         assert self.apart() == [
             "artist 0 - Album - song 0  never with  artist 1 - Album - song 1",
             "artist 0 - Album - song 0  never with  artist 1 - Album - song 3",
         ]
-        assert self.apart("title:song 1", "--and", "song") == ["3 pairs kept apart from now on, 1 already"]
-        assert self.apart("title:song 1", "--and", "title:'song 0'") == ["they are kept apart already"]
+        assert self.apart("id:2", "--and", "song") == ["3 pairs kept apart from now on, 1 already"]
+        assert self.apart("id:2", "--and", "title:'song 0'") == ["they are kept apart already"]
         assert self.listed() == {"01", "03", "21", "41", "13"}
 
     def test_removing_says_how_many_pairs_that_were(self) -> None:
-        self.apart("artist:artist 0", "title:song 2", "--and", "artist:'artist 0' title:'song 4'")
+        self.apart("artist:artist 0", "title:song 2", "--and", "artist:'artist 0' id:5")
         assert self.listed() == {"24"}
-        self.apart("artist:artist 0", "--and", "artist:'artist 1'")
+        self.apart("artist:artist 0", "--and", "id:2 , id:4")
         assert self.apart("--remove", "title:song 0", "--and", "title:'song 1'") == ["1 pair may be together again"]
         assert self.apart("--remove", "title:song 0", "--and", "title:'song 2'") == [
-            "none of these tracks was kept apart"
+            "no rule has this query, and none of these tracks is of a pair that is kept apart"
         ]
         assert self.apart("--remove", "title:song 3") == ["3 pairs may be together again"]
         assert self.listed() == {"24", "21", "41"}
 
     def test_a_pair_whose_track_left_the_library_is_counted(self) -> None:
-        self.apart("title:song 0", "--and", "title:'song 1'")
-        self.apart("title:song 2", "--and", "title:'song 3'")
+        self.apart("id:1", "--and", "id:2")
+        self.apart("id:3", "--and", "id:4")
         self.run_command("remove", "-f", "title:song 1")
         assert self.apart() == [
             "artist 0 - Album - song 2  never with  artist 1 - Album - song 3",
@@ -62,37 +199,37 @@ class TestApart(AnalysedLibrary):
         path.write_bytes(self.lib.items("title:song 0")[0].filepath.read_bytes())
         self.add_item(title="copy", artist="Z", album="Album", path=str(path))
         self.beet("resonance", "analyze")
-        assert self.refused("resonance", "apart", "title:copy", "--and", "title:'song 0'") == (
+        assert self.refused("resonance", "apart", "title:copy", "--and", "id:1") == (
             "resonance: both queries match the same recording alone, and a pair takes two"
         )
-        self.apart("title:copy", "--and", "title:'song 1'")
+        self.apart("title:copy", "--and", "id:2")
         assert self.listed() == {"01"}
 
     def test_tracks_that_are_not_analysed_are_left_out(self, capteesys: pytest.CaptureFixture[str]) -> None:
         self.song("new", artist="artist 1")
-        assert self.refused("resonance", "apart", "title:new", "--and", "song") == (
+        assert self.refused("resonance", "apart", "title:new", "--and", "id:1") == (
             "resonance: the track that matches title:new is not analysed yet; run `beet resonance analyze title:new`"
         )
         self.song("newer", artist="artist 1")
-        said = self.refused("resonance", "apart", "title:new", "--and", "song")
+        said = self.refused("resonance", "apart", "title:new", "--and", "id:1")
         assert said.startswith("resonance: none of the 2 tracks that match title:new is analysed yet; run ")
         capteesys.readouterr()
-        self.run_command("resonance", "apart", "artist:artist 1", "--and", "title:'song 0'")
+        self.run_command("resonance", "apart", "artist:artist 1", "--and", "id:1")
         printed = capteesys.readouterr()
         assert printed.out == "2 pairs kept apart from now on\n"
         assert "2 of 4 tracks left out, not analysed yet; see `beet resonance status`" in printed.err
 
     def test_too_many_pairs_are_refused_before_any_is_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(apart, "MOST_PAIRS", 9)
-        assert self.refused("resonance", "apart", "song", "--and", "song") == (
+        assert self.refused("resonance", "apart", "song", "--and", "id:1..5") == (
             "resonance: that makes 10 pairs, and 9 are the most at a time; name fewer tracks"
         )
         assert self.apart()[0].startswith("no tracks are kept apart")
         monkeypatch.setattr(apart, "MOST_PAIRS", 10)
-        assert self.apart("song", "--and", "song") == ["10 pairs kept apart from now on"]
+        assert self.apart("song", "--and", "id:1..5") == ["10 pairs kept apart from now on"]
 
     def test_a_query_that_matches_nothing(self) -> None:
-        for words in ("title:x --and song", "song --and title:x", "--remove title:x"):
+        for words in ("title:x --and id:1", "id:1 --and title:x", "--remove title:x"):
             said = self.refused("resonance", "apart", *words.split())
             assert said == "resonance: no track matches title:x; try `beet ls title:x`"
 
@@ -101,8 +238,8 @@ class TestApart(AnalysedLibrary):
         with sidecar.store as store:
             ids = store.tracks.vector_ids(sidecar.id, range(1, 6), "fake")
             assert incompatible_pairs(sidecar, ids.values()) == frozenset()
-            self.apart("title:song 4", "--and", "title:'song 0'")
-            self.apart("title:song 1", "--and", "title:'song 2'")
+            self.apart("id:5", "--and", "id:1")
+            self.apart("id:2", "--and", "id:3")
             expected = {tuple(sorted((ids[5], ids[1]))), tuple(sorted((ids[2], ids[3])))}
             assert incompatible_pairs(sidecar, ids.values()) == expected
             assert incompatible_pairs(sidecar, [ids[1], ids[5], ids[2], 999]) == {tuple(sorted((ids[5], ids[1])))}
@@ -116,7 +253,7 @@ class TestApart(AnalysedLibrary):
         ("song", [" "], False, "apart takes a query on either side of --and"),
         ("", ["song"], True, "apart takes a query on either side of --and"),
         ("", ["a", "b"], False, "apart takes --and once; put a query of several words into quotes"),
-        ("", [], True, "apart --remove takes a query; `beet resonance apart` shows the pairs that there are"),
+        ("", [], True, "apart --remove takes a query; `beet resonance apart` shows the rules that there are"),
     ],
 )
 def test_a_sentence_says_what_is_wrong(query: str, others: list[str], remove: bool, said: str) -> None:
@@ -130,7 +267,7 @@ class TestNothingAnalysed(CommandLibrary):
         self.song("one")
         [line] = self.beet("resonance", "apart")
         assert line.startswith("no tracks are kept apart; do so for example with `beet resonance apart ")
-        said = self.refused("resonance", "apart", "one", "--and", "one")
+        said = self.refused("resonance", "apart", "one", "--and", "id:1")
         assert said.startswith("no track is analysed yet; run `beet resonance analyze`")
         sidecar = Sidecar(self.lib)
         assert incompatible_pairs(sidecar, [1, 2]) == frozenset()
@@ -142,7 +279,7 @@ class TestImportedAgain(Imports):
         self.songs("one", "two", "three")
         self.run_import()
         before = {item.title: item.id for item in self.lib.items()}
-        self.run_command("resonance", "apart", "title:one", "--and", "title:three")
+        self.run_command("resonance", "apart", f"id:{before['one']}", "--and", f"id:{before['three']}")
         self.add_item(title="other")  # has the highest id, so that beets gives none again
         self.run_import(import_dir=self.lib_path)
         after = {item.title: item.id for item in self.lib.items("^title:other")}

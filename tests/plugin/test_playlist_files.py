@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from beets.exceptions import UserError
@@ -109,6 +110,89 @@ class TestFiles(CircleLibrary):
         lines = self.beet("playlist", "--refresh", *map(str, targets))
         assert lines == [f"{target}: 4 kept, 0 dropped, 0 added" for target in targets]
         assert opened == ["embedding"]
+
+    def test_a_path_with_a_line_break_is_in_no_file(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        for number, title in ((1, "1"), (2, "3")):
+            item = self.lib.items(f"title:={title}")[0]
+            item.path = self.lib_path.as_posix().encode() + b"/two" + b"\r\n"[number - 1 : number] + b"lines.flac"
+            item.store()
+        target = tmp_path / "list.m3u8"
+        assert self.playlist_titles("-n", "4", "title::^0$") == ["0", "1", "2", "3"]
+        self.take_notes(caplog)
+        for options in (("title::^0$",), ("title::^0$", "--arc", "tempo:rise"), ("title::^0$", "--to", "title::^5$")):
+            titles = self.written(target, "-n", "4", *options)
+            assert len(titles) == 4
+            assert {"1", "3"}.isdisjoint(titles)
+            assert self.take_notes(caplog).count("2 tracks left out: no line of a list can hold the line break") == 1
+        assert len(self.written(target, "-n", "4", "title::^1$")) == 4
+        assert self.beet("playlist", "--paths", "-n", "3", "title::^[01]$") == [
+            str(self.lib_path / f"{number}.flac") for number in (0, 2, 4)
+        ]
+        self.run_command("remove", "-f", "title::^2$")
+        assert self.remake(target)[0].endswith(" 0 dropped, 0 added") or "3" not in self.titles(target)
+        said = self.refused("playlist", "-o", str(target), "title::^0$", "--to", "title::^3$")
+        assert said.startswith("playlist: the path of the track that 'title::^3$' names has a line break")
+
+    def test_lengths_are_printed(self, tmp_path: Path) -> None:
+        assert self.beet("playlist", "-n", "3", "title::^0$") == [
+            "1:47  artist 1 - album 1 - 0",
+            "1:54  artist 2 - album 2 - 1",
+            "2:01  artist 3 - album 3 - 2",
+        ]
+        lines = self.beet("playlist", "-m", "6", "title::^0$")
+        assert lines == [*self.beet("playlist", "-n", "3", "title::^0$"), "3 tracks, 5:42"]
+        item = self.lib.items("title:=5")[0]
+        item.length = 0.0
+        item.store()
+        assert self.beet("playlist", "-n", "1", "title::^5$") == ["-:--  artist 6 - album 6 - 5"]
+        assert self.beet("playlist", "-n", "1", "-f", "$title", "title::^0$") == ["0"]
+        target = tmp_path / "list.m3u8"
+        assert self.beet("playlist", "-n", "3", "-o", str(target), "title::^0$") == [
+            f"3 tracks, 5:42 written to {target}"
+        ]
+
+    def test_a_list_that_another_program_saved_keeps_all_of_it(self, tmp_path: Path) -> None:
+        """Each file in another spelling; the names of all spellings are those of the matcher's own tests."""
+        target = tmp_path / "list.m3u8"
+        assert len(self.written(target, "-n", "12", "title::^0$")) == 12
+        paths = [entry.path for entry in m3u.read_playlist(target).entries]
+        folder = os.fsencode(self.lib_path)
+        spellings = [
+            lambda path: b"file://" + quote(path).encode(),
+            lambda path: b"file:///C:/Music/" + quote(path.removeprefix(folder + b"/")).encode(),
+            lambda path: b"\\\\NAS\\Music" + path.removeprefix(folder).replace(b"/", b"\\"),
+            lambda path: b'"D:' + path.removeprefix(folder).upper().replace(b"/", b"\\") + b'"',
+            lambda path: quote(path).encode(),
+            lambda path: b"  " + path + b"  ",
+        ]
+        lines = [spellings[number % len(spellings)](path) for number, path in enumerate(paths) if ODD not in path]
+        recipe = next(line for line in target.read_bytes().splitlines() if line.startswith(b"#RESONANCE"))
+        odd = "file:///elsewhere/" + quote(ODD.decode("latin-1"))
+        target.write_bytes(b"\xef\xbb\xbf#EXTM3U\r\n" + b"\r\n".join([recipe, *lines, odd.encode()]) + b"\r\n")
+        before = target.read_bytes()
+        assert self.remake(target) == ["12 kept, 0 dropped, 0 added"]
+        assert target.read_bytes() == before
+        self.run_command("remove", "-f", "title::^4$")
+        assert self.remake(target)[0] == "11 kept, 1 dropped, 0 added"
+        assert {entry.path for entry in m3u.read_playlist(target).entries} == {
+            path for path in paths if not path.endswith(b"/4.flac")
+        }
+
+    def test_a_list_of_which_less_than_half_is_recognised_stays_as_it_is(self, tmp_path: Path) -> None:
+        target = tmp_path / "list.m3u8"
+        self.written(target, "-n", "4", "title::^0$")
+        for unknown, refused in ((4, False), (5, True)):
+            content = target.read_bytes() + b"".join(b"/else/%d.mp3\n" % number for number in range(unknown))
+            other = tmp_path / f"{unknown}.m3u8"
+            other.write_bytes(content)
+            if refused:
+                assert self.refused("playlist", "--refresh", str(other)) == (
+                    f"playlist: 5 of the 9 files in {other} are not recognised as ones of the library, such as "
+                    "/else/0.mp3; nothing was changed. Make the list anew with `beet playlist -o`, or import the files"
+                )
+                assert other.read_bytes() == content
+            else:
+                assert self.remake(other)[0] == "4 kept, 4 dropped, 0 added"
 
     def test_the_reasons_why_tracks_go(self, tmp_path: Path) -> None:
         target = tmp_path / "list.m3u8"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
+from beets.util.units import human_seconds_short
 
 from beetsplug.resonance.commands.common import user_errors
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".m3u", ".m3u8")
 # Of each pair, the one on the command line puts the other out of a profile.
 RIVALS = (("count", "minutes"), ("weights", "like"), ("to", "arc"))
+UNKNOWN_LENGTH = "-:--"
 WITH_REFRESH = ("refresh", "pretend", "format", "path")  # all else is in the recipe
 
 
@@ -40,7 +42,8 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     parser = playlist.parser
     parser.usage = (
         "%prog [options] QUERY\n       %prog --refresh FILE [FILE...]"
-        "\n\nOpens with the matching track that is most typical of QUERY, goes on with what sounds alike."
+        "\n\nOpens with the matching track that is most typical of QUERY, goes on with what sounds alike;"
+        "\nwith --arc, it opens with the track that fits where the arc begins, which QUERY may not match."
         "\n\nExample: beet playlist -n 15 title:'no surprises'"
         "\nExample: beet playlist --minutes 60 -o evening.m3u8 artist:radiohead"
         "\nExample: beet playlist --arc energy:rise --from 'genres:jazz' genres:jazz"
@@ -117,49 +120,56 @@ def build_playlist(sidecar: Sidecar, request: PlaylistRequest, opts: Values, log
     from resonance_engine.playlist.recipe import write_recipe
 
     with open_session(sidecar) as session:
-        playlist = PlaylistBuilder(session, request).build()
+        playlist = PlaylistBuilder(session, request, in_lines=bool(opts.output is not None or opts.paths)).build()
     for note in playlist.notes:
         log.info("{}", note)
     if not playlist.items:
         raise UserError("playlist: there is no track to list; ask for less, or import more")
     if opts.output is not None:
         target = Path(opts.output).expanduser()
-        count = write_file(playlist.items, target, write_recipe(request.recipe()), request.is_absolute, log)
-        ui.print_(f"{format_tracks(count)} written to {printable(target)}")
+        write_file(playlist.items, target, write_recipe(request.recipe()), request.is_absolute)
+        ui.print_(f"{describe_length(playlist.items)} written to {printable(target)}")
     elif opts.paths:
-        print_paths(playlist, log)
+        print_paths(playlist)
     elif opts.json:
         ui.print_(json.dumps([track_record(item) for item in playlist.items], indent=1))
     else:
-        for item in playlist.items:
-            ui.print_(format(item))
+        is_plain = opts.format is not None or bool(opts.path)
+        print_tracks(playlist.items, is_plain, with_total=request.length.seconds is not None)
 
 
-def print_paths(playlist: BuiltPlaylist, log: BeetsLogger) -> None:
+def print_tracks(items: Sequence[Item], is_plain: bool, with_total: bool) -> None:
+    """Print tracks, one a line; unless `is_plain`, with their lengths in front and, if asked for, a total below."""
+    lengths = [human_seconds_short(item.length) if item.length else UNKNOWN_LENGTH for item in items]
+    width = max(map(len, lengths))
+    for item, length in zip(items, lengths, strict=True):
+        ui.print_(format(item) if is_plain else f"{length:>{width}}  {format(item)}")
+    if with_total and not is_plain:
+        ui.print_(describe_length(items))
+
+
+def describe_length(items: Sequence[Item]) -> str:
+    """Return how many tracks these are, and how long they play together: "15 tracks, 61:12"."""
+    return f"{format_tracks(len(items))}, {human_seconds_short(sum(item.length or 0.0 for item in items))}"
+
+
+def print_paths(playlist: BuiltPlaylist) -> None:
     """Print absolute paths, one a line, byte for byte: they may be no UTF-8."""
-    paths = [item.path for item in playlist.items if b"\n" not in item.path]
-    if len(paths) < len(playlist.items):
-        log.warning("{} left out, for a line cannot hold a line break", format_tracks(len(playlist.items) - len(paths)))
     sys.stdout.flush()
-    sys.stdout.buffer.write(b"".join(path + b"\n" for path in paths))
+    sys.stdout.buffer.write(b"".join(item.path + b"\n" for item in playlist.items))
     sys.stdout.buffer.flush()
 
 
-def write_file(items: Sequence[Item], path: Path, recipe: str, is_absolute: bool, log: BeetsLogger) -> int:
-    """Write a playlist file whole or not at all; return how many tracks it holds."""
+def write_file(items: Sequence[Item], path: Path, recipe: str, is_absolute: bool) -> None:
+    """Write a playlist file whole or not at all."""
     from resonance_engine.errors import printable
     from resonance_engine.playlist import m3u
 
     entries = [m3u.M3uEntry(item.path, item.length or 0.0, item.artist, item.title) for item in items]
     try:
-        count = m3u.write_playlist(path, entries, recipe, is_absolute)
+        m3u.write_playlist(path, entries, recipe, is_absolute)
     except OSError as error:
         raise UserError(f"playlist: {printable(path)} cannot be written: {error.strerror}") from error
-    if count < len(entries):
-        log.warning(
-            "{} left out, for a playlist cannot hold a line break in a path", format_tracks(len(entries) - count)
-        )
-    return count
 
 
 def refresh_files(sidecar: Sidecar, paths: Sequence[Path], is_pretended: bool, log: BeetsLogger) -> None:
@@ -184,15 +194,15 @@ def refresh_files(sidecar: Sidecar, paths: Sequence[Path], is_pretended: bool, l
 
 
 def finish_refresh(playlist: RefreshedPlaylist, is_pretended: bool, log: BeetsLogger) -> None:
-    """Print the difference and write the list in place of the old one."""
+    """Write the list in place of the old one, and print the difference."""
     from resonance_engine.errors import printable
 
     if not playlist.items:
         raise UserError(f"playlist: nothing is left for {printable(playlist.path)}; it stays as it is")
+    if (playlist.difference.added or playlist.difference.dropped) and not is_pretended:
+        write_file(playlist.items, playlist.path, playlist.recipe, playlist.request.is_absolute)
     ui.print_(f"{printable(playlist.path)}: {playlist.difference}")
     for line in playlist.lines():
         ui.print_(line)
     for note in playlist.notes:
         log.info("{}", note)
-    if (playlist.difference.added or playlist.difference.dropped) and not is_pretended:
-        write_file(playlist.items, playlist.path, playlist.recipe, playlist.request.is_absolute, log)

@@ -72,8 +72,8 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         "\nmodel    list the models; add an ONNX network that FILE.yaml beside it describes; use"
         "\n         another one once it has analysed the library, or `default`, which comes with"
         "\n         Resonance; remove one that you trained or added"
-        "\napart    no playlist has a track of QUERY and one of the other QUERY; --remove undoes it,"
-        "\n         without words it lists the pairs"
+        "\napart    no playlist has a track of QUERY and one of the other QUERY, whatever these match when it"
+        "\n         is made; --remove undoes it, without words it lists the rules"
         "\nwrite    show, ask and copy what was measured into fields of beets' database: res_bpm, res_key,"
         "\n         res_energy, res_brightness, res_tags, and if you name them beets' own bpm and"
         "\n         initial_key, which `beet write` then puts into the files; for use without Resonance"
@@ -124,7 +124,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "model add": lambda: model_add.add_model(sidecar, rest[0], opts.name, log),
         "model use": lambda: models.use_model(sidecar, rest[0], opts.threads, log),
         "model remove": lambda: models.remove_model(sidecar, rest[0], opts.yes),
-        "apart": lambda: apart.edit_pairs(sidecar, rest, opts.other or [], opts.remove, log),
+        "apart": lambda: apart.edit_apart(sidecar, rest, opts.other or [], opts.remove, log),
         "write": lambda: write.write(sidecar, rest, opts, log),
     }
     verbs[f"{verb} --background" if opts.background else verb]()

@@ -142,8 +142,8 @@ TABLE = (
            PLAYLIST),
     Option("via", list[str], "on the way, lead through this; can be repeated, in order", "QUERY", ORDER, PLAYLIST,
            repeatable=True),
-    Option("arc", str, "energy, tempo or brightness, then rise, fall, peak or valley: energy:rise", "COURSE", ORDER,
-           PLAYLIST),
+    Option("arc", str, "energy, tempo or brightness, then rise, fall, peak or valley: energy:rise; it decides what "
+           "opens the list", "COURSE", ORDER, PLAYLIST),
     Option("works", str, "movements of a work `together` (the default), `avoid` several, or `ignore`", "HOW", ORDER,
            PLAYLIST, choices=("together", "avoid", "ignore"), rule="Works can be together, avoid or ignore"),
     Option("spacing", int, "tracks between two of one artist or album", "N", ORDER, PLAYLIST, range=(0, 1_000),

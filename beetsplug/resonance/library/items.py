@@ -108,6 +108,13 @@ def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> s
     return excluded
 
 
+def multi_line_ids(library: Library) -> set[int]:
+    """Return the ids of the items whose paths have a line break, which no line of a playlist can hold."""
+    breaks = " OR ".join(f"instr(path, x'{character:02x}')" for character in b"\r\n")
+    with library.transaction() as transaction:
+        return {row[0] for row in transaction.query(f"SELECT id FROM items WHERE {breaks}")}  # noqa: S608 - constants
+
+
 def select_rows(library: Library, statement: str, ids: Iterable[Any], values: Sequence[str] = ()) -> Iterator[Row]:
     """Yield the rows of a statement that ends in IN, for any number of ids; `values` are those of its other marks."""
     ordered = list(ids)

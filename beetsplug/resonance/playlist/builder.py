@@ -11,15 +11,23 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import LARGEST_COUNT
-from beetsplug.resonance.library.items import last_played, select_items
-from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool, incompatible_pairs
-from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.library.items import last_played, multi_line_ids, select_items
+from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool
+from beetsplug.resonance.playlist.incompatible import IncompatibleTracks
+from beetsplug.resonance.search.finder import MULTI_LINE, Finder
 from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import resolve_query
 from resonance_engine.playlist.arc import order_by_arc
 from resonance_engine.playlist.order import order_tracks
 from resonance_engine.playlist.path import find_path
-from resonance_engine.playlist.rules import USUAL_SECONDS, Length, OrderedTracks, TrackPool, durations
+from resonance_engine.playlist.rules import (
+    USUAL_SECONDS,
+    Length,
+    OrderedTracks,
+    TrackPool,
+    durations,
+    format_count,
+)
 from resonance_engine.search.constraints import Caps
 from resonance_engine.search.selection import relax_caps
 
@@ -39,6 +47,7 @@ GROWTH = 4
 STRICT = 16  # candidates per track of the list from which on default caps give way
 KEPT = 10.0  # added to the closeness of kept tracks where an arc makes the order
 GAVE_WAY = "There are more tracks of an artist or album than the configuration wants: there were no others."
+UNLISTABLE = "{} left out: no line of a list can hold the line break in the path."
 TURNED_DOWN = "Candidates were turned down: {}."
 
 
@@ -51,10 +60,17 @@ class BuiltPlaylist:
 
 
 class PlaylistBuilder:
-    """Builds the playlist of a request; `files` are items by vector id, see `CandidateFilter`."""
+    """Builds the playlist of a request; `files` are items by vector id, see `CandidateFilter`.
+
+    One `in_lines` has a path a line, and no item whose path has several.
+    """
 
     def __init__(
-        self, session: SearchSession, request: PlaylistRequest, files: Mapping[int, int] | None = None
+        self,
+        session: SearchSession,
+        request: PlaylistRequest,
+        files: Mapping[int, int] | None = None,
+        in_lines: bool = False,
     ) -> None:
         self.session = session
         self.request = request
@@ -63,8 +79,10 @@ class PlaylistBuilder:
             query = last_played(session.sidecar.library, request.search.query, request.recent, COMMAND)
             search_request = SearchRequest(**{**search_request.options, "query": query})
         settings = session.sidecar.settings
-        self.rules = request.rules(settings.caps, settings.spacing)  # without the incompatible pairs
-        self.finder = Finder(session, search_request, COMMAND, files=files)
+        self.rules = request.rules(settings.caps, settings.spacing)  # without the incompatible tracks
+        self.incompatible = IncompatibleTracks(session)
+        self.unlistable = multi_line_ids(session.sidecar.library) if in_lines else set()
+        self.finder = Finder(session, search_request, COMMAND, files=files, unlistable=self.unlistable)
         self.seeds = self.finder.seeds
         self.candidates = PlaylistCandidates(self.finder, needs_attributes=request.arc is not None)
         length = request.length
@@ -83,7 +101,14 @@ class PlaylistBuilder:
             listing = self._build_sequence(kept)
         item_ids = [self.candidates.items[track.id] for track in listing.tracks]
         items = {item.id: item for item in select_items(self.session.sidecar.library, set(item_ids))}
-        return BuiltPlaylist([items[item_id] for item_id in item_ids if item_id in items], listing.notes)
+        notes = [*listing.notes, *self._describe_unlistable()]
+        return BuiltPlaylist([items[item_id] for item_id in item_ids if item_id in items], tuple(notes))
+
+    def _describe_unlistable(self) -> list[str]:
+        """Return a sentence about the candidates whose paths have line breaks, if there are any."""
+        met = len(self.unlistable & {*self.candidates.items.values()})
+        count = max(met, self.finder.filter.rejected[MULTI_LINE])
+        return [UNLISTABLE.format(format_count(count))] if count else []
 
     def _is_short(self, tracks: Sequence[Track]) -> bool:
         """Whether a list is shorter than requested."""
@@ -100,7 +125,7 @@ class PlaylistBuilder:
         The pool is some times as large as the list. While the rules leave the list short, it grows; then the default
         caps are relaxed.
         """
-        listable = [] if self.request.recent is not None else list(dict.fromkeys(self.seeds.ids))
+        listable = [] if self.request.recent is not None else self.candidates.listable(self.seeds.ids)
         opening = kept or ([self.candidates.most_typical(listable)] if listable else [])
         size = min(max(POOL * self._expected_count, LEAST_POOL), LARGEST_COUNT)
         while True:
@@ -111,9 +136,7 @@ class PlaylistBuilder:
             seconds = self.request.length.seconds
             is_enough = seconds is None or sum(durations(pool.tracks)) >= POOL * seconds
             if is_enough or is_exhausted:
-                rules = replace(
-                    self.rules, apart=incompatible_pairs(self.session.sidecar, [track.id for track in pool.tracks])
-                )
+                rules = self.incompatible.restrict(self.rules, [track.id for track in pool.tracks])
                 order = partial(self._order, pool, opening, kept)
                 listing = order(rules)
                 may_relax = is_exhausted or size >= STRICT * self._expected_count
@@ -164,7 +187,7 @@ class PlaylistBuilder:
         if length.seconds is None:
             length = Length(max(length.count, len(waypoints) if stays else 1))
         index = self.session.index
-        rules = replace(self.rules, apart=incompatible_pairs(self.session.sidecar, index.ids.tolist()))
+        rules = self.incompatible.restrict(self.rules, index.ids.tolist())
         known, allowed = self.finder.filter, self.finder.filter.allowed
         if allowed is not None:  # a track that is known to be too long would only take the place of another
             allowed = allowed - {each for each, item_id in known.items.items() if item_id in known.excluded}
@@ -180,14 +203,27 @@ class PlaylistBuilder:
     def _resolve_corners(self, queries: Sequence[Sequence[str]], kept: Sequence[int]) -> list[int]:
         """Resolve queries to one vector id each: of several matches one that is kept, else the most typical.
 
-        The first corner is the first of those kept, the last one the last of them, others come in order.
+        The first corner is the first of those kept, the last one the last of them, others come in order. Raises
+        UserError for a query that names only tracks that are never in one list with another corner.
         """
         corners: list[int] = []
+        matches = [self.candidates.listable(resolve_query(self.session, query, COMMAND)[1]) for query in queries]
+        for query in (query for query, ids in zip(queries, matches, strict=True) if not ids):
+            raise UserError(
+                f"{COMMAND}: the path of the track that {shlex.join(query)} names has a line break, which no line of a "
+                "list can hold; the path cannot lead through it"
+            )
+        compatible = self.incompatible.compatible(matches, self.rules)
         for number, query in enumerate(queries):
-            ids = resolve_query(self.session, query, COMMAND)[1]
             is_last = number == len(queries) - 1
+            ids = compatible(number, corners)
+            if not ids:
+                raise UserError(
+                    f"{COMMAND}: {shlex.join(query)} is never to be in one list with another track that the path leads "
+                    "through; `beet resonance apart` shows the rules"
+                )
             stay = [vector_id for vector_id in kept if vector_id in ids and vector_id not in corners]
-            corner = stay[-1 if is_last else 0] if stay else self.candidates.most_typical(list(dict.fromkeys(ids)))
+            corner = stay[-1 if is_last else 0] if stay else self.candidates.most_typical(ids)
             if corner in corners:
                 raise UserError(
                     f"{COMMAND}: a path has no repeats; {shlex.join(query)} names a track that is in it already"

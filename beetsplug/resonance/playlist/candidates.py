@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beetsplug.resonance.library.items import movements_of, select_rows
-from beetsplug.resonance.search.finder import EXCLUDED, TOO_LONG
+from beetsplug.resonance.search.finder import EXCLUDED, MULTI_LINE, TOO_LONG
 from beetsplug.resonance.search.voices import SPOKEN
 from resonance_engine.playlist.rules import Track, TrackPool
 from resonance_engine.search.names import normalise_artist, normalise_name, track_keys
@@ -18,7 +18,6 @@ from resonance_engine.search.vector_sets import centroid, representatives
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.search.finder import Finder, SearchResult
     from resonance_engine.search.selection import CandidateTrack
 
@@ -55,7 +54,7 @@ class PlaylistCandidates:
     def rejections(self, candidates: Mapping[int, CandidateTrack]) -> dict[int, str]:
         """Return why candidates are rejected, as the ends of sentences."""
         reasons = {
-            vector_id: f"is {why}" if why in (EXCLUDED, TOO_LONG, SPOKEN) else f"does not fit: {why}"
+            vector_id: f"is {why}" if why in (EXCLUDED, MULTI_LINE, TOO_LONG, SPOKEN) else f"does not fit: {why}"
             for vector_id, (_, why, _) in candidates.items()
             if why
         }
@@ -63,6 +62,10 @@ class PlaylistCandidates:
         if among is not None:
             reasons |= {vector_id: NO_MATCH for vector_id in candidates if self.items[vector_id] not in among}
         return reasons | {vector_id: NEGATIVE for vector_id in candidates if vector_id in self._negative}
+
+    def listable(self, vector_ids: Iterable[int]) -> list[int]:
+        """Return the vectors, each once, without those of items whose paths the list cannot hold."""
+        return [each for each, candidate in self.load(vector_ids).items() if candidate.rejection != MULTI_LINE]
 
     def allowed_tracks(self, vector_ids: Iterable[int]) -> list[Track]:
         """Return the tracks behind vectors, in this order, without rejected ones."""
@@ -131,16 +134,6 @@ class PlaylistCandidates:
                 songs.update(keys.songs)
                 kept.append(vector_id)
         return kept
-
-
-def incompatible_pairs(sidecar: Sidecar, vector_ids: Iterable[int]) -> frozenset[tuple[int, int]]:
-    """Return the incompatible pairs among these vectors, by vector id, the smaller one first."""
-    pairs = sidecar.store.incompatible_pairs.all() if sidecar.exists else frozenset()
-    if not pairs:
-        return frozenset()
-    ids = {key: vector_id for vector_id, key in sidecar.store.vectors.content_keys(vector_ids).items()}
-    present = ((ids[one], ids[other]) for one, other in pairs if one in ids and other in ids)
-    return frozenset((min(pair), max(pair)) for pair in present)
 
 
 def build_pool(

@@ -22,7 +22,7 @@ from resonance_engine.search.ranking import query, rank_by_similarity, refine
 from resonance_engine.search.selection import CandidateTrack, SelectionRules, measure_spread, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from beets.library import Item
     from numpy.typing import NDArray
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 EXCLUDED, TOO_LONG = "excluded by the configuration", "too long"
+MULTI_LINE = "in a path with a line break"
 MOST_EXCLUDED = 0.1  # share of the library from which on excluded items are left out before the search, not after
 WITHOUT_TAGS = "not described in words yet"
 
@@ -46,7 +47,8 @@ class CandidateFilter:
 
     `allowed` are the vector ids that may come up, None for any; `rejected` counts what is left out before the search;
     `items` are the ids of the items that stand for vectors. Of several files with one sound, `files` names the one to
-    take, by vector id. `voices` rejects spoken recordings, and others than the request wants.
+    take, by vector id. `voices` rejects spoken recordings, and others than the request wants; `unlistable` are the ids
+    of items whose paths the list cannot hold.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class CandidateFilter:
         today: date,
         files: Mapping[int, int] | None = None,
         voices: VoiceFilter | None = None,
+        unlistable: Collection[int] = (),
     ) -> None:
         self.session, self.files, self.voices = session, files or {}, voices
         library, settings = session.sidecar.library, session.sidecar.settings
@@ -65,7 +68,7 @@ class CandidateFilter:
         self.longest = minutes * 60 if minutes else math.inf
         self.excluded = dict.fromkeys(
             excluded_ids(library, settings.exclude, today) if settings.exclude else (), EXCLUDED
-        )
+        ) | dict.fromkeys(unlistable, MULTI_LINE)
         self.among = matching_ids(library, request.among) if request.among else None
         if self.among is not None and not self.among:
             raise no_match(f"{command} --from", request.among)
@@ -168,7 +171,8 @@ class SearchResult:
 class Finder:
     """A search request on an open library: its seeds and filter, resolved once; `command` begins errors.
 
-    `files` names the item to take of several with one sound, by vector id; see `CandidateFilter`.
+    `files` names the item to take of several with one sound, by vector id, and `unlistable` items that never come up;
+    see `CandidateFilter`.
     """
 
     def __init__(
@@ -178,6 +182,7 @@ class Finder:
         command: str,
         today: date | None = None,
         files: Mapping[int, int] | None = None,
+        unlistable: Collection[int] = (),
     ) -> None:
         self.session, self.request, self.command = session, request, command
         self.seeds = resolve_seeds(session, request, command)
@@ -189,7 +194,8 @@ class Finder:
         self.weights = self._facet_weights() if request.weights or request.like else {}
         attributes = [each.attributes for each in self._profiles]
         voices = voice_filter(session, request, self.seeds)
-        self.filter = CandidateFilter(session, request, command, attributes, today or date.today(), files, voices)
+        today = today or date.today()
+        self.filter = CandidateFilter(session, request, command, attributes, today, files, voices, unlistable)
 
     def find(self, count: int | None = None, caps: Caps | None = None) -> SearchResult:
         """Return the best tracks, as many and with the caps as requested unless others are given.

@@ -9,7 +9,7 @@ from resonance_engine.store.errors import UNREADABLE
 from resonance_engine.store.models import select_model
 from resonance_engine.store.records import EMBEDDING, FLOAT16, decode
 from resonance_engine.store.sqlite_file import read_json
-from resonance_engine.store.state import PAIRS_KEY, parse_pairs
+from resonance_engine.store.state import PAIRS_KEY, RULES_KEY, parse_pairs, parse_rules
 from resonance_engine.store.vectors import LENGTH_TOLERANCE, vector_defect
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def is_readable_state(key: object, value: object) -> bool:
         parsed = read_json(value)
         if key == PAIRS_KEY:
             parse_pairs(parsed)
+        if key == RULES_KEY:
+            parse_rules(parsed)
     except UNREADABLE:
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +44,7 @@ def track_lists(draw: st.DrawFn, least: int = 0, most: int = 30) -> list[Track]:
 def rules(most: int = 30) -> st.SearchStrategy[SequenceRules]:
     caps = st.builds(Caps, st.integers(0, 4), st.integers(0, 4))
     ids = st.integers(1, max(most, 1))
+    groups = st.frozensets(ids, max_size=6)
     return st.builds(
         SequenceRules,
         caps=caps,
@@ -50,6 +52,7 @@ def rules(most: int = 30) -> st.SearchStrategy[SequenceRules]:
         album_spacing=st.integers(0, 3),
         works=st.sampled_from(["together", "avoid", "ignore"]),
         apart=st.frozensets(st.tuples(ids, ids), max_size=8),
+        groups_apart=st.lists(st.tuples(groups, groups), max_size=2).map(tuple),
     )
 
 
@@ -79,7 +82,7 @@ def broken_rules(tracks: Sequence[Track], requested: Sequence[Track], rules: Seq
         broken += [f"{each} too often" for each in set(names) if names.count(each) > allowed[each]]
     broken += [
         f"{one} with {other}"
-        for one, other in rules.apart
+        for one, other in (*rules.apart, *(pair for groups in rules.groups_apart for pair in product(*groups)))
         if one != other and {one, other} <= ids and not {one, other} <= wanted
     ]
     if rules.works == "avoid":

@@ -1,7 +1,8 @@
-"""Pairs that are kept apart: in, out, and whatever else happens to the store."""
+"""Pairs and rules of what is kept apart: in, out, and whatever else happens to the store."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -10,7 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store
+from resonance_engine.store.recovery.check import check_store
+from resonance_engine.store.recovery.repair import repair_store
+from resonance_engine.store.state import RULES_KEY
 from tests.embeddings import MODEL, key, track, unit_vectors
 
 if TYPE_CHECKING:
@@ -85,3 +90,37 @@ def test_nothing_is_kept_of_a_transaction_that_fails(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert store.incompatible_pairs.all() == {(key(1), key(2))}
+
+
+def test_rules_are_kept_in_the_order_in_which_they_came(store: Store) -> None:
+    rules = store.incompatible_queries
+    assert rules.all() == []
+    assert rules.add(("artist:a b",), ("genres:x", "year:1990"))
+    assert rules.add(("y",), ("z",))
+    assert not rules.add(("genres:x", "year:1990"), ("artist:a b",)), "whichever comes first, it is the same rule"
+    assert rules.all() == [(("artist:a b",), ("genres:x", "year:1990")), (("y",), ("z",))]
+    assert rules.remove(("z",), ("a",)) == 0
+    assert rules.remove(("z",), ("y",)) == 1
+    assert rules.remove(("artist:a b",)) == 1
+    assert rules.all() == []
+
+
+def test_pairs_of_an_older_file_go_on_beside_rules(store: Store) -> None:
+    store.incompatible_pairs.add([key(1)], [key(2)])
+    store.incompatible_queries.add(("a",), ("b",))
+    store.close()
+    with Store(store.path) as again:
+        assert again.incompatible_pairs.all() == {(key(1), key(2))}
+        assert again.incompatible_queries.all() == [(("a",), ("b",))]
+
+
+@pytest.mark.parametrize(
+    "value", ["[[]]", '[[["a"], []]]', '[[["a"]]]', '[[["a"], ["b"], ["c"]]]', '[[[1], ["b"]]]', "3"]
+)
+def test_what_is_no_rule_is_damage_that_a_repair_takes_out(store: Store, value: str) -> None:
+    store.state.set(RULES_KEY, json.loads(value))
+    with pytest.raises(StoreError):
+        store.incompatible_queries.all()
+    assert check_store(store, MODEL.id) == [f"The note {RULES_KEY!r} can't be read."]
+    repair_store(store, MODEL.id)
+    assert store.incompatible_queries.all() == []
