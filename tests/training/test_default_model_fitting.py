@@ -179,7 +179,7 @@ def test_what_an_encoder_changes_is_heard_less(
         TrainingWindows(windows, activations),
         np.arange(SONGS),
         NARROW,
-        TrainingWindows(windows, activations | {"semantic": encoded}),
+        [TrainingWindows(windows, activations | {"semantic": encoded})],
     )
 
     def kept(network: ResonanceNetwork) -> float:

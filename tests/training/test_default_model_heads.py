@@ -118,10 +118,10 @@ class TestHead:
     @settings(max_examples=20)
     def test_what_an_encoder_changes_counts_among_what_varies(self, seed: int, weight: float) -> None:
         values, group = grouped(seed)
-        changed = values + np.random.default_rng((seed, 1)).normal(size=values.shape)
+        changed = [values + np.random.default_rng((seed, copy)).normal(size=values.shape) for copy in range(1, 3)]
         matrix, _ = fit_head(values, group, FacetRecipe(6, 1.0, 1e-12, weight), changed)
         apart = values - np.stack([values[group == number].mean(axis=0) for number in range(5)])[group]
-        total = apart.T @ apart + weight * (changed - values).T @ (changed - values)
+        total = apart.T @ apart + weight * sum((each - values).T @ (each - values) for each in changed)
         covariance = matrix.T @ total @ matrix
         np.testing.assert_allclose(covariance / covariance[0, 0], np.eye(6), atol=1e-6)
 
@@ -129,8 +129,8 @@ class TestHead:
         values, group = grouped(7)
         expected = fit_head(values, group, FacetRecipe(4, 1.0, 1.0))
         for found in (
-            fit_head(values, group, FacetRecipe(4, 1.0, 1.0), values + 1e-9),
-            fit_head(values, group, FacetRecipe(4, 1.0, 1.0, 9.0), values),
+            fit_head(values, group, FacetRecipe(4, 1.0, 1.0), [values + 1e-9]),
+            fit_head(values, group, FacetRecipe(4, 1.0, 1.0, 9.0), [values, values]),
         ):
             np.testing.assert_allclose(found[0], expected[0], atol=1e-9)
 

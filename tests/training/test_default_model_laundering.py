@@ -17,6 +17,7 @@ from training.default_model.laundering import (
     CODECS,
     LONGEST_OFFSET,
     LOWEST_GAIN,
+    MP3_TABLE,
     STEEPEST_TILT,
     Laundering,
     draw_laundering,
@@ -151,6 +152,16 @@ def test_all_tracks_go_to_a_table_in_order(tmp_path: Path) -> None:
     copies = launder_tracks([*tracks, CorpusTrack("game", "", "music/c.flac")], tmp_path)
     assert [copy.source for copy in copies] == [track.path for track in tracks]
     assert read_copies(tmp_path) == copies
+
+
+def test_a_second_copy_is_the_whole_track_as_mp3_and_nothing_else(tmp_path: Path) -> None:
+    track = save_track(tmp_path, "a.flac")
+    (copy,) = launder_tracks([track], tmp_path, MP3_TABLE)
+    assert read_copies(tmp_path, MP3_TABLE) == [copy]
+    assert (copy.path, copy.codec, copy.bit_rate) == ("mp3-64/music/a.flac.mp3", "mp3", 64)
+    original, altered = decode(tmp_path / track.path), decode(tmp_path / copy.path)
+    assert 20 * np.log10(altered.samples.std() / original.samples.std()) == pytest.approx(0, abs=1)  # no treble
+    assert altered.samples.shape[1] - original.samples.shape[1] == pytest.approx(0, abs=0.1 * RATE)
 
 
 def test_what_is_missing_is_a_sentence(

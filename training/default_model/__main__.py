@@ -34,7 +34,7 @@ from training.default_model.fitting import (
     save_quantized,
     trunk_activations,
 )
-from training.default_model.laundering import read_copies
+from training.default_model.laundering import MP3_TABLE, TABLE, read_copies
 from training.default_model.pretrained import load_trunks
 from training.default_model.recipe import RECIPE, SPEC
 from training.default_model.transcoding import matching_keys
@@ -55,10 +55,10 @@ def load_corpus(directory: Path, spec: FeatureSpec) -> tuple[list[CorpusTrack], 
     return decodable, window_set(cache, [key for key in keys if key], decodable)
 
 
-def load_copies(directory: Path, tracks: list[CorpusTrack], windows: WindowSet) -> WindowSet:
-    """Load the windows of the same tracks' laundered copies; a track without one, or of other windows, is its own."""
+def load_copies(directory: Path, tracks: list[CorpusTrack], windows: WindowSet, table: str) -> WindowSet:
+    """Load the windows of the same tracks' copies in a table; a track without one, or of other windows, is its own."""
     cache = SqliteCache(directory / "features", SPEC)
-    copies = {copy.source: directory / copy.path for copy in read_copies(directory)}
+    copies = {copy.source: directory / copy.path for copy in read_copies(directory, table)}
     paths = [directory / track.path for track in tracks]
     own = cache_features(cache, paths)
     other = cache_features(cache, [copies.get(track.path, path) for track, path in zip(tracks, paths, strict=True)])
@@ -104,9 +104,9 @@ def make_models(corpus: Path, out: Path, folds: Path | None) -> None:
     tracks, windows = load_corpus(corpus, SPEC)
     trunks = load_trunks(corpus / "pretrained")
     manifest = describe_model(trunks)
-    material, copies = (
+    material, *copies = (
         TrainingWindows(part, trunk_activations(trunks, part))
-        for part in (windows, load_copies(corpus, tracks, windows))
+        for part in (windows, *(load_copies(corpus, tracks, windows, table) for table in (TABLE, MP3_TABLE)))
     )
     artists = number_labels([track.artist_label or track.path for track in tracks])
     soundtracks = [track.soundtrack for track in tracks]
@@ -118,7 +118,8 @@ def make_models(corpus: Path, out: Path, folds: Path | None) -> None:
             songs = np.flatnonzero(fold != number)
             others = material.subset(songs)
             name = f"fold-{number + 1}"
-            network = fit_network(trunks, others, artists[songs], RECIPE, copies.subset(songs))
+            altered = [each.subset(songs) for each in copies]
+            network = fit_network(trunks, others, artists[songs], RECIPE, altered)
             save_model(network, manifest, folds / name)
             save_quantized(folds / name / "model.onnx", int8_folder(folds) / name, others.windows)
     save_model(fit_network(trunks, material, artists, RECIPE, copies), manifest, out)

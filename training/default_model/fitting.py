@@ -21,7 +21,7 @@ from training.default_model.heads import FAINTEST, pooled_activations, set_heads
 from training.default_model.recipe import BACKBONES, LICENCE, NAME, SPEC, VERSION, ModelRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -78,11 +78,11 @@ def fit_network(
     material: TrainingWindows,
     artist: NDArray[np.intp],
     recipe: ModelRecipe,
-    copies: TrainingWindows | None = None,
+    copies: Sequence[TrainingWindows] = (),
 ) -> ResonanceNetwork:
     """Fit the recipe's network to some songs.
 
-    `artist` (songs,) numbers artists, each unknown one by itself; `copies` are the same windows of laundered copies.
+    `artist` (songs,) numbers artists, each unknown one by itself; `copies` are the windows of copies, one kind each.
     """
     network, windows = initial_network(trunks, recipe.seed), material.windows
     standardize(network, windows)
@@ -90,9 +90,8 @@ def fit_network(
     for name, activations in material.activations.items():
         scale_activations(tagging_backbone(network, name), activations)
     inputs = head_inputs(network, material)
-    set_heads(
-        network, inputs, windows.group[windows.song], recipe.parts, head_inputs(network, copies) if copies else None
-    )
+    altered = [head_inputs(network, each) for each in copies]
+    set_heads(network, inputs, windows.group[windows.song], recipe.parts, altered)
     tune(network, inputs, windows.song, windows.group, artist, recipe)
     return network.eval()
 

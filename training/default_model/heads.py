@@ -18,7 +18,7 @@ from resonance_engine.network.model import GatedAdd
 from resonance_engine.training.learning.losses import supervised_contrastive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -69,16 +69,16 @@ def set_heads(
     activations: Mapping[str, NDArray[np.float32]],
     group: NDArray[np.intp],
     parts: Mapping[str, FacetRecipe],
-    copies: Mapping[str, NDArray[np.float32]] | None = None,
+    copies: Sequence[Mapping[str, NDArray[np.float32]]] = (),
 ) -> None:
     """Set projections and gates from the activations (windows, length) of each modality and the windows' groups.
 
-    `copies` are the activations of the same windows of laundered copies.
+    `copies` are the activations of the same windows of copies, one kind each.
     """
     with torch.no_grad():
         for name, where in facet_slices(parts).items():
-            other = copies[name].astype(np.float64) if copies is not None and parts[name].copies else None
-            matrix, offset = fit_head(activations[name].astype(np.float64), group, parts[name], other)
+            altered = [each[name].astype(np.float64) for each in copies] if parts[name].copies else []
+            matrix, offset = fit_head(activations[name].astype(np.float64), group, parts[name], altered)
             project = projection(network.backbones[name])
             project.weight.zero_()
             project.bias.zero_()
@@ -93,13 +93,16 @@ def set_heads(
 
 
 def fit_head(
-    activations: Array, group: NDArray[np.intp], part: FacetRecipe, copies: Array | None = None
+    activations: Array, group: NDArray[np.intp], part: FacetRecipe, copies: Sequence[Array] = ()
 ) -> tuple[Array, Array]:
-    """Return the matrix (length, width) and offset (width,) of a modality's projection."""
+    """Return the matrix (length, width) and offset (width,) of a modality's projection.
+
+    `copies` are the activations of the same windows of copies, one kind each.
+    """
     mean, deviation = activations.mean(axis=0), np.maximum(activations.std(axis=0), FAINTEST)
     scaled = (activations - mean) / deviation
     axes = principal_axes(scaled, part.width)
-    changes = None if copies is None else np.sqrt(part.copies) * ((copies - activations) / deviation) @ axes
+    changes = [np.sqrt(part.copies) * ((each - activations) / deviation) @ axes for each in copies]
     matrix = axes @ whitening(scaled @ axes, group, part.shrinkage, changes)
     matrix /= deviation[:, None]
     return matrix, -mean @ matrix
@@ -117,10 +120,10 @@ def principal_axes(values: Array, count: int) -> Array:
     return np.asarray(values.T @ (weights / np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny))))
 
 
-def whitening(values: Array, group: NDArray[np.intp], shrinkage: float, changes: Array | None = None) -> Array:
+def whitening(values: Array, group: NDArray[np.intp], shrinkage: float, changes: Sequence[Array] = ()) -> Array:
     """Return (S + λ)^-½ (d, d) for the within-group scatter S of values (n, d), scaled to a mean variance of 1.
 
-    `changes` (n, d), differences that shall not matter, are added to the scatter.
+    `changes`, each (n, d), are differences that shall not matter; they are added to the scatter.
     """
     members = np.unique(group, return_inverse=True)[1]
     sums = np.zeros((members.max() + 1, values.shape[1]))
@@ -128,7 +131,7 @@ def whitening(values: Array, group: NDArray[np.intp], shrinkage: float, changes:
     centred = values - (sums / np.bincount(members)[:, None])[members]
     scatter = centred.T @ centred
     unit = len(scatter) / np.trace(scatter)
-    scatter = (scatter if changes is None else scatter + changes.T @ changes) * unit
+    scatter = (scatter + sum(each.T @ each for each in changes)) * unit
     variances, directions = np.linalg.eigh(scatter)
     return np.asarray((directions / np.sqrt(np.maximum(variances, 0) + shrinkage)) @ directions.T)
 

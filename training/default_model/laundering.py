@@ -6,7 +6,9 @@ One soundtrack is encoded and mastered by one hand, which a system can recognise
 gets a codec, bit rate, gain, start and spectral tilt of its own, drawn from a fixed seed and the track's path: the same
 copies for every system and on every machine, whatever other tracks there are. They go to DIRECTORY/laundered/, a
 track's path with the codec's suffix behind it, and are listed in DIRECTORY/laundered.tsv; those of the tracks that are
-only learned from, in DIRECTORY/laundered-training.tsv. Copies that are there are kept.
+only learned from, in DIRECTORY/laundered-training.tsv. A second copy of each track of the corpus is MP3 at 64 kbit/s
+and nothing else, in DIRECTORY/mp3-64/ and mp3-64.tsv: the model learns from both what is no property of the music.
+Copies that are there are kept.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from training.default_model.corpus import CorpusTrack, read_manifest
 from training.default_model.transcoding import StereoAudio, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,7 +54,7 @@ STEEPEST_TILT = 3.0  # dB a decade
 PIVOT, LOWEST, HIGHEST = 1000.0, 100.0, 10_000.0  # Hz: gain 0 dB here; the tilt's range, level outside
 TAP_SECONDS = 0.02  # a filter of 50 Hz resolution, which bends the line by less than 0.1 dB above 150 Hz
 QUALITY_UNIT = 118  # FFmpeg's FF_QP2LAMBDA
-TABLE, TRAINING_TABLE = "laundered.tsv", "laundered-training.tsv"
+TABLE, TRAINING_TABLE, MP3_TABLE = "laundered.tsv", "laundered-training.tsv", "mp3-64.tsv"
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,11 @@ def draw_laundering(source: str) -> Laundering:
     return Laundering(codec, bit_rate, round(gain, 2), round(offset, 3), round(tilt, 2))
 
 
+def transcode_only(_source: str) -> Laundering:
+    """Return the laundering that is nothing but MP3 at 64 kbit/s, the most that collections do to a recording."""
+    return Laundering("mp3", 64, 0.0, 0.0, 0.0)
+
+
 def tilt_filter(tilt: float, rate: int) -> Array:
     """Return the taps of a linear-phase filter whose gain rises by `tilt` dB a decade from 100 Hz to 10 kHz.
 
@@ -164,11 +171,19 @@ def read_gain(path: Path, laundering: Laundering) -> float | None:
     return float(record["gain"])
 
 
-def launder_track(track: CorpusTrack, directory: Path) -> LaunderedTrack | None:
-    """Make the laundered copy of a track, unless it is there; None where the track cannot be decoded."""
-    laundering = draw_laundering(track.path)
+def launder_track(
+    track: CorpusTrack,
+    directory: Path,
+    folder: str = "laundered",
+    choose: Callable[[str], Laundering] = draw_laundering,
+) -> LaunderedTrack | None:
+    """Make the copy of a track in a folder, unless it is there; None where the track cannot be decoded.
+
+    `choose` gives what is done to the track with a path.
+    """
+    laundering = choose(track.path)
     codec = CODECS[laundering.codec]
-    path = f"laundered/{track.path}{codec.suffix}"
+    path = f"{folder}/{track.path}{codec.suffix}"
     target = directory / path
     gain = read_gain(target, laundering) if target.exists() else None
     if gain is None:
@@ -180,8 +195,8 @@ def launder_track(track: CorpusTrack, directory: Path) -> LaunderedTrack | None:
         target.parent.mkdir(parents=True, exist_ok=True)
         options = codec.encoder_options(laundering.bit_rate)
         comment = json.dumps({"drawn": asdict(laundering), "gain": gain})
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            copy = Path(folder) / target.name
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            copy = Path(scratch) / target.name
             encode(audio, copy, codec.encoder, codec.rate, 1000 * laundering.bit_rate, options, comment)
             copy.rename(target)
     return LaunderedTrack(track.soundtrack, track.artist, path, track.path, **{**asdict(laundering), "gain": gain})
@@ -190,6 +205,8 @@ def launder_track(track: CorpusTrack, directory: Path) -> LaunderedTrack | None:
 def launder_tracks(tracks: Sequence[CorpusTrack], directory: Path, table: str = TABLE) -> list[LaunderedTrack]:
     """Make the copies of all tracks, and the table of them; return the copies in the tracks' order."""
     work = partial(launder_track, directory=directory)
+    if table == MP3_TABLE:
+        work = partial(work, folder="mp3-64", choose=transcode_only)
     # FFmpeg's threads do not survive a fork.
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
         copies = [copy for copy in pool.map(work, tracks) if copy is not None]
@@ -229,12 +246,13 @@ def main() -> None:
     parser.add_argument("directory", type=Path, help="folder that training.default_model.corpus filled")
     directory: Path = parser.parse_args().directory
     try:
-        tracks: dict[str, Sequence[CorpusTrack]] = {TABLE: read_manifest(directory / "manifest.tsv")}
+        corpus = read_manifest(directory / "manifest.tsv")
+        tracks: dict[str, Sequence[CorpusTrack]] = {TABLE: corpus, MP3_TABLE: corpus}
         if (directory / material.TABLE).exists():
             tracks[TRAINING_TABLE] = material.read_training(directory)
         for table, sources in tracks.items():
             copies = launder_tracks(sources, directory, table)
-            print(f"{table}: {len(copies)} laundered copies of {len(sources)} tracks", flush=True)
+            print(f"{table}: {len(copies)} copies of {len(sources)} tracks", flush=True)
     except (ResonanceError, OSError) as error:
         sys.exit(str(error))
 

@@ -41,8 +41,8 @@ class FacetRecipe:
 
     Its facet uses `width` of the 512 numbers, apart from those of the others, so that shares of a similarity add up. It
     starts with `share` of the embedding's squared length. `shrinkage` regularises the within-soundtrack covariance that
-    its map normalises: the higher, the closer to the identity. The differences of laundered copies are added to that
-    covariance `copies` times.
+    its map normalises: the higher, the closer to the identity. Differences to laundered and MP3 copies are added to it
+    `copies` times.
     """
 
     width: int
