@@ -55,6 +55,22 @@ class TestList(ModelsLibrary):
         self.configure(str(path))
         assert self.list_uses()[str(path)] == "in use"
 
+    def test_one_that_was_configured_before_is_no_file_that_is_gone(self, tmp_path: Path) -> None:
+        folder = tmp_path / "resonance-models"
+        folder.mkdir()
+        path = self.add_trained_model("mine").rename(folder / "mine") / "model.onnx"
+        self.configure(str(path))
+        assert self.beet("resonance", "analyze")[-1] == (
+            "4 of 4 neighbours kept on average; "
+            "without `model:` in the configuration, `beet resonance model use default` goes back"
+        )
+        self.configure("default")
+        assert self.list_uses() == {"default": "being prepared", "mine": "in use, not configured any more"}
+        self.beet("resonance", "analyze")
+        assert self.list_uses() == {"default": "in use", "mine": "not configured any more"}
+        path.unlink()
+        assert self.list_uses() == {"default": "in use", "mine": "its file is gone"}
+
     def test_status_names_a_configured_one_that_is_unusable(self) -> None:
         path = self.lib_path / "elsewhere" / "model.onnx"
         self.configure(str(path))

@@ -133,7 +133,9 @@ def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:
         parts += [f"{overlap.kept:.0f} of {overlap.of} neighbours kept on average"] if overlap else []
     models = Models(sidecar)
     name = models.name_of(old.id) or ""
-    parts += [f"`beet resonance model use {printable(name)}` goes back"] if name in models.names() else []
+    if name in models.names():
+        first = "without `model:` in the configuration, " if models.configured else ""
+        parts += [f"{first}`beet resonance model use {printable(name)}` goes back"]
     if parts:
         ui.print_("; ".join(parts))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -47,13 +47,24 @@ def list_models(sidecar: Sidecar) -> None:
     rows += [(name, "-", "-", "-", "cannot be used") for name in unusable]
     for stored in sidecar.store.models.all() if sidecar.exists else []:
         if stored.id not in ids:
-            role = "in use, its file is gone" if stored.active else "its file is gone"
+            reason = "not configured any more" if is_unlisted(models, stored.id) else "its file is gone"
+            role = f"in use, {reason}" if stored.active else reason
             label = f"{stored.name} {stored.version}"
             rows.append((stored.id, label, count_embedded(sidecar, stored.id), "-", role))
     if wanted not in names:
         rows.append((wanted, "-", "-", "-", "chosen, its file is gone"))
     for line in [*align_columns(rows), *unusable.values()]:
         ui.print_(line)
+
+
+def is_unlisted(models: Models, model_id: str) -> bool:
+    """Return whether a model's file is where an earlier configuration named it."""
+    name = models.name_of(model_id)
+    if name is None or name in models.names():
+        return False
+    with suppress(ModelError):
+        return models.known_id(name) == model_id
+    return False
 
 
 def count_embedded(sidecar: Sidecar, model_id: str) -> str:
