@@ -15,7 +15,7 @@ import pytest
 import yaml
 from beets.ui.commands import default_commands
 
-from beetsplug.resonance.commands.resonance import VERBS
+from beetsplug.resonance.commands.verbs import NAMES as VERBS
 from beetsplug.resonance.config.options import SETTINGS, TABLE
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.networks import TEMPLATE, read_network

@@ -22,7 +22,7 @@ PLUGIN = {
 """The rooms of `beetsplug.resonance`, "" being its `__init__`, with the rooms that each may import."""
 
 ENGINE = (
-    ("", "errors", "records"),
+    ("", "errors", "records", "suggestions"),
     ("files", "console"),
     ("store", "features"),
     ("index", "audio", "encoder"),
@@ -42,7 +42,12 @@ FOLDERS_UP = (("resonance_engine",), ("beetsplug",), ("training",), ("demo", "be
 ALLOWED_UP = {("resonance_engine.encoder.encoder", "resonance_engine.network.files")}
 
 # Modules that import nothing themselves but `errors`.
-CONFIG_MAY_IMPORT = {"resonance_engine.errors", "resonance_engine.records", "resonance_engine.search.constraints"}
+CONFIG_MAY_IMPORT = {
+    "resonance_engine.errors",
+    "resonance_engine.records",
+    "resonance_engine.suggestions",
+    "resonance_engine.search.constraints",
+}
 
 
 def room_of(module: str, folder: str) -> str:

@@ -29,6 +29,7 @@ from resonance_engine.playlist.rules import (
     format_count,
     jitter,
 )
+from resonance_engine.suggestions import nearest_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,9 +72,11 @@ class Arc:
         """Parse a text such as "energy:rise"; PlaylistError for any other."""
         attribute, _, shape = text.partition(":")
         if attribute not in SCALES or shape not in SHAPES:
+            near = [*nearest_names(attribute, SCALES), *nearest_names(shape, SHAPES)]
+            hint = f"; did you mean {':'.join(near)}?" if len(near) == 2 else "."
             raise PlaylistError(
                 f"An arc is one of {', '.join(SCALES)}, a colon, and one of {', '.join(SHAPES)}, "
-                f"such as energy:rise; not {text!r}."
+                f"such as energy:rise, not {text!r}{hint}"
             )
         return cls(attribute, shape)
 

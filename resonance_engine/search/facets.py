@@ -8,6 +8,7 @@ import numpy as np
 
 from resonance_engine.errors import ConfigError
 from resonance_engine.search.ranking import Layer, Query
+from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -59,7 +60,8 @@ def focus_weights(names: Collection[str], gates: Sequence[Gates]) -> dict[str, f
 
 def require_facet(name: str, facets: Sequence[str]) -> None:
     if name not in facets:
-        raise ConfigError(f"The model has no facet {name!r}; it has {', '.join(facets)}.")
+        hint = suggest(name, facets, f"it has {', '.join(facets)}.")
+        raise ConfigError(f"The model has no facet {name!r}; {hint}")
 
 
 def gate_shares(gates: Gates) -> dict[str, float]:

@@ -83,7 +83,7 @@ def test_auto_no_imports_without_listening(tmp_path: Path) -> None:
     home.beet("import", str(inbox))
     assert not home.sidecar.exists()
     said = home.fails("similar", "title:song 0")
-    assert said.startswith("error: none of 2 tracks is analysed yet; run `beet resonance analyze` (about ")
+    assert said.startswith("error: similar: none of 2 tracks is analysed yet; run `beet resonance analyze` (about ")
     [line] = home.beet("resonance", "analyze")
     assert line.startswith("2 tracks analysed in ")
     assert len(home.beet("similar", "title:song 0")) == 1
@@ -92,7 +92,7 @@ def test_auto_no_imports_without_listening(tmp_path: Path) -> None:
 def test_a_model_that_is_not_there(songs: Home, tmp_path: Path) -> None:
     home = songs.clone(tmp_path / "home")
     home.configure(directory=str(songs.music), resonance={"model": "models/mine.onnx"})
-    assert home.fails("resonance", "analyze") == f"error: {no_model(home)}.\n"
+    assert home.fails("resonance", "analyze") == f"error: resonance: {no_model(home)}\n"
 
 
 @pytest.mark.slow

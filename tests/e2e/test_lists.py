@@ -90,7 +90,7 @@ def test_what_cannot_be_done_is_one_sentence(songs: Home, tmp_path: Path) -> Non
     assert said == "error: similar: no track matches title:nothing; try `beet ls title:nothing`\n"
     (tmp_path / "text.mp3").write_text("not music")
     said = songs.fails("similar", "--file", str(tmp_path / "text.mp3"))
-    assert said.startswith(f"error: {tmp_path / 'text.mp3'}: ")
+    assert said.startswith(f"error: similar: {tmp_path / 'text.mp3'}: ")
     assert said.count("\n") == 1
 
 

@@ -18,7 +18,9 @@ def test_a_pipe_gets_paths_or_json_and_nothing_else(songs: Home) -> None:
     status, out, err = songs.run(*wanted, "--paths")
     assert (status, err) == (0, "")
     assert [row["path"] for row in json.loads("\n".join(songs.beet(*wanted, "--json")))] == out.splitlines()
-    assert songs.fails(*wanted, "--works", "alone") == ("error: Works can be together, avoid or ignore, not 'alone'.\n")
+    assert songs.fails(*wanted, "--works", "alone") == (
+        "error: playlist: Works can be together, avoid or ignore, not 'alone'\n"
+    )
 
 
 @pytest.mark.slow

@@ -53,9 +53,12 @@ def test_a_program_reads_words_and_numbers(songs: Home) -> None:
 
 def test_mistakes_are_a_sentence(songs: Home, tmp_path: Path) -> None:
     assert songs.fails("similar", "--bpm", "fast", "title:song 3") == (
-        "error: --bpm: A tempo is written 0.95-1.05 (times the seed's) or 120-130 (beats a minute), not 'fast'.\n"
+        "error: similar: --bpm: A tempo is written 0.95-1.05 (times the seed's) or 120-130 (beats a minute), "
+        "not 'fast'\n"
     )
-    assert songs.fails("similar", "--like", "rythm", "title:song 3").startswith("error: --like: The model has no facet")
+    assert songs.fails("similar", "--like", "rythm", "title:song 3").startswith(
+        "error: similar: --like: The model has no facet"
+    )
     empty = new_home(tmp_path / "empty")
-    said = "error: the library has no tracks; import some with `beet import PATH`\n"
+    said = "error: similar: the library has no tracks; import some with `beet import PATH`\n"
     assert empty.fails("similar", "title:song 3") == said

@@ -268,7 +268,7 @@ class TestNothingAnalysed(CommandLibrary):
         [line] = self.beet("resonance", "apart")
         assert line.startswith("no tracks are kept apart; do so for example with `beet resonance apart ")
         said = self.refused("resonance", "apart", "one", "--and", "id:1")
-        assert said.startswith("no track is analysed yet; run `beet resonance analyze`")
+        assert said.startswith("resonance: no track is analysed yet; run `beet resonance analyze`")
         sidecar = Sidecar(self.lib)
         assert incompatible_pairs(sidecar, [1, 2]) == frozenset()
         assert not sidecar.exists

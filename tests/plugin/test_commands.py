@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import signal
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,9 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import lock_of
 from beetsplug.resonance.commands.analyze import summary
-from beetsplug.resonance.commands.common import format_size, user_errors
+from beetsplug.resonance.commands.common import format_error, format_size, user_errors
+from beetsplug.resonance.commands.resonance import parse_verb
+from beetsplug.resonance.commands.verbs import VERBS, VerbParser, flag_of_option
 from beetsplug.resonance.library.analysis import AnalysisResult
 from beetsplug.resonance.library.sidecar import Sidecar, format_duration
 from beetsplug.resonance.library.sync import Plan
@@ -31,14 +34,15 @@ if TYPE_CHECKING:
 class TestNothingThere(CommandLibrary):
     @pytest.mark.parametrize("words", ["similar x", "playlist x", "resonance analyze", "resonance analyze --pretend"])
     def test_an_empty_library(self, words: str) -> None:
-        assert self.refused(*words.split()) == "the library has no tracks; import some with `beet import PATH`"
+        sentence = "the library has no tracks; import some with `beet import PATH`"
+        assert self.refused(*words.split()) == f"{words.split()[0]}: {sentence}"
         assert not Sidecar(self.lib).exists
 
     @pytest.mark.parametrize("command", ["similar", "playlist"])
     def test_nothing_analysed(self, command: str) -> None:
         self.song("one")
         said = self.refused(command, "one")
-        assert said == "no track is analysed yet; run `beet resonance analyze` (about 1 s)"
+        assert said == f"{command}: no track is analysed yet; run `beet resonance analyze` (about 1 s)"
         assert not Sidecar(self.lib).exists
 
     def test_nothing_could_be_analysed(self) -> None:
@@ -46,7 +50,7 @@ class TestNothingThere(CommandLibrary):
         with pytest.raises(UserError, match="nothing could be analysed; `beet resonance failures` says"):
             self.run_command("resonance", "analyze")
         self.io.getoutput()
-        assert self.refused("similar", "one") == "no track could be analysed; see `beet resonance status`"
+        assert self.refused("similar", "one") == "similar: no track could be analysed; see `beet resonance status`"
 
     def test_status_before_anything(self) -> None:
         self.song("one")
@@ -63,8 +67,9 @@ class TestNothingThere(CommandLibrary):
     def test_no_model(self) -> None:
         self.song("one")
         self.runtime.defect = ModelError("There is no model at /models/mine; give the path of a model file.")
-        assert self.refused("resonance", "analyze") == str(self.runtime.defect)
-        assert self.refused("resonance", "analyze", "--pretend") == str(self.runtime.defect)
+        sentence = f"resonance: {str(self.runtime.defect).rstrip('.')}"
+        assert self.refused("resonance", "analyze") == sentence
+        assert self.refused("resonance", "analyze", "--pretend") == sentence
 
     def test_a_library_in_memory(self) -> None:
         self.song("one")
@@ -83,14 +88,15 @@ class TestUnwritable(CommandLibrary):
             raise OSError(errno.ENOSPC, "No space left on device", "/music/resonance.log")
 
         self.runtime.open_pool = self.runtime.spawn = fail  # type: ignore[method-assign]
-        assert self.refused("resonance", *words.split()) == "/music/resonance.log: No space left on device"
+        assert self.refused("resonance", *words.split()) == "resonance: /music/resonance.log: No space left on device"
 
     def test_a_lock_file_that_cannot_be_made(self) -> None:
         self.song("one")
         with closing(Sidecar(self.lib)) as sidecar:
             lock_of(sidecar).path.mkdir()
         assert re.fullmatch(
-            r"The file /.*/resonance-1\.lock cannot be opened: Is a directory\.", self.refused("resonance", "analyze")
+            r"resonance: The file /.*/resonance-1\.lock cannot be opened: Is a directory",
+            self.refused("resonance", "analyze"),
         )
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -104,7 +110,7 @@ class TestUnwritable(CommandLibrary):
             folder.chmod(0o700)
 
     def test_a_reader_that_ends_ends_the_command(self) -> None:
-        @user_errors
+        @user_errors("similar")
         def command(lib: Library, opts: object, args: list[str]) -> None:
             del lib, opts, args
             raise BrokenPipeError(errno.EPIPE, "Broken pipe")
@@ -119,11 +125,11 @@ class TestArguments(CommandLibrary):
         ("words", "said"),
         [
             ("similar", "similar: name a track to start from, for example `beet similar title:yesterday`"),
-            ("similar -n 0 x", "-n must be 1 to 100,000 tracks, not 0."),
+            ("similar -n 0 x", "similar: -n must be 1 to 100,000 tracks, not 0"),
             ("playlist", "playlist: name a track to start from, for example `beet playlist title:yesterday`"),
             ("playlist -n 2 -m 2 x", "playlist: give either -n or --minutes, not both"),
-            ("playlist -m 0 x", "--minutes must be above 0 and at most 10,000, not 0."),
-            ("playlist -m nan x", "--minutes must be above 0 and at most 10,000, not nan."),
+            ("playlist -m 0 x", "playlist: --minutes must be above 0 and at most 10,000, not 0"),
+            ("playlist -m nan x", "playlist: --minutes must be above 0 and at most 10,000, not nan"),
             ("playlist -o x.mp3 x", "playlist: -o names a file that ends in .m3u8 or .m3u, not 'x.mp3'"),
             (
                 "resonance",
@@ -131,10 +137,11 @@ class TestArguments(CommandLibrary):
                 "write, for example `beet resonance status`",
             ),
             (
-                "resonance analyse",
-                "resonance: say analyze, pause, resume, stop, status, failures, check, prune, train, model, apart or "
-                "write, not 'analyse'",
+                "resonance xyz",
+                "resonance: there is no verb 'xyz'; say analyze, pause, resume, stop, status, failures, check, prune, "
+                "train, model, apart or write",
             ),
+            ("resonance analyse", "resonance: there is no verb 'analyse'; did you mean analyze?"),
             ("resonance status x", "resonance: status is about the whole library and takes no query, not 'x'"),
             ("resonance check x y", "resonance: check is about the whole library and takes no query, not 'x y'"),
             ("resonance check --pretend", "resonance: --pretend belongs to analyze, prune and write, not to check"),
@@ -154,7 +161,7 @@ class TestArguments(CommandLibrary):
                 "resonance model",
                 "resonance: model takes list, add, use or remove, for example `beet resonance model list`",
             ),
-            ("resonance model rm x", "resonance: model takes list, add, use or remove, not 'rm'"),
+            ("resonance model rm x", "resonance: there is no verb of model 'rm'; model takes list, add, use or remove"),
             (
                 "resonance model add",
                 "resonance: model add takes one file, for example `beet resonance model add network.onnx`",
@@ -178,20 +185,66 @@ class TestArguments(CommandLibrary):
     @pytest.mark.parametrize(
         "words", ["similar --cuont 3 x", "similar -n many x", "playlist -m long x", "resonance analyze --threads x"]
     )
-    def test_a_mistyped_option_ends_with_the_usage(self, words: str, capteesys: pytest.CaptureFixture[str]) -> None:
-        with pytest.raises(SystemExit) as ended:
-            self.run_command(*words.split())
-        assert ended.value.code == 2
-        said = capteesys.readouterr().err
-        assert "Example: beet " in said
-        assert re.search(r"error: (no such option|option .*: invalid)", said)
+    def test_a_mistyped_option_is_one_sentence_that_names_the_help(self, words: str) -> None:
+        command = " ".join(words.split()[: 2 if words.startswith("resonance") else 1])
+        sentence = self.refused(*words.split())
+        assert re.match(rf"{command.split()[0]}: (there is no option|option .*: invalid)", sentence)
+        assert sentence.endswith(f" `beet {command} --help` lists the options")
+        assert "\n" not in sentence
 
     @pytest.mark.parametrize("command", ["similar", "playlist", "resonance"])
     def test_help_has_an_example(self, command: str) -> None:
+        assert f"\nExample: beet {command} " in self.help_of(command, "--help")
+
+    def help_of(self, *words: str) -> str:
         with pytest.raises(SystemExit) as ended:
-            self.run_command(command, "--help")
+            self.run_command(*words)
         assert ended.value.code == 0
-        assert f"\nExample: beet {command} " in self.io.getoutput()
+        return self.io.getoutput()
+
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_help_of_a_verb_is_about_that_alone(self, verb: str) -> None:
+        for words in ([*verb.split(), "--help"], ["-h", *verb.split()], [*verb.split(), "x", "--help"]):
+            lines = self.help_of("resonance", *words).splitlines()
+            assert lines[0].startswith(f"Usage: beet resonance {verb}")
+            example = next(line for line in lines if line.startswith("Example: "))
+            assert example.startswith(f"Example: beet resonance {verb}")
+            options = re.findall(r"^  (?:-\w, )?--([a-z]+)", "\n".join(lines), re.MULTILINE)
+            flags = [flag_of_option(name).removeprefix("--") for name in VERBS[verb].options]
+            assert sorted(options) == sorted([*flags, "help"])
+            others = {name.split()[0] for name in VERBS} - {verb.split()[0], "write", "apart", "model"}
+            assert not [name for name in others if f"beet resonance {name}" in "\n".join(lines)]
+
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_the_example_of_a_verb_is_understood(self, verb: str) -> None:
+        words = shlex.split(f"{verb} {VERBS[verb].example}")
+        options, arguments = VerbParser().parse_args(words)
+        assert parse_verb(options, arguments)[0] == verb
+
+    def test_help_lists_the_verbs(self) -> None:
+        for words, expected in (
+            (["resonance", "--help"], list(VERBS)),
+            (["resonance", "model", "--help"], [verb for verb in VERBS if verb.startswith("model ")]),
+        ):
+            lines = self.help_of(*words).splitlines()
+            assert re.findall(r"^  (\S+(?: \S+)?)  ", "\n".join(lines), re.MULTILINE) == expected
+            assert f"`beet {' '.join(words[:-1])} VERB --help` shows" in "\n".join(lines)
+        assert self.beet("help", "resonance")[0] == "Usage: beet resonance VERB [options]"
+        assert self.refused("resonance", "statsu", "--help").endswith("did you mean status?")
+
+    @pytest.mark.parametrize(
+        ("sentence", "expected"),
+        [
+            ("The store is damaged.", "similar: The store is damaged"),
+            ("similar: no track matches x", "similar: no track matches x"),
+            ("similar --from: no track matches x", "similar --from: no track matches x"),
+            ("similarity is unknown.", "similar: similarity is unknown"),
+            ("write 1..", "similar: write 1.."),
+            ("Is it there? Nothing was lost.", "similar: Is it there? Nothing was lost."),
+        ],
+    )
+    def test_errors_have_one_form(self, sentence: str, expected: str) -> None:
+        assert format_error("similar", sentence) == expected
 
     def test_a_mistake_in_the_configuration_stops_our_commands_alone(self) -> None:
         self.song("one")

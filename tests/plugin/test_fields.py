@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 FORMAT = "$title $similarity"
 NO_SEED = "is not a query for tracks to compare with"
 MISTAKES = {
+    "similar:title:x --fromm genres:jazz": "'--fromm' is not an option of a similar query: did you mean --from?",
+    "similar:title:x --form=genres:jazz": "did you mean --from?",
+    "similar:title:x --not genres:jazz": "it takes --from alone, `beet similar` takes --not",
+    "similar:title:x --count 5": "a number of tracks goes in front, as in similar:10:title:yesterday",
+    "similar:title:x --from a --from b": "is not a query with --from once",
     "similar:": f"'' {NO_SEED}: write for example similar:title:yesterday",
     "similar:5:": NO_SEED,
     "similar:--from title:x": NO_SEED,

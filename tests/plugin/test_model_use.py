@@ -188,8 +188,8 @@ class TestUse(ModelsLibrary):
             f"The model own is not in {self.folder}; choose one of `beet resonance model list` "
             "with `beet resonance model use`."
         )
-        assert self.refused("resonance", "analyze") == said
-        assert self.refused("resonance", "analyze", "--pretend") == said
+        assert self.refused("resonance", "analyze") == f"resonance: {said.rstrip('.')}"
+        assert self.refused("resonance", "analyze", "--pretend") == f"resonance: {said.rstrip('.')}"
         assert len(self.beet("similar", "title:song 0")) == 4
         assert f"preparing:      {said}" in self.beet("resonance", "status")
         assert self.list_uses()["own"] == "chosen, its file is gone"
@@ -210,12 +210,12 @@ class TestUse(ModelsLibrary):
 
     def test_a_model_that_does_not_load_is_not_chosen(self) -> None:
         self.runtime.defect = ModelError("It is no model.")
-        assert self.refused("resonance", "model", "use", "own") == "It is no model."
+        assert self.refused("resonance", "model", "use", "own") == "resonance: It is no model"
         self.runtime.defect = None
         assert self.list_uses() == {"default": "in use", "own": ""}
 
     def test_a_name_that_nothing_has(self) -> None:
-        said = "resonance: there is no model '../own'; choose one of default, own"
+        said = "resonance: there is no model '../own'; did you mean own?"
         assert self.refused("resonance", "model", "use", "../own") == said
 
     def test_the_configuration_decides(self) -> None:

@@ -43,7 +43,7 @@ def analyze(sidecar: Sidecar, query: list[str], threads: int | None, pretend: bo
     """Bring the store up to date with the library, or with the tracks that a query matches."""
     rows = sidecar.rows(query)
     if not rows:
-        raise no_match("resonance", query)
+        raise no_match(sidecar.library, "resonance", query)
     if pretend:
         print_plan(sidecar, query, threads)
         return
@@ -144,7 +144,7 @@ def failures(sidecar: Sidecar, query: list[str], again: bool, threads: int | Non
     """Print the files that failed, or analyse them once more."""
     rows = sidecar.rows(query)
     if query and not rows:
-        raise no_match("resonance", query)
+        raise no_match(sidecar.library, "resonance", query)
     known = sidecar.store.failures.all(sidecar.id) if sidecar.exists else {}
     failed = [row for row in rows if row.path in known]
     if not failed:

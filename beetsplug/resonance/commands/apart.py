@@ -12,6 +12,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns
 from beetsplug.resonance.config.options import split_query
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache
+from beetsplug.resonance.library.field_names import describe_unknown_fields
 from beetsplug.resonance.library.items import matching_ids, no_match, select_items
 from beetsplug.resonance.library.sidecar import Coverage, describe_coverage, format_tracks
 
@@ -70,7 +71,8 @@ def add_rule(sidecar: Sidecar, query: list[str], other: list[str]) -> None:
     rule, matches = f"{shlex.join(query)} and {shlex.join(other)}", f"{counts[0]:,} and {format_tracks(counts[1])}"
     ui.print_(f"{rule} are kept apart {'from now on' if is_new else 'already'}: {matches} now")
     for words in (words for words, count in zip((query, other), counts, strict=True) if not count):
-        ui.print_(f"no track matches {shlex.join(words)} yet; `beet ls {shlex.join(words)}` lists what does")
+        hint = describe_unknown_fields(sidecar.library, words) or f"`beet ls {shlex.join(words)}` lists what does"
+        ui.print_(f"no track matches {shlex.join(words)} yet; {hint}")
 
 
 def remove_apart(sidecar: Sidecar, query: list[str], other: list[str] | None) -> None:
@@ -86,7 +88,7 @@ def remove_apart(sidecar: Sidecar, query: list[str], other: list[str] | None) ->
             parts += [f"{format_pairs(pairs)} may be together again"] if pairs else []
     for words in (query, other or []) if not parts else ():
         if words and not matching_ids(sidecar.library, words):
-            raise no_match("resonance", words)
+            raise no_match(sidecar.library, "resonance", words)
     ui.print_(", ".join(parts) or "no rule has this query, and none of these tracks is of a pair that is kept apart")
 
 
@@ -99,7 +101,7 @@ def resolve_keys(sidecar: Sidecar, query: list[str], known: Mapping[int, bytes],
     """Return the recordings that a query matches; UserError for none, a warning for those not analysed."""
     ids = matching_ids(sidecar.library, query)
     if not ids:
-        raise no_match("resonance", query)
+        raise no_match(sidecar.library, "resonance", query)
     unknown = len(ids - known.keys())
     if unknown == len(ids):
         which = "the track that matches" if unknown == 1 else f"none of the {unknown:,} tracks that match"

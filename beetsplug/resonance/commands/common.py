@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -22,34 +23,47 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.library.sidecar import Sidecar
 
+SENTENCE_END = re.compile(r"[.?!] [A-Z]|\.\.$")  # before another sentence, or of an open range, such as year:1990..
 Command = Callable[["Library", Any, list[str]], None]
 OpenSidecar = Callable[["Library"], "Sidecar"]
 
 
-def user_errors(command: Command) -> Command:
+def user_errors(name: str) -> Callable[[Command], Command]:
     """Let a command raise errors that a user can fix as beets' UserError: one sentence, exit status 1.
 
+    All have one form: the command's `name`, or what follows it of its options, a colon, a clause without a full stop.
     Where the reader of its output ended, as `head` does, it ends in silence, with the shell's status for that.
     """
 
-    @functools.wraps(command)
-    def wrapped(lib: Library, opts: Any, args: list[str]) -> None:
-        from resonance_engine import console
-        from resonance_engine.errors import ResonanceError
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(lib: Library, opts: Any, args: list[str]) -> None:
+            from resonance_engine import console
+            from resonance_engine.errors import ResonanceError
 
-        console.open_closed_streams()
-        try:
-            command(lib, opts, args)
-            sys.stdout.flush()
-        except (ResonanceError, OSError) as error:
-            reason = console.settle_output()
-            if isinstance(error, BrokenPipeError):
-                raise SystemExit(console.BROKEN_PIPE) from error
-            if isinstance(error, OSError) and reason is not None:
-                raise UserError(str(console.OutputError(reason))) from error
-            raise UserError(describe_error(error)) from error
+            console.open_closed_streams()
+            try:
+                command(lib, opts, args)
+                sys.stdout.flush()
+            except UserError as error:
+                raise UserError(format_error(name, str(error))) from error
+            except (ResonanceError, OSError) as error:
+                reason = console.settle_output()
+                if isinstance(error, BrokenPipeError):
+                    raise SystemExit(console.BROKEN_PIPE) from error
+                is_output = isinstance(error, OSError) and reason is not None
+                sentence = str(console.OutputError(reason)) if is_output else describe_error(error)
+                raise UserError(format_error(name, sentence)) from error
 
-    return wrapped
+        return wrapped
+
+    return decorate
+
+
+def format_error(name: str, sentence: str) -> str:
+    """Return a sentence in the form of the errors of a command, which some have already."""
+    clause = sentence if SENTENCE_END.search(sentence) else sentence.removesuffix(".")
+    return clause if clause.startswith((f"{name}: ", f"{name} -")) else f"{name}: {clause}"
 
 
 def is_interactive() -> bool:
@@ -60,6 +74,11 @@ def is_interactive() -> bool:
 def confirm(question: str) -> bool:
     """Ask the user a question; an empty answer is no. Raises UserError where there is no input."""
     return ui.input_options(("yes", "no"), prompt=f"{question} (y/N)", default="n") == "y"
+
+
+def join_words(words: Sequence[str], last: str) -> str:
+    """Join words as in "a, b and c"; `last` is the word before the last one."""
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
 
 
 def align_columns(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -18,6 +18,7 @@ from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_tracks
 from resonance_engine.encoder.model_files import find_model_file
 from resonance_engine.errors import ModelError, printable
+from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
@@ -77,7 +78,8 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
     models = Models(sidecar)
     models.verify_free()
     if name not in models.names():
-        raise UserError(f"resonance: there is no model {name!r}; choose one of {', '.join(models.names())}")
+        hint = suggest(name, models.names(), f"choose one of {', '.join(models.names())}")
+        raise UserError(f"resonance: there is no model {name!r}; {hint}")
     # A model that does not load is not chosen.
     with exclusive_analysis(sidecar, True, log), open_ingest(models, name, threads) as ingest:
         models.choose(name)
@@ -126,9 +128,9 @@ def verify_removable(models: Models, name: str) -> str | None:
     stored = {model.id for model in sidecar.store.models.all()} if sidecar.exists else set()
     model_id = name if name in stored else models.ids.get(name)
     if name not in models.names() and model_id not in stored:
-        raise UserError(
-            f"resonance: there is no model {name!r} that was trained or added; see `beet resonance model list`"
-        )
+        removable = [each for each in models.names() if each not in (SHIPPED, models.configured)]
+        hint = suggest(name, removable, "see `beet resonance model list`")
+        raise UserError(f"resonance: there is no model {name!r} that was trained or added; {hint}")
     if active is not None and active.id == model_id:
         raise UserError(f"resonance: {name} is in use; choose another one first with `beet resonance model use`")
     if models.preparing is not None and models.preparing.id == model_id:

@@ -13,6 +13,7 @@ from beets.exceptions import UserError
 from beets.util.units import human_seconds_short
 
 from beetsplug.resonance.commands.common import user_errors
+from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
 from beetsplug.resonance.library.sidecar import format_tracks, require_coverage
 
@@ -38,7 +39,7 @@ WITH_REFRESH = ("refresh", "pretend", "format", "path")  # all else is in the re
 
 
 def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
-    playlist = ui.Subcommand("playlist", help="make a playlist that starts at QUERY", aliases=("res-playlist",))
+    playlist = ui.Subcommand("playlist", CommandParser(), "make a playlist that starts at QUERY", ("res-playlist",))
     parser = playlist.parser
     parser.usage = (
         "%prog [options] QUERY\n       %prog --refresh FILE [FILE...]"
@@ -55,7 +56,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     parser.add_path_option()
     parser.add_format_option(target="item")
 
-    @user_errors
+    @user_errors("playlist")
     def run(lib: Library, opts: Values, args: list[str]) -> None:
         if opts.refresh:
             check_refresh(opts, args)

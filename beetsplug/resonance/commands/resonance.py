@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import user_errors
+from beetsplug.resonance.commands.common import join_words, user_errors
+from beetsplug.resonance.commands.verbs import MINUTES, OPTIONS, VERBS, VerbParser, find_verb, flag_of_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from optparse import Values
 
     from beets.library import Library
@@ -20,83 +21,13 @@ if TYPE_CHECKING:
     from beetsplug.resonance.commands.common import OpenSidecar
     from beetsplug.resonance.library.sidecar import Sidecar
 
-# The options of each verb.
-OPTIONS = {
-    "analyze": ("threads", "pretend", "background"),
-    "pause": (),
-    "resume": (),
-    "stop": (),
-    "status": (),
-    "failures": ("retry", "threads"),
-    "check": ("repair",),
-    "prune": ("pretend",),
-    "train": ("minutes", "name", "threads", "yes"),
-    "model list": (),
-    "model add": ("name",),
-    "model use": ("threads",),
-    "model remove": ("yes",),
-    "apart": ("other", "remove"),
-    "write": ("fields", "pretend", "overwrite", "yes"),
-}
-NAMES = tuple(dict.fromkeys(name for names in OPTIONS.values() for name in names))
-WHOLE = ("pause", "resume", "stop", "status", "check", "prune")  # verbs that are about the whole library
-SPELT = {"other": "and"}  # an option whose name Python keeps for itself
-VERBS = tuple(dict.fromkeys(verb.split()[0] for verb in OPTIONS))
-MODEL_VERBS = tuple(verb.split()[1] for verb in OPTIONS if verb.startswith("model "))
-MINUTES, FEWEST_MINUTES, MOST_MINUTES = 30.0, 1, 1440
+FEWEST_MINUTES, MOST_MINUTES = 1, 1440
 
 
 def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
-    subcommand = ui.Subcommand("resonance", help="analyse the library's sound, or say how far that is")
-    subcommand.parser.usage = (
-        "%prog analyze [QUERY] [--threads N] [--pretend | --background]"
-        "\n       beet resonance pause | resume | stop"
-        "\n       beet resonance status"
-        "\n       beet resonance failures [QUERY] [--retry]"
-        "\n       beet resonance check [--repair]"
-        "\n       beet resonance prune [--pretend]"
-        "\n       beet resonance train [QUERY] [--minutes M] [--name NAME] [--yes]"
-        "\n       beet resonance model list | add FILE.onnx [--name NAME] | use NAME | remove NAME [--yes]"
-        "\n       beet resonance apart [QUERY --and QUERY | --remove QUERY [--and QUERY]]"
-        "\n       beet resonance write [QUERY] --fields NAME,... [--overwrite] [--pretend] [--yes]"
-        "\n\nanalyze  analyse every track that is new or has changed; can be stopped and run again"
-        "\n         with a QUERY, to the tracks that match, those that failed before too"
-        "\n         --background does it in a process that goes on when the terminal is closed"
-        "\npause    let the background rest, also after new imports, until `resume`; `stop` ends it"
-        "\nstatus   how many tracks are analysed, with which model, and what failed"
-        "\nfailures the files that could not be analysed, and why; --retry analyses them again"
-        "\ncheck    look for damage in the collected data; --repair mends what it finds"
-        "\nprune    drop what is stored of tracks that are in no library any more, and files left over"
-        "\ntrain    fine-tune the shipped model on your music, and say whether that made it better;"
-        "\n         with a QUERY, on the tracks that match"
-        "\nmodel    list the models; add an ONNX network that FILE.yaml beside it describes; use"
-        "\n         another one once it has analysed the library, or `default`, which comes with"
-        "\n         Resonance; remove one that you trained or added"
-        "\napart    no playlist has a track of QUERY and one of the other QUERY, whatever these match when it"
-        "\n         is made; --remove undoes it, without words it lists the rules"
-        "\nwrite    show, ask and copy what was measured into fields of beets' database: res_bpm, res_key,"
-        "\n         res_energy, res_brightness, res_tags, and if you name them beets' own bpm and"
-        "\n         initial_key, which `beet write` then puts into the files; for use without Resonance"
-        "\n\nExample: beet resonance analyze --threads 2 albumartist:bach"
-        "\nExample: beet resonance train --minutes 60"
-        "\nExample: beet resonance apart artist:slayer --and 'genres:lullaby year:..1990'"
-        "\nExample: beet resonance write --fields res_bpm,res_key added:2026-01.."
-    )
-    add = subcommand.parser.add_option
-    add("--threads", type="int", metavar="N", help="analyze, failures, train, model use: analyse N files at once")
-    add("--pretend", action="store_true", default=False, help="analyze, prune, write: only say what would be done")
-    add("--background", action="store_true", default=False, help="analyze: in a process of its own")
-    add("--retry", action="store_true", default=False, help="failures: analyse them again")
-    add("--repair", action="store_true", default=False, help="check: mend what it finds")
-    add("--minutes", type="float", metavar="M", help=f"train: how long it may take ({MINUTES:g})")
-    add("--name", metavar="NAME", help="train, model add: what the new model is called")
-    add("-y", "--yes", action="store_true", default=False, help="train, model remove, write: do it without asking")
-    add("--and", dest="other", action="append", metavar="QUERY", help="apart: the other side, one argument")
-    add("--remove", action="store_true", default=False, help="apart: they may be together again")
-    add("--fields", metavar="NAMES", help="write: which fields, with commas between")
-    add("--overwrite", action="store_true", default=False, help="write: replace what bpm and initial_key hold, too")
+    subcommand = ui.Subcommand("resonance", VerbParser(), "analyse the library's sound, or say how far that is")
 
-    @user_errors
+    @user_errors("resonance")
     def resonance(lib: Library, opts: Values, args: list[str]) -> None:
         verb, rest = parse_verb(opts, args)
         with closing(open_sidecar(lib)) as sidecar:
@@ -132,16 +63,15 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
 
 def parse_verb(opts: Values, args: list[str]) -> tuple[str, list[str]]:
     """Return the verb and the words after it; UserError where words or options make no sense together."""
-    if not args or args[0] not in VERBS:
-        given = f"not {args[0]!r}" if args else "for example `beet resonance status`"
-        raise UserError(f"resonance: say {join_words(VERBS, 'or')}, {given}")
-    verb, rest = parse_model_verb(args[1:]) if args[0] == "model" else (args[0], args[1:])
-    for name in NAMES:
-        if getattr(opts, name) and name not in OPTIONS[verb]:
-            owners = join_words([owner for owner, names in OPTIONS.items() if name in names], "and")
-            raise UserError(f"resonance: --{SPELT.get(name, name)} belongs to {owners}, not to {verb}")
+    verb = find_verb(args)
+    rest = args[len(verb.split()) :]
+    verify_model_arguments(verb, rest)
+    for name in OPTIONS:
+        if getattr(opts, name) and name not in VERBS[verb].options:
+            owners = join_words([owner for owner, each in VERBS.items() if name in each.options], "and")
+            raise UserError(f"resonance: {flag_of_option(name)} belongs to {owners}, not to {verb}")
     verify_background(opts, rest)
-    if rest and verb in WHOLE:
+    if rest and VERBS[verb].is_whole:
         raise UserError(f"resonance: {verb} is about the whole library and takes no query, not {' '.join(rest)!r}")
     if opts.threads is not None and not 1 <= opts.threads <= 64:
         raise UserError(f"resonance: --threads must be 1 to 64, not {opts.threads}")
@@ -162,23 +92,12 @@ def verify_background(opts: Values, query: list[str]) -> None:
                 )
 
 
-def parse_model_verb(words: list[str]) -> tuple[str, list[str]]:
-    """Return the verb with `model` in front, such as `model use`, and the model's name, if it takes one."""
-    if not words or words[0] not in MODEL_VERBS:
-        given = f"not {words[0]!r}" if words else "for example `beet resonance model list`"
-        raise UserError(f"resonance: model takes {join_words(MODEL_VERBS, 'or')}, {given}")
-    verb, rest = words[0], words[1:]
-    if verb == "list" and rest:
-        raise UserError(f"resonance: model list shows all models and takes no name, not {' '.join(rest)!r}")
-    if verb == "add" and len(rest) != 1:
-        given = f"not {len(rest)}" if rest else "for example `beet resonance model add network.onnx`"
-        raise UserError(f"resonance: model add takes one file, {given}")
-    if verb != "list" and len(rest) != 1:
-        given = f"not {len(rest)}" if rest else f"for example `beet resonance model {verb} own`"
-        raise UserError(f"resonance: model {verb} takes one name, {given}; `beet resonance model list` shows them")
-    return f"model {verb}", rest
-
-
-def join_words(words: Sequence[str], last: str) -> str:
-    """Join words as in "a, b and c"; `last` is the word before the last one."""
-    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
+def verify_model_arguments(verb: str, words: list[str]) -> None:
+    """Raise UserError for other than one name, or one file, after a verb that takes that; after `model list`, none."""
+    if verb == "model list" and words:
+        raise UserError(f"resonance: model list shows all models and takes no name, not {' '.join(words)!r}")
+    noun, example = VERBS[verb].noun or ("", "")
+    if example and len(words) != 1:
+        given = f"not {len(words)}" if words else f"for example `beet resonance {verb} {example}`"
+        remedy = "; `beet resonance model list` shows them" if noun == "name" else ""
+        raise UserError(f"resonance: {verb} takes one {noun}, {given}{remedy}")

@@ -14,6 +14,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import choose_colours, user_errors
+from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
 from beetsplug.resonance.library.sidecar import require_coverage
 
@@ -35,7 +36,7 @@ SETS = ("query", "among", "count")  # what albums and artists are compared by
 
 
 def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
-    similar = ui.Subcommand("similar", help="list the tracks that sound most like QUERY", aliases=("res-similar",))
+    similar = ui.Subcommand("similar", CommandParser(), "list the tracks that sound most like QUERY", ("res-similar",))
     parser = similar.parser
     parser.usage = (
         "%prog [options] QUERY"
@@ -58,7 +59,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     parser.add_path_option()
     parser.add_format_option()
 
-    @user_errors
+    @user_errors("similar")
     def run(lib: Library, opts: Values, args: list[str]) -> None:
         from beetsplug.resonance.search.request import SearchRequest
 
@@ -191,9 +192,9 @@ def similar_albums(session: SearchSession, request: SearchRequest) -> list[tuple
 
     library = session.sidecar.library
     seeds = tracks_by_album(library, request.query)
-    require_matches(seeds, "album", request.query, "similar")
+    require_matches(library, seeds, "album", request.query, "similar")
     candidates = tracks_by_album(library, request.among)
-    require_matches(candidates, "album", request.among, "similar --from")
+    require_matches(library, candidates, "album", request.among, "similar --from")
     scores = nearest_groups(session, seeds, candidates, request.count)
     albums = {album_id: library.get_album(album_id) for album_id in scores}
     return [(scores[album_id], album) for album_id, album in albums.items() if album is not None]
@@ -205,11 +206,11 @@ def similar_artists(session: SearchSession, request: SearchRequest) -> list[tupl
 
     library = session.sidecar.library
     matches = tracks_by_artist(library, request.query)
-    require_matches(matches, "artist's track", request.query, "similar")
+    require_matches(library, matches, "artist's track", request.query, "similar")
     # All their tracks, not only what matches.
     artists = tracks_by_artist(library, ())
     seeds = {name: artists.get(name, tracks) for name, tracks in matches.items()}
     candidates = tracks_by_artist(library, request.among) if request.among else artists
-    require_matches(candidates, "artist's track", request.among, "similar --from")
+    require_matches(library, candidates, "artist's track", request.among, "similar --from")
     scores = nearest_groups(session, seeds, candidates, request.count)
     return [(score, name) for name, score in scores.items()]

@@ -77,7 +77,7 @@ def select_songs(sidecar: Sidecar, query: list[str]) -> dict[int, Song]:
     """Return the songs, by item id, of the tracks that a query matches and whose files are there."""
     items = list(sidecar.library.items(query))
     if not items:
-        raise no_match("resonance", query)
+        raise no_match(sidecar.library, "resonance", query)
     songs = {item.id: song_of(item) for item in items if item.id is not None and item.filepath.is_file()}
     if not songs:
         raise UserError("resonance: none of the tracks has its file; is the disk that they are on there?")

@@ -68,7 +68,7 @@ def write(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) ->
     require_coverage(sidecar, log)
     items = list(sidecar.library.items(query))
     if not items:
-        raise no_match("resonance", query)
+        raise no_match(sidecar.library, "resonance", query)
     known = load_values(sidecar.library, fields)
     compared = [compare(item, known.get(item.id or 0, {}), opts.overwrite) for item in items]
     changes = [change for change in compared if change.values]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from beets.dbcore.query import PathQuery
 from beets.exceptions import UserError
 
+from resonance_engine.suggestions import suggest
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from optparse import OptionGroup, OptionParser, Values
@@ -182,14 +184,6 @@ def flag_of(name: str) -> str:
     return next(option.flag for option in TABLE if option.name == name)
 
 
-def suggest(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Return a hint on an unknown name: the known one that is nearest, or another hint."""
-    import difflib
-
-    near = difflib.get_close_matches(name, list(known), 1)
-    return f"did you mean {near[0]}?" if near else otherwise
-
-
 def command_options(command: str) -> list[Option]:
     """Return the options that a command takes, in the order of its help."""
     return [option for option in TABLE if command in option.commands and option.help]
@@ -217,7 +211,8 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise ConfigError(f"{rule}, not {str(value).removesuffix('.0')}.")
         if option.choices and value not in option.choices:
             rule = option.rule or f"{option.flag} must be one of {', '.join(option.choices)}"
-            raise ConfigError(f"{rule}, not {value!r}.")
+            hint = suggest(str(value), option.choices, "")
+            raise ConfigError(f"{rule}, not {value!r}{f'; {hint}' if hint else '.'}")
 
 
 def given_options(opts: Values, args: list[str], command: str) -> dict[str, Any]:

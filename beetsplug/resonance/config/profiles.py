@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.options import SAVED, split_query, suggest
+from beetsplug.resonance.config.options import SAVED, split_query
+from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
     from confuse import ConfigView, Subview

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.options import LARGEST_COUNT, SETTINGS, split_query, suggest
+from beetsplug.resonance.config.options import LARGEST_COUNT, SETTINGS, split_query
+from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

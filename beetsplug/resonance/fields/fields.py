@@ -140,7 +140,7 @@ def nearest_album_scores(session: SearchSession, pattern: SimilarPattern, count:
 
     library = session.sidecar.library
     seeds = tracks_by_album(library, pattern.seeds)
-    require_matches(seeds, "album", pattern.seeds, NAME)
+    require_matches(library, seeds, "album", pattern.seeds, NAME)
     return nearest_groups(session, seeds, tracks_by_album(library, pattern.candidates), count)
 
 
@@ -197,13 +197,13 @@ class Fields:
         self.album_types = {"similarity": SIMILARITY}
         self.item_queries = {
             "similar": partial(SimilarQuery, Item, self.resolver.tracks, tracks, log),
-            "similarity": partial(SimilarityQuery, Item, tracks, tracks.by_id),
+            "similarity": partial(SimilarityQuery, Item, tracks, tracks.by_id, log),
             **{name: partial(AttributeQuery, field.query, self.values) for name, field in FIELDS.items()},
-            **dict.fromkeys(FACETS, partial(SimilarityQuery, Item, tracks, self.shares)),
+            **dict.fromkeys(FACETS, partial(SimilarityQuery, Item, tracks, self.shares, log)),
         }
         self.album_queries = {
             "similar": partial(SimilarQuery, Album, self.resolver.albums, albums, log),
-            "similarity": partial(SimilarityQuery, Album, albums, albums.by_id),
+            "similarity": partial(SimilarityQuery, Album, albums, albums.by_id, log),
         }
         self.item_getters: dict[str, Callable[[Item], object]] = {
             "similarity": tracks.score,

@@ -14,7 +14,8 @@ from beets.dbcore.query import FieldQuery, InvalidQueryArgumentValueError, Numer
 from beets.exceptions import UserError
 from beets.library.queries import parse_query_parts
 
-from beetsplug.resonance.config.options import SETTINGS, split_query
+from beetsplug.resonance.config.options import SETTINGS, TABLE, split_query
+from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 SCORES_KEPT = 16  # lists that `$similarity` reads
 COUNT = re.compile(r"(\d+):(.*)", re.DOTALL)
 FROM = "--from"
+OPTION = re.compile(r"--[A-Za-z]")
 
 
 class SimilarPattern(NamedTuple):
@@ -44,7 +46,12 @@ class SimilarPattern(NamedTuple):
         Queries are written as in a smart playlist; quotes around values may be left out, see `split_query`.
         """
         counted = COUNT.fullmatch(pattern)
-        words = split_query(counted[2] if counted else pattern)
+        words = [part for word in split_query(counted[2] if counted else pattern) for part in split_from(word)]
+        for word in words:
+            if OPTION.match(word) and word != FROM:
+                raise InvalidQueryArgumentValueError(word, "an option of a similar query", explain_option(word))
+        if words.count(FROM) > 1:
+            raise InvalidQueryArgumentValueError(pattern, f"a query with {FROM} once")
         place = words.index(FROM) if FROM in words else len(words)
         seeds, candidates = words[:place], words[place + 1 :]
         if not seeds:
@@ -58,16 +65,33 @@ class SimilarPattern(NamedTuple):
         return cls(seeds, candidates, int(counted[1]) if counted else None)
 
 
+def split_from(word: str) -> list[str]:
+    """Split `--from=QUERY` in two, as a command line has it; any other word stays whole."""
+    option, equals, query = word.partition("=")
+    return [option, query] if option == FROM and equals else [word]
+
+
+def explain_option(word: str) -> str:
+    """Return a clause on an option in `similar:` that it does not take."""
+    flag = word.partition("=")[0]
+    if flag in ("--count", "--number"):
+        return "a number of tracks goes in front, as in similar:10:title:yesterday"
+    if any(flag in (option.flag, *option.flags) for option in TABLE if option.commands):
+        return f"it takes {FROM} alone, `beet similar` takes {flag}"
+    return suggest(flag, [FROM], f"it takes {FROM} alone, as in similar:'artist:air {FROM} genres:jazz'")
+
+
 class SimilarityScores:
     """The scores of the last `similar:` queries, by id: the values of `$similarity`, and the keys of `similarity-`.
 
     A field knows its item and not the query. The last list with an item is the one that beets shows, or that of an
-    earlier alternative, as in `similar:A , similar:B`.
+    earlier alternative, as in `similar:A , similar:B`. `is_missed` where a query needed a list, and there was none.
     """
 
     def __init__(self) -> None:
         self.lists: deque[Mapping[int, float]] = deque(maxlen=SCORES_KEPT)
         self.parsed: SimilarQuery | None = None
+        self.is_missed = False
 
     def add(self, scores: Mapping[int, float]) -> None:
         self.lists.appendleft(scores)
@@ -142,24 +166,38 @@ class SimilarityQuery(NumericQuery):
         model: type[LibModel],
         scores: SimilarityScores,
         values: Callable[[str], Mapping[int, float]],
+        log: BeetsLogger,
         field_name: str,
         pattern: str,
         fast: bool = True,
     ) -> None:
         super().__init__(field_name, pattern, fast)
-        self.model, self.scores, self.values = model, scores, values
+        self.model, self.scores, self.values, self.log = model, scores, values, log
 
     def clause(self) -> Clause:
         return f"{self.model._table}.id IN (SELECT value FROM json_each(?))", (DeferredIds(self.ids),)  # noqa: S608 - a constant
 
     def ids(self) -> list[int]:
+        self.require_list()
         return [thing_id for thing_id, value in self.values(self.field_name).items() if self.accepts(value)]
 
     def match(self, obj: Model) -> bool:
         if not self.scores.lists and self.scores.parsed is not None:
             self.scores.parsed.match(obj)  # the query's other part stands behind this one
+        self.require_list()
         value = obj.get(self.field_name)
         return value is not None and self.accepts(float(value))
+
+    def require_list(self) -> None:
+        """Warn, once in a run, where there is no `similar:` to be near to, so that nothing matches."""
+        if not self.scores.lists and not self.scores.is_missed:
+            self.scores.is_missed = True
+            self.log.warning(
+                "{0}: only what `similar:` lists has it, and no `similar:` is in the query; "
+                "write for example `beet ls similar:title:yesterday {0}:{1}`",
+                self.field_name,
+                self.pattern,
+            )
 
     def accepts(self, value: float) -> bool:
         return super().match({self.field_name: value})  # type: ignore[arg-type]  # of a model, it reads the field alone

@@ -84,10 +84,19 @@ def select_ids(library: Library, query: Query) -> set[int]:
     return {item.id for item in items if item.id is not None and all(part.match(item) for part in slow)}
 
 
-def no_match(command: str, query: Sequence[str]) -> UserError:
-    """Return the error of a command whose query matches no item; without a query, of an empty library."""
+def no_match(library: Library, command: str, query: Sequence[str], noun: str = "track") -> UserError:
+    """Return the error of a command whose query matches no item, or none of another `noun`; without a query, NO_TRACKS.
+
+    It names the fields of the query that nothing in the library has.
+    """
+    from beetsplug.resonance.library.field_names import describe_unknown_fields
+
+    if not query:
+        return UserError(NO_TRACKS)
     words = shlex.join(query)
-    return UserError(f"{command}: no track matches {words}; try `beet ls {words}`" if query else NO_TRACKS)
+    unknown = describe_unknown_fields(library, query)
+    hint = f": {unknown}" if unknown else f"; try `beet ls {'-a ' * (noun == 'album')}{words}`"
+    return UserError(f"{command}: no {noun} matches {words}{hint}")
 
 
 def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> set[int]:

@@ -11,6 +11,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import LARGEST_COUNT
+from beetsplug.resonance.library.field_names import describe_misspelt_fields
 from beetsplug.resonance.library.items import last_played, multi_line_ids, select_items
 from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool
 from beetsplug.resonance.playlist.incompatible import IncompatibleTracks
@@ -101,7 +102,10 @@ class PlaylistBuilder:
             listing = self._build_sequence(kept)
         item_ids = [self.candidates.items[track.id] for track in listing.tracks]
         items = {item.id: item for item in select_items(self.session.sidecar.library, set(item_ids))}
-        notes = [*listing.notes, *self._describe_unlistable()]
+        fields = describe_misspelt_fields(self.session.sidecar.library, self.request.waypoints)
+        notes = dict.fromkeys(
+            filter(None, [self.finder.field_note, fields, *listing.notes, *self._describe_unlistable()])
+        )
         return BuiltPlaylist([items[item_id] for item_id in item_ids if item_id in items], tuple(notes))
 
     def _describe_unlistable(self) -> list[str]:

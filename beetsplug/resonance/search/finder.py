@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.options import flag_of
+from beetsplug.resonance.config.options import flag_of, split_query
+from beetsplug.resonance.library.field_names import describe_misspelt_fields, describe_numberless_field
 from beetsplug.resonance.library.items import excluded_ids, matching_ids, metadata_of, no_match, select_items
 from beetsplug.resonance.search.request import COMPARING, option_errors
 from beetsplug.resonance.search.session import resolve_seeds
@@ -71,7 +72,7 @@ class CandidateFilter:
         ) | dict.fromkeys(unlistable, MULTI_LINE)
         self.among = matching_ids(library, request.among) if request.among else None
         if self.among is not None and not self.among:
-            raise no_match(f"{command} --from", request.among)
+            raise no_match(library, f"{command} --from", request.among)
         tempi, keys = [], None
         if request.tempo is not None and request.tempo.relative:
             with option_errors("bpm"):
@@ -223,16 +224,25 @@ class Finder:
         if scores is not None and not self.has_seeds and len(hits) < ranking.count:
             rejected[WITHOUT_TAGS] = session.store.tags.count_missing(session.model.id)
         reasons = ", ".join(f"{rule} ({number:,})" for rule, number in rejected.most_common() if number)
-        notes, shortage = [*self.seeds.notes, *filter(None, [scores.note if scores else ""])], ""
-        preference = request.preference
+        notes = [*self.seeds.notes, *filter(None, [self.field_note, scores.note if scores else ""])]
+        preference, shortage = request.preference, ""
         if preference is not None and preference.strength and ids and not self.filter.has_values:
-            notes.append(f"no track here has a number in the field {preference.field}, so --prefer changes nothing")
+            notes.append(describe_numberless_field(session.sidecar.library, preference.field))
         if len(hits) < ranking.count:
             among = " among the matches of --from" if request.among else ""
             why = f"turned down: {reasons}" if reasons else "there are no others"
             shortage = f"{len(hits):,} of {ranking.count:,} tracks found{among}; {why}"
             notes.append(shortage)
         return SearchResult(hits, self.seeds, self.weights, scores, reasons, tuple(notes), shortage)
+
+    @cached_property
+    def field_note(self) -> str:
+        """A clause on misspelt fields in the queries of the request and of the settings, if there are any."""
+        request, settings = self.request, self.session.sidecar.settings
+        rules = [split_query(rule.query) for rule in settings.exclude]
+        return describe_misspelt_fields(
+            self.session.sidecar.library, [request.query, request.avoid, request.among, *rules]
+        )
 
     def _reject_comparisons(self) -> None:
         """Raise UserError for an option that compares with a track, where none is named."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.items import matching_ids, metadata_of
+from beetsplug.resonance.library.items import matching_ids, metadata_of, no_match
 from beetsplug.resonance.search.voices import StoredVoices
 from resonance_engine.search.names import normalise_artist
 from resonance_engine.search.vector_sets import representatives, set_similarity
@@ -41,11 +40,10 @@ def tracks_by_album(library: Library, query: Sequence[str]) -> Albums:
     return tracks
 
 
-def require_matches(groups: Albums | Artists, noun: str, query: Sequence[str], command: str) -> None:
+def require_matches(library: Library, groups: Albums | Artists, noun: str, query: Sequence[str], command: str) -> None:
     """Raise UserError where a query matches no album or artist."""
     if not groups:
-        words = shlex.join(query)
-        raise UserError(f"{command}: no {noun} matches {words}; try `beet ls {'-a ' * (noun == 'album')}{words}`")
+        raise no_match(library, command, query, noun)
 
 
 def tracks_by_artist(library: Library, query: Sequence[str]) -> Artists:

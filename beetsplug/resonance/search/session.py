@@ -198,7 +198,7 @@ def resolve_query(session: SearchSession, query: Sequence[str], command: str) ->
     """Return the analysed items that a query matches, with their vector ids; UserError where there are none."""
     items = list(session.sidecar.library.items(list(query)))
     if not items:
-        raise no_match(command, query)
+        raise no_match(session.sidecar.library, command, query)
     vector_ids = session.store.tracks.vector_ids(session.sidecar.id, session.current(items), session.model.id)
     analysed = [item for item in items if item.id in vector_ids]
     if not analysed:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from resonance_engine.search.text.audioset_synonyms import AUDIOSET_SYNONYMS, RELATED
 from resonance_engine.search.text.synonyms import MEASURES, SYNONYMS
 from resonance_engine.search.text.tag_names import has_audioset, search_names
+from resonance_engine.suggestions import nearest_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,7 +133,7 @@ def related_words(word: str, known: Mapping[str, Meaning]) -> tuple[str, ...]:
     """Return known phrases that come nearest to an unknown word: those of the table, then those spelt like it."""
     lines = (near for words, near in RELATED.items() if {word, word.removesuffix("s")} & set(words.split(", ")))
     related = [phrase for near in lines for phrase in near.split(", ") if phrase in known]
-    return tuple(dict.fromkeys([*related, *get_close_matches(word, known, NEAR, ALIKE)]))[:NEAR]
+    return tuple(dict.fromkeys([*related, *nearest_names(word, known, NEAR, ALIKE)]))[:NEAR]
 
 
 def tokens(text: str) -> list[str]:

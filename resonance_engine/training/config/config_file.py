@@ -10,7 +10,6 @@ A file gives what differs from the defaults, in sections:
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 from resonance_engine.errors import ConfigError, printable
 from resonance_engine.features.spec import InstrumentationSpec, SemanticSpec
 from resonance_engine.files import expand_home
+from resonance_engine.suggestions import nearest_names
 from resonance_engine.training.config.settings import Config
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def explain_unknown(key: str) -> str:
     shown = key if key.isprintable() and 0 < len(key) <= SHOWN else repr(key)[:SHOWN]
     siblings = directly_below(section)
     for keys in ([same for same in DEFAULTS if base_name(same) == base_name(key)], siblings, list(DEFAULTS)):
-        names = difflib.get_close_matches(base_name(key), map(base_name, keys), 1)
+        names = nearest_names(base_name(key), map(base_name, keys))
         if similar := [same for same in keys if base_name(same) in names]:
             return f"{shown} is no setting; did you mean {' or '.join(similar)}?"
     present = f"{section} has" if section else "there are"

@@ -1,0 +1,201 @@
+"""The verbs of `beet resonance`: what each takes and does, for the parser, its errors and its help."""
+
+from __future__ import annotations
+
+from optparse import Option
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from beets.exceptions import UserError
+
+from beetsplug.resonance.commands.common import align_columns, join_words
+from beetsplug.resonance.commands.parser import CommandParser
+from resonance_engine.suggestions import suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from optparse import HelpFormatter
+
+PROGRAM = "beet resonance"
+MODEL = "model"  # the first of two words
+MINUTES = 30.0
+
+
+class Verb(NamedTuple):
+    """A verb: a line about it, what its usage names beside the options, more about it, an example, its options.
+
+    One that `is_whole` is about the whole library and takes no query. `noun` is what a verb takes one of: its words in
+    messages, and one that an example can have.
+    """
+
+    summary: str
+    arguments: str = ""
+    details: str = ""
+    example: str = ""
+    options: tuple[str, ...] = ()
+    is_whole: bool = False
+    noun: tuple[str, str] | None = None
+
+
+VERBS = {
+    "analyze": Verb(
+        "analyse every track that is new or has changed",
+        "[QUERY]",
+        "It can be stopped at any time and goes on where it was. With a QUERY it keeps to the tracks that\n"
+        "match, and tries those again that failed before.",
+        "--threads 2 albumartist:bach",
+        ("threads", "pretend", "background"),
+    ),
+    "pause": Verb("let the background rest, also after new imports", is_whole=True),
+    "resume": Verb("let the background go on", is_whole=True),
+    "stop": Verb("end the background analysis; what it has done is kept", is_whole=True),
+    "status": Verb("say how many tracks are analysed, with which model, and what failed", is_whole=True),
+    "failures": Verb(
+        "list the files that could not be analysed, and why",
+        "[QUERY]",
+        "A file that failed is not tried again until it changes, or with --retry.",
+        "--retry albumartist:bach",
+        ("retry", "threads"),
+    ),
+    "check": Verb(
+        "look for damage in the collected data",
+        details="Your music and beets' own library are not touched.",
+        example="--repair",
+        options=("repair",),
+        is_whole=True,
+    ),
+    "prune": Verb(
+        "drop what is stored of tracks that are in no library any more, and files left over",
+        example="--pretend",
+        options=("pretend",),
+        is_whole=True,
+    ),
+    "train": Verb(
+        "fine-tune the shipped model on your music",
+        "[QUERY]",
+        "It learns from a part of the tracks, or of those that match, and says whether that made the model better\n"
+        "for the rest; only then does it ask whether to use it.",
+        "--minutes 60",
+        ("minutes", "name", "threads", "yes"),
+    ),
+    "model list": Verb("list the models, and how many tracks each has analysed", noun=("name", "")),
+    "model add": Verb(
+        "add an ONNX network, which a YAML file beside it describes",
+        "FILE.onnx",
+        example="network.onnx --name mine",
+        options=("name",),
+        noun=("file", "network.onnx"),
+    ),
+    "model use": Verb(
+        "use another model once it has analysed the library",
+        "NAME",
+        "The one in use serves until then. `default` is the one that comes with Resonance.",
+        "own",
+        ("threads",),
+        noun=("name", "own"),
+    ),
+    "model remove": Verb(
+        "delete a model that you trained or added",
+        "NAME",
+        "Of one whose file is gone, its id will do.",
+        "own",
+        ("yes",),
+        noun=("name", "own"),
+    ),
+    "apart": Verb(
+        "never put tracks of one QUERY and of another into one playlist",
+        "[QUERY --and QUERY | --remove QUERY [--and QUERY]]",
+        "The queries are kept, and count for what they match when a playlist is made. Without words it lists the rules.",
+        "artist:slayer --and 'genres:lullaby year:..1990'",
+        ("other", "remove"),
+    ),
+    "write": Verb(
+        "copy what was measured into fields of beets' database, after asking",
+        "[QUERY] --fields NAME,...",
+        "The fields are res_bpm, res_key, res_energy, res_brightness, res_tags, res_speech, res_vocals, and, if you\n"
+        "name them, beets' own bpm and initial_key, which `beet write` then puts into the files. They stay without\n"
+        "Resonance.",
+        "--fields res_bpm,res_key added:2026-01..",
+        ("fields", "pretend", "overwrite", "yes"),
+    ),
+}
+NAMES = tuple(dict.fromkeys(verb.split()[0] for verb in VERBS))
+MODEL_NAMES = tuple(verb.split()[1] for verb in VERBS if verb.startswith(f"{MODEL} "))
+
+# By the name of the value; `store_true` where it has no type.
+OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "threads": (("--threads",), {"type": "int", "metavar": "N", "help": "analyse N files at once"}),
+    "pretend": (("--pretend",), {"help": "only say what would be done"}),
+    "background": (("--background",), {"help": "in a process that goes on when the terminal is closed"}),
+    "retry": (("--retry",), {"help": "analyse them again"}),
+    "repair": (("--repair",), {"help": "mend what it finds"}),
+    "minutes": (("--minutes",), {"type": "float", "metavar": "M", "help": f"how long it may take ({MINUTES:g})"}),
+    "name": (("--name",), {"metavar": "NAME", "help": "what the new model is called"}),
+    "yes": (("-y", "--yes"), {"help": "do it without asking"}),
+    "other": (("--and",), {"action": "append", "metavar": "QUERY", "help": "the other side, one argument"}),
+    "remove": (("--remove",), {"help": "they may be together again"}),
+    "fields": (("--fields",), {"metavar": "NAMES", "help": "which fields, with commas between"}),
+    "overwrite": (("--overwrite",), {"help": "replace what bpm and initial_key hold, too"}),
+}
+
+
+def make_option(name: str) -> Option:
+    """Return the option of a name, for a parser."""
+    flags, how = OPTIONS[name]
+    return Option(*flags, dest=name, **(how if len(how) > 1 else {"action": "store_true", "default": False, **how}))
+
+
+def flag_of_option(name: str) -> str:
+    """Return the flag of an option, such as --and."""
+    return OPTIONS[name][0][-1]
+
+
+def find_verb(words: Sequence[str]) -> str:
+    """Return the verb that words begin with, of two words for a model; UserError where they begin with none."""
+    for known, kind, place in ((NAMES, "verb", 0), (MODEL_NAMES, f"verb of {MODEL}", 1)):
+        given = words[place] if len(words) > place else ""
+        if given not in known:
+            listed = f"{f'{MODEL} takes' if place else 'say'} {join_words(known, 'or')}"
+            example = f"for example `{PROGRAM} {f'{MODEL} list' if place else 'status'}`"
+            wrong = f"there is no {kind} {given!r}; {suggest(given, known, listed)}"
+            raise UserError(f"resonance: {wrong if given else f'{listed}, {example}'}")
+        if given != MODEL or place:
+            break
+    return " ".join(words[: place + 1])
+
+
+class VerbParser(CommandParser):
+    """The parser of `beet resonance`, with the options of all verbs; its help is that of the verb in the words."""
+
+    def __init__(self) -> None:
+        super().__init__(option_list=[make_option(name) for name in OPTIONS])
+
+    def program(self) -> str:
+        try:
+            return f"{self.get_prog_name()} {find_verb(self.largs or ())}"
+        except UserError:  # no verb stands before the mistake
+            return self.get_prog_name()
+
+    def format_help(self, formatter: HelpFormatter | None = None) -> str:
+        words = [*(self.largs or ()), *(word for word in self.rargs or () if not word.startswith("-"))]
+        if not words:
+            return format_overview(VERBS)
+        if words[:1] == [MODEL] and len(words) == 1:
+            return format_overview({name: verb for name, verb in VERBS.items() if name.split()[0] == MODEL}, MODEL)
+        name = find_verb(words)
+        verb = VERBS[name]
+        usage = " ".join(filter(None, (PROGRAM, name, verb.arguments, "[options]" if verb.options else "")))
+        parts = [usage, f"{verb.summary[0].upper()}{verb.summary[1:]}.", verb.details]
+        parts += [f"Example: {' '.join(filter(None, (PROGRAM, name, verb.example)))}"]
+        options = [make_option(option) for option in verb.options]
+        return CommandParser("\n\n".join(filter(None, parts)), options).format_help(formatter)
+
+
+def format_overview(verbs: dict[str, Verb], first: str = "") -> str:
+    """Return the help on several verbs, a line each; `first` is the word that they begin with."""
+    program = f"{PROGRAM} {first}".rstrip()
+    rows = align_columns([(f"  {name}", verb.summary) for name, verb in verbs.items()])
+    example = next(iter(verbs)) if first else "status"
+    return "\n".join((
+        f"Usage: {program} VERB [options]", "", *rows, "",
+        f"`{program} VERB --help` shows the options of one, and an example.", "", f"Example: {PROGRAM} {example}", "",
+    ))  # fmt: skip
