@@ -14,6 +14,7 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.features.attributes import MAJOR_TONICS, MINOR_TONICS
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 
+KEYS = {"major": MAJOR_TONICS, "minor": MINOR_TONICS}
 EXAMPLE = {"tempo": 118.26, "key": "C# minor", "energy": -10.24, "brightness": 2000.4}
 
 
@@ -114,6 +115,20 @@ class TestWrite(AnalysedLibrary):
         ]
         assert self.stored("bpm", "initial_key") == ["118|C#m"]
 
+    @pytest.mark.parametrize("key", [f"{tonic} {mode}" for mode, tonics in KEYS.items() for tonic in tonics])
+    def test_what_is_shown_is_what_is_stored(self, key: str) -> None:
+        """beets stores A flat as G sharp."""
+        sidecar = Sidecar(self.lib)
+        with sidecar.store as store:
+            measured = {"tempo": 118.26, "key": key, "energy": -10.25, "brightness": 2000.5}
+            store.analyses.put(store.tracks.all(sidecar.id)[1].content_key, "2", measured)
+        names = ["res_bpm", "res_key", "res_energy", "res_brightness", "bpm", "initial_key"]
+        lines = self.write("-y", "--fields", ",".join(names), "title:song 0")
+        shown = dict(line.strip().split(": ") for line in lines[1:-1])
+        assert list(shown) == names
+        assert self.stored(*names) == ["|".join(shown.values())]
+        assert self.write("-y", "--fields", ",".join(names), "title:song 0") == ["nothing to write"]
+
     def digest(self) -> str:
         return hashlib.sha256(self.lib.path.read_bytes()).hexdigest()
 
@@ -128,7 +143,7 @@ class TestTags(CommandLibrary):
     def test_nothing_analysed(self) -> None:
         self.song("one")
         said = self.refused("resonance", "write", "--fields", "res_bpm")
-        assert said.startswith("no track is analysed yet; run `beet resonance analyze`")
+        assert said.startswith("resonance: no track is analysed yet; run `beet resonance analyze`")
         assert not Sidecar(self.lib).exists
 
 

@@ -5,7 +5,6 @@ Nothing else of this plugin writes there. The fields stay when the plugin goes; 
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +18,7 @@ from beetsplug.resonance.fields.analysis_cache import AnalysisCache
 from beetsplug.resonance.fields.fields import FIELDS, OptionalNumber
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.sidecar import format_tracks, require_coverage
+from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,8 +56,7 @@ def parse_fields(text: str | None) -> tuple[str, ...]:
         raise UserError(f"resonance: write takes --fields, one or more of {','.join(NAMES)}")
     for name in names:
         if name not in NAMES:
-            near = difflib.get_close_matches(name, NAMES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(NAMES)}"
+            hint = suggest(name, NAMES, f"choose from {', '.join(NAMES)}")
             raise UserError(f"resonance: write knows no field {name!r}; {hint}")
     return names
 
@@ -87,7 +86,7 @@ def write(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) ->
 
 
 def load_values(library: Library, names: Iterable[str]) -> dict[int, dict[str, Any]]:
-    """Return the known values of fields by item id and name, as beets stores them."""
+    """Return the known values of fields by item id and name, in the form that beets has them in once stored."""
     values: dict[int, dict[str, Any]] = {}
     caches: dict[Callable[..., Any], AnalysisCache[Any]] = {}
     for name in names:
@@ -97,7 +96,8 @@ def load_values(library: Library, names: Iterable[str]) -> dict[int, dict[str, A
         for item_id, analysis in cache.get_all(library).items():
             value = FIELDS[source].pick(analysis)
             if value not in (None, ""):
-                values.setdefault(item_id, {})[name] = beets_value(value)
+                # Of the key of A flat major, beets makes that of G sharp, which is the same.
+                values.setdefault(item_id, {})[name] = Item._type(name).normalize(beets_value(value))
     return values
 
 
