@@ -50,7 +50,12 @@ def test_a_second_model_takes_the_first_one_s_place(songs: Home, tmp_path: Path)
     home = with_own(songs.clone(tmp_path / "home"))
     before = home.library.read_bytes()
     listed = [line.split() for line in home.beet("resonance", "model", "list")]
-    assert [line[:2] for line in listed] == [["name", "model"], ["default", "resonance"], ["own", "tiny"]]
+    assert [line[:2] for line in listed] == [
+        ["name", "model"],
+        ["default", "resonance"],
+        ["default-int8", "resonance"],
+        ["own", "tiny"],
+    ]
     shipped = home.beet("similar", "title:song 3")
     lines = home.beet("resonance", "model", "use", "own")
     assert (lines[0].startswith("6 tracks analysed in "), lines[1:-1]) == (True, ["tiny 1 is in use now"])

@@ -37,7 +37,12 @@ def test_a_whole_model(home: Home, tmp_path: Path) -> None:
     lines = home.beet("resonance", "model", "add", str(write_network(tmp_path / "files")))
     assert lines[0] == f"tiny-network 1 was added: a whole model, {WIDTH} numbers a track"
     assert lines[2] == "licence, as its YAML states: CC BY-NC 4.0"
-    assert [line.split()[0] for line in home.beet("resonance", "model", "list")] == ["name", "default", "tiny-network"]
+    assert [line.split()[0] for line in home.beet("resonance", "model", "list")] == [
+        "name",
+        "default",
+        "default-int8",
+        "tiny-network",
+    ]
     assert home.beet("similar", "title:song 3") == shipped, "adding changes nothing yet"
     used = home.beet("resonance", "model", "use", "tiny-network")
     assert used[0].startswith("6 tracks analysed in ")
@@ -115,7 +120,7 @@ def test_what_is_refused(home: Home, tmp_path: Path, content: bytes, change: dic
     path = write_network(tmp_path / "files", content, changed(LOG_MEL, **change))
     assert sentence in home.fails("resonance", "model", "add", str(path))
     assert not list((home.path / "resonance-models").glob("*/*"))
-    assert len(home.beet("resonance", "model", "list")) == 2
+    assert len(home.beet("resonance", "model", "list")) == 3
 
 
 def test_large_files_and_numbers_elsewhere(home: Home, tmp_path: Path) -> None:

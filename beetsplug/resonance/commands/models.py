@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.background.process_lock import exclusive_analysis
 from beetsplug.resonance.commands.analyze import run_update
 from beetsplug.resonance.commands.common import align_columns, confirm, format_size
-from beetsplug.resonance.config.settings import SHIPPED
+from beetsplug.resonance.config.settings import SHIPPED_NAMES
 from beetsplug.resonance.library.analysis import open_ingest
 from beetsplug.resonance.library.model_folder import remove_folder
 from beetsplug.resonance.library.models import Models
@@ -123,12 +123,12 @@ def verify_removable(models: Models, name: str) -> str | None:
     A model whose file is gone is named by its id or by the name that it had.
     """
     sidecar, active = models.sidecar, models.sidecar.model
-    if name in (SHIPPED, models.configured):
+    if name in (*SHIPPED_NAMES, models.configured):
         raise UserError(f"resonance: {printable(name)} was neither trained nor added here, so it is not removed here")
     stored = {model.id for model in sidecar.store.models.all()} if sidecar.exists else set()
     model_id = name if name in stored else models.ids.get(name)
     if name not in models.names() and model_id not in stored:
-        removable = [each for each in models.names() if each not in (SHIPPED, models.configured)]
+        removable = [each for each in models.names() if each not in (*SHIPPED_NAMES, models.configured)]
         hint = suggest(name, removable, "see `beet resonance model list`")
         raise UserError(f"resonance: there is no model {name!r} that was trained or added; {hint}")
     if active is not None and active.id == model_id:

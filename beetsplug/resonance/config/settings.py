@@ -30,6 +30,7 @@ RULE_KEYS = ("query", "except")
 LEAP_YEAR = 2000  # has every day that a year can have
 DAY = r"(\d\d?)(?:-(\d\d?))?"
 AUTO, SHIPPED = SETTINGS["auto"].choices, SETTINGS["model"].default
+SHIPPED_NAMES = (SHIPPED, "default-int8")  # the models that come with the program, by their folders
 
 
 def default(name: str) -> Any:
@@ -105,7 +106,8 @@ class Exclusion:
 class Settings:
     """The settings of a user, as the table of options describes them.
 
-    `model` is the path of a model, or `default` for the one that was chosen with `beet resonance model use`. `caps` are
+    `model` is the path of a model, or the name of one that comes with the program; `default` leaves the choice to
+    `beet resonance model use`. `caps` are
     the settings `per_artist` and `per_album`.
     """
 
@@ -146,7 +148,7 @@ class Settings:
             # YAML reads a bare `no` as false.
             auto=("no", "import")[auto.get()] if isinstance(auto.get(), bool) else auto.as_choice(AUTO),
             # Relative to the configuration's folder, not to wherever beet is started.
-            model=SHIPPED if model.as_str() == SHIPPED else model.as_filename(),
+            model=model.as_str() if model.as_str() in SHIPPED_NAMES else model.as_filename(),
             hours="" if hours.get() is None else hours.as_str(),
             caps=Caps(numbers.pop("per_artist"), numbers.pop("per_album")),
             exclude=() if exclude in (None, []) else parse_exclusions(exclude),

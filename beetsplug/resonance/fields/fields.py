@@ -95,6 +95,7 @@ class SimilarResolver:
 
     def _search(self, sidecar: Sidecar, nearest: Nearest, pattern: SimilarPattern, count: int) -> dict[int, float]:
         from beetsplug.resonance.library.items import NO_TRACKS
+        from beetsplug.resonance.library.models import describe_missing_model
         from beetsplug.resonance.library.sidecar import describe_coverage
         from beetsplug.resonance.search.session import open_session
 
@@ -105,6 +106,8 @@ class SimilarResolver:
             return {}
         if coverage.missing:
             self.log.info("{}", missing)
+        if without := describe_missing_model(sidecar):
+            self._warn(f"{NAME}: {without}")
         try:
             with open_session(sidecar, self.session) as self.session:
                 scores = nearest(self.session, pattern, count)

@@ -1,8 +1,8 @@
 """The models that a library can be searched with, by name, and the choice between them.
 
-`default` is the shipped one; those that were trained or added bear the names of their folders beside the library; one
-that the configuration names goes by its path, and is the only choice then. The wanted model becomes the one in use when
-it has embedded the library; until then, the vectors of the old one serve.
+`default` is the shipped one, `default-int8` the same in eight bits; those that were trained or added bear the names of
+their folders beside the library; one that the configuration names goes by its path, and is the only choice then. The
+wanted model becomes the one in use when it has embedded the library; until then, the vectors of the old one serve.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.settings import SHIPPED
+from beetsplug.resonance.config.settings import SHIPPED, SHIPPED_NAMES
 from resonance_engine.encoder.model_files import find_model_file
 from resonance_engine.errors import ModelError, printable
+from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -69,15 +70,17 @@ class Models:
         return list(dict.fromkeys([(active and self.name_of(active.id)) or wanted, wanted]))
 
     def names(self) -> list[str]:
-        """Return all names that can be chosen: the configured model, the shipped one, then the others."""
+        """Return all names that can be chosen: the configured model, the shipped ones, then the others."""
         trained = [path.name for path in sorted(self.folder.glob("*")) if (path / MODEL_FILE).is_file()]
-        own = [name for name in trained if NAME.fullmatch(name) and name != SHIPPED]
-        return [*([self.configured] if self.configured else []), SHIPPED, *own]
+        own = [name for name in trained if NAME.fullmatch(name) and name not in SHIPPED_NAMES]
+        shipped = [name for name in SHIPPED_NAMES if name == SHIPPED or self.path(name).is_file()]
+        return list(dict.fromkeys([*([self.configured] if self.configured else []), *shipped, *own]))
 
     def path(self, name: str) -> Path:
         """Return the model file, or its directory, of a name; raises ModelError for one that is missing."""
-        if name == SHIPPED:
-            return self.sidecar.runtime.shipped
+        shipped = self.sidecar.runtime.shipped
+        if name in SHIPPED_NAMES:
+            return shipped if name == SHIPPED else shipped.parents[1] / name / shipped.name
         if name == self.configured or not NAME.fullmatch(name):
             return Path(name)
         path = self.folder / name / MODEL_FILE
@@ -151,7 +154,7 @@ class Models:
                 "resonance: a model's name is 1 to 64 letters, digits, dots, dashes and underscores, "
                 f"and begins with a letter or digit, not {name!r}"
             )
-        if name == SHIPPED or (self.folder / name).exists():
+        if name in SHIPPED_NAMES or (self.folder / name).exists():
             raise UserError(f"resonance: there is a model {name} already; give another --name")
 
     def verify_writable(self) -> None:
@@ -170,6 +173,24 @@ class Models:
             number += 1
             name = f"{base}-{number}"
         return name
+
+
+def describe_missing_model(sidecar: Sidecar) -> str:
+    """Return a clause where the wanted model has no file, and on the one that is searched with; nothing where it has.
+
+    No model is loaded for that.
+    """
+    models, active = Models(sidecar), sidecar.model
+    try:
+        find_model_file(models.path(models.wanted))
+    except ModelError as error:
+        name = Path(models.wanted).name
+        hint = suggest(name, SHIPPED_NAMES, "") if models.configured and name not in SHIPPED_NAMES else ""
+        if models.configured and name in models.names():
+            hint = f"for the model {name}, take `model:` out and run `beet resonance model use {name}`"
+        serves = f"{active.name} {active.version} ({active.id}) is searched with meanwhile" if active else ""
+        return "; ".join(filter(None, (str(error).removesuffix("."), hint.removesuffix("?"), serves)))
+    return ""
 
 
 def fingerprint_model(path: Path) -> list[int]:
