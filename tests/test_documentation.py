@@ -110,8 +110,7 @@ def exists(program: str, words: list[str]) -> bool:
     if program == "resonance":
         return name.replace("_", "-") in ENGINE_VERBS or name.startswith("-")
     if name == "resonance":
-        verbs = {verb.split()[0] for verb in VERBS}
-        return words[1:2] == [] or words[1] in verbs or not words[1].isalpha() or words[1].isupper()
+        return words[1:2] == [] or words[1] in VERBS or not words[1].isalpha() or words[1].isupper()
     return name in {"similar", "playlist"} | BEETS or find_spec(f"beetsplug.{name}") is not None
 
 

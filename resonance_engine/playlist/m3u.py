@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+SUFFIXES = (".m3u", ".m3u8")
 UNKNOWN = -1  # the format's length of a track of unknown length
+HEADER = b"#EXTM3U\n"
 RECIPE = b"#RESONANCE:"
 INFO = b"#EXTINF:"
 LARGEST = 64 * 2**20  # bytes; a larger file is none
@@ -85,12 +87,35 @@ def write_playlist(path: Path, entries: Sequence[M3uEntry], recipe: str | None =
     return len(kept)
 
 
+def append_entries(path: Path, entries: Sequence[M3uEntry]) -> int:
+    """Add tracks at the end of the playlist at `path`, which is made where there is none, and return how many are new.
+
+    What the file holds stays as it is, byte for byte, and a track that it has is not added again. Raises PlaylistError
+    where it cannot be read, OSError where it cannot be written.
+    """
+    old = read_content(path) if path.exists() else b""
+    folder = base_folder(path)
+    known = {entry.path for entry in parse_playlist(old, folder).entries}
+    new = {entry.path: entry for entry in entries if entry.path not in known and not set(entry.path) & set(b"\r\n")}
+    lines = format_playlist([*new.values()], folder)
+    if old:
+        lines = (b"" if old.endswith(b"\n") else b"\n") + lines.removeprefix(HEADER)
+    if new:
+        write_bytes(path, old + lines)
+    return len(new)
+
+
 def read_playlist(path: Path) -> M3uPlaylist:
     """Read a playlist file, ours or another program's.
 
     Entries that are no files (addresses of streams) are skipped; titles may be unknown. Raises
     PlaylistError where the file cannot be read or is too large to be a playlist.
     """
+    return parse_playlist(read_content(path), base_folder(path))
+
+
+def read_content(path: Path) -> bytes:
+    """Return the content of a playlist file; raises PlaylistError where it cannot be read or is too large to be one."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
@@ -99,7 +124,7 @@ def read_playlist(path: Path) -> M3uPlaylist:
         raise PlaylistError(f"The playlist {printable(path)} cannot be read: {reason}.") from error
     if len(content) > LARGEST:
         raise PlaylistError(f"{printable(path)} is no playlist: it is larger than {LARGEST // 2**20} MB.")
-    return parse_playlist(content, base_folder(path))
+    return content
 
 
 def parse_playlist(content: bytes, folder: bytes) -> M3uPlaylist:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from beets.library import Library
+    from beets.logging import BeetsLogger
     from beets.util.color import ColorName
 
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -64,6 +65,16 @@ def format_error(name: str, sentence: str) -> str:
     """Return a sentence in the form of the errors of a command, which some have already."""
     clause = sentence if SENTENCE_END.search(sentence) else sentence.removesuffix(".")
     return clause if clause.startswith((f"{name}: ", f"{name} -")) else f"{name}: {clause}"
+
+
+def require_searchable(sidecar: Sidecar, log: BeetsLogger) -> None:
+    """Log what is not analysed, and a wanted model that is not there; UserError where there is nothing to search."""
+    from beetsplug.resonance.library.models import describe_missing_model
+    from beetsplug.resonance.library.sidecar import require_coverage
+
+    require_coverage(sidecar, log)
+    if missing := describe_missing_model(sidecar):
+        log.warning("{}", missing)
 
 
 def is_interactive() -> bool:

@@ -12,10 +12,10 @@ from beets import ui
 from beets.exceptions import UserError
 from beets.util.units import human_seconds_short
 
-from beetsplug.resonance.commands.common import user_errors
+from beetsplug.resonance.commands.common import require_searchable, user_errors
 from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
-from beetsplug.resonance.library.sidecar import format_tracks, require_coverage
+from beetsplug.resonance.library.sidecar import format_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from beetsplug.resonance.playlist.refresh import RefreshedPlaylist
     from beetsplug.resonance.playlist.request import PlaylistRequest
 
-SUFFIXES = (".m3u", ".m3u8")
 # Of each pair, the one on the command line puts the other out of a profile.
 RIVALS = (("count", "minutes"), ("weights", "like"), ("to", "arc"))
 UNKNOWN_LENGTH = "-:--"
@@ -61,12 +60,12 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         if opts.refresh:
             check_refresh(opts, args)
             with closing(open_sidecar(lib)) as sidecar:
-                require_coverage(sidecar, log)
+                require_searchable(sidecar, log)
                 refresh_files(sidecar, [Path(name).expanduser() for name in args], bool(opts.pretend), log)
             return
         with closing(open_sidecar(lib)) as sidecar:
             request = parse_request(opts, args, sidecar.settings)
-            require_coverage(sidecar, log)
+            require_searchable(sidecar, log)
             build_playlist(sidecar, request, opts, log)
 
     playlist.func = run
@@ -77,6 +76,7 @@ def parse_request(opts: Values, args: list[str], settings: Settings) -> Playlist
     """Parse a command line to a playlist request; its options override those of its profile. Raises UserError."""
     from beetsplug.resonance.config.profiles import find_profile
     from beetsplug.resonance.playlist.request import PlaylistRequest
+    from resonance_engine.playlist import m3u
 
     if opts.count is not None and opts.minutes is not None:
         raise UserError("playlist: give either -n or --minutes, not both")
@@ -98,7 +98,7 @@ def parse_request(opts: Values, args: list[str], settings: Settings) -> Playlist
     if len(outputs) > 1:
         raise UserError(f"playlist: give one of {' and '.join(outputs)}")
     # Anything else would sooner or later be somebody's song.
-    if opts.output is not None and Path(opts.output).suffix.lower() not in SUFFIXES:
+    if opts.output is not None and Path(opts.output).suffix.lower() not in m3u.SUFFIXES:
         raise UserError(f"playlist: -o names a file that ends in .m3u8 or .m3u, not {opts.output!r}")
     return request
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import os
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import choose_colours, user_errors
+from beetsplug.resonance.commands.common import choose_colours, require_searchable, user_errors
 from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
-from beetsplug.resonance.library.sidecar import require_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +48,13 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         "\nExample: beet similar --like rhythm --bpm 0.95-1.05 --explain title:'no surprises'"
         "\nExample: beet similar --text 'calm acoustic guitar, no vocals'"
         "\nExample: beet similar -a album:'ok computer'"
+        "\nExample: beet similar -i title:'no surprises'"
+        "\n\nOn a terminal, -i asks after each list:"
+        "\n  a number, d  dive: search anew from that track"
+        "\n  p, a         play tracks with the command of `beet play`, add them to a playlist file"
+        "\n  m, l         more like these tracks, less like these"
+        "\n  b, q         back to the list before, quit"
+        "\nTracks are named by their numbers, 1 3-5, or all."
     )
     table = command_options("similar")
     add_options(parser, [option for option in table if option.saved])
@@ -69,7 +76,12 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
             if request.is_seedless:
                 raise UserError("similar: name a track to start from, for example `beet similar title:yesterday`")
             check_combinations(opts, request)
-            require_coverage(sidecar, log)
+            require_searchable(sidecar, log)
+            if opts.interactive:
+                from beetsplug.resonance.commands.explore import Explorer
+
+                Explorer(sidecar, request, partial(find_tracks, is_explained=bool(opts.explain), log=log)).run()
+                return
             from beetsplug.resonance.search.session import open_session
 
             with open_session(sidecar) as session:
@@ -90,6 +102,12 @@ def check_combinations(opts: Values, request: SearchRequest) -> None:
     extra = [name for name in request.recipe() if name not in SETS] if kind else []
     if kind and (extra or opts.explain):
         raise UserError(f"similar: {kind} takes no {flag_of(extra[0]) if extra else '--explain'}")
+    if opts.interactive:
+        if kind or opts.json:
+            raise UserError(f"similar: {kind or '--json'} takes no --interactive")
+        from beetsplug.resonance.commands.explore import require_terminal
+
+        require_terminal()
     form = "--path" if opts.path else "--format" if opts.format is not None else ""
     if form and (opts.artists or opts.json):
         raise UserError(f"similar: {'--artists' if opts.artists else '--json'} takes no {form}")
@@ -112,15 +130,7 @@ def list_groups(session: SearchSession, opts: Values, request: SearchRequest) ->
 
 def list_tracks(session: SearchSession, opts: Values, request: SearchRequest, log: BeetsLogger) -> None:
     """Print tracks, one a line, and the reasons of each below it."""
-    from beetsplug.resonance.search.explanations import explain_hits
-    from beetsplug.resonance.search.finder import Finder
-
-    result = Finder(session, request, "similar").find()
-    if not result.hits:
-        raise UserError(f"similar: {explain_empty(session.sidecar, request, result)}")
-    for note in result.notes:
-        log.info("{}", note)
-    reasons = explain_hits(session, result) if opts.explain else {}
+    result, reasons = find_tracks(session, request, bool(opts.explain), log)
     if opts.json:
         print_json(result, reasons)
         return
@@ -139,6 +149,21 @@ def print_scored(rows: Sequence[tuple[float, Item | Album | str, str]], plain: b
         ui.print_(line if plain else f"{colour('text_highlight_minor', f'{score:>{width}.3f}')}  {line}")
         if reason:
             ui.print_(f"{' ' * (2 if plain else width + 2)}{colour('text_faint', reason)}")
+
+
+def find_tracks(
+    session: SearchSession, request: SearchRequest, is_explained: bool, log: BeetsLogger
+) -> tuple[SearchResult, Mapping[int, Reason]]:
+    """Return what a search finds, and the reasons if wanted, and log its notes; UserError where it finds nothing."""
+    from beetsplug.resonance.search.explanations import explain_hits
+    from beetsplug.resonance.search.finder import Finder
+
+    result = Finder(session, request, "similar").find()
+    if not result.hits:
+        raise UserError(f"similar: {explain_empty(session.sidecar, request, result)}")
+    for note in result.notes:
+        log.info("{}", note)
+    return result, explain_hits(session, result) if is_explained else {}
 
 
 def explain_empty(sidecar: Sidecar, request: SearchRequest, result: SearchResult) -> str:

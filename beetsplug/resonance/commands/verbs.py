@@ -104,7 +104,7 @@ VERBS = {
     "apart": Verb(
         "never put tracks of one QUERY and of another into one playlist",
         "[QUERY --and QUERY | --remove QUERY [--and QUERY]]",
-        "The queries are kept, and count for what they match when a playlist is made. Without words it lists the rules.",
+        "The queries count for what they match when a playlist is made. Without words it lists the rules.",
         "artist:slayer --and 'genres:lullaby year:..1990'",
         ("other", "remove"),
     ),

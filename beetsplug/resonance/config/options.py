@@ -82,7 +82,7 @@ TABLE = (
     setting("auto", str, choices=("import", "background", "no"), default="import", comment="analyse during the import; "
             "`background`: after it, in a process of its own; `no`: only on `beet resonance analyze`"),
     setting("model", str, default="default", comment="what `beet resonance model use` chose, at first the shipped one; "
-            "or a model's path, which then decides"),
+            "or a model's path, or default-int8, which then decides"),
     setting("threads", int, range=(0, 64), default=0,
             comment="files analysed side by side; 0: one per core, at most four"),
     setting("timeout", float, range=(1, 86_400), default=120, comment="seconds after which a file is given up"),
@@ -167,6 +167,8 @@ TABLE = (
     Option("artists", bool, "list artists who sound like those of the tracks that match", commands=SIMILAR,
            saved=False),
     Option("explain", bool, "say of each track what makes it alike", commands=SIMILAR, saved=False),
+    Option("interactive", bool, "number the list and ask: play, add to a file, go on from a track", commands=SIMILAR,
+           flags=("-i", "--interactive"), saved=False),
     Option("json", bool, "print JSON, for programs", commands=SIMILAR, saved=False),
     setting("exclude", list[Any], default=[], comment='beets queries whose matches never come up, as '
             '["genres:audiobook", {query: christmas, except: 12-01..12-31}]'),

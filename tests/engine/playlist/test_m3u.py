@@ -157,3 +157,32 @@ def test_files_that_are_no_playlists(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(PlaylistError) as error:
             m3u.read_playlist(path)
         assert str(error.value) == said
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        None,
+        b"",
+        b"#EXTM3U\n#EXTINF:1,x\na.mp3\n",
+        b"\xef\xbb\xbf#EXTM3U\r\na.mp3\r\n",
+        b"a.mp3",
+        b"#RESONANCE:{}\nhttp://radio\n# note\n",
+    ],
+)
+def test_appended_tracks_come_after_what_is_there(tmp_path: Path, old: bytes | None) -> None:
+    path = tmp_path / "list.m3u8"
+    if old is not None:
+        path.write_bytes(old)
+    known = b"a.mp3" in (old or b"")
+    entries = [
+        M3uEntry(os.fsencode(tmp_path / name), 1.0, "Can", "Title") for name in ("a.mp3", "b.mp3", "b.mp3", "c\n")
+    ]
+    assert m3u.append_entries(path, entries) == 2 - known
+    content = path.read_bytes()
+    assert content.startswith(old or b"#EXTM3U\n")
+    assert content.count(b"#EXTM3U") <= 1 + (old is None)
+    names = [os.path.basename(entry.path) for entry in m3u.read_playlist(path).entries]  # noqa: PTH119 - bytes
+    assert names == [b"a.mp3", b"b.mp3"]
+    assert m3u.append_entries(path, entries) == 0
+    assert path.read_bytes() == content

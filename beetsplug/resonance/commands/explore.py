@@ -1,0 +1,133 @@
+"""beet similar -i: a numbered list and a prompt, in a circle until the user quits.
+
+The state is `search.exploration`; here is what is printed and read. Each step searches the library as it is then.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets import ui
+from beets.exceptions import UserError
+
+from beetsplug.resonance.commands.common import choose_colours
+from beetsplug.resonance.commands.player import play
+from beetsplug.resonance.errors import describe_error
+from beetsplug.resonance.library.sidecar import format_tracks
+from beetsplug.resonance.search.exploration import ALL, Exploration, parse_places
+from beetsplug.resonance.search.request import SearchRequest
+from beetsplug.resonance.search.session import open_session
+from resonance_engine.errors import ResonanceError, printable
+from resonance_engine.playlist import m3u
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from beets.library import Item
+
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.search.explanations import Reason
+    from beetsplug.resonance.search.finder import SearchResult
+    from beetsplug.resonance.search.session import SearchSession
+
+    Search = Callable[[SearchSession, SearchRequest], tuple[SearchResult, Mapping[int, Reason]]]
+
+NAME = "similar"  # begins messages
+CHOICES = ("Play", "Add to a file", "Dive", "More like these", "Less like these", "Back", "Quit")
+QUIT = "q"
+
+
+def require_terminal() -> None:
+    """Raise UserError where nobody can answer."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError(
+            f"{NAME}: -i asks questions on a terminal, and here is none; leave it out to get the list alone"
+        )
+
+
+class Explorer:
+    """Asks for the next step of a search, and takes it; `search` runs a request and explains its hits."""
+
+    def __init__(self, sidecar: Sidecar, request: SearchRequest, search: Search) -> None:
+        self.sidecar, self.options, self.search = sidecar, request.options, search
+        self.exploration = Exploration()
+        self.session: SearchSession | None = None
+        self.items: list[Item] = []
+        self.file = ""
+
+    def run(self) -> None:
+        """List and ask, until the user quits."""
+        self.show(self.exploration)
+        while (choice := self.prompt_choice()) != QUIT:
+            try:
+                self.take(choice)
+            except (UserError, ResonanceError, OSError) as error:  # the list that is shown stays
+                ui.print_(describe_error(error))
+
+    def show(self, exploration: Exploration) -> None:
+        """Search and list; raises UserError, and stays where it was, where there is nothing to list."""
+        request = SearchRequest(**exploration.step.apply(self.options))
+        with open_session(self.sidecar, self.session) as self.session:
+            result, reasons = self.search(self.session, request)
+        self.exploration, self.items = exploration, [hit.item for hit in result.hits]
+        colour = choose_colours()
+        width = len(str(len(self.items)))
+        for place, hit in enumerate(result.hits, 1):
+            score = colour("text_highlight_minor", f"{hit.score:>6.3f}")
+            ui.print_(f"{colour('action', f'{place:>{width}}.')} {score}  {format(hit.item)}")
+            if hit.id in reasons:
+                ui.print_(f"{' ' * (width + 10)}{colour('text_faint', reasons[hit.id].line)}")
+
+    def prompt_choice(self) -> str | int:
+        """Return the letter of a choice or a place in the list; the end of the input is to quit."""
+        choices = [choice for choice in CHOICES if choice != "Back" or not self.exploration.is_at_start]
+        try:
+            return ui.input_options(choices, require=True, numrange=(1, len(self.items)))
+        except UserError:
+            ui.print_()
+            return QUIT
+
+    def take(self, choice: str | int) -> None:
+        """Do what was chosen; raises UserError for what cannot be done."""
+        if isinstance(choice, int):
+            self.show(self.exploration.dive(self.ids([choice - 1])[0]))
+        elif choice == "b":
+            self.show(self.exploration.back())
+        elif choice == "d":
+            self.show(self.exploration.dive(self.ids(self.prompt_places("Dive from which track?", is_one=True))[0]))
+        elif choice == "m":
+            self.show(self.exploration.like(self.ids(self.prompt_places("More like which tracks?"))))
+        elif choice == "l":
+            self.show(self.exploration.dislike(self.ids(self.prompt_places("Less like which tracks?"))))
+        elif choice == "p":
+            play([self.items[place].path for place in self.prompt_places("Play which tracks?")])
+        elif choice == "a":
+            self.add_to_file([self.items[place] for place in self.prompt_places("Add which tracks?")])
+
+    def ids(self, places: Sequence[int]) -> list[int]:
+        return [item_id for place in places if (item_id := self.items[place].id) is not None]
+
+    def prompt_places(self, question: str, is_one: bool = False) -> list[int]:
+        """Return the places in the list, or the one, that the user names; raises UserError."""
+        count = len(self.items)
+        places = parse_places(
+            ui.input_(f"{question} (1-{count}{'' if is_one else f', such as 1 3-5, or {ALL}'})"), count
+        )
+        if is_one and len(places) > 1:
+            raise UserError(f"name one track, not {len(places):,}")
+        return places
+
+    def add_to_file(self, items: Sequence[Item]) -> None:
+        """Add tracks at the end of a playlist file, which is made where there is none; the last one is the default."""
+        usual = f" ({self.file})" if self.file else ""
+        name = ui.input_(f"Playlist file{usual}:").strip() or self.file
+        path = Path(name).expanduser()
+        if path.suffix.lower() not in m3u.SUFFIXES:
+            raise UserError(f"{NAME}: a playlist file ends in .m3u8 or .m3u, not {name!r}")
+        entries = [m3u.M3uEntry(item.path, item.length or 0.0, item.artist, item.title) for item in items]
+        added = m3u.append_entries(path, entries)
+        self.file = name
+        known = f", {format_tracks(len(entries) - added)} not: in it already" if added < len(entries) else ""
+        ui.print_(f"{format_tracks(added)} added to {printable(path)}{known}")
