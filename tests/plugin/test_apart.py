@@ -85,7 +85,7 @@ class TestRules(AnalysedLibrary):
         [line] = self.apart()
         assert line.startswith("year:soon  never with  song  (not understood: ")
         said = self.refused("playlist", "title:song 0")
-        assert said.startswith("the rule of `beet resonance apart` with year:soon is not understood (")
+        assert said.startswith("playlist: the rule of `beet resonance apart` with year:soon is not understood (")
         assert said.endswith("`beet resonance apart --remove year:soon` removes it")
         assert self.apart("--remove", "year:soon") == ["1 rule removed"]
 

@@ -52,9 +52,9 @@ def user_errors(name: str) -> Callable[[Command], Command]:
                 reason = console.settle_output()
                 if isinstance(error, BrokenPipeError):
                     raise SystemExit(console.BROKEN_PIPE) from error
-                is_output = isinstance(error, OSError) and reason is not None
-                sentence = str(console.OutputError(reason)) if is_output else describe_error(error)
-                raise UserError(format_error(name, sentence)) from error
+                if isinstance(error, OSError) and reason is not None:
+                    raise UserError(format_error(name, str(console.OutputError(reason)))) from error
+                raise UserError(format_error(name, describe_error(error))) from error
 
         return wrapped
 
