@@ -13,15 +13,13 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Thread
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from typing import NoReturn
 
     from beets.library import Library
-    from tqdm import tqdm
 
 MARK = "MADE-BY-THE-RESONANCE-DEMO.txt"
 MARK_TEXT = "This folder was made by the demo of Resonance. It may be deleted at any time.\n"
@@ -73,11 +71,11 @@ class DemoBeets:
 
     def import_music(self, folder: Path, tracks: int) -> None:
         """Run `beet import`, on a terminal with a progress bar of the analysed tracks below its output."""
-        from tqdm import tqdm
+        from resonance_engine.console import progress_bar
 
         arguments = ("import", "-q", "-A", str(folder))
         start = time.perf_counter()
-        with tqdm(desc="analysed", total=tracks, unit=" tracks", disable=None) as bar:
+        with progress_bar(tracks, desc="analysed") as bar:
             process = self._start(arguments, None if bar.disable else subprocess.PIPE)
             if process.stderr is not None:
                 Thread(target=copy_lines, args=(process.stderr, bar)).start()
@@ -135,7 +133,7 @@ class DemoBeets:
             raise DemoError(f"`beet {arguments[0]}` failed (exit status {process.returncode}); see above.")
 
 
-def copy_lines(lines: IO[str], bar: tqdm[NoReturn]) -> None:
+def copy_lines(lines: IO[str], bar: Any) -> None:
     """Print lines above a progress bar as they come."""
     for line in lines:
         bar.write(line, file=sys.stderr, end="")
@@ -175,6 +173,7 @@ def configuration(home: Path) -> str:
             "duplicate_action": "keep",
         },
         "format_item": "%if{$title,$artist - $album - $title,$path}",  # beets' own, but for files without titles
+        "resonance": {"auto": "import"},  # what comes next searches
         "ui": {"color": False},
     }
     return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, cast
 import av
 import numpy as np
 from mediafile import MediaFile
-from tqdm import tqdm
 
 from demo.styles import STYLES, Style
 from demo.synthesis import RATE, Composition, Signal, render
+from resonance_engine.console import progress_bar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +90,7 @@ def make_library(
     tracks = plan_library(seed, tracks_per_style, seconds)
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         written = pool.imap(partial(make_track, root), tracks)
-        paths = list(tqdm(written, desc="synthesised", total=len(tracks), unit=" tracks", disable=None))
+        paths = list(progress_bar(len(tracks), desc="synthesised", iterable=written))
     for stray in {path for path in root.rglob("*") if path.is_file()}.difference(paths):
         stray.unlink()  # such as an older version's tracks
     return paths

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resonance_engine.console import complain, positive, print_line
+from resonance_engine.console import complain, positive, print_line, progress_bar
 from resonance_engine.errors import AudioError, CatalogError, ModelError, ResonanceError, printable
 
 if TYPE_CHECKING:
@@ -68,11 +68,9 @@ def check_trained(load: Path) -> None:
 
 
 def run_index(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from resonance_engine.audio.music_files import find_music
     from resonance_engine.catalog import LIBRARY, CatalogUpdate, open_catalog_store
-    from resonance_engine.ingest import Ingest
+    from resonance_engine.ingest import USUAL_SECONDS, Ingest
     from resonance_engine.worker.worker import WorkerPool
 
     music = find_music(options.folder)
@@ -89,11 +87,12 @@ def run_index(options: argparse.Namespace) -> None:
     ):
         update = CatalogUpdate(options.out, music.paths, Ingest(store, store.libraries.get_or_create(LIBRARY), pool))
         failed = 0
-        with tqdm(total=len(update.jobs), unit=" tracks", disable=None) as bar:
+        with progress_bar(len(update.jobs), USUAL_SECONDS / options.threads) as bar:
             for outcome in update.run():
                 bar.update(1)
                 if outcome.error is not None:
                     failed += 1
+                    bar.clear()
                     complain(outcome.error)
         count = update.export()
     print_line(

@@ -1,4 +1,4 @@
-"""Terminal output of commands: lines in any encoding, progress bars, errors as one sentence, exit statuses."""
+"""Terminal output of commands: lines in any encoding, progress, errors as one sentence, exit statuses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import math
 import os
 import sys
 from contextlib import suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TextIO
+from unicodedata import combining, east_asian_width
 
 from resonance_engine.errors import ResonanceError, describe_os_error
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+COLUMNS = 80  # of a terminal that does not tell its width
+PRIOR_COUNT = 8  # that the expected pace counts for, against the measured one
+CLEAR_LINE = "\r\x1b[K"
+BAR_FORMAT = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{left}, {pace}]"
 
 
 class OutputError(ResonanceError):
@@ -47,11 +53,102 @@ def write_error(text: str) -> None:
         discard(sys.stderr)
 
 
-def progress_bar(total: int) -> Any:
-    """Return a tqdm bar with rate and time left on standard error, which shows only on a terminal."""
+class StatusLine:
+    """A line that is replaced in place, on a stream that is a terminal; on any other, nothing is written."""
+
+    def __init__(self, stream: TextIO, enabled: bool = True) -> None:
+        self.stream, self.shown = stream, ""
+        self.enabled, self.held = enabled and stream.isatty(), False
+        self.lock = Lock()
+
+    def show(self, text: str) -> None:
+        """Replace the line by a text, cut to the width of the terminal."""
+        with self.lock:
+            if self.enabled and not self.held and text != self.shown:
+                encoding = self.stream.encoding or "utf-8"
+                visible = fit_columns(text, terminal_columns(self.stream) - 1)
+                self.write(CLEAR_LINE + visible.encode(encoding, "replace").decode(encoding))
+                self.shown = text
+
+    def clear(self) -> None:
+        """Remove the line, before anything else is written."""
+        with self.lock:
+            if self.shown:
+                self.write(CLEAR_LINE)
+                self.shown = ""
+
+    def hold(self) -> None:
+        """Remove the line, and show none until `release`: something else uses the terminal."""
+        self.clear()
+        self.held = True
+
+    def release(self) -> None:
+        self.held = False
+
+    def write(self, text: str) -> None:
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except OSError:  # the terminal was closed; what is shown on it matters to nobody
+            self.enabled = False
+
+
+def terminal_columns(stream: TextIO) -> int:
+    """Return the width of a terminal in columns."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or COLUMNS
+    except OSError:
+        return COLUMNS
+
+
+def fit_columns(text: str, columns: int) -> str:
+    """Return a text without control characters, and no wider than `columns`: an ellipsis ends one that is cut."""
+    text = "".join(" " if character < " " or "\x7f" <= character <= "\x9f" else character for character in text)
+    if sum(map(character_columns, text)) <= columns:
+        return text
+    width, end = 1, 0  # of the ellipsis
+    for end, character in enumerate(text):  # noqa: B007 - the place where the text is cut
+        width += character_columns(character)
+        if width > columns:
+            break
+    return text[:end] + "…"
+
+
+def character_columns(character: str) -> int:
+    """Return the columns that a character takes on a terminal."""
+    return 0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1
+
+
+def progress_bar(total: int | None, expected: float | None = None, unit: str = "track", **options: Any) -> Any:
+    """Return a tqdm bar with pace and time left on standard error, which shows only on a terminal.
+
+    The time left begins from the `expected` seconds for one, and follows what is measured.
+    """
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=" tracks", disable=None, dynamic_ncols=True, smoothing=0.1)
+    class Bar(tqdm):  # type: ignore[misc]  # untyped
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            values = super().format_dict
+            elapsed, done, left = values["elapsed"], values["n"] - values["initial"], "?"
+            if values["total"] is not None and (done or expected is not None):
+                pace = elapsed / done if expected is None else blend_pace(expected, elapsed, done)
+                left = tqdm.format_interval(math.ceil(pace * max(0, values["total"] - values["n"])))
+            return {**values, "left": left, "pace": format_pace(elapsed / done if done else None, unit)}
+
+    return Bar(**{"total": total, "disable": None, "dynamic_ncols": True, "bar_format": BAR_FORMAT, **options})
+
+
+def blend_pace(expected: float, elapsed: float, done: int) -> float:
+    """Return the seconds that one takes: the expected ones count as much as `PRIOR_COUNT` measured ones."""
+    return (PRIOR_COUNT * expected + elapsed) / (PRIOR_COUNT + done)
+
+
+def format_pace(seconds: float | None, unit: str) -> str:
+    """Return the seconds that one takes as such, or as the number per second where that is above one."""
+    if seconds is None:
+        return f"? {unit}s/s"
+    return f"{seconds:.1f} s/{unit}" if seconds > 1 else f"{1 / max(seconds, 1e-3):.1f} {unit}s/s"
 
 
 def use_dashes(arguments: Iterable[str]) -> list[str]:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 BATCH_SECONDS = 2.0
 BATCH_FILES = 32
 SPEED_KEY = "seconds_per_track"
+USUAL_SECONDS = 0.5  # for a track, before anything was measured
 SPEED_MEMORY = 0.9  # share of the known speed that a new measurement leaves
+OUTLIER = 4.0  # times the known speed that a measurement counts at most: a cold start, a song of an hour
 
 
 class AnalysisPool(Protocol):
@@ -103,11 +105,13 @@ class Ingest:
         link: bool = True,
         clock: Callable[[], float] = time.monotonic,
         until: float = math.inf,
+        report: Callable[[int], object] = lambda _: None,
     ) -> Iterator[IngestOutcome]:
         """Analyse every job's file and yield its outcome once that is on disk, in the order of completion.
 
         With `link`, the items are linked to their content keys and failures become rows; a caller whose paths are not
-        final yet does both itself later. It ends when the clock shows `until`, whatever is left. Raises ModelError or
+        final yet does both itself later. It ends when the clock shows `until`, whatever is left. `report` is called
+        with a number of jobs as soon as they are analysed, before their outcomes are on disk. Raises ModelError or
         StoreError when going on makes no sense; the results until then are stored where possible.
         """
         files: dict[Path, PendingFile] = {}
@@ -122,13 +126,17 @@ class Ingest:
             for result in self.pool.analyse(files, self.is_known):
                 if result is not None:
                     batch.append(result)
+                    report(len(files[result[0]].jobs))
                 if len(batch) >= BATCH_FILES or clock() - since >= BATCH_SECONDS:
                     full, batch, since = batch, [], clock()
                     yield from self.commit(full, files, link)
                 if until < math.inf and clock() >= until:
                     break
-        except BaseException:
-            # Stopped by the user, or by a model that broke: the results until then are kept.
+        except Exception:
+            # Of a model that broke, or a pool that was closed: the results until then are kept.
+            yield from self.commit(batch, files, link)
+            raise
+        except BaseException:  # stopped by the user, who wants no more outcomes
             self.commit(batch, files, link)
             raise
         yield from self.commit(batch, files, link)
@@ -164,9 +172,13 @@ class Ingest:
             return
         self.store.vectors.put_many(self.model.id, {result.key: result.embedding})
         self.store.analyses.put(result.key, result.analysis.extractor_version, result.analysis.attributes)
-        known = self.store.state.get(SPEED_KEY, float)
-        speed = result.seconds if known is None else SPEED_MEMORY * known + (1 - SPEED_MEMORY) * result.seconds
-        self.store.state.set(SPEED_KEY, speed)
+        self.store.state.set(SPEED_KEY, blend_speed(self.store.state.get(SPEED_KEY, float), result.seconds))
+
+
+def blend_speed(known: float | None, seconds: float) -> float:
+    """Return the seconds that a track takes, after another one took `seconds`; `known` is None before the first."""
+    known = known or USUAL_SECONDS
+    return SPEED_MEMORY * known + (1 - SPEED_MEMORY) * min(seconds, OUTLIER * known)
 
 
 def file_state(path: Path) -> FileState:

@@ -6,11 +6,17 @@ loads no numpy; each hook loads the room below that does the work, and raises no
 
 from __future__ import annotations
 
+import atexit
+import gc
+import math
+import os
+import sys
 from contextlib import closing, contextmanager
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from beets import ui
 from beets.plugins import BeetsPlugin
 
 from beetsplug.resonance.config.settings import Settings
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
     from beets.ui import Subcommand
 
-    from beetsplug.resonance.library.analysis import Importer
+    from beetsplug.resonance.library.importer import Importer
     from beetsplug.resonance.library.sidecar import Runtime
 
 
@@ -63,7 +69,8 @@ class ResonancePlugin(BeetsPlugin):
         self.events = LibraryEvents()
         self.importer: Importer | None = None
         self.importer_lock = Lock()
-        self.background_requested = False
+        self.background_tracks = 0  # that an import left to the background
+        self.is_quiet = False
         self.fields = Fields(lambda: self.settings, self._log)
         self.item_types, self.album_types = self.fields.item_types, self.fields.album_types
         self.item_queries, self.album_queries = self.fields.item_queries, self.fields.album_queries
@@ -72,6 +79,9 @@ class ResonancePlugin(BeetsPlugin):
         # A mistake in the configuration must not keep beets from starting: `auto` is read when files are imported.
         self.import_stages = [self.import_stage]
         self.register_listener("library_opened", self.fields.open)
+        self.register_listener("import_begin", self.import_begin)
+        self.register_listener("import_task_before_choice", self.begin_question)
+        self.register_listener("import_task_choice", self.end_question)
         self.register_listener("album_imported", self.link_imported)
         self.register_listener("item_imported", self.link_imported)
         self.register_listener("item_removed", self.events.record_removal)
@@ -95,17 +105,36 @@ class ResonancePlugin(BeetsPlugin):
 
         return [module.command(self.open_sidecar, self._log) for module in (similar, playlist, resonance)]
 
+    def import_begin(self, session: ImportSession) -> None:
+        self.is_quiet = session.config["quiet"].get(bool)
+
+    def begin_question(self, **_: object) -> None:
+        if self.importer is not None:
+            self.importer.begin_question()
+
+    def end_question(self, **_: object) -> None:
+        if self.importer is not None:
+            self.importer.end_question()
+
     def import_stage(self, session: ImportSession, task: ImportTask) -> None:
         with self.guard():
-            if self.settings.auto == "import":
+            if self.settings.auto in ("yes", "import"):
                 with self.importer_lock:  # stages run in several threads
                     if self.importer is None:
-                        from beetsplug.resonance.library.analysis import Importer
-
-                        self.importer = Importer(self.open_sidecar(session.lib), self._log)
+                        self.importer = self.open_importer(session)
                 self.importer.analyse(task)
-            elif self.settings.auto == "background" and task.imported_items():
-                self.background_requested = True
+            elif self.settings.auto == "background":
+                self.background_tracks += len(task.imported_items())
+
+    def open_importer(self, session: ImportSession) -> Importer:
+        from beetsplug.resonance.library.importer import PATIENCE, Importer, is_awaited
+        from resonance_engine.console import StatusLine
+
+        # Else Python, before it ends, looks for cycles among all that was loaded: the longest part of an interrupt.
+        atexit.register(gc.freeze)
+        bounded = self.settings.auto == "yes" and is_awaited(os.getppid())
+        line = StatusLine(sys.stderr, enabled=not self.is_quiet)
+        return Importer(self.open_sidecar(session.lib), self._log, line, PATIENCE if bounded else math.inf)
 
     def link_imported(self, item: Item | None = None, album: Album | None = None, **_: object) -> None:
         if self.importer is not None:
@@ -114,16 +143,34 @@ class ResonancePlugin(BeetsPlugin):
             self.fields.caches.clear()
 
     def cli_exit(self, lib: Library) -> None:
-        if self.importer is not None:
+        importer, self.importer = self.importer, None
+        if importer is not None:
             with self.guard():
-                self.importer.finish()
+                importer.finish()
         if self.events.removed or self.events.changes or self.events.stored:
             with self.guard():
                 self.events.apply(lib, self.runtime)
-        if self.background_requested:
-            from beetsplug.resonance.background.job_state import request_work
+        with self.guard():
+            self.end_import(lib, importer)
 
-            self.background_requested = False
-            with self.guard(), closing(self.open_sidecar(lib)) as sidecar:
-                if not request_work(sidecar):
-                    self._log.info("the background analysis is paused; `beet resonance resume` starts it")
+    def end_import(self, library: Library, importer: Importer | None) -> None:
+        """Hand what an import left to the background, and print what has become of it all."""
+        tracks, self.background_tracks = self.background_tracks, 0
+        parts = [importer.summary()] if importer is not None else []
+        if importer is not None and importer.pending:
+            if importer.patience < math.inf:
+                tracks += importer.pending
+            else:  # the user ended the import
+                parts.append(f"{importer.pending:,} left to `beet resonance analyze`")
+        if tracks:
+            from beetsplug.resonance.background.job_state import hand_over
+
+            done = importer.embedded if importer is not None else 0
+            seconds = importer.seconds if importer is not None else 0.0
+            with closing(self.open_sidecar(library)) as sidecar:
+                parts.append(hand_over(sidecar, tracks, done, seconds))
+        line = ", ".join(filter(None, parts))
+        if line and not self.is_quiet:
+            ui.print_(f"resonance: {line}")
+        elif line:
+            self._log.info("{}", line)

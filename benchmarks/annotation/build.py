@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
-from tqdm import tqdm
 
 from benchmarks.annotation.audio import fit_length, mask_part, middle, mix, read_audio, write_audio
 from benchmarks.annotation.instruments import FLUID, FONTS, INSTRUMENTS, TIM, midi_labels, render_midi, render_solo
@@ -19,6 +18,7 @@ from benchmarks.annotation.noise import NOISES
 from benchmarks.annotation.recordings import join_clips, package_members, read_clips, read_recordings
 from benchmarks.annotation.singing import SINGERS, synthesise_choir, synthesise_song
 from benchmarks.annotation.speech import RAPPERS, VOICES, synthesise_rap, synthesise_speech
+from resonance_engine.console import progress_bar
 from training.default_model.unpacking import download
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Builder:
         annotations = []
         families = (self.solos, self.pieces, self.recordings, self.speech, self.songs, self.noises, self.mixtures)
         for family in families:
-            for annotation, render in tqdm(family(), desc=family.__name__, unit=" tracks", disable=None):
+            for annotation, render in progress_bar(None, desc=family.__name__, iterable=family()):
                 path = self.folder / annotation.path
                 if not path.is_file():
                     write_audio(render(), path)

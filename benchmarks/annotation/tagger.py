@@ -6,10 +6,10 @@ import io
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from benchmarks.quality.embedding_run import digest
 from resonance_engine.audio.windows import read_windows
+from resonance_engine.console import progress_bar
 from resonance_engine.encoder.encoder import BATCH, Encoder
 from resonance_engine.errors import ResonanceError
 from resonance_engine.features.front_end import FrontEnd
@@ -99,7 +99,7 @@ def score_tracks(tagger: Tagger, root: Path, paths: Sequence[str], folder: Path)
     """Score the tracks that `folder` has no scores of; return the errors of those that cannot be scored."""
     folder.mkdir(parents=True, exist_ok=True)
     errors = []
-    for path in tqdm(paths, unit=" tracks", disable=None):
+    for path in progress_bar(len(paths), iterable=paths):
         target = folder / f"{digest(path)}.npz"
         if target.is_file():
             continue

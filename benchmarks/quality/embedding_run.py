@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from benchmarks.quality.systems import TrackAudio
+from resonance_engine.console import progress_bar
 from resonance_engine.errors import ResonanceError
 from resonance_engine.files import write_bytes
 
@@ -41,7 +41,7 @@ def embed_corpus(
     caches = {system.name: EmbeddingCache(folder, system.name, system.version) for system in systems}
     results = {system.name: CorpusEmbeddings() for system in systems}
     tracks = [(place, path) for place, path in enumerate(paths) if only is None or path in only]
-    for place, path in tqdm(tracks, unit=" tracks", disable=None):
+    for place, path in progress_bar(len(tracks), iterable=tracks):
         audio = TrackAudio(place, root / path)
         for system in systems:
             cache = caches[system.name]

@@ -230,13 +230,17 @@ class FileProcess:
             self.child.end()
             self.child = None
 
-    def close(self) -> None:
-        """End the child for good, also while another thread waits for its answer."""
+    def kill(self) -> None:
+        """Kill the child for good, and wait for nothing; a thread that waits for its answer gets WorkerDied."""
         with self.start_lock:
             self.closed = True
             child = self.child
         if child is not None:
-            child.process.kill()  # a thread that waits for its answer gets WorkerDied
+            child.process.kill()
+
+    def close(self) -> None:
+        """End the child for good, also while another thread waits for its answer."""
+        self.kill()
         if self.request_lock.acquire(timeout=CLOSE_TIMEOUT):
             try:
                 self.end_child()

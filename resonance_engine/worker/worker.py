@@ -30,6 +30,8 @@ MEMORY = 1_000_000_000  # bytes for one file, beside those of the loaded model; 
 
 
 class Closable(Protocol):
+    def kill(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -186,6 +188,8 @@ class ProcessPool(Generic[W]):
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
+        for worker in self.workers:
+            worker.kill()  # all at once: each takes its time to end
         for worker in self.workers:
             worker.close()
 

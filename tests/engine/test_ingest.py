@@ -17,7 +17,7 @@ import pytest
 from resonance_engine import ingest as ingest_module
 from resonance_engine.audio.windows import content_key
 from resonance_engine.errors import AudioError, ModelError, StoreError
-from resonance_engine.ingest import SPEED_KEY, Ingest, IngestOutcome, Job
+from resonance_engine.ingest import SPEED_KEY, USUAL_SECONDS, Ingest, IngestOutcome, Job, blend_speed
 from resonance_engine.store import Analysis, Counts, Embedding, Store, Windows
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription, WorkerPool
 from tests.audio_files import tune, write_audio
@@ -312,6 +312,17 @@ def test_the_time_per_track_follows_slowly_and_ignores_known_sounds(store: Store
     assert store.state.get(SPEED_KEY) == pytest.approx(1.1)
     list(ingest(store).run(jobs(tmp_path, [1])))
     assert store.state.get(SPEED_KEY) == pytest.approx(1.1)
+
+
+def test_a_cold_start_does_not_decide_what_a_track_takes() -> None:
+    known = blend_speed(None, USUAL_SECONDS)
+    assert known == pytest.approx(USUAL_SECONDS)
+    for _ in range(2):
+        known = blend_speed(known, 40.0)
+    assert known < 2 * USUAL_SECONDS
+    for _ in range(60):
+        known = blend_speed(known, 5.0)
+    assert known == pytest.approx(5.0, rel=0.05), "a slow machine is believed in the end"
 
 
 def test_with_a_real_worker(store: Store, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class ModelsLibrary(AnalysedLibrary):
     def interrupt_use(self, patience: int) -> None:
         """Begin to use the model `own`, and interrupt that after so many tracks."""
         self.runtime.surprise, self.runtime.patience = KeyboardInterrupt(), len(self.runtime.embedded) + patience
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(SystemExit):
             self.run_command("resonance", "model", "use", "own")
         self.runtime.surprise = None
         self.io.getoutput()

@@ -94,7 +94,7 @@ class TestAnalyze(AnalysedLibrary):
         database = Sidecar(self.lib).path.read_bytes()
         self.runtime.ship("newer")
         lines = self.beet("resonance", "analyze", "--pretend", "title:new")
-        assert lines == [str(item.filepath), "would analyse 1 track in about 1 s and forget 0"]
+        assert lines == [str(item.filepath), "would analyse 1 track in about 2 s and forget 0"]
         assert len(self.runtime.embedded) == 5
         assert Sidecar(self.lib).path.read_bytes() == database
 
@@ -137,7 +137,7 @@ class TestAnalyze(AnalysedLibrary):
     def test_an_interrupt_says_what_is_kept(self, caplog: pytest.LogCaptureFixture) -> None:
         self.song("new")
         self.runtime.surprise = KeyboardInterrupt()
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(SystemExit):
             self.run_command("resonance", "analyze")
         assert "stopped; what was analysed is kept, run it again to go on" in caplog.text
 

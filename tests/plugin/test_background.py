@@ -116,8 +116,27 @@ class TestForeground(BackgroundFixtures, AnalysedLibrary):
                 job_state_of(sidecar).request()
         assert self.runtime.spawned == []
 
+    def test_a_pause_without_work_is_lifted_and_said(self) -> None:
+        self.beet("resonance", "pause")
+        assert self.beet("resonance", "resume") == [
+            "the background analysis is no longer paused, and has nothing to do: every track is analysed or failed"
+        ]
+        assert not self.requests().paused
+
+    def test_nobody_is_told_to_analyse_what_is_about_to_be(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.song("new")
+        self.beet("resonance", "analyze", "--background")
+        status = self.beet("resonance", "status")
+        assert "background:     starting" in status
+        assert not any("beet resonance analyze" in line for line in status)
+        caplog.clear()
+        self.beet("similar", "title:song 1")
+        assert "5 of 6 tracks analysed; the rest is being analysed now (about 2 s)" in caplog.text
+
     def test_nothing_to_resume_or_stop(self) -> None:
-        assert self.beet("resonance", "resume") == ["nothing is paused, and every track is analysed or failed"]
+        assert self.beet("resonance", "resume") == [
+            "the background analysis was not paused, and has nothing to do: every track is analysed or failed"
+        ]
         assert self.beet("resonance", "stop") == ["no background analysis is running"]
         assert self.runtime.spawned == []
 

@@ -20,7 +20,7 @@ from beetsplug.resonance.commands.common import format_error, format_size, user_
 from beetsplug.resonance.commands.resonance import parse_verb
 from beetsplug.resonance.commands.verbs import VERBS, VerbParser, flag_of_option
 from beetsplug.resonance.library.analysis import AnalysisResult
-from beetsplug.resonance.library.sidecar import Sidecar, format_duration
+from beetsplug.resonance.library.sidecar import Sidecar, format_duration, format_estimate
 from beetsplug.resonance.library.sync import Plan
 from resonance_engine.errors import ModelError
 from resonance_engine.ingest import Job
@@ -42,7 +42,7 @@ class TestNothingThere(CommandLibrary):
     def test_nothing_analysed(self, command: str) -> None:
         self.song("one")
         said = self.refused(command, "one")
-        assert said == f"{command}: no track is analysed yet; run `beet resonance analyze` (about 1 s)"
+        assert said == f"{command}: no track is analysed yet; run `beet resonance analyze` (about 2 s)"
         assert not Sidecar(self.lib).exists
 
     def test_nothing_could_be_analysed(self) -> None:
@@ -267,6 +267,26 @@ class TestArguments(CommandLibrary):
 )
 def test_duration(seconds: float, said: str) -> None:
     assert format_duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "1 s"),
+        (2.4, "2 s"),
+        (4.1, "5 s"),
+        (23, "20 s"),
+        (52, "45 s"),
+        (57, "1 min"),
+        (79, "1 min"),
+        (100, "2 min"),
+        (2900, "45 min"),
+        (3400, "1 h"),
+        (90000, "25 h"),
+    ],
+)
+def test_an_estimate_is_round(seconds: float, said: str) -> None:
+    assert format_estimate(seconds) == said
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0.0 MB"), (1_250_000, "1.2 MB"), (3_456_000_000, "3.46 GB")])

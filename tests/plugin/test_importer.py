@@ -158,7 +158,8 @@ class TestImport(Imports):
         self.config["import"]["duplicate_action"] = "keep"
         for name in ("one", "two"):
             self.songs(name)
-            self.run_import(move=True)
+            self.setup_importer(autotag=False, move=True).run()
+        self.end()
         assert len(self.lib.items()) == 2
         assert self.runtime.starts == 1
         said = [record.getMessage() for record in caplog.records if "There is no model" in record.getMessage()]

@@ -89,7 +89,7 @@ class TestLists(AnalysedLibrary):
         self.run_command("similar", "title:song 0")
         printed = capteesys.readouterr()
         assert len(printed.out.splitlines()) == 4
-        said = "5 of 6 tracks analysed; run `beet resonance analyze` for 1 more (about 1 s)"
+        said = "5 of 6 tracks analysed; run `beet resonance analyze` for 1 more (about 2 s)"
         assert said in printed.err
 
     def test_an_id_that_beets_gave_again_is_neither_seed_nor_hit(self) -> None:

@@ -73,7 +73,7 @@ class TestUse(ModelsLibrary):
         self.interrupt_use(patience=2)
         assert (self.active_model(), self.count_embedded("own")) == ("fake", 2)
         assert self.beet("similar", "title:song 0") == before
-        preparing = "preparing:      own 1 (own), 2 tracks embedded; "
+        preparing = "preparing:      own 1 (own), 2 of 5 tracks embedded; "
         assert any(line.startswith(preparing) for line in self.beet("resonance", "status"))
         assert self.beet("resonance", "check") == ["no problems; 3 tracks to analyse with `beet resonance analyze`"]
         lines = self.beet("resonance", "analyze")

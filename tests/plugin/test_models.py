@@ -71,6 +71,16 @@ class TestList(ModelsLibrary):
         path.unlink()
         assert self.list_uses() == {"default": "in use", "mine": "its file is gone"}
 
+    def test_status_counts_a_wanted_one_that_has_analysed_nothing_yet(self) -> None:
+        self.runtime.ship("newer")
+        line = (
+            "preparing:      fake 1 (newer), 0 of 5 tracks embedded; "
+            "`beet resonance analyze` goes on, the model above serves until then"
+        )
+        assert line in self.beet("resonance", "status")
+        self.beet("resonance", "analyze")
+        assert not any(line.startswith("preparing") for line in self.beet("resonance", "status"))
+
     def test_status_names_a_configured_one_that_is_unusable(self) -> None:
         path = self.lib_path / "elsewhere" / "model.onnx"
         self.configure(str(path))

@@ -12,6 +12,7 @@ from tests.paths import ROOT
 from tests.plugin.command_library import AnalysedLibrary
 
 SCRIPT = """
+import io
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -21,10 +22,11 @@ from beets.library import Library
 from beets.logging import getLogger
 
 from beetsplug.resonance.commands.analyze import analyze
-from beetsplug.resonance.library.analysis import Importer
+from beetsplug.resonance.library.importer import Importer
 from beetsplug.resonance.library.sidecar import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.audio.content_key import content_key
+from resonance_engine.console import StatusLine
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 
 
@@ -53,7 +55,7 @@ library = Library(sys.argv[1], sys.argv[4])
 with closing(Sidecar(library, runtime=OnlyIdentifying())) as sidecar:
     if sys.argv[3] == "import":
         items = list(library.items())
-        importer = Importer(sidecar, getLogger("beets"))
+        importer = Importer(sidecar, getLogger("beets"), StatusLine(io.StringIO()))
         importer.analyse(SimpleNamespace(imported_items=lambda: items))
         importer.link(items)
         importer.finish()

@@ -33,7 +33,7 @@ def read(section: Any) -> Settings:
     [
         ({}, Settings()),
         (None, Settings()),
-        ({"auto": True}, Settings(auto="import")),
+        ({"auto": True}, Settings(auto="yes")),
         ({"auto": False}, Settings(auto="no")),
         ({"auto": "no"}, Settings(auto="no")),
         ({"auto": "import", "threads": 3, "timeout": 7.5, "count": 5}, Settings("import", "default", 3, 7.5, count=5)),

@@ -94,7 +94,7 @@ class LibraryHistory(RuleBasedStateMachine):
 
     @rule(chosen=st.lists(st.integers(0, SOUNDS - 1), min_size=2, max_size=3), patience=st.integers(0, 2))
     def add_and_be_killed(self, chosen: list[int], patience: int) -> None:
-        with self.killed(patience), suppress(KeyboardInterrupt):
+        with self.killed(patience), suppress(KeyboardInterrupt, SystemExit):
             self.imported(chosen)
 
     @rule()
@@ -163,7 +163,7 @@ class LibraryHistory(RuleBasedStateMachine):
 
     @rule(patience=st.integers(0, 4))
     def analyze_and_be_killed(self, patience: int) -> None:
-        with self.killed(patience), suppress(KeyboardInterrupt):
+        with self.killed(patience), suppress(KeyboardInterrupt, SystemExit):
             self.analyze()
 
     @rule(name=st.sampled_from(MODELS))

@@ -214,14 +214,14 @@ class TestTrain(TrainedLibrary):
 
     def test_an_interrupt_changes_nothing(self, training: FakeTraining, caplog: pytest.LogCaptureFixture) -> None:
         training.surprise = KeyboardInterrupt()
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(SystemExit):
             self.run_command("resonance", "train")
         assert "stopped; no model was made, what was analysed is kept" in caplog.text
         assert (self.in_use(), self.folder.exists()) == ("fake", False)
 
     def test_an_interrupt_while_it_hears_the_library_can_be_gone_on_with(self) -> None:
         self.runtime.surprise, self.runtime.patience = KeyboardInterrupt(), len(self.runtime.embedded) + 2
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(SystemExit):
             self.run_command("resonance", "train", "--yes")
         self.runtime.surprise = None
         self.io.getoutput()

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from resonance_engine.training.learning.epochs import Epoch, describe_collapse, gate_entropy, progress_bar, write_log
+from resonance_engine.training.learning.epochs import Epoch, describe_collapse, gate_entropy, open_epoch_bar, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(("stream", "shown"), [(Terminal(), True), (Terminal(), False), (io.StringIO(), True)])
 def test_the_bar_is_for_terminals(stream: io.StringIO, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", stream)
-    with progress_bar(12, 3, 40, shown) as progress:
+    with open_epoch_bar(12, 3, 40, shown) as progress:
         progress.update(6)
     visible = shown and stream.isatty()
     assert ("epoch 3/40" in stream.getvalue()) == visible

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_type_hints
 
 from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.sidecar import LOADING_SECONDS, estimate_pace, format_estimate, format_tracks
+from resonance_engine.console import blend_pace
 from resonance_engine.records import has_type
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ SEARCH_SETTINGS = ("caps", "exclude", "profiles")  # of no use to an analysis
 MODULE = "beetsplug.resonance.background"
 WORKING = "working"
 SAVE_SECONDS = 2.0
+START_SECONDS = 30.0  # that a process may take until it has the lock
 STORED_NAMES = {"requested_at": "asked", "activity": "doing", "message": "said"}  # of fields, in the rows
 
 
@@ -199,6 +202,30 @@ def request_work(sidecar: Sidecar) -> bool:
         return False
     start_worker(sidecar)
     return True
+
+
+def is_answered(progress: JobProgress | None, requests: JobRequests) -> bool:
+    """Return whether a worker ran after the last request."""
+    return progress is not None and max(progress.started, progress.ended or 0) >= requests.requested_at
+
+
+def is_starting(requests: JobRequests, progress: JobProgress | None, now: float) -> bool:
+    """Return whether a process that was just started has not reported yet; nothing starts while it is paused."""
+    is_recent = requests.open and not requests.paused and now - requests.requested_at < START_SECONDS
+    return is_recent and not is_answered(progress, requests)
+
+
+def hand_over(sidecar: Sidecar, tracks: int, done: int = 0, seconds: float = 0.0) -> str:
+    """Request the analysis of tracks that an import left, and return a clause on when it is done.
+
+    The import analysed `done` tracks in so many `seconds`, which tells how fast this machine is now.
+    """
+    subject = f"{tracks:,}" if done else format_tracks(tracks)
+    if not request_work(sidecar):
+        return f"{subject} left until `beet resonance resume`: the background is paused"
+    pace = blend_pace(estimate_pace(sidecar), seconds, done)
+    estimate = format_estimate((LOADING_SECONDS + tracks * pace) * 100 / sidecar.settings.pace)
+    return f"{subject} left to the background (about {estimate})"
 
 
 def start_worker(sidecar: Sidecar) -> None:

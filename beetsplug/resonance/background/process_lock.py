@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.job_state import job_state_of, start_worker
+from beetsplug.resonance.background.job_state import is_starting, job_state_of, start_worker
 from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
@@ -122,6 +122,16 @@ def lock_file(descriptor: int) -> bool:
 def lock_of(sidecar: Sidecar) -> ProcessLock:
     """Return the lock on the analysis of a library; of one sidecar's libraries, each has its own."""
     return ProcessLock(sidecar.path.with_name(f"{sidecar.path.stem}-{sidecar.id}.lock"))
+
+
+def is_analysing(sidecar: Sidecar) -> bool:
+    """Return whether a process analyses the library of a sidecar, or is about to; changes nothing."""
+    if not sidecar.exists:
+        return False
+    if lock_of(sidecar).holder() is not None:
+        return True
+    job_state = job_state_of(sidecar)
+    return is_starting(job_state.requests, job_state.progress, time.time())
 
 
 @contextmanager

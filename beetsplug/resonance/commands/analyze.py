@@ -24,7 +24,7 @@ from beetsplug.resonance.library.analysis import (
 )
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
-from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration, format_tracks
+from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration, format_estimate, format_tracks
 from beetsplug.resonance.library.sync import plan_library, recognise
 from resonance_engine.audio.music_files import is_system_folder
 from resonance_engine.errors import StoreError, printable
@@ -113,7 +113,7 @@ def print_plan(sidecar: Sidecar, query: list[str], threads: int | None) -> None:
     for job in plan.jobs:
         ui.print_(str(job.path))
     count = len(plan.jobs)
-    duration = f" in about {format_duration(estimate_seconds(sidecar, count, threads))}" if count else ""
+    duration = f" in about {format_estimate(estimate_seconds(sidecar, count, threads))}" if count else ""
     known = f", recognise {len(plan.recognised):,}" if plan.recognised else ""
     ui.print_(f"would analyse {format_tracks(count)}{duration}{known} and forget {len(plan.gone):,}")
 
@@ -173,7 +173,7 @@ def retry(sidecar: Sidecar, failed: list[ItemRow], threads: int | None, log: Bee
         models = Models(sidecar)
         for name in models.required:
             with open_ingest(models, name, threads) as ingest:
-                analyse(sidecar, ingest, [job for job in present if job not in result.failed], result, log)
+                analyse(sidecar, ingest, [job for job in present if job not in result.failed], result, log, threads)
     done = len(present) - len(result.failed)
     text = f"{format_tracks(done)} analysed in {format_duration(time.monotonic() - started)}"
     ui.print_(f"{text}, {len(result.failed):,} failed again" if result.failed else text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import gc
 import re
 import sys
 from collections.abc import Callable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
 
 SENTENCE_END = re.compile(r"[.?!] [A-Z]|\.\.$")  # before another sentence, or of an open range, such as year:1990..
+INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended
 Command = Callable[["Library", Any, list[str]], None]
 OpenSidecar = Callable[["Library"], "Sidecar"]
 
@@ -55,6 +58,9 @@ def user_errors(name: str) -> Callable[[Command], Command]:
                 if isinstance(error, OSError) and reason is not None:
                     raise UserError(format_error(name, str(console.OutputError(reason)))) from error
                 raise UserError(format_error(name, describe_error(error))) from error
+            except KeyboardInterrupt:  # of which beets makes a success
+                atexit.register(gc.freeze)  # or Python looks for cycles among all that was loaded before it ends
+                raise SystemExit(INTERRUPTED) from None
 
         return wrapped
 
@@ -69,10 +75,11 @@ def format_error(name: str, sentence: str) -> str:
 
 def require_searchable(sidecar: Sidecar, log: BeetsLogger) -> None:
     """Log what is not analysed, and a wanted model that is not there; UserError where there is nothing to search."""
+    from beetsplug.resonance.background.process_lock import is_analysing
     from beetsplug.resonance.library.models import describe_missing_model
     from beetsplug.resonance.library.sidecar import require_coverage
 
-    require_coverage(sidecar, log)
+    require_coverage(sidecar, log, is_analysing(sidecar))
     if missing := describe_missing_model(sidecar):
         log.warning("{}", missing)
 

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.background.job_state import WORKING, job_state_of, request_work, start_worker
-from beetsplug.resonance.background.process_lock import BACKGROUND, lock_of
+from beetsplug.resonance.background.job_state import (
+    WORKING,
+    is_answered,
+    is_starting,
+    job_state_of,
+    request_work,
+    start_worker,
+)
+from beetsplug.resonance.background.process_lock import BACKGROUND, is_analysing, lock_of
 from beetsplug.resonance.commands.common import format_size, format_time
 from beetsplug.resonance.config.settings import SHIPPED
 from beetsplug.resonance.library.analysis import LAST_RUN_KEY
@@ -20,7 +27,7 @@ from beetsplug.resonance.library.sidecar import (
     Coverage,
     describe_coverage,
     estimate_seconds,
-    format_duration,
+    format_estimate,
     format_tracks,
 )
 from beetsplug.resonance.library.sync import Plan, plan_library, recognise
@@ -35,10 +42,10 @@ if TYPE_CHECKING:
     from beetsplug.resonance.background.process_lock import Holder
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.store import Failure
+    from resonance_engine.worker.worker import ModelDescription
 
 SHOWN = 20  # files that failed
 STOP_SECONDS = 60.0  # for the worker to exit
-START_SECONDS = 30.0  # that a process may take until it has the lock
 GOES_ON = "`beet resonance analyze` goes on"
 
 
@@ -48,7 +55,7 @@ def status(sidecar: Sidecar) -> None:
         coverage = sidecar.coverage()
         total = coverage.total
         lines = [("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.path} (not made yet)")]
-        print_table([*lines, *unusable_model(sidecar)])
+        print_table([*lines, *describe_wanted(sidecar, total)])
         ui.print_(describe_coverage(sidecar, coverage) if total else "import some music with `beet import PATH`")
         return
     model, store = sidecar.model, sidecar.store
@@ -60,14 +67,14 @@ def status(sidecar: Sidecar) -> None:
         hint = "of those, found as they were before they changed; `beet resonance analyze` takes that up"
         lines += [("changed", f"{len(plan.changed):,} {hint}")]
     if untagged:
-        time_left = format_duration(estimate_seconds(sidecar, untagged))
+        time_left = format_estimate(estimate_seconds(sidecar, untagged))
         hint = f"found by sound but not by words; run `beet resonance analyze` (about {time_left})"
         lines += [("without tags", f"{untagged:,}, {hint}")]
     lines += [("failed", f"{len(plan.failed):,}")]
     lines += [("without a file", f"{plan.missing:,}")] if plan.missing else []
     lines += [("model", f"{model.name} {model.version} ({model.id})" if model else "none used yet")]
-    preparing, background = describe_preparing(sidecar), background_status(sidecar)
-    lines += [("preparing", preparing)] if preparing else unusable_model(sidecar)
+    background = background_status(sidecar)
+    lines += describe_wanted(sidecar, plan.total)
     lines += [("background", background)] if background else []
     lines += [("database", f"{sidecar.path} ({format_size(sidecar.path.stat().st_size)})")]
     last, speed = store.state.get(LAST_RUN_KEY, float), store.state.get(SPEED_KEY, float)
@@ -78,7 +85,7 @@ def status(sidecar: Sidecar) -> None:
         ui.print_(line)
     if plan.missing and plan.missing == plan.total:
         ui.print_(f"no file is there; {explain_missing(sidecar)}")
-    if pending and lock_of(sidecar).holder() is None:  # no analysis is running
+    if pending and not is_analysing(sidecar):
         ui.print_(describe_coverage(sidecar, Coverage(plan.total, analysed, plan.total - analysed - pending)))
 
 
@@ -101,39 +108,33 @@ def count_untagged(sidecar: Sidecar, model_id: str, plan: Plan) -> int:
     return sum(key in lacking for key in keys)
 
 
-def describe_preparing(sidecar: Sidecar) -> str:
-    """Return the progress of the wanted model while another one is in use, empty where none is prepared."""
-    models = Models(sidecar)
-    model = models.preparing
-    if model is None:
-        return ""
-    embedded = sidecar.store.tracks.counts(sidecar.id, model.id).embedded
-    try:
-        models.path(models.wanted)
-    except ModelError as error:
-        return str(error)
-    return (
-        f"{model.name} {model.version} ({model.id}), {format_tracks(embedded)} embedded; "
-        "`beet resonance analyze` goes on, the model above serves until then"
-    )
-
-
-def unusable_model(sidecar: Sidecar) -> list[tuple[str, str]]:
-    """Return a line on why the wanted model cannot be used, where it is not the shipped one and cannot.
+def describe_wanted(sidecar: Sidecar, total: int) -> list[tuple[str, str]]:
+    """Return a line on the wanted model where another one is in use, or why it cannot be used.
 
     It is loaded for that only where its file is not the one that was loaded last.
     """
-    models = Models(sidecar)
-    if models.wanted == SHIPPED:
+    models, active = Models(sidecar), sidecar.model
+    if models.wanted == SHIPPED and active is None:
         return []
     try:
         find_model_file(models.path(models.wanted))
-        if models.known_id(models.wanted) is None:
-            with closing(models.open_pool(models.wanted)) as pool:
-                pool.description()
+        if models.known_id(models.wanted) is not None and models.preparing is None:
+            return []
+        model = models.preparing if models.known_id(models.wanted) is not None else load_description(models)
     except ModelError as error:
-        return [("wanted model", str(error))]
-    return []
+        return [("preparing" if models.preparing else "wanted model", str(error))]
+    if model is None or active is None or model.id == active.id:
+        return []
+    embedded = sidecar.store.tracks.counts(sidecar.id, model.id).embedded
+    share = f"{embedded:,} of {format_tracks(total)} embedded"
+    goes_on = "`beet resonance analyze` goes on, the model above serves until then"
+    return [("preparing", f"{model.name} {model.version} ({model.id}), {share}; {goes_on}")]
+
+
+def load_description(models: Models) -> ModelDescription:
+    """Load the wanted model, and return what it is."""
+    with closing(models.open_pool(models.wanted)) as pool:
+        return pool.description()
 
 
 def print_table(lines: list[tuple[str, str]]) -> None:
@@ -158,6 +159,7 @@ def pause(sidecar: Sidecar) -> None:
 def resume(sidecar: Sidecar) -> None:
     """Let the background go on, and start it where something is pending."""
     job_state = job_state_of(sidecar)
+    was_paused = job_state.requests.paused
     job_state.pause(False)
     holder = lock_of(sidecar).holder()
     if holder is not None and holder.kind == BACKGROUND:
@@ -168,7 +170,8 @@ def resume(sidecar: Sidecar) -> None:
     elif sidecar.coverage().missing:
         start(sidecar)
     else:
-        ui.print_("nothing is paused, and every track is analysed or failed")
+        state = "is no longer paused" if was_paused else "was not paused"
+        ui.print_(f"the background analysis {state}, and has nothing to do: every track is analysed or failed")
 
 
 def stop(sidecar: Sidecar) -> None:
@@ -199,7 +202,7 @@ def background_status(sidecar: Sidecar) -> str:
 def time_left(sidecar: Sidecar, progress: JobProgress) -> str:
     """Return about how long the running background analysis still takes."""
     seconds = estimate_seconds(sidecar, progress.total - progress.done)
-    return format_duration(seconds * 100 / sidecar.settings.pace) if seconds > 0 else ""
+    return format_estimate(seconds * 100 / sidecar.settings.pace) if seconds > 0 else ""
 
 
 def describe_background(
@@ -212,8 +215,7 @@ def describe_background(
         return describe_running(requests, progress, time_left)
     if requests.open and requests.paused:
         return "paused; `beet resonance resume` goes on"
-    is_recent = requests.open and now - requests.requested_at < START_SECONDS
-    if holder is not None or (is_recent and not is_answered(progress, requests)):
+    if holder is not None or is_starting(requests, progress, now):
         return "starting"
     return describe_last(requests, progress)
 
@@ -236,8 +238,3 @@ def describe_last(requests: JobRequests, progress: JobProgress | None) -> str:
         return f"ended before it was done, at {progress.done:,} of {progress.total:,} tracks; {GOES_ON}"
     last = f"ended {format_time(progress.ended)}, {progress.message or f'{progress.done:,} tracks done'}"
     return f"{paused}; {last}" if paused else last
-
-
-def is_answered(progress: JobProgress | None, requests: JobRequests) -> bool:
-    """Return whether a worker ran after the last request."""
-    return progress is not None and max(progress.started, progress.ended or 0) >= requests.requested_at

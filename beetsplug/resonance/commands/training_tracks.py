@@ -13,7 +13,7 @@ from beetsplug.resonance.config.settings import SHIPPED
 from beetsplug.resonance.library.analysis import open_ingest
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
-from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration, format_tracks
+from beetsplug.resonance.library.sidecar import estimate_seconds, format_duration, format_estimate, format_tracks
 from beetsplug.resonance.library.sync import plan_library, recognise
 from beetsplug.resonance.library.training_source import song_of
 from resonance_engine.console import progress_bar
@@ -132,7 +132,7 @@ def describe_work(known: int, pending: int, seconds: float) -> str:
 
 def describe_shortage(sidecar: Sidecar, pending: int, left: int, seconds: float, threads: int | None) -> str:
     """Return a sentence on what the time was enough for, and what the rest would take."""
-    rest = format_duration(estimate_seconds(sidecar, left, threads))
+    rest = format_estimate(estimate_seconds(sidecar, left, threads))
     return (
         f"{format_duration(seconds)} were enough to analyse {pending - left:,} of {format_tracks(pending)}; the other "
         f"{left:,} take about {rest}: give it more --minutes, or run `beet resonance analyze` first."

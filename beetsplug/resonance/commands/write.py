@@ -13,6 +13,7 @@ from beets import ui
 from beets.exceptions import UserError
 from beets.library import Item
 
+from beetsplug.resonance.background.process_lock import is_analysing
 from beetsplug.resonance.commands.common import choose_colours, confirm
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache
 from beetsplug.resonance.fields.fields import FIELDS, OptionalNumber
@@ -64,7 +65,7 @@ def parse_fields(text: str | None) -> tuple[str, ...]:
 def write(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
     """Print the changes, ask, and store them; with `overwrite`, fields of beets with another value are replaced too."""
     fields = parse_fields(opts.fields)
-    require_coverage(sidecar, log)
+    require_coverage(sidecar, log, is_analysing(sidecar))
     items = list(sidecar.library.items(query))
     if not items:
         raise no_match(sidecar.library, "resonance", query)

@@ -79,8 +79,9 @@ setting = partial(Option, commands=(), saved=False)  # of the configuration alon
 
 # In the order of `--help`.
 TABLE = (
-    setting("auto", str, choices=("import", "background", "no"), default="import", comment="analyse during the import; "
-            "`background`: after it, in a process of its own; `no`: only on `beet resonance analyze`"),
+    setting("auto", str, choices=("yes", "import", "background", "no"), default="yes",
+            comment="analyse during the import, but what a terminal would wait for longer than 10 s in the background; "
+            "`import`: all during the import; `background`: all after it; `no`: only on `beet resonance analyze`"),
     setting("model", str, default="default", comment="what `beet resonance model use` chose, at first the shipped one; "
             "or a model's path, or default-int8, which then decides"),
     setting("threads", int, range=(0, 64), default=0,

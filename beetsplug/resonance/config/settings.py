@@ -145,8 +145,8 @@ class Settings:
         exclude = section["exclude"].get()
         numbers = read_numbers(section)
         settings = cls(
-            # YAML reads a bare `no` as false.
-            auto=("no", "import")[auto.get()] if isinstance(auto.get(), bool) else auto.as_choice(AUTO),
+            # YAML reads a bare `no` as false, a bare `yes` as true.
+            auto=("no", "yes")[auto.get()] if isinstance(auto.get(), bool) else auto.as_choice(AUTO),
             # Relative to the configuration's folder, not to wherever beet is started.
             model=model.as_str() if model.as_str() in SHIPPED_NAMES else model.as_filename(),
             hours="" if hours.get() is None else hours.as_str(),

@@ -1,15 +1,14 @@
-"""Analyse a library: while beets imports, all that is pending, or one model's share; take a complete model into use.
+"""Analyse a library: all that is pending, or one model's share; take a complete model into use.
 
-Import, `analyze` and the background go through `open_ingest`, the last two through `update` and `activate` as well.
-Nothing here writes to the library. `beet resonance analyze` makes up for everything that an import leaves undone.
+Import (`library.importer`), `analyze` and the background go through `open_ingest`, the last two through `update` and
+`activate` as well. Nothing here writes to the library.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,23 +16,20 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.models import Models, fingerprint_model
 from beetsplug.resonance.library.removal import MASS_REMOVAL, can_forget, explain_missing, forget, has_folders
-from beetsplug.resonance.library.sidecar import file_state, format_tracks
+from beetsplug.resonance.library.sidecar import estimate_pace, file_state, format_tracks
 from beetsplug.resonance.library.sync import Plan, plan_library
 from resonance_engine.console import progress_bar
-from resonance_engine.errors import ModelError, ResonanceError, StoreError
+from resonance_engine.errors import ModelError
 from resonance_engine.ingest import Ingest, Job
-from resonance_engine.store import TrackRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from beets.importer import ImportTask
-    from beets.library import Item
     from beets.logging import BeetsLogger
 
-    from beetsplug.resonance.library.sidecar import ItemRow, Sidecar, State
-    from resonance_engine.ingest import IngestOutcome
-    from resonance_engine.store import Model
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.ingest import AnalysisPool
+    from resonance_engine.store import Model, TrackRow
 
 LAST_RUN_KEY = "last_analysis"
 NO_PLAN = Plan(0, [], [], [], 0, [])
@@ -56,12 +52,18 @@ class AnalysisResult:
 
 
 @contextmanager
-def open_ingest(models: Models, name: str, threads: int | None = None) -> Iterator[Ingest]:
-    """Load the model of a name in worker processes, which end with the `with`, and note which model that is."""
+def open_ingest(
+    models: Models, name: str, threads: int | None = None, opened: Callable[[AnalysisPool], object] = lambda _: None
+) -> Iterator[Ingest]:
+    """Load the model of a name in worker processes, which end with the `with`, and note which model that is.
+
+    `opened` gets the pool before the model is loaded, which another thread may close to end that.
+    """
     sidecar, path = models.sidecar, models.path(name)
     settings = sidecar.settings
     fingerprint = fingerprint_model(path)  # before the model is loaded: its file may be replaced meanwhile
     with closing(sidecar.runtime.open_pool(path, settings.workers(threads), settings.timeout)) as pool:
+        opened(pool)
         ingest = Ingest(sidecar.store, sidecar.id, pool)
         models.note(name, ingest.model.id, fingerprint)
         yield ingest
@@ -105,7 +107,7 @@ def update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | No
     result, started = AnalysisResult(plan), time.monotonic()
     try:
         result.failed = update_active(sidecar, ingest.model.id, query, threads, log)
-        analyse(sidecar, ingest, [job for job in plan.jobs if job not in result.failed], result, log)
+        analyse(sidecar, ingest, [job for job in plan.jobs if job not in result.failed], result, log, threads)
     except KeyboardInterrupt:
         log.warning("stopped; what was analysed is kept, run it again to go on")
         raise
@@ -128,22 +130,28 @@ def update_active(sidecar: Sidecar, wanted: str, query: list[str], threads: int 
     result = AnalysisResult()
     try:
         with open_ingest(models, name, threads) as ingest:
-            analyse(sidecar, ingest, jobs, result, log)
+            analyse(sidecar, ingest, jobs, result, log, threads)
     except ModelError as error:
         log.warning("{}", error)
         return set()
     return result.failed
 
 
-def analyse(sidecar: Sidecar, ingest: Ingest, jobs: list[Job], result: AnalysisResult, log: BeetsLogger) -> None:
+def analyse(
+    sidecar: Sidecar,
+    ingest: Ingest,
+    jobs: list[Job],
+    result: AnalysisResult,
+    log: BeetsLogger,
+    threads: int | None = None,
+) -> None:
     """Do the jobs and add them up in `result`, with a line for each file that fails.
 
     A failed file's item is unlinked, unless the model in use has its embedding.
     """
     tracks = sidecar.store.tracks.all(sidecar.id)
-    with progress_bar(len(jobs)) as bar:
-        for outcome in ingest.run(jobs):
-            bar.update(1)
+    with progress_bar(len(jobs), estimate_pace(sidecar, threads)) as bar:
+        for outcome in ingest.run(jobs, report=bar.update):
             if outcome.error is not None:
                 result.failed.add(outcome.job)
                 track = tracks.get(outcome.job.item_id)
@@ -189,106 +197,3 @@ def activate(sidecar: Sidecar, model: Model, missing: int) -> str:
         store.tracks.unlink(sidecar.id, unembedded)
         store.models.activate(model.id)
     return ""
-
-
-class Importer:
-    """Analyses what one run of beets imports. Workers start with the first track and live until `finish`."""
-
-    def __init__(self, sidecar: Sidecar, log: BeetsLogger) -> None:
-        self.sidecar = sidecar
-        self.log = log
-        self.error: ResonanceError | None = None  # that ends the analysis of this run
-        self.pools = ExitStack()
-        self.ingests: list[Ingest] = []
-        self.outcomes: dict[int, IngestOutcome] = {}  # by item id, which may stand for one item after another
-        self.linked: dict[int, tuple[bytes, TrackRow]] = {}  # paths and rows by item id, as the store has them
-
-    def analyse(self, task: ImportTask) -> None:
-        """Embed the tracks of an import task: their rows exist, their files are still where they came from."""
-        jobs = [Job(item.id or 0, item.added or 0.0, item.filepath) for item in task.imported_items()]
-        if not jobs:
-            return
-        with self.fail_once():
-            if not self.ingests:
-                self.open_models()
-            for ingest in self.ingests:
-                for outcome in ingest.run(jobs, link=False):
-                    if ingest is self.ingests[0]:
-                        self.outcomes[outcome.job.item_id] = outcome
-                        if outcome.error is not None:
-                            self.log.warning("not analysed: {}", outcome.error)
-                    # beets marks the threads of its pipeline when the user interrupts it.
-                    if getattr(threading.current_thread(), "abort_flag", False):
-                        return
-                jobs = [job for job in jobs if self.outcomes[job.item_id].key]
-
-    def open_models(self) -> None:
-        """Load the model in use and, while another one is being prepared, that one too."""
-        models = Models(self.sidecar)
-        names = models.required
-        for name in names:
-            try:
-                self.ingests.append(self.pools.enter_context(open_ingest(models, name)))
-            except ResonanceError as error:
-                self.error = error
-                if len(names) == 1:
-                    raise
-                self.log.warning("{}", error)
-        self.error = None if self.ingests else ModelError("Neither the model in use nor the wanted one can be loaded.")
-        if self.error is not None:
-            raise self.error
-
-    @contextmanager
-    def fail_once(self) -> Iterator[None]:
-        """Raise the first lasting error of a run, such as a broken model or a locked store, again at once.
-
-        So that is waited for once, not once an album.
-        """
-        from resonance_engine.store.errors import is_busy
-
-        if self.error is not None:
-            raise self.error
-        try:
-            yield
-        except StoreError as error:
-            if is_busy(error):
-                self.error = error
-            raise
-
-    def link(self, items: Iterable[Item | ItemRow]) -> None:
-        """Link analysed items, whose files are in place, and record the files that failed; rows that agree stay."""
-        linked: list[tuple[bytes, TrackRow]] = []
-        failed: list[tuple[int, bytes, State, str]] = []
-        for item in items:
-            item_id = item.id or 0
-            outcome = self.outcomes.get(item_id)
-            state = file_state(item.path) if outcome else None
-            if outcome is None or state is None:
-                continue
-            if outcome.key is not None:
-                row = TrackRow(item_id, item.added or 0.0, *state, outcome.key)
-                linked += [(item.path, row)] if self.linked.get(item_id) != (item.path, row) else []
-            elif outcome.error is not None:
-                failed.append((item_id, item.path, state, outcome.error.reason))
-        if not linked and not failed:
-            return
-        with self.fail_once():
-            store, library = self.sidecar.store, self.sidecar.id
-            # In this order: killed in between, a track is pending, not analysed and failed at once.
-            store.failures.clear(library, *(path for path, _ in linked))
-            store.tracks.link_many(library, [row for _, row in linked])
-            self.linked |= {row.item_id: (path, row) for path, row in linked}
-            for item_id, path, state, reason in failed:
-                store.tracks.unlink(library, [item_id])
-                store.failures.record(library, path, *state, reason)
-                self.linked.pop(item_id, None)
-                del self.outcomes[item_id]
-
-    def finish(self) -> None:
-        """Link once more what other plugins changed after the import, such as dates, and end the workers."""
-        try:
-            self.link(self.sidecar.rows_by_id(item_id for item_id, outcome in self.outcomes.items() if outcome.key))
-        finally:
-            self.outcomes, self.linked = {}, {}
-            self.pools.close()
-            self.sidecar.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 from contextlib import closing
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 State = tuple[int, int]  # size and modification time in ns of a file
 FILE_NAME = "resonance.db"
 NO_LIBRARY = 0
-USUAL_SECONDS = 0.5  # for the analysis of one track, before anything was measured
+LOADING_SECONDS = 2.0  # until a worker has loaded its model
+ROUND = (1, 2, 3, 5, 10, 15, 20, 30, 45)  # seconds, then minutes, that an estimate is rounded to
 
 
 class Runtime:
@@ -201,37 +203,57 @@ class Sidecar:
             self.store.close()
 
 
-def require_coverage(sidecar: Sidecar, log: BeetsLogger) -> Coverage:
-    """Return the coverage, and log a line on what is missing; raises UserError when there is nothing to search."""
+def require_coverage(sidecar: Sidecar, log: BeetsLogger, analysing: bool = False) -> Coverage:
+    """Return the coverage, and log a line on what is missing; raises UserError when there is nothing to search.
+
+    `analysing` while a process is at that.
+    """
     coverage = sidecar.coverage()
     if not coverage.total:
         raise UserError(NO_TRACKS)
     if not coverage.embedded:
-        raise UserError(describe_coverage(sidecar, coverage))
+        raise UserError(describe_coverage(sidecar, coverage, analysing))
     if coverage.missing:
-        log.info("{}", describe_coverage(sidecar, coverage))
+        log.info("{}", describe_coverage(sidecar, coverage, analysing))
     return coverage
 
 
-def describe_coverage(sidecar: Sidecar, coverage: Coverage) -> str:
-    """Return a clause on how much is analysed, how long the rest takes, and the command for it."""
+def describe_coverage(sidecar: Sidecar, coverage: Coverage, analysing: bool = False) -> str:
+    """Return a clause on how much is analysed, how long the rest takes, and the command for it, or who does it."""
     total, analysed, missing = coverage.total, coverage.embedded, coverage.missing
     if not missing:
         return "no track could be analysed; see `beet resonance status`"
-    time = format_duration(estimate_seconds(sidecar, missing))
+    time = format_estimate(estimate_seconds(sidecar, missing))
     if not analysed:
         none = "no track is" if total == 1 else f"none of {total:,} tracks is"
-        return f"{none} analysed yet; run `beet resonance analyze` (about {time})"
-    analyse_rest = f"run `beet resonance analyze` for {missing:,} more (about {time})"
+        advice = "that is being done now" if analysing else "run `beet resonance analyze`"
+        return f"{none} analysed yet; {advice} (about {time})"
+    if analysing:
+        analyse_rest = f"the rest is being analysed now (about {time})"
+    else:
+        analyse_rest = f"run `beet resonance analyze` for {missing:,} more (about {time})"
     return f"{analysed:,} of {format_tracks(total)} analysed; {analyse_rest}"
 
 
 def estimate_seconds(sidecar: Sidecar, count: int, threads: int | None = None) -> float:
     """Return about how long it takes to analyse `count` tracks, by the mean of those before."""
-    from resonance_engine.ingest import SPEED_KEY
+    return LOADING_SECONDS + count * estimate_pace(sidecar, threads) if count else 0.0
+
+
+def estimate_pace(sidecar: Sidecar, threads: int | None = None) -> float:
+    """Return the seconds between two tracks of an analysis, by the mean of those before, else by the shipped rate."""
+    from resonance_engine.ingest import SPEED_KEY, USUAL_SECONDS
 
     seconds = (sidecar.exists and sidecar.store.state.get(SPEED_KEY, float)) or USUAL_SECONDS
-    return float(count * seconds / sidecar.settings.workers(threads))
+    return float(seconds / sidecar.settings.workers(threads))
+
+
+def format_estimate(seconds: float) -> str:
+    """Return a span of time that was not measured, rounded to what can be known of it: 20 s, 3 min, 2 h."""
+    for unit, name in ((1, "s"), (60, "min")):
+        if seconds < 55 * unit:
+            return f"{min(ROUND, key=lambda step: abs(math.log(max(seconds, 1) / unit / step)))} {name}"
+    return f"{max(1, round(seconds / 3600)):,} h"
 
 
 def format_duration(seconds: float) -> str:

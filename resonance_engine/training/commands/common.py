@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.commands import BEST, check_trained
-from resonance_engine.console import complain, positive, print_line
+from resonance_engine.console import complain, positive, print_line, progress_bar
 
 if TYPE_CHECKING:
     import argparse
@@ -101,9 +101,7 @@ class FeatureProgress:
     """A progress bar over files that counts those that failed."""
 
     def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self.bar = tqdm(unit=" songs", disable=None, leave=False)
+        self.bar = progress_bar(None, unit="song", leave=False)
         self.failed = 0
 
     def __call__(self, result: Precomputed, total: int) -> None:

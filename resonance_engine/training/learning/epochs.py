@@ -9,8 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tqdm import tqdm
-
+from resonance_engine.console import progress_bar
 from resonance_engine.files import write_bytes
 
 if TYPE_CHECKING:
@@ -88,16 +87,11 @@ def write_log(path: Path, epochs: Sequence[Epoch]) -> None:
     write_bytes(path, text.getvalue().encode())
 
 
-def progress_bar(identities: int, number: int, epochs: int, shown: bool) -> tqdm[Any]:
+def open_epoch_bar(identities: int, number: int, epochs: int, shown: bool) -> Any:
     """Open a progress bar over the songs of an epoch, on standard error, if that is a terminal."""
-    return tqdm(
-        total=identities,
-        desc=f"epoch {number}/{epochs}",
-        unit=" songs",
-        leave=False,
-        disable=None if shown else True,
-        file=sys.stderr,
-    )
+    disable = None if shown else True
+    description = f"epoch {number}/{epochs}"
+    return progress_bar(identities, unit="song", desc=description, leave=False, disable=disable, file=sys.stderr)
 
 
 def learning_rate_share(epoch: int, train: TrainSettings) -> float:

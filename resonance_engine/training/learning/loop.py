@@ -30,7 +30,7 @@ from resonance_engine.training.learning.epochs import (
     describe_collapse,
     end_reason,
     learning_rate_share,
-    progress_bar,
+    open_epoch_bar,
     write_log,
 )
 from resonance_engine.training.learning.steps import OptimizerSteps
@@ -150,7 +150,7 @@ def train_epoch(
     share = learning_rate_share(number - 1, config)
     steps.set_rate(share)
     steps_log: list[tuple[float, float, list[float]]] = []
-    with progress_bar(identities, number, config.epochs, world.first) as progress:
+    with open_epoch_bar(identities, number, config.epochs, world.first) as progress:
         for batch in batches:
             steps_log.append(steps.accumulate(batch))
             if not math.isfinite(steps_log[-1][0]):
