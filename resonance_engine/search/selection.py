@@ -12,30 +12,25 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from resonance_engine.search.constraints import Caps
-from resonance_engine.search.names import SECONDS_APART, TrackMetadata, track_keys
+from resonance_engine.search.names import TrackMetadata, track_keys
 from resonance_engine.search.ranking import query, rank_by_similarity, refine
+from resonance_engine.search.same_sound import SAME_SOUND, Sound, is_same_sound, scale_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from resonance_engine.index.statistics import VectorMoments
     from resonance_engine.index.vector_index import VectorIndex
     from resonance_engine.search.ranking import CandidatePool, Ranking
+    from resonance_engine.store.records import Windows
 
     Vectors = NDArray[np.float32]
     Rank = Callable[[int], CandidatePool]
+    LoadWindows = Callable[[int], Windows | None]
 
 NO_CAPS = Caps()
 GROWTH = 4  # of the pool of candidates, while the list is short
-# Of all pairs of different tracks of a corpus of 381, one in ten thousand is nearer; a track and its copy at 128 kbit/s
-# are at 0.99 on average. Lengths must agree too; where one is unknown, the sound alone must show it. Two tracks there
-# are at 0 on average. What lies between that and 1 is less where a library's are nearer, as with networks of other
-# projects: by musicnn's pooled activations two tracks are at 0.93, and 28 % of the pairs above 0.95.
-SAME_SOUND = 0.95
-SAME_SOUND_ALONE = 0.98
-FEW = 20  # tracks of whose mean similarity half is believed
 MOST_SEEDS = 4096  # that candidates are compared with by sound
 SWING = 0.1  # the score by which the largest value of a favoured field is ahead of the smallest
 ARTIST, ALBUM, VERSION, SOUND, SCORE, GONE = (
@@ -63,18 +58,25 @@ class CandidateTrack(NamedTuple):
     value: float = math.nan
 
 
+def load_no_windows(_: int) -> Windows | None:
+    """Return what is known of a recording's windows where no store has any."""
+    return None
+
+
 @dataclass(frozen=True)
 class SelectionRules:
     """Rules of a list: its `caps`, and whether it may hold `versions` of seeds and of its own tracks.
 
     `favour` is how much a numeric field counts: at 1 the largest value among the candidates is 0.1 ahead of the
-    smallest, at -1 behind it. `spread` is how far apart the library's tracks are, see `measure_spread`.
+    smallest, at -1 behind it. `spread` is how far apart the library's tracks are, see `measure_spread`; `load_windows`
+    returns the windows of the recording behind a vector id, None where they are not known.
     """
 
     caps: Caps = NO_CAPS
     versions: bool = True
     favour: float = 0.0
     spread: float = 1.0
+    load_windows: LoadWindows = load_no_windows
 
     def __post_init__(self) -> None:
         for name, cap in (("per_artist", self.caps.per_artist), ("per_album", self.caps.per_album)):
@@ -96,15 +98,18 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class SeedRecordings:
-    """What a list starts from, to reject its versions: metadata `tracks` and embeddings (s, d), in one order."""
+    """What a list starts from, to reject its versions: metadata `tracks` and embeddings (s, d), in one order.
+
+    `load_windows` returns the windows of the recording at a place of that order; None where they are not known.
+    """
 
     tracks: Sequence[TrackMetadata] = ()
     vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    load_windows: LoadWindows = load_no_windows
 
-
-def measure_spread(moments: VectorMoments) -> float:
-    """Return 1 less the mean similarity of two tracks of a library, of which few tracks say little."""
-    return 1.0 - max(moments.mean, 0.0) * moments.count / (moments.count + FEW)
+    def sound(self, place: int) -> Sound:
+        """Return what tells the recording at a place from others."""
+        return Sound(self.tracks[place], self.vectors[place], partial(self.load_windows, place))
 
 
 def find_neighbours(
@@ -176,7 +181,7 @@ def near_seeds(vectors: Vectors, seeds: Vectors, spread: float) -> dict[int, lis
     """Return the positions of candidates (n, d) that sound like seeds (s, d), with the places of these."""
     places: dict[int, list[int]] = {}
     if len(seeds):
-        threshold = 1 - (1 - SAME_SOUND) * spread
+        threshold = scale_threshold(SAME_SOUND, spread)
         for position, place in np.argwhere(vectors @ seeds[:MOST_SEEDS].T >= threshold).tolist():
             places.setdefault(position, []).append(place)
     return places
@@ -196,12 +201,12 @@ def fill_list(
     Instead of the caps of `rules`, `caps` hold; `near` are the places of seeds that candidates sound like, by position.
     """
     positions: list[int] = []
-    tracks: list[TrackMetadata] = []
+    sounds: list[Sound] = []
     vectors = np.empty((min(ranking.count, len(pool.ids)), pool.vectors.shape[1]), np.float32)
     rejected, artists, albums = Counter[str](), Counter[str](), Counter[str]()
     songs = set() if rules.versions else {key for track in seeds.tracks for key in track_keys(track).songs}
     most_by_artist, most_on_album = (cap or math.inf for cap in (caps.per_artist, caps.per_album))
-    same_sound = 1 - (1 - SAME_SOUND) * rules.spread
+    same_sound = scale_threshold(SAME_SOUND, rules.spread)
     relevance = pool.scores
     if rules.favour:
         relevance = relevance + favour_bonus([each.value if each else math.nan for each in candidates], rules.favour)
@@ -216,18 +221,12 @@ def fill_list(
             continue
         track, reason, _ = candidate
         keys, vector = track_keys(track), pool.vectors[position]
+        sound = Sound(track, vector, partial(rules.load_windows, int(pool.ids[position])))
         if not reason and not rules.versions:
             close = np.flatnonzero(vectors[: len(positions)] @ vector >= same_sound).tolist()
-            others = [(tracks[place], vectors[place]) for place in close]
-            others += [(seeds.tracks[place], seeds.vectors[place]) for place in near.get(position, ())]
+            others = [sounds[place] for place in close] + [seeds.sound(place) for place in near.get(position, ())]
             is_version = not songs.isdisjoint(keys.matches)
-            reason = (
-                VERSION
-                if is_version
-                else SOUND
-                if others and is_same_sound(track, vector, others, rules.spread)
-                else ""
-            )
+            reason = VERSION if is_version else SOUND if is_same_sound(sound, others, rules.spread) else ""
         if not reason:
             by_artist, on_album = artists[keys.artist] + 1, albums[keys.album] + 1
             reason = ARTIST if by_artist > most_by_artist else ALBUM if on_album > most_on_album else ""
@@ -237,23 +236,11 @@ def fill_list(
         artists[keys.artist], albums[keys.album] = by_artist if keys.artist else 0, on_album if keys.album else 0
         songs.update(keys.songs)
         vectors[len(positions)] = vector
-        tracks.append(track)
+        sounds.append(sound)
         positions.append(position)
         if len(positions) == ranking.count:
             break
     return positions, rejected
-
-
-def is_same_sound(
-    track: TrackMetadata, vector: Vectors, others: Iterable[tuple[TrackMetadata, Vectors]], spread: float
-) -> bool:
-    """Return whether a track is the same recording as one of others that sound like it, by its length, too."""
-    return any(
-        abs(track.seconds - other.seconds) <= SECONDS_APART
-        if track.seconds and other.seconds
-        else float(vector @ sound) >= 1 - (1 - SAME_SOUND_ALONE) * spread
-        for other, sound in others
-    )
 
 
 def mmr_order(

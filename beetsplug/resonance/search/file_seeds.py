@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.store import Model
+    from resonance_engine.store.records import Windows
 
 
 @dataclass(frozen=True, eq=False)
 class FileSeed:
-    """Embedding (d,) and profile of a file, or of a passage of it, by the library's model.
+    """Embedding (d,), profile and windows of a file, or of a passage of it, by the library's model.
 
     `key` is the content key of the whole file: an item of the library with that key is the same recording.
     """
@@ -33,6 +34,7 @@ class FileSeed:
     key: bytes
     embedding: NDArray[np.float32]
     profile: TrackProfile
+    windows: Windows | None = None
 
 
 def analyse_files(
@@ -70,5 +72,5 @@ def analyse_files(
             assert embedding is not None, "no key counts as known"
             assert analysis is not None, "what is embedded is measured"
             profile = TrackProfile(embedding.facets, embedding.gates, analysis.attributes, embedding.tags)
-            seeds.append(FileSeed(path, file.key, embedding.vector, profile))
+            seeds.append(FileSeed(path, file.key, embedding.vector, profile, embedding.windows))
         return seeds

@@ -20,7 +20,8 @@ from beetsplug.resonance.search.session import resolve_seeds
 from beetsplug.resonance.search.voices import voice_filter
 from resonance_engine.search.constraints import Constraints, keys_of, tempi_of
 from resonance_engine.search.ranking import query, rank_by_similarity, refine
-from resonance_engine.search.selection import CandidateTrack, SelectionRules, measure_spread, select
+from resonance_engine.search.same_sound import measure_spread
+from resonance_engine.search.selection import CandidateTrack, SelectionRules, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -208,7 +209,7 @@ class Finder:
         caps = request.caps(session.sidecar.settings.caps) if caps is None else caps
         favour = request.preference.strength if request.preference else 0.0
         spread = 1.0 if request.versions else measure_spread(session.index.moments)
-        rules = SelectionRules(caps, request.versions, favour, spread)
+        rules = SelectionRules(caps, request.versions, favour, spread, session.windows)
         selection = select(self._ranker(ranking), ranking, rules, self.filter.load, self.seeds.recordings(session))
         ids = self.filter.items
         items = {

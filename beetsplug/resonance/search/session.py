@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.search.request import SearchRequest
     from resonance_engine.index.files import VectorIndex
     from resonance_engine.store import Model, Store
+    from resonance_engine.store.records import Windows
 
     Vectors = NDArray[np.float32]
 
@@ -52,6 +53,7 @@ class SearchSession:
         reusable = previous is not None and previous._state == self._state
         self._indexes: dict[str, VectorIndex] = previous._indexes if previous and reusable else {}
         self.index = self.facet(EMBEDDING)
+        self._windows: dict[int, Windows | None] = {}
 
     def facet(self, name: str) -> VectorIndex:
         """Return the index of a facet, under the ids of the embeddings."""
@@ -81,6 +83,13 @@ class SearchSession:
         keys = self.store.vectors.content_keys(vector_ids)
         analyses = self.store.analyses.get(set(keys.values()))
         return {each: analyses[key].attributes for each, key in keys.items() if key in analyses}
+
+    def windows(self, vector_id: int) -> Windows | None:
+        """Return the windows of the recording behind a vector; None where the store has none."""
+        if vector_id not in self._windows:
+            keys = self.store.vectors.content_keys([vector_id]).values()
+            self._windows[vector_id] = next(iter(self.store.vectors.windows(keys, self.model.id).values()), None)
+        return self._windows[vector_id]
 
     def current(self, items: Iterable[Item | ItemRow]) -> set[int]:
         """Return the ids of items that the store knows and means; beets reuses an id when its item is gone."""
@@ -133,11 +142,14 @@ class Seeds:
         item_ids = [item.id for item in self.items if item.id is not None]
         metadata = metadata_of(session.sidecar.library, item_ids)
         tracks = [metadata[each] for each in item_ids]
-        if self.passage:  # which is not the sound of a recording
-            return SeedRecordings(tracks, session.index.vectors(self.ids))
-        rows = {vector_id: row for row, vector_id in enumerate(self.stored)}
-        places = [*(rows[each] for each in self.ids), *range(len(rows), len(self.vectors))]
-        return SeedRecordings([*tracks, *(TrackMetadata() for _ in self.files)], self.vectors[places])
+        files: Sequence[FileSeed] = () if self.passage else self.files  # a passage is not the sound of a recording
+        vectors = np.concatenate([session.index.vectors(self.ids), *(seed.embedding[None, :] for seed in files)])
+
+        def load_windows(place: int) -> Windows | None:
+            count = len(self.ids)
+            return session.windows(self.ids[place]) if place < count else files[place - count].windows
+
+        return SeedRecordings([*tracks, *(TrackMetadata() for _ in files)], vectors, load_windows)
 
 
 def resolve_seeds(session: SearchSession, request: SearchRequest, command: str) -> Seeds:

@@ -11,7 +11,8 @@ from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.search.constraints import Caps
 from resonance_engine.search.names import TrackMetadata
 from resonance_engine.search.ranking import Ranking, query, rank_by_similarity, refine
-from resonance_engine.search.selection import CandidateTrack, SelectionRules, measure_spread, select
+from resonance_engine.search.same_sound import measure_spread
+from resonance_engine.search.selection import CandidateTrack, SelectionRules, select
 from tests.embeddings import unit_vectors
 
 COUNT, WIDTH = 2000, 64
