@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+INTEGERS64 = ("s64", "s64p")
+
+
 def mix_to_mono(frame: AudioFrame) -> NDArray[np.float32]:
     """Return the plain mean of the frame's channels, full scale = 1, shape (n,); NaN and infinity pass.
 
     Not FFmpeg's own downmix, which is 0.707 (L + R): 3 dB above the mean.
     """
-    data = frame.to_ndarray()
+    # PyAV has no array for 64-bit integers.
+    data = _integers64(frame) if frame.format.name in INTEGERS64 else frame.to_ndarray()
     if frame.format.is_packed:
         data = data.reshape(-1, len(frame.layout.channels)).T
     zero, full = 0.0, 1.0
@@ -32,3 +36,11 @@ def mix_to_mono(frame: AudioFrame) -> NDArray[np.float32]:
         mean -= np.float32(zero)
         mean /= np.float32(full)
     return mean
+
+
+def _integers64(frame: AudioFrame) -> NDArray[np.int64]:
+    """Return the samples of a frame of 64-bit integers as PyAV would: (channels, n), or packed (1, n * channels)."""
+    packed = frame.format.is_packed
+    count = frame.samples * (len(frame.layout.channels) if packed else 1)
+    # Planes are longer than the samples in them.
+    return np.stack([np.frombuffer(memoryview(plane), np.int64, count) for plane in frame.planes])
