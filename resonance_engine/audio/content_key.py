@@ -40,7 +40,7 @@ def content_key(path: Path, *, head: int = HEAD) -> bytes:
     packets; where there is more, also of how much more there is. Tags do not take part, nor do decoded
     samples, which differ between versions of a decoder. Raises AudioError where there is no audio to be read.
     """
-    with open_audio(path) as source, path.open("rb") as file:
+    with open_audio(path, mend=False) as source, path.open("rb") as file:
         stream = source.stream
         form = source.container.format.name
         end = find_audio_end(file) if form in RAW_STREAMS else file.seek(0, os.SEEK_END)

@@ -16,6 +16,7 @@ import av.error
 import numpy as np
 from av.container import Container
 
+from resonance_engine.audio.chunk_sizes import MendedFile, mend_sizes
 from resonance_engine.audio.downmix import mix_to_mono
 from resonance_engine.audio.seeking import seek
 from resonance_engine.errors import AudioError
@@ -108,7 +109,8 @@ class AudioSource:
                         failures = 0
                         yield packet
                 return
-            except av.error.EOFError:
+            except (av.error.EOFError, IndexError):
+                # PyAV gives an IndexError at the end of a file in which a stream appeared on the way.
                 return
             except av.error.MemoryError:
                 raise
@@ -119,31 +121,33 @@ class AudioSource:
         """Yield decoded frames from here to the end; packets that do not decode are passed over."""
         barren = 0
         for packet in self.packets():
-            try:
-                frames = packet.decode()
-            except av.error.MemoryError:
-                raise
-            except av.error.FFmpegError:
-                frames = []
+            frames = self.decode(packet)
             barren = 0 if frames else barren + 1
             if barren > BARREN_PACKETS:
                 return
-            yield from (frame for frame in frames if frame.sample_rate in RATES)
+            yield from frames
+        yield from self.decode(None)
+
+    def decode(self, packet: Packet[AudioStream] | None) -> list[AudioFrame]:
+        """Decode a packet, or what the decoder still holds; nothing of a packet that does not decode."""
         try:
-            yield from self.stream.decode(None)
+            frames = self.stream.decode(packet)
+        except av.error.MemoryError:
+            raise
         except av.error.FFmpegError:
-            return
+            return []
+        return [frame for frame in frames if frame.sample_rate in RATES]
 
     def seek_span(self, start: float, seconds: float) -> Span | None:
         """Decode `seconds` of sound from second `start`, reached by seeking; None where seeking leads elsewhere."""
         # Before the beginning where need be: behind second 0 itself, FFmpeg 9 leaves the first frame of an m4a out.
         if not seek(self.container, self.stream, start - PREROLL, self.duration or 0.0):
             return None
-        return _cut_span(self._timed_frames(start), start, seconds, LANDING)
+        return cut_span(self._timed_frames(start), start, seconds, LANDING)
 
     def decode_span(self, start: float, seconds: float) -> Span | None:
         """Decode `seconds` of sound from `start` seconds behind the present place, reached by decoding up to it."""
-        return _cut_span(self._counted_frames(), start, seconds, (-start, 0.0))
+        return cut_span(self._counted_frames(), start, seconds, (-start, 0.0))
 
     def measure_length(self, most: float) -> float:
         """Measure the seconds of sound from the present position to the end by decoding, up to `most`."""
@@ -187,17 +191,23 @@ class AudioSource:
 
 
 @contextmanager
-def open_audio(path: Path) -> Iterator[AudioSource]:
-    """Open the file at `path` for the time of a `with`; whatever fails inside comes out as one AudioError."""
+def open_audio(path: Path, *, mend: bool = True) -> Iterator[AudioSource]:
+    """Open the file at `path` for the time of a `with`; whatever fails inside comes out as one AudioError.
+
+    Unless `mend` is False, audio behind the end that a WAV file and its like state is read, too.
+    """
     _check_file(path)
     try:
         # Without the protocol list a text file that is a playlist would be followed into the network.
-        with av.open(
-            os.fsdecode(path.absolute()),
-            mode="r",
-            container_options={"protocol_whitelist": "file"},
-            **TEXT_OPTIONS,
-        ) as container:
+        with (
+            path.open("rb") as file,
+            av.open(
+                MendedFile(file, sizes) if mend and (sizes := mend_sizes(file)) else os.fsdecode(path.absolute()),
+                mode="r",
+                container_options={"protocol_whitelist": "file"},
+                **TEXT_OPTIONS,
+            ) as container,
+        ):
             yield AudioSource(container, _select_stream(path, container))
     except AudioError:
         raise
@@ -252,7 +262,7 @@ def _padding_seconds(frame: AudioFrame) -> float:
     return max(0, frame.samples - stated) / frame.sample_rate
 
 
-def _cut_span(
+def cut_span(
     frames: Iterator[tuple[int, AudioFrame]], start: float, seconds: float, landing: tuple[float, float]
 ) -> Span | None:
     """Cut `seconds` out of the frames from second `start`, or from the first frame where that is later."""

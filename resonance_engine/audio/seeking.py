@@ -25,6 +25,11 @@ WAVPACK_STEP = 1 << 17
 """Bytes down to which a place in a WavPack file is narrowed: one or two blocks."""
 
 
+def can_seek(container: InputContainer, duration: float) -> bool:
+    """Return whether a place in a file of so many seconds is reached without reading hours of it."""
+    return container.format.name not in INDEXLESS or duration <= LONG_SECONDS
+
+
 def seek(container: InputContainer, stream: AudioStream, second: float, duration: float) -> bool:
     """Move to a packet shortly before `second`; False where the file cannot be sought.
 
@@ -32,7 +37,7 @@ def seek(container: InputContainer, stream: AudioStream, second: float, duration
     timestamps from there on are estimates where the bit rate varies.
     """
     form = container.format.name
-    if not stream.time_base or (form in INDEXLESS and duration > LONG_SECONDS):
+    if not stream.time_base or not can_seek(container, duration):
         return False
     if form == "mp3" and duration > LONG_SECONDS:
         container.flags |= FAST_SEEK

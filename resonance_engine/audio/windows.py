@@ -10,7 +10,16 @@ import soxr
 
 from resonance_engine.audio.content_key import content_key
 from resonance_engine.audio.decoding import Span, open_audio
+from resonance_engine.audio.extent import (
+    LARGEST_COUNTED,
+    count_seconds,
+    count_spans,
+    ends_as_stated,
+    is_chained,
+    is_same_length,
+)
 from resonance_engine.audio.passage import SHORTEST, Passage, format_time
+from resonance_engine.audio.seeking import can_seek
 from resonance_engine.errors import AudioError
 from resonance_engine.features.attributes import NEAR_SILENCE_DB, measure_energy
 
@@ -72,12 +81,13 @@ class AudioTags:
 def read_windows(path: Path, decoding: Decoding) -> Recording:
     """Decode up to `decoding.windows` windows spread over a file.
 
-    Reads by seeking, so that a mix of two hours costs what a song costs. Windows that the file does not
-    supply (its header promised more than it holds) and silent ones are left out. Where none of those left is louder
-    than -60 dBFS, or seeking leads nowhere, the windows come from the first three minutes, decoded from the start.
+    Reads by seeking, so that a mix of two hours costs what a song costs. Where the header is wrong about the length,
+    the windows are spread over the length that counting the packets gives. Silent windows and those in damaged places
+    are left out. Where none of those left is louder than -60 dBFS, or seeking leads nowhere, the windows come from the
+    first three minutes, decoded from the start.
     Raises AudioError for a file without sound, with less than three seconds of it, or with nothing louder there either.
     """
-    return _windows_by_seeking(path, decoding) or _windows_by_decoding(path, decoding)
+    return _windows_by_length(path, decoding) or _windows_by_decoding(path, decoding)
 
 
 def read_passage(path: Path, decoding: Decoding, passage: Passage) -> Recording:
@@ -128,14 +138,38 @@ def window_starts(duration: float, decoding: Decoding) -> tuple[float, ...]:
     return tuple((2 * i + 1) / (2 * count) * slack for i in range(count))
 
 
-def _windows_by_seeking(path: Path, decoding: Decoding) -> Recording | None:
-    """Decode windows over the length that the header promises, by seeking; None where that yields none."""
+def _windows_by_length(path: Path, decoding: Decoding) -> Recording | None:
+    """Decode windows spread over the length that the header states, or over the true one; None where none result."""
     with open_audio(path) as source:
-        duration = source.duration
-        if duration is None or duration < max(decoding.seconds, SHORTEST):
+        stated = source.duration or 0.0
+        if not can_seek(source.container, stated):
             return None
-        spans = (source.seek_span(start, decoding.seconds) for start in window_starts(duration, decoding))
-        return _recording(spans, decoding, duration, short=False)
+        is_countable = path.stat().st_size <= LARGEST_COUNTED
+        chained = is_countable and is_chained(path, source)
+        is_right = not is_countable or (not chained and stated > 0.0 and ends_as_stated(source, stated))
+    if not is_right:
+        with open_audio(path) as source:
+            counted = count_seconds(source)
+        if chained or not is_same_length(stated, counted):
+            return _windows_by_counting(path, counted, decoding)
+    return _recording(_seek_spans(path, stated, decoding), decoding, stated, short=False)
+
+
+def _seek_spans(path: Path, seconds: float, decoding: Decoding) -> list[Span | None]:
+    """Decode the windows of a file that lasts so many seconds, by seeking; none where it is shorter than one."""
+    if seconds < max(decoding.seconds, SHORTEST):
+        return []
+    with open_audio(path) as source:
+        return [source.seek_span(start, decoding.seconds) for start in window_starts(seconds, decoding)]
+
+
+def _windows_by_counting(path: Path, seconds: float, decoding: Decoding) -> Recording | None:
+    """Decode the windows of a file that lasts so many seconds by its packets, whatever its timestamps say."""
+    if seconds < max(decoding.seconds, SHORTEST):
+        return None
+    with open_audio(path) as source:
+        spans = count_spans(source, window_starts(seconds, decoding), decoding.seconds)
+        return _recording(spans, decoding, seconds, short=False)
 
 
 def _windows_by_decoding(path: Path, decoding: Decoding) -> Recording:
