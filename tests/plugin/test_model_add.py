@@ -215,4 +215,4 @@ class TestRefused(NetworksLibrary):
             raise ModelError(f"{model}: its input has another shape.")
 
         monkeypatch.setattr(type(self.runtime), "try_model", fail)
-        assert self.refuses(path) == f"{path}: its input has another shape."
+        assert self.refuses(path) == f"resonance: {path}: its input has another shape"

@@ -30,7 +30,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("at", "at", "--at: A passage is written as 1:20-1:50, or in seconds as 80-110, not as 'at'."),
     ("combine", "mean", "--combine must be one of agreement, centroid, not 'mean'."),
     ("hubness", "", "--hubness must be one of mutual_proximity, none, not ''."),
-    ("rerank", "MMR", "--rerank must be one of none, mmr, not 'MMR'."),
+    ("rerank", "MMR", "--rerank must be one of none, mmr, not 'MMR'; did you mean mmr?"),
     ("prf", -1, "--prf is a number of hits, 0 or more, not -1."),
     ("prf", math.nan, "--prf is a number of hits, 0 or more, not nan."),
     (

@@ -157,7 +157,9 @@ def test_a_file_of_the_library_is_its_track(
 
 def test_a_file_that_cannot_be_heard(library: SyntheticLibrary) -> None:
     library.set_files({})
-    assert library.refused("--file", "/elsewhere/nothing.mp3") == "/elsewhere/nothing.mp3: there is no such file"
+    assert (
+        library.refused("--file", "/elsewhere/nothing.mp3") == "similar: /elsewhere/nothing.mp3: there is no such file"
+    )
     with pytest.raises(AudioError):
         library.find("id:1", file=("nothing.mp3",))
 

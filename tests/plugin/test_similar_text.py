@@ -112,7 +112,9 @@ def test_words_that_nothing_stands_for(library: SyntheticLibrary) -> None:
     assert library.refused("--text", "the music, please") == (
         f"similar --text: 'the music, please' says nothing of the music; try --text '{EXAMPLE}'"
     )
-    assert library.refused("--text", " ") == (f"--text has nothing after it; write for example --text '{EXAMPLE}'.")
+    assert library.refused("--text", " ") == (
+        f"similar: --text has nothing after it; write for example --text '{EXAMPLE}'"
+    )
 
 
 def test_a_text_of_which_a_part_is_known_goes_by_that(library: SyntheticLibrary) -> None:

@@ -209,7 +209,7 @@ class TestTrain(TrainedLibrary):
 
     def test_training_that_goes_wrong_is_a_sentence(self, training: FakeTraining) -> None:
         training.surprise = TrainingError("The loss is not finite.")
-        assert self.refused("resonance", "train") == "The loss is not finite."
+        assert self.refused("resonance", "train") == "resonance: The loss is not finite"
         assert self.in_use() == "fake"
 
     def test_an_interrupt_changes_nothing(self, training: FakeTraining, caplog: pytest.LogCaptureFixture) -> None:
@@ -284,7 +284,7 @@ class TestNewTracks(TrainedLibrary):
         self, training: FakeTraining, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         training.surprise = ConfigError("Nothing can be held out: add music of other artists.")
-        assert self.refused("resonance", "train").startswith("Nothing can be held out")
+        assert self.refused("resonance", "train").startswith("resonance: Nothing can be held out")
         for number in range(4):
             self.song(f"new {number}")
         monkeypatch.setattr(train, "analysis_seconds", lambda _: -1.0)
