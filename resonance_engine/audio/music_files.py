@@ -37,13 +37,15 @@ SYSTEM_FOLDERS = {
     ".tmp.driveupload", "files_trashbin", "files_versions", ".debris", "syncdebris", ".megasync", ".seafile-data",
     "_gsdata_", ".unison", ".~tmp~", ".rsync-partial", ".rsync-tmp", ".pcloud", ".git", ".svn", ".hg",
 }  # fmt: skip
+# No repetition within one of the same characters: a name that could be taken apart in many ways would take minutes.
 SYSTEM_FOLDER = re.compile(
-    r"""[.#@$~]\w*[-_. ]?(trash|recycl|deleted|wastebasket)\w*([-_. ]\w+)*  # .Trash-1000, #recycle, $RECYCLE.BIN
+    r"""\.([^. ][^ ]*?)?(trash|recycl|deleted|wastebasket)[^ ]*                 # .Trash-1000, .Recycle.Bin, .insync-trash
+    |   [\#@$~](recently[-_])?(trash(es|bin|box)?|recycle[rd]?|recycle[-_. ]?bin|deleted|wastebasket)(-\d+)?
     |   (network[ ])?recycle[ ]bin[ ].*     # "Recycle Bin - Volume_1"
     |   s-1-\d+(-\d+)+                      # Windows' bins of users, by security id
     |   found\.\d{3}                        # of chkdsk
     |   \.stfolder.*                        # .stfolder.removed-20240101
-    |   [.@\#]?synology.*|@syno.*
+    |   [.@\#]synology.*|@syno.*            # "SynologyDrive" is where its users have their files
     """,
     re.VERBOSE,
 )

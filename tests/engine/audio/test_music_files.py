@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resonance_engine.audio.music_files import find_music
+from resonance_engine.audio.music_files import find_music, is_system_folder
 from resonance_engine.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -59,6 +59,11 @@ NOT_MUSIC = {
     "MEGA": ".debris/2024-01-01/1.flac",
     "GoodSync": "_gsdata_/_saved_/1.flac",
     "Insync": ".insync-trash/1.mp3",
+    "Synology, working folder": ".SynologyWorkingDirectory/1.mp3",
+    "KDE, bin of before": ".Wastebasket/1.mp3",
+    "iOS": "@Recently-Deleted/1.m4a",
+    "Linux, bin of a user": ".Trash-root/files/1.flac",
+    "Nautilus, bins of a share": ".trash_recycle-1/1.flac",
     "rsync": ".rsync-partial/1.flac",
     "git": ".git/lfs/1.wav",
 }
@@ -78,6 +83,14 @@ MUSIC = [
     "S-1/1.wv",
     "Versions/1~live.m4a",
     "_/1.tta",
+    "SynologyDrive/Album/1.flac",
+    "Synology of Sound/1.flac",
+    "@TrashTalk/1.mp3",
+    "#Deleted Scenes/1.mp3",
+    "#RecycleTheFuture/1.ogg",
+    "$Trash Money/1.mp3",
+    "...Recycled/1.mp3",
+    ".Deleted Songs/1.mp3",
 ]
 
 
@@ -105,6 +118,14 @@ def test_names_that_albums_have_are_music(tmp_path: Path, name: str) -> None:
     music = find_music(tmp_path)
     assert (music.paths, music.left_out) == ([song], {})
     assert not music.describe_left_out()
+
+
+@pytest.mark.parametrize("start", [".", "@", "#trash", ".trash", "~recycle", "s-1-5", "recycle bin "])
+@pytest.mark.parametrize("part", ["_a", "-1", ".a", " a", "_", "trash", "1"])
+def test_a_name_of_many_parts_is_judged_at_once(start: str, part: str) -> None:
+    """Where each part may belong to one group of a pattern or to the next, the trials double with each part."""
+    name = start + part * (240 // len(part))
+    assert is_system_folder(f"{name}/\n!") in (True, False)
 
 
 def test_the_line_counts_all_and_names_the_first(tmp_path: Path) -> None:
