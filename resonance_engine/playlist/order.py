@@ -107,7 +107,7 @@ class Sequencer:
         self._when = {name: np.full(len(tracks) + 1, LONG_AGO, np.intp) for name in ("artist", "album")}
         # Movements of one work may be among those that must not be in one list.
         clashing = [
-            len(unit) > 1 and any(np.isin(self._clashes.of(each), unit).any() for each in unit) for unit in self.units
+            len(unit) > 1 and any(self._clashes.of(each)[list(unit)].any() for each in unit) for unit in self.units
         ]
         self._beyond = {name: np.zeros(len(self.units), bool) for name in ("artist", "album")}
         self._clashing, self._repeated = np.array(clashing, bool), np.zeros(len(self.units), bool)
@@ -130,7 +130,8 @@ class Sequencer:
             if most and code >= 0 and self._count[name][code] >= most:
                 self._beyond[name] |= codes == code
         for position in self.units[unit]:
-            self._clashing[[self.unit_of[other] for other in self._clashes.of(position).tolist()]] = True
+            clashes = np.flatnonzero(self._clashes.of(position))
+            self._clashing[[self.unit_of[other] for other in clashes.tolist()]] = True
         if self._rules.works == "avoid" and self._work[unit] >= 0:
             self._repeated |= self._work == self._work[unit]
         self.remaining[unit] = False

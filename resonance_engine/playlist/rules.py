@@ -159,17 +159,22 @@ class Clashes:
             if one in places and other in places and one != other:
                 self._pairs.setdefault(places[one], []).append(places[other])
                 self._pairs.setdefault(places[other], []).append(places[one])
-        sides = (pair for groups in rules.groups_apart for pair in (groups, groups[::-1]))
-        self._groups = [(np.isin(ids, list(one)), np.flatnonzero(np.isin(ids, list(other)))) for one, other in sides]
+        sides = [[np.isin(ids, list(group)) for group in groups] for groups in rules.groups_apart]
+        self._groups = [pair for one, other in sides for pair in ((one, other), (other, one))]
+        self._count = len(ids)
 
     def __bool__(self) -> bool:
-        return bool(self._pairs) or any(one.any() and len(others) for one, others in self._groups)
+        return bool(self._pairs) or any(one.any() and other.any() for one, other in self._groups)
 
-    def of(self, position: int) -> Integers:
-        """Return the positions of the tracks that must not be in a list with the one at a position."""
-        groups = [others for one, others in self._groups if one[position]]
-        clashing = np.concatenate([np.array(self._pairs.get(position, ()), np.intp), *groups])
-        return np.setdiff1d(clashing, [position])
+    def of(self, position: int) -> Mask:
+        """Return which tracks (n,) must not be in a list with the one at a position."""
+        clashing: Mask = np.zeros(self._count, bool)
+        clashing[self._pairs.get(position, [])] = True
+        for one, other in self._groups:
+            if one[position]:
+                clashing |= other
+        clashing[position] = False
+        return clashing
 
 
 class SequenceFilter:
@@ -187,7 +192,7 @@ class SequenceFilter:
         clashes = Clashes(tracks, rules)
         self._clashes = np.zeros((len(tracks) + 1,) * 2 if clashes else (0, 0), bool)
         for position in range(len(tracks) if clashes else 0):
-            self._clashes[position, clashes.of(position)] = True
+            self._clashes[position, :-1] = clashes.of(position)
 
     def allow(self, before: Integers, after: Integers) -> Mask:
         """Whether track `after` (k,) may follow each of k lists (k, length); all are positions, -1 for none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+import numpy as np
 from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
@@ -53,9 +54,10 @@ class IncompatibleTracks:
         def choose(number: int, chosen: Sequence[int]) -> list[int]:
             if not clashes:
                 return list(matches[number])
-            groups = [*({each} for each in chosen), *(set(same) for same in matches[number + 1 :])]
-            apart = {each: {ids[place] for place in clashes.of(places[each]).tolist()} for each in matches[number]}
-            return [each for each in matches[number] if all(group - apart[each] for group in groups)]
+            others = (*([each] for each in chosen), *matches[number + 1 :])
+            groups = [np.array([places[each] for each in same], np.intp) for same in others]
+            apart = ((each, clashes.of(places[each])) for each in matches[number])
+            return [each for each, clashing in apart if not any(clashing[group].all() for group in groups)]
 
         return choose
 
