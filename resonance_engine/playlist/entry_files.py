@@ -13,6 +13,7 @@ import re
 import unicodedata
 from contextlib import suppress
 from html import unescape
+from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -29,6 +30,7 @@ DRIVE = re.compile(r"/*[a-z][:|](?=[/\\]|$)", re.IGNORECASE)
 QUOTES = ('""', "''", "<>", "\u201c\u201d")
 DROPPED = " ._"  # at the end of a name by Windows, or by a rule of beets' `replace` made to another of them
 WESTERN = ("cp1252", "latin-1")
+ROOT = ""  # no name of a folder
 
 
 def readings(line: bytes) -> list[str]:
@@ -100,10 +102,16 @@ class FileMatcher:
         self._paths = set(paths)
         self._sanitize, self._resolve = sanitize, resolve
         self._folded: dict[str, str] = {}
-        self._by_name: dict[str, list[bytes]] = {}
-        for path in sorted(self._paths):
-            self._by_name.setdefault(self._fold(decode(base_name(path))), []).append(path)
+        self._folders = {folder_name(path) for path in self._paths}
         self._roots = [split_path(decode(root)) for root in roots]
+        # By the last name, by the last two and, of the files of a root itself, by none and the last.
+        self._by_end: dict[tuple[str, ...], list[bytes]] = {}
+        for path in sorted(self._paths):
+            own = split_path(decode(path))
+            names = [self._fold(name) for name in own[-2:]]
+            ends = {(names[-1],), tuple(names), *([(ROOT, names[-1])] if self._names_below_root(own) == 1 else [])}
+            for end in ends:
+                self._by_end.setdefault(end, []).append(path)
 
     def find(self, line: bytes, folder: bytes) -> bytes | None:
         """Return the file that a line of a playlist in `folder` names; None for none, and for several equally good."""
@@ -117,15 +125,18 @@ class FileMatcher:
             if (same := self._same_file(path, real)) is not None:
                 return same
         whole = self._best([split_path(decode(path)) for path in literal], is_whole)
-        # A file that is there, and not a known one, is not one of the same name elsewhere.
-        return whole if whole or present else self._best([split_path(text) for text in texts], self._is_enough)
+        # A file that is there, and not a known one, is not one of the same name elsewhere; nor is a name alone, beside
+        # known files, that of a file which is gone.
+        spellings = [split_path(text) for text in texts]
+        is_beside = folder in self._folders and all(len(parts) < 2 for parts in spellings)
+        return whole if whole or present or is_beside else self._best(spellings, self._is_enough)
 
     def _same_file(self, path: bytes, real: bytes) -> bytes | None:
         """Return the known path of a file that is there."""
         if real in self._paths:
             return real
         names = dict.fromkeys(self._fold(decode(base_name(each))) for each in (path, real))
-        known = (each for name in names for each in self._by_name.get(name, ()))
+        known = (each for name in names for each in self._by_end.get((name,), ()))
         return next((each for each in known if self._resolve(each) == real), None)
 
     def _best(self, spellings: Iterable[Sequence[str]], is_enough: IsEnough) -> bytes | None:
@@ -133,7 +144,8 @@ class FileMatcher:
         scores: dict[bytes, tuple[int, int]] = {}
         for parts in spellings:
             folded = [self._fold(part) for part in parts]
-            for path in self._by_name.get(folded[-1], ()) if folded else ():
+            ends = [tuple(folded[-2:]), *([(ROOT, folded[-1])] if len(folded) > 1 else [])] if folded else []
+            for path in chain.from_iterable(self._by_end.get(end, ()) for end in ends):
                 own = split_path(decode(path))
                 common = count_common(folded, [self._fold(part) for part in own])
                 if is_enough(common, parts, own):
@@ -144,8 +156,12 @@ class FileMatcher:
 
     def _is_enough(self, common: int, spelling: Sequence[str], own: Sequence[str]) -> bool:
         """Whether so many names from the end on tell a file: all that was written, or all below a root."""
+        return common == len(spelling) or common >= self._names_below_root(own)
+
+    def _names_below_root(self, own: Sequence[str]) -> int:
+        """Return how many names a path has below the nearest root, or in all."""
         below = [len(own) - len(root) for root in self._roots if own[: len(root)] == root]
-        return common == len(spelling) or common >= min(below, default=len(own))
+        return min(below, default=len(own))
 
     def _fold(self, name: str) -> str:
         """Return a name so that all spellings of it are equal."""
@@ -166,6 +182,10 @@ def absolute_path(folder: bytes, path: bytes) -> bytes:
 
 def base_name(path: bytes) -> bytes:
     return path.rpartition(b"/")[2]
+
+
+def folder_name(path: bytes) -> bytes:
+    return path.rpartition(b"/")[0] or b"/"
 
 
 def split_path(text: str) -> list[str]:

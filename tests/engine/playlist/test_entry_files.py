@@ -155,6 +155,25 @@ def test_the_literal_name_goes_before_all_others() -> None:
         assert known.find(name.encode(), ROOT.encode()) == f"{ROOT}/{name}".encode()
 
 
+def test_a_name_alone_is_that_of_the_folder_which_has_the_list() -> None:
+    """A track that is gone from an album is no other album's of the same file name."""
+    known = matcher(["Air/Moon Safari/05 Sexy Boy.m4a", "Air/Premiers/01 Modular.m4a"])
+    album, elsewhere = f"{ROOT}/Air/Premiers".encode(), b"/home/me/lists"
+    sexy_boy = f"{ROOT}/Air/Moon Safari/05 Sexy Boy.m4a".encode()
+    for line in (b"05 Sexy Boy.m4a", b"./05%20Sexy%20Boy.m4a", b" 05 SEXY BOY.m4a"):
+        assert known.find(line, album) is None
+        assert known.find(line, elsewhere) == sexy_boy
+    assert known.find(b"01 modular.m4a", album) == f"{ROOT}/Air/Premiers/01 Modular.m4a".encode()
+    assert known.find(b"../Moon Safari\\05 Sexy Boy.m4a", album) == sexy_boy
+
+
+def test_files_of_the_music_folder_itself_are_found_by_their_names() -> None:
+    known = matcher(["song.mp3", "a/b/other.mp3"])
+    for line in (b"D:\\Tunes\\SONG.mp3", b"file:///C:/x/song.mp3", b"song.mp3"):
+        assert known.find(line, b"/lists") == f"{ROOT}/song.mp3".encode()
+    assert known.find(b"D:\\Tunes\\other.mp3", b"/lists") is None
+
+
 def test_of_equally_good_files_none_is_taken() -> None:
     known = matcher(["A/song.mp3", "B/song.mp3", "C/x/1.mp3", "c/X/1.mp3"])
     assert known.find(b"song.mp3", b"/lists") is None
