@@ -153,6 +153,15 @@ class TestImport(Imports):
         said = [record.getMessage() for record in caplog.records if "not analysed" in record.getMessage()]
         assert len(said) == 1
 
+    @pytest.mark.parametrize("action", ["keep", "remove", "skip"])
+    @pytest.mark.parametrize("again", ["the library", "the files"])
+    def test_a_file_that_is_imported_again_and_fails_again_stays_a_failure(self, action: str, again: str) -> None:
+        self.songs("one", "broken")
+        self.run_import()
+        self.config["import"]["duplicate_action"] = action
+        self.run_import(**({"import_dir": self.lib_path} if again == "the library" else {}))
+        assert self.failures() == {item.path: "it is broken" for item in self.lib.items("title:broken")}
+
     def test_a_missing_model_does_not_stop_the_import(self, caplog: pytest.LogCaptureFixture) -> None:
         self.runtime.defect = ModelError("There is no model at /models/mine.")
         self.config["import"]["duplicate_action"] = "keep"

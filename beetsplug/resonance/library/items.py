@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beets import config, context
+from beets.dbcore.pathutils import expand_path_from_db, normalize_path_for_db
 from beets.dbcore.query import (
     AndQuery,
     InQuery,
@@ -139,6 +140,14 @@ def select_items(library: Library, ids: Iterable[int]) -> Iterator[Item]:
     ordered = sorted(ids)
     for start in range(0, len(ordered), CHUNK):
         yield from library.items(InQuery("id", ordered[start : start + CHUNK]))
+
+
+def items_at(library: Library, paths: Iterable[bytes]) -> dict[bytes, int]:
+    """Return the ids of the items whose files are at these absolute paths, by path."""
+    with context.music_dir(library.directory):
+        stored = [memoryview(normalize_path_for_db(path)) for path in dict.fromkeys(paths)]
+        rows = select_rows(library, "SELECT id, path FROM items WHERE path IN", stored)
+        return {expand_path_from_db(bytes(row["path"])): row["id"] for row in rows}
 
 
 def last_played(library: Library, query: Sequence[str], count: int, command: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from beetsplug.resonance.library.items import items_at
 from beetsplug.resonance.library.sidecar import Sidecar, State, file_state
 from resonance_engine.errors import AudioError, ResonanceError
 
@@ -88,6 +89,8 @@ class LibraryEvents:
     def apply_changes(self, sidecar: Sidecar) -> None:
         """Unlink what was removed, and set the states of the files that beets rewrote or moved."""
         store, present = sidecar.store, {row.id: row.added for row in sidecar.rows_by_id(self.removed)}
+        # A file may be another item's now: an import puts it where that of an item is which it removes.
+        paths = items_at(sidecar.library, self.removed.values())
         with store.write():
             known = store.tracks.get(sidecar.id, self.removed)
             # An import gives the id of a row that it replaces to another.
@@ -97,7 +100,7 @@ class LibraryEvents:
                 if item_id not in present or (item_id in known and known[item_id].added != present[item_id])
             }
             store.tracks.unlink(sidecar.id, gone)
-            store.failures.clear(sidecar.id, *gone.values())
+            store.failures.clear(sidecar.id, *(path for path in gone.values() if path not in paths))
             update_states(store, sidecar.id, self.changes)
 
 

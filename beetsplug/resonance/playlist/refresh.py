@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from beets import config, context
-from beets.dbcore.pathutils import expand_path_from_db, normalize_path_for_db
+from beets import config
 from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 from beets.util import asciify_path, sanitize_path
 
 from beetsplug.resonance.config.options import SAVED
-from beetsplug.resonance.library.items import select_items, select_rows
+from beetsplug.resonance.library.items import items_at, select_items
 from beetsplug.resonance.playlist.builder import COMMAND, PlaylistBuilder
 from beetsplug.resonance.playlist.request import PlaylistRequest
 from resonance_engine.errors import printable
@@ -192,11 +191,3 @@ def stored_name(library: Library, name: str) -> str:
 def real_file(path: bytes) -> bytes | None:
     """Return where a file really is; None where there is none."""
     return os.path.realpath(path) if os.path.isfile(path) else None  # noqa: PTH113 # paths are bytes
-
-
-def items_at(library: Library, paths: Sequence[bytes]) -> dict[bytes, int]:
-    """Return the ids of the items whose files are at these absolute paths, by path."""
-    with context.music_dir(library.directory):
-        stored = [memoryview(normalize_path_for_db(path)) for path in dict.fromkeys(paths)]
-        rows = select_rows(library, "SELECT id, path FROM items WHERE path IN", stored)
-        return {expand_path_from_db(bytes(row["path"])): row["id"] for row in rows}
