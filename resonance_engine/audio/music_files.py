@@ -39,7 +39,7 @@ SYSTEM_FOLDERS = {
 }  # fmt: skip
 # No repetition within one of the same characters: a name that could be taken apart in many ways would take minutes.
 SYSTEM_FOLDER = re.compile(
-    r"""\.([^. ][^ ]*?)?(trash|recycl|deleted|wastebasket)[^ ]*                 # .Trash-1000, .Recycle.Bin, .insync-trash
+    r"""\.([^. ][^ ]*?)?(trash|recycl|deleted|wastebasket)[^ ]*  # .Trash-1000, .Recycle.Bin
     |   [\#@$~](recently[-_])?(trash(es|bin|box)?|recycle[rd]?|recycle[-_. ]?bin|deleted|wastebasket)(-\d+)?
     |   (network[ ])?recycle[ ]bin[ ].*     # "Recycle Bin - Volume_1"
     |   s-1-\d+(-\d+)+                      # Windows' bins of users, by security id

@@ -165,5 +165,7 @@ def test_reading_ends_in_time(files: FileLibrary, monkeypatch: pytest.MonkeyPatc
         plan = plan_library(sidecar, "fake")
         late = recognise(sidecar, plan, seconds=1.0, clock=count(0.0, 10.0).__next__)
         assert (len(late.recognised), len(late.changed), late.analysed) == (3, COUNT - 3, 3)
-        some = recognise(sidecar, plan, seconds=4.5, clock=count(0.0, 1.0).__next__)
+        some = recognise(sidecar, plan, seconds=7.5, clock=count(0.0, 1.0).__next__)
         assert (len(some.recognised), len(some.jobs)) == (7, COUNT - 7)
+        slow = recognise(sidecar, plan, seconds=1.0, clock=count(0.0, 20.0).__next__)
+        assert len(slow.recognised) == 1, "not even a few are read from a disk that takes minutes"

@@ -30,7 +30,8 @@ FileChange = tuple[int, bytes, bytes, State, State]
 Stat = Callable[[bytes], State | None]
 EXIT_SECONDS = 5.0  # at the end of a command, to read the files that it changed
 LOOK_SECONDS = 2.0  # to read changed files for a command that only looks
-FEWEST_READ = 64  # files that are read however long it takes, some albums' worth
+FEWEST_READ = 64  # files that are read though they take longer, some albums' worth
+MOST_SECONDS = 30.0  # for those: a share may take a second for each
 READ_SECONDS = 30.0  # for one file
 
 
@@ -207,15 +208,16 @@ def recognise(
 ) -> Plan:
     """Return the plan without the jobs whose files hold what was analysed.
 
-    The first `FEWEST_READ` files are read, and then as many more as so many seconds allow.
+    As many files are read as so many seconds allow; the first `FEWEST_READ` have `MOST_SECONDS`.
     """
     if not plan.changed:
         return plan
-    paths, until = {job.item_id: job.path for job in plan.jobs}, clock() + seconds
+    paths, began = {job.item_id: job.path for job in plan.jobs}, clock()
+    until = began + seconds
     recognised = []
     with suppress(ResonanceError), closing(sidecar.runtime.open_identifier(READ_SECONDS)) as identifier:
         for number, row in enumerate(plan.changed):
-            if number >= FEWEST_READ and clock() > until:
+            if clock() > (until if number >= FEWEST_READ else began + MOST_SECONDS):
                 break
             try:
                 key = identifier.identify(paths[row.item_id])
