@@ -16,7 +16,7 @@ DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 # With less room than this on a disk, it is the reason of what else goes wrong there.
 NO_ROOM = 2**16
-LOG = "-wal"  # at the end of the name of a file's log
+LOGS = ("-wal", "-journal")  # at the end of the name of a file's log; the second where the first can't be used
 MALFORMED = "malformed JSON"  # SQLite has no code for it
 
 
@@ -63,7 +63,7 @@ def error_message(path: Path, error: BaseException | None) -> str:
 
 def describe_unreadable(path: Path) -> str:
     """Return which of a database's files may not be read, whose it is and what to do; empty where all may."""
-    for file in (path, Path(f"{path.resolve()}{LOG}")):
+    for file in (path, *name_logs(path)):
         try:
             with file.open("rb"):
                 pass
@@ -76,6 +76,18 @@ def describe_unreadable(path: Path) -> str:
         except OSError:
             continue
     return ""
+
+
+def find_logs(path: Path) -> list[Path]:
+    """Return the logs beside a database that hold anything: without them, it would be read in another state, or torn.
+
+    Raises OSError where it can't be seen.
+    """
+    return [file for file in name_logs(path) if file.exists() and file.stat().st_size]
+
+
+def name_logs(path: Path) -> list[Path]:
+    return [Path(f"{path.resolve()}{ending}") for ending in LOGS]
 
 
 def find_owner(path: Path) -> str:

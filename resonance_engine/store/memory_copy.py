@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from resonance_engine.errors import StoreError, describe_os_error
-from resonance_engine.store.errors import LOG, describe_unreadable, store_error
+from resonance_engine.store.errors import describe_unreadable, find_logs, store_error
 
 ATTEMPTS = 3
 COPY = "copy.db"
@@ -25,8 +25,8 @@ def copy_to_memory(path: Path) -> sqlite3.Connection:
     Raises StoreError where they can't be copied, or another program goes on writing them.
     """
     real = path.resolve()
-    files = {real: COPY, real.with_name(f"{real.name}{LOG}"): f"{COPY}{LOG}"}
     for _ in range(ATTEMPTS):
+        files = {file: f"{COPY}{file.name.removeprefix(real.name)}" for file in (real, *find_logs(path))}
         before = [file_state(file) for file in files]
         try:
             with tempfile.TemporaryDirectory(prefix="resonance-") as folder:

@@ -8,16 +8,16 @@ import sqlite3
 import time
 from contextlib import ExitStack
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.errors import LOG, DamageError, UnreadableError
+from resonance_engine.store.errors import DamageError, UnreadableError, find_logs
 from resonance_engine.store.memory_copy import copy_to_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 APPLICATION_ID = int.from_bytes(b"RSNC", "big")
 VERSION = 2
@@ -51,7 +51,6 @@ def connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
 
     Raises StoreError for a log that may not be read.
     """
-    log = Path(f"{path.resolve()}{LOG}")
     for mode in MODES:
         location = f"file:{quote(os.fsencode(path.absolute()))}?{mode}"
         try:
@@ -61,8 +60,7 @@ def connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
         except sqlite3.Error as error:
             if mode == MODES[-1] or error.sqlite_errorcode & 0xFF not in UNWRITABLE or not path.exists():
                 raise
-            # Without what is in its log, a file would be read in an earlier state, or torn.
-            if mode == MODES[-2] and log.exists() and log.stat().st_size:
+            if mode == MODES[-2] and find_logs(path):
                 return prepare_to_read(copy_to_memory(path))
     raise AssertionError("the last mode returns or raises")
 

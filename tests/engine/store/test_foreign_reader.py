@@ -52,6 +52,21 @@ os._exit(0)  # killed, so to speak: the log and its index stay
 """
 
 
+# As on a file system without shared memory: what a killed writer had not committed is in the file, and what was there
+# before in the journal.
+KILLED = """
+import os, sqlite3, sys
+driver = sqlite3.connect(sys.argv[1], isolation_level=None)
+driver.execute("PRAGMA journal_mode = DELETE")
+driver.execute("PRAGMA cache_spill = 1")
+driver.execute("BEGIN")
+driver.execute("DELETE FROM track")
+driver.execute("CREATE TABLE other (value)")
+driver.executemany("INSERT INTO other VALUES (?)", [("x" * 4000,)] * 4000)
+os._exit(0)
+"""
+
+
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a sidecar whose owner was killed, with a log."""
@@ -117,6 +132,17 @@ def test_what_its_owner_committed_is_read(original: Path, folder: Path, log: str
         link.symlink_to(path)
         with as_stranger(folder, *([folder / LOG_INDEX] if index == "unreadable" else [])):
             assert read(link if linked else path) == EVERYTHING
+    assert contents(folder) == before
+
+
+def test_what_its_owner_had_not_committed_is_not_read(original: Path, folder: Path) -> None:
+    path = lay_out(original, folder, "none", "none")
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=True)
+    assert path.stat().st_size > 4000 * 1000, "nothing of it is in the file"
+    before = contents(folder)
+    assert before.keys() == {path.name, "resonance.db-journal"}
+    with as_stranger(folder):
+        assert read(path) == EVERYTHING
     assert contents(folder) == before
 
 
