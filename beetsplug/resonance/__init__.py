@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class ErrorGuard:
-    """A context manager, when called, that turns an exception into one line of the log, the same line only once."""
+    """A context manager, when called, that turns an exception into one line of the log, the same error only once."""
 
     def __init__(self, log: BeetsLogger) -> None:
         self.log = log
@@ -53,9 +53,14 @@ class ErrorGuard:
             if not message:
                 message = f"unexpected {type(error).__name__}: {error}"
                 self.log.debug("where it happened:", exc_info=error)
-            if message not in self.messages:
-                self.messages.add(message)
-                self.log.warning("{}; tracks are left out until `beet resonance analyze`", message.rstrip("."))
+            self.warn(message, "; tracks are left out until `beet resonance analyze`")
+
+    def warn(self, message: str, outcome: str = "") -> None:
+        """Log a sentence, with its outcome, as a warning; the same one only once, whatever it leads to."""
+        clause = message.rstrip(".")
+        if clause not in self.messages:
+            self.messages.add(clause)
+            self.log.warning("{}{}", clause, outcome)
 
 
 class ResonancePlugin(BeetsPlugin):
@@ -71,7 +76,7 @@ class ResonancePlugin(BeetsPlugin):
         self.importer_lock = Lock()
         self.background_tracks = 0  # that an import left to the background
         self.is_quiet = False
-        self.fields = Fields(lambda: self.settings, self._log)
+        self.fields = Fields(lambda: self.settings, self._log, self.guard.warn)
         self.item_types, self.album_types = self.fields.item_types, self.fields.album_types
         self.item_queries, self.album_queries = self.fields.item_queries, self.fields.album_queries
         self.template_fields.update(self.fields.item_getters)

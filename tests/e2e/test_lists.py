@@ -58,7 +58,7 @@ def test_output_that_ends_early(songs: Home, command: str) -> None:
     assert songs.shell(f"{{ sleep 0.5; beet {command}; echo $? >&2; }} | true") == (0, "", "141\n")
     assert songs.shell(f"beet {command} >&-") == (0, "", "")
     assert songs.shell(f"beet {command} <&- >&- 2>&-") == (0, "", "")
-    assert songs.shell(f"beet {command} >/dev/full") == (1, "", f"error: {FULL}\n")
+    assert songs.shell(f"beet {command} >/dev/full") == (1, "", f"error: {command.split()[0]}: {FULL}\n")
 
 
 @pytest.mark.parametrize("end", [">&-", ">/dev/full", "| true"])

@@ -53,7 +53,9 @@ def test_a_whole_model(home: Home, tmp_path: Path) -> None:
     explained = home.beet("similar", "--versions", "--explain", "title:song 3")
     assert "semantic 100 %" in explained[1]
     assert len(home.beet("similar", "--versions", "--weights", "semantic=2", "title:song 3")) == 5
-    assert "has no facet 'timbre'; it has semantic." in home.fails("similar", "--like", "timbre", "title:song 3")
+    assert home.fails("similar", "--like", "timbre", "title:song 3") == (
+        "error: similar: --like: The model has no facet 'timbre'; it has semantic\n"
+    )
     assert home.fails("similar", "--text", "piano")
     assert len(home.beet("playlist", "--versions", "-n", "3", "title:song 3")) == 3
     assert home.beet("resonance", "check")
@@ -110,7 +112,7 @@ def test_the_semantic_part(home: Home, tmp_path: Path) -> None:
         (
             network(),
             {"output__name": "x"},
-            "has no output 'x'; output.name should be one of: embeddings ['batch', 12].",
+            "has no output 'x'; output.name should be one of: embeddings ['batch', 12]\n",
         ),
         (network()[:-9], {}, "is no ONNX file, or only a part of one"),
     ],

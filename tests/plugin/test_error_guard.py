@@ -54,3 +54,11 @@ def test_an_error_becomes_one_line(lines: list[str], error: Exception, said: str
 def test_an_interrupt_passes() -> None:
     with pytest.raises(KeyboardInterrupt), ErrorGuard(getLogger("guarded"))():
         raise KeyboardInterrupt
+
+
+def test_an_error_that_a_field_met_is_not_named_again(lines: list[str]) -> None:
+    guard = ErrorGuard(getLogger("guarded"))
+    guard.warn("The disk is full.")
+    with guard():
+        raise StoreError("The disk is full.")
+    assert lines == ["The disk is full"]

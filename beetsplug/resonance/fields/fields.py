@@ -185,11 +185,10 @@ SHARE = OptionalNumber(2)
 class Fields:
     """The types, queries and values of the fields, in the form that beets takes from a plugin."""
 
-    def __init__(self, settings: Callable[[], Settings], log: BeetsLogger) -> None:
-        self.log = log
+    def __init__(self, settings: Callable[[], Settings], log: BeetsLogger, warn: Callable[[str], None]) -> None:
+        self.warn = warn
         self.resolver = SimilarResolver(settings, log)
         self.caches: dict[Callable[..., Any], AnalysisCache[Any]] = {}
-        self.warned: set[str] = set()
         self.tracks = tracks = SimilarityScores()
         albums = SimilarityScores()
         self.item_types = {
@@ -245,9 +244,7 @@ class Fields:
         try:
             return load()
         except ResonanceError as error:
-            if str(error) not in self.warned:
-                self.warned.add(str(error))
-                self.log.warning("{}", error)
+            self.warn(str(error))
             return None
 
     def shares(self, name: str) -> dict[int, float]:
