@@ -79,8 +79,8 @@ class StatusLine:
 
     def hold(self) -> None:
         """Remove the line, and show none until `release`: something else uses the terminal."""
+        self.held = True  # before it is removed: another thread may be about to show one
         self.clear()
-        self.held = True
 
     def release(self) -> None:
         self.held = False

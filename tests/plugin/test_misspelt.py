@@ -144,6 +144,13 @@ def test_fields_that_there_are(library: SyntheticLibrary, query: str) -> None:
     assert unknown_fields(library.lib, query.split()) == {}
 
 
+@pytest.mark.parametrize(
+    "name", ["rating", "energy", "season", "gender", "heard", "skip", "party", "part", "theme", "remix", "kids", "mood"]
+)
+def test_a_rule_on_an_attribute_that_no_track_has_yet(library: SyntheticLibrary, name: str) -> None:
+    assert describe_misspelt_fields(library.lib, [[f"^{name}:1"]]) == ""
+
+
 def test_a_field_like_no_other(library: SyntheticLibrary) -> None:
     """A rule on an attribute that no track has yet is no mistake, and a query that matches nothing is one."""
     assert describe_misspelt_fields(library.lib, [["^zqzq:1"], []]) == ""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 ATTRIBUTES = "SELECT DISTINCT key FROM item_attributes UNION SELECT DISTINCT key FROM album_attributes"
 REMEDY = "`beet fields` lists those that there are"
+# How much the spelling of a field agrees with the one that is meant: all but one letter of four, or of five where the
+# query works. A looser measure, as for lists of a few names, takes an attribute such as rating for asin.
+ALIKE_OF_NO_MATCH, ALIKE_OF_MATCHES = 0.75, 0.8
 
 
 def field_names(library: Library) -> set[str]:
@@ -30,8 +33,11 @@ def field_names(library: Library) -> set[str]:
     return attributes.union(*({*each.all_keys(), *each._types, *each._queries} for each in (Item, Album)))
 
 
-def unknown_fields(library: Library, query: Sequence[str]) -> dict[str, str]:
-    """Return the nearest known name, or nothing, by each unknown field of a query or its order, in order of name."""
+def unknown_fields(library: Library, query: Sequence[str], alike: float = ALIKE_OF_NO_MATCH) -> dict[str, str]:
+    """Return the nearest known name, or nothing, by each unknown field of a query or its order, in order of name.
+
+    `alike` is how much of two spellings agrees, at least.
+    """
     try:
         with context.music_dir(library.directory):
             parsed, sort = parse_query_parts(list(query), Item)
@@ -41,7 +47,7 @@ def unknown_fields(library: Library, query: Sequence[str]) -> dict[str, str]:
     if not names:
         return {}
     known = field_names(library)
-    return {name: "".join(nearest_names(name, known)) for name in sorted(names - known)}
+    return {name: "".join(nearest_names(name, known, alike=alike)) for name in sorted(names - known)}
 
 
 def describe_unknown_fields(library: Library, query: Sequence[str]) -> str:
@@ -54,8 +60,8 @@ def describe_misspelt_fields(library: Library, queries: Iterable[Sequence[str]])
 
     A rule of the configuration may be about an attribute that no track has yet.
     """
-    fields = {name: near for query in queries if query for name, near in unknown_fields(library, query).items() if near}
-    return describe_fields(fields)
+    unknown = [unknown_fields(library, query, ALIKE_OF_MATCHES) for query in queries if query]
+    return describe_fields({name: near for fields in unknown for name, near in fields.items() if near})
 
 
 def describe_numberless_field(library: Library, name: str) -> str:

@@ -15,7 +15,7 @@ from resonance_engine.audio.windows import content_key, read_windows
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import AudioError, ConfigError, ModelError
 from resonance_engine.features.front_end import FrontEnd
-from resonance_engine.worker.process import environment
+from resonance_engine.worker.process import STARTUP_TIMEOUT, WorkerProcess, environment
 from resonance_engine.worker.worker import Identifier, ModelDescription, Worker
 from tests.audio_files import tune, write_audio
 from tests.fake_workers import all_known, pid
@@ -173,6 +173,15 @@ class TestRealChild:
             path.write_bytes(content)
         with closing(Worker(path)) as worker, pytest.raises(ModelError, match=r"mine\.onnx"):
             worker.analyse(tmp_path / "any.wav")
+
+
+def test_an_interrupt_of_the_terminal_while_it_starts_does_not_end_it() -> None:
+    child = WorkerProcess(Identifier().command(), environment())
+    try:
+        os.kill(child.process.pid, signal.SIGINT)
+        assert child.receive(STARTUP_TIMEOUT).header == {}
+    finally:
+        child.end()
 
 
 def test_content_keys_need_no_model(tmp_path: Path) -> None:
