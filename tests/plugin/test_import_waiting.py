@@ -6,6 +6,7 @@ import io
 import os
 import re
 import threading
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from beets.logging import getLogger
 from beets.util import pipeline
 
 from beetsplug.resonance.library.importer import Importer, is_awaited
+from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.console import StatusLine
 from resonance_engine.errors import ResonanceError
@@ -128,6 +130,15 @@ class TestPatience(StuckImports):
         assert len(self.runtime.spawned) == 1
         assert len(self.tracks()) == self.expected
 
+    def test_no_line_names_the_end_of_either_model(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(Models, "required", property(lambda _: ["default", "default-int8"]))
+        self.songs("one", "two")
+        self.run_import(quiet=True)
+        assert "stopped" not in caplog.text
+        assert len(self.runtime.spawned) == 1
+
     def test_a_quiet_import_prints_nothing(self, io: DummyIO) -> None:
         self.songs("one", "two")
         self.run_import(quiet=True)
@@ -162,6 +173,13 @@ class TestSummary(Imports):
         self.songs("one")
         self.run_import(quiet=False)
         assert "resonance: 1 track left to the background (about 2 s)" in io.getoutput()
+
+    def test_hours_of_the_background_that_are_still_to_come(self, io: DummyIO) -> None:
+        first, end = ((datetime.now().hour + later) % 24 for later in (2, 3))
+        self.config["resonance"].set({"auto": "background", "hours": f"{first:02}:00-{end:02}:00"})
+        self.songs("one")
+        self.run_import(quiet=False)
+        assert f"1 track left to the background (from {first:02}:00 on, about 2 s)" in io.getoutput()
 
 
 class Terminal(io.StringIO):

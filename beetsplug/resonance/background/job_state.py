@@ -10,10 +10,11 @@ import os
 import sys
 import time
 from dataclasses import MISSING, asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_type_hints
 
-from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.config.settings import Hours, Settings
 from beetsplug.resonance.library.sidecar import LOADING_SECONDS, estimate_pace, format_estimate, format_tracks
 from resonance_engine.console import blend_pace
 from resonance_engine.records import has_type
@@ -216,7 +217,7 @@ def is_starting(requests: JobRequests, progress: JobProgress | None, now: float)
 
 
 def hand_over(sidecar: Sidecar, tracks: int, done: int = 0, seconds: float = 0.0) -> str:
-    """Request the analysis of tracks that an import left, and return a clause on when it is done.
+    """Request the analysis of tracks that an import left, and return a clause on when it begins and how long it takes.
 
     The import analysed `done` tracks in so many `seconds`, which tells how fast this machine is now.
     """
@@ -225,7 +226,9 @@ def hand_over(sidecar: Sidecar, tracks: int, done: int = 0, seconds: float = 0.0
         return f"{subject} left until `beet resonance resume`: the background is paused"
     pace = blend_pace(estimate_pace(sidecar), seconds, done)
     estimate = format_estimate((LOADING_SECONDS + tracks * pace) * 100 / sidecar.settings.pace)
-    return f"{subject} left to the background (about {estimate})"
+    hours, now = Hours.parse(sidecar.settings.hours), datetime.now().time()
+    begin = "" if now in hours else f"from {hours.next_start(now)} on, "
+    return f"{subject} left to the background ({begin}about {estimate})"
 
 
 def start_worker(sidecar: Sidecar) -> None:

@@ -191,7 +191,7 @@ class Importer:
                 self.ingests.append(self.pools.enter_context(open_ingest(models, name, opened=self.adopt)))
             except ResonanceError as error:
                 self.error = error
-                if len(names) == 1:
+                if len(names) == 1 or self.stopped:
                     raise
                 self.log.warning("{}", error)
         self.error = None if self.ingests else ModelError("Neither the model in use nor the wanted one can be loaded.")
