@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 # The suite runs beside other work, whose load would fail a law for its duration.
 settings.register_profile("resonance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("resonance")
+
+# A job in a shell's background ignores interrupts, and so do its children, whose interrupts are tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LEFT_OUT = ("e2e", "benchmarks", "demo")
 """Folders whose tests `make test` leaves to `make test-rest`."""

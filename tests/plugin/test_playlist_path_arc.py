@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MISTAKES = {
-    "--via title:x 0": "--via leads somewhere; name the end of the path with --to.",
+    "--via title:x 0": "playlist: --via leads somewhere; name the end of the path with --to",
     "--to title:nothing 0": "no track matches title:nothing",
     "--to title::^0$ title::^0$": "a path has no repeats; 'title::^0$' names a track that is in it already",
-    "-n 2 --via title::^1$ --to title::^5$ title::^0$": "A path through 3 tracks cannot have 2 tracks.",
+    "-n 2 --via title::^1$ --to title::^5$ title::^0$": "playlist: A path through 3 tracks cannot have 2 tracks",
     "--arc energy:rise --to title::^5$ title::^0$": "Give either --to or --arc",
     "--like rhythm --to title::^5$ title::^0$": "--like ranks what is close to the seeds",
     "--not title::^3$ --to title::^5$ title::^0$": "--not ranks what is close to the seeds",
     "--text calm --to title::^5$": "--text ranks what is close to the seeds",
-    "--to title::^5$": "A path with --to begins with a track of the library; name it by a QUERY.",
+    "--to title::^5$": "playlist: A path with --to begins with a track of the library; name it by a QUERY",
     "--arc loudness:rise 0": "An arc is one of energy, tempo, brightness, a colon, and one of rise, fall, peak, valley",
 }
 
@@ -96,7 +96,7 @@ class TestCourse(CircleLibrary):
 
     def test_an_arc_over_what_was_not_measured(self) -> None:
         assert self.refused("playlist", "--arc", "tempo:fall", "title::^0$") == (
-            "None of the 20 tracks to choose from has its tempo measured, which tempo:fall needs."
+            "playlist: None of the 20 tracks to choose from has its tempo measured, which tempo:fall needs"
         )
 
     def test_what_cannot_be_is_one_sentence(self) -> None:

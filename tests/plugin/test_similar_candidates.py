@@ -97,10 +97,10 @@ def test_a_tempo_that_nothing_has(library: SyntheticLibrary) -> None:
 
 def test_a_seed_without_a_tempo_or_key(library: SyntheticLibrary) -> None:
     assert library.refused("--bpm", "0.9-1.1", "id:10") == (
-        "--bpm: No track to start from has a tempo that was measured; give beats a minute, as 120-130."
+        "similar: --bpm: No track to start from has a tempo that was measured; give beats a minute, as 120-130"
     )
     assert library.refused("--key", "compatible", "id:12") == (
-        "--key: No track to start from has a key that was measured; leave the key out."
+        "similar: --key: No track to start from has a key that was measured; leave the key out"
     )
     assert len(library.ids("id:10", bpm="100-140")) == 10
 

@@ -50,14 +50,16 @@ def test_one_facet_above_all(library: SyntheticLibrary) -> None:
 
 
 def test_facets_that_there_are_not(library: SyntheticLibrary) -> None:
-    known = "it has timbre, harmony, rhythm, semantic."
-    assert library.refused("--like", "rythm", "id:1") == f"--like: The model has no facet 'rythm'; {known}"
+    known = "it has timbre, harmony, rhythm, semantic"
+    meant = "The model has no facet 'rythm'; did you mean rhythm?"
+    assert library.refused("--like", "rythm", "id:1") == f"similar: --like: {meant}"
     # As of a model that is older than the facet.
     other = "instrumentation"
-    assert library.refused("--like", other, "id:1") == f"--like: The model has no facet 'instrumentation'; {known}"
-    assert library.refused("--weights", "rythm=1", "id:1") == f"--weights: The model has no facet 'rythm'; {known}"
+    refused = library.refused("--like", other, "id:1")
+    assert refused == f"similar: --like: The model has no facet 'instrumentation'; {known}"
+    assert library.refused("--weights", "rythm=1", "id:1") == f"similar: --weights: {meant}"
     nothing = ",".join(f"{facet}=0" for facet in FACETS)
-    assert library.refused("--weights", nothing, "id:1").startswith("--weights: All facets weigh 0")
+    assert library.refused("--weights", nothing, "id:1").startswith("similar: --weights: All facets weigh 0")
     with pytest.raises(ConfigError, match="--weights and --like both weigh"):
         library.find("id:1", weights="rhythm=2", like="rhythm")
 
@@ -93,10 +95,10 @@ def test_a_field_of_beets_own(library: SyntheticLibrary) -> None:
     assert library.ids(f"id:{SEED}", **EVERY, prefer="year=4") == rank(library.near(SEED)[0] + boost, [SEED])
 
 
-@pytest.mark.parametrize("field", ["playcount", "title"])
-def test_a_field_without_numbers_is_named(library: SyntheticLibrary, field: str) -> None:
+@pytest.mark.parametrize(("field", "meant"), [("playcount", "; did you mean play_count?"), ("title", "")])
+def test_a_field_without_numbers_is_named(library: SyntheticLibrary, field: str, meant: str) -> None:
     said = library.beet("--prefer", field, "-n", "3", f"id:{SEED}")
-    assert said.notes[1:] == [f"no track here has a number in the field {field}, so --prefer changes nothing"]
+    assert said.notes[1:] == [f"no track here has a number in the field {field}, so --prefer changes nothing{meant}"]
 
 
 @pytest.mark.parametrize("weight", [0.3, 0.7, 1.0])
