@@ -58,13 +58,13 @@ class StatusLine:
 
     def __init__(self, stream: TextIO, enabled: bool = True) -> None:
         self.stream, self.shown = stream, ""
-        self.enabled, self.held = enabled and stream.isatty(), False
+        self.enabled = enabled and stream.isatty()
         self.lock = Lock()
 
     def show(self, text: str) -> None:
         """Replace the line by a text, cut to the width of the terminal."""
         with self.lock:
-            if self.enabled and not self.held and text != self.shown:
+            if self.enabled and text != self.shown:
                 encoding = self.stream.encoding or "utf-8"
                 visible = fit_columns(text, terminal_columns(self.stream) - 1)
                 self.write(CLEAR_LINE + visible.encode(encoding, "replace").decode(encoding))
@@ -76,14 +76,6 @@ class StatusLine:
             if self.shown:
                 self.write(CLEAR_LINE)
                 self.shown = ""
-
-    def hold(self) -> None:
-        """Remove the line, and show none until `release`: something else uses the terminal."""
-        self.held = True  # before it is removed: another thread may be about to show one
-        self.clear()
-
-    def release(self) -> None:
-        self.held = False
 
     def write(self, text: str) -> None:
         try:

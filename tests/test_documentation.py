@@ -169,7 +169,9 @@ def test_pictures_show_what_the_examples_print() -> None:
 
 def test_help_of_make_lists_every_target() -> None:
     targets = {target for line in re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE) for target in line.split()}
-    done = subprocess.run([which("make") or "make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [which("make") or "make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert {line.split()[0] for line in done.stdout.splitlines()} == targets
     assert all(len(line.split()) > 1 for line in done.stdout.splitlines())
 

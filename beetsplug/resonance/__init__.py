@@ -13,7 +13,6 @@ import os
 import sys
 from contextlib import closing, contextmanager
 from functools import cached_property
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -28,7 +27,7 @@ from beetsplug.resonance.library.sync import LibraryEvents
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beets.importer import ImportSession, ImportTask
+    from beets.importer import ImportSession
     from beets.library import Album, Item, Library
     from beets.logging import BeetsLogger
     from beets.ui import Subcommand
@@ -72,23 +71,17 @@ class ResonancePlugin(BeetsPlugin):
         self.runtime = runtime
         self.guard = ErrorGuard(self._log)
         self.events = LibraryEvents()
-        self.importer: Importer | None = None
-        self.importer_lock = Lock()
-        self.background_tracks = 0  # that an import left to the background
+        self.imported: dict[int, str] = {}  # titles by item id, of files that are in place
         self.is_quiet = False
         self.fields = Fields(lambda: self.settings, self._log, self.guard.warn)
         self.item_types, self.album_types = self.fields.item_types, self.fields.album_types
         self.item_queries, self.album_queries = self.fields.item_queries, self.fields.album_queries
         self.template_fields.update(self.fields.item_getters)
         self.album_template_fields.update(self.fields.album_getters)
-        # A mistake in the configuration must not keep beets from starting: `auto` is read when files are imported.
-        self.import_stages = [self.import_stage]
         self.register_listener("library_opened", self.fields.open)
         self.register_listener("import_begin", self.import_begin)
-        self.register_listener("import_task_before_choice", self.begin_question)
-        self.register_listener("import_task_choice", self.end_question)
-        self.register_listener("album_imported", self.link_imported)
-        self.register_listener("item_imported", self.link_imported)
+        self.register_listener("album_imported", self.record_import)
+        self.register_listener("item_imported", self.record_import)
         self.register_listener("item_removed", self.events.record_removal)
         self.register_listener("database_change", self.events.record_stored)
         self.register_listener("write", self.events.begin_change)
@@ -113,25 +106,27 @@ class ResonancePlugin(BeetsPlugin):
     def import_begin(self, session: ImportSession) -> None:
         self.is_quiet = session.config["quiet"].get(bool)
 
-    def begin_question(self, **_: object) -> None:
-        if self.importer is not None:
-            self.importer.begin_question()
+    def record_import(self, item: Item | None = None, album: Album | None = None, **_: object) -> None:
+        items = [item] if item is not None else album.items() if album is not None else []
+        self.imported |= {each.id: each.title for each in items if each.id is not None}
 
-    def end_question(self, **_: object) -> None:
-        if self.importer is not None:
-            self.importer.end_question()
-
-    def import_stage(self, session: ImportSession, task: ImportTask) -> None:
+    def cli_exit(self, lib: Library) -> None:
+        imported, self.imported = self.imported, {}
+        importer = None
         with self.guard():
-            if self.settings.auto in ("yes", "import"):
-                with self.importer_lock:  # stages run in several threads
-                    if self.importer is None:
-                        self.importer = self.open_importer(session)
-                self.importer.analyse(task)
-            elif self.settings.auto == "background":
-                self.background_tracks += len(task.imported_items())
+            # A mistake in the configuration must not keep beets from starting: `auto` is read when there is an import.
+            if imported and self.settings.auto in ("yes", "import"):
+                importer = self.open_importer(lib)
+                with closing(importer.sidecar):
+                    importer.analyse(imported)
+        if self.events.removed or self.events.changes or self.events.stored:
+            with self.guard():
+                self.events.apply(lib, self.runtime)
+        with self.guard():
+            if imported and self.settings.auto != "no":
+                self.end_import(lib, importer, len(imported))
 
-    def open_importer(self, session: ImportSession) -> Importer:
+    def open_importer(self, library: Library) -> Importer:
         from beetsplug.resonance.library.importer import PATIENCE, Importer, is_awaited
         from resonance_engine.console import StatusLine
 
@@ -139,41 +134,24 @@ class ResonancePlugin(BeetsPlugin):
         atexit.register(gc.freeze)
         bounded = self.settings.auto == "yes" and is_awaited(os.getppid())
         line = StatusLine(sys.stderr, enabled=not self.is_quiet)
-        return Importer(self.open_sidecar(session.lib), self._log, line, PATIENCE if bounded else math.inf)
+        return Importer(self.open_sidecar(library), self._log, line, PATIENCE if bounded else math.inf)
 
-    def link_imported(self, item: Item | None = None, album: Album | None = None, **_: object) -> None:
-        if self.importer is not None:
-            with self.guard():
-                self.importer.link([item] if item is not None else album.items() if album is not None else [])
-            self.fields.caches.clear()
-
-    def cli_exit(self, lib: Library) -> None:
-        importer, self.importer = self.importer, None
-        if importer is not None:
-            with self.guard():
-                importer.finish()
-        if self.events.removed or self.events.changes or self.events.stored:
-            with self.guard():
-                self.events.apply(lib, self.runtime)
-        with self.guard():
-            self.end_import(lib, importer)
-
-    def end_import(self, library: Library, importer: Importer | None) -> None:
+    def end_import(self, library: Library, importer: Importer | None, imported: int) -> None:
         """Hand what an import left to the background, and print what has become of it all."""
-        tracks, self.background_tracks = self.background_tracks, 0
-        parts = [importer.summary()] if importer is not None else []
-        if importer is not None and importer.pending:
-            if importer.patience < math.inf:
-                tracks += importer.pending
-            else:  # the user ended the import
+        parts, left = [], imported if self.settings.auto == "background" else 0
+        if importer is not None:
+            parts.append(importer.summary())
+            if importer.patience < math.inf and not importer.interrupted:
+                left = importer.pending
+            elif importer.pending:
                 parts.append(f"{importer.pending:,} left to `beet resonance analyze`")
-        if tracks:
+        if left:
             from beetsplug.resonance.background.job_state import hand_over
 
             done = importer.embedded if importer is not None else 0
             seconds = importer.seconds if importer is not None else 0.0
             with closing(self.open_sidecar(library)) as sidecar:
-                parts.append(hand_over(sidecar, tracks, done, seconds))
+                parts.append(hand_over(sidecar, left, done, seconds))
         line = ", ".join(filter(None, parts))
         if line and not self.is_quiet:
             ui.print_(f"resonance: {line}")

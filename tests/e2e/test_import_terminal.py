@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.home import Home, album, new_home
 from tests.e2e.terminal import CTRL_C, terminal
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 IMPORT = {"copy": True, "write": False, "resume": False, "autotag": False}
 
@@ -61,8 +58,12 @@ def test_ctrl_c_waits_for_no_file(home: Home, tmp_path: Path, threaded: bool) ->
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)  # nothing is analysed any more
         shown.type(CTRL_C)
-        shown.wait()
+        assert shown.wait() == 0, "the import is done"
         assert shown.children() == []
+    assert "left to `beet resonance analyze`" in shown.output
+    paths = [Path(line) for line in home.beet("ls", "-f", "$path")]
+    assert len(paths) == 3
+    assert all(path.is_file() and not path.is_relative_to(tmp_path / "new") for path in paths)
     home.beet("resonance", "analyze")
 
 

@@ -29,20 +29,16 @@ class Closed(Terminal):
         raise OSError(5, "Input/output error")
 
 
-def test_the_line_is_replaced_held_and_removed() -> None:
+def test_the_line_is_replaced_and_removed() -> None:
     terminal = Terminal()
     line = StatusLine(terminal)
     line.show("one")
     line.show("one")
     line.show("two")
     assert terminal.getvalue() == f"{CLEAR_LINE}one{CLEAR_LINE}two"
-    line.hold()
-    line.show("three")
+    line.clear()
     line.clear()
     assert terminal.getvalue() == f"{CLEAR_LINE}one{CLEAR_LINE}two{CLEAR_LINE}"
-    line.release()
-    line.show("three")
-    assert terminal.getvalue().endswith("three")
 
 
 @pytest.mark.parametrize("line", [StatusLine(io.StringIO()), StatusLine(Terminal(), enabled=False)])

@@ -262,7 +262,8 @@ class TestStarts(CircleLibrary):
         assert len(self.playlist_titles("--profile", "dinner", "-m", "5")) == 3
 
     def test_a_profile_that_is_not_there_or_makes_no_sense(self) -> None:
-        self.configure(profiles={"dinner": {"query": "title::^0$", "arc": "energy:up"}})
+        self.configure(profiles={"dinner": {"query": "title::^0$", "arc": "energy:up"}, "bad": {"minuts": 15}})
         assert "has no 'diner'; did you mean dinner?" in self.refused("playlist", "--profile", "diner")
-        assert "there are dinner" in self.refused("playlist", "--profile", "xyz")
+        assert "minuts is no option; did you mean minutes?" in self.refused("playlist", "--profile", "bad")
+        assert "there are dinner, bad" in self.refused("playlist", "--profile", "xyz")
         assert "An arc is one of" in self.refused("playlist", "--profile", "dinner")

@@ -28,6 +28,13 @@ def read(section: Any) -> Settings:
     return Settings.from_config(configuration["resonance"])
 
 
+def read_with_profiles(section: Any) -> None:
+    """Read the settings, and find each profile, which is where its mistakes come to light."""
+    settings = read(section)
+    for name in settings.profiles:
+        find_profile(settings.profiles, name)
+
+
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
@@ -119,8 +126,16 @@ def test_a_section_is_read(section: Any, expected: Settings) -> None:
 )
 def test_a_mistake_is_named(section: Any, message: str) -> None:
     with pytest.raises((UserError, confuse.ConfigError)) as caught:
-        read(section)
+        read_with_profiles(section)
     assert message in str(caught.value)
+
+
+def test_a_mistake_in_a_profile_is_no_matter_of_the_others() -> None:
+    settings = read({"count": 7, "profiles": {"bad": {"minuts": 15}, "good": {"minutes": 15}}})
+    assert settings.count == 7
+    assert find_profile(settings.profiles, "good") == {"minutes": 15}
+    with pytest.raises(UserError, match=r"resonance\.profiles\.bad .*minuts is no option; did you mean minutes\?"):
+        find_profile(settings.profiles, "bad")
 
 
 def test_a_profile_is_what_a_recipe_takes() -> None:
@@ -136,7 +151,7 @@ def test_a_profile_is_what_a_recipe_takes() -> None:
         "absolute": True,
         "file": "~/song one.mp3",
     }
-    profile = read({"profiles": {"dinner": dinner}}).profiles["dinner"]
+    profile = find_profile(read({"profiles": {"dinner": dinner}}).profiles, "dinner")
     assert profile == {
         "query": ["genres:jazz", "year:1950..1969"],
         "avoid": ["mood:party"],
@@ -159,7 +174,7 @@ def test_each_option_of_a_list_may_stand_in_a_profile(name: str) -> None:
     fitting = []
     for value in values:
         try:
-            read({"profiles": {"x": {name.replace("_", "-"): value}}})
+            find_profile(read({"profiles": {"x": {name.replace("_", "-"): value}}}).profiles, "x")
         except UserError:
             continue
         fitting.append(value)

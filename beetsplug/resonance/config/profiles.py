@@ -19,25 +19,34 @@ QUERIES = ("query", "avoid", "among")  # each the words of one query
 Profile = Mapping[str, Any]
 
 
-def parse_profiles(value: Any, view: ConfigView) -> dict[str, Profile]:
+def parse_profiles(value: Any, view: ConfigView) -> dict[str, Profile | UserError]:
     """Parse the setting `profiles`: by name, options as a recipe has them, by their names in the table.
 
-    `view` leads to the file that a path comes from. Raises UserError for unknown options and for values that an option
-    does not take.
+    `view` leads to the file that a path comes from. A profile with an unknown option, or a value that an option does
+    not take, is the error that `find_profile` raises: what does without that profile must not fail.
     """
     if not isinstance(value, Mapping):
         raise UserError(
             f"{SETTING} in the configuration lists options by the name of a profile, as {{dinner: {{count: 30}}}}"
         )
-    return {str(name): parse_profile(f"{SETTING}.{name}", options, view[name]) for name, options in value.items()}
+    profiles: dict[str, Profile | UserError] = {}
+    for name, options in value.items():
+        try:
+            profiles[str(name)] = parse_profile(f"{SETTING}.{name}", options, view[name])
+        except UserError as error:
+            profiles[str(name)] = error
+    return profiles
 
 
-def find_profile(profiles: Mapping[str, Profile], name: str) -> Profile:
-    """Return the profile of a name; UserError where the configuration has none."""
+def find_profile(profiles: Mapping[str, Profile | UserError], name: str) -> Profile:
+    """Return the profile of a name; UserError where the configuration has none, or a mistake in it."""
     if name not in profiles:
         hint = suggest(name, profiles, f"there are {', '.join(profiles)}" if profiles else "it has none")
         raise UserError(f"playlist: {SETTING} in the configuration has no {name!r}; {hint}")
-    return profiles[name]
+    profile = profiles[name]
+    if isinstance(profile, UserError):
+        raise profile
+    return profile
 
 
 def parse_profile(place: str, options: Any, view: Subview) -> Profile:

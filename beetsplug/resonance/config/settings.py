@@ -123,7 +123,7 @@ class Settings:
     max_length: float = default("max_length")
     spacing: int = default("spacing")
     exclude: tuple[Exclusion, ...] = ()
-    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    profiles: Mapping[str, Profile | UserError] = field(default_factory=dict)
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def read_numbers(section: Subview) -> dict[str, Any]:
     return numbers
 
 
-def read_profiles(view: Subview) -> Mapping[str, Profile]:
+def read_profiles(view: Subview) -> Mapping[str, Profile | UserError]:
     """Read the setting `profiles`; one file of the configuration may add to those of another."""
     from beetsplug.resonance.config.profiles import parse_profiles
 
