@@ -108,7 +108,8 @@ def open_catalog_store(folder: Path) -> Iterator[Store]:
 class CatalogUpdate:
     """Brings a catalog up to a music folder: analyse new files, unlink removed ones, export the catalog's files.
 
-    The store gives each path its id, before the first analysis: what an interrupted run has done stays done.
+    The store gives each path its id, before the first analysis: what an interrupted run has done stays done. `dropped`
+    are the tracks whose files are not among the folder's any more.
     """
 
     def __init__(self, folder: Path, files: list[Path], ingest: Ingest) -> None:
@@ -131,6 +132,7 @@ class CatalogUpdate:
         unused = itertools.count(max([0, *known.values(), *tracks]) + 1)
         ids = {path: known[path] if path in known else next(unused) for path in map(str, files)}
         removed = tracks.keys() - ids.values()
+        self.dropped = len(removed)
         if removed or ids != known:
             with store.write():
                 store.state.set(IDS_KEY, ids)

@@ -98,6 +98,8 @@ def run_index(options: argparse.Namespace) -> None:
     print_line(
         f"{count:,} tracks in {printable(options.out)}, {len(update.jobs) - failed:,} of them new, {failed:,} failed"
     )
+    if update.dropped:
+        print_line(f"{update.dropped:,} that it had are not in {printable(options.folder)}, and were dropped from it")
     if left_out:
         print_line(left_out)
     if not count:

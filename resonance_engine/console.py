@@ -114,7 +114,7 @@ def character_columns(character: str) -> int:
 def progress_bar(total: int | None, expected: float | None = None, unit: str = "track", **options: Any) -> Any:
     """Return a tqdm bar with pace and time left on standard error, which shows only on a terminal.
 
-    The time left begins from the `expected` seconds for one, and follows what is measured.
+    The time left begins from the `expected` seconds for one, and follows what is measured. Of nothing, none shows.
     """
     from tqdm import tqdm
 
@@ -128,7 +128,15 @@ def progress_bar(total: int | None, expected: float | None = None, unit: str = "
                 left = tqdm.format_interval(math.ceil(pace * max(0, values["total"] - values["n"])))
             return {**values, "left": left, "pace": format_pace(elapsed / done if done else None, unit)}
 
-    return Bar(**{"total": total, "disable": None, "dynamic_ncols": True, "bar_format": BAR_FORMAT, **options})
+    return Bar(
+        **{
+            "total": total,
+            "disable": None if total != 0 else True,
+            "dynamic_ncols": True,
+            "bar_format": BAR_FORMAT,
+            **options,
+        }
+    )
 
 
 def blend_pace(expected: float, elapsed: float, done: int) -> float:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+TRAINING_EXTRA = "`pip install '.[train]'` in a checkout of Resonance"
+"""What installs the packages that training needs, for messages."""
+
 
 class ResonanceError(Exception):
     """An error that a user can fix; `str()` is a whole sentence."""

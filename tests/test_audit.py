@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from typing import Any
 
 import pytest
 
-from tests.paths import ROOT
-
-
-def audit() -> Any:
-    spec = importlib.util.spec_from_file_location("audit", ROOT / ".ci" / "audit.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from tests.paths import load_ci_script
 
 CLEAN = {"name": "numpy", "version": "2.1.0", "vulns": []}
 BAD = {
@@ -52,17 +40,20 @@ UNKNOWN = {"name": "torch", "skip_reason": "Dependency not found on PyPI and cou
     ],
 )
 def test_what_is_made_of_the_answer(packages: list[object], bad: bool, lines: list[str]) -> None:
-    found = audit().verdict(json.dumps({"dependencies": packages, "fixes": []}))
+    found = load_ci_script("audit").verdict(json.dumps({"dependencies": packages, "fixes": []}))
     assert found == (bad, "\n".join(lines))
 
 
 @pytest.mark.parametrize("answer", ["", "Traceback", "[]", "{}"])
 def test_no_answer_is_said(answer: str) -> None:
-    assert audit().verdict(answer) == (False, "The database of vulnerabilities cannot be reached: nothing was audited.")
+    assert load_ci_script("audit").verdict(answer) == (
+        False,
+        "The database of vulnerabilities cannot be reached: nothing was audited.",
+    )
 
 
 def test_a_check_that_fails_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    passes = audit().passes
+    passes = load_ci_script("audit").passes
     assert passes(["true"])
     assert not passes(["sh", "-c", "echo numpy has requirement x; exit 1"])
     assert capsys.readouterr().out == "numpy has requirement x\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import email.policy
-import importlib.util
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.paths import ROOT
+from tests.paths import ROOT, load_ci_script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,11 +109,7 @@ def test_the_description_on_pypi_has_no_links_to_files(built: Path) -> None:
 
 
 def test_links_are_completed_once_there_is_an_address() -> None:
-    spec = importlib.util.spec_from_file_location("pypi_readme", ROOT / ".ci" / "pypi_readme.py")
-    assert spec is not None
-    assert spec.loader is not None
-    hook = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(hook)
+    hook = load_ci_script("pypi_readme")
     text = "![A](docs/a.svg)\n\n[B](docs/b.md#c), [D](https://d.example), [E](#e)\n"
     assert hook.absolute_links(text, "https://example.org/main") == (
         "![A](https://example.org/main/docs/a.svg)\n\n"

@@ -73,7 +73,7 @@ class ResonancePlugin(BeetsPlugin):
         self.events = LibraryEvents()
         self.imported: dict[int, str] = {}  # titles by item id, of files that are in place
         self.is_quiet = False
-        self.fields = Fields(lambda: self.settings, self._log, self.guard.warn)
+        self.fields = Fields(lambda: self.settings, self._log, self.guard.warn, self.is_analysing)
         self.item_types, self.album_types = self.fields.item_types, self.fields.album_types
         self.item_queries, self.album_queries = self.fields.item_queries, self.fields.album_queries
         self.template_fields.update(self.fields.item_getters)
@@ -97,6 +97,13 @@ class ResonancePlugin(BeetsPlugin):
     def open_sidecar(self, library: Library) -> Sidecar:
         """Return the store of a library, which the caller closes; raises ConfigError for a mistake in the settings."""
         return Sidecar(library, self.settings, self.runtime)
+
+    @staticmethod
+    def is_analysing(sidecar: Sidecar) -> bool:
+        """Return whether a process analyses a library; what tells that is loaded when something is missing."""
+        from beetsplug.resonance.background.process_lock import is_analysing
+
+        return is_analysing(sidecar)
 
     def commands(self) -> list[Subcommand]:
         from beetsplug.resonance.commands import playlist, resonance, similar

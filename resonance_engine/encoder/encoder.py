@@ -13,7 +13,7 @@ import numpy as np
 
 from resonance_engine.encoder.model_files import SHIPPED, locate_model
 from resonance_engine.encoder.network_backend import NetworkBackend, open_onnx
-from resonance_engine.errors import ModelError, printable
+from resonance_engine.errors import TRAINING_EXTRA, ModelError, printable
 from resonance_engine.store.records import Embedding, Windows
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Encoder:
                 from resonance_engine.network.files import TorchBackend
             except ImportError as error:
                 raise ModelError(
-                    f"Running {printable(file)} needs PyTorch ({error}); install beets-resonance[train], "
+                    f"Running {printable(file)} needs PyTorch ({error}): {TRAINING_EXTRA}, "
                     "or export the model and use the .onnx file."
                 ) from error
             self.backend = TorchBackend(file)

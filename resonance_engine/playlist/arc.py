@@ -187,5 +187,6 @@ def describe_span(tracks: tuple[Track, ...], arc: Arc) -> str:
     marks = [values[0], values[-1]]
     if arc.shape in ("peak", "valley"):
         marks.insert(1, max(values) if arc.shape == "peak" else min(values))
-    values_along = " to ".join(f"{round(mark):,}" for mark in marks)
-    return f"The {arc.attribute} goes from {values_along} {UNITS[arc.attribute]}."
+    rounded = [f"{round(mark):,}" for mark in marks]
+    course = f"goes from {' to '.join(rounded)}" if len(set(rounded)) > 1 else f"stays at {rounded[0]}"
+    return f"The {arc.attribute} {course} {UNITS[arc.attribute]}."

@@ -1,15 +1,17 @@
-"""A real `beet` on a pseudo-terminal, as a person has it before them."""
+"""A real `beet` on a pseudo-terminal, as a person has it in front of them, for tests that type."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
 import sys
 import termios
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 
     from tests.e2e.home import Home
 
-CTRL_C = b"\x03"
-LIMIT = 100.0  # seconds in which a terminal shows something new
+CTRL_C, CTRL_D = b"\x03", b"\x04"
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+LIMIT = 120.0  # seconds until a program that shows nothing new is taken for one that hangs
 RUN = """
 import fcntl, runpy, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -31,33 +34,42 @@ runpy.run_module("beets", run_name="__main__", alter_sys=True)
 
 
 class Terminal:
-    """The screen of a terminal on which a command runs; `output` is all that was written to it so far."""
+    """The screen of a terminal on which a command runs; `output` is all that was written to it so far, uncoloured."""
 
     def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
-        self.process, self.screen, self.output = process, screen, ""
+        self.process, self.screen = process, screen
+        self.output, self.seen = "", 0
 
     def read(self) -> bool:
         """Take what was written meanwhile; False once the command has ended."""
         ready, _, _ = select.select([self.screen], [], [], LIMIT)
         assert ready, f"nothing new after {self.output!r}"
-        try:
+        content = b""
+        with suppress(OSError):  # how Linux tells that nobody has the other end any more
             content = os.read(self.screen, 65536)
-        except OSError:  # Linux' way to say that the other side is closed
-            content = b""
-        self.output += content.decode("utf-8", "replace")
+        self.output = COLOUR.sub("", self.output + content.decode("utf-8", "replace")).replace("\r\n", "\n")
         return bool(content)
 
-    def wait_for(self, text: str) -> None:
-        while text not in self.output:
-            assert self.read(), f"{text!r} was never shown: {self.output!r}"
+    def read_until(self, pattern: str) -> str:
+        """Return what is new up to the end of a match; AssertionError where it never comes."""
+        deadline = time.monotonic() + LIMIT
+        while not (match := re.search(pattern, self.output[self.seen :])):
+            assert self.read(), f"{pattern!r} was never shown: {self.output!r}"
+            assert time.monotonic() < deadline, f"no {pattern!r} in {self.output!r}"
+        start, self.seen = self.seen, self.seen + match.end()
+        return self.output[start : self.seen]
 
-    def type(self, keys: bytes) -> None:
+    def type(self, line: str) -> None:
+        self.press(f"{line}\n".encode())
+
+    def press(self, keys: bytes) -> None:
         os.write(self.screen, keys)
 
-    def wait(self) -> int:
-        """Return the exit status."""
+    def finish(self) -> int:
+        """Read to the end, and return the exit status."""
+        deadline = time.monotonic() + LIMIT
         while self.read():
-            pass
+            assert time.monotonic() < deadline, f"it does not end: {self.output!r}"
         return self.process.wait(LIMIT)
 
     def children(self) -> list[int]:
@@ -74,7 +86,7 @@ class Terminal:
 def terminal(home: Home, *arguments: str) -> Iterator[Terminal]:
     """Run `beet` on a terminal that it controls, so that Ctrl-C reaches it."""
     screen, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, *arguments],
         stdin=side,

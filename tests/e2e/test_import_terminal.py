@@ -23,7 +23,7 @@ def home(tmp_path: Path) -> Home:
 
 def test_a_line_that_is_alive_and_one_summary(home: Home, tmp_path: Path) -> None:
     with terminal(home, "import", str(tmp_path / "new")) as shown:
-        assert shown.wait() == 0
+        assert shown.finish() == 0
     assert "analysing 1/3 · Song 0" in shown.output
     *_, last = [line for line in shown.output.splitlines() if line]
     # On a busy machine, the rest goes to the background.
@@ -35,7 +35,7 @@ def test_a_line_that_is_alive_and_one_summary(home: Home, tmp_path: Path) -> Non
 
 def test_quiet_is_quiet(home: Home, tmp_path: Path) -> None:
     with terminal(home, "import", "-q", str(tmp_path / "new")) as shown:
-        assert shown.wait() == 0
+        assert shown.finish() == 0
     assert "analys" not in shown.output
 
 
@@ -52,13 +52,13 @@ def test_a_pipe_gets_the_summary_alone_and_all_is_analysed_at_its_end(home: Home
 def test_ctrl_c_waits_for_no_file(home: Home, tmp_path: Path, threaded: bool) -> None:
     home.configure(**{"import": IMPORT, "threaded": threaded, "resonance": {"auto": "import"}})
     with terminal(home, "import", str(tmp_path / "new")) as shown:
-        shown.wait_for("analysing 1/3")
+        shown.read_until("analysing 1/3")
         while not (workers := shown.children()):
             pass
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)  # nothing is analysed any more
-        shown.type(CTRL_C)
-        assert shown.wait() == 0, "the import is done"
+        shown.press(CTRL_C)
+        assert shown.finish() == 0, "the import is done"
         assert shown.children() == []
     assert "left to `beet resonance analyze`" in shown.output
     paths = [Path(line) for line in home.beet("ls", "-f", "$path")]
@@ -71,8 +71,8 @@ def test_ctrl_c_in_analyze_is_a_failure(home: Home, tmp_path: Path) -> None:
     home.configure(**{"import": IMPORT, "resonance": {"auto": "no"}})
     home.beet("import", str(tmp_path / "new"))
     with terminal(home, "resonance", "analyze") as shown:
-        shown.wait_for("0/3")
-        shown.type(CTRL_C)
-        assert shown.wait() == 130
+        shown.read_until("0/3")
+        shown.press(CTRL_C)
+        assert shown.finish() == 130
     assert "stopped; what was analysed is kept, run it again to go on" in shown.output
     assert "Traceback" not in shown.output

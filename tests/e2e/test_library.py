@@ -89,7 +89,7 @@ def test_auto_no_imports_without_listening(tmp_path: Path) -> None:
     assert len(home.beet("similar", "title:song 0")) == 1
 
 
-def test_a_model_that_is_not_there(songs: Home, tmp_path: Path) -> None:
+def test_missing_model_file_warns_and_searches_with_the_active_model(songs: Home, tmp_path: Path) -> None:
     home = songs.clone(tmp_path / "home")
     home.configure(directory=str(songs.music), resonance={"model": "models/mine.onnx"})
     assert home.fails("resonance", "analyze") == f"error: resonance: {no_model(home)}\n"

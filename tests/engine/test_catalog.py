@@ -82,6 +82,13 @@ def test_files_that_left_between_two_runs_leave_no_rows(music: Path, catalog: Pa
     assert index(music, catalog, FakePool()).keys() == {"0.wav", "2.wav", "3.wav"}
 
 
+def test_tracks_of_another_folder_are_dropped_and_counted(music: Path, catalog: Path, tmp_path: Path) -> None:
+    index(music, catalog, FakePool())
+    with Store(catalog / STORE) as store:
+        ingest = Ingest(store, store.libraries.get_or_create(LIBRARY), FakePool())
+        assert CatalogUpdate(catalog, [music / "1.wav", tmp_path / "other.wav"], ingest).dropped == 3
+
+
 def test_a_file_that_failed_keeps_its_id(music: Path, catalog: Path) -> None:
     index(music, catalog, FakePool({"0.wav": "it is broken"}))
     with Store(catalog / STORE) as store:

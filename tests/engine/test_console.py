@@ -49,7 +49,7 @@ def test_nothing_is_written_elsewhere(line: StatusLine) -> None:
     assert line.stream.getvalue() == ""
 
 
-def test_a_terminal_that_was_closed_matters_to_nobody() -> None:
+def test_status_line_survives_a_closed_terminal() -> None:
     line = StatusLine(Closed())
     line.show("one")
     line.clear()
@@ -88,7 +88,7 @@ def test_a_text_fits(text: str, columns: int) -> None:
         (2, "song", "2.0 s/song"),
     ],
 )
-def test_a_pace_reads_as_it_is_said(seconds: float | None, unit: str, shown: str) -> None:
+def test_format_pace(seconds: float | None, unit: str, shown: str) -> None:
     assert format_pace(seconds, unit) == shown
 
 

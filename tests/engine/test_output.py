@@ -84,7 +84,7 @@ def test_the_work_is_kept(folder: Path, tmp_path: Path, end: str) -> None:
     assert again.stdout.startswith("2 tracks in catalog, 0 of them new")
 
 
-def test_errors_that_nobody_reads_stop_no_work(folder: Path, tmp_path: Path) -> None:
+def test_closed_standard_error_stops_no_work(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "music", tmp_path / "music")
     (tmp_path / "music" / "broken.mp3").write_bytes(b"no music")
     for end in (">/dev/full", ">&-"):

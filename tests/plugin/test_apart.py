@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,8 @@ class TestRules(AnalysedLibrary):
         )
         self.apart("year:1970..", "--and", "genres:lullaby")
         assert self.apart() == [
-            "'title:song 0'  never with  'artist:artist 1' song  (1 and 2 tracks)",
-            "year:1970..     never with  genres:lullaby          (0 and 0 tracks)",
+            "1.  'title:song 0'  never with  'artist:artist 1' song  (1 and 2 tracks)",
+            "2.  year:1970..     never with  genres:lullaby          (0 and 0 tracks)",
         ]
         self.song("song 5", artist="artist 1")
         assert self.apart()[0].endswith("(1 and 3 tracks)")
@@ -53,17 +54,43 @@ class TestRules(AnalysedLibrary):
         for other in ("title:a", "title:b", "title:c"):
             self.apart("song", "--and", other)
         self.apart("title:a", "--and", "title:b")
-        assert self.apart("--remove", "title:c", "--and", "song") == ["1 rule removed"]
-        assert self.apart("--remove", "title:a") == ["2 rules removed"]
-        assert self.apart() == ["song  never with  title:b  (5 and 0 tracks)"]
+        assert self.apart("--remove", "title:c", "--and", "song") == ["removed: song never with title:c"]
+        assert self.apart("--remove", "title:a") == [
+            "removed: song never with title:a",
+            "removed: title:a never with title:b",
+        ]
+        assert self.apart() == ["1.  song  never with  title:b  (5 and 0 tracks)"]
         assert self.apart("--remove", "title:song 4") == [
             "no rule has this query, and none of these tracks is of a pair that is kept apart"
         ]
         assert self.refused("resonance", "apart", "--remove", "title:x") == (
             "resonance: no track matches title:x; try `beet ls title:x`"
         )
-        assert self.apart("--remove", "song") == ["1 rule removed"]
+        assert self.apart("--remove", "song") == ["removed: song never with title:b"]
         assert self.apart()[0].startswith("no tracks are kept apart")
+
+    def test_removing_by_the_number_that_the_list_shows(self) -> None:
+        assert self.refused("resonance", "apart", "--remove", "1") == (
+            "resonance: apart has no number 1; no tracks are kept apart"
+        )
+        for other in ("title:a", "title:b"):
+            self.apart("song", "--and", other)
+        self.apart("id:1", "--and", "id:2")
+        assert self.apart()[2].split("  ")[:2] == ["3.", "artist 0 - Album - song 0"]
+        for number in ("0", "4"):
+            assert self.refused("resonance", "apart", "--remove", number) == (
+                f"resonance: apart has no number {number}; the list has 1 to 3"
+            )
+        assert self.apart("--remove", "3") == [
+            "removed: artist 0 - Album - song 0 never with artist 1 - Album - song 1"
+        ]
+        assert self.apart("--remove", "1") == ["removed: song never with title:a"]
+        assert self.apart() == ["1.  song  never with  title:b  (5 and 0 tracks)"]
+
+    def test_one_query_on_both_sides_leaves_one_track(self) -> None:
+        assert self.apart("song", "--and", "song") == [
+            "song and song are kept apart from now on: 5 and 5 tracks now; of these, a playlist takes one"
+        ]
 
     def test_a_query_that_makes_no_sense_is_refused(self) -> None:
         with pytest.raises(ParsingError):
@@ -74,20 +101,23 @@ class TestRules(AnalysedLibrary):
         self.apart("id:1", "--and", "id:2")
         self.apart("song", "--and", "title:a")
         assert self.apart() == [
-            "song  never with  title:a  (5 and 0 tracks)",
-            "artist 0 - Album - song 0  never with  artist 1 - Album - song 1",
+            "1.  song                       never with  title:a                    (5 and 0 tracks)",
+            "2.  artist 0 - Album - song 0  never with  artist 1 - Album - song 1",
         ]
-        assert self.apart("--remove", "song") == ["1 rule removed, 1 pair may be together again"]
+        assert self.apart("--remove", "song") == [
+            "removed: song never with title:a",
+            "removed: artist 0 - Album - song 0 never with artist 1 - Album - song 1",
+        ]
 
     def test_a_rule_that_beets_understands_no_more(self) -> None:
         with Sidecar(self.lib).store as store:
             store.incompatible_queries.add(("year:soon",), ("song",))
         [line] = self.apart()
-        assert line.startswith("year:soon  never with  song  (not understood: ")
+        assert line.startswith("1.  year:soon  never with  song  (not understood: ")
         said = self.refused("playlist", "title:song 0")
         assert said.startswith("playlist: the rule of `beet resonance apart` with year:soon is not understood (")
         assert said.endswith("`beet resonance apart --remove year:soon` removes it")
-        assert self.apart("--remove", "year:soon") == ["1 rule removed"]
+        assert self.apart("--remove", "year:soon") == ["removed: year:soon never with song"]
 
 
 class TestLists(CircleLibrary):
@@ -160,27 +190,30 @@ class TestPairs(AnalysedLibrary):
 
     def listed(self) -> set[str]:
         """The numbers of the titles of each pair that is listed."""
-        return {"".join(part[-1] for part in line.split("  never with  ")) for line in self.apart()}
+        rows = (re.split(r"  +never with  +", line) for line in self.apart())
+        return {"".join(part[-1] for part in row) for row in rows}
 
     def test_every_track_of_the_one_with_every_track_of_the_other(self) -> None:
         assert self.apart("id:1", "--and", "artist:'artist 1'") == ["2 pairs kept apart from now on"]
         assert self.apart() == [
-            "artist 0 - Album - song 0  never with  artist 1 - Album - song 1",
-            "artist 0 - Album - song 0  never with  artist 1 - Album - song 3",
+            "1.  artist 0 - Album - song 0  never with  artist 1 - Album - song 1",
+            "2.  artist 0 - Album - song 0  never with  artist 1 - Album - song 3",
         ]
         assert self.apart("id:2", "--and", "song") == ["3 pairs kept apart from now on, 1 already"]
         assert self.apart("id:2", "--and", "title:'song 0'") == ["they are kept apart already"]
         assert self.listed() == {"01", "03", "21", "41", "13"}
 
-    def test_removing_says_how_many_pairs_that_were(self) -> None:
+    def test_removing_lists_the_pairs_that_were(self) -> None:
         self.apart("artist:artist 0", "title:song 2", "--and", "artist:'artist 0' id:5")
         assert self.listed() == {"24"}
         self.apart("artist:artist 0", "--and", "id:2 , id:4")
-        assert self.apart("--remove", "title:song 0", "--and", "title:'song 1'") == ["1 pair may be together again"]
+        assert self.apart("--remove", "title:song 0", "--and", "title:'song 1'") == [
+            "removed: artist 0 - Album - song 0 never with artist 1 - Album - song 1"
+        ]
         assert self.apart("--remove", "title:song 0", "--and", "title:'song 2'") == [
             "no rule has this query, and none of these tracks is of a pair that is kept apart"
         ]
-        assert self.apart("--remove", "title:song 3") == ["3 pairs may be together again"]
+        assert len(self.apart("--remove", "title:song 3")) == 3
         assert self.listed() == {"24", "21", "41"}
 
     def test_a_pair_whose_track_left_the_library_is_counted(self) -> None:
@@ -188,7 +221,7 @@ class TestPairs(AnalysedLibrary):
         self.apart("id:3", "--and", "id:4")
         self.run_command("remove", "-f", "title:song 1")
         assert self.apart() == [
-            "artist 0 - Album - song 2  never with  artist 1 - Album - song 3",
+            "1.  artist 0 - Album - song 2  never with  artist 1 - Album - song 3",
             "1 pair more with a track that this library does not have now",
         ]
         self.run_command("remove", "-f", "title:song 2")
@@ -253,7 +286,7 @@ class TestPairs(AnalysedLibrary):
         ("song", [" "], False, "apart takes a query on either side of --and"),
         ("", ["song"], True, "apart takes a query on either side of --and"),
         ("", ["a", "b"], False, "apart takes --and once; put a query of several words into quotes"),
-        ("", [], True, "apart --remove takes a query; `beet resonance apart` shows the rules that there are"),
+        ("", [], True, "apart --remove takes a query, or a number of the list that `beet resonance apart` shows"),
     ],
 )
 def test_a_sentence_says_what_is_wrong(query: str, others: list[str], remove: bool, said: str) -> None:

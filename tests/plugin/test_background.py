@@ -116,7 +116,7 @@ class TestForeground(BackgroundFixtures, AnalysedLibrary):
                 job_state_of(sidecar).request()
         assert self.runtime.spawned == []
 
-    def test_a_pause_without_work_is_lifted_and_said(self) -> None:
+    def test_resume_lifts_a_pause_with_nothing_pending(self) -> None:
         self.beet("resonance", "pause")
         assert self.beet("resonance", "resume") == [
             "the background analysis is no longer paused, and has nothing to do: every track is analysed or failed"

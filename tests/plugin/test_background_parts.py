@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from beetsplug.resonance.background.job_state import BackgroundTask, JobProgress, JobRequests, parse_row
 from beetsplug.resonance.background.monitor import find_obstacle, rest_seconds
-from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, ProcessLock
+from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, Holder, ProcessLock, lock_file
 from beetsplug.resonance.commands.status import describe_background
 from beetsplug.resonance.config.settings import DAY_MINUTES, Hours, Settings
 from resonance_engine.errors import StoreError
@@ -104,6 +105,25 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     assert one.holder() == (holder.pid, FOREGROUND)
     other.release()
     other.release()
+
+
+def test_a_free_lock_is_free_while_another_process_looks_at_it(tmp_path: Path) -> None:
+    lock = ProcessLock(tmp_path / "lock")
+    assert lock.acquire(BACKGROUND, 0)
+    lock.release()
+    with (tmp_path / "lock").open("rb") as looking:
+        assert lock_file(looking.fileno(), fcntl.LOCK_SH)
+        assert lock.holder() is None
+
+
+def test_a_lock_that_was_just_taken_has_no_process_yet(tmp_path: Path) -> None:
+    lock = ProcessLock(tmp_path / "lock", write=lambda *_: 0)
+    assert lock.acquire(BACKGROUND, 0)
+    holder = ProcessLock(tmp_path / "lock").holder()
+    lock.release()
+    assert holder == Holder(0, FOREGROUND)
+    assert f"an analysis{holder}" == "an analysis"
+    assert f"an analysis{Holder(7, FOREGROUND)}" == "an analysis (pid 7)"
 
 
 def test_a_lock_falls_to_others_when_its_process_is_killed(tmp_path: Path) -> None:
@@ -215,7 +235,7 @@ RUNNER = Holder(7, BACKGROUND)
             JobRequests(1, paused=True),
             JobProgress(7, AT, 4, 9),
             RUNNER,
-            "paused, `beet resonance resume` goes on; 4 of 9 tracks since 2026-03-01 04:00 (pid 7)",
+            "paused at 4 of 9 tracks (pid 7); `beet resonance resume` goes on",
         ),
         (JobRequests(1, paused=True), None, None, "paused; `beet resonance resume` goes on"),
         (JobRequests(1, 1, paused=True), None, None, "paused for new imports; `beet resonance resume` ends that"),

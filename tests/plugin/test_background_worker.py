@@ -213,7 +213,7 @@ class TestPaced(Pending):
 
         def status() -> None:
             seen.append((len(self.runtime.open), self.counted()))
-            assert self.background().startswith("paused, `beet resonance resume` goes on; 2 of 5 tracks since ")
+            assert self.background().startswith("paused at 2 of 5 tracks (pid ")
 
         script = ScriptedTime(
             lambda: self.beet("resonance", "pause"), status, look, lambda: self.beet("resonance", "resume")

@@ -289,6 +289,7 @@ def test_a_damaged_database_is_kept_and_what_is_left_of_it_used(library: Shelf, 
     assert library.database.read_bytes() == damaged, "looking changes nothing"
 
     lines = library.repair()
+    assert "check --repair" not in " ".join(lines), "it is what is being done"
     kept = library.folder / "resonance.db.damaged-1"
     assert f"It was kept as {kept}." in lines
     assert kept.read_bytes() == damaged

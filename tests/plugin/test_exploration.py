@@ -44,7 +44,7 @@ def test_a_track_is_liked_or_disliked_or_neither(moves: list[tuple[str, list[int
 
 
 @given(MOVES)
-def test_each_way_leads_back(moves: list[tuple[str, list[int]]]) -> None:
+def test_back_returns_to_the_step_before(moves: list[tuple[str, list[int]]]) -> None:
     exploration, before = Exploration(), [Exploration()]
     for kind, ids in moves:
         following = move(exploration, kind, ids)
@@ -58,7 +58,7 @@ def test_each_way_leads_back(moves: list[tuple[str, list[int]]]) -> None:
 
 
 @given(MOVES)
-def test_each_step_is_a_request_with_the_filters_of_the_first(moves: list[tuple[str, list[int]]]) -> None:
+def test_each_step_keeps_the_filters_of_the_first_request(moves: list[tuple[str, list[int]]]) -> None:
     exploration = Exploration()
     for kind, ids in moves:
         exploration = move(exploration, kind, ids)

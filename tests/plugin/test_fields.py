@@ -208,7 +208,7 @@ class TestSessions(AnalysedLibrary):
     """Of five tracks, all analysed."""
 
     def test_indexes_are_opened_once_for_a_state_of_the_store(self) -> None:
-        resolver = SimilarResolver(Settings, logging.getLogger("resonance"))
+        resolver = SimilarResolver(Settings, logging.getLogger("resonance"), lambda _: False)
         resolver.open(self.lib)
         assert len(resolver.tracks(SimilarPattern.parse("title:song 0"))) == 4
         assert resolver.session is not None

@@ -155,7 +155,7 @@ class TestPatience(StuckImports):
         assert "resonance" not in io.getoutput()
         assert len(self.runtime.spawned) == 1
 
-    def test_a_paused_background_is_said(self, io: DummyIO) -> None:
+    def test_summary_names_the_paused_background(self, io: DummyIO) -> None:
         self.run_command("resonance", "pause")
         self.songs("one", "two")
         self.run_import(quiet=False)

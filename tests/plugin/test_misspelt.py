@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.commands.parser import CommandParser
-from beetsplug.resonance.commands.verbs import VERBS, find_verb
+from beetsplug.resonance.commands.verbs import VERBS, VerbParser, find_verb
 from beetsplug.resonance.config.options import BOTH, PLAYLIST, SIMILAR, TABLE
 from beetsplug.resonance.config.profiles import find_profile
 from beetsplug.resonance.library.field_names import describe_misspelt_fields, describe_unknown_fields, unknown_fields
@@ -96,6 +97,24 @@ def test_options_of_command_lines(wrong: str, name: str) -> None:
         f"similar: there is no option {wrong}; did you mean {meant}? `beet similar --help` lists the options"
     )
     assert meant == name or wrong in (f"{name[:-1]}x", name[:-1])
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["status", "--nope"], ""),
+        (["train", "--nane", "x"], "did you mean --name? "),
+        (["analyze", "--nane", "x"], ""),
+        (["analyze", "--pretned"], "did you mean --pretend? "),
+        (["--pretned"], "did you mean --pretend? "),
+    ],
+)
+def test_only_options_of_the_verb_are_meant(words: list[str], hint: str) -> None:
+    parser = VerbParser()
+    parser.prog = "beet resonance"
+    with pytest.raises(UserError) as caught:
+        parser.parse_args(words)
+    assert re.search(rf"there is no option --\w+; {re.escape(hint)}`beet resonance", str(caught.value))
 
 
 @pytest.mark.parametrize(("wrong", "name"), [("rythm", "rhythm"), *variants(FACETS)])

@@ -71,7 +71,7 @@ class TestPlay:
         play([b"/music/b.mp3"])
         assert self.record.read_bytes() == b"\xef\xbb\xbfb.mp3\n"
 
-    def test_a_player_that_is_not_there(self) -> None:
+    def test_missing_player_raises_user_error(self) -> None:
         config["play"].set({"command": "/nowhere/player --x"})
         with pytest.raises(UserError, match=r"/nowhere/player cannot be started .*; set play.command to a player"):
             play([b"/music/b.mp3"])

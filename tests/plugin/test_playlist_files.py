@@ -76,6 +76,21 @@ class TestFiles(CircleLibrary):
         assert absolute == [os.path.normpath(os.path.join(os.fsencode(tmp_path), entry)) for entry in entries]  # noqa: PTH118
         assert any(entry.endswith(ODD) for entry in absolute)
 
+    def test_a_file_that_is_gone_is_named_and_stays_in_the_list(self, caplog: pytest.LogCaptureFixture) -> None:
+        for number in range(4):
+            (self.lib_path / f"{number}.flac").write_bytes(b"")
+        path = self.lib_path / "1.flac"
+        assert self.playlist_titles("-n", "3", "title::^0$") == ["0", "1", "2"]
+        assert "without a file" not in caplog.text
+        path.unlink()
+        assert self.playlist_titles("-n", "3", "title::^0$") == ["0", "1", "2"]
+        assert f"1 track of the list without a file, such as {path}; where it is gone for good, " in caplog.text
+
+    def test_absolute_is_about_a_file(self) -> None:
+        assert self.refused("playlist", "--absolute", "title::^0$") == (
+            "playlist: --absolute is about the paths in a file; name it with -o"
+        )
+
     def test_json_is_a_list_of_tracks(self) -> None:
         rows = self.playlist_rows("-n", "4", "title::^0$")
         assert [row["title"] for row in rows] == ["0", "1", "2", "3"]

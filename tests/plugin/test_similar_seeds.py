@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ from tests.plugin.synthetic_tracks import BARE, EVERY, NEW, SAME, SOUNDS, STALE,
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from beetsplug.resonance.playlist.builder import BuiltPlaylist
     from beetsplug.resonance.search.finder import SearchResult
@@ -162,6 +162,16 @@ def test_a_file_that_cannot_be_heard(library: SyntheticLibrary) -> None:
     )
     with pytest.raises(AudioError):
         library.find("id:1", file=("nothing.mp3",))
+
+
+def test_files_beside_the_first_are_no_query(library: SyntheticLibrary, tmp_path: Path) -> None:
+    """As a shell makes them of `--file *.mp3`."""
+    names = [str(tmp_path / name) for name in ("a.mp3", "b.mp3")]
+    for name in names:
+        Path(name).write_bytes(b"")
+    assert library.refused("--file", *names) == (
+        f"similar: --file takes one file; repeat it: --file {names[0]} --file {names[1]}"
+    )
 
 
 def test_a_passage_of_a_track(library: SyntheticLibrary) -> None:

@@ -197,7 +197,7 @@ class TestTrain(TrainedLibrary):
         monkeypatch.setattr(train, "PACKAGES", ("json", "torch_that_is_absent"))
         assert self.refused("resonance", "train") == (
             "resonance: training needs torch_that_is_absent; install them into beets' environment with "
-            "`pip install 'beets-resonance[train]'`"
+            "`pip install '.[train]'` in a checkout of Resonance"
         )
 
     def test_the_configuration_decides(self, training: FakeTraining) -> None:

@@ -162,7 +162,7 @@ def test_a_missing_extra_says_what_to_install(
 
     monkeypatch.setattr(builtins, "__import__", without_yaml)
     assert start() == 1
-    assert "pip install 'beets-resonance[train]'" in capsys.readouterr().err
+    assert "pip install '.[train]'` in a checkout" in capsys.readouterr().err
 
 
 def test_a_module_of_our_own_that_is_missing_is_no_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,51 +18,32 @@ import torch
 
 from resonance_engine.errors import CacheError
 from resonance_engine.features.spec import FeatureSpec, Framing, RhythmSpec, SemanticSpec
-from resonance_engine.training.config.settings import AudioAugmentSettings, AugmentSettings
-from resonance_engine.training.data import dataset as dataset_module
-from resonance_engine.training.data import extractor
+from resonance_engine.training.config.settings import AugmentSettings
 from resonance_engine.training.data.cache import FeatureCache, RamCache, SqliteCache
 from resonance_engine.training.data.dataset import Batch, WindowSet
-from resonance_engine.training.data.extractor import view_key
-from tests.tiny_models import FRAMING, SPEC
-from tests.training.window_sets import make_window_set
+from tests.tiny_models import SPEC
+from tests.training.window_sets import (
+    GROUPS,
+    KEYS,
+    OFF,
+    SONGS,
+    fill_cache,
+    labelled_features,
+    make_window_set,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
 
-OFF = AugmentSettings(tilt_db=0, curve_db=0, band_mask=0, time_mask=0, chroma_noise=0, rhythm_noise=0)
-COUNTS = (2, 1, 3, 2, 2)
-KEYS = tuple(bytes([song]) * 16 for song in range(5))
-SONGS = ("0", "1", "2", "3", "4")
-GROUPS = ("b", "a", "b", "c", "a")
 FRAMES = 50
 SEMANTIC = SemanticSpec(Framing(rate=8000, n_fft=256, hop=128, n_mels=16))
-MAKER = "a stand-in 1"
-
-
-def telling(song: int, windows: int, spec: FeatureSpec = SPEC, view: int = 0) -> dict[str, NDArray[Any]]:
-    """Features that say their song (hundreds), window (tens), audio view (thousands) and, where timed, frame."""
-    base = 100.0 * song + 10.0 * np.arange(windows) + 1000 * view
-    shapes = {name: each.shape(spec.decoding) for name, each in spec.modalities.items()}
-    made = {
-        name: np.broadcast_to(base.reshape(-1, *(1 for _ in shape)), (windows, *shape))
-        for name, shape in shapes.items()
-    }
-    return {name: values if name == "rhythm" else values + np.arange(values.shape[-1]) for name, values in made.items()}
-
-
-def filled(cache: FeatureCache) -> FeatureCache:
-    for song, count in enumerate(COUNTS):
-        cache.put(KEYS[song], telling(song, count, cache.spec))
-    return cache
 
 
 @pytest.fixture
 def cache() -> FeatureCache:
-    return filled(RamCache(SPEC))
+    return fill_cache(RamCache(SPEC))
 
 
 @pytest.fixture
@@ -121,7 +102,7 @@ class TestWindowSet:
 
     def test_more_than_the_memory_is_not_preloaded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with closing(SqliteCache(tmp_path, SPEC)) as cache:
-            filled(cache)
+            fill_cache(cache)
             monkeypatch.setattr(os, "sysconf", lambda name: 100 if name == "SC_PAGE_SIZE" else 200)
             with pytest.raises(CacheError, match=r"features take .* GB of memory; set cache.preload_ram to false"):
                 WindowSet(cache, KEYS, SONGS, GROUPS)
@@ -165,7 +146,7 @@ class TestEpoch:
         assert batch.features["timbre"].shape[-1] == FRAMES
 
     def test_a_set_without_timed_features(self) -> None:
-        windows = WindowSet(filled(RamCache(replace(SPEC, timbre=None, harmony=None))), KEYS, SONGS, GROUPS)
+        windows = WindowSet(fill_cache(RamCache(replace(SPEC, timbre=None, harmony=None))), KEYS, SONGS, GROUPS)
         (batch,) = windows.epoch(5, 2, 3, OFF, 0, 0)
         assert batch.features["rhythm"].shape == (10, 32)
         assert list(batch.features) == ["rhythm"]
@@ -175,7 +156,7 @@ class TestFramings:
     """Modalities of different framings: 50 frames a second, and 62.5 of semantic, of which a window of 1 s has 62."""
 
     def batches(self, spec: FeatureSpec, frames: int, augment: AugmentSettings = OFF) -> dict[str, torch.Tensor]:
-        windows = WindowSet(filled(RamCache(spec)), KEYS, SONGS, GROUPS)
+        windows = WindowSet(fill_cache(RamCache(spec)), KEYS, SONGS, GROUPS)
         batches = [batch for epoch in range(6) for batch in windows.epoch(5, 20, frames, augment, 0, epoch)]
         return {name: torch.cat([batch.features[name] for batch in batches]) for name in spec.modalities}
 
@@ -196,7 +177,7 @@ class TestFramings:
         for spec in (SPEC, replace(SPEC, semantic=SEMANTIC)):
             cache = RamCache(spec)
             for song, key in enumerate(KEYS):
-                cache.put(key, {name: values / 10 - 60 for name, values in telling(song, 2, spec).items()})
+                cache.put(key, {name: values / 10 - 60 for name, values in labelled_features(song, 2, spec).items()})
             made.append(list(WindowSet(cache, KEYS, SONGS, GROUPS).epoch(5, 4, 20, augment, 0, 0)))
         for usual, wider in zip(*made, strict=True):
             for name, values in usual.features.items():
@@ -249,7 +230,7 @@ class TestRandomness:
     def test_any_cache_gives_the_same_batches(self, windows: WindowSet, tmp_path: Path, preload: bool) -> None:
         expected = list(windows.epoch(3, 2, 20, AugmentSettings(), 0, 0))
         with closing(SqliteCache(tmp_path, SPEC)) as disk:
-            from_disk = WindowSet(filled(disk), KEYS, SONGS, GROUPS, preload)
+            from_disk = WindowSet(fill_cache(disk), KEYS, SONGS, GROUPS, preload)
             same_batches(list(from_disk.epoch(3, 2, 20, AugmentSettings(), 0, 0)), expected)
         in_memory = WindowSet(windows.source.cache, KEYS, SONGS, GROUPS, preload)
         same_batches(list(in_memory.epoch(3, 2, 20, AugmentSettings(), 0, 0)), expected)
@@ -294,77 +275,3 @@ class TestIdentities:
             assert len(set(of_a)) == 2
             heard.update(of_a)
         assert min(heard[song] for song in (0, 2, 4)) >= 10
-
-
-class TestMixing:
-    def test_every_view_gets_a_window_of_another_song(
-        self, windows: WindowSet, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        seen: list[tuple[list[int], list[int]]] = []
-
-        def spy(features: Any, augment: AugmentSettings, rngs: Any, others: Any, mel_scales: Any) -> Any:  # noqa: ARG001 - the contract
-            assert mel_scales == {"timbre": FRAMING}
-            assert {name: x.shape for name, x in others.items()} == {name: x.shape for name, x in features.items()}
-            seen.append(tuple((x["rhythm"][:, 0] // 100).astype(int).tolist() for x in (features, others)))  # type: ignore[arg-type]
-            return features
-
-        monkeypatch.setattr(dataset_module, "augment_features", spy)
-        for epoch in range(5):
-            list(windows.epoch(5, 4, 10, replace(OFF, mix=0.3), 0, epoch))
-        pairs = {pair for songs, others in seen for pair in zip(songs, others, strict=True)}
-        assert pairs == {(a, b) for a in range(5) for b in range(5) if a != b}
-
-    def test_without_mixing_nothing_is_read_for_it(self, windows: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
-        def spy(features: Any, augment: AugmentSettings, rngs: Any, others: Any, mel_scales: Any) -> Any:  # noqa: ARG001 - the contract
-            assert others is None
-            return features
-
-        monkeypatch.setattr(dataset_module, "augment_features", spy)
-        assert len(list(windows.epoch(5, 2, 10, OFF, 0, 0))) == 1
-
-    def test_a_single_song_is_mixed_with_itself(self, windows: WindowSet) -> None:
-        assert windows.subset([2]).draw_other(0, np.random.default_rng(0)) == 0
-
-
-class TestAudioViews:
-    @pytest.fixture(autouse=True)
-    def _maker(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(extractor, "views_maker", lambda _: MAKER)
-
-    @pytest.fixture
-    def cache(self, tmp_path: Path) -> Iterator[FeatureCache]:
-        with closing(SqliteCache(tmp_path, SPEC)) as cache:
-            yield filled(cache)
-
-    @pytest.fixture(params=[True, False], ids=["preloaded", "read"])
-    def viewed(self, request: pytest.FixtureRequest, cache: FeatureCache) -> WindowSet:
-        for song, count in enumerate(COUNTS):
-            cache.put(view_key(KEYS[song], 1), telling(song, count, view=1), MAKER)
-        return WindowSet(cache, KEYS, SONGS, GROUPS, preload=request.param).subset([4, 2, 0])
-
-    def test_they_are_further_windows_of_the_song(self, viewed: WindowSet) -> None:
-        augment = replace(OFF, audio=AudioAugmentSettings(views=1))
-        rhythm = [x.features["rhythm"][:, 0] for epoch in range(8) for x in viewed.epoch(3, 12, 10, augment, 0, epoch)]
-        drawn = Counter(torch.cat(rhythm).int().tolist())
-        assert set(drawn) == {1000 * view + x for view in (0, 1) for x in (0, 10, 200, 210, 220, 400, 410)}
-        changed = sum(count for value, count in drawn.items() if value >= 1000)
-        assert 100 < changed < 188, "half of 288, give or take three deviations"
-
-    def test_nobody_else_sees_them(self, viewed: WindowSet) -> None:
-        assert viewed.rows(range(7))["rhythm"].max() < 1000
-        (batch,) = viewed.epoch(3, 12, 10, OFF, 0, 0)
-        assert batch.features["rhythm"].max() < 1000
-
-    def test_missing_ones_are_a_sentence(self, viewed: WindowSet) -> None:
-        with pytest.raises(CacheError, match="lacks audio view 2 of 3 songs; run precompute"):
-            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugmentSettings(views=2)), 0, 0))
-
-    def test_those_of_another_maker_are_missing(self, viewed: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(extractor, "views_maker", lambda _: "a stand-in 2")
-        with pytest.raises(CacheError, match="lacks audio view 1"):
-            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugmentSettings(views=1)), 0, 0))
-
-    def test_those_of_other_windows_are_refused(self, viewed: WindowSet, cache: FeatureCache) -> None:
-        cache.put(view_key(KEYS[2], 1), telling(2, 5, view=1), MAKER)
-        with pytest.raises(CacheError, match="other windows in audio view 1"):
-            list(viewed.epoch(3, 12, 10, replace(OFF, audio=AudioAugmentSettings(views=1)), 0, 0))

@@ -34,10 +34,13 @@ PATIENCE = 60.0  # seconds for the background worker to exit
 
 
 class Holder(NamedTuple):
-    """The process that has a lock, and its kind: BACKGROUND or FOREGROUND."""
+    """The process that has a lock, and its kind: BACKGROUND or FOREGROUND; of one that has just taken it, pid 0."""
 
     pid: int
     kind: str
+
+    def __str__(self) -> str:
+        return f" (pid {self.pid})" if self.pid else ""
 
 
 class ProcessLock:
@@ -91,7 +94,7 @@ class ProcessLock:
         except StoreError:
             return None  # where nothing can be written, nothing is analysed
         try:
-            if lock_file(descriptor):
+            if lock_file(descriptor, fcntl.LOCK_SH):  # several may look at once
                 return None
             note = os.pread(descriptor, LONGEST_NOTE, 0).decode("ascii", "replace").split()
             with suppress(ValueError):
@@ -108,10 +111,10 @@ class ProcessLock:
             raise StoreError(f"The file {printable(self.path)} cannot be opened: {error.strerror}.") from error
 
 
-def lock_file(descriptor: int) -> bool:
-    """Take the lock of an open file; False where another process has it."""
+def lock_file(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Take the lock of an open file, alone or shared; False where another process has it."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:  # a file system without locks
@@ -144,9 +147,7 @@ def block_analysis(sidecar: Sidecar) -> Iterator[None]:
             while not lock.acquire(FOREGROUND, 0):
                 holder = lock.holder()
                 if holder is not None:
-                    raise UserError(
-                        f"resonance: an analysis is running (pid {holder.pid}); wait until it is done, or end it"
-                    )
+                    raise UserError(f"resonance: an analysis is running{holder}; wait until it is done, or end it")
         yield
 
 
@@ -179,11 +180,11 @@ def take_over(job_state: JobState, lock: ProcessLock, log: BeetsLogger) -> None:
     deadline = time.monotonic() + PATIENCE
     while not lock.acquire(FOREGROUND, TRY_SECONDS):
         holder = lock.holder()
-        if holder is None:
+        if holder is None or (not holder.pid and time.monotonic() < deadline):
             continue
         if holder.kind != BACKGROUND or time.monotonic() > deadline:
-            raise UserError(f"resonance: another analysis is running (pid {holder.pid}); wait until it is done")
+            raise UserError(f"resonance: another analysis is running{holder}; wait until it is done")
         if holder.pid not in announced:
             announced.add(holder.pid)
-            log.info("waiting for the background analysis (pid {}) to make way", holder.pid)
+            log.info("waiting for the background analysis{} to make way", holder)
         job_state.request_exit()  # again each time: it may have begun anew, for a request that came meanwhile

@@ -123,7 +123,8 @@ def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:
     from resonance_engine.index.files import open_index
     from resonance_engine.search.vector_sets import neighbour_overlap
 
-    ui.print_(f"{model.name} {model.version} is in use now")
+    models = Models(sidecar)
+    ui.print_(f"{models.label(model)} is in use now")
     store, folder, parts = sidecar.store, sidecar.path.parent, []
     with suppress(StoreError):  # the old model's vectors are damaged; the new one is in use all the same
         with store.read():
@@ -131,7 +132,6 @@ def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:
         same = {before[key]: after[key] for key in before.keys() & after.keys()}
         overlap = neighbour_overlap(open_index(store, old.id, folder), open_index(store, model.id, folder), same)
         parts += [f"{overlap.kept:.0f} of {overlap.of} neighbours kept on average"] if overlap else []
-    models = Models(sidecar)
     name = models.name_of(old.id) or ""
     if name in models.names():
         first = "without `model:` in the configuration, " if models.configured else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from beets import ui
 from beets.dbcore.query import ParsingError
@@ -17,7 +17,7 @@ from beetsplug.resonance.library.items import matching_ids, no_match, select_ite
 from beetsplug.resonance.library.sidecar import Coverage, describe_coverage, format_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from beets.library import Library
     from beets.logging import BeetsLogger
@@ -32,14 +32,17 @@ EXAMPLE = "`beet resonance apart artist:slayer --and genres:lullaby`"
 def edit_apart(sidecar: Sidecar, query: list[str], others: list[str], remove: bool, log: BeetsLogger) -> None:
     """List what is kept apart, or add or remove a rule of two queries; `others` holds the other as one text, if any.
 
-    Ids do not survive a new import as recordings do: of queries by id, the pairs of matching recordings are kept.
+    What is listed has a number, by which it can be removed. Ids do not survive a new import as recordings do: of
+    queries by id, the pairs of matching recordings are kept.
     """
     check_arguments(query, others, remove)
     if not query:
         list_apart(sidecar)
         return
     other = split_query(others[0]) if others else None
-    if remove:
+    if remove and other is None and len(query) == 1 and query[0].isdecimal():
+        remove_number(sidecar, int(query[0]))
+    elif remove:
         remove_apart(sidecar, query, other)
     elif other is not None and any(word.startswith(BY_ID) for word in (*query, *other)):
         known = content_keys(sidecar.library)
@@ -58,7 +61,7 @@ def check_arguments(query: list[str], others: list[str], remove: bool) -> None:
         raise UserError(f"resonance: apart takes a query on either side of --and, for example {EXAMPLE}")
     if remove and not query:
         raise UserError(
-            "resonance: apart --remove takes a query; `beet resonance apart` shows the rules that there are"
+            "resonance: apart --remove takes a query, or a number of the list that `beet resonance apart` shows"
         )
     if query and not others and not remove:
         raise UserError(f"resonance: say with --and what these tracks are to be apart from, for example {EXAMPLE}")
@@ -69,27 +72,51 @@ def add_rule(sidecar: Sidecar, query: list[str], other: list[str]) -> None:
     counts = [len(matching_ids(sidecar.library, words)) for words in (query, other)]  # raises for one of no sense
     is_new = sidecar.store.incompatible_queries.add(tuple(query), tuple(other))
     rule, matches = f"{shlex.join(query)} and {shlex.join(other)}", f"{counts[0]:,} and {format_tracks(counts[1])}"
-    ui.print_(f"{rule} are kept apart {'from now on' if is_new else 'already'}: {matches} now")
+    only_one = "; of these, a playlist takes one" if query == other else ""
+    ui.print_(f"{rule} are kept apart {'from now on' if is_new else 'already'}: {matches} now{only_one}")
     for words in (words for words, count in zip((query, other), counts, strict=True) if not count):
         hint = describe_unknown_fields(sidecar.library, words) or f"`beet ls {shlex.join(words)}` lists what does"
         ui.print_(f"no track matches {shlex.join(words)} yet; {hint}")
 
 
 def remove_apart(sidecar: Sidecar, query: list[str], other: list[str] | None) -> None:
-    """Remove the rules of a query, or of two, and the pairs of recordings that they match; print how many."""
-    store, parts = sidecar.store, []
-    if sidecar.exists:
-        removed = store.incompatible_queries.remove(tuple(query), None if other is None else tuple(other))
-        parts += [f"{removed:,} rule{'' if removed == 1 else 's'} removed"] if removed else []
+    """Remove the rules of a query, or of two, and the pairs of recordings that they match; print them."""
+    before = list_kept(sidecar)
+    if before:
+        store = sidecar.store
+        store.incompatible_queries.remove(tuple(query), None if other is None else tuple(other))
         if store.incompatible_pairs.all():
             known = content_keys(sidecar.library)
             keys = None if other is None else matching_keys(sidecar.library, other, known)
-            pairs = store.incompatible_pairs.remove(matching_keys(sidecar.library, query, known), keys)
-            parts += [f"{format_pairs(pairs)} may be together again"] if pairs else []
-    for words in (query, other or []) if not parts else ():
+            store.incompatible_pairs.remove(matching_keys(sidecar.library, query, known), keys)
+    left = {kept.sides for kept in list_kept(sidecar)}
+    removed = [kept for kept in before if kept.sides not in left]
+    for words in (query, other or []) if not removed else ():
         if words and not matching_ids(sidecar.library, words):
             raise no_match(sidecar.library, "resonance", words)
-    ui.print_(", ".join(parts) or "no rule has this query, and none of these tracks is of a pair that is kept apart")
+    print_removed(removed)
+    if not removed:
+        ui.print_("no rule has this query, and none of these tracks is of a pair that is kept apart")
+
+
+def remove_number(sidecar: Sidecar, number: int) -> None:
+    """Remove what has a number in the list, and print it; raises UserError where nothing has."""
+    kept = list_kept(sidecar)
+    if not 1 <= number <= len(kept):
+        there = f"the list has 1 to {len(kept):,}" if kept else "no tracks are kept apart"
+        raise UserError(f"resonance: apart has no number {number}; {there}")
+    chosen = kept[number - 1]
+    one, other = chosen.sides
+    if isinstance(one, bytes) and isinstance(other, bytes):
+        sidecar.store.incompatible_pairs.remove({one}, {other})
+    elif isinstance(one, tuple) and isinstance(other, tuple):
+        sidecar.store.incompatible_queries.remove(one, other)
+    print_removed([chosen])
+
+
+def print_removed(removed: Sequence[Kept]) -> None:
+    for kept in removed:
+        ui.print_(f"removed: {kept.one} never with {kept.other}")
 
 
 def matching_keys(library: Library, query: Sequence[str], known: Mapping[int, bytes]) -> set[bytes]:
@@ -130,42 +157,62 @@ def add_pairs(sidecar: Sidecar, one: set[bytes], other: set[bytes]) -> None:
     ui.print_(f"{format_pairs(new)} kept apart from now on{already}" if new else "they are kept apart already")
 
 
+class Kept(NamedTuple):
+    """What is kept apart: two sides as words, and as they are stored, the words of queries or two content keys."""
+
+    one: str
+    other: str
+    sides: tuple[tuple[str, ...], tuple[str, ...]] | tuple[bytes, bytes]
+
+
 def list_apart(sidecar: Sidecar) -> None:
-    """Print a rule a line, with how many tracks it is about now, then a pair a line."""
-    rules = sidecar.store.incompatible_queries.all() if sidecar.exists else []
-    pairs = sidecar.store.incompatible_pairs.all() if sidecar.exists else frozenset()
-    if not rules and not pairs:
-        ui.print_(f"no tracks are kept apart; do so for example with {EXAMPLE}")
+    """Print a rule a line, with how many tracks it is about now, then a pair a line, each with its number."""
+    kept = list_kept(sidecar)
+    width = len(str(len(kept)))
     rows = [
-        (shlex.join(one), "never with", shlex.join(other), count_matches(sidecar, one, other)) for one, other in rules
+        (f"{number:>{width}}.", entry.one, "never with", entry.other, count_matches(sidecar, entry))
+        for number, entry in enumerate(kept, 1)
     ]
     for line in align_columns(rows) if rows else []:
         ui.print_(line)
-    if pairs:
-        list_pairs(sidecar, pairs)
+    pairs = len(sidecar.store.incompatible_pairs.all()) if sidecar.exists else 0
+    present = sum(isinstance(entry.sides[0], bytes) for entry in kept)
+    if pairs > present:
+        more = " more" if present else ""
+        ui.print_(f"{format_pairs(pairs - present)}{more} with a track that this library does not have now")
+    elif not kept:
+        ui.print_(f"no tracks are kept apart; do so for example with {EXAMPLE}")
 
 
-def count_matches(sidecar: Sidecar, *queries: Sequence[str]) -> str:
+def list_kept(sidecar: Sidecar) -> list[Kept]:
+    """Return the rules in the order of their making, then the pairs whose tracks the library has, in that of names.
+
+    Each track of a pair is named by the item of the lowest id that holds it.
+    """
+    if not sidecar.exists:
+        return []
+    rules = [
+        Kept(shlex.join(one), shlex.join(other), (one, other))
+        for one, other in sidecar.store.incompatible_queries.all()
+    ]
+    if not (pairs := sidecar.store.incompatible_pairs.all()):
+        return rules
+    items = {key: item_id for item_id, key in sorted(content_keys(sidecar.library).items(), reverse=True)}
+    present = [pair for pair in pairs if items.keys() >= {*pair}]
+    listed = select_items(sidecar.library, {items[key] for pair in present for key in pair})
+    names = {item.id: format(item) for item in listed}
+    named = (sorted((names[items[key]], key) for key in pair) for pair in present)
+    return [*rules, *sorted(Kept(one, other, (key, other_key)) for (one, key), (other, other_key) in named)]
+
+
+def count_matches(sidecar: Sidecar, kept: Kept) -> str:
     """Return how many tracks the queries of a rule match, in words; beets may not understand one any more."""
+    queries = [side for side in kept.sides if isinstance(side, tuple)]
     try:
-        counts = [f"{len(matching_ids(sidecar.library, query)):,}" for query in queries]
+        counts = [len(matching_ids(sidecar.library, query)) for query in queries]
     except ParsingError as error:
         return f"(not understood: {error})"
-    return f"({' and '.join(counts)} tracks)"
-
-
-def list_pairs(sidecar: Sidecar, pairs: Collection[tuple[bytes, bytes]]) -> None:
-    """Print a pair a line, each track by the item of the lowest id that holds it."""
-    items = {key: item_id for item_id, key in sorted(content_keys(sidecar.library).items(), reverse=True)}
-    present = [(items[one], items[other]) for one, other in pairs if one in items and other in items]
-    listed = select_items(sidecar.library, {item_id for pair in present for item_id in pair})
-    names = {item.id: format(item) for item in listed}
-    rows = sorted(sorted((names[one], names[other])) for one, other in present)
-    for line in align_columns([(one, "never with", other) for one, other in rows]) if rows else []:
-        ui.print_(line)
-    gone = len(pairs) - len(present)
-    if gone:
-        ui.print_(f"{format_pairs(gone)}{' more' if present else ''} with a track that this library does not have now")
+    return f"({counts[0]:,} and {format_tracks(counts[1])})" if counts else ""
 
 
 def format_pairs(count: int) -> str:

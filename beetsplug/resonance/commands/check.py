@@ -30,6 +30,7 @@ DAY = 24 * 3600.0
 LEFT_OVER = re.compile(r"\.resonance-.*\.[0-9a-f]{16}|resonance\.db(\.v\d+\.bak)?\.part(-wal|-shm|-journal)?")
 SHOWN = 20  # problems of one kind
 PARTICULARS = re.compile(r"\b[0-9a-f]{32}\b|\d+([.,]\d+)*")  # content keys and numbers
+ADVICE = re.compile(r"; (run )?`beet resonance check --repair`.*")  # which is being followed
 NOTHING_YET = "nothing is analysed yet, so there is nothing to check"
 
 
@@ -71,7 +72,7 @@ def check(sidecar: Sidecar, repair: bool) -> None:
     except StoreError as error:
         if not (repair and is_damage(error)):
             raise
-        ui.print_(str(error))
+        ui.print_(ADVICE.sub(".", str(error)))
         salvage_database(sidecar)
 
 

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 NAME = "similar"  # begins messages
 CHOICES = ("Play", "Add to a file", "Dive", "More like these", "Less like these", "Back", "Quit")
 QUIT = "q"
+QUESTIONS = {
+    "d": "Dive from which track?",
+    "m": "More like which tracks?",
+    "l": "Less like which tracks?",
+    "p": "Play which tracks?",
+    "a": "Add which tracks?",
+}
 
 
 def require_terminal() -> None:
@@ -73,6 +80,9 @@ class Explorer:
             result, reasons = self.search(self.session, request)
         self.exploration, self.items = exploration, [hit.item for hit in result.hits]
         colour = choose_colours()
+        origin = exploration.step.origin
+        if origin is not None and (item := self.sidecar.library.get_item(origin)) is not None:
+            ui.print_(f"like {format(item)}")
         width = len(str(len(self.items)))
         for place, hit in enumerate(result.hits, 1):
             score = colour("text_highlight_minor", f"{hit.score:>6.3f}")
@@ -95,39 +105,44 @@ class Explorer:
             self.show(self.exploration.dive(self.ids([choice - 1])[0]))
         elif choice == "b":
             self.show(self.exploration.back())
-        elif choice == "d":
-            self.show(self.exploration.dive(self.ids(self.prompt_places("Dive from which track?", is_one=True))[0]))
-        elif choice == "m":
-            self.show(self.exploration.like(self.ids(self.prompt_places("More like which tracks?"))))
-        elif choice == "l":
-            self.show(self.exploration.dislike(self.ids(self.prompt_places("Less like which tracks?"))))
-        elif choice == "p":
-            play([self.items[place].path for place in self.prompt_places("Play which tracks?")])
-        elif choice == "a":
-            self.add_to_file([self.items[place] for place in self.prompt_places("Add which tracks?")])
+        elif places := self.prompt_places(QUESTIONS[choice], is_one=choice == "d"):
+            if choice == "d":
+                self.show(self.exploration.dive(self.ids(places)[0]))
+            elif choice == "m":
+                self.show(self.exploration.like(self.ids(places)))
+            elif choice == "l":
+                self.show(self.exploration.dislike(self.ids(places)))
+            elif choice == "p":
+                play([self.items[place].path for place in places])
+            elif choice == "a":
+                self.add_to_file([self.items[place] for place in places])
 
     def ids(self, places: Sequence[int]) -> list[int]:
         return [item_id for place in places if (item_id := self.items[place].id) is not None]
 
     def prompt_places(self, question: str, is_one: bool = False) -> list[int]:
-        """Return the places in the list, or the one, that the user names; raises UserError."""
+        """Return the places in the list, or the one, that the user names, or none; raises UserError."""
         count = len(self.items)
-        places = parse_places(
-            ui.input_(f"{question} (1-{count}{'' if is_one else f', such as 1 3-5, or {ALL}'})"), count
-        )
+        answer = ui.input_(f"{question} (1-{count}{'' if is_one else f', such as 1 3-5, or {ALL}'}; Enter for none)")
+        places = parse_places(answer, count) if answer.strip() else []
         if is_one and len(places) > 1:
             raise UserError(f"name one track, not {len(places):,}")
         return places
 
     def add_to_file(self, items: Sequence[Item]) -> None:
         """Add tracks at the end of a playlist file, which is made where there is none; the last one is the default."""
-        usual = f" ({self.file})" if self.file else ""
-        name = ui.input_(f"Playlist file{usual}:").strip() or self.file
+        usual = self.file or "Enter for none"
+        name = ui.input_(f"Playlist file ({usual}):").strip() or self.file
+        if not name:
+            return
         path = Path(name).expanduser()
         if path.suffix.lower() not in m3u.SUFFIXES:
             raise UserError(f"{NAME}: a playlist file ends in .m3u8 or .m3u, not {name!r}")
         entries = [m3u.M3uEntry(item.path, item.length or 0.0, item.artist, item.title) for item in items]
-        added = m3u.append_entries(path, entries)
+        try:
+            added = m3u.append_entries(path, entries)
+        except OSError as error:  # whose file name is a temporary one
+            raise UserError(f"{NAME}: {printable(path)} cannot be written: {error.strerror}") from error
         self.file = name
         known = f", {format_tracks(len(entries) - added)} not: in it already" if added < len(entries) else ""
         ui.print_(f"{format_tracks(added)} added to {printable(path)}{known}")

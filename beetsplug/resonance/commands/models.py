@@ -86,15 +86,13 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
         active = sidecar.model
         if active is not None and active.id != ingest.model.id:
             log.info(
-                "{} {} serves until {} has analysed the library; stop whenever you like, "
-                "`beet resonance analyze` goes on",
-                active.name,
-                active.version,
+                "{} serves until {} has analysed the library; stop whenever you like, `beet resonance analyze` goes on",
+                models.label(active),
                 name,
             )
         run_update(sidecar, ingest, [], threads, log)
         if active is not None and active.id == ingest.model.id:
-            ui.print_(f"{active.name} {active.version} is in use")
+            ui.print_(f"{models.label(active)} is in use")
 
 
 def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:

@@ -94,6 +94,8 @@ def parse_request(opts: Values, args: list[str], settings: Settings) -> Playlist
     request = PlaylistRequest(**options)
     if request.is_seedless:
         raise UserError("playlist: name a track to start from, for example `beet playlist title:yesterday`")
+    if opts.absolute and opts.output is None:
+        raise UserError("playlist: --absolute is about the paths in a file; name it with -o")
     outputs = [flag_of(name) for name in ("output", "paths", "json") if getattr(opts, name)]
     if len(outputs) > 1:
         raise UserError(f"playlist: give one of {' and '.join(outputs)}")
@@ -126,6 +128,12 @@ def build_playlist(sidecar: Sidecar, request: PlaylistRequest, opts: Values, log
         log.info("{}", note)
     if not playlist.items:
         raise UserError("playlist: there is no track to list; ask for less, or import more")
+    if gone := [item for item in playlist.items if not item.filepath.exists()]:
+        log.warning(
+            "{} of the list without a file, such as {}; where it is gone for good, `beet update` removes the track",
+            format_tracks(len(gone)),
+            printable(gone[0].path),
+        )
     if opts.output is not None:
         target = Path(opts.output).expanduser()
         write_file(playlist.items, target, write_recipe(request.recipe()), request.is_absolute)

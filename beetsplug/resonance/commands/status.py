@@ -183,7 +183,7 @@ def stop(sidecar: Sidecar) -> None:
     while (holder := lock.holder()) is not None and holder.kind == BACKGROUND:
         was_running = True
         if time.monotonic() > deadline:
-            raise UserError(f"resonance: the background analysis (pid {holder.pid}) was told to stop and has not yet")
+            raise UserError(f"resonance: the background analysis{holder} was told to stop and has not yet")
         time.sleep(0.1)
     if was_running or was_requested:
         ui.print_("the background analysis is stopped; `beet resonance analyze` goes on")
@@ -210,7 +210,7 @@ def describe_background(
 ) -> str:
     """Return the state of the background analysis as a clause, empty where it was never requested."""
     if holder is not None and holder.kind != BACKGROUND:
-        return f"`beet resonance` itself is analysing (pid {holder.pid})"
+        return f"`beet resonance` itself is analysing{holder}"
     if holder is not None and progress is not None and progress.pid == holder.pid:
         return describe_running(requests, progress, time_left)
     if requests.open and requests.paused:
@@ -221,12 +221,11 @@ def describe_background(
 
 
 def describe_running(requests: JobRequests, progress: JobProgress, time_left: str) -> str:
-    paused = requests.paused or progress.activity == "paused"
-    activity = "paused, `beet resonance resume` goes on" if paused else progress.activity
-    done = f"; {progress.done:,} of {progress.total:,} tracks" if progress.total else ""
-    shows_time = time_left and done and progress.activity == WORKING and not paused
-    left = f", about {time_left} left" if shows_time else ""
-    return f"{activity}{done} since {format_time(progress.started)}{left} (pid {progress.pid})"
+    done = f"{progress.done:,} of {progress.total:,} tracks" if progress.total else ""
+    if requests.paused or progress.activity == "paused":
+        return f"paused{done and f' at {done}'} (pid {progress.pid}); `beet resonance resume` goes on"
+    left = f", about {time_left} left" if time_left and done and progress.activity == WORKING else ""
+    return f"{progress.activity}{done and f'; {done}'} since {format_time(progress.started)}{left} (pid {progress.pid})"
 
 
 def describe_last(requests: JobRequests, progress: JobProgress | None) -> str:

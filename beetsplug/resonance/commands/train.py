@@ -16,7 +16,7 @@ from beetsplug.resonance.commands.training_tracks import collect_tracks
 from beetsplug.resonance.config.settings import SHIPPED
 from beetsplug.resonance.library.model_folder import save_model
 from beetsplug.resonance.library.models import Models
-from resonance_engine.errors import ConfigError
+from resonance_engine.errors import TRAINING_EXTRA, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,7 +98,7 @@ def verify_extra() -> None:
     if missing:
         raise UserError(
             f"resonance: training needs {' and '.join(missing)}; install them into beets' environment with "
-            "`pip install 'beets-resonance[train]'`"
+            f"{TRAINING_EXTRA}"
         )
 
 
@@ -107,8 +107,7 @@ def load_fine_tuning() -> FineTune:
         from resonance_engine.training.finetune import fine_tune
     except ImportError as error:
         raise UserError(
-            f"resonance: a package that training needs does not load ({error}); install it again with "
-            "`pip install 'beets-resonance[train]'`"
+            f"resonance: a package that training needs does not load ({error}); install it again with {TRAINING_EXTRA}"
         ) from error
     return fine_tune
 

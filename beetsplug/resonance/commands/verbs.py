@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from optparse import Option
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ from beetsplug.resonance.commands.parser import CommandParser
 from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from optparse import HelpFormatter
 
 PROGRAM = "beet resonance"
@@ -103,8 +104,9 @@ VERBS = {
     ),
     "apart": Verb(
         "never put tracks of one QUERY and of another into one playlist",
-        "[QUERY --and QUERY | --remove QUERY [--and QUERY]]",
-        "The queries count for what they match when a playlist is made. Without words it lists the rules.",
+        "[QUERY --and QUERY | --remove QUERY [--and QUERY] | --remove NUMBER]",
+        "The queries count for what they match when a playlist is made. Without words it lists\n"
+        "the rules, each with its number.",
         "artist:slayer --and 'genres:lullaby year:..1990'",
         ("other", "remove"),
     ),
@@ -174,6 +176,14 @@ class VerbParser(CommandParser):
             return f"{self.get_prog_name()} {find_verb(self.largs or ())}"
         except UserError:  # no verb stands before the mistake
             return self.get_prog_name()
+
+    def flags(self) -> Iterator[str]:
+        """Yield the flags of the verb that stands before the mistake; of all verbs where none does."""
+        try:
+            options = [make_option(name) for name in VERBS[find_verb(self.largs or ())].options]
+        except UserError:
+            return super().flags()
+        return chain(["--help"], *(str(option).split("/") for option in options))
 
     def format_help(self, formatter: HelpFormatter | None = None) -> str:
         words = [*(self.largs or ()), *(word for word in self.rargs or () if not word.startswith("-"))]

@@ -10,6 +10,7 @@ import math
 import re
 import shlex
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beets.dbcore.query import PathQuery
@@ -219,11 +220,13 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def given_options(opts: Values, args: list[str], command: str) -> dict[str, Any]:
-    """Return the options that a command line gives, queries as words; raises UserError for an empty query."""
+    """Return the options that a command line gives, queries as words; raises UserError for what makes no sense."""
     given = {name: value for name in SAVED if (value := getattr(opts, name, None)) is not None}
     for name, flag in (("among", "--from"), ("avoid", "--not")):
         if name in given:
             given[name] = split_option(given[name], f"{command} {flag}")
+    if "file" in given and (extra := [word for word in args if Path(word).expanduser().is_file()]):
+        raise UserError(f"{command}: --file takes one file; repeat it: --file {given['file'][0]} --file {extra[0]}")
     return {**given, "query": args} if args else given
 
 

@@ -62,8 +62,10 @@ class SimilarResolver:
     smart playlist that lost its seed leaves the others alone.
     """
 
-    def __init__(self, settings: Callable[[], Settings], log: BeetsLogger) -> None:
-        self.settings, self.log = settings, log
+    def __init__(
+        self, settings: Callable[[], Settings], log: BeetsLogger, is_analysing: Callable[[Sidecar], bool]
+    ) -> None:
+        self.settings, self.log, self.is_analysing = settings, log, is_analysing
         self.library: Library | None = None
         self.session: SearchSession | None = None
         self.warned: set[str] = set()
@@ -100,7 +102,7 @@ class SimilarResolver:
         from beetsplug.resonance.search.session import open_session
 
         coverage = sidecar.coverage()
-        missing = describe_coverage(sidecar, coverage)
+        missing = describe_coverage(sidecar, coverage, coverage.missing > 0 and self.is_analysing(sidecar))
         if not coverage.embedded:
             self._warn(f"{NAME}: {missing if coverage.total else NO_TRACKS}")
             return {}
@@ -185,9 +187,15 @@ SHARE = OptionalNumber(2)
 class Fields:
     """The types, queries and values of the fields, in the form that beets takes from a plugin."""
 
-    def __init__(self, settings: Callable[[], Settings], log: BeetsLogger, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        log: BeetsLogger,
+        warn: Callable[[str], None],
+        is_analysing: Callable[[Sidecar], bool],
+    ) -> None:
         self.warn = warn
-        self.resolver = SimilarResolver(settings, log)
+        self.resolver = SimilarResolver(settings, log, is_analysing)
         self.caches: dict[Callable[..., Any], AnalysisCache[Any]] = {}
         self.tracks = tracks = SimilarityScores()
         albums = SimilarityScores()

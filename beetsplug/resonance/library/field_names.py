@@ -12,7 +12,7 @@ from beets.dbcore.query import ParsingError
 from beets.library import Album, Item
 from beets.library.queries import parse_query_parts
 
-from resonance_engine.suggestions import nearest_names, suggest
+from resonance_engine.suggestions import nearest_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,8 +67,9 @@ def describe_misspelt_fields(library: Library, queries: Iterable[Sequence[str]])
 def describe_numberless_field(library: Library, name: str) -> str:
     """Return a clause on a field of --prefer that holds no number; of an unknown one, with the name that is meant."""
     known = field_names(library)
-    hint = suggest(name, () if name in known else known, "")
-    return f"no track here has a number in the field {name}, so --prefer changes nothing{f'; {hint}' if hint else ''}"
+    near = "".join(nearest_names(name, () if name in known else known, alike=ALIKE_OF_NO_MATCH))
+    hint = f"; did you mean {near}?" if near else ""
+    return f"no track here has a number in the field {name}, so --prefer changes nothing{hint}"
 
 
 def describe_fields(fields: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beetsplug.resonance.library.analysis import open_ingest
+from beetsplug.resonance.library.analysis import LAST_RUN_KEY, open_ingest
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_duration, format_tracks
 from resonance_engine.errors import ModelError, ResonanceError
@@ -84,6 +84,7 @@ class Importer:
                     if is_first:
                         self.take(outcome)
                         failed |= {outcome.job} if outcome.error is not None else set()
+            self.sidecar.store.state.set(LAST_RUN_KEY, time.time())
 
     def count(self, jobs: int) -> None:
         self.done += jobs

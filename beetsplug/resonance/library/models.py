@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.ingest import AnalysisPool
     from resonance_engine.store import Model
+    from resonance_engine.worker.worker import ModelDescription
 
 FOLDER = "resonance-models"
 MODEL_FILE = "model.onnx"
@@ -98,6 +99,15 @@ class Models:
     def name_of(self, model_id: str) -> str | None:
         """Return the name under which a model was last loaded; None when the name now means another model."""
         return next((name for name, known in self.ids.items() if known == model_id), None)
+
+    def label(self, model: Model | ModelDescription) -> str:
+        """Return what to call a model in messages: its own name and version, and the name to choose it by if another.
+
+        So that two files of one network can be told apart.
+        """
+        name = self.name_of(model.id) or ""
+        chosen = f" ({name})" if NAME.fullmatch(name) and name not in (SHIPPED, model.name) else ""
+        return f"{model.name} {model.version}{chosen}"
 
     def known_id(self, name: str) -> str | None:
         """Return the id of the model of a name, None where its file is not the one that was loaded last."""

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from resonance_engine.console import guard_output, report_errors, use_dashes
-from resonance_engine.errors import ResonanceError
+from resonance_engine.errors import TRAINING_EXTRA, ResonanceError
 from resonance_engine.training.commands import models, train
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def add_command(parser: argparse.ArgumentParser, name: str) -> None:
             if (error.name or "").partition(".")[0] not in EXTRA:
                 raise
             raise ResonanceError(
-                f"This needs the package {error.name}, which is not installed: pip install 'beets-resonance[train]'."
+                f"This needs the package {error.name}, which is not installed: {TRAINING_EXTRA}."
             ) from error
 
     parser.description = run.__doc__

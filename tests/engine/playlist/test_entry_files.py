@@ -143,7 +143,7 @@ def test_names_of_all_kinds(names: list[str], variant: str) -> None:
     assert matcher([path, *OTHERS]).find(content, LISTS.encode()) == f"{ROOT}/{path}".encode()
 
 
-def test_a_name_that_is_no_text_is_found_by_its_text() -> None:
+def test_undecodable_file_name_matches_its_decoded_form() -> None:
     known = matcher([b"Zo\xe9/caf\xe9.mp3"])
     for line in ("Zoé/café.mp3", "file:///srv/media/Music/Zo%C3%A9/caf%C3%A9.mp3", "D:\\x\\zoé\\CAFÉ.MP3"):
         assert known.find(line.encode(), b"/elsewhere") == b"/srv/media/Music/Zo\xe9/caf\xe9.mp3"
@@ -205,7 +205,7 @@ class TestFilesOnTheDisk:
         (tmp_path / "best.mp3").symlink_to(song)
         assert self.find(song, "best.mp3", tmp_path) == os.fsencode(song)
 
-    def test_a_file_that_is_there_is_no_other(self, song: Path, tmp_path: Path) -> None:
+    def test_an_entry_whose_file_exists_matches_no_other_file(self, song: Path, tmp_path: Path) -> None:
         other = tmp_path / "1.mp3"
         other.write_bytes(b"other music")
         assert self.find(song, "1.mp3", tmp_path) is None

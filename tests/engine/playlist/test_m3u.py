@@ -170,7 +170,7 @@ def test_files_that_are_no_playlists(tmp_path: Path, monkeypatch: pytest.MonkeyP
         b"#RESONANCE:{}\nhttp://radio\n# note\n",
     ],
 )
-def test_appended_tracks_come_after_what_is_there(tmp_path: Path, old: bytes | None) -> None:
+def test_append_entries_keeps_the_old_content(tmp_path: Path, old: bytes | None) -> None:
     path = tmp_path / "list.m3u8"
     if old is not None:
         path.write_bytes(old)
