@@ -73,12 +73,15 @@ class Terminal:
         return self.process.wait(LIMIT)
 
     def children(self) -> list[int]:
-        """Return the processes that the command has started and that are still there."""
+        """Return the processes that the command has started, once each runs its own program, and that are there."""
         found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                found += [int(folder.name)] if parent == self.process.pid else []
+        with suppress(OSError):
+            own = Path(f"/proc/{self.process.pid}/cmdline").read_bytes()
+            for folder in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):
+                    parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                    is_started = (folder / "cmdline").read_bytes() != own
+                    found += [int(folder.name)] if parent == self.process.pid and is_started else []
         return found
 
 
