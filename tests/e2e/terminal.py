@@ -65,6 +65,15 @@ class Terminal:
     def press(self, keys: bytes) -> None:
         os.write(self.screen, keys)
 
+    def wait_until_asleep(self) -> None:
+        """Wait until the command waits for a key: Python misses a signal between the prompt and the read of it."""
+        deadline, asleep = time.monotonic() + LIMIT, 0
+        while asleep < 5:
+            assert time.monotonic() < deadline, f"busy after {self.output!r}"
+            state = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            asleep = asleep + 1 if state == "S" else 0
+            time.sleep(0.01)
+
     def finish(self) -> int:
         """Read to the end, and return the exit status."""
         deadline = time.monotonic() + LIMIT

@@ -115,7 +115,7 @@ def test_what_cannot_be_done_leaves_the_list(explorer: Home) -> None:
             shown.type("")
             assert shown.read_until(PROMPT).startswith("\n➜")
         missing = explorer.path / "no such folder" / "evening.m3u8"
-        for name, expected in (("", "➜"), (str(missing), f"{missing} cannot be written: No such file or directory")):
+        for name, expected in (("", "➜"), (str(missing), f"similar: {missing} cannot be written: No such file")):
             shown.type("a")
             shown.read_until(PLACES)
             shown.type("1")
@@ -139,6 +139,7 @@ def test_the_end_of_the_input(explorer: Home) -> None:
 def test_an_interrupt(explorer: Home) -> None:
     with terminal(explorer, "similar", "-i", "title:song 0") as shown:
         shown.read_until(PROMPT)
+        shown.wait_until_asleep()
         shown.press(CTRL_C)
         shown.finish()
     assert shown.output[shown.seen :].strip() in ("", "^C"), "as beets itself ends"
