@@ -251,7 +251,7 @@ class TestWeights:
 
 def test_a_broken_pytorch_is_a_sentence(exported: dict[str, Exported], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "resonance_engine.network.files", None)
-    with pytest.raises(ModelError, match=r"needs PyTorch .*install beets-resonance\[train\]"):
+    with pytest.raises(ModelError, match=r"needs PyTorch .*pip install '\.\[train\]'"):
         Encoder(exported["gated_add"].weights)
 
 
