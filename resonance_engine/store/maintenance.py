@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.store.database import Database
 
-CONTENT_TABLES = ("vector", "window", "tag", "analysis")
+CONTENT_TABLES = ("vector", "window", "tag", "passage", "analysis")
 # SQLite may look into what is no JSON where conditions are joined by AND.
 QUIET = (
     "SELECT content_key, json_extract(attributes, '$.energy') FROM analysis "

@@ -31,7 +31,24 @@ def add_tags(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (add_tags,)
+def add_passages(connection: Connection) -> None:
+    """Version 3: the dense windows of recordings, and named arrays of libraries."""
+    connection.exec_driver_sql(
+        "CREATE TABLE passage ("
+        "content_key BLOB NOT NULL, model_id VARCHAR NOT NULL, data BLOB NOT NULL, "
+        "hop DOUBLE NOT NULL, length DOUBLE NOT NULL, "
+        "PRIMARY KEY (content_key, model_id), "
+        "FOREIGN KEY(model_id) REFERENCES model (id) ON DELETE CASCADE)"
+    )
+    connection.exec_driver_sql(
+        "CREATE TABLE array ("
+        "library_id INTEGER NOT NULL, name VARCHAR NOT NULL, data BLOB NOT NULL, "
+        "PRIMARY KEY (library_id, name), "
+        "FOREIGN KEY(library_id) REFERENCES library (id) ON DELETE CASCADE)"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (add_tags, add_passages)
 """`MIGRATIONS[n - 1]` changes schema n into schema n + 1; a new file starts at the last."""
 
 

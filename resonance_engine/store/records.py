@@ -47,6 +47,15 @@ class Embedding:
     tags: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseWindows:
+    """Embeddings of windows at equal distances, shape (n, dimensions); window i starts at i * hop seconds."""
+
+    hop: float
+    length: float
+    vectors: Matrix
+
+
 @dataclass(frozen=True, slots=True)
 class TrackRow:
     """An item of a library, the state of its file when it was last examined, and the content key of its audio."""

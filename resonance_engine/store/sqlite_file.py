@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 APPLICATION_ID = int.from_bytes(b"RSNC", "big")
-VERSION = 2
+VERSION = 3
 """The schema of a new file; `migrations.MIGRATIONS` leads to it."""
 TABLES = {"library", "model", "track", "vector", "window", "analysis", "failure", "state"}
 """Those of every version, by which a file is ours whatever its header says."""

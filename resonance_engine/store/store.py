@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from resonance_engine.store.annotations import AnalysisTable, TagTable
+from resonance_engine.store.arrays import ArrayTable
 from resonance_engine.store.database import Database
 from resonance_engine.store.maintenance import Maintenance
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.models import ModelTable
+from resonance_engine.store.passages import PassageTable
 from resonance_engine.store.sqlite_file import PATIENCE, read_generation
 from resonance_engine.store.state import IncompatiblePairs, IncompatibleQueries, StateTable
 from resonance_engine.store.tracks import FailureTable, LibraryTable, TrackTable
@@ -44,7 +46,9 @@ class Store(Database):
         self.models = ModelTable(self)
         self.vectors = VectorTable(self)
         self.tags = TagTable(self)
+        self.passages = PassageTable(self)
         self.analyses = AnalysisTable(self)
+        self.arrays = ArrayTable(self)
         self.failures = FailureTable(self)
         self.state = StateTable(self)
         self.incompatible_pairs = IncompatiblePairs(self)

@@ -1,4 +1,4 @@
-"""The tables of the sidecar, schema version 2: loads SQLAlchemy, so it is imported by what writes alone.
+"""The tables of the sidecar, schema version 3: loads SQLAlchemy, so it is imported by what writes alone.
 
 A recording is known by its content key (16 bytes of its audio, see `audio.content_key`), a track by its
 library and the library's id for it. Nothing but `track` ties recordings to libraries.
@@ -81,6 +81,17 @@ TAG = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
     comment="The probabilities of a model's tags in a recording, in the order of the model's names.",
 )
+PASSAGE = sa.Table(
+    "passage",
+    METADATA,
+    sa.Column("content_key", sa.LargeBinary, primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), primary_key=True),
+    # Before the numbers, which SQLite stores as integers where they are whole: else a row of `window` looks the same.
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("hop", sa.Double, nullable=False),
+    sa.Column("length", sa.Double, nullable=False),
+    comment="The embeddings of a recording's dense windows, float16 in order of time; hop and length in seconds.",
+)
 REMOVED = sa.Table(
     "removed",
     METADATA,
@@ -109,6 +120,14 @@ FAILURE = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("last_tried", sa.Double, nullable=False),
     comment="A file that could not be analysed, and the state that it was in.",
+)
+ARRAY = sa.Table(
+    "array",
+    METADATA,
+    sa.Column("library_id", sa.ForeignKey("library.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    comment="Named arrays of a library, such as the coordinates of a map, in NumPy's .npy format.",
 )
 STATE = sa.Table(
     "state",

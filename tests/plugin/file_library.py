@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-TABLES = ("library", "model", "track", "vector", "window", "tag", "analysis", "failure")
+TABLES = ("library", "model", "track", "vector", "window", "tag", "passage", "array", "analysis", "failure")
 Dump = dict[str, set[tuple[object, ...]]]
 
 

@@ -79,7 +79,7 @@ def read_state(home: Home, folder: Path) -> HomeState:
             items=frozenset(row[1:] for row in rows),
             tracks=tracks,
             vectors=vectors(connection),
-            facts={name: facts(connection, name) for name in ("window", "tag", "analysis", "removed")},
+            facts={name: facts(connection, name) for name in ("window", "tag", "passage", "analysis", "removed")},
             active=active and active[0],
             version=version,
             playlist=playlist.read_bytes() if playlist.exists() else None,

@@ -53,7 +53,7 @@ class InPlace(List):
 def by_parts(path: Path) -> None:
     """Prune in more than one transaction."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for table in ("vector", "window", "tag", "analysis"):
+        for table in ("vector", "window", "tag", "passage", "analysis"):
             connection.execute(f"DELETE FROM {table} WHERE content_key NOT IN (SELECT content_key FROM track)")  # noqa: S608
 
 

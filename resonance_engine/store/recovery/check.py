@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import printable
+from resonance_engine.store.arrays import array_defect
 from resonance_engine.store.errors import UNREADABLE
 from resonance_engine.store.models import select_model
+from resonance_engine.store.passages import stored_passage_defect
 from resonance_engine.store.records import EMBEDDING, FLOAT16, decode
 from resonance_engine.store.sqlite_file import read_json
 from resonance_engine.store.state import PAIRS_KEY, RULES_KEY, parse_pairs, parse_rules
@@ -50,6 +52,9 @@ def check_store(store: Store, model_id: str, partial: bool = False) -> list[str]
         invalid = invalid_vectors(driver, model)
         problems += [f"The {kind} of recording {key.hex()} {reason}." for key, kind, reason in invalid]
         problems += [f"The tags of recording {key.hex()} {reason}." for key, reason in invalid_tags(driver, model)]
+        passages = invalid_passages(driver, model)
+        problems += [f"The dense windows of recording {key.hex()} {reason}." for key, reason in passages]
+        problems += [f"The array {name!r} of library {library} {why}." for library, name, why in invalid_arrays(driver)]
         problems += [f"The analysis of recording {key.hex()} {why}." for key, why in invalid_analyses(driver)]
     return problems if partial else problems + describe_unembedded(store, model_id)
 
@@ -134,6 +139,23 @@ def invalid_tags(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[byt
     alone = f"SELECT content_key FROM tag WHERE model_id = ? AND content_key NOT IN ({EMBEDDED})"  # noqa: S608 - a constant
     for (key,) in driver.execute(alone, (model.id, model.id)):
         yield key, "have no embedding beside them"
+
+
+def invalid_passages(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[bytes, str]]:
+    """Yield content key and defect of each recording's dense windows that the model can't have given."""
+    statement = "SELECT content_key, data, hop, length FROM passage WHERE model_id = ?"
+    for key, data, hop, length in driver.execute(statement, (model.id,)):
+        reason = stored_passage_defect(data, hop, length, model.dimensions, STORED_TOLERANCE)
+        if reason:
+            yield key, reason
+
+
+def invalid_arrays(driver: sqlite3.Connection) -> Iterator[tuple[int, str, str]]:
+    """Yield library, name and defect of each array that can't be read."""
+    for library, name, data in driver.execute("SELECT library_id, name, data FROM array"):
+        reason = array_defect(data)
+        if reason:
+            yield library, name, reason
 
 
 def invalid_analyses(driver: sqlite3.Connection) -> Iterator[tuple[bytes, str]]:

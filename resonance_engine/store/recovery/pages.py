@@ -22,7 +22,7 @@ HEADER = 100  # bytes at the beginning of the first page that belong to the file
 USUAL_PAGE_SIZE = 16384  # see `sqlite_file.WRITE_PRAGMAS`
 FRAME_HEADER = 24
 LOG_HEADER = 32
-LONGEST_ROW = 2**24
+LONGEST_ROW = 2**26  # above `arrays.MAX_BYTES`
 INTEGERS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 
 

@@ -11,6 +11,8 @@ from resonance_engine.store.recovery.check import (
     dangling_rows,
     integrity_errors,
     invalid_analyses,
+    invalid_arrays,
+    invalid_passages,
     invalid_tags,
     invalid_vectors,
     missing_parts,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def repair_store(store: Store, model_id: str) -> list[str]:
-    """Delete damaged vectors, tags, analyses and state rows, so that they are computed again; return what was done.
+    """Delete damaged rows but those of tracks, so that they are computed again; return what was done.
 
     What is left, if anything, `check_store` finds. Raises StoreError where the file itself is damaged beyond its
     indexes; `salvage` takes what can be read of such a file into a new one.
@@ -43,9 +45,12 @@ def repair_store(store: Store, model_id: str) -> list[str]:
         if notes := unreadable_state(transaction.driver):
             transaction.delete("state", "key", notes)
             done.append(f"{_many(len(notes), 'note')} that said nothing {_were(len(notes))} dropped.")
-        if keys := {key for key, _ in invalid_tags(transaction.driver, model)}:
-            transaction.delete("tag", "content_key", keys, model_id=model_id)
-            done.append(f"The damaged tags of {_many(len(keys), 'recording')} were dropped; analyse them again.")
+        for table, name, invalid in (("tag", "tags", invalid_tags), ("passage", "dense windows", invalid_passages)):
+            if keys := {key for key, _ in invalid(transaction.driver, model)}:
+                transaction.delete(table, "content_key", keys, model_id=model_id)
+                done.append(f"The damaged {name} of {_many(len(keys), 'recording')} were dropped; analyse them again.")
+        if count := _drop_arrays(transaction):
+            done.append(f"{_many(count, 'damaged array')} {_were(count)} dropped.")
         if keys := {key for key, _, _ in invalid_vectors(transaction.driver, model)}:
             _drop_recordings(transaction, model_id, keys)
             done.append(f"The damaged vectors of {_many(len(keys), 'recording')} were dropped; analyse them again.")
@@ -70,6 +75,11 @@ def _drop_recordings(transaction: WriteTransaction, model_id: str, keys: Iterabl
 
 def _drop_analyses(transaction: WriteTransaction) -> int:
     return transaction.delete("analysis", "content_key", [key for key, _ in invalid_analyses(transaction.driver)])
+
+
+def _drop_arrays(transaction: WriteTransaction) -> int:
+    damaged = list(invalid_arrays(transaction.driver))
+    return sum(transaction.delete("array", "name", [name], library_id=library) for library, name, _ in damaged)
 
 
 def _drop_dangling(transaction: WriteTransaction) -> int:

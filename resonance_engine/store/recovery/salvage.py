@@ -40,13 +40,15 @@ SHAPES: dict[str, tuple[type | tuple[type, ...], ...]] = {
     "vector": (NOTHING, bytes, str, str, int, (NOTHING, int, float), bytes),
     "window": (bytes, str, int, NUMBER, bytes),
     "tag": (bytes, str, bytes),
+    "passage": (bytes, str, bytes, NUMBER, NUMBER),
     "analysis": (bytes, str, str),
+    "array": (int, str, bytes),
     "failure": (int, bytes, int, int, str, int, NUMBER),
     "state": (str, str),
 }
-KEY_COLUMNS = {"track": 5, "vector": 1, "window": 0, "tag": 0, "analysis": 0}
-REFERENCES = [(table, "model_id", "model") for table in ("vector", "window", "tag")]
-REFERENCES += [(table, "library_id", "library") for table in ("track", "failure")]
+KEY_COLUMNS = {"track": 5, "vector": 1, "window": 0, "tag": 0, "passage": 0, "analysis": 0}
+REFERENCES = [(table, "model_id", "model") for table in ("vector", "window", "tag", "passage")]
+REFERENCES += [(table, "library_id", "library") for table in ("track", "array", "failure")]
 JSON_COLUMNS: dict[str, dict[int, type]] = {"model": {4: dict, 6: list}, "analysis": {2: dict}}
 
 

@@ -80,7 +80,7 @@ class TestMigration:
     def test_the_migrations_lead_to_the_version_that_readers_know(self) -> None:
         assert VERSION == NEWEST
 
-    def test_version_2_is_what_was_released(self, path: Path) -> None:
+    def test_version_3_is_what_was_released(self, path: Path) -> None:
         make_store(path)
         with closing(sqlite3.connect(path)) as connection:
             columns = {
@@ -94,8 +94,10 @@ class TestMigration:
             "vector": ["id", "content_key", "model_id", "kind", "generation", "gate", "data"],
             "window": ["content_key", "model_id", "position", "start", "data"],
             "tag": ["content_key", "model_id", "data"],
+            "passage": ["content_key", "model_id", "data", "hop", "length"],
             "removed": ["vector_id", "model_id", "generation"],
             "analysis": ["content_key", "extractor_version", "attributes"],
+            "array": ["library_id", "name", "data"],
             "failure": ["library_id", "path", "size", "mtime_ns", "reason", "tries", "last_tried"],
             "state": ["key", "value"],
         }
@@ -167,7 +169,7 @@ class TestVersion1:
     def test_a_program_of_that_time_refuses_what_it_became(self, path: Path) -> None:
         with Store(path) as store:
             store.models.all()
-        with Store(path, ()) as store, pytest.raises(StoreError, match=r"newer.*schema 2, this one knows up to 1"):
+        with Store(path, ()) as store, pytest.raises(StoreError, match=r"newer.*schema 3, this one knows up to 1"):
             store.models.all()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from resonance_engine.errors import StoreError
-from resonance_engine.store import Embedding, Store, Windows
+from resonance_engine.store import DenseWindows, Embedding, Store, Windows
 from resonance_engine.store.errors import is_damage
 from resonance_engine.store.recovery.check import check_store, incomplete_recordings
 from resonance_engine.store.recovery.pages import open_pages
@@ -43,8 +43,10 @@ def fill(store: Store) -> None:
             facets, gates = {"timbre": VECTORS[n], "rhythm": rhythm}, {"timbre": 0.75, "rhythm": 0.25}
             tags = {"sad": 0.5, "80s": n / COUNT}
             store.vectors.put(key(n), WIDE.id, Embedding(VECTORS[n], facets, gates, windows, tags))
+            store.passages.put(key(n), WIDE.id, DenseWindows(4.0, 18.0, VECTORS[:3]))
             store.analyses.put(key(n), "1", {"tempo": 100 + n, **({"text": LONG} if n == 7 else {})})
             store.tracks.link(home, track(n, n))
+    store.arrays.put(home, {"map": VECTORS[:, :2]})
     store.failures.record(home, b"broken \xff.mp3", 1, 2, "it is broken")
     store.incompatible_pairs.add([key(1)], [key(2), key(3)])
     store.state.set("seconds_per_track", 0.25)
@@ -65,7 +67,19 @@ def path(whole: Path, tmp_path: Path) -> Path:
 
 def rows(path: Path) -> dict[str, set[tuple[object, ...]]]:
     with closing(sqlite3.connect(path)) as connection:
-        tables = ["library", "model", "track", "vector", "window", "tag", "analysis", "failure", "state"]
+        tables = [
+            "library",
+            "model",
+            "track",
+            "vector",
+            "window",
+            "tag",
+            "passage",
+            "array",
+            "analysis",
+            "failure",
+            "state",
+        ]
         found = {table: set(connection.execute(f"SELECT * FROM {table}").fetchall()) for table in tables}  # noqa: S608 - ours
     found["state"] = {row for row in found["state"] if row[0] != "generation"}
     return found

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VECTORS = unit_vectors(8)
-TAGS = {1: (), 2: ("sad", "80s")}
+TAGS = {1: (), 2: ("sad", "80s"), 3: ("sad", "80s")}
 
 
 def version_of(path: Path) -> int:
@@ -87,6 +87,16 @@ def test_tags_and_pairs_of_version_2(tmp_path: Path) -> None:
         assert store.tags.get([key(1)], MODEL.id) == {key(1): {"sad": 0.25, "80s": 0.75}}
         assert store.incompatible_pairs.all() == {(key(0), key(1))}
         assert store.vectors.complete([key(0)], MODEL.id) == {key(0)}
+
+
+def test_dense_windows_and_arrays_of_version_3(tmp_path: Path) -> None:
+    path = tmp_path / "resonance.db"
+    path.write_bytes(gzip.decompress((DATA / "store_v3.db.gz").read_bytes()))
+    with Store(path) as store:
+        [(content_key, found)] = store.passages.iterate(MODEL.id)
+        assert (content_key, found.hop, found.length) == (key(1), 4.0, 18.0)
+        np.testing.assert_array_equal(found.vectors, stored(unit_vectors(5, seed=3)))
+        np.testing.assert_array_equal(store.arrays.get(1, ["map"])["map"], np.arange(6).reshape(3, 2))
 
 
 def test_another_database_gets_room_for_nanoseconds_and_one_active_model() -> None:
