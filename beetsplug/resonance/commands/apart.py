@@ -74,7 +74,8 @@ def add_rule(sidecar: Sidecar, query: list[str], other: list[str]) -> None:
     rule, matches = f"{shlex.join(query)} and {shlex.join(other)}", f"{counts[0]:,} and {format_tracks(counts[1])}"
     only_one = "; of these, a playlist takes one" if query == other else ""
     ui.print_(f"{rule} are kept apart {'from now on' if is_new else 'already'}: {matches} now{only_one}")
-    for words in (words for words, count in zip((query, other), counts, strict=True) if not count):
+    sides = [query] if query == other else [query, other]
+    for words in (words for words, count in zip(sides, counts, strict=False) if not count):
         hint = describe_unknown_fields(sidecar.library, words) or f"`beet ls {shlex.join(words)}` lists what does"
         ui.print_(f"no track matches {shlex.join(words)} yet; {hint}")
 
