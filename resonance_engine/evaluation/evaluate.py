@@ -15,7 +15,15 @@ from resonance_engine.evaluation.metrics import (
     segment_chance,
     segment_recall,
 )
-from resonance_engine.evaluation.report import EvaluationReport, GateStatistics, RankingScores, TaskScores
+from resonance_engine.evaluation.report import (
+    FACET_METRICS,
+    HELD_OUT,
+    EvaluationReport,
+    FacetScores,
+    GateStatistics,
+    RankingScores,
+    TaskScores,
+)
 from resonance_engine.evaluation.statistics import Estimate, estimate_mean, hub_skewness, mean
 from resonance_engine.evaluation.tasks import UNFILTERED, Labelled, album_groups, tasks
 from resonance_engine.index.vector_index import VectorIndex
@@ -23,7 +31,7 @@ from resonance_engine.search.ranking import Ranking
 from resonance_engine.search.selection import find_neighbours
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -58,9 +66,21 @@ class EvaluatedTracks(NamedTuple):
 
 
 def evaluate_model(
-    model: tuple[str, str], modalities: Sequence[str], songs: Sequence[Labelled], output: EvaluatedTracks
+    model: tuple[str, str],
+    modalities: Sequence[str],
+    songs: Sequence[Labelled],
+    output: EvaluatedTracks,
+    facets: Mapping[str, NDArray[np.float32]] | None = None,
+    most_queries: int | None = None,
+    noun: str = HELD_OUT,
+    report: Callable[[int], object] = lambda _: None,
 ) -> EvaluationReport:
-    """Score the output of a model, given by name and id, on these songs."""
+    """Score the output of a model, given by name and id, on these songs.
+
+    `facets` (songs, d) of unit length, by name, are scored each by itself. `most_queries` of each task are run through
+    each ranking; `noun` is what the songs are called in the report. `report` is called with 1 after each of
+    `count_rankings`.
+    """
     groups = album_groups(songs)
     relevances = tasks(songs)
 
@@ -73,7 +93,10 @@ def evaluate_model(
         return TaskScores(name, queries, {metric: estimate(scores[metric], random[metric]) for metric in scores})
 
     def score_rankings(name: str) -> list[RankingScores]:
-        lists = {way: evaluate_ranking(output.tracks, relevances[name], ranking) for way, ranking in RANKINGS.items()}
+        lists = {}
+        for way, ranking in RANKINGS.items():
+            lists[way] = evaluate_ranking(output.tracks, relevances[name], ranking, most_queries)
+            report(1)
         plain = lists[PLAIN]
         return [
             RankingScores(
@@ -102,8 +125,20 @@ def evaluate_model(
             name: GateStatistics(float(output.gates[:, i].mean()), float(output.gates[:, i].std()))
             for i, name in enumerate(modalities)
         },
+        noun=noun,
+        facets=[
+            FacetScores(facet, name, {metric: estimate(scores[metric]) for metric in FACET_METRICS})
+            for facet, vectors in (facets or {}).items()
+            for name in select_tasks(relevances)
+            for scores in [query_scores(vectors, relevances[name])]
+        ],
         rankings=[scores for name in select_tasks(relevances) for scores in score_rankings(name)],
     )
+
+
+def count_rankings(songs: Sequence[Labelled]) -> int:
+    """Return how many rankings of all tasks `evaluate_model` runs."""
+    return len(RANKINGS) * len(select_tasks(tasks(songs)))
 
 
 def select_tasks(relevances: Mapping[str, Relevance]) -> list[str]:
@@ -127,16 +162,19 @@ class ListScores:
     alike: Array
 
 
-def evaluate_ranking(vectors: NDArray[np.float32], relevance: Relevance, ranking: Ranking) -> ListScores:
+def evaluate_ranking(
+    vectors: NDArray[np.float32], relevance: Relevance, ranking: Ranking, most: int | None = None
+) -> ListScores:
     """Search an exact index of the vectors (n, d) of unit length for each of them with this ranking.
 
-    Of more than 1000 answerable queries, a fixed random sample of 1000 is run.
+    Of more than `most` answerable queries, 1000 by default, a fixed random sample of as many is run.
     """
+    most = MOST_QUERIES if most is None else most
     index = VectorIndex(np.arange(len(vectors)), vectors)
     values = np.full((3, len(vectors)), np.nan)
     answerable = np.flatnonzero(relevance.relevant.any(axis=1))
-    if len(answerable) > MOST_QUERIES:
-        answerable = np.random.default_rng(0).choice(answerable, MOST_QUERIES, replace=False)
+    if len(answerable) > most:
+        answerable = np.random.default_rng(0).choice(answerable, most, replace=False)
     for query in answerable:
         excluded = np.flatnonzero(~relevance.allowed[query])
         results = find_neighbours(index, vectors[query, None], ranking, exclude=excluded)

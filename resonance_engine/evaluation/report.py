@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resonance_engine.evaluation.tasks import UNFILTERED
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from resonance_engine.evaluation.statistics import Estimate
 
 INTERVAL = "95 %"
+HELD_OUT = "held-out songs"
+FACET_METRICS = ("recall@1", "map")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,15 @@ class RankingScores:
 
 
 @dataclass(frozen=True)
+class FacetScores:
+    """Scores of one facet by itself on one task: the metrics of `FACET_METRICS`."""
+
+    facet: str
+    task: str
+    metrics: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
 class GateStatistics:
     """Mean and standard deviation over songs of a modality's gate, 0 to 1."""
 
@@ -53,7 +64,7 @@ class EvaluationReport:
     """An evaluation of a model on held-out songs.
 
     `hub_skewness` is that of the k-occurrence at 10 of raw cosine similarity: 0 is even, above 1 a few songs are among
-    the neighbours of many.
+    the neighbours of many. `noun` is what the songs are called.
     """
 
     model: str
@@ -66,6 +77,8 @@ class EvaluationReport:
     hub_skewness: float
     gates: dict[str, GateStatistics]
     rankings: list[RankingScores]
+    facets: list[FacetScores] = field(default_factory=list)
+    noun: str = HELD_OUT
 
     def to_json(self) -> str:
         """Serialize all numbers; NaN becomes null."""
@@ -81,26 +94,58 @@ def replace_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+class Table(NamedTuple):
+    """A title, and rows of cells, the first of which are the columns' names; no row where the title says it all."""
+
+    title: str
+    rows: list[list[str]]
+
+
 def format_report(report: EvaluationReport) -> str:
-    """Format a report for a terminal: a block for each task, then segments, hubs, gates and rankings."""
-    lines = [
-        f"{report.model} ({report.model_id}) on {report.songs:,} held-out songs of {report.albums:,} albums, "
-        f"{report.windows:,} windows",
-    ]
-    scores = {task.name: task for task in report.tasks}
-    for name, task in scores.items():
-        if not name.endswith(UNFILTERED):
-            lines += ["", *task_block(task, scores.get(name + UNFILTERED))]
+    """Format a report for a terminal: a block for each task, then segments, hubs, gates, facets and rankings."""
+    blocks = [[describe_material(report)]]
+    tables = report_tables(report)
+    count = len(task_tables(report))
+    blocks += [[table.title, *align_columns(table.rows)] if table.rows else [table.title] for table in tables[:count]]
+    blocks.append(list_facts(report))
+    blocks += [[table.title, *align_columns(table.rows)] for table in tables[count:]]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def describe_material(report: EvaluationReport) -> str:
+    """Return a line on the model and what it was evaluated on."""
+    return (
+        f"{report.model} ({report.model_id}) on {report.songs:,} {report.noun} of {report.albums:,} albums, "
+        f"{report.windows:,} windows"
+    )
+
+
+def list_facts(report: EvaluationReport) -> list[str]:
+    """Return the single numbers of a report, a line each."""
     segment, chance = report.segment_recall, format_number(report.segment_recall.chance)
-    lines += [
-        "",
+    gates = ", ".join(f"{name} {gate.mean:.2f} ± {gate.deviation:.2f}" for name, gate in report.gates.items())
+    return [
         f"Segment recall@1  {format_number(segment.value)}  ({format_interval(segment)}; by chance {chance})",
         f"Hub skewness at 10, raw similarity  {format_number(report.hub_skewness)}",
-        "Gates  " + ", ".join(f"{name} {gate.mean:.2f} ± {gate.deviation:.2f}" for name, gate in report.gates.items()),
+        f"Gates  {gates}",
     ]
-    if report.rankings:
-        lines += ["", *rankings_block(report.rankings)]
-    return "\n".join(lines) + "\n"
+
+
+def report_tables(report: EvaluationReport) -> list[Table]:
+    """Return the tables of a report: of the tasks, of the facets, of the rankings."""
+    tables = task_tables(report)
+    tables += [facets_table(report.facets)] if report.facets else []
+    tables += [rankings_table(report.rankings)] if report.rankings else []
+    return tables
+
+
+def task_tables(report: EvaluationReport) -> list[Table]:
+    scores = {task.name: task for task in report.tasks}
+    return [
+        task_table(task, scores.get(name + UNFILTERED), report.noun)
+        for name, task in scores.items()
+        if not name.endswith(UNFILTERED)
+    ]
 
 
 TITLES = {
@@ -112,12 +157,12 @@ TITLES = {
 FILTERED, ALL = "filtered", "unfiltered"
 
 
-def task_block(task: TaskScores, unfiltered: TaskScores | None) -> list[str]:
+def task_table(task: TaskScores, unfiltered: TaskScores | None, noun: str) -> Table:
     title = TITLES[task.name]
     variants = [(FILTERED, task), *([(ALL, unfiltered)] if unfiltered is not None else [])]
     answerable = [(name, scores) for name, scores in variants if scores.queries]
     if not answerable:
-        return [f"{title}: no two held-out songs share one"]
+        return Table(f"{title}: no two {noun} share one", [])
     rows = [["", *task.metrics]]
     for name, scores in answerable:
         values = scores.metrics.values()
@@ -125,10 +170,21 @@ def task_block(task: TaskScores, unfiltered: TaskScores | None) -> list[str]:
         rows.append([f"  {INTERVAL}", *(format_interval(each) for each in values)])
         rows.append(["  by chance", *(format_number(each.chance) for each in values)])
     counts = f"{task.queries:,} queries" + (f", {unfiltered.queries:,} {ALL}" if unfiltered is not None else "")
-    return [f"{title} ({counts})", *align_columns(rows)]
+    return Table(f"{title} ({counts})", rows)
 
 
-def rankings_block(scores: list[RankingScores]) -> list[str]:
+def facets_table(scores: list[FacetScores]) -> Table:
+    names = list(dict.fromkeys(row.task for row in scores))
+    rows = [["", *(f"{name} {metric}" for name in names for metric in FACET_METRICS)]]
+    for facet in dict.fromkeys(row.facet for row in scores):
+        metrics = {row.task: row.metrics for row in scores if row.facet == facet}
+        rows.append(
+            [facet, *(format_number(metrics[name][metric].value) for name in names for metric in FACET_METRICS)]
+        )
+    return Table("Facets, each by itself", rows)
+
+
+def rankings_table(scores: list[RankingScores]) -> Table:
     rows = [["", "recall@5", f"gain ({INTERVAL})", "mrr", f"gain ({INTERVAL})", "alike"]]
     task = ""
     for row in scores:
@@ -145,7 +201,7 @@ def rankings_block(scores: list[RankingScores]) -> list[str]:
                 format_number(row.alike),
             ]
         )
-    return ["Ways to rank, lists of 20; alike: mean cosine within a list", *align_columns(rows)]
+    return Table("Ways to rank, lists of 20; alike: mean cosine within a list", rows)
 
 
 def align_columns(rows: list[list[str]]) -> list[str]:

@@ -85,6 +85,15 @@ def album_groups(songs: Sequence[Labelled]) -> list[str]:
     return [album_label(song) or f"\n{place}" for place, song in enumerate(songs)]
 
 
+def select_albums(songs: Sequence[Labelled], most: int) -> list[int]:
+    """Select the songs to evaluate, by position: all, or whole albums, always the same ones, up to `most`."""
+    if len(songs) <= most:
+        return list(range(len(songs)))
+    groups = album_groups(songs)
+    rank = {name: place for place, name in enumerate(np.random.default_rng(0).permutation(sorted(set(groups))))}
+    return sorted(sorted(range(len(songs)), key=lambda place: rank[groups[place]])[:most])
+
+
 def assign_folds(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.intp]:
     """Return the fold (0 to folds - 1) of each track, split by whole groups (soundtracks, albums).
 

@@ -12,10 +12,9 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
+from resonance_engine.evaluation.comparison import FEWEST_ALBUMS, FEWEST_QUERIES
 from resonance_engine.training.data.songs import Song
 from resonance_engine.training.results.validation import (
-    FEWEST_ALBUMS,
-    FEWEST_QUERIES,
     HeldOutScores,
     compare_models,
     decide_verdict,

@@ -38,7 +38,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
 
 
 def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLogger) -> None:
-    from beetsplug.resonance.commands import analyze, apart, check, model_add, models, status, train, write
+    from beetsplug.resonance.commands import analyze, apart, check, evaluate, model_add, models, status, train, write
 
     verbs: dict[str, Callable[[], None]] = {
         "analyze": lambda: analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log),
@@ -50,6 +50,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "failures": lambda: analyze.failures(sidecar, rest, opts.retry, opts.threads, log),
         "check": lambda: check.check(sidecar, opts.repair),
         "prune": lambda: check.prune(sidecar, opts.pretend),
+        "eval": lambda: evaluate.evaluate(sidecar, rest, opts, log),
         "train": lambda: train.train(sidecar, rest, opts.minutes or MINUTES, opts, log),
         "model list": lambda: models.list_models(sidecar),
         "model add": lambda: model_add.add_model(sidecar, rest[0], opts.name, log),

@@ -70,6 +70,15 @@ VERBS = {
         options=("pretend",),
         is_whole=True,
     ),
+    "eval": Verb(
+        "how well the model finds albums, artists and genres of your library",
+        "[QUERY]",
+        "Same album with the artist left out, same artist with the album left out, same genre with both left out,\n"
+        "beside chance and with 95 % intervals; facets by themselves, ways to rank, hubs. --compare says whether\n"
+        "another model that has analysed the library is better or worse, or that it cannot be told.",
+        "--compare own -o report.html",
+        ("compare", "output"),
+    ),
     "train": Verb(
         "fine-tune the shipped model on your music",
         "[QUERY]",
@@ -132,6 +141,8 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "repair": (("--repair",), {"help": "mend what it finds"}),
     "minutes": (("--minutes",), {"type": "float", "metavar": "M", "help": f"how long it may take ({MINUTES:g})"}),
     "name": (("--name",), {"metavar": "NAME", "help": "what the new model is called"}),
+    "compare": (("--compare",), {"metavar": "MODEL", "help": "compare another model with the one in use"}),
+    "output": (("-o", "--output"), {"metavar": "FILE", "help": "write the report: .md, .html or .json"}),
     "yes": (("-y", "--yes"), {"help": "do it without asking"}),
     "other": (("--and",), {"action": "append", "metavar": "QUERY", "help": "the other side, one argument"}),
     "remove": (("--remove",), {"help": "they may be together again"}),

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import torch
 
+from resonance_engine.evaluation.comparison import FEWEST_ALBUMS, FEWEST_QUERIES
 from resonance_engine.evaluation.metrics import Relevance, equal_labels, query_scores, segment_recall
 from resonance_engine.evaluation.statistics import bootstrap_interval, mean
-from resonance_engine.evaluation.tasks import album_groups, album_label, artist_label, tasks
+from resonance_engine.evaluation.tasks import album_groups, album_label, artist_label, select_albums, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 # Windows at a time. A processor's caches are small: with 64 it takes more than twice as long as with 8.
 BATCH, PROCESSOR_BATCH = 64, 8
 RANKED_LIMIT = 4000  # songs, or windows, that are ranked against each other: similarities take memory by the square
-FEWEST_QUERIES = 30
-FEWEST_ALBUMS = 5  # with fewer, a coin toss per album would be an interval above zero too often
 SEGMENT_LOSS = 0.02  # of segment recall that a better model may lose
 Verdict = Literal["better", "not better", "cannot tell"]
 
@@ -124,13 +123,8 @@ def make_validation(windows: WindowSet, songs: Sequence[Song]) -> Callable[[Reso
 
 
 def select_evaluated(songs: Sequence[Song]) -> list[int]:
-    """Select the songs to evaluate, by position: all, or whole albums, always the same ones, up to 4000."""
-    if len(songs) <= RANKED_LIMIT:
-        return list(range(len(songs)))
-    groups = album_groups(songs)
-    rank = {name: place for place, name in enumerate(np.random.default_rng(0).permutation(sorted(set(groups))))}
-    drawn = sorted(range(len(songs)), key=lambda place: rank[groups[place]])
-    return sorted(drawn[:RANKED_LIMIT])
+    """Select the songs to evaluate, by position: up to 4000."""
+    return select_albums(songs, RANKED_LIMIT)
 
 
 def select_first_songs(song: NDArray[np.intp]) -> NDArray[np.intp]:
