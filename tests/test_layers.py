@@ -27,7 +27,7 @@ ENGINE = (
     ("store", "features"),
     ("index", "audio", "encoder"),
     ("search", "worker", "network"),
-    ("playlist", "ingest", "evaluation"),
+    ("playlist", "ingest", "evaluation", "tagging"),
     ("catalog",),
     ("commands",),
     ("training",),

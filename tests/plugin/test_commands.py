@@ -133,13 +133,13 @@ class TestArguments(CommandLibrary):
             ("playlist -o x.mp3 x", "playlist: -o names a file that ends in .m3u8 or .m3u, not 'x.mp3'"),
             (
                 "resonance",
-                "resonance: say analyze, pause, resume, stop, status, failures, check, prune, train, model, apart or "
-                "write, for example `beet resonance status`",
+                "resonance: say analyze, pause, resume, stop, status, failures, check, prune, train, model, apart, "
+                "write, tag or outliers, for example `beet resonance status`",
             ),
             (
                 "resonance xyz",
                 "resonance: there is no verb 'xyz'; say analyze, pause, resume, stop, status, failures, check, prune, "
-                "train, model, apart or write",
+                "train, model, apart, write, tag or outliers",
             ),
             ("resonance analyse", "resonance: there is no verb 'analyse'; did you mean analyze?"),
             ("resonance status x", "resonance: status is about the whole library and takes no query, not 'x'"),
@@ -150,8 +150,11 @@ class TestArguments(CommandLibrary):
             ("resonance train --fields bpm", "resonance: --fields belongs to write, not to train"),
             ("resonance analyze --repair", "resonance: --repair belongs to check, not to analyze"),
             ("resonance analyze --threads 0", "resonance: --threads must be 1 to 64, not 0"),
-            ("resonance check --yes", "resonance: --yes belongs to train, model remove and write, not to check"),
-            ("resonance model list -y", "resonance: --yes belongs to train, model remove and write, not to model list"),
+            ("resonance check --yes", "resonance: --yes belongs to train, model remove, write and tag, not to check"),
+            (
+                "resonance model list -y",
+                "resonance: --yes belongs to train, model remove, write and tag, not to model list",
+            ),
             ("resonance status --minutes 3", "resonance: --minutes belongs to train, not to status"),
             ("resonance model use own --name x", "resonance: --name belongs to train and model add, not to model use"),
             ("resonance train --minutes 0", "resonance: --minutes must be 1 to 1,440 (a day), not 0"),
@@ -209,7 +212,7 @@ class TestArguments(CommandLibrary):
             assert lines[0].startswith(f"Usage: beet resonance {verb}")
             example = next(line for line in lines if line.startswith("Example: "))
             assert example.startswith(f"Example: beet resonance {verb}")
-            options = re.findall(r"^  (?:-\w, )?--([a-z]+)", "\n".join(lines), re.MULTILINE)
+            options = re.findall(r"^  (?:-\w(?: [A-Z]+)?, )?--([a-z]+)", "\n".join(lines), re.MULTILINE)
             flags = [flag_of_option(name).removeprefix("--") for name in VERBS[verb].options]
             assert sorted(options) == sorted([*flags, "help"])
             others = {name.split()[0] for name in VERBS} - {verb.split()[0], "write", "apart", "model"}

@@ -38,7 +38,19 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
 
 
 def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLogger) -> None:
-    from beetsplug.resonance.commands import analyze, apart, check, evaluate, model_add, models, status, train, write
+    from beetsplug.resonance.commands import (
+        analyze,
+        apart,
+        check,
+        evaluate,
+        model_add,
+        models,
+        outliers,
+        status,
+        tag,
+        train,
+        write,
+    )
 
     verbs: dict[str, Callable[[], None]] = {
         "analyze": lambda: analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log),
@@ -58,6 +70,8 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "model remove": lambda: models.remove_model(sidecar, rest[0], opts.yes),
         "apart": lambda: apart.edit_apart(sidecar, rest, opts.other or [], opts.remove, log),
         "write": lambda: write.write(sidecar, rest, opts, log),
+        "tag": lambda: tag.tag(sidecar, rest, opts, log),
+        "outliers": lambda: outliers.outliers(sidecar, rest, opts, log),
     }
     verbs[f"{verb} --background" if opts.background else verb]()
 
@@ -68,7 +82,7 @@ def parse_verb(opts: Values, args: list[str]) -> tuple[str, list[str]]:
     rest = args[len(verb.split()) :]
     verify_model_arguments(verb, rest)
     for name in OPTIONS:
-        if getattr(opts, name) and name not in VERBS[verb].options:
+        if getattr(opts, name) not in (None, False) and name not in VERBS[verb].options:
             owners = join_words([owner for owner, each in VERBS.items() if name in each.options], "and")
             raise UserError(f"resonance: {flag_of_option(name)} belongs to {owners}, not to {verb}")
     verify_background(opts, rest)

@@ -128,6 +128,22 @@ VERBS = {
         "--fields res_bpm,res_key added:2026-01..",
         ("fields", "pretend", "overwrite", "yes"),
     ),
+    "tag": Verb(
+        "suggest genres, by the vote of similar tracks, beside the model's own tags",
+        "[QUERY]",
+        "A track's own artist and album have no vote. It only shows what it would write, unless you say --write,\n"
+        "which asks and sets the genres in beets' database; `beet write` then puts them into the files.",
+        "--write added:2026-01..",
+        ("write", "undo", "check", "field", "confidence", "overwrite", "yes", "json", "format"),
+    ),
+    "outliers": Verb(
+        "list tracks whose tags disagree with how they sound, each with its evidence",
+        "[QUERY]",
+        "By genre, by album and by MusicBrainz recording, the strongest first. In --format, $strength, $kind and\n"
+        "$evidence say what was noticed.",
+        "genres:jazz",
+        ("json", "format"),
+    ),
 }
 NAMES = tuple(dict.fromkeys(verb.split()[0] for verb in VERBS))
 MODEL_NAMES = tuple(verb.split()[1] for verb in VERBS if verb.startswith(f"{MODEL} "))
@@ -147,7 +163,14 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "other": (("--and",), {"action": "append", "metavar": "QUERY", "help": "the other side, one argument"}),
     "remove": (("--remove",), {"help": "they may be together again"}),
     "fields": (("--fields",), {"metavar": "NAMES", "help": "which fields, with commas between"}),
-    "overwrite": (("--overwrite",), {"help": "replace what bpm and initial_key hold, too"}),
+    "overwrite": (("--overwrite",), {"help": "replace what beets' own fields hold, too"}),
+    "write": (("--write",), {"help": "set them in beets' database, after asking"}),
+    "undo": (("--undo",), {"help": "restore what was there before the last --write"}),
+    "check": (("--check",), {"help": "only say how precise suggestions are on the tagged tracks"}),
+    "field": (("--field",), {"metavar": "NAME", "help": "write to a field of your own instead of genres"}),
+    "confidence": (("--confidence",), {"type": "float", "metavar": "C", "help": "the least, 0 to 1, of a suggestion"}),
+    "json": (("--json",), {"help": "as JSON"}),
+    "format": (("-f", "--format"), {"metavar": "FORMAT", "help": "how a track is shown, as in `beet ls -f`"}),
 }
 
 

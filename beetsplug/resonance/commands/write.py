@@ -1,6 +1,7 @@
 """beet resonance write: copy tempo, key and tags into fields of beets' own database, on the user's request.
 
-Nothing else of this plugin writes there. The fields stay when the plugin goes; files and their tags are left alone.
+Beside `tag --write`, nothing else of this plugin writes there. The fields stay when the plugin goes; files and their
+tags are left alone.
 """
 
 from __future__ import annotations

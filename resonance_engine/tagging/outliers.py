@@ -1,0 +1,181 @@
+"""Tracks whose tags disagree with how they sound, each with its evidence and a strength from 0 to 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from resonance_engine.tagging.suggestions import agreement
+from resonance_engine.tagging.tracks import UNKNOWN
+from resonance_engine.tagging.vote import NO_VOTER, ROWS, VoteSettings, nearest_voters, vote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from resonance_engine.tagging.tracks import LabelledTracks
+
+    Array = NDArray[np.float32]
+
+LEAST_SHARE = 0.6  # of the votes, for another label than the track's own
+LEAST_CARRIERS = 5  # tracks of other artists with the track's own label, without which it could not win
+LEAST_TRACKS = 5  # of an album, for a sound of its own
+NEAREST = 3  # tracks of an album that one is compared with
+LEAST_GAP = 0.2  # between the cosines to another album and to the own one
+SECONDS_APART = 10.0
+LEAST_COSINE = 0.5  # of two tracks with the same recording
+
+
+class LabelOutlier(NamedTuple):
+    """A track at `place` whose neighbours carry another label: counts of those with its `own` labels and the `other`.
+
+    `strength` is the share of the votes of the other label less that of the own ones, times the precision (its lower
+    bound) that such votes have in this library: where genres are not audible, votes are weak evidence.
+    """
+
+    place: int
+    strength: float
+    own: tuple[str, ...]
+    own_carriers: int
+    other: str
+    other_carriers: int
+    neighbours: int
+
+
+class AlbumOutlier(NamedTuple):
+    """A track at `place` that is nearer to another album than to its own, by the mean of its three greatest cosines.
+
+    `nearest` is the place of the track of the other album that is nearest to it; `strength` half the difference.
+    """
+
+    place: int
+    strength: float
+    own_cosine: float
+    other_cosine: float
+    nearest: int
+
+
+class RecordingOutlier(NamedTuple):
+    """Two tracks, at `place` and `other`, tagged as one recording that differ in length (s) or sound."""
+
+    place: int
+    strength: float
+    other: int
+    seconds_apart: float
+    cosine: float
+
+
+def label_outliers(tracks: LabelledTracks, settings: VoteSettings) -> list[LabelOutlier]:
+    """Return the labelled tracks whose neighbours by other artists agree on another label, the strongest first."""
+    places = tracks.labelled
+    neighbours = nearest_voters(tracks, places, places, settings.neighbours)
+    shares, truth = vote(tracks, neighbours, settings), tracks.has_label[places]
+    if not shares.size:
+        return []
+    own = np.where(truth, shares, 0).max(axis=1)
+    others = np.where(truth, -1.0, shares)
+    best = others.argmax(axis=1)
+    other = others[np.arange(len(places)), best]
+    reliability, _ = agreement(shares, truth, LEAST_SHARE).precision.interval
+    carriers = tracks.has_label.sum(axis=0)
+    outliers = []
+    for row in np.flatnonzero((other >= LEAST_SHARE) & (other > own)).tolist():
+        place, labels = int(places[row]), np.flatnonzero(truth[row])
+        if max(carriers[labels]) - own_artist_carriers(tracks, place, labels) < LEAST_CARRIERS:
+            continue
+        voters = neighbours.places[row][neighbours.places[row] != NO_VOTER]
+        outliers.append(
+            LabelOutlier(
+                place,
+                reliability * float(other[row] - own[row]),
+                tuple(tracks.labels[label] for label in labels),
+                int(tracks.has_label[voters][:, labels].any(axis=1).sum()),
+                tracks.labels[best[row]],
+                int(tracks.has_label[voters, best[row]].sum()),
+                len(voters),
+            )
+        )
+    return sorted(outliers, key=lambda each: (-each.strength, each.place))
+
+
+def own_artist_carriers(tracks: LabelledTracks, place: int, labels: NDArray[np.int64]) -> int:
+    """Return how many tracks of the artist or album of a track carry one of some labels, itself among them."""
+    own = tracks.recordings == tracks.recordings[place]
+    for codes in (tracks.artists, tracks.albums):
+        if codes[place] != UNKNOWN:
+            own = own | (codes == codes[place])
+    return int(tracks.has_label[own][:, labels].any(axis=1).sum())
+
+
+def album_outliers(tracks: LabelledTracks) -> list[AlbumOutlier]:
+    """Return the tracks that sound more like another album than like their own, the strongest first.
+
+    Only albums of LEAST_TRACKS and more have a sound that a track can differ from.
+    """
+    codes, sizes = np.unique(tracks.albums[tracks.albums != UNKNOWN], return_counts=True)
+    large = codes[sizes >= LEAST_TRACKS]
+    members = np.flatnonzero(np.isin(tracks.albums, large))
+    if len(large) < 2:
+        return []
+    members = members[np.argsort(tracks.albums[members], kind="stable")]
+    owners = np.searchsorted(large, tracks.albums[members])
+    starts = np.searchsorted(owners, np.arange(len(large)))
+    candidates = np.ascontiguousarray(tracks.vectors[members])
+    outliers = []
+    for first in range(0, len(members), ROWS):
+        rows = np.arange(first, min(first + ROWS, len(members)))
+        scores = candidates[rows] @ candidates.T
+        scores[tracks.recordings[members[rows]][:, None] == tracks.recordings[members][None, :]] = -1.0
+        closeness = mean_of_greatest(scores, owners, starts)
+        here = np.arange(len(rows))
+        own = closeness[here, owners[rows]]
+        closeness[here, owners[rows]] = -np.inf
+        best = closeness.argmax(axis=1)
+        other = closeness[here, best]
+        for row in np.flatnonzero(other - own >= LEAST_GAP).tolist():
+            block = slice(starts[best[row]], starts[best[row] + 1] if best[row] + 1 < len(starts) else None)
+            outliers.append(
+                AlbumOutlier(
+                    int(members[rows[row]]),
+                    float(np.clip((other[row] - own[row]) / 2, 0, 1)),
+                    float(own[row]),
+                    float(other[row]),
+                    int(members[block][scores[row, block].argmax()]),
+                )
+            )
+    return sorted(outliers, key=lambda each: (-each.strength, each.place))
+
+
+def mean_of_greatest(scores: Array, owners: NDArray[np.int64], starts: NDArray[np.int64]) -> Array:
+    """Return the mean of the NEAREST greatest scores of each owner's columns, (rows, owners).
+
+    `scores` (rows, n) have columns in the order of `owners` (n,), whose first columns are `starts`.
+    """
+    left, total = scores.copy(), np.zeros((len(scores), len(starts)), np.float32)
+    for _ in range(NEAREST):
+        greatest = np.maximum.reduceat(left, starts, axis=1)
+        total += greatest
+        left[left == greatest[:, owners]] = -1.0
+    return total / np.float32(NEAREST)
+
+
+def recording_outliers(tracks: LabelledTracks, ids: Sequence[str], seconds: Sequence[float]) -> list[RecordingOutlier]:
+    """Return pairs tagged with one MusicBrainz recording (n,) that differ in length or sound, the strongest first.
+
+    `ids` are empty and `seconds` 0 where unknown. Each track is compared with the first of that recording.
+    """
+    firsts: dict[str, int] = {}
+    outliers = []
+    for place, name in enumerate(ids):
+        first = firsts.setdefault(name, place) if name else place
+        if first == place:
+            continue
+        cosine = float(tracks.vectors[first] @ tracks.vectors[place])
+        apart = abs(seconds[first] - seconds[place]) if seconds[first] and seconds[place] else 0.0
+        if apart > SECONDS_APART or cosine < LEAST_COSINE:
+            longest = max(seconds[first], seconds[place], 1.0)
+            strength = float(np.clip(max((1 - cosine) / 2, apart / longest), 0, 1))
+            outliers.append(RecordingOutlier(place, strength, first, apart, cosine))
+    return sorted(outliers, key=lambda each: (-each.strength, each.place))

@@ -1,0 +1,118 @@
+"""Suggestions from votes: the labels that are sure enough, and how precise these are with artists left out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.special import betaincinv
+
+from resonance_engine.tagging.vote import NO_VOTER, VoteSettings, nearest_voters, vote
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from resonance_engine.tagging.tracks import LabelledTracks
+    from resonance_engine.tagging.vote import Array, Places
+
+THRESHOLD = 0.6  # chosen in `benchmarks.tagging`
+MOST_SUGGESTED = 3
+LEAST_CARRIERS = 2  # neighbours with a label; a single one is no vote
+LEVEL = 0.95
+
+
+class Suggestion(NamedTuple):
+    """A label with its confidence, 0 to 1, and how many of the neighbours carry it."""
+
+    label: str
+    confidence: float
+    carriers: int
+
+
+class Proportion(NamedTuple):
+    """`hits` of `trials` with the 95 % interval of Clopper and Pearson (1934)."""
+
+    hits: int
+    trials: int
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.trials if self.trials else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        low, high = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+        misses = self.trials - self.hits
+        return (
+            float(betaincinv(self.hits, misses + 1, low)) if self.hits else 0.0,
+            float(betaincinv(self.hits + 1, misses, high)) if misses else 1.0,
+        )
+
+
+class VoteAgreement(NamedTuple):
+    """How suggestions agree with labels: right ones among the suggested tracks, and suggested ones among all."""
+
+    precision: Proportion
+    coverage: Proportion
+
+
+def suggest(
+    tracks: LabelledTracks, queries: Places, settings: VoteSettings, threshold: float = THRESHOLD
+) -> list[list[Suggestion]]:
+    """Return the suggestions for tracks at places (q,), the surest first; none below the `threshold`."""
+    neighbours = nearest_voters(tracks, queries, tracks.labelled, settings.neighbours)
+    return choose(tracks, neighbours.places, vote(tracks, neighbours, settings), threshold)
+
+
+def choose(tracks: LabelledTracks, neighbours: Places, shares: Array, threshold: float) -> list[list[Suggestion]]:
+    """Return the labels whose shares (q, labels) reach the threshold, at most MOST_SUGGESTED a track."""
+    chosen = []
+    for row, places in zip(shares, neighbours, strict=True):
+        best = np.argsort(-row, kind="stable")[:MOST_SUGGESTED]
+        carriers = tracks.has_label[places[places != NO_VOTER]][:, best].sum(axis=0)
+        suggestions = [
+            Suggestion(tracks.labels[column], float(row[column]), count)
+            for column, count in zip(best.tolist(), carriers.tolist(), strict=True)
+        ]
+        chosen.append(
+            [each for each in suggestions if each.confidence >= threshold and each.carriers >= LEAST_CARRIERS]
+        )
+    return chosen
+
+
+def evaluate(tracks: LabelledTracks, settings: VoteSettings, threshold: float = THRESHOLD) -> VoteAgreement:
+    """Return how the surest suggestion agrees with the labels of the labelled tracks, the artists left out."""
+    places = tracks.labelled
+    neighbours = nearest_voters(tracks, places, places, settings.neighbours)
+    shares, truth = vote(tracks, neighbours, settings), tracks.has_label[places]
+    return agreement(shares * (carrier_counts(tracks, neighbours.places) >= LEAST_CARRIERS), truth, threshold)
+
+
+def carrier_counts(tracks: LabelledTracks, neighbours: Places) -> NDArray[np.int64]:
+    """Return how many of the neighbours (q, k) carry each label, (q, labels)."""
+    counts = np.zeros((len(neighbours), len(tracks.labels)), np.int64)
+    for column in neighbours.T:
+        counts += tracks.has_label[column] & (column != NO_VOTER)[:, None]
+    return counts
+
+
+def agreement(shares: Array, truth: NDArray[np.bool_], threshold: float) -> VoteAgreement:
+    """Return the agreement of shares (q, labels) with the labels (q, labels) of the same tracks.
+
+    Right is a track whose label with the greatest share, of at least the threshold, is one of its own.
+    """
+    if not shares.size:
+        return VoteAgreement(Proportion(0, 0), Proportion(0, len(shares)))
+    best = shares.argmax(axis=1)
+    rows = np.arange(len(shares))
+    is_sure = (shares[rows, best] >= threshold) & (shares[rows, best] > 0)
+    hits = int((truth[rows, best] & is_sure).sum())
+    return VoteAgreement(Proportion(hits, int(is_sure.sum())), Proportion(int(is_sure.sum()), len(shares)))
+
+
+def commonest_share(tracks: LabelledTracks) -> tuple[str, float]:
+    """Return the label that most labelled tracks carry, and their share: what needs no vote."""
+    counts = tracks.has_label.sum(axis=0)
+    best = int(counts.argmax())
+    return tracks.labels[best], float(counts[best] / len(tracks.labelled))
