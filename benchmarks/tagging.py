@@ -251,6 +251,8 @@ def swap_files(corpus: Corpus, rng: np.random.Generator) -> tuple[set[int], list
 
 def describe(proportion: Proportion) -> str:
     """Return a proportion with its interval and counts."""
+    if not proportion.trials:
+        return "none"
     low, high = proportion.interval
     return f"{proportion.value:.2f} [{low:.2f}, {high:.2f}] ({proportion.hits}/{proportion.trials})"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -86,14 +87,18 @@ def label_outliers(tracks: LabelledTracks, settings: VoteSettings) -> list[Label
         if max(carriers[labels]) - own_artist_carriers(tracks, place, labels) < LEAST_CARRIERS:
             continue
         voters = neighbours.places[row][neighbours.places[row] != NO_VOTER]
+        own_count = int(tracks.has_label[voters][:, labels].any(axis=1).sum())
+        other_count = int(tracks.has_label[voters, best[row]].sum())
+        if other_count <= own_count:
+            continue  # a few near ones outweigh more that are far: no evidence that counts would show
         outliers.append(
             LabelOutlier(
                 place,
                 reliability * float(other[row] - own[row]),
                 tuple(tracks.labels[label] for label in labels),
-                int(tracks.has_label[voters][:, labels].any(axis=1).sum()),
+                own_count,
                 tracks.labels[best[row]],
-                int(tracks.has_label[voters, best[row]].sum()),
+                other_count,
                 len(voters),
             )
         )
@@ -122,43 +127,50 @@ def album_outliers(tracks: LabelledTracks) -> list[AlbumOutlier]:
     members = members[np.argsort(tracks.albums[members], kind="stable")]
     owners = np.searchsorted(large, tracks.albums[members])
     starts = np.searchsorted(owners, np.arange(len(large)))
+    blocks = [slice(*edges) for edges in pairwise([*starts.tolist(), len(members)])]
     candidates = np.ascontiguousarray(tracks.vectors[members])
     outliers = []
     for first in range(0, len(members), ROWS):
         rows = np.arange(first, min(first + ROWS, len(members)))
         scores = candidates[rows] @ candidates.T
         scores[tracks.recordings[members[rows]][:, None] == tracks.recordings[members][None, :]] = -1.0
-        closeness = mean_of_greatest(scores, owners, starts)
-        here = np.arange(len(rows))
-        own = closeness[here, owners[rows]]
-        closeness[here, owners[rows]] = -np.inf
-        best = closeness.argmax(axis=1)
-        other = closeness[here, best]
-        for row in np.flatnonzero(other - own >= LEAST_GAP).tolist():
-            block = slice(starts[best[row]], starts[best[row] + 1] if best[row] + 1 < len(starts) else None)
-            outliers.append(
-                AlbumOutlier(
-                    int(members[rows[row]]),
-                    float(np.clip((other[row] - own[row]) / 2, 0, 1)),
-                    float(own[row]),
-                    float(other[row]),
-                    int(members[block][scores[row, block].argmax()]),
+        greatest = np.maximum.reduceat(scores, starts, axis=1)
+        for row, album in enumerate(owners[rows].tolist()):
+            own = mean_of_greatest(scores[row, blocks[album]])
+            greatest[row, album] = -1.0
+            best, other = closest_album(scores[row], greatest[row], blocks, own + LEAST_GAP)
+            if best is not None:
+                outliers.append(
+                    AlbumOutlier(
+                        int(members[rows[row]]),
+                        float(np.clip((other - own) / 2, 0, 1)),
+                        own,
+                        other,
+                        int(members[blocks[best]][scores[row, blocks[best]].argmax()]),
+                    )
                 )
-            )
     return sorted(outliers, key=lambda each: (-each.strength, each.place))
 
 
-def mean_of_greatest(scores: Array, owners: NDArray[np.int64], starts: NDArray[np.int64]) -> Array:
-    """Return the mean of the NEAREST greatest scores of each owner's columns, (rows, owners).
+def closest_album(scores: Array, greatest: Array, blocks: Sequence[slice], least: float) -> tuple[int | None, float]:
+    """Return the album with the greatest mean of its NEAREST greatest scores, of those of at least `least`, and that.
 
-    `scores` (rows, n) have columns in the order of `owners` (n,), whose first columns are `starts`.
+    `scores` (n,) are those of one track, `greatest` (albums,) the greatest of each album's block of them. None where no
+    album reaches it. A mean is never above the greatest, so most albums need no mean.
     """
-    left, total = scores.copy(), np.zeros((len(scores), len(starts)), np.float32)
-    for _ in range(NEAREST):
-        greatest = np.maximum.reduceat(left, starts, axis=1)
-        total += greatest
-        left[left == greatest[:, owners]] = -1.0
-    return total / np.float32(NEAREST)
+    best, closest = None, least
+    for album in np.flatnonzero(greatest >= least)[np.argsort(-greatest[greatest >= least], kind="stable")].tolist():
+        if greatest[album] < closest:
+            break
+        mean = mean_of_greatest(scores[blocks[album]])
+        if mean > closest or (best is None and mean == closest):
+            best, closest = album, mean
+    return best, closest
+
+
+def mean_of_greatest(scores: Array) -> float:
+    """Return the mean of the NEAREST greatest scores (n,), n at least NEAREST."""
+    return float(np.partition(scores, -NEAREST)[-NEAREST:].mean())
 
 
 def recording_outliers(tracks: LabelledTracks, ids: Sequence[str], seconds: Sequence[float]) -> list[RecordingOutlier]:

@@ -57,18 +57,32 @@ class VoteAgreement(NamedTuple):
     coverage: Proportion
 
 
-def suggest(
-    tracks: LabelledTracks, queries: Places, settings: VoteSettings, threshold: float = THRESHOLD
-) -> list[list[Suggestion]]:
-    """Return the suggestions for tracks at places (q,), the surest first; none below the `threshold`."""
+class Votes(NamedTuple):
+    """The vote on tracks at places (q,), ascending: `neighbours` (q, k) and the `shares` of labels (q, labels)."""
+
+    queries: Places
+    neighbours: Places
+    shares: Array
+
+    def of(self, places: Places) -> Votes:
+        """Return the votes on some of the tracks, by places that are among the queries."""
+        rows = np.searchsorted(self.queries, places)
+        return Votes(places, self.neighbours[rows], self.shares[rows])
+
+
+def hold_vote(tracks: LabelledTracks, queries: Places, settings: VoteSettings) -> Votes:
+    """Return the vote of the labelled tracks on tracks at places (q,), ascending."""
     neighbours = nearest_voters(tracks, queries, tracks.labelled, settings.neighbours)
-    return choose(tracks, neighbours.places, vote(tracks, neighbours, settings), threshold)
+    return Votes(queries, neighbours.places, vote(tracks, neighbours, settings))
 
 
-def choose(tracks: LabelledTracks, neighbours: Places, shares: Array, threshold: float) -> list[list[Suggestion]]:
-    """Return the labels whose shares (q, labels) reach the threshold, at most MOST_SUGGESTED a track."""
+def suggest(tracks: LabelledTracks, votes: Votes, threshold: float = THRESHOLD) -> list[list[Suggestion]]:
+    """Return the labels whose shares reach the threshold, the surest first, at most MOST_SUGGESTED a track.
+
+    A label that a single neighbour carries is none of them.
+    """
     chosen = []
-    for row, places in zip(shares, neighbours, strict=True):
+    for row, places in zip(votes.shares, votes.neighbours, strict=True):
         best = np.argsort(-row, kind="stable")[:MOST_SUGGESTED]
         carriers = tracks.has_label[places[places != NO_VOTER]][:, best].sum(axis=0)
         suggestions = [
@@ -81,12 +95,10 @@ def choose(tracks: LabelledTracks, neighbours: Places, shares: Array, threshold:
     return chosen
 
 
-def evaluate(tracks: LabelledTracks, settings: VoteSettings, threshold: float = THRESHOLD) -> VoteAgreement:
-    """Return how the surest suggestion agrees with the labels of the labelled tracks, the artists left out."""
-    places = tracks.labelled
-    neighbours = nearest_voters(tracks, places, places, settings.neighbours)
-    shares, truth = vote(tracks, neighbours, settings), tracks.has_label[places]
-    return agreement(shares * (carrier_counts(tracks, neighbours.places) >= LEAST_CARRIERS), truth, threshold)
+def evaluate(tracks: LabelledTracks, votes: Votes, threshold: float = THRESHOLD) -> VoteAgreement:
+    """Return how the surest suggestion agrees with the labels of labelled tracks, on which the votes are."""
+    shares = votes.shares * (carrier_counts(tracks, votes.neighbours) >= LEAST_CARRIERS)
+    return agreement(shares, tracks.has_label[votes.queries], threshold)
 
 
 def carrier_counts(tracks: LabelledTracks, neighbours: Places) -> NDArray[np.int64]:

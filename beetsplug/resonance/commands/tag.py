@@ -104,33 +104,36 @@ def suggest_genres(
     sidecar: Sidecar, items: Sequence[Item], threshold: float
 ) -> tuple[dict[int, list[Suggestion]], str, str]:
     """Return the suggestions by item id, why neighbours cannot vote, if so, and the line on their precision."""
+    import numpy as np
+
     from beetsplug.resonance.search.session import open_session
     from beetsplug.resonance.search.tag_votes import load_tracks
-    from resonance_engine.tagging.suggestions import evaluate, suggest
+    from resonance_engine.tagging.suggestions import evaluate, hold_vote, suggest
     from resonance_engine.tagging.vote import VoteSettings
 
     with open_session(sidecar) as session:
         tracks = load_tracks(session)
     if reason := describe_useless(tracks.table):
         return {}, reason, ""
-    places = tracks.places([item.id for item in items if item.id is not None])
-    chosen = suggest(tracks.table, places, VoteSettings(), threshold)
+    places, labelled = tracks.places([item.id for item in items if item.id is not None]), tracks.table.labelled
+    votes = hold_vote(tracks.table, np.union1d(places, labelled), VoteSettings())
+    chosen = suggest(tracks.table, votes.of(places), threshold)
     suggestions = {tracks.item_ids[place]: each for place, each in zip(places.tolist(), chosen, strict=True)}
-    return suggestions, "", check_line(evaluate(tracks.table, VoteSettings(), threshold), tracks.table)
+    return suggestions, "", check_line(evaluate(tracks.table, votes.of(labelled), threshold), tracks.table)
 
 
 def measure(sidecar: Sidecar, threshold: float) -> tuple[VoteAgreement, LabelledTracks]:
     """Return the agreement of votes with the genres of the library; UserError where neighbours cannot vote."""
     from beetsplug.resonance.search.session import open_session
     from beetsplug.resonance.search.tag_votes import load_tracks
-    from resonance_engine.tagging.suggestions import evaluate
+    from resonance_engine.tagging.suggestions import evaluate, hold_vote
     from resonance_engine.tagging.vote import VoteSettings
 
     with open_session(sidecar) as session:
         table = load_tracks(session).table
     if reason := describe_useless(table):
         raise UserError(f"resonance: tag --check: {reason}")
-    return evaluate(table, VoteSettings(), threshold), table
+    return evaluate(table, hold_vote(table, table.labelled, VoteSettings()), threshold), table
 
 
 def describe_useless(table: LabelledTracks) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 from resonance_engine.tagging.outliers import (
     LEAST_GAP,
     album_outliers,
+    closest_album,
     label_outliers,
-    mean_of_greatest,
     recording_outliers,
 )
 from resonance_engine.tagging.tracks import LabelledTracks, build_table
@@ -83,13 +85,16 @@ def test_too_few_tracks_for_an_album_s_sound(sizes: list[int]) -> None:
     assert label_outliers(tracks, VoteSettings()) == []
 
 
-@given(st.lists(st.integers(3, 9), min_size=1, max_size=6), st.integers(0, 2**31))
-def test_the_mean_of_the_greatest_is_that_of_sorted_scores(sizes: list[int], seed: int) -> None:
-    owners = np.repeat(np.arange(len(sizes)), sizes)
-    scores = np.random.default_rng(seed).uniform(-1, 1, (4, len(owners))).astype(np.float32)
-    starts = np.searchsorted(owners, np.arange(len(sizes)))
-    expected = [[np.sort(row[owners == owner])[-3:].mean() for owner in range(len(sizes))] for row in scores]
-    assert np.allclose(mean_of_greatest(scores, owners, starts), expected, atol=1e-6)
+@given(st.lists(st.integers(3, 9), min_size=1, max_size=6), st.floats(-1, 1), st.integers(0, 2**31))
+def test_the_closest_album_is_that_with_the_greatest_mean(sizes: list[int], least: float, seed: int) -> None:
+    edges = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+    scores = np.random.default_rng(seed).uniform(-1, 1, edges[-1]).astype(np.float32)
+    blocks = [slice(*pair) for pair in pairwise(edges)]
+    means = [float(np.sort(scores[block])[-3:].mean()) for block in blocks]
+    greatest = np.array([scores[block].max() for block in blocks])
+    best, mean = closest_album(scores, greatest, blocks, least)
+    assert best == (int(np.argmax(means)) if max(means) >= least else None)
+    assert mean == pytest.approx(max([least, *means]), abs=1e-6)
 
 
 def test_one_recording_of_two_lengths_or_sounds() -> None:

@@ -14,6 +14,7 @@ from resonance_engine.tagging.suggestions import (
     agreement,
     commonest_share,
     evaluate,
+    hold_vote,
     suggest,
 )
 from resonance_engine.tagging.tracks import UNKNOWN, LabelledTracks, build_table
@@ -92,9 +93,16 @@ def test_a_track_s_own_recording_artist_and_album_never_vote(tracks: LabelledTra
         assert tracks.has_label[voters].any(axis=1).all()
 
 
+@given(tables())
+def test_votes_on_some_tracks_are_those_of_all(tracks: LabelledTracks) -> None:
+    votes = hold_vote(tracks, np.arange(len(tracks)), VoteSettings(3))
+    some = np.arange(0, len(tracks), 2)
+    assert np.allclose(votes.of(some).shares, hold_vote(tracks, some, VoteSettings(3)).shares, atol=1e-5)
+
+
 @given(tables(), st.floats(0.05, 1.0))
 def test_suggestions_reach_the_threshold_and_are_in_order(tracks: LabelledTracks, threshold: float) -> None:
-    for row in suggest(tracks, np.arange(len(tracks)), VoteSettings(5), threshold):
+    for row in suggest(tracks, hold_vote(tracks, np.arange(len(tracks)), VoteSettings(5)), threshold):
         confidences = [each.confidence for each in row]
         assert confidences == sorted(confidences, reverse=True)
         assert all(threshold <= each <= 1 for each in confidences)
@@ -112,7 +120,8 @@ def make_clusters(near: str = "rock") -> LabelledTracks:
 
 @pytest.mark.parametrize(("near", "genre"), [("rock", "Rock"), ("jazz", "Jazz")])
 def test_a_track_gets_the_genre_of_the_tracks_around_it(near: str, genre: str) -> None:
-    (suggestions,) = suggest(make_clusters(near), np.array([24]), VoteSettings(10))
+    tracks = make_clusters(near)
+    (suggestions,) = suggest(tracks, hold_vote(tracks, np.array([24]), VoteSettings(10)))
     assert [(each.label, each.carriers) for each in suggestions] == [(genre, 10)]
     assert suggestions[0].confidence == pytest.approx(1.0)
 
@@ -125,28 +134,33 @@ def test_between_genres_it_abstains() -> None:
     neighbours = nearest_voters(between, np.array([24]), between.labelled, 24)
     shares = vote(between, neighbours, VoteSettings(24))
     assert shares.max() == pytest.approx(0.5, abs=0.05)
-    assert suggest(between, np.array([24]), VoteSettings(24)) == [[]]
+    assert suggest(between, hold_vote(between, np.array([24]), VoteSettings(24))) == [[]]
 
 
 def test_a_single_labelled_track_is_no_certainty() -> None:
     tracks = build_table(unit_vectors(1).repeat(2, axis=0), [1, 2], ["a", "b"], ["", ""], [["Rock"], []])
-    assert suggest(tracks, np.array([1]), VoteSettings(), threshold=0.01) == [[]]
+    assert suggest(tracks, hold_vote(tracks, np.array([1]), VoteSettings()), threshold=0.01) == [[]]
     shares = vote(tracks, nearest_voters(tracks, np.array([1]), tracks.labelled, 10), VoteSettings(10))
     assert shares[0].tolist() == pytest.approx([0.1])
 
 
 def test_precision_counts_the_labelled_tracks_only() -> None:
-    result = evaluate(make_clusters(), VoteSettings(10))
+    tracks = make_clusters()
+    result = evaluate(tracks, hold_vote(tracks, tracks.labelled, VoteSettings(10)))
     assert (result.precision, result.coverage) == (Proportion(24, 24), Proportion(24, 24))
 
 
 def test_nothing_is_suggested_of_one_artist_or_without_labels() -> None:
     names = ["The Same"] * 6
     one = build_table(unit_vectors(6), range(6), names, [""] * 6, [["Rock"], ["Jazz"]] * 3)
-    assert evaluate(one, VoteSettings()) == VoteAgreement(Proportion(0, 0), Proportion(0, 6))
+    assert evaluate(one, hold_vote(one, one.labelled, VoteSettings())) == VoteAgreement(
+        Proportion(0, 0), Proportion(0, 6)
+    )
     none = build_table(unit_vectors(6), range(6), names, [""] * 6, [[]] * 6)
-    assert suggest(none, np.arange(6), VoteSettings()) == [[]] * 6
-    assert evaluate(none, VoteSettings()) == VoteAgreement(Proportion(0, 0), Proportion(0, 0))
+    assert suggest(none, hold_vote(none, np.arange(6), VoteSettings())) == [[]] * 6
+    assert evaluate(none, hold_vote(none, none.labelled, VoteSettings())) == VoteAgreement(
+        Proportion(0, 0), Proportion(0, 0)
+    )
 
 
 @given(st.integers(1, 300).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))))
