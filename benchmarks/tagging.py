@@ -5,8 +5,14 @@
 LIBRARY.db is a beets library of CORPUS/music, analysed, whose albums are the soundtracks; CORPUS is the folder that
 `manifest.tsv` lies in. Few files carry a genre, so two other labels stand for one: the soundtrack itself (the track
 left out, and with the named artist left out where a soundtrack has several), and the genre of the game by Debian's
-debtags, with artist and soundtrack left out. Settings are compared on every other soundtrack, by size, and reported on
-the rest. Intervals are those of Clopper and Pearson.
+debtags, with artist and soundtrack left out.
+
+The shipped model learned
+from these very soundtracks to put tracks of one together, so what is measured on its embeddings with the soundtrack as
+the label is in-sample and too good. The same is therefore measured on the tags of its two published networks alone
+(standardised log odds), which never saw these soundtracks, but are less than an embedding. Settings are compared on
+every other soundtrack, by size, and reported on the rest. Intervals are those of Clopper and Pearson; those of made
+mis-tags are too narrow, since the draws share the tracks, and the rules of outliers were chosen on the same tracks.
 """
 
 from __future__ import annotations
@@ -28,6 +34,7 @@ from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.tag_votes import load_tracks
 from benchmarks.annotation.labels import read_labels, truth_matrix
 from benchmarks.annotation.manifest import CORPUS_TRUTH, read_manifest
+from resonance_engine.search.text.scoring import logits
 from resonance_engine.search.text.tag_names import display_name
 from resonance_engine.search.text.tag_table import TAG_TABLE
 from resonance_engine.tagging.outliers import album_outliers, label_outliers
@@ -60,13 +67,21 @@ FIRST = 10
 
 
 class Corpus(NamedTuple):
-    """The analysed tracks: `vectors` (n, d), soundtracks, named artists, paths, and the model's shown tags."""
+    """The analysed tracks: `vectors` (n, d), soundtracks, named artists, paths, shown tags, `odds` (n, tags) of all."""
 
     vectors: NDArray[np.float32]
     soundtracks: Sequence[str]
     artists: Sequence[str]
     paths: Sequence[Path]
     tags: Sequence[str]
+    odds: NDArray[np.float64]
+
+    def of_tags(self) -> Corpus:
+        """Return the tracks with unit vectors of their tags' standardised log odds in the place of embeddings."""
+        deviations = self.odds.std(axis=0)
+        standard = (self.odds - self.odds.mean(axis=0))[:, deviations > 0] / deviations[deviations > 0]
+        vectors = standard / np.linalg.norm(standard, axis=1, keepdims=True)
+        return self._replace(vectors=vectors.astype(np.float32))
 
     def table(self, labels: Sequence[Sequence[str]], artists: bool, albums: bool) -> LabelledTracks:
         """Return a table with some labels, whose artists or soundtracks are left out or not."""
@@ -90,14 +105,14 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     corpus = load_corpus(options.library, options.corpus)
     development = is_development(corpus.soundtracks)
-    tasks = make_tasks(corpus)
     lines = [
         f"{len(corpus.paths)} tracks, {len(set(corpus.soundtracks))} soundtracks; development: {development.sum()}",
-        *settings_table(tasks, development),
-        *report_table(tasks, development),
         *model_table(corpus),
-        *outlier_table(corpus),
     ]
+    for name, part in (("Embeddings, in-sample", corpus), ("Published networks' tags", corpus.of_tags())):
+        tasks = make_tasks(part)
+        lines.append(f"\n# {name}")
+        lines += [*settings_table(tasks, development), *report_table(tasks, development), *outlier_table(part)]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -107,6 +122,7 @@ def load_corpus(database: Path, folder: Path) -> Corpus:
     with closing(Sidecar(library)) as sidecar, library.music_dir_context():
         with open_session(sidecar) as session:
             tracks = load_tracks(session)
+            vector_ids, probabilities = session.store.tags.matrix(session.model.id)
         tags = AnalysisCache(load_tags).get_all(library)
         items = {item.id: item for item in library.items()}
     chosen = [items[item_id] for item_id in tracks.item_ids]
@@ -116,6 +132,7 @@ def load_corpus(database: Path, folder: Path) -> Corpus:
         [track.artist for track in tracks.metadata],
         [item.filepath.relative_to(folder) for item in chosen],
         [tags.get(item_id, {}).get("tags", "") for item_id in tracks.item_ids],
+        logits(probabilities[np.searchsorted(vector_ids, tracks.table.recordings)]),
     )
 
 
