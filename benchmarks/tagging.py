@@ -7,12 +7,12 @@ LIBRARY.db is a beets library of CORPUS/music, analysed, whose albums are the so
 left out, and with the named artist left out where a soundtrack has several), and the genre of the game by Debian's
 debtags, with artist and soundtrack left out.
 
-The shipped model learned
-from these very soundtracks to put tracks of one together, so what is measured on its embeddings with the soundtrack as
-the label is in-sample and too good. The same is therefore measured on the tags of its two published networks alone
-(standardised log odds), which never saw these soundtracks, but are less than an embedding. Settings are compared on
-every other soundtrack, by size, and reported on the rest. Intervals are those of Clopper and Pearson; those of made
-mis-tags are too narrow, since the draws share the tracks, and the rules of outliers were chosen on the same tracks.
+The shipped model learned from these very soundtracks to put tracks of one together, so what is measured on its
+embeddings with the soundtrack as the label is in-sample and too good. The same is therefore measured on the tags of its
+two published networks alone (standardised log odds), which never saw these soundtracks, but are less than an embedding.
+Settings are compared on every other soundtrack, by size, and reported on the rest. Intervals are those of Clopper and
+Pearson; those of made mis-tags are too narrow, since the draws share the tracks, and the rules of outliers were chosen
+on the same tracks.
 """
 
 from __future__ import annotations

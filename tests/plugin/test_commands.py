@@ -133,13 +133,13 @@ class TestArguments(CommandLibrary):
             ("playlist -o x.mp3 x", "playlist: -o names a file that ends in .m3u8 or .m3u, not 'x.mp3'"),
             (
                 "resonance",
-                "resonance: say analyze, pause, resume, stop, status, failures, check, prune, train, model, apart, "
-                "write, tag or outliers, for example `beet resonance status`",
+                "resonance: say analyze, pause, resume, stop, status, failures, check, prune, eval, train, model, "
+                "apart, write, tag or outliers, for example `beet resonance status`",
             ),
             (
                 "resonance xyz",
                 "resonance: there is no verb 'xyz'; say analyze, pause, resume, stop, status, failures, check, prune, "
-                "train, model, apart, write, tag or outliers",
+                "eval, train, model, apart, write, tag or outliers",
             ),
             ("resonance analyse", "resonance: there is no verb 'analyse'; did you mean analyze?"),
             ("resonance status x", "resonance: status is about the whole library and takes no query, not 'x'"),
