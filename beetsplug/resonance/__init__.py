@@ -25,7 +25,7 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.library.sync import LibraryEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from beets.importer import ImportSession
     from beets.library import Album, Item, Library
@@ -132,6 +132,9 @@ class ResonancePlugin(BeetsPlugin):
         with self.guard():
             if imported and self.settings.auto != "no":
                 self.end_import(lib, importer, len(imported))
+        with self.guard():
+            if importer is not None and importer.embedded + importer.known:
+                self.report_owned(lib, imported)
 
     def open_importer(self, library: Library) -> Importer:
         from beetsplug.resonance.library.importer import PATIENCE, Importer, is_awaited
@@ -159,7 +162,18 @@ class ResonancePlugin(BeetsPlugin):
             seconds = importer.seconds if importer is not None else 0.0
             with closing(self.open_sidecar(library)) as sidecar:
                 parts.append(hand_over(sidecar, left, done, seconds))
-        line = ", ".join(filter(None, parts))
+        self.print_line(", ".join(filter(None, parts)))
+
+    def report_owned(self, library: Library, imported: Collection[int]) -> None:
+        """Print which of the imported items are in the library already in another form."""
+        from beetsplug.resonance.search.duplicates import describe_owned
+        from beetsplug.resonance.search.session import open_session
+
+        with closing(self.open_sidecar(library)) as sidecar, open_session(sidecar) as session:
+            self.print_line(describe_owned(session, imported))
+
+    def print_line(self, line: str) -> None:
+        """Print a line after an import; into the log where beets was told to be quiet."""
         if line and not self.is_quiet:
             ui.print_(f"resonance: {line}")
         elif line:

@@ -134,12 +134,12 @@ class TestArguments(CommandLibrary):
             (
                 "resonance",
                 "resonance: say analyze, pause, resume, stop, status, failures, check, prune, eval, train, model, "
-                "apart, write, tag or outliers, for example `beet resonance status`",
+                "apart, duplicates, write, tag or outliers, for example `beet resonance status`",
             ),
             (
                 "resonance xyz",
                 "resonance: there is no verb 'xyz'; say analyze, pause, resume, stop, status, failures, check, prune, "
-                "eval, train, model, apart, write, tag or outliers",
+                "eval, train, model, apart, duplicates, write, tag or outliers",
             ),
             ("resonance analyse", "resonance: there is no verb 'analyse'; did you mean analyze?"),
             ("resonance status x", "resonance: status is about the whole library and takes no query, not 'x'"),

@@ -119,6 +119,14 @@ VERBS = {
         "artist:slayer --and 'genres:lullaby year:..1990'",
         ("other", "remove"),
     ),
+    "duplicates": Verb(
+        "list the tracks that are one recording, and which of them to keep",
+        "[QUERY]",
+        "With a QUERY it keeps to the groups with a track that matches. Nothing is deleted. In --format, $res_group\n"
+        "is the number of the group, $res_keep 1 for the track to keep, else 0.",
+        "--format '$res_keep $path' artist:bach",
+        ("json", "format"),
+    ),
     "write": Verb(
         "copy what was measured into fields of beets' database, after asking",
         "[QUERY] --fields NAME,...",

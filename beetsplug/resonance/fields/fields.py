@@ -12,6 +12,7 @@ from beets.exceptions import UserError
 from beets.library import Album, Item
 
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_attributes, load_tags
+from beetsplug.resonance.fields.duplicates import DuplicatesQuery, duplicate_ids
 from beetsplug.resonance.fields.queries import (
     AttributeQuery,
     SimilarityQuery,
@@ -208,6 +209,7 @@ class Fields:
         self.item_queries = {
             "similar": partial(SimilarQuery, Item, self.resolver.tracks, tracks, log),
             "similarity": partial(SimilarityQuery, Item, tracks, tracks.by_id, log),
+            "res_duplicates": partial(DuplicatesQuery, lambda: duplicate_ids(self.resolver.library, settings()), log),
             **{name: partial(AttributeQuery, field.query, self.values) for name, field in FIELDS.items()},
             **dict.fromkeys(FACETS, partial(SimilarityQuery, Item, tracks, self.shares, log)),
         }
