@@ -1,4 +1,4 @@
-"""Compare two models on the same tracks, query by query: better, worse, or too few queries to tell."""
+"""Compare two models on the same tracks, query by query: better, worse, or it cannot be told."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FEWEST_QUERIES = 30
 FEWEST_ALBUMS = 5  # with fewer, a coin toss per album would be an interval above zero too often
 METRIC = "map"  # the finest: every relevant track counts
 ALL = "all tasks"
-Verdict = Literal["better", "worse", "no difference", "cannot be told"]
+Verdict = Literal["better", "worse", "cannot be told"]
 
 
 class TaskComparison(NamedTuple):
@@ -81,6 +81,11 @@ def decide(difference: Estimate, queries: int, albums: int) -> Verdict:
     """Return the verdict on a paired difference: none of few queries or albums, else by its 95 % interval."""
     if queries < FEWEST_QUERIES or albums < FEWEST_ALBUMS:
         return "cannot be told"
+    return judge_interval(difference)
+
+
+def judge_interval(difference: Estimate) -> Verdict:
+    """Return the verdict of an interval: none where it holds zero."""
     if difference.low > 0:
         return "better"
-    return "worse" if difference.high < 0 else "no difference"
+    return "worse" if difference.high < 0 else "cannot be told"

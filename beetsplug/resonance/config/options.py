@@ -130,6 +130,7 @@ TABLE = (
            "(instruments and voices)", "FACET", RANKING, example="rhythm"),
     Option("weights", str, "weigh the facets: timbre=1,harmony=0.5,rhythm=2; the others weigh 1", "LIST", RANKING,
            example="timbre=1,harmony=0.5,rhythm=2"),
+    Option("taste", bool, "weigh the facets as `train --from-playlists` and `teach` learned from you", group=RANKING),
     Option("prefer", str, "favour large numbers: rating, play_count=2; S below 0 favours small ones", "FIELD[=S]",
            RANKING, example="play_count"),
     Option("rerank", str, "`mmr` trades likeness for variety; `none` is the default", "HOW", RANKING,

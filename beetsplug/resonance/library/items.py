@@ -155,15 +155,7 @@ def last_played(library: Library, query: Sequence[str], count: int, command: str
 
     Raises UserError where none was ever played.
     """
-    marks = ", ".join("?" * len(PLAYED_FIELDS))
-    statement = f"SELECT entity_id, value FROM item_attributes WHERE key IN ({marks})"  # noqa: S608 - marks
-    with library.transaction() as transaction:
-        rows = transaction.query(statement, PLAYED_FIELDS)
-    played: dict[int, float] = {}
-    for row in rows:
-        moment = DATE.parse(str(row["value"])) or 0.0
-        if moment > 0:
-            played[row["entity_id"]] = max(moment, played.get(row["entity_id"], 0.0))
+    played = times_played(library)
     candidates = played.keys() & matching_ids(library, query)
     if not candidates:
         which = "no track that matches" if query else "no track"
@@ -173,6 +165,20 @@ def last_played(library: Library, query: Sequence[str], count: int, command: str
         )
     last = sorted(candidates, key=lambda item_id: (-played[item_id], item_id))[:count]
     return tuple(word for item_id in last for word in (ALTERNATIVE, f"id:{item_id}"))[1:]
+
+
+def times_played(library: Library) -> dict[int, float]:
+    """Return when items were played last, in seconds since the epoch, by id; those that never were are left out."""
+    marks = ", ".join("?" * len(PLAYED_FIELDS))
+    statement = f"SELECT entity_id, value FROM item_attributes WHERE key IN ({marks})"  # noqa: S608 - marks
+    with library.transaction() as transaction:
+        rows = transaction.query(statement, PLAYED_FIELDS)
+    played: dict[int, float] = {}
+    for row in rows:
+        moment = DATE.parse(str(row["value"])) or 0.0
+        if moment > 0:
+            played[row["entity_id"]] = max(moment, played.get(row["entity_id"], 0.0))
+    return played
 
 
 class Movement(NamedTuple):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.search.session import SearchSession
+    from resonance_engine.playlist.entry_files import FileMatcher
 
 GONE = "is not in the library"
 NOT_ANALYSED = "is not analysed"
@@ -164,12 +165,7 @@ def match_entries(sidecar: Sidecar, path: Path, entries: Sequence[m3u.M3uEntry])
     library = sidecar.library
     known = items_at(library, [entry.path for entry in entries])
     if len({entry.path for entry in entries} - known.keys()):
-        from resonance_engine.playlist.entry_files import FileMatcher
-
-        paths = [row.path for row in sidecar.rows()]
-        roots = [library.directory, *([os.path.commonpath(paths)] if paths else [])]
-        matcher = FileMatcher(paths, roots, partial(stored_name, library), real_file)
-        folder = m3u.base_folder(path)
+        matcher, folder = make_matcher(sidecar), m3u.base_folder(path)
         entries = [replace(entry, path=matcher.find(entry.line, folder) or entry.path) for entry in entries]
         known = items_at(library, [entry.path for entry in entries])
     unknown = [entry for entry in entries if entry.path not in known]
@@ -180,6 +176,15 @@ def match_entries(sidecar: Sidecar, path: Path, entries: Sequence[m3u.M3uEntry])
             "`beet playlist -o`, or import the files"
         )
     return list(entries)
+
+
+def make_matcher(sidecar: Sidecar) -> FileMatcher:
+    """Return what finds the library's files by lines of playlists, whatever program wrote them."""
+    from resonance_engine.playlist.entry_files import FileMatcher
+
+    paths = [row.path for row in sidecar.rows()]
+    roots = [sidecar.library.directory, *([os.path.commonpath(paths)] if paths else [])]
+    return FileMatcher(paths, roots, partial(stored_name, sidecar.library), real_file)
 
 
 def stored_name(library: Library, name: str) -> str:

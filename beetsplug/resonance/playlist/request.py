@@ -14,7 +14,21 @@ if TYPE_CHECKING:
 
 # A path is made of what lies between its ends; nothing is ranked by closeness to them.
 RANKING = (
-    *("file", "at", "avoid", "text", "combine", "weights", "like", "prefer", "prf", "rerank", "lambda_div", "hubness"),
+    *(
+        "file",
+        "at",
+        "avoid",
+        "text",
+        "combine",
+        "weights",
+        "like",
+        "taste",
+        "prefer",
+        "prf",
+        "rerank",
+        "lambda_div",
+        "hubness",
+    ),
     "min_score",
 )
 

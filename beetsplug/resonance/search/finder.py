@@ -17,6 +17,7 @@ from beetsplug.resonance.library.field_names import describe_misspelt_fields, de
 from beetsplug.resonance.library.items import excluded_ids, matching_ids, metadata_of, no_match, select_items
 from beetsplug.resonance.search.request import COMPARING, option_errors
 from beetsplug.resonance.search.session import resolve_seeds
+from beetsplug.resonance.search.taste import load_taste, taste_ranker
 from beetsplug.resonance.search.voices import voice_filter
 from resonance_engine.search.constraints import Constraints, keys_of, tempi_of
 from resonance_engine.search.ranking import query, rank_by_similarity, refine
@@ -191,9 +192,10 @@ class Finder:
         self.has_seeds = len(self.seeds.vectors) > 0
         if not self.has_seeds:
             self._reject_comparisons()
-        needs_profiles = request.weights or request.like or request.tempo or request.compatible_key
+        self.taste = load_taste(session.sidecar, session.model, command) if request.taste else None
+        needs_profiles = request.weights or request.like or self.taste or request.tempo or request.compatible_key
         self._profiles = self.seeds.profiles(session) if needs_profiles else []
-        self.weights = self._facet_weights() if request.weights or request.like else {}
+        self.weights = self._facet_weights() if request.weights or request.like or self.taste else {}
         attributes = [each.attributes for each in self._profiles]
         voices = voice_filter(session, request, self.seeds)
         today = today or date.today()
@@ -255,11 +257,14 @@ class Finder:
             raise UserError(f"{self.command}: {flag_of(names[0])} compares with a track; name one beside --text")
 
     def _facet_weights(self) -> dict[str, float]:
-        from resonance_engine.search.facets import focus_weights, parse_weights
+        from resonance_engine.search.facets import focus_weights, gate_shares, parse_weights
 
         request, facets, profiles = self.request, list(self.session.model.modalities), self._profiles
         if any(name not in each.facets or name not in each.gates for name in facets for each in profiles):
             raise UserError(f"{self.command}: no facets are known of a track to start from; leave them unweighted")
+        if self.taste is not None:
+            shares = [gate_shares(each.gates) for each in profiles]
+            return self.taste.facet_weights({name: float(np.mean([each[name] for each in shares])) for name in facets})
         if request.weights is not None:
             with option_errors("weights"):
                 return parse_weights(request.weights, facets)
@@ -292,6 +297,8 @@ class Finder:
         ready, scores = self._query
         if self.has_seeds:
             ready = refine(ready, ranking)
+        if scores is None and self.taste is not None:
+            return taste_ranker(self.taste, self.session, self.seeds, ready, ranking)
         if scores is None:
             return partial(rank_by_similarity, ready, ranking)
         from resonance_engine.search.text.scoring import TextFit, rank_by_text, rank_by_text_and_seeds

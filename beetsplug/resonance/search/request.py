@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resonance_engine.search.constraints import Caps, TempoRange
 
 STRONGEST = 10.0
-COMPARING = ("at", "combine", "weights", "like", "prf", "hubness")  # without effect unless a track is named
+COMPARING = ("at", "combine", "weights", "like", "taste", "prf", "hubness")  # without effect unless a track is named
 
 
 @contextmanager
@@ -78,12 +78,16 @@ class SearchRequest:
         self.is_seedless = not (self.query or self.files or self.text)
         self.weights: str | None = given("weights")
         self.like: str | None = given("like")
+        self.taste = bool(given("taste"))
         self.compatible_key = "key" in self.options
         self.vocals: str | None = given("vocals")
         self.max_length: float | None = given("max_length")
         self.versions = bool(given("versions"))
         if self.weights and self.like:
             raise ConfigError("--weights and --like both weigh the facets; give one of them.")
+        if self.taste and (self.weights or self.like):
+            other = "--weights" if self.weights else "--like"
+            raise ConfigError(f"--taste and {other} both weigh the facets; give one of them.")
         if "at" in self.options and len(self.files) > 1:
             raise ConfigError("--at is a passage of one file; give one --file with it.")
         if "lambda_div" in self.options and self.options.get("rerank") == "none":

@@ -27,7 +27,7 @@ def clustered(noise: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "verdict"), [(9.0, 0.1, "better"), (0.1, 9.0, "worse"), (0.1, 0.1, "no difference")]
+    ("one", "other", "verdict"), [(9.0, 0.1, "better"), (0.1, 9.0, "worse"), (0.1, 0.1, "cannot be told")]
 )
 def test_the_verdict_follows_the_paired_difference(one: float, other: float, verdict: str) -> None:
     rows = {row.task: row for row in compare_tracks(clustered(one), clustered(other), SONGS)}

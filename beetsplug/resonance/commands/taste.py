@@ -1,0 +1,106 @@
+"""beet resonance train --from-playlists, --plays: learn what the listener puts together, and whether that helps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from beets import ui
+from beets.exceptions import UserError
+
+from beetsplug.resonance.commands.common import align_columns, confirm, is_interactive, require_searchable
+from beetsplug.resonance.playlist.listening import drop_low_rated, read_playlists, read_sessions, to_places
+from beetsplug.resonance.search.session import open_session
+from beetsplug.resonance.search.taste import load_material, save_taste
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from optparse import Values
+
+    from beets.logging import BeetsLogger
+    from numpy.typing import NDArray
+
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.search.session import SearchSession
+    from beetsplug.resonance.search.taste import TasteMaterial
+    from resonance_engine.evaluation.statistics import Estimate
+    from resonance_engine.taste.lists import LearnedTaste
+
+MOST_LISTS = 400  # that are learned from: more tell no more, and take longer
+SHOWN = 6  # similarities
+
+
+def train_taste(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> None:
+    """Learn from lists and plays, print how held-out ones are continued, and keep the taste where that is better."""
+    from resonance_engine.taste.lists import learn_from_lists
+
+    require_searchable(sidecar, log)
+    listening = []
+    if opts.from_playlists:
+        listening.append(read_playlists(sidecar, opts.from_playlists, log))
+    if opts.plays:
+        listening.append(read_sessions(sidecar.library))
+    if not listening:
+        raise UserError("resonance: train --ratings weighs what --from-playlists or --plays found; give one of them")
+    lists = [each for source in listening for each in source.lists]
+    if opts.ratings:
+        lists = drop_low_rated(sidecar.library, lists)
+    with open_session(sidecar) as session:
+        material, model = load_material(session), session.model
+        places = to_places(lists, places_by_item(session, material))[-MOST_LISTS:]
+    if unknown := sum(source.unknown for source in listening):
+        log.warning("{:,} entries of the playlists are no files of the library, and were left out", unknown)
+    if not places:
+        raise UserError("resonance: no list has two analysed tracks of the library")
+    taste = learn_from_lists(material.features, places, adjacent=not opts.from_playlists)
+    for line in report(taste, material):
+        ui.print_(line)
+    if taste.verdict != "better":
+        ui.print_("nothing was changed")
+    elif opts.yes or not is_interactive() or confirm("Keep it as your taste?"):
+        save_taste(sidecar, model, material, taste.weights, is_of_lists=True)
+        ui.print_("kept; `beet similar --taste` and `beet playlist --taste` search by it")
+
+
+def places_by_item(session: SearchSession, material: TasteMaterial) -> dict[int, int]:
+    """Return the position of the recording of each analysed item."""
+    places = {vector_id: place for place, vector_id in enumerate(material.ids)}
+    vector_ids = session.store.tracks.vector_ids(session.sidecar.id, None, session.model.id)
+    return {item_id: places[vector_id] for item_id, vector_id in vector_ids.items() if vector_id in places}
+
+
+def report(taste: LearnedTaste, material: TasteMaterial) -> list[str]:
+    """Return what was learned and what it is worth, in lines."""
+    lists = "1 list" if taste.lists == 1 else f"{taste.lists:,} lists"
+    rows = [
+        (f"held out, of {lists}", "before", "after"),
+        ("the rest among the first ten (recall@10)", *map(format_estimate, taste.recall)),
+        ("the rest of the list (mAP)", *map(format_estimate, taste.precision)),
+    ]
+    gain = taste.difference
+    numbers = f"{gain.value:+.3f}, 95 % interval {gain.low:+.3f} to {gain.high:+.3f}, {taste.queries:,} queries"
+    sentences = {
+        "better": f"it continues your lists better ({numbers})",
+        "worse": f"it continues your lists worse ({numbers})",
+        "cannot be told": f"whether it continues your lists better cannot be told ({numbers})",
+    }
+    return [describe_weights(taste.weights, material), *align_columns(rows), sentences[taste.verdict]]
+
+
+def format_estimate(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f}"
+
+
+def describe_weights(weights: NDArray, material: TasteMaterial) -> str:
+    """Return the similarities that weigh most, such as "rhythm 59 %, era 12 %": shares of all weights."""
+    return ", ".join(shares_of(weights, material.features.names))
+
+
+def shares_of(weights: NDArray, names: Sequence[str]) -> list[str]:
+    """Return names with the shares of their weights, the largest first; axes, which have no name, as one."""
+    sizes: dict[str, float] = {}
+    for name, weight in zip(names, weights, strict=True):
+        kind = "other traits" if name.startswith("axis ") else name if weight >= 0 else f"unlike in {name}"
+        sizes[kind] = sizes.get(kind, 0.0) + abs(float(weight))
+    total = sum(sizes.values()) or 1.0
+    ranked = sorted(sizes.items(), key=lambda each: -each[1])[:SHOWN]
+    return [f"{name} {100 * size / total:.0f} %" for name, size in ranked if size / total >= 0.005]

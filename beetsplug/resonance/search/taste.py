@@ -1,0 +1,136 @@
+"""The learned taste of a library's listener: kept in the sidecar, loaded for a search, taught by lists and answers."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from beets.exceptions import UserError
+
+from beetsplug.resonance.library.items import select_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.search.session import SearchSession, Seeds
+    from resonance_engine.search.ranking import CandidatePool, Query, Ranking
+    from resonance_engine.store import Model
+    from resonance_engine.taste.features import PairFeatures, PrincipalAxes
+    from resonance_engine.taste.taste import Taste
+
+    Array = NDArray[np.float64]
+
+STATE_KEY = "taste"  # with the library's id behind it
+ARRAYS = ("taste-axes", "taste-mean")
+SAMPLE = 20_000  # tracks that axes and scales are measured on
+
+
+class TasteMaterial(NamedTuple):
+    """Recordings of a library by position: their vector ids, and the features of pairs of them, with the axes."""
+
+    ids: list[int]
+    features: PairFeatures
+    axes: PrincipalAxes
+
+
+def load_material(session: SearchSession) -> TasteMaterial:
+    """Load the recordings of a library and measure their features; of very many, the newest."""
+    from resonance_engine.search.facets import gate_shares
+    from resonance_engine.taste.features import PairFeatures, PrincipalAxes
+
+    facets = {name: session.facet(name) for name in session.model.modalities}
+    ids = session.index.ids[-SAMPLE:]
+    for index in facets.values():
+        ids = ids[index.has(ids)]
+    if len(ids) < 3 or not facets:
+        raise UserError(f"resonance: a taste takes at least three analysed tracks with facets, not {len(ids)}")
+    vectors = session.index.vectors(ids)
+    axes = PrincipalAxes.fit(vectors)
+    keys = session.store.vectors.content_keys(ids[:1].tolist())
+    gates = session.store.vectors.gates(keys.values(), session.model.id)
+    shares = gate_shares(next(iter(gates.values()), dict.fromkeys(facets, 1.0)))
+    features = PairFeatures.create(
+        {name: index.vectors(ids) for name, index in facets.items()},
+        shares,
+        years_of(session, ids.tolist()),
+        axes.project(vectors),
+    )
+    return TasteMaterial(ids.tolist(), features, axes)
+
+
+def years_of(session: SearchSession, vector_ids: Sequence[int]) -> Array:
+    """Return the years of the recordings behind vectors, NaN where unknown."""
+    items = session.store.tracks.by_vector(session.sidecar.id, vector_ids)
+    owners = {row.item_id: vector_id for vector_id, rows in items.items() for row in rows}
+    years: dict[int, int] = {}
+    for row in select_rows(session.sidecar.library, "SELECT id, year FROM items WHERE id IN", owners):
+        if row["year"]:
+            years.setdefault(owners[row["id"]], row["year"])
+    return np.array([years.get(vector_id, np.nan) for vector_id in vector_ids], np.float64)
+
+
+def taste_ranker(
+    taste: Taste, session: SearchSession, seeds: Seeds, ready: Query, ranking: Ranking
+) -> Callable[[int], CandidatePool]:
+    """Return what ranks candidates in any number by a taste; the years of seeds outside the library are unknown."""
+    from resonance_engine.taste.taste import rank_by_taste
+
+    years = partial(years_of, session)
+    of_files = np.full(len(seeds.vectors) - len(seeds.stored), np.nan)
+    of_seeds = (seeds.vectors, np.concatenate([years(seeds.stored), of_files]))
+    return partial(rank_by_taste, taste, of_seeds, years, ready, ranking)
+
+
+def load_taste(sidecar: Sidecar, model: Model, command: str) -> Taste:
+    """Return the taste that was learned with a model; UserError where there is none."""
+    from resonance_engine.taste.features import PrincipalAxes
+    from resonance_engine.taste.taste import Taste
+
+    row = read_row(sidecar)
+    if row is None:
+        raise UserError(
+            f"{command}: --taste takes what `beet resonance teach` or `train --from-playlists` learned, and neither has"
+        )
+    arrays = sidecar.store.arrays.get(sidecar.id, ARRAYS)
+    if row["model"] != model.id or len(arrays) < len(ARRAYS):
+        raise UserError(f"{command}: --taste was learned with another model; run `beet resonance teach` once more")
+    numbers = {name: np.array(row[name], np.float64) for name in ("weights", "mean", "deviation")}
+    axes = PrincipalAxes(*(np.asarray(arrays[name], np.float32) for name in reversed(ARRAYS)))
+    return Taste(tuple(row["facets"]), **numbers, axes=axes)
+
+
+def read_row(sidecar: Sidecar) -> dict[str, Any] | None:
+    """Return what the sidecar knows of a taste; None for nothing, and for what another version wrote."""
+    row = sidecar.store.state.get(f"{STATE_KEY}:{sidecar.id}", dict) if sidecar.exists else None
+    return row if row and {"model", "facets", "weights", "mean", "deviation"} <= row.keys() else None
+
+
+def save_taste(
+    sidecar: Sidecar, model: Model, material: TasteMaterial, weights: Array, is_of_lists: bool = False
+) -> None:
+    """Keep weights as the taste; those of lists also as what answers begin from."""
+    features, before = material.features, read_row(sidecar) or {}
+    of_lists = before.get("lists") if before.get("model") == model.id else None
+    row = {
+        "model": model.id,
+        "facets": list(features.facets),
+        "weights": weights.tolist(),
+        "mean": features.mean.tolist(),
+        "deviation": features.deviation.tolist(),
+        "lists": weights.tolist() if is_of_lists else of_lists,
+    }
+    with sidecar.store.write():
+        arrays = (material.axes.projection, material.axes.mean)
+        sidecar.store.arrays.put(sidecar.id, dict(zip(ARRAYS, arrays, strict=True)))
+        sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", row)
+
+
+def weights_of_lists(sidecar: Sidecar, model: Model, size: int) -> Array | None:
+    """Return the weights that lists taught with a model, if they did."""
+    row = read_row(sidecar)
+    known = row.get("lists") if row is not None and row["model"] == model.id else None
+    return np.array(known, np.float64) if known and len(known) == size else None
