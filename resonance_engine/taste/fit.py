@@ -34,8 +34,8 @@ class FittedWeights(NamedTuple):
 def fit_weights(choices: Choices, base: Array, ridge: float | Array) -> FittedWeights:
     """Fit the weights to choices (c, t, p) by Newton's method; the loss is convex.
 
-    The `ridge` is one number or one for each weight (p,). With an infinite one the base weights are scaled, and no more. Their scale stays positive: what a listener puts
-    together is never the least similar.
+    The `ridge` is one number or one for each weight (p,). With an infinite one the base weights are scaled, and no
+    more. Their scale stays positive: what a listener puts together is never the least similar.
     """
     size = len(base)
     values = np.concatenate([choices @ base[:, None], choices], axis=2)  # of scale and change

@@ -96,7 +96,7 @@ def judge_answers(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Verdic
 
 def tail(successes: int, trials: int) -> float:
     """Return the chance of so many successes or more among fair trials."""
-    return sum(comb(trials, each) for each in range(successes, trials + 1)) / 2**trials
+    return float(sum(comb(trials, each) for each in range(successes, trials + 1)) / 2**trials)
 
 
 def next_question(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resonance_engine.search.facets import gate_shares
 from resonance_engine.search.ranking import CandidatePool, rank_by_similarity
 from resonance_engine.taste.features import era_nearness
 
@@ -35,8 +36,10 @@ class Taste:
     deviation: Array
     axes: PrincipalAxes
 
-    def facet_weights(self, shares: Mapping[str, float]) -> dict[str, float]:
-        """Return the weights of the facets for a query whose seeds have these shares of them; none is negative."""
+    def facet_weights(self, gates: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """Return the weights of the facets for a query whose seeds have these gates; none is negative."""
+        seeds = [gate_shares(each) for each in gates]
+        shares = {name: float(np.mean([each[name] for each in seeds])) for name in self.facets}
         raw = np.maximum(self.weights[: len(self.facets)] / self.deviation[: len(self.facets)], 0.0)
         raw = np.maximum(raw, LEAST_SHARE * self.total / len(raw))
         return {name: float(each / max(shares[name], 1e-6)) for name, each in zip(self.facets, raw, strict=True)}

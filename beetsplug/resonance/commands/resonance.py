@@ -49,6 +49,8 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         outliers,
         status,
         tag,
+        taste,
+        teach,
         train,
         write,
     )
@@ -65,6 +67,8 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "prune": lambda: check.prune(sidecar, opts.pretend),
         "eval": lambda: evaluate.evaluate(sidecar, rest, opts, log),
         "train": lambda: train.train(sidecar, rest, opts.minutes or MINUTES, opts, log),
+        "train from lists": lambda: taste.train_taste(sidecar, rest, opts, log),
+        "teach": lambda: teach.teach(sidecar, opts, log),
         "model list": lambda: models.list_models(sidecar),
         "model add": lambda: model_add.add_model(sidecar, rest[0], opts.name, log),
         "model use": lambda: models.use_model(sidecar, rest[0], opts.threads, log),
@@ -75,7 +79,8 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "tag": lambda: tag.tag(sidecar, rest, opts, log),
         "outliers": lambda: outliers.outliers(sidecar, rest, opts, log),
     }
-    verbs[f"{verb} --background" if opts.background else verb]()
+    of_lists = opts.from_playlists or opts.plays or opts.ratings
+    verbs[f"{verb} --background" if opts.background else f"{verb} from lists" if of_lists else verb]()
 
 
 def parse_verb(opts: Values, args: list[str]) -> tuple[str, list[str]]:

@@ -16,39 +16,36 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from optparse import Values
 
+    import numpy as np
     from beets.logging import BeetsLogger
     from numpy.typing import NDArray
 
     from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.playlist.listening import Listening
     from beetsplug.resonance.search.session import SearchSession
     from beetsplug.resonance.search.taste import TasteMaterial
     from resonance_engine.evaluation.statistics import Estimate
     from resonance_engine.taste.lists import LearnedTaste
 
+    Weights = NDArray[np.float64]
+
 MOST_LISTS = 400  # that are learned from: more tell no more, and take longer
 SHOWN = 6  # similarities
 
 
-def train_taste(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> None:
+def train_taste(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
     """Learn from lists and plays, print how held-out ones are continued, and keep the taste where that is better."""
     from resonance_engine.taste.lists import learn_from_lists
 
+    check_arguments(query, opts)
     require_searchable(sidecar, log)
-    listening = []
-    if opts.from_playlists:
-        listening.append(read_playlists(sidecar, opts.from_playlists, log))
-    if opts.plays:
-        listening.append(read_sessions(sidecar.library))
-    if not listening:
-        raise UserError("resonance: train --ratings weighs what --from-playlists or --plays found; give one of them")
+    listening = read_listening(sidecar, opts, log)
     lists = [each for source in listening for each in source.lists]
     if opts.ratings:
         lists = drop_low_rated(sidecar.library, lists)
     with open_session(sidecar) as session:
         material, model = load_material(session), session.model
         places = to_places(lists, places_by_item(session, material))[-MOST_LISTS:]
-    if unknown := sum(source.unknown for source in listening):
-        log.warning("{:,} entries of the playlists are no files of the library, and were left out", unknown)
     if not places:
         raise UserError("resonance: no list has two analysed tracks of the library")
     taste = learn_from_lists(material.features, places, adjacent=not opts.from_playlists)
@@ -59,6 +56,25 @@ def train_taste(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> None:
     elif opts.yes or not is_interactive() or confirm("Keep it as your taste?"):
         save_taste(sidecar, model, material, taste.weights, is_of_lists=True)
         ui.print_("kept; `beet similar --taste` and `beet playlist --taste` search by it")
+
+
+def check_arguments(query: list[str], opts: Values) -> None:
+    """Raise UserError for what is about models, or where there is nothing to learn from."""
+    for given, name in ((query, "a query"), (opts.minutes, "--minutes"), (opts.name, "--name")):
+        if given:
+            raise UserError(f"resonance: train from lists and plays takes seconds and makes no model; leave {name} out")
+    if not (opts.from_playlists or opts.plays):
+        raise UserError("resonance: train --ratings weighs what --from-playlists or --plays found; give one of them")
+
+
+def read_listening(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> list[Listening]:
+    """Read lists and plays, and log how many entries of lists are no files of the library."""
+    listening = [read_playlists(sidecar, opts.from_playlists, log)] if opts.from_playlists else []
+    if opts.plays:
+        listening.append(read_sessions(sidecar.library))
+    if unknown := sum(source.unknown for source in listening):
+        log.warning("{:,} entries of the playlists are no files of the library, and were left out", unknown)
+    return listening
 
 
 def places_by_item(session: SearchSession, material: TasteMaterial) -> dict[int, int]:
@@ -90,12 +106,12 @@ def format_estimate(estimate: Estimate) -> str:
     return f"{estimate.value:.3f}"
 
 
-def describe_weights(weights: NDArray, material: TasteMaterial) -> str:
+def describe_weights(weights: Weights, material: TasteMaterial) -> str:
     """Return the similarities that weigh most, such as "rhythm 59 %, era 12 %": shares of all weights."""
     return ", ".join(shares_of(weights, material.features.names))
 
 
-def shares_of(weights: NDArray, names: Sequence[str]) -> list[str]:
+def shares_of(weights: Weights, names: Sequence[str]) -> list[str]:
     """Return names with the shares of their weights, the largest first; axes, which have no name, as one."""
     sizes: dict[str, float] = {}
     for name, weight in zip(names, weights, strict=True):

@@ -83,9 +83,19 @@ VERBS = {
         "fine-tune the shipped model on your music",
         "[QUERY]",
         "It learns from a part of the tracks, or of those that match, and says whether that made the model better\n"
-        "for the rest; only then does it ask whether to use it.",
-        "--minutes 60",
-        ("minutes", "name", "threads", "yes"),
+        "for the rest; only then does it ask whether to use it. With --from-playlists or --plays it learns in seconds\n"
+        "what you put together, from lists or from what was played one after another, and weighs the facets by it\n"
+        "where --taste is given; the model stays.",
+        "--from-playlists '~/Music/*.m3u8'",
+        ("minutes", "name", "threads", "yes", "from_playlists", "plays", "ratings"),
+    ),
+    "teach": Verb(
+        "answer questions on what is alike, for --taste",
+        details="Ten short questions on a terminal, each where the answer tells most. Answers are kept, and added to\n"
+        "by the next ten; --list shows them, --undo takes the last one back.",
+        example="--list",
+        options=("list", "undo"),
+        is_whole=True,
     ),
     "model list": Verb("list the models, and how many tracks each has analysed", noun=("name", "")),
     "model add": Verb(
@@ -167,13 +177,17 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "name": (("--name",), {"metavar": "NAME", "help": "what the new model is called"}),
     "compare": (("--compare",), {"metavar": "MODEL", "help": "compare another model with the one in use"}),
     "output": (("-o", "--output"), {"metavar": "FILE", "help": "write the report: .md, .html or .json"}),
+    "from_playlists": (("--from-playlists",), {"action": "append", "metavar": "GLOB", "help": "from playlists"}),
+    "plays": (("--plays",), {"help": "from tracks played one after another"}),
+    "ratings": (("--ratings",), {"help": "leave out what is rated below the middle"}),
+    "list": (("--list",), {"help": "show the answers"}),
     "yes": (("-y", "--yes"), {"help": "do it without asking"}),
     "other": (("--and",), {"action": "append", "metavar": "QUERY", "help": "the other side, one argument"}),
     "remove": (("--remove",), {"help": "they may be together again"}),
     "fields": (("--fields",), {"metavar": "NAMES", "help": "which fields, with commas between"}),
     "overwrite": (("--overwrite",), {"help": "replace what beets' own fields hold, too"}),
     "write": (("--write",), {"help": "set them in beets' database, after asking"}),
-    "undo": (("--undo",), {"help": "restore what was there before the last --write"}),
+    "undo": (("--undo",), {"help": "take back the last --write, or the last answer"}),
     "check": (("--check",), {"help": "only say how precise suggestions are on the tagged tracks"}),
     "field": (("--field",), {"metavar": "NAME", "help": "write to a field of your own instead of genres"}),
     "confidence": (("--confidence",), {"type": "float", "metavar": "C", "help": "the least, 0 to 1, of a suggestion"}),

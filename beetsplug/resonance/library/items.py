@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -179,6 +180,15 @@ def times_played(library: Library) -> dict[int, float]:
         if moment > 0:
             played[row["entity_id"]] = max(moment, played.get(row["entity_id"], 0.0))
     return played
+
+
+def numeric_field(item: Item, name: str) -> float | None:
+    """Return a field of an item as a number; None where it is none."""
+    try:
+        value = float(item.get(name))
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
 
 
 class Movement(NamedTuple):

@@ -58,7 +58,7 @@ def read_playlists(sidecar: Sidecar, patterns: Sequence[str], log: BeetsLogger) 
             for entry in entries
             if entry.path not in known and (other := matcher.find(entry.line, m3u.base_folder(path)))
         }
-        known |= {path: item_id for path, item_id in items_at(sidecar.library, others.values()).items()}
+        known |= items_at(sidecar.library, others.values())
         ids = [known.get(others.get(entry.path, entry.path)) for entry in entries]
         unknown += ids.count(None)
         lists.append([item_id for item_id in ids if item_id is not None])

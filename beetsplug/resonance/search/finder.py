@@ -14,8 +14,15 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import flag_of, split_query
 from beetsplug.resonance.library.field_names import describe_misspelt_fields, describe_numberless_field
-from beetsplug.resonance.library.items import excluded_ids, matching_ids, metadata_of, no_match, select_items
-from beetsplug.resonance.search.request import COMPARING, option_errors
+from beetsplug.resonance.library.items import (
+    excluded_ids,
+    matching_ids,
+    metadata_of,
+    no_match,
+    numeric_field,
+    select_items,
+)
+from beetsplug.resonance.search.request import option_errors
 from beetsplug.resonance.search.session import resolve_seeds
 from beetsplug.resonance.search.taste import load_taste, taste_ranker
 from beetsplug.resonance.search.voices import voice_filter
@@ -129,19 +136,10 @@ class CandidateFilter:
     def _values(self, items: Mapping[int, int], field: str) -> dict[int, float]:
         """Return a numeric field by vector id, of items that have it."""
         vector_of = {item: each for each, item in items.items()}
-        numbers = ((item, number(item, field)) for item in select_items(self.session.sidecar.library, vector_of))
+        numbers = ((item, numeric_field(item, field)) for item in select_items(self.session.sidecar.library, vector_of))
         values = {vector_of[item.id]: value for item, value in numbers if item.id is not None and value is not None}
         self.has_values = self.has_values or bool(values)
         return values
-
-
-def number(item: Item, name: str) -> float | None:
-    """Return a field of an item as a number; None where it is none."""
-    try:
-        value = float(item.get(name))
-    except (TypeError, ValueError):
-        return None
-    return value if math.isfinite(value) else None
 
 
 class Hit(NamedTuple):
@@ -190,8 +188,8 @@ class Finder:
         self.session, self.request, self.command = session, request, command
         self.seeds = resolve_seeds(session, request, command)
         self.has_seeds = len(self.seeds.vectors) > 0
-        if not self.has_seeds:
-            self._reject_comparisons()
+        if not self.has_seeds and request.comparing:
+            raise UserError(f"{command}: {flag_of(request.comparing[0])} compares with a track; name one beside --text")
         self.taste = load_taste(session.sidecar, session.model, command) if request.taste else None
         needs_profiles = request.weights or request.like or self.taste or request.tempo or request.compatible_key
         self._profiles = self.seeds.profiles(session) if needs_profiles else []
@@ -247,24 +245,14 @@ class Finder:
             self.session.sidecar.library, [request.query, request.avoid, request.among, *rules]
         )
 
-    def _reject_comparisons(self) -> None:
-        """Raise UserError for an option that compares with a track, where none is named."""
-        request = self.request
-        names = [name for name in COMPARING if name in request.options]
-        names += ["bpm"] if request.tempo is not None and request.tempo.relative else []
-        names += ["key"] if request.compatible_key else []
-        if names:
-            raise UserError(f"{self.command}: {flag_of(names[0])} compares with a track; name one beside --text")
-
     def _facet_weights(self) -> dict[str, float]:
-        from resonance_engine.search.facets import focus_weights, gate_shares, parse_weights
+        from resonance_engine.search.facets import focus_weights, parse_weights
 
         request, facets, profiles = self.request, list(self.session.model.modalities), self._profiles
         if any(name not in each.facets or name not in each.gates for name in facets for each in profiles):
             raise UserError(f"{self.command}: no facets are known of a track to start from; leave them unweighted")
         if self.taste is not None:
-            shares = [gate_shares(each.gates) for each in profiles]
-            return self.taste.facet_weights({name: float(np.mean([each[name] for each in shares])) for name in facets})
+            return self.taste.facet_weights([each.gates for each in profiles])
         if request.weights is not None:
             with option_errors("weights"):
                 return parse_weights(request.weights, facets)

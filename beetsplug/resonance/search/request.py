@@ -107,6 +107,13 @@ class SearchRequest:
         with option_errors(name):
             return parse(self.options[name])
 
+    @property
+    def comparing(self) -> list[str]:
+        """The options that compare with a track, and need one."""
+        names = [name for name in COMPARING if name in self.options]
+        names += ["bpm"] if self.tempo is not None and self.tempo.relative else []
+        return [*names, "key"] if self.compatible_key else names
+
     def caps(self, default: Caps) -> Caps:
         """Return the caps of the list: those of the request, which hold, and the default ones, which may give way."""
         given = {cap.name: self.options[cap.name] for cap in fields(default) if cap.name in self.options}
