@@ -28,6 +28,7 @@ ENGINE = (
     ("index", "audio", "encoder"),
     ("search", "worker", "network"),
     ("playlist", "ingest", "evaluation", "tagging"),
+    ("taste",),
     ("catalog",),
     ("commands",),
     ("training",),

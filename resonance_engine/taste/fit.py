@@ -51,8 +51,9 @@ def fit_weights(choices: Choices, base: Array, ridge: float | Array) -> FittedWe
         hessian += np.diag(penalty)
         step = np.zeros(size + 1)
         step[free] = np.linalg.solve(hessian[np.ix_(free, free)], gradient[free])
-        if step[0] >= parameters[0] - SMALLEST_SCALE:
-            step *= (parameters[0] - SMALLEST_SCALE) / step[0]
+        if parameters[0] - step[0] < SMALLEST_SCALE:
+            step[0], rest = parameters[0] - SMALLEST_SCALE, np.flatnonzero(free)[1:]
+            step[rest] = np.linalg.solve(hessian[np.ix_(rest, rest)], gradient[rest] - hessian[rest, 0] * step[0])
         before, length = penalised_loss(values, parameters, penalty, start), 1.0
         # A full step may go too far where choices are few.
         while length > SHORTEST and penalised_loss(values, parameters - length * step, penalty, start) > before:
