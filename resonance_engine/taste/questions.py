@@ -26,7 +26,7 @@ CANDIDATES = 16  # tracks beside each
 NEAREST = 200  # of which these are: two that are far away are hard to compare
 FOLDS = 10
 FEWEST_ANSWERS = 10
-DOUBT = 0.05  # the chance that an unchanged taste would do as well
+DOUBT = 0.02  # the chance that an unchanged taste would do as well
 
 
 class Answer(NamedTuple):
@@ -100,7 +100,7 @@ def tail(successes: int, trials: int) -> float:
 
 
 def next_question(
-    features: PairFeatures, fitted: FittedWeights, asked: Sequence[Answer], groups: Sequence[str]
+    features: PairFeatures, fitted: FittedWeights, known: Sequence[Answer], groups: Sequence[str]
 ) -> Answer | None:
     """Return the question whose answer tells most, the likelier answer first; None where no three tracks are apart.
 
@@ -108,10 +108,10 @@ def next_question(
     scores (Houlsby et al. 2011, to second order). Tracks of one question are of different `groups`, such as albums; it
     is the same each time for the same answers.
     """
-    rng = np.random.default_rng(len(asked))
+    rng = np.random.default_rng(len(known))
     count = len(features.years)
     best, most = None, 0.0
-    used = {frozenset(each) for each in asked}
+    used = {frozenset(each) for each in known}
     for anchor in rng.permutation(count)[:ANCHORS].tolist():
         values = features.to_all(anchor)
         ranked = np.argsort(-(values @ fitted.weights), kind="stable")[: min(NEAREST, count)]

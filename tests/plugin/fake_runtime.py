@@ -143,7 +143,7 @@ def embed(key: bytes, variant: str = "") -> Embedding:
     """The embedding of a sound, another one for each variant."""
     vectors = unit_vectors(4, seed=int.from_bytes(key[:4], "big") ^ zlib.crc32(variant.encode()))
     facets = dict(zip(MODALITIES, vectors[1:], strict=False))
-    return Embedding(vectors[0], facets, {"timbre": 1.0}, Windows((0.0,), vectors[3:]))
+    return Embedding(vectors[0], facets, {"timbre": 0.8, "rhythm": 0.6}, Windows((0.0,), vectors[3:]))
 
 
 class FakeRuntimePlugin(PluginMixin):

@@ -16,9 +16,9 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import lock_of
 from beetsplug.resonance.commands.analyze import summary
-from beetsplug.resonance.commands.common import format_error, format_size, user_errors
+from beetsplug.resonance.commands.common import format_error, format_size, join_words, user_errors
 from beetsplug.resonance.commands.resonance import parse_verb
-from beetsplug.resonance.commands.verbs import VERBS, VerbParser, flag_of_option
+from beetsplug.resonance.commands.verbs import NAMES, VERBS, VerbParser, flag_of_option
 from beetsplug.resonance.library.analysis import AnalysisResult
 from beetsplug.resonance.library.sidecar import Sidecar, format_duration, format_estimate
 from beetsplug.resonance.library.sync import Plan
@@ -133,13 +133,11 @@ class TestArguments(CommandLibrary):
             ("playlist -o x.mp3 x", "playlist: -o names a file that ends in .m3u8 or .m3u, not 'x.mp3'"),
             (
                 "resonance",
-                "resonance: say analyze, pause, resume, stop, status, failures, check, prune, eval, train, model, "
-                "apart, duplicates, write, tag or outliers, for example `beet resonance status`",
+                f"resonance: say {join_words(NAMES, 'or')}, for example `beet resonance status`",
             ),
             (
                 "resonance xyz",
-                "resonance: there is no verb 'xyz'; say analyze, pause, resume, stop, status, failures, check, prune, "
-                "eval, train, model, apart, duplicates, write, tag or outliers",
+                f"resonance: there is no verb 'xyz'; say {join_words(NAMES, 'or')}",
             ),
             ("resonance analyse", "resonance: there is no verb 'analyse'; did you mean analyze?"),
             ("resonance status x", "resonance: status is about the whole library and takes no query, not 'x'"),
@@ -212,7 +210,7 @@ class TestArguments(CommandLibrary):
             assert lines[0].startswith(f"Usage: beet resonance {verb}")
             example = next(line for line in lines if line.startswith("Example: "))
             assert example.startswith(f"Example: beet resonance {verb}")
-            options = re.findall(r"^  (?:-\w(?: [A-Z]+)?, )?--([a-z]+)", "\n".join(lines), re.MULTILINE)
+            options = re.findall(r"^  (?:-\w(?: [A-Z]+)?, )?--([a-z-]+)", "\n".join(lines), re.MULTILINE)
             flags = [flag_of_option(name).removeprefix("--") for name in VERBS[verb].options]
             assert sorted(options) == sorted([*flags, "help"])
             others = {name.split()[0] for name in VERBS} - {verb.split()[0], "write", "apart", "model"}

@@ -89,6 +89,11 @@ def is_interactive() -> bool:
     return sys.stdin.isatty()
 
 
+def has_terminal() -> bool:
+    """Return whether questions can be shown to a user and answered."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def confirm(question: str) -> bool:
     """Ask the user a question; an empty answer is no. Raises UserError where there is no input."""
     return ui.input_options(("yes", "no"), prompt=f"{question} (y/N)", default="n") == "y"

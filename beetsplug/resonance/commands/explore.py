@@ -5,14 +5,13 @@ The state is `search.exploration`; here is what is printed and read. Each step s
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import choose_colours
+from beetsplug.resonance.commands.common import choose_colours, has_terminal
 from beetsplug.resonance.commands.player import play
 from beetsplug.resonance.errors import describe_error
 from beetsplug.resonance.library.sidecar import format_tracks
@@ -48,7 +47,7 @@ QUESTIONS = {
 
 def require_terminal() -> None:
     """Raise UserError where nobody can answer."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_terminal():
         raise UserError(
             f"{NAME}: -i asks questions on a terminal, and here is none; leave it out to get the list alone"
         )

@@ -8,7 +8,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import align_columns, confirm, is_interactive, require_searchable
-from beetsplug.resonance.playlist.listening import drop_low_rated, read_playlists, read_sessions, to_places
+from beetsplug.resonance.playlist.history import drop_low_rated, read_playlists, read_sessions, to_places
 from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import load_material, save_taste
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from beetsplug.resonance.library.sidecar import Sidecar
-    from beetsplug.resonance.playlist.listening import Listening
+    from beetsplug.resonance.playlist.history import PlayHistory
     from beetsplug.resonance.search.session import SearchSession
     from beetsplug.resonance.search.taste import TasteMaterial
     from resonance_engine.evaluation.statistics import Estimate
@@ -39,8 +39,8 @@ def train_taste(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogg
 
     check_arguments(query, opts)
     require_searchable(sidecar, log)
-    listening = read_listening(sidecar, opts, log)
-    lists = [each for source in listening for each in source.lists]
+    history = read_history(sidecar, opts, log)
+    lists = [each for source in history for each in source.lists]
     if opts.ratings:
         lists = drop_low_rated(sidecar.library, lists)
     with open_session(sidecar) as session:
@@ -67,14 +67,14 @@ def check_arguments(query: list[str], opts: Values) -> None:
         raise UserError("resonance: train --ratings weighs what --from-playlists or --plays found; give one of them")
 
 
-def read_listening(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> list[Listening]:
+def read_history(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> list[PlayHistory]:
     """Read lists and plays, and log how many entries of lists are no files of the library."""
-    listening = [read_playlists(sidecar, opts.from_playlists, log)] if opts.from_playlists else []
+    history = [read_playlists(sidecar, opts.from_playlists, log)] if opts.from_playlists else []
     if opts.plays:
-        listening.append(read_sessions(sidecar.library))
-    if unknown := sum(source.unknown for source in listening):
+        history.append(read_sessions(sidecar.library))
+    if unknown := sum(source.unknown for source in history):
         log.warning("{:,} entries of the playlists are no files of the library, and were left out", unknown)
-    return listening
+    return history
 
 
 def places_by_item(session: SearchSession, material: TasteMaterial) -> dict[int, int]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import require_searchable
+from beetsplug.resonance.commands.common import has_terminal, require_searchable
 from beetsplug.resonance.commands.player import play
 from beetsplug.resonance.commands.taste import describe_weights, places_by_item
 from beetsplug.resonance.library.items import select_items, select_rows
@@ -37,10 +36,10 @@ NO_ANSWERS = "no question was answered yet; `beet resonance teach` has some"
 KeyAnswer = tuple[str, str, str]  # content keys, hexadecimal: the track in question, the chosen one, the other
 
 
-class Classroom(NamedTuple):
-    """What questions are made from: the material, the items and content keys by position, albums as groups."""
+class QuestionMaterial(NamedTuple):
+    """What questions are made from: features, the items and content keys by position, albums as groups."""
 
-    material: TasteMaterial
+    taste: TasteMaterial
     model: Model
     items: Mapping[int, int]
     keys: list[str]
@@ -51,35 +50,35 @@ def teach(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> None:
     """Ask, list or take back; then learn from all answers, and keep the taste unless it foretells them worse."""
     if opts.list and opts.undo:
         raise UserError("resonance: teach takes either --list or --undo")
-    if not (opts.list or opts.undo) and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (opts.list or opts.undo) and not has_terminal():
         raise UserError("resonance: teach asks questions on a terminal, and here is none")
     require_searchable(sidecar, log)
-    room = open_classroom(sidecar)
+    material = load_questions(sidecar)
     answers = load_answers(sidecar)
     if opts.list:
-        list_answers(sidecar, room, answers)
+        list_answers(sidecar, material, answers)
         return
     if opts.undo:
-        undo(sidecar, room, answers)
+        undo(sidecar, material, answers)
     else:
-        ask(sidecar, room, answers)
-    learn(sidecar, room, load_answers(sidecar))
+        put_questions(sidecar, material, answers)
+    learn(sidecar, material, load_answers(sidecar))
 
 
-def open_classroom(sidecar: Sidecar) -> Classroom:
+def load_questions(sidecar: Sidecar) -> QuestionMaterial:
     """Load what questions are made from."""
     with open_session(sidecar) as session:
-        material = load_material(session)
-        content_keys = session.store.vectors.content_keys(material.ids)
-        places = places_by_item(session, material)
+        taste = load_material(session)
+        content_keys = session.store.vectors.content_keys(taste.ids)
+        places = places_by_item(session, taste)
         model = session.model
     items: dict[int, int] = {}
     for item_id in sorted(places):
         items.setdefault(places[item_id], item_id)
     rows = select_rows(sidecar.library, "SELECT id, album_id FROM items WHERE id IN", items.values())
     albums = {row["id"]: row["album_id"] for row in rows}
-    groups = [f"album {albums.get(items.get(place, 0)) or f'of track {place}'}" for place in range(len(material.ids))]
-    return Classroom(material, model, items, [content_keys[each].hex() for each in material.ids], groups)
+    groups = [f"album {albums.get(items.get(place, 0)) or f'of track {place}'}" for place in range(len(taste.ids))]
+    return QuestionMaterial(taste, model, items, [content_keys[each].hex() for each in taste.ids], groups)
 
 
 def load_answers(sidecar: Sidecar) -> list[KeyAnswer]:
@@ -94,28 +93,28 @@ def save_answers(sidecar: Sidecar, answers: list[KeyAnswer]) -> None:
     sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", [list(each) for each in answers])
 
 
-def to_places(room: Classroom, answers: list[KeyAnswer]) -> list[Answer]:
+def to_places(material: QuestionMaterial, answers: list[KeyAnswer]) -> list[Answer]:
     """Return the answers about tracks that are still there, by position."""
     from resonance_engine.taste.questions import Answer
 
-    place_of = {key: place for place, key in enumerate(room.keys)}
+    place_of = {key: place for place, key in enumerate(material.keys)}
     return [Answer(*(place_of[key] for key in each)) for each in answers if all(key in place_of for key in each)]
 
 
-def ask(sidecar: Sidecar, room: Classroom, answers: list[KeyAnswer]) -> None:
+def put_questions(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]) -> None:
     """Ask ten questions, each where the answer tells most; every answer is kept at once."""
     from resonance_engine.taste.questions import fit_answers, next_question
 
-    features = room.material.features
-    base = weights_of_lists(sidecar, room.model, len(features.base))
+    features = material.taste.features
+    base = weights_of_lists(sidecar, material.model, len(features.base))
     skipped: list[Answer] = []
     for number in range(1, QUESTIONS + 1):
-        given = to_places(room, answers)
-        question = next_question(features, fit_answers(features, given, base), [*given, *skipped], room.groups)
-        if question is None or any(place not in room.items for place in question):
+        given = to_places(material, answers)
+        question = next_question(features, fit_answers(features, given, base), [*given, *skipped], material.groups)
+        if question is None or any(place not in material.items for place in question):
             ui.print_("there are no tracks of three albums to compare")
             return
-        anchor, one, other = find_items(sidecar, room, question)
+        anchor, one, other = find_items(sidecar, material, question)
         ui.print_(
             f"\n{number} of {QUESTIONS}: what is more like {format(anchor)}?\n1. {format(one)}\n2. {format(other)}"
         )
@@ -125,7 +124,7 @@ def ask(sidecar: Sidecar, room: Classroom, answers: list[KeyAnswer]) -> None:
         if choice == SKIP:
             skipped.append(question)
             continue
-        keys = [room.keys[place] for place in question]
+        keys = [material.keys[place] for place in question]
         answers.append((keys[0], keys[choice], keys[3 - choice]))
         save_answers(sidecar, answers)
 
@@ -146,25 +145,25 @@ def choose(items: list[Item]) -> int:
             ui.print_(str(error))
 
 
-def find_items(sidecar: Sidecar, room: Classroom, question: Answer) -> list[Item]:
+def find_items(sidecar: Sidecar, material: QuestionMaterial, question: Answer) -> list[Item]:
     """Return the items of a question, in its order."""
-    ids = [room.items[place] for place in question]
+    ids = [material.items[place] for place in question]
     by_id = {item.id: item for item in select_items(sidecar.library, ids)}
     return [by_id[each] for each in ids]
 
 
-def learn(sidecar: Sidecar, room: Classroom, answers: list[KeyAnswer]) -> None:
+def learn(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]) -> None:
     """Learn from the answers, print what they say, and keep the taste."""
     from resonance_engine.taste.questions import learn_from_answers
 
-    features = room.material.features
-    given = to_places(room, answers)
+    features = material.taste.features
+    given = to_places(material, answers)
     if not given:
         ui.print_(NO_ANSWERS)
         return
-    taste = learn_from_answers(features, given, weights_of_lists(sidecar, room.model, len(features.base)))
+    taste = learn_from_answers(features, given, weights_of_lists(sidecar, material.model, len(features.base)))
     count = "1 answer" if taste.answers == 1 else f"{taste.answers:,} answers"
-    ui.print_(f"{count}: {describe_weights(taste.weights, room.material)}")
+    ui.print_(f"{count}: {describe_weights(taste.weights, material.taste)}")
     verdict = {
         "better": "more than chance would",
         "worse": "fewer than before",
@@ -174,16 +173,16 @@ def learn(sidecar: Sidecar, room: Classroom, answers: list[KeyAnswer]) -> None:
     if taste.verdict == "worse":
         ui.print_("nothing was changed")
         return
-    save_taste(sidecar, room.model, room.material, taste.weights)
+    save_taste(sidecar, material.model, material.taste, taste.weights)
     ui.print_("kept; `beet similar --taste` and `beet playlist --taste` search by it")
 
 
-def list_answers(sidecar: Sidecar, room: Classroom, answers: list[KeyAnswer]) -> None:
+def list_answers(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]) -> None:
     """Print an answer a line."""
-    given = to_places(room, answers)
+    given = to_places(material, answers)
     for answer in given:
-        if all(place in room.items for place in answer):
-            ui.print_(describe(sidecar, room, answer))
+        if all(place in material.items for place in answer):
+            ui.print_(describe(sidecar, material, answer))
     gone = len(answers) - len(given)
     if gone:
         ui.print_(f"{gone:,} about tracks that are not there now")
@@ -191,15 +190,15 @@ def list_answers(sidecar: Sidecar, room: Classroom, answers: list[KeyAnswer]) ->
         ui.print_(NO_ANSWERS)
 
 
-def describe(sidecar: Sidecar, room: Classroom, answer: Answer) -> str:
-    anchor, one, other = (format(item) for item in find_items(sidecar, room, answer))
+def describe(sidecar: Sidecar, material: QuestionMaterial, answer: Answer) -> str:
+    anchor, one, other = (format(item) for item in find_items(sidecar, material, answer))
     return f"{anchor}: like {one}, rather than {other}"
 
 
-def undo(sidecar: Sidecar, room: Classroom, answers: list[KeyAnswer]) -> None:
+def undo(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]) -> None:
     """Take the last answer back."""
     if not answers:
         raise UserError(f"resonance: {NO_ANSWERS}")
     save_answers(sidecar, answers[:-1])
-    last = to_places(room, answers[-1:])
-    ui.print_(f"taken back: {describe(sidecar, room, last[0])}" if last else "the last answer was taken back")
+    last = to_places(material, answers[-1:])
+    ui.print_(f"taken back: {describe(sidecar, material, last[0])}" if last else "the last answer was taken back")

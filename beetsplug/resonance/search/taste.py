@@ -50,9 +50,9 @@ def load_material(session: SearchSession) -> TasteMaterial:
         raise UserError(f"resonance: a taste takes at least three analysed tracks with facets, not {len(ids)}")
     vectors = session.index.vectors(ids)
     axes = PrincipalAxes.fit(vectors)
-    keys = session.store.vectors.content_keys(ids[:1].tolist())
-    gates = session.store.vectors.gates(keys.values(), session.model.id)
-    shares = gate_shares(next(iter(gates.values()), dict.fromkeys(facets, 1.0)))
+    keys = session.store.vectors.content_keys(ids[:1].tolist())  # the gates of a model hardly differ between tracks
+    [gates] = session.store.vectors.gates(keys.values(), session.model.id).values() or [{}]
+    shares = gate_shares({name: gates.get(name, 0.0) for name in facets})
     features = PairFeatures.create(
         {name: index.vectors(ids) for name, index in facets.items()},
         shares,

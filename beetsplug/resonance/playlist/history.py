@@ -27,7 +27,7 @@ LEAST = 2  # tracks of a list
 RATING = "rating"
 
 
-class Listening(NamedTuple):
+class PlayHistory(NamedTuple):
     """Lists of item ids, and how they came about: so many playlist files and sessions, files that no item is at."""
 
     lists: list[list[int]]
@@ -36,7 +36,7 @@ class Listening(NamedTuple):
     unknown: int = 0
 
 
-def read_playlists(sidecar: Sidecar, patterns: Sequence[str], log: BeetsLogger) -> Listening:
+def read_playlists(sidecar: Sidecar, patterns: Sequence[str], log: BeetsLogger) -> PlayHistory:
     """Read the playlists that patterns such as `~/Music/*.m3u8` match; UserError where they match none.
 
     A file that cannot be read is a line of the log; entries of no item are counted.
@@ -65,10 +65,10 @@ def read_playlists(sidecar: Sidecar, patterns: Sequence[str], log: BeetsLogger) 
     if not any(lists):
         names = printable(files[0]) if len(files) == 1 else f"the {len(files):,} playlists"
         raise UserError(f"resonance: --from-playlists: no file in {names} is one of the library")
-    return Listening(lists, files=len(files), unknown=unknown)
+    return PlayHistory(lists, files=len(files), unknown=unknown)
 
 
-def read_sessions(library: Library) -> Listening:
+def read_sessions(library: Library) -> PlayHistory:
     """Return tracks in the order in which they were played last, in sessions without a pause of half an hour.
 
     Raises UserError where no plugin notes when tracks are played.
@@ -83,7 +83,7 @@ def read_sessions(library: Library) -> Listening:
             sessions.append([])
         sessions[-1].append(item_id)
         before = moment
-    return Listening(sessions, sessions=len(sessions))
+    return PlayHistory(sessions, sessions=len(sessions))
 
 
 def drop_low_rated(library: Library, lists: Iterable[Sequence[int]]) -> list[list[int]]:
