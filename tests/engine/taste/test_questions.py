@@ -48,8 +48,8 @@ def test_ten_answers_bring_lists_nearer_to_the_taste(taste: dict[str, float]) ->
     assert agreement(wanted, learned.weights) > agreement(wanted, FEATURES.base) + 0.1
 
 
-def test_thirty_answers_of_one_criterion_are_more_than_chance() -> None:
-    assert learn_from_answers(FEATURES, taught(taste_for(FEATURES, era=4.0), 30)).verdict == "better"
+def test_forty_answers_of_one_criterion_are_more_than_chance() -> None:
+    assert learn_from_answers(FEATURES, taught(taste_for(FEATURES, era=6.0), 40)).verdict == "better"
 
 
 def test_answers_without_a_pattern_tell_nothing() -> None:
