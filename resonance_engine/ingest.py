@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from resonance_engine.store import Store
-    from resonance_engine.worker.worker import FileAnalysis, IsKnown, ModelDescription
+    from resonance_engine.worker.worker import FileAnalysis, FilePassages, IsKnown, ModelDescription
 
 # A batch is written when it is this old or this large; a kill loses at most one, and the files being analysed.
 BATCH_SECONDS = 2.0
@@ -36,6 +36,18 @@ class AnalysisPool(Protocol):
     def analyse(
         self, paths: Iterable[Path], is_known: IsKnown | None = None, passage: tuple[float, float] | None = None
     ) -> Iterator[tuple[Path, FileAnalysis | AudioError] | None]: ...
+
+    def close(self) -> None: ...
+
+
+class DensePool(Protocol):
+    """Embeds the dense windows of files with one model: `worker.WorkerPool`."""
+
+    def description(self) -> ModelDescription: ...
+
+    def embed_dense(
+        self, paths: Iterable[Path], is_known: IsKnown | None = None
+    ) -> Iterator[tuple[Path, FilePassages | AudioError] | None]: ...
 
     def close(self) -> None: ...
 

@@ -7,6 +7,7 @@ Only the second loads PyTorch. A network that was trained elsewhere is an ONNX f
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from resonance_engine.errors import TRAINING_EXTRA, ModelError, printable
 from resonance_engine.store.records import Embedding, Windows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -81,6 +83,23 @@ class Encoder:
         if not (np.abs(lengths - 1) < TOLERANCE).all() or not np.isfinite(gates).all():
             raise ModelError(f"The model {self.manifest.name} gives no unit vectors; export or install it again.")
         return embedding
+
+    def embed_each(self, windows: Iterable[NDArray[np.float32] | None]) -> NDArray[np.float32]:
+        """Return the embedding of each window of samples, (n, dimensions), zeros for None; `BATCH` are held at a time.
+
+        Raises ModelError as `embed` does.
+        """
+        blocks = [np.empty((0, self.manifest.dimensions), np.float32)]
+        rest = iter(windows)
+        while batch := list(islice(rest, BATCH)):
+            block = np.zeros((len(batch), self.manifest.dimensions), np.float32)
+            places = [place for place, window in enumerate(batch) if window is not None]
+            if places:
+                embedding = self.embed(self.front_end(np.stack([window for window in batch if window is not None])))
+                assert embedding.windows is not None, "an encoder embeds windows"
+                block[places] = embedding.windows.vectors
+            blocks.append(block)
+        return np.concatenate(blocks)
 
     def probabilities(self, tags: NDArray[np.float32]) -> dict[str, float]:
         """Return tags (n,) by name, clipped to 0 to 1, which the roundings of a quantised model may leave."""

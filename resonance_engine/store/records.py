@@ -49,7 +49,10 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DenseWindows:
-    """Embeddings of windows at equal distances, shape (n, dimensions); window i starts at i * hop seconds."""
+    """Embeddings of windows at equal distances, shape (n, dimensions); window i starts at i * hop seconds.
+
+    Of unit length, or zeros for a silent window, which is similar to nothing.
+    """
 
     hop: float
     length: float

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from resonance_engine.errors import AudioError, ModelError, ResonanceError
-from resonance_engine.worker.protocol import Message, analysis_message, receive, send
+from resonance_engine.worker.protocol import WINDOWS, Message, analysis_message, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +125,7 @@ def load_nothing() -> tuple[Message, Verbs]:
 
 def load_model(model: Path, backend: str) -> tuple[Message, Verbs]:
     """Load a model; return its description and the functions behind the verbs."""
+    from resonance_engine.audio.dense import read_dense_windows
     from resonance_engine.audio.passage import Passage
     from resonance_engine.audio.windows import read_passage, read_windows
     from resonance_engine.encoder.encoder import Encoder
@@ -151,13 +152,18 @@ def load_model(model: Path, backend: str) -> tuple[Message, Verbs]:
         attributes = {**measured, "duration": recording.duration, "short": recording.short}
         return analysis_message(embedding, Analysis(str(EXTRACTOR_VERSION), attributes))
 
+    def dense(path: Path) -> Message:
+        decoding = manifest.spec.decoding
+        vectors = encoder.embed_each(read_dense_windows(path, decoding))
+        return Message({"hop": decoding.hop_seconds, "length": decoding.seconds}, {WINDOWS: vectors})
+
     def trial(_: Path) -> Message:
         try:
             return Message({"seconds": try_model(encoder)})
         except ModelError as error:
             return Message({"unusable": str(error)})
 
-    return Message(description), {"identify": identify, "embed": embed, "trial": trial}
+    return Message(description), {"identify": identify, "embed": embed, "dense": dense, "trial": trial}
 
 
 def run_server(load: Load, memory: int | None = None) -> None:

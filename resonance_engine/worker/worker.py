@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from resonance_engine.audio.passage import make_passage
 from resonance_engine.errors import AudioError, ModelError, printable
+from resonance_engine.store.records import DenseWindows
 from resonance_engine.worker.process import TIMEOUT, FileProcess
-from resonance_engine.worker.protocol import read_analysis
+from resonance_engine.worker.protocol import WINDOWS, read_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,6 +49,16 @@ class FileAnalysis:
     seconds: float
     embedding: Embedding | None = None
     analysis: Analysis | None = None
+
+
+@dataclass(frozen=True)
+class FilePassages:
+    """The content key of a file, its dense windows unless the key was known, and the seconds it took."""
+
+    path: Path
+    key: bytes
+    seconds: float
+    windows: DenseWindows | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,16 @@ class Worker(FileProcess):
             return FileAnalysis(path, key, self.busy - before)
         answer = self.request("embed", path, self.busy - before, **options)
         return FileAnalysis(path, key, self.busy - before, *read_analysis(answer))
+
+    def embed_dense(self, path: Path, is_known: IsKnown | None = None) -> FilePassages:
+        """Return the content key of a file and, unless `is_known` accepts that key, the dense windows of all of it."""
+        before = self.busy
+        key = self.identify(path)
+        if is_known is not None and is_known(key):
+            return FilePassages(path, key, self.busy - before)
+        answer = self.request("dense", path, self.busy - before)
+        windows = DenseWindows(answer.header["hop"], answer.header["length"], answer.arrays[WINDOWS])
+        return FilePassages(path, key, self.busy - before, windows)
 
     def try_model(self) -> float:
         """Return the seconds that a test track takes; raises ModelError where the model cannot be used for it."""
@@ -209,6 +230,13 @@ class WorkerPool(ProcessPool[Worker]):
         """
         self.description()
         yield from self.map(paths, lambda worker, path: worker.analyse(path, is_known, passage), AHEAD)
+
+    def embed_dense(
+        self, paths: Iterable[Path], is_known: IsKnown | None = None
+    ) -> Iterator[tuple[Path, FilePassages | AudioError] | None]:
+        """Yield every path with its dense windows as soon as they are done, as `analyse` does."""
+        self.description()
+        yield from self.map(paths, lambda worker, path: worker.embed_dense(path, is_known), AHEAD)
 
     def description(self) -> ModelDescription:
         """Return the description of the model, the same for all workers."""

@@ -16,8 +16,8 @@ from beetsplug.resonance.library.models import FOLDER
 from beetsplug.resonance.library.sidecar import Runtime
 from resonance_engine.audio.content_key import content_key
 from resonance_engine.errors import AudioError, ModelError
-from resonance_engine.store import Analysis, Embedding, Windows
-from resonance_engine.worker.worker import FileAnalysis, ModelDescription
+from resonance_engine.store import Analysis, DenseWindows, Embedding, Windows
+from resonance_engine.worker.worker import FileAnalysis, FilePassages, ModelDescription
 from tests.embeddings import WIDTH, unit_vectors
 
 if TYPE_CHECKING:
@@ -31,17 +31,19 @@ MODALITIES = ("timbre", "rhythm")
 class FakeRuntime(Runtime):
     """Opens pools in this process and keeps their results; content keys are the real ones.
 
-    `embedded` are the files that a model ran for, `starts` counts how often one was loaded, `open` are the pools that
-    were not closed, `spawned` the commands of background processes. Files whose name holds "broken" fail, and those
-    that hold `failing` with a trained model. `defect` is raised instead of loading a model, `surprise` in the middle
-    of the work, `patience` files later. A trained model's id and name are those of its folder; the shipped one's are
-    `model_id`, and it gives `tags`, each as likely as not: with either, its file changes.
+    `embedded` are the files that a model ran for, `dense` the dense windows by name of file, `starts` counts how often
+    one was loaded, `open` are the pools that were not closed, `spawned` the commands of background processes. Files
+    whose name holds "broken" fail, and those that hold `failing` with a trained model. `defect` is raised instead of
+    loading a model, `surprise` in the middle of the work, `patience` files later. A trained model's id and name are
+    those of its folder; the shipped one's are `model_id`, and it gives `tags`, each as likely as not: with either, its
+    file changes.
     """
 
     def __init__(self, folder: Path) -> None:
         self.shipped = folder / "default" / "model.onnx"
         self.shipped.parent.mkdir(parents=True)
         self.embedded: list[Path] = []
+        self.dense: dict[str, DenseWindows] = {}
         self.open: set[int] = set()
         self.spawned: list[list[str]] = []
         self.starts = 0
@@ -62,6 +64,9 @@ class FakeRuntime(Runtime):
         new.replace(self.shipped)
 
     def open_pool(self, model: Path, count: int, timeout: float) -> FakePool:
+        return FakePool(self, model, count, timeout)
+
+    def open_dense_pool(self, model: Path, count: int, timeout: float) -> FakePool:
         return FakePool(self, model, count, timeout)
 
     def open_identifier(self, timeout: float) -> FakeIdentifier:  # type: ignore[override]
@@ -134,6 +139,24 @@ class FakePool:
             runtime.embedded.append(path)
             embedding = replace(embed(key, f"{passage or ''}{self.trained}"), tags=dict.fromkeys(runtime.tags, 0.5))
             yield path, FileAnalysis(path, key, 0.01, embedding, Analysis("1", {"tempo": 120}))
+
+    def embed_dense(
+        self, paths: Iterable[Path], is_known: Callable[[bytes], bool] | None = None
+    ) -> Iterator[tuple[Path, FilePassages | AudioError]]:
+        """Give the windows that a test laid down for the name of a file."""
+        runtime = self.runtime
+        for path in paths:
+            if runtime.surprise is not None and len(runtime.embedded) >= runtime.patience:
+                raise runtime.surprise
+            if path.name not in runtime.dense:
+                yield path, AudioError(path, "it is shorter than 18 s, the length of a window")
+                continue
+            key = runtime.read_key(path)
+            if is_known is not None and is_known(key):
+                yield path, FilePassages(path, key, 0.01)
+                continue
+            runtime.embedded.append(path)
+            yield path, FilePassages(path, key, 0.01, runtime.dense[path.name])
 
     def close(self) -> None:
         self.runtime.open.discard(id(self))

@@ -47,6 +47,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         model_add,
         models,
         outliers,
+        passages,
         status,
         tag,
         taste,
@@ -58,6 +59,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
     verbs: dict[str, Callable[[], None]] = {
         "analyze": lambda: analyze.analyze(sidecar, rest, opts.threads, opts.pretend, log),
         "analyze --background": lambda: status.start(sidecar),
+        "analyze --passages": lambda: passages.analyze_passages(sidecar, rest, opts.threads, opts.pretend, log),
         "pause": lambda: status.pause(sidecar),
         "resume": lambda: status.resume(sidecar),
         "stop": lambda: status.stop(sidecar),
@@ -73,6 +75,8 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "model add": lambda: model_add.add_model(sidecar, rest[0], opts.name, log),
         "model use": lambda: models.use_model(sidecar, rest[0], opts.threads, log),
         "model remove": lambda: models.remove_model(sidecar, rest[0], opts.yes),
+        "compare": lambda: passages.compare(sidecar, rest, opts.plot),
+        "passages": lambda: passages.passages(sidecar, rest, log),
         "apart": lambda: apart.edit_apart(sidecar, rest, opts.other or [], opts.remove, log),
         "duplicates": lambda: duplicates.list_duplicates(sidecar, rest, opts, log),
         "write": lambda: write.write(sidecar, rest, opts, log),
@@ -80,7 +84,8 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "outliers": lambda: outliers.outliers(sidecar, rest, opts, log),
     }
     of_lists = opts.from_playlists or opts.plays or opts.ratings
-    verbs[f"{verb} --background" if opts.background else f"{verb} from lists" if of_lists else verb]()
+    way = " --background" if opts.background else " --passages" if opts.passages else " from lists" if of_lists else ""
+    verbs[verb + way]()
 
 
 def parse_verb(opts: Values, args: list[str]) -> tuple[str, list[str]]:
@@ -107,7 +112,12 @@ def parse_verb(opts: Values, args: list[str]) -> tuple[str, list[str]]:
 def verify_background(opts: Values, query: list[str]) -> None:
     """Raise UserError where --background comes with an option of the foreground."""
     if opts.background:
-        for given, name in ((opts.pretend, "--pretend"), (opts.threads, "--threads"), (query, "a query")):
+        for given, name in (
+            (opts.pretend, "--pretend"),
+            (opts.threads, "--threads"),
+            (query, "a query"),
+            (opts.passages, "--passages"),
+        ):
             if given:
                 raise UserError(
                     f"resonance: --background analyses all that is new, as the configuration says, without {name}"

@@ -44,7 +44,7 @@ VERBS = {
         "It can be stopped at any time and goes on where it was. With a QUERY it keeps to the tracks that\n"
         "match, and tries those again that failed before.",
         "--threads 2 albumartist:bach",
-        ("threads", "pretend", "background"),
+        ("threads", "pretend", "background", "passages"),
     ),
     "pause": Verb("let the background rest, also after new imports", is_whole=True),
     "resume": Verb("let the background go on", is_whole=True),
@@ -121,6 +121,20 @@ VERBS = {
         ("yes",),
         noun=("name", "own"),
     ),
+    "compare": Verb(
+        "list the passages of two tracks or files that are similar",
+        "A B",
+        "Each of the two is a file, or a query that one track matches, as one argument. A line has the score, the\n"
+        "times in both, and the mean similarity of the windows.",
+        "song.mp3 'artist:bach title:air'",
+        ("plot",),
+    ),
+    "passages": Verb(
+        "list the passages of other tracks that are similar to some of one track",
+        "QUERY",
+        "It searches the tracks that `analyze --passages` was run for.",
+        "title:air",
+    ),
     "apart": Verb(
         "never put tracks of one QUERY and of another into one playlist",
         "[QUERY --and QUERY | --remove QUERY [--and QUERY] | --remove NUMBER]",
@@ -171,6 +185,8 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "threads": (("--threads",), {"type": "int", "metavar": "N", "help": "analyse N files at once"}),
     "pretend": (("--pretend",), {"help": "only say what would be done"}),
     "background": (("--background",), {"help": "in a process that goes on when the terminal is closed"}),
+    "passages": (("--passages",), {"help": "windows over all of each track, for `passages` and `compare`"}),
+    "plot": (("--plot",), {"metavar": "FILE.png", "help": "draw the similarity of all windows"}),
     "retry": (("--retry",), {"help": "analyse them again"}),
     "repair": (("--repair",), {"help": "mend what it finds"}),
     "minutes": (("--minutes",), {"type": "float", "metavar": "M", "help": f"how long it may take ({MINUTES:g})"}),

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from beets.library import Item, Library
     from beets.logging import BeetsLogger
 
-    from resonance_engine.ingest import AnalysisPool, Job
+    from resonance_engine.ingest import AnalysisPool, DensePool, Job
     from resonance_engine.store import Model, Store
     from resonance_engine.worker.worker import Identifier, ModelDescription
 
 State = tuple[int, int]  # size and modification time in ns of a file
 FILE_NAME = "resonance.db"
 NO_LIBRARY = 0
+DENSE_PATIENCE = 10.0
 LOADING_SECONDS = 2.0  # until a worker has loaded its model
 ROUND = (1, 2, 3, 5, 10, 15, 20, 30, 45)  # seconds, then minutes, that an estimate is rounded to
 
@@ -46,6 +47,12 @@ class Runtime:
         from resonance_engine.worker.worker import WorkerPool
 
         return WorkerPool(model, count, timeout)
+
+    def open_dense_pool(self, model: Path, count: int, timeout: float) -> DensePool:
+        """Return `count` workers that embed whole files, which take longer than an analysis: ten times `timeout`."""
+        from resonance_engine.worker.worker import WorkerPool
+
+        return WorkerPool(model, count, DENSE_PATIENCE * timeout)
 
     def open_identifier(self, timeout: float) -> Identifier:
         """Return what reads content keys, in a process without a model; it gives up a file after `timeout` seconds."""

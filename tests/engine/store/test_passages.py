@@ -85,9 +85,9 @@ def test_they_leave_with_their_recording_and_with_their_model(path: Path) -> Non
         (dense(0), "multiple of 16 bytes and take 0"),
         (DenseWindows(0.0, 18.0, unit_vectors(2)), "hop above 0 s"),
         (DenseWindows(4.0, float("nan"), unit_vectors(2)), "length above 0 s"),
-        (DenseWindows(4.0, 18.0, unit_vectors(2) * 2), "length 1 and have 2.0"),
+        (DenseWindows(4.0, 18.0, unit_vectors(2) * 2), "length 1 or 0 and have 2.0"),
         (DenseWindows(4.0, 18.0, np.full((2, 8), np.inf, np.float32)), "not finite"),
-        (DenseWindows(4.0, 18.0, unit_vectors(4, 4)), "8 wide|length 1"),
+        (DenseWindows(4.0, 18.0, unit_vectors(4, 4)), "8 wide|length 1 or 0"),
     ],
 )
 def test_what_the_model_cannot_have_given_is_refused(path: Path, windows: DenseWindows, reason: str) -> None:
@@ -103,7 +103,7 @@ def test_what_the_model_cannot_have_given_is_refused(path: Path, windows: DenseW
     ("change", "value", "problem"),
     [
         ("data", np.full(16, np.nan, np.float16).tobytes(), "hold values that are not finite"),
-        ("data", np.ones(8, np.float16).tobytes(), "length 1 and have 2.8"),
+        ("data", np.ones(8, np.float16).tobytes(), "length 1 or 0 and have 2.8"),
         ("data", b"1234567", "multiple of 16 bytes and take 7"),
         ("data", b"", "multiple of 16 bytes and take 0"),
         ("data", "text", "should be bytes and are str"),

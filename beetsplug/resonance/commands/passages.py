@@ -1,0 +1,150 @@
+"""beet resonance compare, passages, analyze --passages: passages that two recordings have in common, or many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from beets import ui
+from beets.exceptions import UserError
+
+from beetsplug.resonance.background.process_lock import exclusive_analysis
+from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable
+from beetsplug.resonance.library.dense import analyse_dense, estimate_dense, plan_dense, read_decoding
+from beetsplug.resonance.library.items import matching_ids, no_match
+from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.sidecar import format_estimate, format_tracks
+from beetsplug.resonance.search.passages import find_side, find_track, label_item, load_dense, search_passages
+from resonance_engine.audio.passage import format_time
+from resonance_engine.errors import ModelError
+from resonance_engine.files import expand_home, write_bytes
+from resonance_engine.search.passages import find_passages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from beets.logging import BeetsLogger
+
+    from beetsplug.resonance.library.dense import DensePlan
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.search.passages import MatchingPassage
+    from resonance_engine.store import Model
+
+MOST_HITS = 30
+THOUSAND = 1_000
+
+
+def compare(sidecar: Sidecar, words: list[str], plot: str | None) -> None:
+    """Print the similar passages of two files or tracks, and draw the matrix of their windows."""
+    if len(words) != 2:
+        raise UserError(f"resonance: compare takes two files or queries, each one argument, not {len(words)}")
+    target = expand_home(plot) if plot else None
+    if target is not None:
+        require_drawing(target)
+    sides = [find_side(sidecar, word) for word in words]
+    first, second = load_dense(sidecar, sidecar.model, sides)
+    found = find_passages(first, second)
+    labels = [side.label for side in sides]
+    if not found:
+        ui.print_(f"no passage of {labels[0]} is similar to one of {labels[1]}")
+    for line in align_columns([format_passage(passage) for passage in found]):
+        ui.print_(line)
+    if found:
+        ui.print_(f"similar passages of {labels[0]} (left) and {labels[1]} (right)")
+    if target is not None:
+        from resonance_engine.search.passage_plot import draw_matrix
+
+        write_bytes(target, draw_matrix(first, second, found, (labels[0], labels[1])))
+
+
+def require_drawing(target: Path) -> None:
+    """Raise UserError where no picture can be drawn into a file, before anything is computed for it."""
+    from resonance_engine.search.passage_plot import has_matplotlib
+
+    if target.suffix.lower() != ".png":
+        raise UserError(f"resonance: --plot takes the name of a PNG file, such as matrix.png, not {str(target)!r}")
+    if not target.absolute().parent.is_dir():
+        raise UserError(f"resonance: --plot: there is no folder {target.absolute().parent}")
+    if not has_matplotlib():
+        raise UserError("resonance: --plot draws with matplotlib: run `pip install 'beets-resonance[viz]'`")
+
+
+def format_passage(passage: MatchingPassage) -> tuple[str, ...]:
+    """Return the cells of a line: score, times in both, similarity."""
+    return f"{passage.score:.2f}", format_span(passage.first), format_span(passage.second), f"{passage.similarity:.2f}"
+
+
+def format_span(span: tuple[float, float]) -> str:
+    return f"{format_time(round(span[0]))}-{format_time(round(span[1]))}"
+
+
+def passages(sidecar: Sidecar, query: list[str], log: BeetsLogger) -> None:
+    """Print the passages of a track that are similar to some of other tracks, and how many could not be searched."""
+    require_searchable(sidecar, log)
+    if not query:
+        raise UserError("resonance: passages takes a query for one track, for example `beet resonance passages id:1`")
+    model = sidecar.model
+    assert model is not None, "something is analysed"
+    searched = find_track(sidecar, query, "passages")
+    if not sidecar.store.passages.stored(model.id) - {searched.key}:
+        raise UserError("resonance: no other track has dense windows yet; run `beet resonance analyze --passages`")
+    [windows] = load_dense(sidecar, model, [searched])
+    hits, count = search_passages(sidecar, model, searched, windows)
+    rows = [(*format_passage(hit.passage), label_item(hit.item)) for hit in hits[:MOST_HITS]]
+    for line in align_columns(rows) if rows else [f"no passage of {searched.label} is similar to one of another track"]:
+        ui.print_(line)
+    left = max(0, sidecar.coverage().total - 1 - count)
+    parts = [f"{format_tracks(count)} searched"]
+    parts += [f"{len(hits) - MOST_HITS:,} weaker passages not shown"] if len(hits) > MOST_HITS else []
+    parts += [f"{left:,} not, without dense windows (`beet resonance analyze --passages`)"] if left else []
+    ui.print_(", ".join(parts))
+
+
+def analyze_passages(sidecar: Sidecar, query: list[str], threads: int | None, pretend: bool, log: BeetsLogger) -> None:
+    """Say how long and how large, then compute and store the dense windows of all tracks, or of matching ones."""
+    item_ids = matching_ids(sidecar.library, query)
+    if not item_ids:
+        raise no_match(sidecar.library, "resonance", query)
+    require_searchable(sidecar, log)
+    model = sidecar.model
+    assert model is not None, "something is analysed"
+    models = Models(sidecar)
+    name = models.name_of(model.id) or models.wanted
+    settings = sidecar.settings
+    pool = sidecar.runtime.open_dense_pool(models.path(name), settings.workers(threads), settings.timeout)
+    try:
+        description = pool.description()
+        if description.id != model.id:
+            raise ModelError(f"The file of the model {model.name} was replaced; run `beet resonance analyze` first.")
+        plan = plan_dense(sidecar, model, item_ids, read_decoding(description))
+        ui.print_(describe_plan(sidecar, model, plan, threads))
+        if pretend or not plan.paths:
+            return
+        with exclusive_analysis(sidecar, whole=False, log=log):
+            pace = estimate_dense(sidecar, model, plan.windows / len(plan.paths), threads)[0]
+            done, failed = analyse_dense(sidecar, model, pool, plan, pace, log)
+        ui.print_(f"dense windows of {format_tracks(done)} stored" + (f", {failed:,} failed" if failed else ""))
+        if not done:
+            raise UserError("resonance: no track could be given dense windows")
+    finally:
+        pool.close()
+
+
+def describe_plan(sidecar: Sidecar, model: Model, plan: DensePlan, threads: int | None) -> str:
+    """Return what a dense analysis takes, also for 1,000 tracks, and what it leaves out, in one line."""
+    left = [
+        f"{count:,} {what}"
+        for count, what in (
+            (plan.known, "done already"),
+            (plan.unanalysed, "not analysed yet"),
+            (plan.missing, "without a file"),
+            (plan.short, "too short"),
+        )
+        if count
+    ]
+    if not plan.paths:
+        return ", ".join(["nothing to do", *left])
+    seconds, size = estimate_dense(sidecar, model, plan.windows, threads)
+    share = THOUSAND / len(plan.paths)
+    each_thousand = f"{format_estimate(share * seconds)} and {format_size(round(share * size))} per 1,000 tracks"
+    takes = f"about {format_estimate(seconds)} and {format_size(size)} ({each_thousand})"
+    return ", ".join([f"dense windows of {format_tracks(len(plan.paths))}: {takes}", *left])

@@ -1,0 +1,65 @@
+"""The tracks that are compared, in halves of whole soundtracks, and their dense windows."""
+
+from __future__ import annotations
+
+import csv
+import random
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from resonance_engine.console import progress_bar
+from resonance_engine.encoder.model_files import SHIPPED
+from resonance_engine.errors import AudioError
+from resonance_engine.worker.worker import WorkerPool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+TIMEOUT = 1800.0
+SEED = 1
+
+
+class Track(NamedTuple):
+    """A file of the corpus; `half` is 0 for those that thresholds are chosen on."""
+
+    path: str
+    soundtrack: str
+    half: int
+
+
+def choose_tracks(root: Path, count: int) -> list[Track]:
+    """Return so many tracks of a folder's manifest, from each soundtrack in turn; every other soundtrack is a half."""
+    with (root / "manifest.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    names = sorted({row["soundtrack"] for row in rows})
+    waiting = {name: [row["path"] for row in rows if row["soundtrack"] == name] for name in names}
+    rng = random.Random(SEED)  # noqa: S311 - not for cryptography
+    for name in names:
+        rng.shuffle(waiting[name])
+    chosen: list[Track] = []
+    while len(chosen) < count and any(waiting.values()):
+        chosen += [Track(waiting[name].pop(), name, number % 2) for number, name in enumerate(names) if waiting[name]]
+    return chosen[:count]
+
+
+def embed_tracks(root: Path, tracks: list[Track], cache: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the dense windows of tracks by path, from a cache file as far as it has them; what fails is left out."""
+    known = {}
+    if cache.is_file():
+        with np.load(cache, allow_pickle=False) as arrays:
+            known = {name.replace("|", "/"): arrays[name] for name in arrays.files}
+    paths = [root / track.path for track in tracks if track.path not in known]
+    with closing(WorkerPool(SHIPPED, 1, TIMEOUT)) as pool, progress_bar(len(paths)) as bar:
+        for result in pool.embed_dense(paths) if paths else ():
+            if result is None:
+                continue
+            path, found = result
+            bar.update()
+            if not isinstance(found, AudioError) and found.windows is not None:
+                known[str(path.relative_to(root))] = found.windows.vectors
+    np.savez(cache, allow_pickle=False, **{name.replace("/", "|"): vectors for name, vectors in known.items()})
+    return {track.path: known[track.path] for track in tracks if track.path in known}

@@ -1,0 +1,185 @@
+"""`compare`, `analyze --passages` and `passages` on made recordings, and what they refuse."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from beetsplug.resonance.library.sidecar import Sidecar
+from resonance_engine.search import passage_plot
+from resonance_engine.store import DenseWindows
+from tests.embeddings import WIDTH
+from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BASIS = np.eye(WIDTH, dtype=np.float32)
+
+
+def dense(*directions: int) -> DenseWindows:
+    """Windows along axes of the space: equal numbers are equal windows, others have nothing in common."""
+    return DenseWindows(4.0, 18.0, BASIS[list(directions)])
+
+
+class PassageLibrary(AnalysedLibrary):
+    """Songs 0 to 4: song 1 has a passage of song 0, song 2 nothing in common, songs 3 and 4 are too short."""
+
+    def setup_beets(self) -> None:
+        super().setup_beets()
+        for item in self.lib.items():
+            item.length = 60.0 if item.title < "song 3" else 10.0
+            item.store()
+        self.runtime.dense = {
+            "song 0.flac": dense(0, 1, 2, 3, 0),
+            "song 1.flac": dense(4, 5, 1, 2, 3, 5),
+            "song 2.flac": dense(6, 7, 6, 7),
+        }
+
+    def stored(self) -> int:
+        with closing(Sidecar(self.lib)) as sidecar:
+            model = sidecar.model
+            assert model is not None
+            return len(sidecar.store.passages.stored(model.id))
+
+
+class TestCompare(PassageLibrary):
+    def test_a_transplanted_passage_is_listed_with_its_times_in_both(self) -> None:
+        lines = self.beet("resonance", "compare", "title:song 0", "title:song 1")
+        assert re.fullmatch(r"\d\.\d\d  0:04-0:30  0:08-0:34  1\.00", lines[0])
+        assert lines[-1] == "similar passages of artist 0 - song 0 (left) and artist 1 - song 1 (right)"
+        assert self.stored() == 0
+
+    def test_files_need_not_be_in_the_library(self, tmp_path: Path) -> None:
+        path = tmp_path / "song 1.flac"
+        path.write_bytes(self.lib.items("title:song 2")[0].filepath.read_bytes())
+        lines = self.beet("resonance", "compare", "title:song 0", str(path))
+        assert "0:04-0:30  0:08-0:34" in lines[0]
+        assert lines[-1].endswith("song 1.flac (right)")
+
+    def test_two_tracks_without_a_common_passage(self) -> None:
+        assert self.beet("resonance", "compare", "title:song 0", "title:song 2") == [
+            "no passage of artist 0 - song 0 is similar to one of artist 0 - song 2"
+        ]
+
+    def test_the_matrix_is_drawn(self, tmp_path: Path) -> None:
+        pytest.importorskip("matplotlib")
+        path = tmp_path / "matrix.png"
+        self.beet("resonance", "compare", "title:song 0", "title:song 1", "--plot", str(path))
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+    def test_without_matplotlib_a_sentence_names_the_extra(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(passage_plot, "has_matplotlib", lambda: False)
+        self.runtime.starts = 0
+        words = ("compare", "title:song 0", "title:song 1", "--plot")
+        assert self.refused("resonance", *words, str(tmp_path / "a.png")) == (
+            "resonance: --plot draws with matplotlib: run `pip install 'beets-resonance[viz]'`"
+        )
+        assert "PNG file" in self.refused("resonance", *words, "matrix.pdf")
+        assert "there is no folder" in self.refused("resonance", *words, "/nowhere/at/all/matrix.png")
+        assert self.runtime.starts == 0
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (["song"], "compare takes two files or queries, each one argument, not 1"),
+            (["a", "b", "c"], "not 3"),
+            (["song", "title:song 1"], "takes a query that one track matches, and 'song' matches 5"),
+            (["/no/such.flac", "title:song 1"], "there is no file /no/such.flac"),
+            (["title:nothing", "title:song 1"], "no track matches title:nothing"),
+            (["title:song 0", "title:song 4"], "song 4.flac: it is shorter than 18 s"),
+        ],
+    )
+    def test_bad_input_ends_in_one_sentence(self, words: list[str], sentence: str) -> None:
+        refusal = self.refused("resonance", "compare", *words)
+        assert refusal.startswith("resonance: ")
+        assert sentence in refusal
+        assert "\n" not in refusal
+
+
+class TestAnalyzePassages(PassageLibrary):
+    def test_it_says_how_long_and_how_large_before_it_stores(self) -> None:
+        lines = self.beet("resonance", "analyze", "--passages")
+        assert re.fullmatch(
+            r"dense windows of 3 tracks: about \d+ s and 0\.0 MB \(\d+ \w+ and 0\.2 MB per 1,000 tracks\), 2 too short",
+            lines[0],
+        )
+        assert lines[1] == "dense windows of 3 tracks stored"
+        assert self.beet("resonance", "analyze", "--passages") == ["nothing to do, 3 done already, 2 too short"]
+
+    def test_only_the_tracks_of_a_query_and_nothing_with_pretend(self) -> None:
+        self.beet("resonance", "analyze", "--passages", "--pretend")
+        assert self.stored() == 0
+        self.beet("resonance", "analyze", "--passages", "title:song 1")
+        assert self.stored() == 1
+
+    def test_an_interrupted_run_goes_on_where_it_was(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.runtime.embedded.clear()
+        self.runtime.surprise, self.runtime.patience = KeyboardInterrupt(), 2
+        with pytest.raises(SystemExit):
+            self.run_command("resonance", "analyze", "--passages")
+        assert "stopped; the dense windows of 2 tracks are kept" in caplog.text
+        assert self.stored() == 2
+        assert self.runtime.open == set()
+        self.io.getoutput()
+        self.runtime.surprise = None
+        assert self.beet("resonance", "analyze", "--passages")[-1] == "dense windows of 1 track stored"
+        assert len(self.runtime.embedded) == 3
+
+    def test_a_file_that_fails_costs_one_line(self, caplog: pytest.LogCaptureFixture) -> None:
+        del self.runtime.dense["song 1.flac"]
+        lines = self.beet("resonance", "analyze", "--passages")
+        assert lines[-1] == "dense windows of 2 tracks stored, 1 failed"
+        assert re.search(r"no dense windows: .*song 1\.flac: it is shorter than 18 s", caplog.text)
+
+    def test_options_that_make_no_sense_together(self) -> None:
+        assert "without --passages" in self.refused("resonance", "analyze", "--passages", "--background")
+        assert "--passages belongs to analyze" in self.refused("resonance", "status", "--passages")
+        assert "--plot belongs to compare" in self.refused("resonance", "status", "--plot", "x.png")
+
+
+class TestPassages(PassageLibrary):
+    def test_hits_are_listed_with_their_track_and_what_was_not_searched(self) -> None:
+        self.beet("resonance", "analyze", "--passages")
+        lines = self.beet("resonance", "passages", "title:song 0")
+        assert re.fullmatch(r"\d\.\d\d  0:04-0:30  0:08-0:34  1\.00  artist 1 - song 1", lines[0])
+        assert lines[1] == "2 tracks searched, 2 not, without dense windows (`beet resonance analyze --passages`)"
+
+    def test_a_track_without_dense_windows_can_be_searched_for(self) -> None:
+        self.beet("resonance", "analyze", "--passages", "title:song 1")
+        lines = self.beet("resonance", "passages", "title:song 0")
+        assert lines[0].endswith("artist 1 - song 1")
+        assert lines[1].startswith("1 track searched, 3 not")
+
+    def test_nothing_similar(self) -> None:
+        self.beet("resonance", "analyze", "--passages")
+        assert self.beet("resonance", "passages", "title:song 2")[0] == (
+            "no passage of artist 0 - song 2 is similar to one of another track"
+        )
+
+    def test_what_it_refuses(self) -> None:
+        sentence = "resonance: no other track has dense windows yet; run `beet resonance analyze --passages`"
+        assert self.refused("resonance", "passages", "title:song 0") == sentence
+        assert "takes a query for one track" in self.refused("resonance", "passages")
+        assert "no track matches title:nothing" in self.refused("resonance", "passages", "title:nothing")
+        assert "'song' matches 5" in self.refused("resonance", "passages", "song")
+
+
+class TestNothingAnalysed(CommandLibrary):
+    def test_nothing_is_analysed(self) -> None:
+        self.song("one")
+        for words in (("passages", "one"), ("analyze", "--passages")):
+            assert "no track is analysed yet; run `beet resonance analyze`" in self.refused("resonance", *words)
+
+    def test_two_files_can_be_compared_all_the_same(self) -> None:
+        self.song("one")
+        self.song("two")
+        self.runtime.dense = {"one.flac": dense(0, 1, 2), "two.flac": dense(5, 0, 1, 2)}
+        paths = [str(item.filepath) for item in self.lib.items()]
+        assert "0:00-0:26  0:04-0:30" in self.beet("resonance", "compare", *paths)[0]
