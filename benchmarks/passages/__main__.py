@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import beta
 
 from benchmarks.passages.cases import DISTORTIONS, Case, make_cases
-from benchmarks.passages.tracks import Track, choose_tracks, embed_tracks
+from benchmarks.passages.tracks import CorpusTrack, choose_tracks, embed_tracks
 from resonance_engine.console import progress_bar
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.search.passages import Alignment, find_passages
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     Windows = Mapping[str, DenseWindows]
-    MadeCase = tuple[Case, DenseWindows]
+    EmbeddedCase = tuple[Case, DenseWindows]
 
 TOLERANCE = 4.0  # seconds at both ends, in both recordings
-FEWEST_WINDOWS = 18  # of a track in a made case: 86 s
+FEWEST_WINDOWS = 18  # of a track that a case is made of: 86 s
 MOST_ALARMS = 10 / 1000  # of pairs, on the half that thresholds are chosen on
-GRID = {"level": (0.5, 0.6, 0.65, 0.7, 0.75, 0.8), "contrast": (0.1, 0.2, 0.3, 0.4), "least": (0.2, 0.4, 0.6, 0.8, 1.2)}
+GRID = {"level": (0.4, 0.5, 0.55, 0.6), "contrast": (0.1, 0.2, 0.3), "least": (0.3, 0.5, 0.7, 0.9, 1.2)}
 
 
 class Rate(NamedTuple):
@@ -57,14 +57,14 @@ def is_hit(case: Case, recording: DenseWindows, windows: Windows, alignment: Ali
     return any(bool((np.abs(wanted - [each.first, each.second]) <= TOLERANCE).all()) for each in found)
 
 
-def count_alarms(tracks: Sequence[Track], windows: Windows, alignment: Alignment) -> Rate:
+def count_alarms(tracks: Sequence[CorpusTrack], windows: Windows, alignment: Alignment) -> Rate:
     """Count the pairs of tracks of different soundtracks that a passage is found in."""
     pairs = [(a.path, b.path) for a, b in combinations(tracks, 2) if a.soundtrack != b.soundtrack]
     found = sum(bool(find_passages(windows[a], windows[b], 1, alignment)) for a, b in pairs)
     return Rate(found, len(pairs))
 
 
-def choose_alignment(tracks: Sequence[Track], cases: Sequence[MadeCase], windows: Windows) -> Alignment:
+def choose_alignment(tracks: Sequence[CorpusTrack], cases: Sequence[EmbeddedCase], windows: Windows) -> Alignment:
     """Return the thresholds with the most hits over all distortions among those with few enough false alarms."""
     best: tuple[int, float, Alignment] | None = None
     for values in product(*GRID.values()):
@@ -80,7 +80,9 @@ def choose_alignment(tracks: Sequence[Track], cases: Sequence[MadeCase], windows
     return best[2]
 
 
-def report(half: int, tracks: Sequence[Track], cases: Sequence[MadeCase], windows: Windows, by: Alignment) -> None:
+def report(
+    half: int, tracks: Sequence[CorpusTrack], cases: Sequence[EmbeddedCase], windows: Windows, by: Alignment
+) -> None:
     """Print the hit rate of each distortion in percent, and the false alarms per 1,000 pairs."""
     soundtracks = len({track.soundtrack for track in tracks})
     print(f"\n{('chosen on', 'reported on')[half]}: {len(tracks)} tracks of {soundtracks} soundtracks")
@@ -96,25 +98,27 @@ def parse_case(values: list[Any]) -> Case:
     return Case(number, half, source, host, distortion, (first[0], first[1]), (second[0], second[1]))
 
 
-def load_cases(folder: Path, count: int, tracks: Sequence[Track], windows: Windows, root: Path) -> list[MadeCase]:
-    """Return `count` cases of each half and distortion; those that the cache lacks are made."""
+def load_cases(
+    folder: Path, count: int, tracks: Sequence[CorpusTrack], windows: Windows, root: Path
+) -> list[EmbeddedCase]:
+    """Return `count` cases of each half and distortion; those that the cache lacks are computed."""
     encoder = Encoder()
     decoding = encoder.manifest.spec.decoding
-    made: list[MadeCase] = []
+    cases: list[EmbeddedCase] = []
     with progress_bar(2 * count, unit="case") as bar:
         for number in range(2 * count):
             long = [t for t in tracks if t.half == number % 2 and len(windows[t.path].vectors) >= FEWEST_WINDOWS]
             file = folder / f"case-{number}.npz"
             if not file.is_file():
-                cases = make_cases(number, long, root, encoder)
-                vectors = {f"{place}": each for place, (_, each) in enumerate(cases)}
-                np.savez(file, allow_pickle=False, cases=json.dumps([case for case, _ in cases]), **vectors)
+                variants = make_cases(number, long, root, encoder)
+                vectors = {f"{place}": each for place, (_, each) in enumerate(variants)}
+                np.savez(file, allow_pickle=False, cases=json.dumps([case for case, _ in variants]), **vectors)
             with np.load(file, allow_pickle=False) as arrays:
                 for place, values in enumerate(json.loads(str(arrays["cases"]))):
                     case = parse_case(values)
-                    made.append((case, DenseWindows(decoding.hop_seconds, decoding.seconds, arrays[f"{place}"])))
+                    cases.append((case, DenseWindows(decoding.hop_seconds, decoding.seconds, arrays[f"{place}"])))
             bar.update()
-    return made
+    return cases
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.passages.tracks import Track
+    from benchmarks.passages.tracks import CorpusTrack
     from resonance_engine.encoder.encoder import Encoder
 
     Samples = NDArray[np.float32]
@@ -89,7 +89,7 @@ def read_samples(path: Path, rate: int) -> Samples:
 
 
 def make_cases(
-    number: int, tracks: Sequence[Track], root: Path, encoder: Encoder
+    number: int, tracks: Sequence[CorpusTrack], root: Path, encoder: Encoder
 ) -> list[tuple[Case, NDArray[np.float32]]]:
     """Return one case of each distortion with the dense windows of its recording; `number` decides on all by chance.
 
@@ -107,16 +107,16 @@ def make_cases(
     around = around[start : start + int(HOST_SECONDS * rate)]
     place = int(before * rate)
     cut = samples[int(begin * rate) : int((begin + PASSAGE_SECONDS) * rate)]
-    made: list[tuple[Case, NDArray[np.float32]]] = []
+    cases: list[tuple[Case, NDArray[np.float32]]] = []
     for name, distort in DISTORTIONS.items():
         passage = distort(cut, rate, rng)
         passage = passage / np.float32(max(1.0, float(np.abs(passage).max())))
         whole = np.concatenate([around[:place], passage, around[place:]])
         windows = list(cut_windows([whole], decoding.samples, decoding.hop_seconds * rate))
-        known = made[0][1] if made else np.empty((0, encoder.manifest.dimensions), np.float32)
+        known = cases[0][1] if cases else np.empty((0, encoder.manifest.dimensions), np.float32)
         same = min(len(known), 1 + max(-1, int((before - decoding.seconds) // decoding.hop_seconds)))
-        vectors = np.concatenate([known[:same], encoder.embed_each(windows[same:])])
+        vectors = np.concatenate([known[:same], encoder.embed_windows(windows[same:])])
         spans = ((begin, begin + PASSAGE_SECONDS), (before, before + len(passage) / rate))
         half = source.half
-        made.append((Case(number, half, source.path, host.path, name, *spans), vectors))
-    return made
+        cases.append((Case(number, half, source.path, host.path, name, *spans), vectors))
+    return cases

@@ -23,7 +23,7 @@ TIMEOUT = 1800.0
 SEED = 1
 
 
-class Track(NamedTuple):
+class CorpusTrack(NamedTuple):
     """A file of the corpus; `half` is 0 for those that thresholds are chosen on."""
 
     path: str
@@ -31,7 +31,7 @@ class Track(NamedTuple):
     half: int
 
 
-def choose_tracks(root: Path, count: int) -> list[Track]:
+def choose_tracks(root: Path, count: int) -> list[CorpusTrack]:
     """Return so many tracks of a folder's manifest, from each soundtrack in turn; every other soundtrack is a half."""
     with (root / "manifest.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -40,13 +40,15 @@ def choose_tracks(root: Path, count: int) -> list[Track]:
     rng = random.Random(SEED)  # noqa: S311 - not for cryptography
     for name in names:
         rng.shuffle(waiting[name])
-    chosen: list[Track] = []
+    chosen: list[CorpusTrack] = []
     while len(chosen) < count and any(waiting.values()):
-        chosen += [Track(waiting[name].pop(), name, number % 2) for number, name in enumerate(names) if waiting[name]]
+        chosen += [
+            CorpusTrack(waiting[name].pop(), name, number % 2) for number, name in enumerate(names) if waiting[name]
+        ]
     return chosen[:count]
 
 
-def embed_tracks(root: Path, tracks: list[Track], cache: Path) -> dict[str, NDArray[np.float32]]:
+def embed_tracks(root: Path, tracks: list[CorpusTrack], cache: Path) -> dict[str, NDArray[np.float32]]:
     """Return the dense windows of tracks by path, from a cache file as far as it has them; what fails is left out."""
     known = {}
     if cache.is_file():
@@ -57,9 +59,9 @@ def embed_tracks(root: Path, tracks: list[Track], cache: Path) -> dict[str, NDAr
         for result in pool.embed_dense(paths) if paths else ():
             if result is None:
                 continue
-            path, found = result
+            path, outcome = result
             bar.update()
-            if not isinstance(found, AudioError) and found.windows is not None:
-                known[str(path.relative_to(root))] = found.windows.vectors
+            if not isinstance(outcome, AudioError) and outcome.windows is not None:
+                known[str(path.relative_to(root))] = outcome.windows.vectors
     np.savez(cache, allow_pickle=False, **{name.replace("/", "|"): vectors for name, vectors in known.items()})
     return {track.path: known[track.path] for track in tracks if track.path in known}

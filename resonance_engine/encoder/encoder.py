@@ -84,7 +84,7 @@ class Encoder:
             raise ModelError(f"The model {self.manifest.name} gives no unit vectors; export or install it again.")
         return embedding
 
-    def embed_each(self, windows: Iterable[NDArray[np.float32] | None]) -> NDArray[np.float32]:
+    def embed_windows(self, windows: Iterable[NDArray[np.float32] | None]) -> NDArray[np.float32]:
         """Return the embedding of each window of samples, (n, dimensions), zeros for None; `BATCH` are held at a time.
 
         Raises ModelError as `embed` does.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from resonance_engine.store.records import DenseWindows, Matrix
 
 Cell = tuple[int, int]
+MARGIN_SECONDS = 2.6  # see benchmarks/passages: from 0.5 s less to 5.7 s more than a passage are above its edge
 MARGIN = 5  # windows that overlap one, of 18 s every 4 s
 STEPS: tuple[Cell, ...] = ((1, 1), (1, 2), (2, 1))
 """From one cell of a path to the next: along the diagonal, or past one window of the second or the first recording."""
@@ -24,14 +25,16 @@ STEPS: tuple[Cell, ...] = ((1, 1), (1, 2), (2, 1))
 class Alignment:
     """What decides on a passage: all are cosines.
 
-    `level` is the cosine that adds nothing to a path's score, where the recordings' usual cosine is not above `usual`;
-    `step` is lost for each step beside the diagonal, and a path counts from a score of `least` on.
+    `level` is the cosine that adds nothing to a path's score, or what is usual for the two windows and `contrast` more,
+    where that is higher; `step` is lost for each step beside the diagonal. A path counts from a score of `least` on.
+    A passage begins and ends where the cosine falls below `edge` times that of its middle.
     """
 
-    level: float = 0.85
-    contrast: float = 0.15
-    step: float = 0.15
-    least: float = 0.2
+    level: float = 0.5
+    contrast: float = 0.1
+    step: float = 0.1
+    least: float = 0.4
+    edge: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -60,23 +63,54 @@ def find_passages(
         score, path = align(weights, alignment.step)
         if score < alignment.least:
             break
-        similarity = float(np.mean([cosines[cell] for cell in path]))
-        (a, b), (c, d) = path[0], path[-1]
-        spans = ((first, a, c), (second, b, d))
-        begin_end = [(dense.hop * begin, dense.hop * end + dense.length) for dense, begin, end in spans]
-        passages.append(MatchingPassage(begin_end[0], begin_end[1], similarity, score, tuple(path)))
+        passages.append(measure_passage(first, second, cosines, path, score, alignment.edge))
         for row, column in path:  # the same stretch beside its diagonal is no other passage
             weights[row, max(0, column - MARGIN) : column + MARGIN + 1] = -1.0
             weights[max(0, row - MARGIN) : row + MARGIN + 1, column] = -1.0
     return passages
 
 
-def weigh(cosines: Matrix, alignment: Alignment) -> Matrix:
-    """Return the excess of cosines (n, m) over `level`, and over the median of their row and column by `contrast`.
+def measure_passage(
+    first: DenseWindows, second: DenseWindows, cosines: Matrix, path: list[Cell], score: float, edge: float
+) -> MatchingPassage:
+    """Return the passage of a path, with the times at which it begins and ends.
 
-    Two recordings of one kind are similar everywhere, and a passage is where they are more so.
+    A window that is partly of the passage is a little less similar than one inside: the path is cut where the cosine
+    falls below `edge` times the median of its upper half, between two windows in proportion, and `MARGIN_SECONDS`,
+    which such a window usually reaches out, are taken off. What lasts to a recording's end is left whole.
     """
-    usual = np.maximum(np.median(cosines, axis=1)[:, np.newaxis], np.median(cosines, axis=0)[np.newaxis])
+    along = np.array([cosines[cell] for cell in path])
+    middle = float(np.median(np.sort(along)[len(along) // 2 :]))
+    inside = np.flatnonzero(along >= edge * middle)
+    begin, end = int(inside[0]), int(inside[-1])
+    lead = reach(cosines, path[begin], (-1, -1), edge * middle)
+    tail = reach(cosines, path[end], (1, 1), edge * middle)
+    spans = []
+    for axis, dense in enumerate((first, second)):
+        start, stop = dense.hop * (path[begin][axis] - lead), dense.hop * (path[end][axis] + tail) + dense.length
+        whole = dense.hop * (len(dense.vectors) - 1) + dense.length
+        start, stop = max(0.0, start + MARGIN_SECONDS), min(whole, stop - MARGIN_SECONDS)
+        spans.append((start if path[begin][axis] else 0.0, stop if path[end][axis] < len(dense.vectors) - 1 else whole))
+    similarity = float(along[begin : end + 1].mean())
+    return MatchingPassage(spans[0], spans[1], similarity, score, tuple(path[begin : end + 1]))
+
+
+def reach(cosines: Matrix, cell: Cell, step: Cell, level: float) -> float:
+    """Return how far the cosine stays above a level beyond a cell, as a share of the step to the next, 0 to 1."""
+    row, column = cell[0] + step[0], cell[1] + step[1]
+    if not (0 <= row < cosines.shape[0] and 0 <= column < cosines.shape[1]):
+        return 0.0
+    here, there = float(cosines[cell]), float(cosines[row, column])
+    return 1.0 if there >= level else (here - level) / (here - there)
+
+
+def weigh(cosines: Matrix, alignment: Alignment) -> Matrix:
+    """Return the excess of cosines (n, m) over `level`, and over what is usual for the two windows by `contrast`.
+
+    That is the lower of the medians of row and column. Two recordings of one kind are similar everywhere, and a passage
+    is where they are more so; one that goes on alike is similar all along to a window of a passage from it.
+    """
+    usual = np.minimum(np.median(cosines, axis=1)[:, np.newaxis], np.median(cosines, axis=0)[np.newaxis])
     weights: Matrix = cosines - np.maximum(alignment.level, usual + alignment.contrast)
     return weights
 

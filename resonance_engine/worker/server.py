@@ -154,7 +154,7 @@ def load_model(model: Path, backend: str) -> tuple[Message, Verbs]:
 
     def dense(path: Path) -> Message:
         decoding = manifest.spec.decoding
-        vectors = encoder.embed_each(read_dense_windows(path, decoding))
+        vectors = encoder.embed_windows(read_dense_windows(path, decoding))
         return Message({"hop": decoding.hop_seconds, "length": decoding.seconds}, {WINDOWS: vectors})
 
     def trial(_: Path) -> Message:

@@ -50,7 +50,7 @@ class PassageLibrary(AnalysedLibrary):
 class TestCompare(PassageLibrary):
     def test_a_transplanted_passage_is_listed_with_its_times_in_both(self) -> None:
         lines = self.beet("resonance", "compare", "title:song 0", "title:song 1")
-        assert re.fullmatch(r"\d\.\d\d  0:04-0:30  0:08-0:34  1\.00", lines[0])
+        assert re.fullmatch(r"\d\.\d\d  0:06-0:28  0:10-0:32  1\.00", lines[0])
         assert lines[-1] == "similar passages of artist 0 - song 0 (left) and artist 1 - song 1 (right)"
         assert self.stored() == 0
 
@@ -58,7 +58,7 @@ class TestCompare(PassageLibrary):
         path = tmp_path / "song 1.flac"
         path.write_bytes(self.lib.items("title:song 2")[0].filepath.read_bytes())
         lines = self.beet("resonance", "compare", "title:song 0", str(path))
-        assert "0:04-0:30  0:08-0:34" in lines[0]
+        assert "0:06-0:28  0:10-0:32" in lines[0]
         assert lines[-1].endswith("song 1.flac (right)")
 
     def test_two_tracks_without_a_common_passage(self) -> None:
@@ -148,7 +148,7 @@ class TestPassages(PassageLibrary):
     def test_hits_are_listed_with_their_track_and_what_was_not_searched(self) -> None:
         self.beet("resonance", "analyze", "--passages")
         lines = self.beet("resonance", "passages", "title:song 0")
-        assert re.fullmatch(r"\d\.\d\d  0:04-0:30  0:08-0:34  1\.00  artist 1 - song 1", lines[0])
+        assert re.fullmatch(r"\d\.\d\d  0:06-0:28  0:10-0:32  1\.00  artist 1 - song 1", lines[0])
         assert lines[1] == "2 tracks searched, 2 not, without dense windows (`beet resonance analyze --passages`)"
 
     def test_a_track_without_dense_windows_can_be_searched_for(self) -> None:
@@ -182,4 +182,4 @@ class TestNothingAnalysed(CommandLibrary):
         self.song("two")
         self.runtime.dense = {"one.flac": dense(0, 1, 2), "two.flac": dense(5, 0, 1, 2)}
         paths = [str(item.filepath) for item in self.lib.items()]
-        assert "0:00-0:26  0:04-0:30" in self.beet("resonance", "compare", *paths)[0]
+        assert "0:00-0:26  0:07-0:30" in self.beet("resonance", "compare", *paths)[0]

@@ -42,18 +42,18 @@ def compare(sidecar: Sidecar, words: list[str], plot: str | None) -> None:
         require_drawing(target)
     sides = [find_side(sidecar, word) for word in words]
     first, second = load_dense(sidecar, sidecar.model, sides)
-    found = find_passages(first, second)
+    matches = find_passages(first, second)
     labels = [side.label for side in sides]
-    if not found:
+    if not matches:
         ui.print_(f"no passage of {labels[0]} is similar to one of {labels[1]}")
-    for line in align_columns([format_passage(passage) for passage in found]):
+    for line in align_columns([format_passage(passage) for passage in matches]):
         ui.print_(line)
-    if found:
+    if matches:
         ui.print_(f"similar passages of {labels[0]} (left) and {labels[1]} (right)")
     if target is not None:
         from resonance_engine.search.passage_plot import draw_matrix
 
-        write_bytes(target, draw_matrix(first, second, found, (labels[0], labels[1])))
+        write_bytes(target, draw_matrix(first, second, matches, (labels[0], labels[1])))
 
 
 def require_drawing(target: Path) -> None:

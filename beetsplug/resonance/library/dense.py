@@ -111,16 +111,16 @@ def analyse_dense(
             for result in pool.embed_dense(plan.paths, is_known):
                 if result is None:
                     continue
-                path, found = result
-                if isinstance(found, AudioError):
+                path, outcome = result
+                if isinstance(outcome, AudioError):
                     failed += 1
                     bar.clear()
-                    log.warning("no dense windows: {}", AudioError(path, found.reason))
+                    log.warning("no dense windows: {}", AudioError(path, outcome.reason))
                 else:
-                    if found.windows is not None:
+                    if outcome.windows is not None:
                         with store.write():
-                            store.passages.put(found.key, model.id, found.windows)
-                            store.state.set(SPEED_KEY, blend(sidecar, found.seconds / len(found.windows.vectors)))
+                            store.passages.put(outcome.key, model.id, outcome.windows)
+                            store.state.set(SPEED_KEY, blend(sidecar, outcome.seconds / len(outcome.windows.vectors)))
                     done += 1
                 bar.update()
         except KeyboardInterrupt:

@@ -84,8 +84,8 @@ def load_dense(sidecar: Sidecar, model: Model | None, tracks: Sequence[SearchedT
     """
     keys = [track.key for track in tracks if track.key is not None]
     stored = sidecar.store.passages.get(keys, model.id) if model is not None and keys else {}
-    found = {track: stored[track.key] for track in tracks if track.key is not None and track.key in stored}
-    if fresh := [track for track in dict.fromkeys(tracks) if track not in found]:
+    windows = {track: stored[track.key] for track in tracks if track.key is not None and track.key in stored}
+    if fresh := [track for track in dict.fromkeys(tracks) if track not in windows]:
         models = Models(sidecar)
         name = (model and models.name_of(model.id)) or models.wanted
         runtime, settings = sidecar.runtime, sidecar.settings
@@ -103,8 +103,8 @@ def load_dense(sidecar: Sidecar, model: Model | None, tracks: Sequence[SearchedT
             if isinstance(result, AudioError):
                 raise AudioError(track.path, result.reason)
             assert result.windows is not None, "no key counts as known"
-            found[track] = result.windows
-    return [found[track] for track in tracks]
+            windows[track] = result.windows
+    return [windows[track] for track in tracks]
 
 
 def search_passages(
@@ -121,5 +121,5 @@ def search_passages(
         count += len(items[key])
         hits += [(passage, item_id) for passage in find_passages(windows, others) for item_id in items[key]]
     hits.sort(key=lambda hit: (-hit[0].score, hit[1], hit[0].first))
-    found = [(sidecar.library.get_item(item_id), passage) for passage, item_id in hits]
-    return [PassageHit(item, passage) for item, passage in found if item is not None], count
+    matches = [(sidecar.library.get_item(item_id), passage) for passage, item_id in hits]
+    return [PassageHit(item, passage) for item, passage in matches if item is not None], count

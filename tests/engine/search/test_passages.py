@@ -81,8 +81,8 @@ def transplanted(source: Matrix, begin: int, count: int, at: int, seed: int) -> 
 def test_a_transplanted_passage_is_found_at_its_times(begin: int, at: int) -> None:
     source = recording(1)
     [found, *_] = find_passages(dense(source), dense(transplanted(source, begin, 8, at, 2)))
-    assert found.first == (4.0 * begin, 4.0 * (begin + 7) + 18)
-    assert found.second == (4.0 * at, 4.0 * (at + 7) + 18)
+    assert found.first == pytest.approx((4.0 * begin, 4.0 * (begin + 7) + 18), abs=4)
+    assert found.second == pytest.approx((4.0 * at, 4.0 * (at + 7) + 18), abs=4)
     assert found.similarity == pytest.approx(1)
     assert found.path == tuple((begin + n, at + n) for n in range(8))
 

@@ -39,7 +39,7 @@ def test_each_window_has_the_embedding_of_its_sound_and_silence_has_zeros(model:
     np.testing.assert_array_equal(windows.vectors[4], 0)
     np.testing.assert_allclose(np.linalg.norm(np.delete(windows.vectors, 4, 0), axis=1), 1, atol=1e-3)
     part = samples.reshape(-1)[12000:20000]
-    np.testing.assert_allclose(windows.vectors[3], Encoder(model).embed_each([part])[0], atol=1e-2)
+    np.testing.assert_allclose(windows.vectors[3], Encoder(model).embed_windows([part])[0], atol=1e-2)
 
 
 def test_a_file_that_fails_costs_no_other(model: Path, tmp_path: Path) -> None:
