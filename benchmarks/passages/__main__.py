@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import beta
 
 from benchmarks.passages.cases import DISTORTIONS, Case, make_cases
-from benchmarks.passages.tracks import CorpusTrack, choose_tracks, embed_tracks
+from benchmarks.passages.tracks import ComparedTrack, choose_tracks, embed_tracks
 from resonance_engine.console import progress_bar
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.search.passages import Alignment, find_passages
@@ -57,14 +57,14 @@ def is_hit(case: Case, recording: DenseWindows, windows: Windows, alignment: Ali
     return any(bool((np.abs(wanted - [each.first, each.second]) <= TOLERANCE).all()) for each in found)
 
 
-def count_alarms(tracks: Sequence[CorpusTrack], windows: Windows, alignment: Alignment) -> Rate:
+def count_alarms(tracks: Sequence[ComparedTrack], windows: Windows, alignment: Alignment) -> Rate:
     """Count the pairs of tracks of different soundtracks that a passage is found in."""
     pairs = [(a.path, b.path) for a, b in combinations(tracks, 2) if a.soundtrack != b.soundtrack]
     found = sum(bool(find_passages(windows[a], windows[b], 1, alignment)) for a, b in pairs)
     return Rate(found, len(pairs))
 
 
-def choose_alignment(tracks: Sequence[CorpusTrack], cases: Sequence[EmbeddedCase], windows: Windows) -> Alignment:
+def choose_alignment(tracks: Sequence[ComparedTrack], cases: Sequence[EmbeddedCase], windows: Windows) -> Alignment:
     """Return the thresholds with the most hits over all distortions among those with few enough false alarms."""
     best: tuple[int, float, Alignment] | None = None
     for values in product(*GRID.values()):
@@ -81,7 +81,7 @@ def choose_alignment(tracks: Sequence[CorpusTrack], cases: Sequence[EmbeddedCase
 
 
 def report(
-    half: int, tracks: Sequence[CorpusTrack], cases: Sequence[EmbeddedCase], windows: Windows, by: Alignment
+    half: int, tracks: Sequence[ComparedTrack], cases: Sequence[EmbeddedCase], windows: Windows, by: Alignment
 ) -> None:
     """Print the hit rate of each distortion in percent, and the false alarms per 1,000 pairs."""
     soundtracks = len({track.soundtrack for track in tracks})
@@ -99,7 +99,7 @@ def parse_case(values: list[Any]) -> Case:
 
 
 def load_cases(
-    folder: Path, count: int, tracks: Sequence[CorpusTrack], windows: Windows, root: Path
+    folder: Path, count: int, tracks: Sequence[ComparedTrack], windows: Windows, root: Path
 ) -> list[EmbeddedCase]:
     """Return `count` cases of each half and distortion; those that the cache lacks are computed."""
     encoder = Encoder()

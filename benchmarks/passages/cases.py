@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.passages.tracks import CorpusTrack
+    from benchmarks.passages.tracks import ComparedTrack
     from resonance_engine.encoder.encoder import Encoder
 
     Samples = NDArray[np.float32]
@@ -89,7 +89,7 @@ def read_samples(path: Path, rate: int) -> Samples:
 
 
 def make_cases(
-    number: int, tracks: Sequence[CorpusTrack], root: Path, encoder: Encoder
+    number: int, tracks: Sequence[ComparedTrack], root: Path, encoder: Encoder
 ) -> list[tuple[Case, NDArray[np.float32]]]:
     """Return one case of each distortion with the dense windows of its recording; `number` decides on all by chance.
 

@@ -23,7 +23,7 @@ TIMEOUT = 1800.0
 SEED = 1
 
 
-class CorpusTrack(NamedTuple):
+class ComparedTrack(NamedTuple):
     """A file of the corpus; `half` is 0 for those that thresholds are chosen on."""
 
     path: str
@@ -31,7 +31,7 @@ class CorpusTrack(NamedTuple):
     half: int
 
 
-def choose_tracks(root: Path, count: int) -> list[CorpusTrack]:
+def choose_tracks(root: Path, count: int) -> list[ComparedTrack]:
     """Return so many tracks of a folder's manifest, from each soundtrack in turn; every other soundtrack is a half."""
     with (root / "manifest.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -40,15 +40,15 @@ def choose_tracks(root: Path, count: int) -> list[CorpusTrack]:
     rng = random.Random(SEED)  # noqa: S311 - not for cryptography
     for name in names:
         rng.shuffle(waiting[name])
-    chosen: list[CorpusTrack] = []
+    chosen: list[ComparedTrack] = []
     while len(chosen) < count and any(waiting.values()):
         chosen += [
-            CorpusTrack(waiting[name].pop(), name, number % 2) for number, name in enumerate(names) if waiting[name]
+            ComparedTrack(waiting[name].pop(), name, number % 2) for number, name in enumerate(names) if waiting[name]
         ]
     return chosen[:count]
 
 
-def embed_tracks(root: Path, tracks: list[CorpusTrack], cache: Path) -> dict[str, NDArray[np.float32]]:
+def embed_tracks(root: Path, tracks: list[ComparedTrack], cache: Path) -> dict[str, NDArray[np.float32]]:
     """Return the dense windows of tracks by path, from a cache file as far as it has them; what fails is left out."""
     known = {}
     if cache.is_file():
