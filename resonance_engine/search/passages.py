@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from resonance_engine.store.records import DenseWindows, Matrix
 
 Cell = tuple[int, int]
-MARGIN_SECONDS = 2.6  # see benchmarks/passages: from 0.5 s less to 5.7 s more than a passage are above its edge
 MARGIN = 5  # windows that overlap one, of 18 s every 4 s
 STEPS: tuple[Cell, ...] = ((1, 1), (1, 2), (2, 1))
 """From one cell of a path to the next: along the diagonal, or past one window of the second or the first recording."""
@@ -23,11 +22,11 @@ STEPS: tuple[Cell, ...] = ((1, 1), (1, 2), (2, 1))
 
 @dataclass(frozen=True)
 class Alignment:
-    """What decides on a passage: all are cosines.
+    """What decides on a passage: cosines, and `margin` in seconds.
 
     `level` is the cosine that adds nothing to a path's score, or what is usual for the two windows and `contrast` more,
     where that is higher; `step` is lost for each step beside the diagonal. A path counts from a score of `least` on.
-    A passage begins and ends where the cosine falls below `edge` times that of its middle.
+    A passage begins and ends `margin` seconds inside of where the cosine falls below `edge` times that of its middle.
     """
 
     level: float = 0.5
@@ -35,6 +34,7 @@ class Alignment:
     step: float = 0.1
     least: float = 0.4
     edge: float = 0.9
+    margin: float = 2.6
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def find_passages(
         score, path = align(weights, alignment.step)
         if score < alignment.least:
             break
-        passages.append(measure_passage(first, second, cosines, path, score, alignment.edge))
+        passages.append(measure_passage(first, second, cosines, path, score, alignment))
         for row, column in path:  # the same stretch beside its diagonal is no other passage
             weights[row, max(0, column - MARGIN) : column + MARGIN + 1] = -1.0
             weights[max(0, row - MARGIN) : row + MARGIN + 1, column] = -1.0
@@ -71,25 +71,25 @@ def find_passages(
 
 
 def measure_passage(
-    first: DenseWindows, second: DenseWindows, cosines: Matrix, path: list[Cell], score: float, edge: float
+    first: DenseWindows, second: DenseWindows, cosines: Matrix, path: list[Cell], score: float, alignment: Alignment
 ) -> MatchingPassage:
     """Return the passage of a path, with the times at which it begins and ends.
 
     A window that is partly of the passage is a little less similar than one inside: the path is cut where the cosine
-    falls below `edge` times the median of its upper half, between two windows in proportion, and `MARGIN_SECONDS`,
-    which such a window usually reaches out, are taken off. What lasts to a recording's end is left whole.
+    falls below `edge` times the median of its upper half, between two windows in proportion, and `margin`, which such a
+    window usually reaches out, is taken off. What lasts to a recording's end is left whole.
     """
     along = np.array([cosines[cell] for cell in path])
-    middle = float(np.median(np.sort(along)[len(along) // 2 :]))
-    inside = np.flatnonzero(along >= edge * middle)
+    level = alignment.edge * float(np.median(np.sort(along)[len(along) // 2 :]))
+    inside = np.flatnonzero(along >= level)
     begin, end = int(inside[0]), int(inside[-1])
-    lead = reach(cosines, path[begin], (-1, -1), edge * middle)
-    tail = reach(cosines, path[end], (1, 1), edge * middle)
+    lead = reach(cosines, path[begin], (-1, -1), level)
+    tail = reach(cosines, path[end], (1, 1), level)
     spans = []
     for axis, dense in enumerate((first, second)):
         start, stop = dense.hop * (path[begin][axis] - lead), dense.hop * (path[end][axis] + tail) + dense.length
         whole = dense.hop * (len(dense.vectors) - 1) + dense.length
-        start, stop = max(0.0, start + MARGIN_SECONDS), min(whole, stop - MARGIN_SECONDS)
+        start, stop = max(0.0, start + alignment.margin), min(whole, stop - alignment.margin)
         spans.append((start if path[begin][axis] else 0.0, stop if path[end][axis] < len(dense.vectors) - 1 else whole))
     similarity = float(along[begin : end + 1].mean())
     return MatchingPassage(spans[0], spans[1], similarity, score, tuple(path[begin : end + 1]))
