@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 TRAINING_EXTRA = "`pip install '.[train]'` in a checkout of Resonance"
 """What installs the packages that training needs, for messages."""
+VIZ_EXTRA = "`pip install 'beets-resonance[viz]'`"
+"""Likewise those that maps and plots need."""
 
 
 class ResonanceError(Exception):

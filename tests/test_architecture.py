@@ -12,6 +12,7 @@ from tests.import_graph import PROGRAM, imported_names, parse, sources
 from tests.paths import ROOT
 
 HEAVY = ("torch", "librosa", "onnxruntime", "faiss", "sqlalchemy", "numpy", "scipy", "av", "soxr")
+VIZ = ("openTSNE", "matplotlib", "sklearn", "numba")
 TRAINING = ("torch", "librosa", "onnx", "onnxscript", "optuna", "pydantic", "safetensors")
 
 IMPORT = """
@@ -35,11 +36,11 @@ def engine_modules() -> list[str]:
     [
         pytest.param(["beetsplug.resonance"], HEAVY, id="the plugin, at every start of beets"),
         pytest.param(
-            ["beetsplug.resonance.commands.train", "beetsplug.resonance.commands.models"],
-            (*TRAINING, "onnxruntime", "faiss"),
+            ["beetsplug.resonance.commands.train", "beetsplug.resonance.commands.models", "beetsplug.resonance.commands.draw_map"],
+            (*TRAINING, *VIZ, "onnxruntime", "faiss"),
             id="the plugin's commands, before they know what to do",
         ),
-        pytest.param(engine_modules(), ("beets", "beetsplug", *TRAINING), id="the engine"),
+        pytest.param(engine_modules(), ("beets", "beetsplug", *TRAINING, *VIZ), id="the engine"),
         pytest.param(["resonance_engine.cli"], HEAVY, id="the command line, before it knows the command"),
         pytest.param(["resonance_engine.encoder.encoder"], ("onnxruntime", "resonance_engine.network"), id="encoder"),
         pytest.param(

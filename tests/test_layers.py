@@ -27,7 +27,7 @@ ENGINE = (
     ("store", "features"),
     ("index", "audio", "encoder"),
     ("search", "worker", "network"),
-    ("playlist", "ingest", "evaluation", "tagging"),
+    ("playlist", "ingest", "evaluation", "tagging", "projection"),
     ("taste",),
     ("catalog",),
     ("commands",),

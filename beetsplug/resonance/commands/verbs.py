@@ -79,6 +79,15 @@ VERBS = {
         "--compare own -o report.html",
         ("compare", "output"),
     ),
+    "map": Verb(
+        "draw the library as a map: a page to explore, or a picture",
+        "[QUERY]",
+        "Near tracks sound alike. The map is of the whole library; with a QUERY it shows the tracks that match. New\n"
+        "tracks are placed among the others, which stay where they are, until --anew. --clusters lists groups of\n"
+        "tracks by name, for `beet playlist --cluster`.",
+        "-o map.html",
+        ("output", "playlist", "clusters", "anew"),
+    ),
     "train": Verb(
         "fine-tune the shipped model on your music",
         "[QUERY]",
@@ -192,11 +201,20 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "minutes": (("--minutes",), {"type": "float", "metavar": "M", "help": f"how long it may take ({MINUTES:g})"}),
     "name": (("--name",), {"metavar": "NAME", "help": "what the new model is called"}),
     "compare": (("--compare",), {"metavar": "MODEL", "help": "compare another model with the one in use"}),
-    "output": (("-o", "--output"), {"metavar": "FILE", "help": "write the report: .md, .html or .json"}),
+    "output": (
+        ("-o", "--output"),
+        {"metavar": "FILE", "help": "write the report (.md, .html, .json) or map (.html, .png)"},
+    ),
     "from_playlists": (("--from-playlists",), {"action": "append", "metavar": "GLOB", "help": "from playlists"}),
     "plays": (("--plays",), {"help": "from tracks played one after another"}),
     "ratings": (("--ratings",), {"help": "leave out what is rated below the middle"}),
     "list": (("--list",), {"help": "show the answers"}),
+    "playlist": (
+        ("--playlist",),
+        {"action": "append", "metavar": "FILE", "help": "draw its tracks as a line; can be repeated"},
+    ),
+    "clusters": (("--clusters",), {"help": "list the clusters, with the number of their tracks"}),
+    "anew": (("--anew",), {"help": "compute it again, not only the place of new tracks"}),
     "yes": (("-y", "--yes"), {"help": "do it without asking"}),
     "other": (("--and",), {"action": "append", "metavar": "QUERY", "help": "the other side, one argument"}),
     "remove": (("--remove",), {"help": "they may be together again"}),

@@ -16,6 +16,7 @@ from beetsplug.resonance.library.items import last_played, multi_line_ids, selec
 from beetsplug.resonance.playlist.candidates import PlaylistCandidates, build_pool
 from beetsplug.resonance.playlist.incompatible import IncompatibleTracks
 from beetsplug.resonance.search.finder import MULTI_LINE, Finder
+from beetsplug.resonance.search.library_map import items_of_cluster
 from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import resolve_query
 from resonance_engine.playlist.arc import order_by_arc
@@ -83,7 +84,8 @@ class PlaylistBuilder:
         self.rules = request.rules(settings.caps, settings.spacing)  # without the incompatible tracks
         self.incompatible = IncompatibleTracks(session)
         self.unlistable = multi_line_ids(session.sidecar.library) if in_lines else set()
-        self.finder = Finder(session, search_request, COMMAND, files=files, unlistable=self.unlistable)
+        inside = items_of_cluster(session, request.cluster, COMMAND) if request.cluster is not None else None
+        self.finder = Finder(session, search_request, COMMAND, files=files, unlistable=self.unlistable, inside=inside)
         self.seeds = self.finder.seeds
         self.candidates = PlaylistCandidates(self.finder, needs_attributes=request.arc is not None)
         length = request.length

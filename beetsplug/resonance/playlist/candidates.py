@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from resonance_engine.search.selection import CandidateTrack
 
 NO_MATCH = "does not match --from"
+ELSEWHERE = "is not in the cluster"
 NEGATIVE = "is what --not names"
 
 
@@ -60,7 +61,8 @@ class PlaylistCandidates:
         }
         among = self.filter.among
         if among is not None:
-            reasons |= {vector_id: NO_MATCH for vector_id in candidates if self.items[vector_id] not in among}
+            reason = NO_MATCH if self.request.among else ELSEWHERE
+            reasons |= {vector_id: reason for vector_id in candidates if self.items[vector_id] not in among}
         return reasons | {vector_id: NEGATIVE for vector_id in candidates if vector_id in self._negative}
 
     def listable(self, vector_ids: Iterable[int]) -> list[int]:

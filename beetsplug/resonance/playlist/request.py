@@ -38,8 +38,8 @@ class PlaylistRequest:
 
     `waypoints` are the queries, as words, of the tracks that a path leads through and ends at; none without a path.
     `seed` varies the list. With `recent` the seeds are so many of the matches of the query, those that were played
-    last; without any seed the request `is_seedless`. Raises ConfigError, PlaylistError or UserError for options that
-    make no sense.
+    last; without any seed the request `is_seedless`. `cluster` names that of the tracks which may come up. Raises
+    ConfigError, PlaylistError or UserError for options that make no sense.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -53,6 +53,7 @@ class PlaylistRequest:
         self.seed: int | None = given("seed")
         self.recent: int | None = given("recent")
         self.is_seedless = self.search.is_seedless and self.recent is None
+        self.cluster: str | None = given("cluster")
         self.is_absolute = bool(given("absolute"))
         self._check_combinations()
         self.waypoints = [split_option(query, "playlist --via") for query in given("via", ())]

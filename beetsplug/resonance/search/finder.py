@@ -58,7 +58,7 @@ class CandidateFilter:
     `allowed` are the vector ids that may come up, None for any; `rejected` counts what is left out before the search;
     `items` are the ids of the items that stand for vectors. Of several files with one sound, `files` names the one to
     take, by vector id. `voices` rejects spoken recordings, and others than the request wants; `unlistable` are the ids
-    of items whose paths the list cannot hold.
+    of items whose paths the list cannot hold, `inside` those of the only ones that may come up, None for any.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class CandidateFilter:
         files: Mapping[int, int] | None = None,
         voices: VoiceFilter | None = None,
         unlistable: Collection[int] = (),
+        inside: set[int] | None = None,
     ) -> None:
         self.session, self.files, self.voices = session, files or {}, voices
         library, settings = session.sidecar.library, session.sidecar.settings
@@ -82,6 +83,8 @@ class CandidateFilter:
         self.among = matching_ids(library, request.among) if request.among else None
         if self.among is not None and not self.among:
             raise no_match(library, f"{command} --from", request.among)
+        if inside is not None:
+            self.among = inside if self.among is None else self.among & inside
         tempi, keys = [], None
         if request.tempo is not None and request.tempo.relative:
             with option_errors("bpm"):
@@ -172,8 +175,8 @@ class SearchResult:
 class Finder:
     """A search request on an open library: its seeds and filter, resolved once; `command` begins errors.
 
-    `files` names the item to take of several with one sound, by vector id, and `unlistable` items that never come up;
-    see `CandidateFilter`.
+    `files` names the item to take of several with one sound, by vector id, `unlistable` items that never come up, and
+    `inside` the only ones that may; see `CandidateFilter`.
     """
 
     def __init__(
@@ -184,6 +187,7 @@ class Finder:
         today: date | None = None,
         files: Mapping[int, int] | None = None,
         unlistable: Collection[int] = (),
+        inside: set[int] | None = None,
     ) -> None:
         self.session, self.request, self.command = session, request, command
         self.seeds = resolve_seeds(session, request, command)
@@ -196,8 +200,9 @@ class Finder:
         self.weights = self._facet_weights() if request.weights or request.like or self.taste else {}
         attributes = [each.attributes for each in self._profiles]
         voices = voice_filter(session, request, self.seeds)
-        today = today or date.today()
-        self.filter = CandidateFilter(session, request, command, attributes, today, files, voices, unlistable)
+        self.filter = CandidateFilter(
+            session, request, command, attributes, today or date.today(), files, voices, unlistable, inside
+        )
 
     def find(self, count: int | None = None, caps: Caps | None = None) -> SearchResult:
         """Return the best tracks, as many and with the caps as requested unless others are given.
@@ -230,7 +235,8 @@ class Finder:
         if preference is not None and preference.strength and ids and not self.filter.has_values:
             notes.append(describe_numberless_field(session.sidecar.library, preference.field))
         if len(hits) < ranking.count:
-            among = " among the matches of --from" if request.among else ""
+            within = "" if self.filter.among is None else " in the cluster"
+            among = " among the matches of --from" if request.among else within
             why = f"turned down: {reasons}" if reasons else "there are no others"
             shortage = f"{len(hits):,} of {ranking.count:,} tracks found{among}; {why}"
             notes.append(shortage)

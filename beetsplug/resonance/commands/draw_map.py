@@ -1,0 +1,228 @@
+"""beet resonance map [QUERY]: a picture of the library in which near tracks sound alike, as a page or a PNG."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from beets import ui
+from beets.exceptions import UserError
+
+from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable
+from beetsplug.resonance.library.items import items_at, matching_ids, no_match
+from beetsplug.resonance.library.sidecar import format_tracks
+from beetsplug.resonance.search.session import open_session
+from resonance_engine.errors import VIZ_EXTRA, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from optparse import Values
+
+    from beets.library import Item
+    from beets.logging import BeetsLogger
+    from numpy.typing import NDArray
+
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.search.library_map import LibraryMap
+    from resonance_engine.projection.page import MappedTracks
+
+    Numbers = NDArray[np.float32]
+
+PAGE, PICTURE = ".html", ".png"
+MEASURED = {"tempo": "tempo", "energy": "energy", "brightness": "brightness"}  # attributes by what the page calls them
+COLOURS = ("cluster", "genre", "artist")  # of a picture, the first that the library has words for
+
+
+def draw_map(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
+    """Write the map of the tracks that a query matches, or list the clusters of these."""
+    from beetsplug.resonance.search.library_map import LibraryMap
+
+    target = check_output(opts.output, opts.clusters, opts.playlist)
+    if target is not None and target.suffix.lower() == PICTURE:
+        require_package("matplotlib")
+    among = matching_ids(sidecar.library, query) if query else None
+    if among is not None and not among:
+        raise no_match(sidecar.library, "resonance", query)
+    require_searchable(sidecar, log)
+    with open_session(sidecar) as session:
+        library_map = LibraryMap(session)
+        if target is None:
+            lines = list_clusters(library_map, among, opts.anew)
+        else:
+            lines = write_map(library_map, among, opts, target)
+    library_map.save()
+    for line in lines:
+        ui.print_(line)
+
+
+def check_output(name: str | None, clusters: bool, playlists: Sequence[str] | None) -> Path | None:
+    """Return the file to write, None where the clusters are listed; UserError where options make no sense."""
+    if clusters:
+        given = "-o" if name is not None else "--playlist" if playlists else ""
+        if given:
+            raise UserError(f"resonance: map --clusters lists the clusters and takes no {given}")
+        return None
+    path = Path(name or "").expanduser()
+    if path.suffix.lower() not in (PAGE, PICTURE):
+        given = f", not {name!r}" if name is not None else ""
+        raise UserError(f"resonance: map takes -o with a file that ends in {PAGE} or {PICTURE}{given}")
+    return path
+
+
+def require_package(name: str) -> None:
+    if find_spec(name) is None:
+        raise UserError(f"resonance: map needs {name}; install it into beets' environment with {VIZ_EXTRA}")
+
+
+def list_clusters(library_map: LibraryMap, among: set[int] | None, anew: bool) -> list[str]:
+    """Return a line for each cluster that has tracks of those `among` given: its name and how many."""
+    clusters = library_map.clusters(anew)
+    assigned = dict(zip(library_map.ids, clusters.assign(library_map.vectors).tolist(), strict=True))
+    items = library_map.session.current_items(library_map.ids)
+    counts = Counter(
+        assigned[each] for each, item_ids in items.items() if among is None or not among.isdisjoint(item_ids)
+    )
+    if not counts:
+        raise UserError("resonance: none of the tracks that match is analysed yet; run `beet resonance analyze`")
+    return align_columns([(clusters.names[place], f"{count:>6,}") for place, count in counts.most_common()])
+
+
+def write_map(library_map: LibraryMap, among: set[int] | None, opts: Values, target: Path) -> list[str]:
+    """Write the map of the tracks `among` given and of those of playlists; return the lines to print about it."""
+    from beetsplug.resonance.search.library_map import load_items
+    from resonance_engine.files import write_bytes
+    from resonance_engine.projection.page import format_page
+    from resonance_engine.projection.picture import draw_picture
+
+    session = library_map.session
+    lines = read_playlists(library_map, opts.playlist or [])
+    points = compute_points(library_map, opts.anew)
+    clusters = library_map.clusters(opts.anew)
+    items = load_items(session, library_map.ids, among)
+    on_lines = {vector_id for line in lines.values() for vector_id in line}
+    items |= load_items(session, sorted(on_lines - items.keys()))
+    if not items:
+        raise UserError("resonance: none of the tracks that match is analysed yet; run `beet resonance analyze`")
+    rows = [place for place, vector_id in enumerate(library_map.ids) if vector_id in items]
+    named = np.array(clusters.names)[clusters.assign(library_map.vectors[rows])]
+    tracks = describe_tracks(library_map, rows, items, points[rows], named.tolist(), lines)
+    title = f"{format_tracks(len(tracks))}, model {session.model.name} {session.model.version}"
+    if target.suffix.lower() == PAGE:
+        content = format_page(tracks, title).encode("utf-8", "backslashreplace")
+    else:
+        colour = next((name for name in COLOURS if any(tracks.words[name])), COLOURS[0])
+        content = draw_picture(tracks, title, colour)
+    try:
+        write_bytes(target, content)
+    except OSError as error:
+        raise UserError(f"resonance: {printable(target)} cannot be written: {error.strerror}") from error
+    written = (
+        f"the map of {format_tracks(len(tracks))} was written to {printable(target)} ({format_size(len(content))})"
+    )
+    placed = f"{format_tracks(library_map.placed)} placed among the earlier ones; --anew computes the whole map again"
+    return [written, *([placed] if library_map.placed else [])]
+
+
+def compute_points(library_map: LibraryMap, anew: bool) -> Numbers:
+    """Return the points of all tracks, with a progress bar where they are computed; UserError without the extra."""
+    from resonance_engine.console import progress_bar
+    from resonance_engine.projection.layout import count_steps
+
+    try:
+        with progress_bar(count_steps(len(library_map.ids)), unit="step", leave=False) as bar:
+            return library_map.points(anew, bar.update)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "openTSNE":
+            raise UserError(
+                f"resonance: a package that the map needs does not load ({error}); install it again with {VIZ_EXTRA}"
+            ) from error
+        raise UserError(
+            f"resonance: map needs openTSNE; install it into beets' environment with {VIZ_EXTRA}"
+        ) from error
+
+
+def read_playlists(library_map: LibraryMap, names: Sequence[str]) -> dict[str, list[int]]:
+    """Return the vectors of the tracks of playlist files, in their order, by the names of the files.
+
+    UserError for one of which no track is on the map.
+    """
+    from resonance_engine.playlist.m3u import read_playlist
+
+    session, lines = library_map.session, {}
+    library = session.sidecar.library
+    for name in names:
+        path = Path(name).expanduser()
+        entries = read_playlist(path).entries
+        found = items_at(library, (entry.path for entry in entries))
+        current = session.current(session.sidecar.rows_by_id(found.values()))
+        vector_ids = session.store.tracks.vector_ids(session.sidecar.id, current, session.model.id)
+        known = set(library_map.ids)
+        line = [vector_ids.get(found.get(entry.path, -1), -1) for entry in entries]
+        lines[path.stem] = [vector_id for vector_id in line if vector_id in known]
+        if not lines[path.stem]:
+            raise UserError(f"resonance: no track of {printable(path)} is analysed in this library")
+    return lines
+
+
+def describe_tracks(
+    library_map: LibraryMap,
+    rows: Sequence[int],
+    items: Mapping[int, Item],
+    points: Numbers,
+    clusters: list[str],
+    lines: Mapping[str, Sequence[int]],
+) -> MappedTracks:
+    """Return what a map shows of its tracks: those at the places `rows` of the library's map, with their items."""
+    from beetsplug.resonance.search.library_map import first_genre
+    from resonance_engine.projection.page import MappedTracks
+
+    ids = [library_map.ids[row] for row in rows]
+    ordered = [items[each] for each in ids]
+    places = {each: place for place, each in enumerate(ids)}
+    attributes = library_map.session.attributes(ids)
+    measured = [attributes.get(each, {}) for each in ids]
+    tag_names, tags = load_tags(library_map, ids)
+    return MappedTracks(
+        points=points,
+        titles=[item.title for item in ordered],
+        paths=[item.path for item in ordered],
+        seconds=[item.length for item in ordered],
+        words={
+            "cluster": clusters,
+            "genre": [first_genre(item) for item in ordered],
+            "artist": [item.artist for item in ordered],
+            "album": [item.album for item in ordered],
+            "key": [str(each.get("key") or "") for each in measured],
+        },
+        numbers={
+            "year": to_numbers([item.year or None for item in ordered]),
+            **{name: to_numbers([each.get(field) for each in measured]) for name, field in MEASURED.items()},
+        },
+        tag_names=tag_names,
+        tags=tags,
+        lines={name: [places[each] for each in line] for name, line in lines.items()},
+    )
+
+
+def to_numbers(values: Sequence[object]) -> Numbers:
+    """Return values as numbers, NaN for those that are none."""
+    return np.array([value if isinstance(value, int | float) else math.nan for value in values], np.float32)
+
+
+def load_tags(library_map: LibraryMap, ids: Sequence[int]) -> tuple[list[str], Numbers]:
+    """Return the short names of the model's tags, and their probabilities (n, tags), NaN for tracks without."""
+    from resonance_engine.search.text.tag_names import display_name
+
+    store, model = library_map.session.store, library_map.session.model
+    tagged, probabilities = store.tags.matrix(model.id)
+    rows = {each: place for place, each in enumerate(tagged.tolist())}
+    places = np.array([rows.get(each, -1) for each in ids], np.intp)
+    tags = np.full((len(ids), len(model.tags)), np.nan, np.float32)
+    tags[places >= 0] = probabilities[places[places >= 0]]
+    short = [display_name(tag) for tag in model.tags]
+    twice = {name for name, count in Counter(short).items() if count > 1}
+    return [tag if name in twice else name for tag, name in zip(model.tags, short, strict=True)], tags
