@@ -36,7 +36,11 @@ def engine_modules() -> list[str]:
     [
         pytest.param(["beetsplug.resonance"], HEAVY, id="the plugin, at every start of beets"),
         pytest.param(
-            ["beetsplug.resonance.commands.train", "beetsplug.resonance.commands.models", "beetsplug.resonance.commands.draw_map"],
+            [
+                "beetsplug.resonance.commands.train",
+                "beetsplug.resonance.commands.models",
+                "beetsplug.resonance.commands.draw_map",
+            ],
             (*TRAINING, *VIZ, "onnxruntime", "faiss"),
             id="the plugin's commands, before they know what to do",
         ),

@@ -40,6 +40,7 @@ def test_the_wheel_holds_the_two_packages_with_model_and_configuration(built: Pa
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"beetsplug", "resonance_engine"}
     assert "beetsplug/__init__.py" not in names
     assert "resonance_engine/models/default/model.onnx" in names
+    assert {f"resonance_engine/projection/page.{kind}" for kind in ("html", "css", "js")} <= set(names)
     assert {f"resonance_engine/config/{name}" for name in CONFIGURATION} <= set(names)
 
 

@@ -157,11 +157,11 @@ def read_playlists(library_map: LibraryMap, names: Sequence[str]) -> dict[str, l
     for name in names:
         path = Path(name).expanduser()
         entries = read_playlist(path).entries
-        found = items_at(library, (entry.path for entry in entries))
-        current = session.current(session.sidecar.rows_by_id(found.values()))
+        ids = items_at(library, (entry.path for entry in entries))
+        current = session.current(session.sidecar.rows_by_id(ids.values()))
         vector_ids = session.store.tracks.vector_ids(session.sidecar.id, current, session.model.id)
         known = set(library_map.ids)
-        line = [vector_ids.get(found.get(entry.path, -1), -1) for entry in entries]
+        line = [vector_ids.get(ids.get(entry.path, -1), -1) for entry in entries]
         lines[path.stem] = [vector_id for vector_id in line if vector_id in known]
         if not lines[path.stem]:
             raise UserError(f"resonance: no track of {printable(path)} is analysed in this library")

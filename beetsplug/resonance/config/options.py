@@ -108,7 +108,7 @@ TABLE = (
     Option("combine", str, "several tracks: close to many of them by `agreement` (the default), or to their `centroid`",
            "HOW", SEEDS, choices=("agreement", "centroid")),
     Option("among", list[str], "only tracks that match a beets query", "QUERY", CANDIDATES, flags=("--from",)),
-    Option("cluster", str, "only tracks of a cluster that `beet resonance map --clusters` lists", "NAME", CANDIDATES,
+    Option("cluster", str, "only tracks of a cluster of `beet resonance map`", "NAME", CANDIDATES,
            PLAYLIST, example="'piano, jazz'"),
     Option("bpm", str, "tempo: 0.95-1.05 times the seed's, or 120-130; half and double count too", "RANGE", CANDIDATES,
            example="0.95-1.05"),
