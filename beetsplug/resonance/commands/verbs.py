@@ -203,7 +203,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "compare": (("--compare",), {"metavar": "MODEL", "help": "compare another model with the one in use"}),
     "output": (
         ("-o", "--output"),
-        {"metavar": "FILE", "help": "write the report (.md, .html, .json) or map (.html, .png)"},
+        {"metavar": "FILE", "help": "write a report (.md, .html, .json) or map (.html, .png)"},
     ),
     "from_playlists": (("--from-playlists",), {"action": "append", "metavar": "GLOB", "help": "from playlists"}),
     "plays": (("--plays",), {"help": "from tracks played one after another"}),
@@ -211,7 +211,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "list": (("--list",), {"help": "show the answers"}),
     "playlist": (
         ("--playlist",),
-        {"action": "append", "metavar": "FILE", "help": "draw its tracks as a line; can be repeated"},
+        {"action": "append", "metavar": "FILE", "help": "draw it as a line; can be repeated"},
     ),
     "clusters": (("--clusters",), {"help": "list the clusters, with the number of their tracks"}),
     "anew": (("--anew",), {"help": "compute it again, not only the place of new tracks"}),

@@ -235,8 +235,7 @@ class Finder:
         if preference is not None and preference.strength and ids and not self.filter.has_values:
             notes.append(describe_numberless_field(session.sidecar.library, preference.field))
         if len(hits) < ranking.count:
-            within = "" if self.filter.among is None else " in the cluster"
-            among = " among the matches of --from" if request.among else within
+            among = " among the matches of --from" if request.among else " in the cluster" * bool(self.filter.among)
             why = f"turned down: {reasons}" if reasons else "there are no others"
             shortage = f"{len(hits):,} of {ranking.count:,} tracks found{among}; {why}"
             notes.append(shortage)
