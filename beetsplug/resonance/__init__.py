@@ -133,7 +133,11 @@ class ResonancePlugin(BeetsPlugin):
             if imported and self.settings.auto != "no":
                 self.end_import(lib, importer, len(imported))
         with self.guard():
-            if importer is not None and importer.embedded + importer.known:
+            if (
+                importer is not None
+                and not (self.is_quiet or importer.interrupted)
+                and importer.embedded + importer.known
+            ):
                 self.report_owned(lib, imported)
 
     def open_importer(self, library: Library) -> Importer:

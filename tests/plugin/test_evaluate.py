@@ -99,6 +99,13 @@ class TestComparison(ModelsLibrary):
         assert rows.keys() == {"album", "artist", "genre", "all tasks"}
         assert all(line.endswith("cannot be told") for line in rows.values())
 
+    def test_a_facet_is_compared_with_the_whole(self) -> None:
+        lines = self.beet("resonance", "eval", "--compare", "rhythm")
+        assert "rhythm alone against fake 1 (map)" in lines
+        assert self.refused("resonance", "eval", "--compare", "rythm") == (
+            "resonance: there is no model 'rythm'; did you mean rhythm?"
+        )
+
     def test_a_model_that_has_analysed_nothing(self) -> None:
         assert self.refused("resonance", "eval", "--compare", "own") == (
             "resonance: the model own has analysed nothing here; `beet resonance model use own` does that"

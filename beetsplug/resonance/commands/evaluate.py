@@ -55,9 +55,7 @@ class EvaluatedLibrary(NamedTuple):
 def evaluate(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
     """Evaluate the model in use, and compare another one with it if requested; print the report, or write it."""
     from resonance_engine.console import progress_bar
-    from resonance_engine.evaluation.comparison import compare_tracks
     from resonance_engine.evaluation.evaluate import count_rankings, evaluate_model
-    from resonance_engine.evaluation.page import comparison_table
 
     target = check_output(opts.output) if opts.output is not None else None
     items = list(sidecar.library.items(query))
@@ -66,14 +64,16 @@ def evaluate(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
     require_searchable(sidecar, log)
     model = sidecar.model
     assert model is not None, "something can be searched, so there is a model"
-    other = find_model(sidecar, opts.compare) if opts.compare is not None else None
+    facet = opts.compare if opts.compare in model.modalities else None
+    other = find_model(sidecar, opts.compare) if opts.compare is not None and facet is None else None
     library = load_library(sidecar, items, model, other)
     tables: list[Table] = []
     if other is not None:
         vectors = sidecar.store.vectors.get(library.keys, other.id)
         stacked = np.stack([vectors[key] for key in library.keys])
-        rows = compare_tracks(library.output.tracks, stacked, library.songs)
-        tables.append(comparison_table(rows, label_models(sidecar, model, other)))
+        tables.append(compare(library, stacked, label_models(sidecar, model, other)))
+    elif facet in library.facets:
+        tables.append(compare(library, library.facets[facet], (Models(sidecar).label(model), f"{facet} alone")))
     with progress_bar(count_rankings(library.songs), unit="ranking") as bar:
         report = evaluate_model(
             (f"{model.name} {model.version}", model.id),
@@ -92,6 +92,14 @@ def evaluate(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
         ui.print_(f"the report was written to {printable(target)}")
 
 
+def compare(library: EvaluatedLibrary, vectors: Vectors, names: tuple[str, str]) -> Table:
+    """Compare other vectors of the tracks with the model's; `names` are what to call both."""
+    from resonance_engine.evaluation.comparison import compare_tracks
+    from resonance_engine.evaluation.page import comparison_table
+
+    return comparison_table(compare_tracks(library.output.tracks, vectors, library.songs), names)
+
+
 def check_output(name: str) -> Path:
     """Return the file to write; UserError for one whose suffix names no format."""
     path = Path(name).expanduser()
@@ -106,7 +114,8 @@ def find_model(sidecar: Sidecar, name: str) -> Model:
     stored = {model.id: model for model in sidecar.store.models.all()}
     chosen = stored.get(models.ids.get(name, name))
     if chosen is None:
-        known = [*models.names(), *stored]
+        active = sidecar.model
+        known = [*models.names(), *stored, *(active.modalities if active is not None else ())]
         if name in models.names():
             raise UserError(
                 f"resonance: the model {printable(name)} has analysed nothing here; "
