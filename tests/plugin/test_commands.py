@@ -18,7 +18,8 @@ from beetsplug.resonance.background.process_lock import lock_of
 from beetsplug.resonance.commands.analyze import summary
 from beetsplug.resonance.commands.common import format_error, format_size, join_words, user_errors
 from beetsplug.resonance.commands.resonance import parse_verb
-from beetsplug.resonance.commands.verbs import NAMES, VERBS, VerbParser, flag_of_option
+from beetsplug.resonance.commands.verb_parser import VerbParser, flag_of_option
+from beetsplug.resonance.commands.verbs import NAMES, VERBS
 from beetsplug.resonance.library.analysis import AnalysisResult
 from beetsplug.resonance.library.sidecar import Sidecar, format_duration, format_estimate
 from beetsplug.resonance.library.sync import Plan

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beetsplug.resonance.commands.parser import CommandParser
-from beetsplug.resonance.commands.verbs import VERBS, VerbParser, find_verb
+from beetsplug.resonance.commands.verb_parser import VerbParser
+from beetsplug.resonance.commands.verbs import VERBS, find_verb
 from beetsplug.resonance.config.options import BOTH, PLAYLIST, SIMILAR, TABLE
 from beetsplug.resonance.config.profiles import find_profile
 from beetsplug.resonance.library.field_names import describe_misspelt_fields, describe_unknown_fields, unknown_fields

@@ -64,16 +64,16 @@ def evaluate(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
     require_searchable(sidecar, log)
     model = sidecar.model
     assert model is not None, "something can be searched, so there is a model"
-    facet = opts.compare if opts.compare in model.modalities else None
-    other = find_model(sidecar, opts.compare) if opts.compare is not None and facet is None else None
+    name: str = opts.compare or ""
+    other = find_model(sidecar, name) if name and name not in model.modalities else None
     library = load_library(sidecar, items, model, other)
     tables: list[Table] = []
     if other is not None:
         vectors = sidecar.store.vectors.get(library.keys, other.id)
         stacked = np.stack([vectors[key] for key in library.keys])
         tables.append(compare(library, stacked, label_models(sidecar, model, other)))
-    elif facet in library.facets:
-        tables.append(compare(library, library.facets[facet], (Models(sidecar).label(model), f"{facet} alone")))
+    elif name in library.facets:
+        tables.append(compare(library, library.facets[name], (Models(sidecar).label(model), f"{name} alone")))
     with progress_bar(count_rankings(library.songs), unit="ranking") as bar:
         report = evaluate_model(
             (f"{model.name} {model.version}", model.id),

@@ -9,7 +9,8 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import join_words, user_errors
-from beetsplug.resonance.commands.verbs import MINUTES, OPTIONS, VERBS, VerbParser, find_verb, flag_of_option
+from beetsplug.resonance.commands.verb_parser import VerbParser, flag_of_option
+from beetsplug.resonance.commands.verbs import MINUTES, OPTIONS, VERBS, find_verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
