@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 TRAINING_EXTRA = "`pip install '.[train]'` in a checkout of Resonance"
 """What installs the packages that training needs, for messages."""
-VIZ_EXTRA = "`pip install 'beets-resonance[viz]'`"
+VIZ_EXTRA = "`pip install '.[viz]'` in a checkout of Resonance"
 """Likewise those that maps and plots need."""
 
 

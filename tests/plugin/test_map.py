@@ -310,7 +310,7 @@ class TestMistakes(MapLibrary):
         said = self.refused("resonance", "map", "-o", str(self.target.with_suffix(suffix)))
         assert said == (
             f"resonance: map needs {package}; install it into beets' environment with "
-            "`pip install 'beets-resonance[viz]'`"
+            "`pip install '.[viz]'` in a checkout of Resonance"
         )
 
     def hide(self, monkeypatch: pytest.MonkeyPatch, package: str) -> None:

@@ -79,7 +79,7 @@ class TestCompare(PassageLibrary):
         self.runtime.starts = 0
         words = ("compare", "title:song 0", "title:song 1", "--plot")
         assert self.refused("resonance", *words, str(tmp_path / "a.png")) == (
-            "resonance: --plot draws with matplotlib: run `pip install 'beets-resonance[viz]'`"
+            "resonance: --plot draws with matplotlib: `pip install '.[viz]'` in a checkout of Resonance"
         )
         assert "PNG file" in self.refused("resonance", *words, "matrix.pdf")
         assert "there is no folder" in self.refused("resonance", *words, "/nowhere/at/all/matrix.png")

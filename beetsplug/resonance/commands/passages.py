@@ -15,7 +15,7 @@ from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_estimate, format_tracks
 from beetsplug.resonance.search.passages import find_side, find_track, label_item, load_dense, search_passages
 from resonance_engine.audio.passage import format_time
-from resonance_engine.errors import ModelError
+from resonance_engine.errors import VIZ_EXTRA, ModelError
 from resonance_engine.files import expand_home, write_bytes
 from resonance_engine.search.passages import find_passages
 
@@ -65,7 +65,7 @@ def require_drawing(target: Path) -> None:
     if not target.absolute().parent.is_dir():
         raise UserError(f"resonance: --plot: there is no folder {target.absolute().parent}")
     if not has_matplotlib():
-        raise UserError("resonance: --plot draws with matplotlib: run `pip install 'beets-resonance[viz]'`")
+        raise UserError(f"resonance: --plot draws with matplotlib: {VIZ_EXTRA}")
 
 
 def format_passage(passage: MatchingPassage) -> tuple[str, ...]:
