@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,9 @@ def draw_picture(tracks: MappedTracks, title: str, colour: str) -> bytes:
     for text in legend.get_texts():
         text.set_parse_math(False)
     file = io.BytesIO()
-    figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.2, metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+")  # of a script that the font lacks; a box stands for it
+        figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.2, metadata={"Software": None})
     return file.getvalue()
 
 

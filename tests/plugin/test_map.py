@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from beets.exceptions import UserError
 
 from beetsplug.resonance.commands import draw_map
 from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.library_map import find_cluster
 from tests.embeddings import WIDTH
 from tests.extras import needs_viz
 from tests.plugin.circle_library import MODEL, CircleLibrary
@@ -105,7 +107,7 @@ class TestPage(MapLibrary):
 
     def test_a_picture(self) -> None:
         pytest.importorskip("matplotlib")
-        self.circle(12, artist=lambda _: "$x^2 \u202e</a>")
+        self.circle(12, artist=lambda _: "$x^2 \u202e</a>", genres=lambda _: ["音楽 $\\frac{"])
         target = self.target.with_suffix(".png")
         self.beet("resonance", "map", "-o", str(target))
         content = target.read_bytes()
@@ -221,6 +223,21 @@ class TestClusters(MapLibrary):
         assert len(titles) >= 3
         both = self.playlist_titles("title::^0$", "--cluster", "jazz", "--from", "title:9 , title:1", "-n", "10")
         assert set(both) <= {"0", "9"}
+
+    @pytest.mark.parametrize(
+        ("name", "place"), [("piano, jazz", 0), (" Piano, JAZZ", 0), ("organ", 1), ("jazz", None), ("pianos", None)]
+    )
+    def test_a_cluster_is_found_by_its_name_or_a_word_of_its_own(self, name: str, place: int | None) -> None:
+        names = ["piano, jazz", "organ, jazz", "rock"]
+        if place is None:
+            with pytest.raises(UserError, match="there is no cluster"):
+                find_cluster(name, names, "playlist")
+        else:
+            assert find_cluster(name, names, "playlist") == place
+
+    def test_a_word_of_several_names_is_answered_with_these(self) -> None:
+        with pytest.raises(UserError, match="did you mean 'piano, jazz' or 'organ, jazz'\\?"):
+            find_cluster("jazz", ["piano, jazz", "organ, jazz", "rock"], "playlist")
 
     def test_a_playlist_of_an_unknown_cluster(self) -> None:
         self.two_groups()
