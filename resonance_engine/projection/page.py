@@ -156,13 +156,20 @@ def choose_tags(tracks: MappedTracks) -> list[tuple[str, Numbers]]:
 
     Those that go furthest on many tracks come before others.
     """
-    if not len(tracks.tag_names) or not np.isfinite(tracks.tags).any():
+    known = np.isfinite(tracks.tags).all(axis=1) if len(tracks.tag_names) else np.zeros(0, bool)
+    if not known.any():
         return []
-    heights = np.nanpercentile(tracks.tags, TAILS[1], axis=0)
-    likely = np.nanmax(tracks.tags, axis=0) >= LEAST_TAG
-    order = [place for place in np.argsort(-heights, kind="stable").tolist() if likely[place]]
+    # A column at a time, for copies of all would fill the memory.
+    heights = {}
+    for place in range(len(tracks.tag_names)):
+        column = tracks.tags[known, place]
+        if column.max() >= LEAST_TAG:
+            heights[place] = float(np.percentile(column, TAILS[1]))
+    order = sorted(heights, key=lambda place: -heights[place])
     chosen = order[: max(1, TAG_BYTES // len(tracks))]
-    return sorted((tracks.tag_names[place], tracks.tags[:, place]) for place in chosen)
+    return [
+        (tracks.tag_names[place], tracks.tags[:, place]) for place in sorted(chosen, key=tracks.tag_names.__getitem__)
+    ]
 
 
 def central_tracks(points: Numbers, words: Sequence[str]) -> list[int]:

@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from optparse import Values
 
-    from beets.library import Item
     from beets.logging import BeetsLogger
     from numpy.typing import NDArray
 
     from beetsplug.resonance.library.sidecar import Sidecar
-    from beetsplug.resonance.search.library_map import LibraryMap
+    from beetsplug.resonance.search.library_map import LibraryMap, MapItem
     from resonance_engine.projection.page import MappedTracks
 
     Numbers = NDArray[np.float32]
@@ -171,13 +170,12 @@ def read_playlists(library_map: LibraryMap, names: Sequence[str]) -> dict[str, l
 def describe_tracks(
     library_map: LibraryMap,
     rows: Sequence[int],
-    items: Mapping[int, Item],
+    items: Mapping[int, MapItem],
     points: Numbers,
     clusters: list[str],
     lines: Mapping[str, Sequence[int]],
 ) -> MappedTracks:
     """Return what a map shows of its tracks: those at the places `rows` of the library's map, with their items."""
-    from beetsplug.resonance.search.library_map import first_genre
     from resonance_engine.projection.page import MappedTracks
 
     ids = [library_map.ids[row] for row in rows]
@@ -190,10 +188,10 @@ def describe_tracks(
         points=points,
         titles=[item.title for item in ordered],
         paths=[item.path for item in ordered],
-        seconds=[item.length for item in ordered],
+        seconds=[item.seconds for item in ordered],
         words={
             "cluster": clusters,
-            "genre": [first_genre(item) for item in ordered],
+            "genre": [item.genre for item in ordered],
             "artist": [item.artist for item in ordered],
             "album": [item.album for item in ordered],
             "key": [str(each.get("key") or "") for each in measured],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from beets.dbcore.pathutils import expand_path_from_db
 from beets.exceptions import UserError
+from beets.library import Item
 
-from beetsplug.resonance.library.items import select_items
+from beetsplug.resonance.library.items import select_rows
 from resonance_engine.projection.clusters import (
     Clusters,
     compute_centroids,
@@ -20,7 +22,6 @@ from resonance_engine.suggestions import suggest
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from beets.library import Item
     from numpy.typing import NDArray
 
     from beetsplug.resonance.search.session import SearchSession
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 PREFIX = "map"  # of the names of its arrays, which a model's id and one of these words follow
 KEYS, POINTS, CENTROIDS, NAMES = "keys", "points", "centroids", "names"
 KEY_BYTES = 16
+SELECT = "SELECT id, title, artist, album, genres, year, length, path FROM items WHERE id IN"
+GENRES = Item._type("genres")  # reads them from their column
 LISTED = "`beet resonance map --clusters` lists them"
 
 
@@ -105,7 +108,8 @@ class LibraryMap:
         if model.tags and (rows >= 0).any():
             return join_names(name_by_tags(clusters[rows >= 0], count, probabilities[rows[rows >= 0]], model.tags))
         items = load_items(self.session, self.ids)
-        return join_names(name_by_words(clusters, count, [first_genre(items.get(each)) for each in self.ids]))
+        genres = [items[each].genre if each in items else "" for each in self.ids]
+        return join_names(name_by_words(clusters, count, genres))
 
     def _read(self, part: str) -> NDArray[Any]:
         empty = np.empty((0, KEY_BYTES) if part == KEYS else (0, 2), np.uint8 if part == KEYS else np.float32)
@@ -133,20 +137,39 @@ def list_outdated(store: Store, library: int) -> list[str]:
     return [name for name, words in split if words[0] == PREFIX and len(words) == 3 and words[1] not in models]
 
 
-def load_items(session: SearchSession, ids: Sequence[int], among: set[int] | None = None) -> dict[int, Item]:
+class MapItem(NamedTuple):
+    """What a map shows of an item, whose path is absolute; `genre` is the first of several, `seconds` its length."""
+
+    title: str
+    artist: str
+    album: str
+    genre: str
+    year: int
+    seconds: float
+    path: bytes
+
+
+def load_items(session: SearchSession, ids: Sequence[int], among: set[int] | None = None) -> dict[int, MapItem]:
     """Return an item of the library for each vector that has one, of those with the ids `among` where given."""
     chosen: dict[int, int] = {}
     for vector_id, item_ids in session.current_items(ids).items():
         allowed = sorted(item_ids if among is None else among.intersection(item_ids))
         if allowed:
             chosen[allowed[0]] = vector_id
-    items = select_items(session.sidecar.library, chosen)
-    return {chosen[item.id]: item for item in items if item.id is not None}
-
-
-def first_genre(item: Item | None) -> str:
-    genres = item.get("genres") if item is not None else None
-    return str(genres[0]) if genres else ""
+    # Rows, for whole items would take a gigabyte where there are a hundred thousand.
+    items = {}
+    for row in select_rows(session.sidecar.library, SELECT, chosen):
+        genres = GENRES.from_sql(row["genres"])
+        items[chosen[row["id"]]] = MapItem(
+            row["title"] or "",
+            row["artist"] or "",
+            row["album"] or "",
+            genres[0] if genres else "",
+            row["year"] or 0,
+            row["length"] or 0.0,
+            expand_path_from_db(bytes(row["path"])),
+        )
+    return items
 
 
 def items_of_cluster(session: SearchSession, name: str, command: str) -> set[int]:
