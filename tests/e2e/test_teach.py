@@ -19,7 +19,7 @@ def test_questions_are_answered_skipped_and_left(songs: Home, tmp_path: Path) ->
     home.configure(directory=str(songs.music))
     titles = list(home.titles().values())
     for number, title in enumerate(titles):
-        home.beet("modify", "-y", "-W", f"title:={title}", f"album=Album {number}", "album_id=")
+        home.beet("modify", "-y", "-W", "-M", f"title:={title}", f"album=Album {number}", "album_id=")
     with terminal(home, "resonance", "teach") as shown:
         first = shown.read_until(PROMPT)
         assert "1 of 10: what is more like " in first
@@ -47,7 +47,7 @@ def test_an_interrupt_keeps_the_answers(songs: Home, tmp_path: Path) -> None:
     home = songs.clone(tmp_path / "home")
     home.configure(directory=str(songs.music))
     for number, title in enumerate(home.titles().values()):
-        home.beet("modify", "-y", "-W", f"title:={title}", f"album=Album {number}", "album_id=")
+        home.beet("modify", "-y", "-W", "-M", f"title:={title}", f"album=Album {number}", "album_id=")
     with terminal(home, "resonance", "teach") as shown:
         shown.read_until(PROMPT)
         shown.type("1")
