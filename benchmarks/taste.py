@@ -17,7 +17,7 @@ import numpy as np
 from resonance_engine.search.facets import gate_shares
 from resonance_engine.store import Store
 from resonance_engine.taste.features import PairFeatures, PrincipalAxes
-from resonance_engine.taste.lists import learn_from_lists
+from resonance_engine.taste.lists import TrackList, learn_from_lists
 from resonance_engine.taste.questions import Answer, fit_answers, learn_from_answers, next_question
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ def weigh(features: PairFeatures, taste: Mapping[str, float]) -> Weights:
     return weights
 
 
-def draw_lists(features: PairFeatures, taste: Weights, count: int, seed: int) -> list[NDArray[np.intp]]:
+def draw_lists(features: PairFeatures, taste: Weights, count: int, seed: int) -> list[TrackList]:
     """Draw lists that begin anywhere; Gumbel noise draws without replacement by the softmax."""
     rng, lists = np.random.default_rng(seed), []
     for _ in range(count):
         first = int(rng.integers(len(features.years)))
         scores = features.to_all(first) @ taste + rng.gumbel(size=len(features.years))
         scores[first] = np.inf
-        lists.append(np.argsort(-scores)[:LENGTH].astype(np.intp))
+        lists.append(TrackList(np.argsort(-scores)[:LENGTH].astype(np.intp)))
     return lists
 
 

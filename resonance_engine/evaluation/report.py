@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from resonance_engine.evaluation.tasks import UNFILTERED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from resonance_engine.evaluation.statistics import Estimate
 
 INTERVAL = "95 %"
@@ -80,9 +82,10 @@ class EvaluationReport:
     facets: list[FacetScores] = field(default_factory=list)
     noun: str = HELD_OUT
 
-    def to_json(self) -> str:
-        """Serialize all numbers; NaN becomes null."""
-        return json.dumps(replace_nan(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False)
+    def to_json(self, more: Mapping[str, Any] | None = None) -> str:
+        """Serialize all numbers, and what is given beside them; NaN becomes null."""
+        document = {**asdict(self), **(more or {})}
+        return json.dumps(replace_nan(document), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def replace_nan(value: Any) -> Any:

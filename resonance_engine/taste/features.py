@@ -48,8 +48,11 @@ class PairFeatures:
         rng = np.random.default_rng(0)
         one, other = (rng.integers(0, len(axes), REFERENCE_PAIRS) for _ in range(2))
         apart = one != other
-        values = raw.of_pairs(one[apart], other[apart]) if apart.any() else np.zeros((1, count))
-        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        values = raw.measure(one[apart], other[apart])
+        known = ~np.isnan(values)
+        counts = np.maximum(known.sum(axis=0), 1)
+        mean = np.where(known, values, 0.0).sum(axis=0) / counts
+        deviation = np.sqrt(np.where(known, (values - mean) ** 2, 0.0).sum(axis=0) / counts)
         deviation = np.where(deviation > 1e-9, deviation, 1.0)
         base = np.zeros(count)
         base[: len(facets)] = [shares[name] for name in facets]
@@ -68,10 +71,14 @@ class PairFeatures:
 
     def of_pairs(self, one: Places, other: Places) -> Array:
         """Return the standardised similarities (m, p) of pairs of tracks, by position."""
+        return self.standardise(self.measure(one, other))
+
+    def measure(self, one: Places, other: Places) -> Array:
+        """Return the raw similarities (m, p) of pairs of tracks, by position, NaN where unknown."""
         columns = [np.einsum("md,md->m", each[one], each[other], dtype=np.float64) for each in self.facets.values()]
         nearness = era_nearness(self.years[one], self.years[other])
         products = self.axes[one].astype(np.float64) * self.axes[other]
-        return self.standardise(np.column_stack([*columns, nearness, products]))
+        return np.column_stack([*columns, nearness, products])
 
     def to_all(self, track: int) -> Array:
         """Return the standardised similarities (n, p) of one track to all."""

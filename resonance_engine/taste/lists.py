@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,15 @@ QUERIES_OF_A_LIST = 10
 FOLDS = 5
 FEWEST_LISTS = 8
 CUT = 10
+SAME = 0.5  # Jaccard index from which on two lists are one
 RIDGES = (1.0, 10.0, 100.0, 1_000.0, np.inf)  # infinite: the base weights as they are
+
+
+class TrackList(NamedTuple):
+    """A list of tracks, by position; where `adjacent`, only neighbours in it belong together."""
+
+    places: Places
+    adjacent: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +72,15 @@ class LearnedTaste:
     verdict: Verdict
 
 
-def learn_from_lists(features: PairFeatures, lists: Sequence[Places], adjacent: bool = False) -> LearnedTaste:
-    """Learn from lists of tracks, by position, each of two tracks or more; `adjacent` where only neighbours belong.
+def learn_from_lists(features: PairFeatures, lists: Sequence[TrackList]) -> LearnedTaste:
+    """Learn from lists of two tracks or more.
 
-    Each fifth of the lists is judged by weights that were learned from the others.
+    Each fifth of the lists is judged by weights that were learned from the others. Lists that share most of their
+    tracks, such as two files of one list, are judged together, and count as one.
     """
-    choices = make_choices(features, lists, adjacent)
-    fold = np.random.default_rng(1).permutation(len(lists)) % FOLDS
+    choices = make_choices(features, lists)
+    group = group_lists(lists)
+    fold = (np.random.default_rng(1).permutation(len(lists)) % FOLDS)[group]
     scores: list[tuple[int, Array]] = []
     for held_out in range(min(FOLDS, len(lists))):
         train = fold != held_out
@@ -78,8 +88,8 @@ def learn_from_lists(features: PairFeatures, lists: Sequence[Places], adjacent: 
             choices.of(train), features.base, features.ridge * choose_ridge(choices, train, features)
         ).weights
         for place in np.flatnonzero(~train).tolist():
-            scores += [(place, each) for each in score_list(features, lists[place], (features.base, learned))]
-    groups = [str(place) for place, _ in scores]
+            scores += [(place, each) for each in score_list(features, lists[place].places, (features.base, learned))]
+    groups = [str(group[place]) for place, _ in scores]
     values = np.array([each for _, each in scores]).reshape(len(scores), 2, 2)
     everything = np.ones(len(lists), bool)
     ridge = choose_ridge(choices, everything, features)
@@ -104,12 +114,24 @@ def decide(difference: Estimate, queries: int, lists: int) -> Verdict:
     return judge_interval(difference)
 
 
-def make_choices(features: PairFeatures, lists: Sequence[Places], adjacent: bool) -> ListChoices:
+def group_lists(lists: Sequence[TrackList]) -> Places:
+    """Return for each list the first that it shares its tracks with (a Jaccard index of SAME or more), or itself."""
+    sets = [frozenset(each.places.tolist()) for each in lists]
+    group = np.arange(len(lists))
+    for place, tracks in enumerate(sets):
+        for before in range(place):
+            if len(tracks & sets[before]) >= SAME * len(tracks | sets[before]):
+                group[place] = group[before]
+                break
+    return group
+
+
+def make_choices(features: PairFeatures, lists: Sequence[TrackList]) -> ListChoices:
     """Make the choices of lists: a track of the list, among random ones that are not in it, to go with another."""
     rng = np.random.default_rng(0)
     count = len(features.years)
     values, list_of = [], []
-    for number, places in enumerate(lists):
+    for number, (places, adjacent) in enumerate(lists):
         pairs = list_pairs(len(places), adjacent)
         if len(pairs) > PAIRS_OF_A_LIST:
             pairs = pairs[np.sort(rng.choice(len(pairs), PAIRS_OF_A_LIST, replace=False))]

@@ -31,6 +31,16 @@ class TestReport(ModelsLibrary):
     def test_a_query_chooses_the_tracks(self) -> None:
         assert self.beet("resonance", "eval", "artist:artist 0")[1].startswith("fake 1 (fake) on 3 tracks of ")
 
+    def test_the_first_genre_counts(self) -> None:
+        for item in self.lib.items():
+            item.genres = ["Jazz", f"Kind {item.id}"]
+            item.album = item.artist = f"own {item.id}"
+            item.store()
+        assert any(
+            line.startswith("Same genre, the query's artist and album left out (5 ")
+            for line in self.beet("resonance", "eval")
+        )
+
     def test_tracks_that_are_not_analysed_are_counted(self) -> None:
         self.song("new")
         assert self.beet("resonance", "eval")[0] == "5 of 6 tracks analysed"
@@ -96,6 +106,10 @@ class TestComparison(ModelsLibrary):
         start = lines.index("own 1 against fake 1 (map)")
         assert lines[start + 1].split()[:2] == ["queries", "albums"]
         rows = {line.split("  ")[1]: line for line in lines[start + 2 : start + 6]}
+        target = self.lib_path / "report.json"
+        self.beet("resonance", "eval", "--compare", "own", "-o", str(target))
+        written = json.loads(target.read_text(encoding="utf-8"))
+        assert (written["notes"], written["tables"][0]["title"]) == (["5 of 5 tracks analysed"], lines[start])
         assert rows.keys() == {"album", "artist", "genre", "all tasks"}
         assert all(line.endswith("cannot be told") for line in rows.values())
 

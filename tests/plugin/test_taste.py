@@ -167,15 +167,19 @@ class TestAnotherModel(ModelsLibrary):
 
 
 class TestTeach(AnalysedLibrary):
-    def room(self) -> tuple[Sidecar, teach.QuestionMaterial]:
+    def material(self) -> tuple[Sidecar, teach.QuestionMaterial]:
         sidecar = Sidecar(self.lib)
         return sidecar, teach.load_questions(sidecar)
 
     def test_answers_are_listed_and_taken_back(self) -> None:
-        sidecar, room = self.room()
+        sidecar, material = self.material()
         with closing(sidecar):
             teach.save_answers(
-                sidecar, [(room.keys[0], room.keys[1], room.keys[2]), (room.keys[3], room.keys[0], room.keys[4])]
+                sidecar,
+                [
+                    (material.keys[0], material.keys[1], material.keys[2]),
+                    (material.keys[3], material.keys[0], material.keys[4]),
+                ],
             )
         assert self.beet("resonance", "teach", "--list") == [
             "artist 0 - Album - song 0: like artist 1 - Album - song 1, rather than artist 0 - Album - song 2",
@@ -188,13 +192,23 @@ class TestTeach(AnalysedLibrary):
         with closing(Sidecar(self.lib)) as sidecar:
             assert sidecar.model is not None
             assert load_taste(sidecar, sidecar.model, "similar").facets == ("timbre", "rhythm")
-        self.beet("resonance", "teach", "--undo")
+        assert self.beet("resonance", "teach", "--undo")[-1].startswith("no question was answered yet")
+        assert self.refused("similar", "--taste", "id:1").startswith("similar: --taste takes what ")
         assert self.refused("resonance", "teach", "--undo").startswith("resonance: no question was answered yet")
 
-    def test_answers_about_tracks_that_left_are_counted_and_kept(self) -> None:
-        sidecar, room = self.room()
+    def test_tracks_that_left_while_the_plugin_was_off_are_no_items(self) -> None:
+        sidecar, material = self.material()
         with closing(sidecar):
-            teach.save_answers(sidecar, [("00" * 16, room.keys[1], room.keys[2])])
+            teach.save_answers(sidecar, [(material.keys[0], material.keys[1], material.keys[2])])
+        with self.lib.transaction() as transaction:
+            transaction.mutate("DELETE FROM items WHERE id = 2")
+        assert self.beet("resonance", "teach", "--list") == ["1 about tracks that are not there now"]
+        assert self.beet("resonance", "teach", "--undo")[0] == "the last answer was taken back"
+
+    def test_answers_about_tracks_that_left_are_counted_and_kept(self) -> None:
+        sidecar, material = self.material()
+        with closing(sidecar):
+            teach.save_answers(sidecar, [("00" * 16, material.keys[1], material.keys[2])])
         assert self.beet("resonance", "teach", "--list") == ["1 about tracks that are not there now"]
 
     def test_it_lists_or_takes_back(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,7 +73,9 @@ def evaluate(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
         vectors = sidecar.store.vectors.get(library.keys, other.id)
         stacked = np.stack([vectors[key] for key in library.keys])
         tables.append(compare(library, stacked, label_models(sidecar, model, other)))
-    elif name in library.facets:
+    elif name and name not in library.facets:
+        raise UserError(f"resonance: eval --compare: some tracks have no {name}; run `beet resonance check --repair`")
+    elif name:
         tables.append(compare(library, library.facets[name], (Models(sidecar).label(model), f"{name} alone")))
     with progress_bar(count_rankings(library.songs), unit="ranking") as bar:
         report = evaluate_model(
@@ -148,7 +151,7 @@ def load_library(sidecar: Sidecar, items: Sequence[Item], model: Model, other: M
             which = "that both models have analysed" if other is not None else "that are analysed"
             raise UserError(f"resonance: eval takes at least two different tracks {which}, not {len(by_vector)}")
         ids = sorted(by_vector)
-        songs = [song_of(by_vector[each]) for each in ids]
+        songs = [evaluated_song(by_vector[each]) for each in ids]
         chosen = select_albums(songs, MOST_TRACKS)
         notes = [f"{len(vector_ids):,} of {format_tracks(len(items))} analysed"]
         if len(chosen) < len(ids):
@@ -156,6 +159,11 @@ def load_library(sidecar: Sidecar, items: Sequence[Item], model: Model, other: M
         ids, songs = [ids[place] for place in chosen], [songs[place] for place in chosen]
         keys = [content_keys[each] for each in ids]
         return EvaluatedLibrary(songs, keys, *load_output(session, model, ids, keys), notes)
+
+
+def evaluated_song(item: Item) -> Labelled:
+    """Return an item as a song of one genre, the first: two lists of genres are hardly ever the same."""
+    return replace(song_of(item), genre=next(iter(item.genres or ()), ""))
 
 
 def load_output(
@@ -203,7 +211,7 @@ def write_report(path: Path, report: EvaluationReport, notes: Sequence[str], tab
 
     suffix = path.suffix.lower()
     if suffix == ".json":
-        text = report.to_json()
+        text = report.to_json({"notes": list(notes), "tables": [table._asdict() for table in tables]})
     else:
         text = (format_markdown if suffix == ".md" else format_page)(TITLE, report, notes, tables)
     try:

@@ -8,7 +8,8 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import align_columns, confirm, is_interactive, require_searchable
-from beetsplug.resonance.playlist.history import drop_low_rated, read_playlists, read_sessions, to_places
+from beetsplug.resonance.playlist.history import drop_low_rated, read_playlists, read_sessions, sample_lists, to_places
+from beetsplug.resonance.search.groups import all_vector_ids
 from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import load_material, save_taste
 
@@ -29,26 +30,33 @@ if TYPE_CHECKING:
 
     Weights = NDArray[np.float64]
 
-MOST_LISTS = 400  # that are learned from: more tell no more, and take longer
+MOST_LISTS = 300  # of a source that are learned from: more tell no more, and take longer
 SHOWN = 6  # similarities
 
 
 def train_taste(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
     """Learn from lists and plays, print how held-out ones are continued, and keep the taste where that is better."""
-    from resonance_engine.taste.lists import learn_from_lists
+    from resonance_engine.taste.lists import TrackList, learn_from_lists
 
     check_arguments(query, opts)
     require_searchable(sidecar, log)
-    history = read_history(sidecar, opts, log)
-    lists = [each for source in history for each in source.lists]
+    history = [
+        (sample_lists(source.lists, MOST_LISTS), source.sessions > 0) for source in read_history(sidecar, opts, log)
+    ]
     if opts.ratings:
-        lists = drop_low_rated(sidecar.library, lists)
+        history = [(drop_low_rated(sidecar.library, lists), is_played) for lists, is_played in history]
     with open_session(sidecar) as session:
-        material, model = load_material(session), session.model
-        places = to_places(lists, places_by_item(session, material))[-MOST_LISTS:]
-    if not places:
+        model = session.model
+        vector_ids = all_vector_ids(session)
+        listed = {vector_ids[each] for lists, _ in history for ids in lists for each in ids if each in vector_ids}
+        material = load_material(session, listed)
+        places = places_by_item(session, material)
+    learned_from = [
+        TrackList(tracks, adjacent=is_played) for lists, is_played in history for tracks in to_places(lists, places)
+    ]
+    if not learned_from:
         raise UserError("resonance: no list has two analysed tracks of the library")
-    taste = learn_from_lists(material.features, places, adjacent=not opts.from_playlists)
+    taste = learn_from_lists(material.features, learned_from)
     for line in report(taste, material):
         ui.print_(line)
     if taste.verdict != "better":
@@ -80,8 +88,7 @@ def read_history(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> list[PlayH
 def places_by_item(session: SearchSession, material: TasteMaterial) -> dict[int, int]:
     """Return the position of the recording of each analysed item."""
     places = {vector_id: place for place, vector_id in enumerate(material.ids)}
-    vector_ids = session.store.tracks.vector_ids(session.sidecar.id, None, session.model.id)
-    return {item_id: places[vector_id] for item_id, vector_id in vector_ids.items() if vector_id in places}
+    return {item_id: places[each] for item_id, each in all_vector_ids(session).items() if each in places}
 
 
 def report(taste: LearnedTaste, material: TasteMaterial) -> list[str]:

@@ -12,7 +12,7 @@ from beetsplug.resonance.commands.player import play
 from beetsplug.resonance.commands.taste import describe_weights, places_by_item
 from beetsplug.resonance.library.items import select_items, select_rows
 from beetsplug.resonance.search.session import open_session
-from beetsplug.resonance.search.taste import load_material, save_taste, weights_of_lists
+from beetsplug.resonance.search.taste import forget_taste, load_material, save_taste, weights_of_lists
 from resonance_engine.records import has_type
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def teach(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> None:
 def load_questions(sidecar: Sidecar) -> QuestionMaterial:
     """Load what questions are made from."""
     with open_session(sidecar) as session:
-        taste = load_material(session)
+        known = {key for each in load_answers(sidecar) for key in each}
+        keys = session.store.vectors.content_keys(session.index.ids.tolist())
+        taste = load_material(session, {each for each, key in keys.items() if key.hex() in known})
         content_keys = session.store.vectors.content_keys(taste.ids)
         places = places_by_item(session, taste)
         model = session.model
@@ -106,7 +108,7 @@ def put_questions(sidecar: Sidecar, material: QuestionMaterial, answers: list[Ke
     from resonance_engine.taste.questions import fit_answers, next_question
 
     features = material.taste.features
-    base = weights_of_lists(sidecar, material.model, len(features.base))
+    base = weights_of_lists(sidecar, material.model, features)
     skipped: list[Answer] = []
     for number in range(1, QUESTIONS + 1):
         given = to_places(material, answers)
@@ -158,10 +160,15 @@ def learn(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]
 
     features = material.taste.features
     given = to_places(material, answers)
+    base = weights_of_lists(sidecar, material.model, features)
     if not given:
         ui.print_(NO_ANSWERS)
+        if base is not None:
+            save_taste(sidecar, material.model, material.taste, base)
+        else:
+            forget_taste(sidecar)
         return
-    taste = learn_from_answers(features, given, weights_of_lists(sidecar, material.model, len(features.base)))
+    taste = learn_from_answers(features, given, base)
     count = "1 answer" if taste.answers == 1 else f"{taste.answers:,} answers"
     ui.print_(f"{count}: {describe_weights(taste.weights, material.taste)}")
     verdict = {
@@ -179,10 +186,9 @@ def learn(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]
 
 def list_answers(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]) -> None:
     """Print an answer a line."""
-    given = to_places(material, answers)
+    given = [each for each in to_places(material, answers) if material.items.keys() >= {*each}]
     for answer in given:
-        if all(place in material.items for place in answer):
-            ui.print_(describe(sidecar, material, answer))
+        ui.print_(describe(sidecar, material, answer))
     gone = len(answers) - len(given)
     if gone:
         ui.print_(f"{gone:,} about tracks that are not there now")
@@ -200,5 +206,5 @@ def undo(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer])
     if not answers:
         raise UserError(f"resonance: {NO_ANSWERS}")
     save_answers(sidecar, answers[:-1])
-    last = to_places(material, answers[-1:])
+    last = [each for each in to_places(material, answers[-1:]) if material.items.keys() >= {*each}]
     ui.print_(f"taken back: {describe(sidecar, material, last[0])}" if last else "the last answer was taken back")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from beets.library import Library
     from beets.logging import BeetsLogger
+    from numpy.typing import NDArray
 
     from beetsplug.resonance.library.sidecar import Sidecar
 
@@ -108,7 +109,14 @@ def read_ratings(library: Library) -> Mapping[int, float]:
     return {item_id: value for item_id, value in ratings.items() if np.isfinite(value)}
 
 
-def to_places(lists: Iterable[Sequence[int]], place_of: Mapping[int, int]) -> list[np.ndarray]:
+def to_places(lists: Iterable[Sequence[int]], place_of: Mapping[int, int]) -> list[NDArray[np.intp]]:
     """Return lists as positions of recordings, each once in a list; those with fewer than two are left out."""
     kept: list[Collection[int]] = [dict.fromkeys(place_of[each] for each in ids if each in place_of) for ids in lists]
     return [np.array(list(places), np.intp) for places in kept if len(places) >= LEAST]
+
+
+def sample_lists(lists: Sequence[list[int]], most: int) -> list[list[int]]:
+    """Return the lists, or `most` of them, drawn at random, the same each time."""
+    if len(lists) <= most:
+        return list(lists)
+    return [lists[place] for place in sorted(np.random.default_rng(0).choice(len(lists), most, replace=False).tolist())]

@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.library.items import select_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 STATE_KEY = "taste"  # with the library's id behind it
 ARRAYS = ("taste-axes", "taste-mean")
-SAMPLE = 20_000  # tracks that axes and scales are measured on
+SAMPLE = 20_000  # recordings at most
+LEAST = 3
 
 
 class TasteMaterial(NamedTuple):
@@ -37,17 +38,26 @@ class TasteMaterial(NamedTuple):
     axes: PrincipalAxes
 
 
-def load_material(session: SearchSession) -> TasteMaterial:
-    """Load the recordings of a library and measure their features; of very many, the newest."""
+def load_material(session: SearchSession, needed: Collection[int] = ()) -> TasteMaterial:
+    """Load the recordings of a library and measure their features; of very many, those `needed`, and others at random.
+
+    `needed` are vector ids.
+    """
     from resonance_engine.search.facets import gate_shares
     from resonance_engine.taste.features import PairFeatures, PrincipalAxes
 
     facets = {name: session.facet(name) for name in session.model.modalities}
-    ids = session.index.ids[-SAMPLE:]
+    ids = session.index.ids
     for index in facets.values():
         ids = ids[index.has(ids)]
-    if len(ids) < 3 or not facets:
+    if not facets:
+        raise UserError(f"resonance: a taste weighs facets, and the model {session.model.name} has none")
+    if len(ids) < LEAST:
         raise UserError(f"resonance: a taste takes at least three analysed tracks with facets, not {len(ids)}")
+    if len(ids) > SAMPLE:
+        chance = np.random.default_rng(0).random(len(ids))
+        chance[np.isin(ids, list(needed))] = -1.0
+        ids = np.sort(ids[np.argsort(chance, kind="stable")[:SAMPLE]])
     vectors = session.index.vectors(ids)
     axes = PrincipalAxes.fit(vectors)
     keys = session.store.vectors.content_keys(ids[:1].tolist())  # the gates of a model hardly differ between tracks
@@ -121,7 +131,7 @@ def save_taste(
         "weights": weights.tolist(),
         "mean": features.mean.tolist(),
         "deviation": features.deviation.tolist(),
-        "lists": weights.tolist() if is_of_lists else of_lists,
+        "lists": raw_weights(weights, features) if is_of_lists else of_lists,
     }
     with sidecar.store.write():
         arrays = (material.axes.projection, material.axes.mean)
@@ -129,8 +139,26 @@ def save_taste(
         sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", row)
 
 
-def weights_of_lists(sidecar: Sidecar, model: Model, size: int) -> Array | None:
-    """Return the weights that lists taught with a model, if they did."""
-    row = read_row(sidecar)
+def raw_weights(weights: Array, features: PairFeatures) -> list[float]:
+    """Return the weights of facets and era in units of their similarities, which other features can take over.
+
+    Axes are others whenever the library has changed.
+    """
+    count = len(features.facets) + 1
+    return [float(each) for each in weights[:count] / features.deviation[:count]]
+
+
+def weights_of_lists(sidecar: Sidecar, model: Model, features: PairFeatures) -> Array | None:
+    """Return the weights (p,) that lists taught with a model, if they did; axes weigh 0."""
+    row, count = read_row(sidecar), len(features.facets) + 1
     known = row.get("lists") if row is not None and row["model"] == model.id else None
-    return np.array(known, np.float64) if known and len(known) == size else None
+    if not known or len(known) != count:
+        return None
+    weights = np.zeros(len(features.base))
+    weights[:count] = np.array(known) * features.deviation[:count]
+    return weights
+
+
+def forget_taste(sidecar: Sidecar) -> None:
+    """Drop the taste; `--taste` has nothing to go by then."""
+    sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonance_engine.taste.features import PairFeatures, PrincipalAxes
+from resonance_engine.taste.lists import TrackList
 from resonance_engine.taste.questions import Answer
 from tests.embeddings import unit_vectors
 
@@ -35,7 +36,7 @@ def taste_for(features: PairFeatures, **weights: float) -> Weights:
     return values
 
 
-def make_lists(features: PairFeatures, taste: Weights, lists: int, size: int = 8) -> list[NDArray[np.intp]]:
+def make_lists(features: PairFeatures, taste: Weights, lists: int, size: int = 8) -> list[TrackList]:
     """Lists that begin anywhere and go on with tracks drawn by the softmax of their scores (Gumbel's trick)."""
     rng, count = np.random.default_rng(3), len(features.years)
     made = []
@@ -43,7 +44,7 @@ def make_lists(features: PairFeatures, taste: Weights, lists: int, size: int = 8
         first = int(rng.integers(count))
         scores = features.to_all(first) @ taste + rng.gumbel(size=count)
         scores[first] = np.inf
-        made.append(np.argsort(-scores)[:size].astype(np.intp))
+        made.append(TrackList(np.argsort(-scores)[:size].astype(np.intp)))
     return made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from resonance_engine.taste.lists import learn_from_lists, list_pairs, make_choices, score_list
+from resonance_engine.taste.lists import TrackList, group_lists, learn_from_lists, list_pairs, make_choices, score_list
 from tests.engine.taste.listeners import SHARES, make_features, make_lists, taste_for
 
 FEATURES = make_features()
@@ -46,7 +46,7 @@ def test_it_is_the_same_every_time() -> None:
 
 def test_choices_are_of_the_list_among_tracks_that_are_not() -> None:
     places = np.array([3, 9, 40], np.intp)
-    choices = make_choices(FEATURES, [places], adjacent=False)
+    choices = make_choices(FEATURES, [TrackList(places)])
     pairs = {(one, other) for one in places for other in places if one != other}
     inside = {FEATURES.of_pairs(np.array([one]), np.array([other])).tobytes() for one, other in pairs}
     assert {row[0].tobytes() for row in choices.values} == inside
@@ -57,6 +57,19 @@ def test_only_neighbours_of_a_session_belong_together() -> None:
     assert list_pairs(3, adjacent=True).tolist() == [[0, 1], [1, 0], [1, 2], [2, 1]]
     assert len(list_pairs(4, adjacent=False)) == 12
     assert len(list_pairs(1, adjacent=False)) == 0
+
+
+def test_two_files_of_one_list_count_as_one() -> None:
+    lists = make_lists(FEATURES, taste_for(FEATURES, rhythm=3.0), 4)
+    doubled = [*lists, *(TrackList(each.places[::-1][1:]) for each in lists)]
+    assert group_lists(doubled).tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert learn_from_lists(FEATURES, doubled).verdict == "cannot be told", "four lists are too few"
+
+
+def test_sessions_and_lists_are_learned_together() -> None:
+    places = np.array([3, 9, 40], np.intp)
+    choices = make_choices(FEATURES, [TrackList(places), TrackList(places, adjacent=True)])
+    assert np.bincount(choices.list_of).tolist() == [6, 4]
 
 
 def test_scores_are_those_of_a_ranking_by_hand() -> None:

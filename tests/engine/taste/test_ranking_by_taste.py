@@ -54,6 +54,19 @@ def test_an_era_alone_orders_by_years() -> None:
     assert np.mean(distances) < np.mean(others) / 3
 
 
+def test_unknown_years_take_no_part_in_the_scale() -> None:
+    years = FEATURES.years.copy()
+    years[::2] = np.nan
+    axes = AXES.project(EMBEDDING)
+    features = type(FEATURES).create(FEATURES.facets, SHARES, years, axes)
+    place = features.names.index("era")
+    assert features.mean[place] == pytest.approx(FEATURES.mean[place], abs=0.05)
+    assert features.deviation[place] == pytest.approx(FEATURES.deviation[place], abs=0.05)
+    assert features.of_pairs(np.array([0, 1]), np.array([1, 3]))[0, place] == 0.0
+    nowhere = type(FEATURES).create(FEATURES.facets, SHARES, np.full(COUNT, np.nan), axes)
+    assert (nowhere.to_all(0)[:, place] == 0.0).all()
+
+
 def test_an_unknown_year_is_neither_near_nor_far() -> None:
     taste = Taste(tuple(SHARES), taste_for(FEATURES, era=1.0), FEATURES.mean, FEATURES.deviation, AXES)
     years = np.array([np.nan, 1990.0, 1961.0])
