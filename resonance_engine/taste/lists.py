@@ -12,7 +12,7 @@ from resonance_engine.evaluation.statistics import Estimate, estimate_mean
 from resonance_engine.taste.fit import choice_losses, fit_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -72,11 +72,14 @@ class LearnedTaste:
     verdict: Verdict
 
 
-def learn_from_lists(features: PairFeatures, lists: Sequence[TrackList]) -> LearnedTaste:
+def learn_from_lists(
+    features: PairFeatures, lists: Sequence[TrackList], report: Callable[[int], object] = lambda _: None
+) -> LearnedTaste:
     """Learn from lists of two tracks or more.
 
     Each fifth of the lists is judged by weights that were learned from the others. Lists that share most of their
-    tracks, such as two files of one list, are judged together, and count as one.
+    tracks, such as two files of one list, are judged together, and count as one. `report` is called with 1 after each
+    fold.
     """
     choices = make_choices(features, lists)
     group = group_lists(lists)
@@ -89,6 +92,7 @@ def learn_from_lists(features: PairFeatures, lists: Sequence[TrackList]) -> Lear
         ).weights
         for place in np.flatnonzero(~train).tolist():
             scores += [(place, each) for each in score_list(features, lists[place].places, (features.base, learned))]
+        report(1)
     groups = [str(group[place]) for place, _ in scores]
     values = np.array([each for _, each in scores]).reshape(len(scores), 2, 2)
     everything = np.ones(len(lists), bool)

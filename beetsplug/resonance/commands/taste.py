@@ -36,7 +36,8 @@ SHOWN = 6  # similarities
 
 def train_taste(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
     """Learn from lists and plays, print how held-out ones are continued, and keep the taste where that is better."""
-    from resonance_engine.taste.lists import TrackList, learn_from_lists
+    from resonance_engine.console import progress_bar
+    from resonance_engine.taste.lists import FOLDS, TrackList, learn_from_lists
 
     check_arguments(query, opts)
     require_searchable(sidecar, log)
@@ -56,7 +57,9 @@ def train_taste(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogg
     ]
     if not learned_from:
         raise UserError("resonance: no list has two analysed tracks of the library")
-    taste = learn_from_lists(material.features, learned_from)
+    with progress_bar(FOLDS + 1, unit="part") as bar:
+        taste = learn_from_lists(material.features, learned_from, bar.update)
+        bar.update(1)
     for line in report(taste, material):
         ui.print_(line)
     if taste.verdict != "better":
