@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 LEAST_POOL = 500  # candidates that era and axes choose among
-LEAST_SHARE = 0.05  # of the facets in the similarity, by which candidates are found
+LEAST_SHARE = 0.05  # of the facets in the similarity
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +40,22 @@ class Taste:
         """Return the weights of the facets for a query whose seeds have these gates; none is negative."""
         seeds = [gate_shares(each) for each in gates]
         shares = {name: float(np.mean([each[name] for each in seeds])) for name in self.facets}
-        raw = np.maximum(self.weights[: len(self.facets)] / self.deviation[: len(self.facets)], 0.0)
-        raw = np.maximum(raw, LEAST_SHARE * self.total / len(raw))
-        return {name: float(each / max(shares[name], 1e-6)) for name, each in zip(self.facets, raw, strict=True)}
+        return {
+            name: float(each / max(shares[name], 1e-6)) for name, each in zip(self.facets, self.cosines, strict=True)
+        }
 
     @property
-    def total(self) -> float:
-        """The sum of the facets' weights, in units of a cosine, that a similarity is a mean by."""
+    def cosines(self) -> Array:
+        """The weights of the facets' cosines; each has a little, by which candidates are found."""
         count = len(self.facets)
-        parts = np.maximum(self.weights[:count] / self.deviation[:count], 0.0)
-        return float(max(parts.sum(), np.abs(self.weights).sum() * LEAST_SHARE))
+        raw = np.maximum(self.weights[:count] / self.deviation[:count], 0.0)
+        return np.maximum(raw, LEAST_SHARE * np.abs(self.weights).sum() / count)
+
+    @property
+    def share(self) -> float:
+        """The share of the facets in a similarity, 0 to 1; the rest is that of era and axes."""
+        facets = float(self.cosines.sum())
+        return facets / (facets + float(np.abs(self.weights[len(self.facets) :]).sum()))
 
     def adjust(self, seeds: tuple[Vectors, Array], candidates: tuple[Vectors, Array]) -> Array:
         """Return what era and axes add to similarities of candidates: the mean over the seeds.
@@ -62,7 +68,7 @@ class Taste:
         mine, theirs = (self.axes.project(vectors).astype(np.float64) for vectors in (seeds[0], candidates[0]))
         scaled = self.weights[count + 1 :] / self.deviation[count + 1 :]
         products = (mine * scaled) @ theirs.T - float(self.mean[count + 1 :] @ scaled)
-        return np.asarray((era + products).mean(axis=0) / self.total)
+        return np.asarray((era + products).mean(axis=0) * self.share / self.cosines.sum())
 
 
 def rank_by_taste(
@@ -78,7 +84,7 @@ def rank_by_taste(
     `years` returns the years of candidates by their vector ids, NaN where unknown.
     """
     pool = rank_by_similarity(query, ranking, max(size, LEAST_POOL))
-    scores = pool.scores + taste.adjust(seeds, (pool.vectors, years(pool.ids.tolist())))
+    scores = taste.share * pool.scores + taste.adjust(seeds, (pool.vectors, years(pool.ids.tolist())))
     ordered = CandidatePool.ordered(pool.ids, scores, pool.vectors, pool.complete)
     part = slice(0, size)
     is_whole = ordered.complete and len(ordered.ids) <= size
