@@ -49,7 +49,7 @@ class Taste:
         """The weights of the facets' cosines; each has a little, by which candidates are found."""
         count = len(self.facets)
         raw = np.maximum(self.weights[:count] / self.deviation[:count], 0.0)
-        return np.maximum(raw, LEAST_SHARE * np.abs(self.weights).sum() / count)
+        return np.asarray(np.maximum(raw, LEAST_SHARE * np.abs(self.weights).sum() / count))
 
     @property
     def share(self) -> float:
