@@ -22,11 +22,11 @@ STEPS: tuple[Cell, ...] = ((1, 1), (1, 2), (2, 1))
 
 @dataclass(frozen=True)
 class Alignment:
-    """What decides on a passage: cosines, and `margin` in seconds.
+    """What decides on a passage: cosines, and `margin`, a share of a window's length.
 
     `level` is the cosine that adds nothing to a path's score, or what is usual for the two windows and `contrast` more,
     where that is higher; `step` is lost for each step beside the diagonal. A path counts from a score of `least` on.
-    A passage begins and ends `margin` seconds inside of where the cosine falls below `edge` times that of its middle.
+    A passage begins and ends by `margin` inside of where the cosine falls below `edge` times that of its middle.
     """
 
     level: float = 0.5
@@ -34,7 +34,7 @@ class Alignment:
     step: float = 0.1
     least: float = 0.4
     edge: float = 0.9
-    margin: float = 2.6
+    margin: float = 2.6 / 18
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def measure_passage(
     for axis, dense in enumerate((first, second)):
         start, stop = dense.hop * (path[begin][axis] - lead), dense.hop * (path[end][axis] + tail) + dense.length
         whole = dense.hop * (len(dense.vectors) - 1) + dense.length
-        start, stop = max(0.0, start + alignment.margin), min(whole, stop - alignment.margin)
+        margin = dense.length * min(alignment.margin, 0.5)  # to the middle of a window at most
+        start, stop = max(0.0, start + margin), min(whole, stop - margin)
         spans.append((start if path[begin][axis] else 0.0, stop if path[end][axis] < len(dense.vectors) - 1 else whole))
     similarity = float(along[begin : end + 1].mean())
     return MatchingPassage(spans[0], spans[1], similarity, score, tuple(path[begin : end + 1]))

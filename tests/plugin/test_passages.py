@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,13 +151,24 @@ class TestPassages(PassageLibrary):
         self.beet("resonance", "analyze", "--passages")
         lines = self.beet("resonance", "passages", "title:song 0")
         assert re.fullmatch(r"\d\.\d\d  0:06-0:28  0:10-0:32  1\.00  artist 1 - song 1", lines[0])
-        assert lines[1] == "2 tracks searched, 2 not, without dense windows (`beet resonance analyze --passages`)"
+        assert lines[1] == "2 tracks searched, 2 too short"
 
     def test_a_track_without_dense_windows_can_be_searched_for(self) -> None:
         self.beet("resonance", "analyze", "--passages", "title:song 1")
         lines = self.beet("resonance", "passages", "title:song 0")
         assert lines[0].endswith("artist 1 - song 1")
-        assert lines[1].startswith("1 track searched, 3 not")
+        without = "1 not, without dense windows (`beet resonance analyze --passages`)"
+        assert lines[1] == f"1 track searched, {without}, 2 too short"
+
+    def test_another_file_of_the_searched_audio_lacks_no_windows(self) -> None:
+        self.beet("resonance", "analyze", "--passages")
+        [searched] = self.lib.items(["title:song 0"])
+        copy = self.add_item(title="copy", path=searched.path, length=60.0)
+        assert copy.id is not None
+        with closing(Sidecar(self.lib)) as sidecar:
+            [row] = sidecar.store.tracks.get(sidecar.id, [searched.id or 0]).values()
+            sidecar.store.tracks.link(sidecar.id, replace(row, item_id=copy.id, added=copy.added))
+        assert self.beet("resonance", "passages", "title:song 0")[-1] == "2 tracks searched, 2 too short"
 
     def test_nothing_similar(self) -> None:
         self.beet("resonance", "analyze", "--passages")
@@ -169,6 +182,34 @@ class TestPassages(PassageLibrary):
         assert "takes a query for one track" in self.refused("resonance", "passages")
         assert "no track matches title:nothing" in self.refused("resonance", "passages", "title:nothing")
         assert "'song' matches 5" in self.refused("resonance", "passages", "song")
+
+
+class TestReusedId(PassageLibrary):
+    """Song 1 was removed while the plugin was off, and its id is now that of another song."""
+
+    @pytest.fixture(autouse=True)
+    def _reused(self, _analysed: None) -> None:
+        self.beet("resonance", "analyze", "--passages")
+        [item] = self.lib.items(["title:song 1"])
+        item.filepath.write_bytes(item.filepath.read_bytes() + b"more")
+        with closing(sqlite3.connect(self.lib.path)) as database:
+            database.execute("UPDATE items SET added = added + 100, title = 'new' WHERE id = ?", (item.id,))
+            database.commit()
+        self.runtime.dense["song 1.flac"] = dense(0, 1, 4, 5, 4, 6)
+
+    def test_the_windows_of_the_old_song_are_not_searched(self) -> None:
+        assert self.beet("resonance", "passages", "title:song 0") == [
+            "no passage of artist 0 - song 0 is similar to one of another track",
+            "1 track searched, 1 not, without dense windows (`beet resonance analyze --passages`), 2 too short",
+        ]
+
+    def test_the_new_song_is_compared_by_its_own_windows(self) -> None:
+        assert "  0:00-" in self.beet("resonance", "compare", "title:song 0", "title:new")[0]
+        assert "  0:00-" in self.beet("resonance", "passages", "title:new")[0]
+
+    def test_the_new_song_is_not_analysed_yet(self) -> None:
+        lines = self.beet("resonance", "analyze", "--passages")
+        assert lines == ["nothing to do, 2 done already, 1 not analysed yet, 2 too short"]
 
 
 class TestNothingAnalysed(CommandLibrary):

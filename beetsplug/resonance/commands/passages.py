@@ -8,7 +8,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import exclusive_analysis
-from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable
+from beetsplug.resonance.commands.common import align_columns, format_size, require_folder, require_searchable
 from beetsplug.resonance.library.dense import analyse_dense, estimate_dense, plan_dense, read_decoding
 from beetsplug.resonance.library.items import matching_ids, no_match
 from beetsplug.resonance.library.models import Models
@@ -62,8 +62,7 @@ def require_drawing(target: Path) -> None:
 
     if target.suffix.lower() != ".png":
         raise UserError(f"resonance: --plot takes the name of a PNG file, such as matrix.png, not {str(target)!r}")
-    if not target.absolute().parent.is_dir():
-        raise UserError(f"resonance: --plot: there is no folder {target.absolute().parent}")
+    require_folder(target, "--plot")
     if not has_matplotlib():
         raise UserError(f"resonance: --plot draws with matplotlib: {VIZ_EXTRA}")
 
@@ -88,14 +87,14 @@ def passages(sidecar: Sidecar, query: list[str], log: BeetsLogger) -> None:
     if not sidecar.store.passages.stored(model.id) - {searched.key}:
         raise UserError("resonance: no other track has dense windows yet; run `beet resonance analyze --passages`")
     [windows] = load_dense(sidecar, model, [searched])
-    hits, count = search_passages(sidecar, model, searched, windows)
+    hits, count, short, pending = search_passages(sidecar, model, searched, windows)
     rows = [(*format_passage(hit.passage), label_item(hit.item)) for hit in hits[:MOST_HITS]]
     for line in align_columns(rows) if rows else [f"no passage of {searched.label} is similar to one of another track"]:
         ui.print_(line)
-    left = max(0, sidecar.coverage().total - 1 - count)
     parts = [f"{format_tracks(count)} searched"]
     parts += [f"{len(hits) - MOST_HITS:,} weaker passages not shown"] if len(hits) > MOST_HITS else []
-    parts += [f"{left:,} not, without dense windows (`beet resonance analyze --passages`)"] if left else []
+    parts += [f"{pending:,} not, without dense windows (`beet resonance analyze --passages`)"] if pending else []
+    parts += [f"{short:,} too short"] if short else []
     ui.print_(", ".join(parts))
 
 

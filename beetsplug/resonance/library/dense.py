@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.library.items import select_rows
+from beetsplug.resonance.library.track_rows import current_rows
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import AudioError, StoreError
 from resonance_engine.features.spec import Decoding, FeatureSpec
@@ -54,7 +55,7 @@ def plan_dense(sidecar: Sidecar, model: Model, item_ids: Iterable[int], decoding
     """Return what is to be done for items of a library, each recording once."""
     store = sidecar.store
     rows = sidecar.rows_by_id(item_ids)
-    tracks = store.tracks.all(sidecar.id)
+    tracks = current_rows(sidecar, rows)
     embedded = store.vectors.embedded({track.content_key for track in tracks.values()}, model.id)
     stored = store.passages.stored(model.id)
     lengths = {

@@ -9,6 +9,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.items import matching_ids, metadata_of, no_match
+from beetsplug.resonance.library.track_rows import all_current_rows
 from beetsplug.resonance.search.voices import StoredVoices
 from resonance_engine.search.names import normalise_artist
 from resonance_engine.search.vector_sets import representatives, set_similarity
@@ -118,12 +119,6 @@ def batches(groups: Mapping[Name, list[int]]) -> Iterator[list[Name]]:
 def all_vector_ids(session: SearchSession) -> dict[int, int]:
     """Return the vector ids of all items of the library, by item id."""
     sidecar = session.sidecar
-    tracks = session.store.tracks.all(sidecar.id)
-    with sidecar.library.transaction() as transaction:
-        added = {row["id"]: row["added"] for row in transaction.query("SELECT id, added FROM items")}
-    # To look at each path costs seconds, and only where the date was changed is there a doubt.
-    doubtful = {each for each, track in tracks.items() if each in added and track.added != added[each]}
-    present = ((tracks.keys() & added.keys()) - doubtful) | session.current(sidecar.rows_by_id(doubtful))
-    vector_ids = session.store.tracks.vector_ids(sidecar.id, present, session.model.id)
+    vector_ids = session.store.tracks.vector_ids(sidecar.id, all_current_rows(sidecar), session.model.id)
     in_index = session.index.has(vector_ids.values())
     return {item_id: each for (item_id, each), is_known in zip(vector_ids.items(), in_index, strict=True) if is_known}

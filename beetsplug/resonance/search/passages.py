@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import split_query
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
+from beetsplug.resonance.library.track_rows import all_current_rows, current_rows
 from resonance_engine.audio.pipes import seekable_file
 from resonance_engine.errors import AudioError, ModelError, printable
 from resonance_engine.files import expand_home
 from resonance_engine.search.passages import find_passages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from beets.library import Item
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchedTrack:
-    """What is compared: a file, its label, and the content key where it is an analysed item of the library."""
+    """What is compared: a file, its label, and of an item of the library the id, and the content key if analysed."""
 
     path: Path
     label: str
+    item_id: int | None = None
     key: bytes | None = None
 
 
@@ -42,6 +44,15 @@ class PassageHit:
 
     item: Item
     passage: MatchingPassage
+
+
+class PassageSearch(NamedTuple):
+    """The passages found, by score, and how many tracks were searched, are too short for windows, or lack them."""
+
+    hits: list[PassageHit]
+    searched: int
+    short: int
+    pending: int
 
 
 def find_track(sidecar: Sidecar, words: Sequence[str], verb: str) -> SearchedTrack:
@@ -57,8 +68,8 @@ def find_track(sidecar: Sidecar, words: Sequence[str], verb: str) -> SearchedTra
         )
     [item] = items
     assert item.id is not None, "an item of a library has an id"
-    known = sidecar.store.tracks.get(sidecar.id, [item.id]) if sidecar.exists else {}
-    return SearchedTrack(item.filepath, label_item(item), known[item.id].content_key if item.id in known else None)
+    row = current_rows(sidecar, items).get(item.id) if sidecar.exists else None
+    return SearchedTrack(item.filepath, label_item(item), item.id, row.content_key if row is not None else None)
 
 
 def find_side(sidecar: Sidecar, text: str) -> SearchedTrack:
@@ -107,19 +118,29 @@ def load_dense(sidecar: Sidecar, model: Model | None, tracks: Sequence[SearchedT
     return [windows[track] for track in tracks]
 
 
-def search_passages(
-    sidecar: Sidecar, model: Model, searched: SearchedTrack, windows: DenseWindows
-) -> tuple[list[PassageHit], int]:
-    """Return the passages of a recording in the library's others, by score, and how many tracks were searched."""
+def search_passages(sidecar: Sidecar, model: Model, searched: SearchedTrack, windows: DenseWindows) -> PassageSearch:
+    """Search all other recordings of the library that have dense windows for passages of one."""
     items: dict[bytes, list[int]] = {}
-    for track in sidecar.store.tracks.all(sidecar.id).values():
+    tracks = all_current_rows(sidecar)
+    for track in tracks.values():
         items.setdefault(track.content_key, []).append(track.item_id)
-    hits, count = [], 0
+    hits, count, stored = [], 0, {searched.key}
     for key, others in sidecar.store.passages.iterate(model.id):
+        stored.add(key)
         if key == searched.key or key not in items:
             continue
         count += len(items[key])
         hits += [(passage, item_id) for passage in find_passages(windows, others) for item_id in items[key]]
     hits.sort(key=lambda hit: (-hit[0].score, hit[1], hit[0].first))
     matches = [(sidecar.library.get_item(item_id), passage) for passage, item_id in hits]
-    return [PassageHit(item, passage) for item, passage in matches if item is not None], count
+    found = [PassageHit(item, passage) for item, passage in matches if item is not None]
+    with_windows = {item_id for item_id, track in tracks.items() if track.content_key in stored}
+    return PassageSearch(found, count, *count_others(sidecar, {searched.item_id, *with_windows}, windows.length))
+
+
+def count_others(sidecar: Sidecar, item_ids: Collection[int | None], seconds: float) -> tuple[int, int]:
+    """Count the library's items without those given: how many are shorter than so many seconds, and how many not."""
+    with sidecar.library.transaction() as transaction:
+        rows = transaction.query("SELECT id, length FROM items")
+    is_short = [0 < (row["length"] or 0) < seconds for row in rows if row["id"] not in item_ids]
+    return sum(is_short), len(is_short) - sum(is_short)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.items import metadata_of, no_match, select_items, select_rows
-from beetsplug.resonance.library.sidecar import file_state
+from beetsplug.resonance.library.track_rows import current_rows
 from resonance_engine.errors import StoreError, printable
+from resonance_engine.files import expand_home
 from resonance_engine.index.files import open_index
 from resonance_engine.search.explain import TrackProfile
 from resonance_engine.search.names import TrackMetadata
@@ -93,14 +93,7 @@ class SearchSession:
 
     def current(self, items: Iterable[Item | ItemRow]) -> set[int]:
         """Return the ids of items that the store knows and means; beets reuses an id when its item is gone."""
-        by_id = {item.id: item for item in items if item.id is not None}
-        return {
-            item_id
-            for item_id, track in self.store.tracks.get(self.sidecar.id, by_id).items()
-            if track.added == by_id[item_id].added
-            # Another plugin rewrote the date: the same file is the same item all the same.
-            or file_state(by_id[item_id].path) == (track.size, track.mtime_ns)
-        }
+        return {*current_rows(self.sidecar, items)}
 
 
 @contextmanager
@@ -167,7 +160,7 @@ def resolve_seeds(session: SearchSession, request: SearchRequest, command: str) 
         if not pairs:
             raise UserError(f"{command}: --not names every track to start from")
         items, ids = [item for item, _ in pairs], [each for _, each in pairs]
-    paths = [Path(each).expanduser() for each in request.files]
+    paths = [expand_home(each) for each in request.files]
     if passage is not None:
         if len(items) + len(paths) != 1:
             named = f"{len(items) + len(paths):,} are" if items or paths else "none is"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from resonance_engine.search.passages import STEPS, align, find_passages
+from resonance_engine.search.passages import STEPS, Alignment, align, find_passages
 from resonance_engine.store import DenseWindows
 from tests.embeddings import unit_vectors
 
@@ -85,6 +85,20 @@ def test_a_transplanted_passage_is_found_at_its_times(begin: int, at: int) -> No
     assert found.second == pytest.approx((4.0 * at, 4.0 * (at + 7) + 18), abs=4)
     assert found.similarity == pytest.approx(1)
     assert found.path == tuple((begin + n, at + n) for n in range(8))
+
+
+@pytest.mark.parametrize("margin", [Alignment().margin, 0.9])
+@pytest.mark.parametrize(("hop", "length"), [(1.0, 3.0), (2.0, 2.0), (4.0, 18.0)])
+def test_a_passage_of_one_window_lies_within_it_whatever_its_length(hop: float, length: float, margin: float) -> None:
+    one, other = unit_vectors(20, WIDTH, 1), unit_vectors(20, WIDTH, 2)
+    other[12] = one[7]
+    windows = DenseWindows(hop, length, one), DenseWindows(hop, length, other)
+    [found, *_] = find_passages(*windows, alignment=Alignment(margin=margin))
+    assert found.path == ((7, 12),)
+    for (begin, end), place in ((found.first, 7), (found.second, 12)):
+        middle = place * hop + length / 2
+        assert middle - length / 2 - hop <= begin <= middle + 1e-9
+        assert middle - 1e-9 <= end <= middle + length / 2 + hop
 
 
 def test_two_passages_are_told_apart_and_come_by_score() -> None:
