@@ -11,7 +11,7 @@ import gc
 import math
 import os
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.importer import Importer
     from beetsplug.resonance.library.sidecar import Runtime
 
+LEFT_OUT = "; tracks are left out until `beet resonance analyze`"
+NOT_COMPARED = "; which of the new tracks the library has already is not known"
+
 
 class ErrorGuard:
     """A context manager, when called, that turns an exception into one line of the log, the same error only once."""
@@ -44,7 +47,7 @@ class ErrorGuard:
         self.messages: set[str] = set()
 
     @contextmanager
-    def __call__(self) -> Iterator[None]:
+    def __call__(self, outcome: str = LEFT_OUT) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # an interrupt from the keyboard passes
@@ -52,7 +55,7 @@ class ErrorGuard:
             if not message:
                 message = f"unexpected {type(error).__name__}: {error}"
                 self.log.debug("where it happened:", exc_info=error)
-            self.warn(message, "; tracks are left out until `beet resonance analyze`")
+            self.warn(message, outcome)
 
     def warn(self, message: str, outcome: str = "") -> None:
         """Log a sentence, with its outcome, as a warning; the same one only once, whatever it leads to."""
@@ -132,7 +135,7 @@ class ResonancePlugin(BeetsPlugin):
         with self.guard():
             if imported and self.settings.auto != "no":
                 self.end_import(lib, importer, len(imported))
-        with self.guard():
+        with self.guard(NOT_COMPARED):
             if (
                 importer is not None
                 and not (self.is_quiet or importer.interrupted)
@@ -169,11 +172,15 @@ class ResonancePlugin(BeetsPlugin):
         self.print_line(", ".join(filter(None, parts)))
 
     def report_owned(self, library: Library, imported: Collection[int]) -> None:
-        """Print which of the imported items are in the library already in another form."""
+        """Print which of the imported items are in the library already in another form; nothing when interrupted."""
         from beetsplug.resonance.search.duplicates import describe_owned
         from beetsplug.resonance.search.session import open_session
 
-        with closing(self.open_sidecar(library)) as sidecar, open_session(sidecar) as session:
+        with (
+            suppress(KeyboardInterrupt),  # what other plugins do at the end is still to come
+            closing(self.open_sidecar(library)) as sidecar,
+            open_session(sidecar) as session,
+        ):
             self.print_line(describe_owned(session, imported))
 
     def print_line(self, line: str) -> None:

@@ -58,7 +58,7 @@ def is_duplicate(one: EmbeddedRecording, other: EmbeddedRecording) -> bool:
     """Whether the product takes two recordings for one, in a library whose tracks are at 0 on average."""
     windows = {b"one": one.windows, b"other": other.windows}
     metadata = RecordingMetadata(1, b"one", one.seconds), RecordingMetadata(2, b"other", other.seconds)
-    return bool(compare_recordings(*metadata, float(one.vector @ other.vector), windows, spread=1.0))
+    return bool(compare_recordings(*metadata, float(one.vector @ other.vector), None, windows, spread=1.0))
 
 
 def measure_recall(embedder: RecordingEmbedder, corpus: Path, originals: Mapping[str, EmbeddedRecording]) -> None:

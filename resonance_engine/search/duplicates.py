@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from resonance_engine.store.records import Windows
 
     LoadWindows = Callable[[Collection[bytes]], Mapping[bytes, Windows]]
+    LoadFingerprints = Callable[[Collection[int]], Mapping[int, str]]
 
 AUDIO, RECORDING, SOUND, FINGERPRINT = "same audio", "same MusicBrainz recording", "same sound", "same fingerprint"
 TIERS = (AUDIO, RECORDING, SOUND, FINGERPRINT)  # the strongest first
@@ -54,10 +55,9 @@ OTHER_BITS = 0.35  # greatest bit error rate that does not rule it out
 
 
 class RecordingMetadata(NamedTuple):
-    """A recording of a library: its vector's id, content key, length in seconds (0 unknown), ids and fingerprint.
+    """A recording of a library: its vector's id, content key, length in seconds (0 unknown) and ids.
 
-    `recordings` are MusicBrainz' ids and `acoustids` AcoustID's of the tracks with this audio; `fingerprint` is
-    compressed, as in tags, empty for none.
+    `recordings` are MusicBrainz' ids and `acoustids` AcoustID's of the tracks with this audio.
     """
 
     vector_id: int
@@ -65,7 +65,6 @@ class RecordingMetadata(NamedTuple):
     seconds: float = 0.0
     recordings: frozenset[str] = frozenset()
     acoustids: frozenset[str] = frozenset()
-    fingerprint: str = ""
 
 
 class DuplicatePair(NamedTuple):
@@ -80,11 +79,13 @@ def find_duplicates(
     recordings: Sequence[RecordingMetadata],
     index: VectorIndex,
     load_windows: LoadWindows,
+    load_fingerprints: LoadFingerprints,
     seeds: Collection[int] | None = None,
 ) -> list[DuplicatePair]:
     """Return the pairs of recordings that are one, in order; with `seeds`, those with one of these vectors' ids.
 
-    All recordings are in the `index`, whose other vectors take no part. Raises StoreError for damaged windows.
+    All recordings are in the `index`, whose other vectors take no part. Of plausible pairs alone, windows are loaded by
+    content key, and fingerprints, compressed as in tags, by the vector's id. Raises StoreError for damaged windows.
     """
     by_id = {recording.vector_id: recording for recording in recordings}
     spread = measure_spread(index.moments)
@@ -96,9 +97,12 @@ def find_duplicates(
     pairs = []
     for start in range(0, len(plausible), PAIRS_AT_A_TIME):
         batch = plausible[start : start + PAIRS_AT_A_TIME]
-        windows = load_windows({by_id[vector_id].content_key for pair in batch for vector_id in pair})
+        compared = sorted({vector_id for pair in batch for vector_id in pair})
+        windows = load_windows({by_id[vector_id].content_key for vector_id in compared})
+        fingerprints = load_fingerprints(compared)
         for one, other in batch:
-            tier = compare_recordings(by_id[one], by_id[other], cosines[one, other], windows, spread)
+            bits = fingerprint_distance(fingerprints.get(one, ""), fingerprints.get(other, ""))
+            tier = compare_recordings(by_id[one], by_id[other], cosines[one, other], bits, windows, spread)
             pairs += [DuplicatePair(one, other, tier)] if tier else []
     return pairs
 
@@ -145,13 +149,16 @@ def compare_recordings(
     one: RecordingMetadata,
     other: RecordingMetadata,
     cosine: float,
+    bits: float | None,
     windows: Mapping[bytes, Windows],
     spread: float,
 ) -> str:
-    """Return the strongest tier that shows two recordings to be one; empty where none does."""
+    """Return the strongest tier that shows two recordings to be one; empty where none does.
+
+    `bits` is the bit error rate of their fingerprints, None where one has none.
+    """
     if cosine < scale_threshold(NOT_CONTRADICTING, spread):
         return ""
-    bits = fingerprint_distance(one.fingerprint, other.fingerprint)
     if bits is not None and bits > OTHER_BITS:
         return ""
     lengths = (one.seconds, other.seconds)

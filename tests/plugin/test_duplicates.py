@@ -1,4 +1,4 @@
-"""`beet resonance duplicates`, `res_duplicates:` and the line after an import, where it is planned how tracks sound."""
+"""`beet resonance duplicates` and `res_duplicates:`, where it is planned how tracks sound."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ import pytest
 from beets.dbcore.query import InvalidQueryError
 from beets.exceptions import UserError
 from beets.library import Item
+from hypothesis import given
+from hypothesis import strategies as st
 
 from beetsplug.resonance.library.sidecar import Sidecar
-from beetsplug.resonance.search.preference import choose_best
+from beetsplug.resonance.search import duplicates
+from beetsplug.resonance.search.preference import RATE_STEP, choose_best
 from resonance_engine.store import Embedding, Model, TrackRow
 from tests.embeddings import key
 from tests.engine.search.test_duplicates import WIDTH, make_windows
 from tests.plugin.command_library import CommandLibrary
 from tests.plugin.synthetic_library import SyntheticLibrary
 from tests.plugin.synthetic_tracks import TWIN
-from tests.plugin.test_importer import Imports
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from random import Random
 
-    from beets.test._common import DummyIO
+    from beetsplug.resonance.search.duplicates import DuplicateIds
+    from beetsplug.resonance.search.session import SearchSession
 
+TAGS_REASON = "more complete tags"
 MODEL = Model("planned", "planned", "1", WIDTH)
 KINDS = {"FLAC": 900_000, "MP3": 128_000}
 
@@ -132,6 +137,24 @@ class TestDuplicates(DuplicatesLibrary):
         assert len(self.titles("^res_duplicates:true")) == 20
         assert self.titles("res_duplicates:1 play_count:1..") == [], "beside a slow query"
 
+    def test_one_search_serves_all_queries_until_other_tracks_are_analysed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        searches, search = [], duplicates.find_duplicate_ids
+
+        def counted(session: SearchSession) -> list[DuplicateIds]:
+            searches.append(session)
+            return search(session)
+
+        monkeypatch.setattr(duplicates, "find_duplicate_ids", counted)
+        assert self.titles("res_duplicates:1 title:two , res_duplicates:1 title:three res_duplicates:yes")
+        assert len(self.lib.items("res_duplicates:1 play_count:..1")) == 0
+        assert len(self.lib.items("res_duplicates:0")) == 20
+        assert len(searches) == 1
+        self.add_recording("other 7 again", 107)
+        assert len(self.lib.items("res_duplicates:0")) == 19
+        assert len(searches) == 2
+
     def test_a_query_field_is_one_or_nothing(self) -> None:
         with pytest.raises(InvalidQueryError, match="'maybe' is not 1 or 0"):
             self.titles("res_duplicates:maybe")
@@ -205,7 +228,11 @@ def test_one_sound_in_two_files_is_a_group_and_a_stale_row_is_not(tmp_path: Path
         ),
         ({"format": "MP3", "bitrate": 320_000}, {"format": "MP3", "bitrate": 128_000}, "higher bitrate"),
         ({"length": 105.0}, {"length": 100.0}, "longer"),
-        ({"album": "Album", "year": 1999}, {"album": "Album"}, "more complete tags"),
+        ({"length": 102.0}, {"length": 100.0}, "longer"),
+        ({"format": "MP3", "bitrate": 191_900, "year": 1999}, {"format": "MP3", "bitrate": 192_100}, TAGS_REASON),
+        ({"format": "MP3", "bitrate": 208_000}, {"format": "MP3", "bitrate": 192_000, "year": 1999}, "higher bitrate"),
+        ({"length": 99.9, "year": 1999}, {"length": 100.1}, TAGS_REASON),
+        ({"album": "Album", "year": 1999}, {"album": "Album"}, TAGS_REASON),
         ({"album_id": 3}, {}, "in an album"),
         ({"added": 1.0}, {"added": 2.0}, "in the library for longer"),
         ({"id": 1}, {"id": 2}, "the lowest id"),
@@ -215,6 +242,18 @@ def test_the_better_file_is_kept(better: dict[str, Any], worse: dict[str, Any], 
     items = [Item(**worse), Item(**better)]
     assert choose_best(items) == ([items[1], items[0]], reason)
     assert choose_best(items[::-1]) == ([items[1], items[0]], reason)
+
+
+@given(st.lists(st.tuples(st.integers(100_000, 200_000), st.floats(90, 110)), min_size=1, max_size=6), st.randoms())
+def test_a_file_is_at_most_a_step_worse_than_the_best_of_those_after_it(
+    plan: list[tuple[int, float]], random: Random
+) -> None:
+    items = [Item(id=number, format="MP3", bitrate=rate, length=seconds) for number, (rate, seconds) in enumerate(plan)]
+    ranked, _ = choose_best(items)
+    for place, item in enumerate(ranked):
+        assert max(other.bitrate for other in ranked[place:]) - item.bitrate < RATE_STEP
+    random.shuffle(items)
+    assert choose_best(items)[0] == ranked
 
 
 def test_a_better_file_that_lacks_a_part_is_kept_with_a_warning() -> None:
@@ -229,43 +268,3 @@ def test_a_file_that_is_gone_is_not_kept(tmp_path: Path) -> None:
         Item(format="MP3", path=str(tmp_path / "there.mp3")),
     ]
     assert choose_best(items) == (items[::-1], "its file is there")
-
-
-class TestImportLine(Imports):
-    @pytest.fixture(autouse=True)
-    def _imported(self, setup: None, io: DummyIO) -> None:  # noqa: ARG002 - after beets and its output are set up
-        self.config["import"]["duplicate_action"] = "keep"
-        paths = self.songs("one", "two")
-        self.run_import()
-        assert "already in the library" not in io.getoutput()
-        for path in paths:
-            path.unlink()
-
-    def test_a_track_that_is_there_already_is_named(self, io: DummyIO) -> None:
-        self.songs("again", "new", seed=0)
-        self.run_import()
-        lines = [line for line in io.getoutput().splitlines() if "already" in line]
-        assert lines == [
-            "resonance: 2 tracks already in the library, such as Tag Artist - again (MP3, there as MP3); "
-            "see `beet resonance duplicates`"
-        ]
-
-    def test_new_music_prints_nothing(self, io: DummyIO) -> None:
-        self.songs("three", seed=9)
-        self.run_import()
-        assert "already in the library" not in io.getoutput()
-
-    def test_one_track(self, io: DummyIO) -> None:
-        self.songs("again", seed=0)
-        self.run_import()
-        [new] = [item.id for item in self.lib.items("title:again")]
-        assert (
-            "resonance: already in the library: Tag Artist - again (MP3, there as MP3); "
-            f"see `beet resonance duplicates id:{new}`" in io.getoutput().splitlines()
-        )
-
-    def test_a_quiet_import_prints_nothing(self, io: DummyIO) -> None:
-        self.songs("again", seed=0)
-        self.config["import"]["quiet"] = True
-        self.run_import()
-        assert "already" not in io.getoutput()

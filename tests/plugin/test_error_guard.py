@@ -51,6 +51,12 @@ def test_an_error_becomes_one_line(lines: list[str], error: Exception, said: str
     assert lines == [f"{said}; tracks are left out until `beet resonance analyze`"]
 
 
+def test_an_outcome_of_its_own_ends_the_line(lines: list[str]) -> None:
+    with ErrorGuard(getLogger("guarded"))("; nothing is lost"):
+        raise StoreError("The disk is full.")
+    assert lines == ["The disk is full; nothing is lost"]
+
+
 def test_an_interrupt_passes() -> None:
     with pytest.raises(KeyboardInterrupt), ErrorGuard(getLogger("guarded"))():
         raise KeyboardInterrupt

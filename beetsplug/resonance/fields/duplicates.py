@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beets.dbcore.query import FieldQuery, InvalidQueryArgumentValueError
 from beets.exceptions import UserError
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.config.settings import Settings
+    from beetsplug.resonance.library.sidecar import Sidecar
 
+# In which tags may change: a server that runs for days shall notice that, and a search takes seconds.
+FRESH_SECONDS = 60.0
 VALUES = {**dict.fromkeys(("1", "true", "yes"), True), **dict.fromkeys(("0", "false", "no"), False)}
 
 
@@ -47,20 +51,52 @@ class DuplicatesQuery(FieldQuery[str]):
         return (obj.id in self.ids) is self.is_wanted
 
 
-def duplicate_ids(library: Library | None, settings: Settings) -> set[int]:
-    """Return the ids of the items that are in groups of duplicates; raises UserError where the store is damaged."""
-    from beetsplug.resonance.library.sidecar import Sidecar
-    from beetsplug.resonance.search.duplicates import find_duplicate_ids
-    from beetsplug.resonance.search.session import open_session
-    from resonance_engine.errors import ResonanceError
+class CachedIds(NamedTuple):
+    """Ids of items in groups of duplicates, the state of the library and the store for which they hold, and when."""
 
-    if library is None:
-        return set()
-    try:
-        with closing(Sidecar(library, settings)) as sidecar:
-            if not sidecar.coverage().embedded:
-                return set()
+    ids: frozenset[int]
+    state: tuple[object, ...]
+    since: float
+
+
+class DuplicatesResolver:
+    """Finds the items that are in groups of duplicates; all queries of one library share what was found.
+
+    The library is searched again when other tracks are analysed, and after `FRESH_SECONDS`.
+    """
+
+    def __init__(self, settings: Callable[[], Settings], find_library: Callable[[], Library | None]) -> None:
+        self.settings, self.find_library = settings, find_library
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was found."""
+        self._cached: CachedIds | None = None  # replaced as a whole, for several threads may read it
+
+    def resolve(self) -> Collection[int]:
+        """Return the ids of the items; raises UserError where the store is damaged."""
+        from beetsplug.resonance.library.sidecar import Sidecar
+        from resonance_engine.errors import ResonanceError
+
+        library = self.find_library()
+        if library is None:
+            return ()
+        try:
+            with closing(Sidecar(library, self.settings())) as sidecar:
+                return self._find(library, sidecar)
+        except ResonanceError as error:
+            raise UserError(str(error)) from error
+
+    def _find(self, library: Library, sidecar: Sidecar) -> Collection[int]:
+        from beetsplug.resonance.search.duplicates import find_duplicate_ids
+        from beetsplug.resonance.search.session import open_session
+
+        model, embedded = sidecar.model, sidecar.coverage().embedded
+        if model is None or not embedded:
+            return ()
+        cached, state = self._cached, (library.path, model.id, sidecar.store.generation, embedded)
+        if cached is None or cached.state != state or time.monotonic() - cached.since > FRESH_SECONDS:
             with open_session(sidecar) as session:
-                return {item_id for group in find_duplicate_ids(session) for item_id in group.item_ids}
-    except ResonanceError as error:
-        raise UserError(str(error)) from error
+                ids = frozenset(item_id for group in find_duplicate_ids(session) for item_id in group.item_ids)
+            cached = self._cached = CachedIds(ids, state, time.monotonic())
+        return cached.ids

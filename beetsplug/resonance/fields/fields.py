@@ -12,7 +12,7 @@ from beets.exceptions import UserError
 from beets.library import Album, Item
 
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_attributes, load_tags
-from beetsplug.resonance.fields.duplicates import DuplicatesQuery, duplicate_ids
+from beetsplug.resonance.fields.duplicates import DuplicatesQuery, DuplicatesResolver
 from beetsplug.resonance.fields.queries import (
     AttributeQuery,
     SimilarityQuery,
@@ -197,6 +197,7 @@ class Fields:
     ) -> None:
         self.warn = warn
         self.resolver = SimilarResolver(settings, log, is_analysing)
+        self.duplicates = DuplicatesResolver(settings, lambda: self.resolver.library)
         self.caches: dict[Callable[..., Any], AnalysisCache[Any]] = {}
         self.tracks = tracks = SimilarityScores()
         albums = SimilarityScores()
@@ -209,7 +210,7 @@ class Fields:
         self.item_queries = {
             "similar": partial(SimilarQuery, Item, self.resolver.tracks, tracks, log),
             "similarity": partial(SimilarityQuery, Item, tracks, tracks.by_id, log),
-            "res_duplicates": partial(DuplicatesQuery, lambda: duplicate_ids(self.resolver.library, settings()), log),
+            "res_duplicates": partial(DuplicatesQuery, self.duplicates.resolve, log),
             **{name: partial(AttributeQuery, field.query, self.values) for name, field in FIELDS.items()},
             **dict.fromkeys(FACETS, partial(SimilarityQuery, Item, tracks, self.shares, log)),
         }
@@ -227,6 +228,7 @@ class Fields:
     def open(self, lib: Library) -> None:
         """Use this library from now on, as at the start of a run of beets."""
         self.resolver.open(lib)
+        self.duplicates.clear()
         self.caches.clear()
 
     def cache(self, name: str) -> AnalysisCache[Any]:

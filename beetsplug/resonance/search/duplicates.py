@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from resonance_engine.search.duplicates import DuplicatePair
     from resonance_engine.store.records import Windows
 
-SELECT = "SELECT id, length, mb_trackid, acoustid_id, acoustid_fingerprint FROM items WHERE id IN"
+SELECT = "SELECT id, length, mb_trackid, acoustid_id FROM items WHERE id IN"
+SELECT_FINGERPRINTS = "SELECT id, acoustid_fingerprint FROM items WHERE id IN"  # of 3 kB each
 
 
 class DuplicateIds(NamedTuple):
@@ -51,8 +52,15 @@ def find_duplicate_ids(session: SearchSession, seeds: Collection[int] | None = N
     def load_windows(content_keys: Collection[bytes]) -> Mapping[bytes, Windows]:
         return session.store.vectors.windows(content_keys, session.model.id)
 
+    def load_fingerprints(vector_ids: Collection[int]) -> Mapping[int, str]:
+        owners = {item_id: vector_id for vector_id in vector_ids for item_id in items[vector_id]}
+        rows = {row["id"]: row["acoustid_fingerprint"] for row in select_rows(library, SELECT_FINGERPRINTS, owners)}
+        # The first of several items that has one, as of their lengths.
+        return {owners[each]: rows[each] for each in reversed(owners) if rows.get(each)}
+
+    library = session.sidecar.library
     recordings = load_recordings(session, items)
-    pairs = find_duplicates(recordings, session.index, load_windows, chosen)
+    pairs = find_duplicates(recordings, session.index, load_windows, load_fingerprints, chosen)
     return join_items(items, pairs, items if chosen is None else chosen)
 
 
@@ -91,7 +99,6 @@ def load_recordings(session: SearchSession, items: Mapping[int, Sequence[int]]) 
                 next((track["length"] for track in tracks if track["length"]), 0.0),
                 frozenset(track["mb_trackid"] for track in tracks if track["mb_trackid"]),
                 frozenset(track["acoustid_id"] for track in tracks if track["acoustid_id"]),
-                next((track["acoustid_fingerprint"] for track in tracks if track["acoustid_fingerprint"]), ""),
             )
         )
     return recordings

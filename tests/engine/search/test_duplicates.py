@@ -20,6 +20,7 @@ from resonance_engine.search.duplicates import (
     RecordingMetadata,
     compare_recordings,
     find_duplicates,
+    fingerprint_distance,
     group_pairs,
     least_agreement,
 )
@@ -50,25 +51,31 @@ class Shelf:
     def __init__(self) -> None:
         self.metadata: list[RecordingMetadata] = []
         self.windows: dict[bytes, Windows] = {}
+        self.fingerprints: dict[int, str] = {}
+        self.loaded: set[int] = set()
         self.vectors: list[np.ndarray] = []
 
-    def add(self, windows: Windows, seconds: float = 100.0, **fields: object) -> RecordingMetadata:
+    def add(self, windows: Windows, seconds: float = 100.0, fingerprint: str = "", **fields: object) -> None:
         number = len(self.metadata) + 1
         mean = windows.vectors.mean(axis=0)
         self.vectors.append((mean / np.linalg.norm(mean)).astype(np.float32))
         self.metadata.append(RecordingMetadata(number, key(number), seconds, **fields))  # type: ignore[arg-type]
         self.windows[key(number)] = windows
-        return self.metadata[-1]
+        self.fingerprints[number] = fingerprint
 
     def load(self, content_keys: Collection[bytes]) -> Mapping[bytes, Windows]:
         return {each: self.windows[each] for each in content_keys if each in self.windows}
+
+    def load_fingerprints(self, vector_ids: Collection[int]) -> Mapping[int, str]:
+        self.loaded.update(vector_ids)
+        return {each: self.fingerprints[each] for each in vector_ids if self.fingerprints[each]}
 
     def index(self) -> VectorIndex:
         vectors = np.stack(self.vectors) if self.vectors else np.empty((0, WIDTH), np.float32)
         return VectorIndex(np.arange(1, len(self.metadata) + 1), vectors)
 
     def pairs(self, seeds: Collection[int] | None = None) -> list[DuplicatePair]:
-        return find_duplicates(self.metadata, self.index(), self.load, seeds)
+        return find_duplicates(self.metadata, self.index(), self.load, self.load_fingerprints, seeds)
 
     def all_pairs(self) -> list[DuplicatePair]:
         """Brute force."""
@@ -77,7 +84,8 @@ class Shelf:
         compared = []
         for one, other in combinations(self.metadata, 2):
             cosine = float(np.dot(*index.vectors([one.vector_id, other.vector_id])))
-            compared.append((one, other, compare_recordings(one, other, cosine, self.windows, spread)))
+            bits = fingerprint_distance(self.fingerprints[one.vector_id], self.fingerprints[other.vector_id])
+            compared.append((one, other, compare_recordings(one, other, cosine, bits, self.windows, spread)))
         return [DuplicatePair(one.vector_id, other.vector_id, tier) for one, other, tier in compared if tier]
 
 
@@ -212,3 +220,10 @@ class TestFingerprint:
             shelf.add(make_windows(1), fingerprint=compress(WORDS), **fields)
             shelf.add(make_windows(1), fingerprint=compress(subfingerprints(300, 2)), **fields)
             assert shelf.pairs() == []
+
+    def test_only_those_of_plausible_pairs_are_loaded(self) -> None:
+        shelf = Shelf()
+        for number in (*range(20), 3):
+            shelf.add(make_windows(number), fingerprint=compress(WORDS))
+        shelf.pairs({21})
+        assert shelf.loaded == {4, 21}
