@@ -45,6 +45,7 @@ ALLOWED_UP = {("resonance_engine.encoder.encoder", "resonance_engine.network.fil
 # Modules that import nothing themselves but `errors`.
 CONFIG_MAY_IMPORT = {
     "resonance_engine.errors",
+    "resonance_engine.files",
     "resonance_engine.records",
     "resonance_engine.suggestions",
     "resonance_engine.search.constraints",

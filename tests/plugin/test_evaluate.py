@@ -65,7 +65,7 @@ class TestReport(ModelsLibrary):
     def test_a_file_that_cannot_be_written(self, tmp_path: Path) -> None:
         target = tmp_path / "missing" / "report.md"
         assert self.refused("resonance", "eval", "-o", str(target)) == (
-            f"resonance: {target} cannot be written: No such file or directory"
+            f"resonance: eval -o: there is no folder {target.parent}"
         )
         assert self.refused("resonance", "eval", "-o", "report.txt") == (
             "resonance: eval -o names a file that ends in .md, .html, .json, not 'report.txt'"

@@ -301,7 +301,7 @@ class TestMistakes(MapLibrary):
             (["-o", "map.svg"], "map takes -o with a file that ends in .html or .png, not 'map.svg'"),
             (["--clusters", "-o", "map.png"], "map --clusters lists the clusters and takes no -o"),
             (["--clusters", "--playlist", "a.m3u"], "map --clusters lists the clusters and takes no --playlist"),
-            (["-o", "/no/folder/map.html"], "/no/folder/map.html cannot be written: No such file or directory"),
+            (["-o", "/no/folder/map.html"], "map -o: there is no folder /no/folder"),
             (
                 ["-o", "x.html", "--playlist", "/no.m3u8"],
                 "The playlist /no.m3u8 cannot be read: No such file or directory",

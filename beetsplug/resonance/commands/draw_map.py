@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections import Counter
 from importlib.util import find_spec
-from pathlib import Path
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable
+from beetsplug.resonance.commands.common import align_columns, format_size, require_folder, require_searchable
 from beetsplug.resonance.library.items import items_at, matching_ids, no_match
 from beetsplug.resonance.library.sidecar import format_tracks
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import VIZ_EXTRA, printable
+from resonance_engine.files import expand_home, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from optparse import Values
+    from pathlib import Path
 
     from beets.logging import BeetsLogger
     from numpy.typing import NDArray
@@ -50,25 +52,31 @@ def draw_map(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
     with open_session(sidecar) as session:
         library_map = LibraryMap(session)
         if target is None:
-            lines = list_clusters(library_map, among, opts.anew)
+            content, lines = b"", list_clusters(library_map, among, opts.anew)
         else:
-            lines = write_map(library_map, among, opts, target)
-    library_map.save()
+            content, lines = make_map(library_map, among, opts, target)
+    library_map.save()  # first, for it takes long to compute
+    if target is not None:
+        write_map(target, content)
     for line in lines:
         ui.print_(line)
 
 
 def check_output(name: str | None, clusters: bool, playlists: Sequence[str] | None) -> Path | None:
-    """Return the file to write, None where the clusters are listed; UserError where options make no sense."""
+    """Return the file to write, None where the clusters are listed.
+
+    UserError where options make no sense, and where the file's folder is not there.
+    """
     if clusters:
         given = "-o" if name is not None else "--playlist" if playlists else ""
         if given:
             raise UserError(f"resonance: map --clusters lists the clusters and takes no {given}")
         return None
-    path = Path(name or "").expanduser()
+    path = expand_home(name or "")
     if path.suffix.lower() not in (PAGE, PICTURE):
         given = f", not {name!r}" if name is not None else ""
         raise UserError(f"resonance: map takes -o with a file that ends in {PAGE} or {PICTURE}{given}")
+    require_folder(path, "map -o")
     return path
 
 
@@ -87,13 +95,12 @@ def list_clusters(library_map: LibraryMap, among: set[int] | None, anew: bool) -
     )
     if not counts:
         raise UserError("resonance: none of the tracks that match is analysed yet; run `beet resonance analyze`")
-    return align_columns([(clusters.names[place], f"{count:>6,}") for place, count in counts.most_common()])
+    return align_columns([(clusters.names[place], f"{times:>6,}") for place, times in counts.most_common()])
 
 
-def write_map(library_map: LibraryMap, among: set[int] | None, opts: Values, target: Path) -> list[str]:
-    """Write the map of the tracks `among` given and of those of playlists; return the lines to print about it."""
+def make_map(library_map: LibraryMap, among: set[int] | None, opts: Values, target: Path) -> tuple[bytes, list[str]]:
+    """Return the file of the map of the tracks `among` given and of those of playlists, and the lines to print."""
     from beetsplug.resonance.search.library_map import load_items
-    from resonance_engine.files import write_bytes
     from resonance_engine.projection.page import format_page
     from resonance_engine.projection.picture import draw_picture
 
@@ -115,15 +122,19 @@ def write_map(library_map: LibraryMap, among: set[int] | None, opts: Values, tar
     else:
         colour = next((name for name in COLOURS if any(tracks.words[name])), COLOURS[0])
         content = draw_picture(tracks, title, colour)
-    try:
-        write_bytes(target, content)
-    except OSError as error:
-        raise UserError(f"resonance: {printable(target)} cannot be written: {error.strerror}") from error
     written = (
         f"the map of {format_tracks(len(tracks))} was written to {printable(target)} ({format_size(len(content))})"
     )
     placed = f"{format_tracks(library_map.placed)} placed among the earlier ones; --anew computes the whole map again"
-    return [written, *([placed] if library_map.placed else [])]
+    return content, [written, *([placed] if library_map.placed else [])]
+
+
+def write_map(target: Path, content: bytes) -> None:
+    """Write the file of a map; UserError where that is impossible."""
+    try:
+        write_bytes(target, content)
+    except OSError as error:
+        raise UserError(f"resonance: {printable(target)} cannot be written: {error.strerror}") from error
 
 
 def compute_points(library_map: LibraryMap, anew: bool) -> Numbers:
@@ -147,24 +158,31 @@ def compute_points(library_map: LibraryMap, anew: bool) -> Numbers:
 def read_playlists(library_map: LibraryMap, names: Sequence[str]) -> dict[str, list[int]]:
     """Return the vectors of the tracks of playlist files, in their order, by the names of the files.
 
-    UserError for one of which no track is on the map.
+    Files of one name in several folders are numbered. UserError for one of which no track is on the map.
     """
     from resonance_engine.playlist.m3u import read_playlist
 
     session, lines = library_map.session, {}
     library = session.sidecar.library
-    for name in names:
-        path = Path(name).expanduser()
+    for file in names:
+        path = expand_home(file)
         entries = read_playlist(path).entries
         ids = items_at(library, (entry.path for entry in entries))
         current = session.current(session.sidecar.rows_by_id(ids.values()))
         vector_ids = session.store.tracks.vector_ids(session.sidecar.id, current, session.model.id)
         known = set(library_map.ids)
         line = [vector_ids.get(ids.get(entry.path, -1), -1) for entry in entries]
-        lines[path.stem] = [vector_id for vector_id in line if vector_id in known]
-        if not lines[path.stem]:
+        name = next(each for each in number_names(path.stem) if each not in lines)
+        lines[name] = [vector_id for vector_id in line if vector_id in known]
+        if not lines[name]:
             raise UserError(f"resonance: no track of {printable(path)} is analysed in this library")
     return lines
+
+
+def number_names(name: str) -> Iterator[str]:
+    """Yield a name, then the same with numbers from 2 on."""
+    yield name
+    yield from (f"{name} ({number})" for number in count(2))
 
 
 def describe_tracks(
@@ -222,5 +240,5 @@ def load_tags(library_map: LibraryMap, ids: Sequence[int]) -> tuple[list[str], N
     tags = np.full((len(ids), len(model.tags)), np.nan, np.float32)
     tags[places >= 0] = probabilities[places[places >= 0]]
     short = [display_name(tag) for tag in model.tags]
-    twice = {name for name, count in Counter(short).items() if count > 1}
+    twice = {name for name, times in Counter(short).items() if times > 1}
     return [tag if name in twice else name for tag, name in zip(model.tags, short, strict=True)], tags

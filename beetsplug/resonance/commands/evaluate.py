@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import require_searchable
+from beetsplug.resonance.commands.common import require_folder, require_searchable
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_tracks
 from beetsplug.resonance.library.training_source import song_of
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import printable
+from resonance_engine.files import expand_home
 from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from optparse import Values
+    from pathlib import Path
 
     from beets.library import Item
     from beets.logging import BeetsLogger
@@ -104,10 +105,11 @@ def compare(library: EvaluatedLibrary, vectors: Vectors, names: tuple[str, str])
 
 
 def check_output(name: str) -> Path:
-    """Return the file to write; UserError for one whose suffix names no format."""
-    path = Path(name).expanduser()
+    """Return the file to write; UserError for one whose suffix names no format, or whose folder is not there."""
+    path = expand_home(name)
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"resonance: eval -o names a file that ends in {', '.join(SUFFIXES)}, not {name!r}")
+    require_folder(path, "eval -o")
     return path
 
 

@@ -5,7 +5,6 @@ The state is `search.exploration`; here is what is printed and read. Each step s
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -19,6 +18,7 @@ from beetsplug.resonance.search.exploration import ALL, Exploration, parse_place
 from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import ResonanceError, printable
+from resonance_engine.files import expand_home
 from resonance_engine.playlist import m3u
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Explorer:
         name = ui.input_(f"Playlist file ({usual}):").strip() or self.file
         if not name:
             return
-        path = Path(name).expanduser()
+        path = expand_home(name)
         if path.suffix.lower() not in m3u.SUFFIXES:
             raise UserError(f"{NAME}: a playlist file ends in .m3u8 or .m3u, not {name!r}")
         entries = [m3u.M3uEntry(item.path, item.length or 0.0, item.artist, item.title) for item in items]

@@ -16,6 +16,7 @@ from beetsplug.resonance.commands.common import require_searchable, user_errors
 from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
 from beetsplug.resonance.library.sidecar import format_tracks
+from resonance_engine.files import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
             check_refresh(opts, args)
             with closing(open_sidecar(lib)) as sidecar:
                 require_searchable(sidecar, log)
-                refresh_files(sidecar, [Path(name).expanduser() for name in args], bool(opts.pretend), log)
+                refresh_files(sidecar, [expand_home(name) for name in args], bool(opts.pretend), log)
             return
         with closing(open_sidecar(lib)) as sidecar:
             request = parse_request(opts, args, sidecar.settings)
@@ -90,7 +91,7 @@ def parse_request(opts: Values, args: list[str], settings: Settings) -> Playlist
             usual = {name: value for name, value in usual.items() if name not in pair}
     options = {**usual, **given}
     # A recipe is read wherever beet runs.
-    options["file"] = [str(Path(path).expanduser().absolute()) for path in options.get("file", ())]
+    options["file"] = [str(expand_home(path).absolute()) for path in options.get("file", ())]
     request = PlaylistRequest(**options)
     if request.is_seedless:
         raise UserError("playlist: name a track to start from, for example `beet playlist title:yesterday`")
@@ -135,7 +136,7 @@ def build_playlist(sidecar: Sidecar, request: PlaylistRequest, opts: Values, log
             printable(gone[0].path),
         )
     if opts.output is not None:
-        target = Path(opts.output).expanduser()
+        target = expand_home(opts.output)
         write_file(playlist.items, target, write_recipe(request.recipe()), request.is_absolute)
         ui.print_(f"{describe_length(playlist.items)} written to {printable(target)}")
     elif opts.paths:

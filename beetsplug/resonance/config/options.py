@@ -10,12 +10,12 @@ import math
 import re
 import shlex
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beets.dbcore.query import PathQuery
 from beets.exceptions import UserError
 
+from resonance_engine.files import expand_home
 from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def given_options(opts: Values, args: list[str], command: str) -> dict[str, Any]
     for name, flag in (("among", "--from"), ("avoid", "--not")):
         if name in given:
             given[name] = split_option(given[name], f"{command} {flag}")
-    if "file" in given and (extra := [word for word in args if Path(word).expanduser().is_file()]):
+    if "file" in given and (extra := [word for word in args if expand_home(word).is_file()]):
         raise UserError(f"{command}: --file takes one file; repeat it: --file {given['file'][0]} --file {extra[0]}")
     return {**given, "query": args} if args else given
 

@@ -12,6 +12,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.library.items import items_at, times_played
 from beetsplug.resonance.playlist.refresh import make_matcher
 from resonance_engine.errors import PlaylistError, printable
+from resonance_engine.files import expand_home
 from resonance_engine.playlist import m3u
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def read_playlists(sidecar: Sidecar, patterns: Sequence[str], log: BeetsLogger) 
 
     A file that cannot be read is a line of the log; entries of no item are counted.
     """
-    paths = sorted({Path(name) for each in patterns for name in glob(str(Path(each).expanduser()), recursive=True)})  # noqa: PTH207 - a whole path
+    paths = sorted({Path(name) for each in patterns for name in glob(str(expand_home(each)), recursive=True)})  # noqa: PTH207 - a whole path
     files = [path for path in paths if path.is_file() and path.suffix.lower() in m3u.SUFFIXES]
     if not files:
         raise UserError(f"resonance: --from-playlists: no .m3u8 or .m3u file matches {' or '.join(patterns)}")

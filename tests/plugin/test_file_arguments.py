@@ -1,0 +1,93 @@
+"""Files that commands are given to read and to write: homes that do not exist, folders that are not there."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from beets.exceptions import UserError
+
+from beetsplug.resonance.commands import evaluate
+from beetsplug.resonance.commands.explore import Explorer
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search.library_map import LibraryMap
+from beetsplug.resonance.search.request import SearchRequest
+from tests.extras import needs_viz
+from tests.plugin.command_library import AnalysedLibrary
+from tests.plugin.test_map import MapLibrary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COUNT = 12
+
+
+class TestUnknownHome(AnalysedLibrary):
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["resonance", "map", "-o", "~nosuch/x.html"], "there is no folder "),
+            (["resonance", "map", "-o", "{folder}/x.html", "--playlist", "~nosuch/x.m3u8"], "~nosuch/x.m3u8 cannot be"),
+            (["resonance", "eval", "-o", "~nosuch/x.md"], "there is no folder "),
+            (["resonance", "train", "--from-playlists", "~nosuch/*.m3u8"], "no .m3u8 or .m3u file matches"),
+            (["similar", "--file", "~nosuch/x.flac"], "~nosuch/x.flac"),
+            (["similar", "--file", "{folder}/x.flac", "~nosuch/x.flac"], "no track matches"),
+            (["playlist", "--file", "~nosuch/x.flac"], "~nosuch/x.flac"),
+            (["playlist", "--refresh", "~nosuch/x.m3u8"], "~nosuch/x.m3u8"),
+            (["playlist", "title:song 0", "-o", "~nosuch/x.m3u8"], "~nosuch/x.m3u8"),
+            (["resonance", "compare", "~nosuch/x.flac", "title:song 0"], "there is no file ~nosuch/x.flac"),
+        ],
+    )
+    def test_a_home_of_nobody_is_a_folder_that_is_not_there(
+        self, arguments: list[str], sentence: str, tmp_path: Path
+    ) -> None:
+        refusal = self.refused(*(each.format(folder=tmp_path) for each in arguments))
+        assert sentence in refusal
+        assert "nosuch" in refusal
+        assert "\n" not in refusal
+
+    def test_so_it_is_for_a_playlist_that_is_named_at_a_prompt(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("beets.ui.input_", lambda _: "~nosuch/x.m3u8")
+        with closing(Sidecar(self.lib)) as sidecar:
+            explorer = Explorer(sidecar, SearchRequest(query=["title:song 0"]), lambda *_: None)  # type: ignore[arg-type,return-value]
+            with pytest.raises(UserError, match=r"~nosuch/x\.m3u8 cannot be written"):
+                explorer.add_to_file(list(self.lib.items()))
+
+
+class TestOutput(MapLibrary):
+    def test_a_folder_that_is_not_there_is_noticed_before_anything_is_computed(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        self.circle(COUNT)
+        monkeypatch.setattr(LibraryMap, "points", None)
+        monkeypatch.setattr(evaluate, "load_library", None)
+        folder = tmp_path / "missing"
+        for verb, name in (("map", "map.html"), ("map", "map.png"), ("eval", "report.md")):
+            assert self.refused("resonance", verb, "-o", str(folder / name)) == (
+                f"resonance: {verb} -o: there is no folder {folder}"
+            )
+
+    @needs_viz
+    def test_a_map_that_cannot_be_written_is_not_computed_twice(self) -> None:
+        self.circle(COUNT)
+        self.target.mkdir()
+        assert "cannot be written" in self.refused("resonance", "map", "-o", str(self.target))
+        assert len(self.arrays()["points"]) == COUNT
+
+    @needs_viz
+    def test_playlists_of_one_name_are_two_lines(self, tmp_path: Path) -> None:
+        self.circle(COUNT)
+        paths = {item.title: item.path for item in self.lib.items()}
+        options: list[str] = []
+        for folder, titles in (("one", "05"), ("two", "37"), ("three", "48")):
+            listing = tmp_path / folder / "mix.m3u8"
+            listing.parent.mkdir()
+            listing.write_bytes(b"\n".join(paths[title] for title in titles))
+            options += ["--playlist", str(listing)]
+        data = self.draw(*options)
+        assert [(line["name"], [data["title"][place] for place in line["tracks"]]) for line in data["lines"]] == [
+            ("mix", ["0", "5"]),
+            ("mix (2)", ["3", "7"]),
+            ("mix (3)", ["4", "8"]),
+        ]
