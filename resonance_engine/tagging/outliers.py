@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from resonance_engine.search.same_sound import scale_threshold
 from resonance_engine.tagging.suggestions import agreement
 from resonance_engine.tagging.tracks import UNKNOWN
 from resonance_engine.tagging.vote import NO_VOTER, ROWS, VoteSettings, nearest_voters, vote
@@ -24,9 +26,10 @@ LEAST_SHARE = 0.6  # of the votes, for another label than the track's own
 LEAST_CARRIERS = 5  # tracks of other artists with the track's own label, without which it could not win
 LEAST_TRACKS = 5  # of an album, for a sound of its own
 NEAREST = 3  # tracks of an album that one is compared with
+# Cosines are those of a library whose tracks are at 0 on average; where they are nearer, differences are as much less.
 LEAST_GAP = 0.2  # between the cosines to another album and to the own one
-SECONDS_APART = 10.0
 LEAST_COSINE = 0.5  # of two tracks with the same recording
+SECONDS_APART = 10.0
 
 
 class LabelOutlier(NamedTuple):
@@ -48,7 +51,8 @@ class LabelOutlier(NamedTuple):
 class AlbumOutlier(NamedTuple):
     """A track at `place` that is nearer to another album than to its own, by the mean of its three greatest cosines.
 
-    `nearest` is the place of the track of the other album that is nearest to it; `strength` half the difference.
+    `nearest` is the place of the track of the other album that is nearest to it; `strength` half the difference
+    by the spread of the library.
     """
 
     place: int
@@ -59,7 +63,7 @@ class AlbumOutlier(NamedTuple):
 
 
 class RecordingOutlier(NamedTuple):
-    """Two tracks, at `place` and `other`, tagged as one recording that differ in length (s) or sound."""
+    """A track at `place` that differs in length (s) or sound from the medoid, at `other`, of its recording's tracks."""
 
     place: int
     strength: float
@@ -138,12 +142,13 @@ def album_outliers(tracks: LabelledTracks) -> list[AlbumOutlier]:
         for row, album in enumerate(owners[rows].tolist()):
             own = mean_of_greatest(scores[row, blocks[album]])
             greatest[row, album] = -1.0
-            best, other = closest_album(scores[row], greatest[row], blocks, own + LEAST_GAP)
+            least = own + LEAST_GAP * tracks.spread
+            best, other = closest_album(scores[row], greatest[row], blocks, least)
             if best is not None:
                 outliers.append(
                     AlbumOutlier(
                         int(members[rows[row]]),
-                        float(np.clip((other - own) / 2, 0, 1)),
+                        float(np.clip((other - own) / 2 / tracks.spread, 0, 1)),
                         own,
                         other,
                         int(members[blocks[best]][scores[row, blocks[best]].argmax()]),
@@ -174,20 +179,32 @@ def mean_of_greatest(scores: Array) -> float:
 
 
 def recording_outliers(tracks: LabelledTracks, ids: Sequence[str], seconds: Sequence[float]) -> list[RecordingOutlier]:
-    """Return pairs tagged with one MusicBrainz recording (n,) that differ in length or sound, the strongest first.
+    """Return tracks tagged with one MusicBrainz recording that differ in length or sound, the strongest first.
 
-    `ids` are empty and `seconds` 0 where unknown. Each track is compared with the first of that recording.
+    `ids` (n,) are empty and `seconds` (n,) 0 where unknown. Each track is compared with the medoid of that recording,
+    the first of two.
     """
-    firsts: dict[str, int] = {}
-    outliers = []
+    sharing: defaultdict[str, list[int]] = defaultdict(list)
     for place, name in enumerate(ids):
-        first = firsts.setdefault(name, place) if name else place
-        if first == place:
-            continue
-        cosine = float(tracks.vectors[first] @ tracks.vectors[place])
-        apart = abs(seconds[first] - seconds[place]) if seconds[first] and seconds[place] else 0.0
-        if apart > SECONDS_APART or cosine < LEAST_COSINE:
-            longest = max(seconds[first], seconds[place], 1.0)
-            strength = float(np.clip(max((1 - cosine) / 2, apart / longest), 0, 1))
-            outliers.append(RecordingOutlier(place, strength, first, apart, cosine))
+        if name:
+            sharing[name].append(place)
+    least = scale_threshold(LEAST_COSINE, tracks.spread)
+    outliers = []
+    for places in (places for places in sharing.values() if len(places) > 1):
+        cosines = tracks.vectors[places] @ tracks.vectors[places].T
+        apart, parts = compare_lengths(np.array([seconds[place] for place in places], np.float64))
+        strengths = np.clip(np.maximum((1 - cosines) / 2 / tracks.spread, parts), 0, 1)
+        medoid = int(strengths.sum(axis=1).round(6).argmin())
+        for row, place in enumerate(places):
+            cosine, difference = float(cosines[row, medoid]), float(apart[row, medoid])
+            if row != medoid and (difference > SECONDS_APART or cosine < least):
+                strength = float(strengths[row, medoid])
+                outliers.append(RecordingOutlier(place, strength, places[medoid], difference, cosine))
     return sorted(outliers, key=lambda each: (-each.strength, each.place))
+
+
+def compare_lengths(seconds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the differences (n, n) of lengths (n,) in seconds, and as parts of the longer; 0 where one is unknown."""
+    is_known = (seconds[:, None] > 0) & (seconds[None, :] > 0)
+    apart = np.where(is_known, np.abs(seconds[:, None] - seconds[None, :]), 0.0)
+    return apart, apart / np.maximum(np.maximum(seconds[:, None], seconds[None, :]), 1.0)

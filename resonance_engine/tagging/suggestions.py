@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import betaincinv
 
+from resonance_engine.evaluation.statistics import bootstrap_interval
+from resonance_engine.tagging.tracks import UNKNOWN
 from resonance_engine.tagging.vote import NO_VOTER, VoteSettings, nearest_voters, vote
 
 if TYPE_CHECKING:
@@ -57,6 +59,21 @@ class VoteAgreement(NamedTuple):
     coverage: Proportion
 
 
+class VoteEvaluation(NamedTuple):
+    """The agreement of suggestions with labels, and what to compare their precision with.
+
+    `interval` is the 95 % one of the precision over whole albums, `commonest` the label that most of the suggested
+    tracks carry, `share` the part of them that do: the precision of that label for all of them. NaN and empty where
+    nothing is suggested.
+    """
+
+    precision: Proportion
+    coverage: Proportion
+    interval: tuple[float, float]
+    commonest: str
+    share: float
+
+
 class Votes(NamedTuple):
     """The vote on tracks at places (q,), ascending: `neighbours` (q, k) and the `shares` of labels (q, labels)."""
 
@@ -95,10 +112,38 @@ def suggest(tracks: LabelledTracks, votes: Votes, threshold: float = THRESHOLD) 
     return chosen
 
 
-def evaluate(tracks: LabelledTracks, votes: Votes, threshold: float = THRESHOLD) -> VoteAgreement:
+def evaluate(tracks: LabelledTracks, votes: Votes, threshold: float = THRESHOLD) -> VoteEvaluation:
     """Return how the surest suggestion agrees with the labels of labelled tracks, on which the votes are."""
     shares = votes.shares * (carrier_counts(tracks, votes.neighbours) >= LEAST_CARRIERS)
-    return agreement(shares, tracks.has_label[votes.queries], threshold)
+    truth = tracks.has_label[votes.queries]
+    is_sure, is_right = judge(shares, truth, threshold)
+    if not is_sure.any():
+        return VoteEvaluation(*agreement(shares, truth, threshold), (math.nan, math.nan), "", math.nan)
+    carried = truth[is_sure].mean(axis=0)
+    best = int(carried.argmax())
+    interval = precision_interval(is_right[is_sure], album_groups(tracks, votes.queries[is_sure]))
+    return VoteEvaluation(*agreement(shares, truth, threshold), interval, tracks.labels[best], float(carried[best]))
+
+
+def precision_interval(is_right: NDArray[np.bool_], groups: NDArray[np.str_]) -> tuple[float, float]:
+    """Return the 95 % interval of the share of right suggestions (n,), n at least 1, over whole groups (n,).
+
+    Where no draw of groups differs, such as with one group or with all right, it is that of Clopper and Pearson with
+    the groups as trials.
+    """
+    low, high = bootstrap_interval(is_right.astype(np.float64), groups)
+    if low < high:
+        return low, high
+    trials = len(np.unique(groups))
+    return Proportion(round(float(is_right.mean()) * trials), trials).interval
+
+
+def album_groups(tracks: LabelledTracks, places: Places) -> NDArray[np.str_]:
+    """Return a name (n,) for the album of each track at places (n,), one of its own where it is unknown."""
+    albums = tracks.albums[places].tolist()
+    return np.array(
+        [f"track {place}" if album == UNKNOWN else str(album) for place, album in zip(places, albums, strict=True)]
+    )
 
 
 def carrier_counts(tracks: LabelledTracks, neighbours: Places) -> NDArray[np.int64]:
@@ -114,17 +159,16 @@ def agreement(shares: Array, truth: NDArray[np.bool_], threshold: float) -> Vote
 
     Right is a track whose label with the greatest share, of at least the threshold, is one of its own.
     """
+    is_sure, is_right = judge(shares, truth, threshold)
+    sure = int(is_sure.sum())
+    return VoteAgreement(Proportion(int(is_right.sum()), sure), Proportion(sure, len(shares)))
+
+
+def judge(shares: Array, truth: NDArray[np.bool_], threshold: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which tracks (q,) have a share of at least the threshold, and on which of them the greatest is right."""
     if not shares.size:
-        return VoteAgreement(Proportion(0, 0), Proportion(0, len(shares)))
+        return np.zeros(len(shares), np.bool_), np.zeros(len(shares), np.bool_)
     best = shares.argmax(axis=1)
     rows = np.arange(len(shares))
     is_sure = (shares[rows, best] >= threshold) & (shares[rows, best] > 0)
-    hits = int((truth[rows, best] & is_sure).sum())
-    return VoteAgreement(Proportion(hits, int(is_sure.sum())), Proportion(int(is_sure.sum()), len(shares)))
-
-
-def commonest_share(tracks: LabelledTracks) -> tuple[str, float]:
-    """Return the label that most labelled tracks carry, and their share: what needs no vote."""
-    counts = tracks.has_label.sum(axis=0)
-    best = int(counts.argmax())
-    return tracks.labels[best], float(counts[best] / len(tracks.labelled))
+    return is_sure, is_sure & truth[rows, best]

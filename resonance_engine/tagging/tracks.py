@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resonance_engine.index.statistics import VectorMoments
+from resonance_engine.search.duplicates import SOUND_RULES
 from resonance_engine.search.names import is_album, normalise_artist, normalise_name
+from resonance_engine.search.same_sound import measure_spread, scale_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +48,17 @@ class LabelledTracks:
     def labelled(self) -> Codes:
         """The places of the tracks with a label, ascending."""
         return np.flatnonzero(self.has_label.any(axis=1))
+
+    @cached_property
+    def spread(self) -> float:
+        """1 less the mean similarity of two tracks, which differs by network."""
+        moments = VectorMoments.empty(self.vectors.shape[1]).with_vectors(self.vectors)
+        return measure_spread(moments)
+
+    @property
+    def copy_cosine(self) -> float:
+        """The least cosine at which two tracks may be copies of one recording, as for duplicates."""
+        return scale_threshold(SOUND_RULES[0].cosine, self.spread)
 
 
 def build_table(

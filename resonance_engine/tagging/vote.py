@@ -1,4 +1,4 @@
-"""A vote of the nearest labelled tracks, without a track's own recording, artist and album.
+"""A vote of the nearest labelled tracks, without a track's own recording, copies of it, artist and album.
 
 Weighted k nearest neighbours (Dudani 1976) by cosine; leaving out the artist keeps the studio and the mastering from
 voting (the artist filter of Pampalk, Flexer and Widmer 2005).
@@ -48,7 +48,8 @@ class NearestVoters:
 def nearest_voters(tracks: LabelledTracks, queries: Places, voters: Places, count: int) -> NearestVoters:
     """Return the `count` voters with the greatest cosines to each query, of other recordings, artists and albums.
 
-    `queries` (q,) and `voters` (v,) are places in the table. Similarities are computed for ROWS queries at once.
+    Near-identical sound is the same recording: of a copy without tags no artist shows it. `queries` (q,) and `voters`
+    (v,) are places in the table. Similarities are computed for ROWS queries at once.
     """
     places = np.full((len(queries), count), NO_VOTER, np.int64)
     cosines = np.full((len(queries), count), -np.inf, np.float32)
@@ -57,7 +58,7 @@ def nearest_voters(tracks: LabelledTracks, queries: Places, voters: Places, coun
     for start in range(0, len(queries) if width else 0, ROWS):
         rows = queries[start : start + ROWS]
         scores = tracks.vectors[rows] @ candidates.T
-        scores[is_related(tracks, rows, voters)] = -np.inf
+        scores[is_related(tracks, rows, voters) | (scores >= tracks.copy_cosine)] = -np.inf
         best = np.argpartition(-scores, width - 1, axis=1)[:, :width]
         best.sort(axis=1)  # of equal cosines, the lower place comes first
         kept = np.take_along_axis(scores, best, axis=1)

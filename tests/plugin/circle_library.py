@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -30,7 +30,13 @@ def on_circle(degrees: float) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 class CircleLibrary(CommandLibrary):
-    """An empty library; `heard` puts a track into it that is analysed already."""
+    """An empty library; `heard` puts a track into it that is analysed already.
+
+    Of the square length of an embedding, OWN_SHARE is in directions of its track alone: tracks at one angle are copies
+    where it is 0.
+    """
+
+    OWN_SHARE: ClassVar[float] = 0.0
 
     def add_track(self, title: str, degrees: float, name: str | bytes | None = None, **fields: Any) -> Item:
         """An item at an angle; what `fields` do not say it has from its number."""
@@ -66,10 +72,16 @@ class CircleLibrary(CommandLibrary):
             for item, degrees, measured in self.fresh:
                 assert item.id is not None, "it was added"
                 content = key(item.id)
-                store.vectors.put(content, MODEL.id, Embedding(on_circle(degrees)))
+                store.vectors.put(content, MODEL.id, Embedding(self.sound(item.id, degrees)))
                 store.analyses.put(content, "1", measured)
                 store.tracks.link(sidecar.id, TrackRow(item.id, item.added, 1, 1, content))
         self.fresh = []
+
+    def sound(self, number: int, degrees: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """The embedding of a track at an angle."""
+        vector = on_circle(degrees) * np.float32(np.sqrt(1 - self.OWN_SHARE))
+        vector[2:] = (1 - 2 * (number >> np.arange(WIDTH - 2) & 1)) * np.sqrt(self.OWN_SHARE / (WIDTH - 2))
+        return vector
 
     def circle(self, count: int, **fields: Any) -> None:
         """Tracks "0", "1" ... that go along the circle in even steps; fields are functions of the number."""

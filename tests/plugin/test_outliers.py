@@ -13,6 +13,8 @@ from tests.plugin.circle_library import CircleLibrary
 class TestOutliers(CircleLibrary):
     """Albums of folk around 0 degrees and of metal around 120, with one track each that is on the wrong one."""
 
+    OWN_SHARE = 0.2
+
     @pytest.fixture(autouse=True)
     def _tracks(self, setup: None, _nothing_heard: None) -> None:  # noqa: ARG002 - after beets is set up
         for number in range(8):
@@ -44,8 +46,21 @@ class TestOutliers(CircleLibrary):
         assert strengths == sorted(strengths, reverse=True)
         evidence = {row["title"]: row["evidence"] for row in rows}
         assert evidence["mistaken"] == "tagged Metal, as 2 of its 10 neighbours by other artists; 8 are Folk"
-        assert evidence["Forge 0"].startswith("the MusicBrainz recording of 'Meadow 0', but ")
+        assert evidence["Forge 0"].startswith("the MusicBrainz recording of 'Meadow 1', but ")
         assert "where 'Forge" in evidence["Meadow 5"]
+
+    def test_either_track_of_a_recording_is_enough_for_a_query(self) -> None:
+        for title in ("Meadow 1", "Forge 0"):
+            assert "recording" in {row["kind"] for row in self.findings(f"title:{title}")}
+
+    def test_an_album_s_title_is_whole(self) -> None:
+        with self.lib.transaction():
+            for item in self.lib.items("title:Forge"):
+                item["album"] = "Love / Hate"
+                item.store()
+        (evidence,) = [row["evidence"] for row in self.findings("title:Meadow 5") if row["kind"] == "album"]
+        assert "to those of 'Love / Hate', where 'Forge" in evidence
+        assert "to the nearest three of its album" in evidence
 
     def test_lines(self) -> None:
         lines = self.beet("resonance", "outliers", "Meadow 5")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import Any
 
 import pytest
+from beets.library import Item
 
 from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.library.tag_changes import write_tags
 from tests.audio_files import tune, write_audio
 from tests.plugin.circle_library import CircleLibrary
 from tests.raw_sql import change_rows
-
-if TYPE_CHECKING:
-    from beets.library import Item
 
 UNTAGGED = ("calm", "loud")
 TAKES = "tag --field takes genres or a field of your own, such as genre_guess"
@@ -22,6 +22,8 @@ TAKES = "tag --field takes genres or a field of your own, such as genre_guess"
 
 class TagLibrary(CircleLibrary):
     """Twelve tracks of folk around 0 degrees, twelve of metal around 90, and one without a genre in each."""
+
+    OWN_SHARE = 0.2
 
     @pytest.fixture(autouse=True)
     def _tracks(self, setup: None, _nothing_heard: None) -> None:  # noqa: ARG002 - after beets is set up
@@ -57,7 +59,7 @@ class TestPreview(TagLibrary):
             "2 tracks with a suggestion; on 0 the neighbours abstain (below 0.6)",
             "24 tracks have genres already; --overwrite suggests for them, too",
             "on 24 tagged tracks, artists left out: precision 1.00 [0.86, 1.00], coverage 1.00; "
-            "'Folk' for all would be right on 0.50",
+            "'Folk' for all of these would be right on 0.50",
         ]
         assert self.values() == {"calm": [], "loud": []}
 
@@ -77,6 +79,35 @@ class TestPreview(TagLibrary):
     def test_check_alone(self) -> None:
         (line,) = self.tag("--check")
         assert line.startswith("on 24 tagged tracks, artists left out: precision 1.00")
+
+    def test_the_help_on_overwrite_is_true_of_genres(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            self.run_command("resonance", "tag", "--help")
+        shown = self.io.getoutput() + capsys.readouterr().out
+        assert "replace values that are there already, too" in " ".join(shown.split())
+
+    def test_tracks_that_are_not_analysed_are_no_abstentions(self) -> None:
+        self.analyse()
+        self.add_item(title="unheard")
+        assert "2 tracks with a suggestion; on 0 the neighbours abstain (below 0.6); 1 is not analysed" in self.tag()
+
+    def test_genres_that_were_suggested_are_no_evidence(self) -> None:
+        """They count neither as what suggestions are compared with nor as votes, whichever write they are of."""
+        self.tag("--write", "--yes", "title:calm")
+        self.tag("--write", "--yes", "title:loud")
+        assert self.tag("--check")[0].startswith("on 24 tagged tracks")
+        item = self.item("loud")
+        item["genres"] = ["Metal"]
+        item.store()
+        assert self.tag("--check")[0].startswith("on 25 tagged tracks")
+
+    def test_genres_that_were_taken_back_and_then_tagged_by_hand_are_the_user_s(self) -> None:
+        self.tag("--write", "--yes", "title:calm")
+        self.tag("--undo")
+        item = self.item("calm")
+        item["genres"] = ["Folk"]
+        item.store()
+        assert self.tag("--check")[0].startswith("on 25 tagged tracks")
 
     def test_genres_that_do_not_follow_the_sound_are_called_so(self) -> None:
         with self.lib.transaction():
@@ -129,6 +160,34 @@ class TestWriting(TagLibrary):
         self.tag("--undo")
         assert self.refused("resonance", "tag", "--undo").startswith("resonance: tag has written nothing")
 
+    def test_a_write_that_reached_nothing_leaves_the_one_before_to_be_undone(self) -> None:
+        self.tag("--write", "--yes", "title:calm")
+        with pytest.raises(OSError, match="locked"):
+            self.write_broken(after=0)
+        assert self.tag("--undo") == ["genres restored on 1 track"]
+        assert self.values() == {"calm": [], "loud": []}
+
+    def test_a_write_that_reached_a_part_is_the_one_to_be_undone(self) -> None:
+        self.tag("--write", "--yes", "title:calm")
+        with pytest.raises(OSError, match="locked"):
+            self.write_broken(after=1)
+        assert self.values() == {"calm": ["Polka"], "loud": []}
+        assert self.tag("--undo") == ["genres restored on 2 tracks"]
+        assert self.values() == {"calm": ["Folk"], "loud": []}
+
+    def write_broken(self, after: int) -> None:
+        """Write to both tracks, and fail after some; the process ends then."""
+        stores = iter([Item.store] * after)
+
+        def store(item: Item) -> None:
+            if (method := next(stores, None)) is None:
+                raise OSError("locked")
+            method(item)
+
+        with closing(Sidecar(self.lib)) as sidecar, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Item, "store", store)
+            write_tags(sidecar, "genres", {self.item(title).id or 0: ["Polka"] for title in UNTAGGED})
+
     def test_a_field_of_the_user_s_own(self) -> None:
         assert "genre_guess written to 26 tracks" in self.tag("--write", "-y", "--field", "genre_guess")[-1]
         assert self.values("genre_guess") == {"calm": "Folk", "loud": "Metal; Rock"}
@@ -149,7 +208,7 @@ class TestWriting(TagLibrary):
 
     def test_nothing_sure_enough(self) -> None:
         self.add_track("between", 50.5)
-        assert self.tag("--write", "title:between")[-1] == "nothing to write"
+        assert self.tag("--write", "--confidence", "0.95", "title:between")[-1] == "nothing to write"
 
 
 class TestBadInput(TagLibrary):
@@ -159,6 +218,7 @@ class TestBadInput(TagLibrary):
             ("title:nowhere", "no track matches title:nowhere; try `beet ls title:nowhere`"),
             ("--write --undo", "tag takes one of --write and --undo, not both"),
             ("--undo x", "tag --undo restores all of the last write and takes no query, not 'x'"),
+            ("--check x", "tag --check measures the whole library and takes no query, not 'x'"),
             ("--json --write", "tag --json takes no --write"),
             ("--json --format x", "tag takes one of --json and --format, not both"),
             ("--confidence 0", "tag --confidence must be above 0 and at most 1, not 0"),

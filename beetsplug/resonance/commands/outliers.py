@@ -11,14 +11,14 @@ from beetsplug.resonance.background.process_lock import is_analysing
 from beetsplug.resonance.commands.common import choose_colours
 from beetsplug.resonance.commands.similar import track_record
 from beetsplug.resonance.commands.tag import check_options_of_output
-from beetsplug.resonance.library.items import matching_ids, no_match, select_items
+from beetsplug.resonance.library.items import matching_ids, no_match, select_items, select_rows
 from beetsplug.resonance.library.sidecar import require_coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from optparse import Values
 
-    from beets.library import Item
+    from beets.library import Item, Library
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -35,6 +35,11 @@ class Outlier(NamedTuple):
     evidence: str
     other_id: int | None = None
 
+    @property
+    def concerned(self) -> set[int]:
+        """The ids of the items one of which may be wrong: of one recording's two tracks either."""
+        return {self.item_id, self.other_id or self.item_id} if self.kind == "recording" else {self.item_id}
+
 
 def outliers(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
     """Print the outliers among the tracks that match, the strongest first."""
@@ -43,7 +48,7 @@ def outliers(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
     matching = matching_ids(sidecar.library, query)
     if not matching:
         raise no_match(sidecar.library, "resonance", query)
-    findings = [each for each in find_outliers(sidecar) if each.item_id in matching]
+    findings = [each for each in find_outliers(sidecar) if not matching.isdisjoint(each.concerned)]
     needed = {each.item_id for each in findings}
     items = {item.id: item for item in select_items(sidecar.library, needed) if item.id is not None}
     findings = [each for each in findings if each.item_id in items]
@@ -68,7 +73,7 @@ def find_outliers(sidecar: Sidecar) -> list[Outlier]:
     seconds = [track.seconds for track in tracks.metadata]
     findings = [
         *by_genre(tracks, label_outliers(tracks.table, VoteSettings())),
-        *by_album(tracks, album_outliers(tracks.table)),
+        *by_album(tracks, sidecar.library, album_outliers(tracks.table)),
         *by_recording(tracks, recording_outliers(tracks.table, recordings, seconds)),
     ]
     return sorted(findings, key=lambda each: (-each.strength, each.item_id, each.kind))
@@ -83,15 +88,18 @@ def by_genre(tracks: LibraryTracks, rows: Iterable[LabelOutlier]) -> Iterator[Ou
         yield Outlier(tracks.item_ids[row.place], "genre", row.strength, evidence)
 
 
-def by_album(tracks: LibraryTracks, rows: Iterable[AlbumOutlier]) -> Iterator[Outlier]:
-    for row in rows:
-        near = tracks.metadata[row.nearest]
-        album = near.album.rpartition(" / ")[2]
+def by_album(tracks: LibraryTracks, library: Library, rows: Sequence[AlbumOutlier]) -> Iterator[Outlier]:
+    nearest = [tracks.item_ids[row.nearest] for row in rows]
+    albums = {
+        row["id"]: row["album"] for row in select_rows(library, "SELECT id, album FROM items WHERE id IN", nearest)
+    }
+    for row, other_id in zip(rows, nearest, strict=True):
         evidence = (
-            f"similarity {row.own_cosine:.2f} to the rest of its album, {row.other_cosine:.2f} to {album!r}, "
-            f"where {near.title!r} is nearest"
+            f"similarity {row.own_cosine:.2f} to the nearest three of its album, "
+            f"{row.other_cosine:.2f} to those of {albums.get(other_id) or ''!r}, "
+            f"where {tracks.metadata[row.nearest].title!r} is nearest"
         )
-        yield Outlier(tracks.item_ids[row.place], "album", row.strength, evidence, tracks.item_ids[row.nearest])
+        yield Outlier(tracks.item_ids[row.place], "album", row.strength, evidence, other_id)
 
 
 def by_recording(tracks: LibraryTracks, rows: Iterable[RecordingOutlier]) -> Iterator[Outlier]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import Sidecar
-    from resonance_engine.tagging.suggestions import Suggestion, VoteAgreement
+    from resonance_engine.tagging.suggestions import Suggestion, VoteEvaluation
     from resonance_engine.tagging.tracks import LabelledTracks
 
 MODES = ("write", "undo", "check")
@@ -53,7 +53,7 @@ def tag(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> N
     if not items:
         raise no_match(sidecar.library, "resonance", query)
     if opts.check:
-        ui.print_(check_line(*measure(sidecar, threshold)))
+        ui.print_(check_line(measure(sidecar, threshold)))
         return
     empty = [item for item in items if opts.overwrite or not stored_value(item, field)]
     suggestions, reason, last = suggest_genres(sidecar, empty, threshold)
@@ -63,7 +63,8 @@ def tag(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> N
         ui.print_(json.dumps([row_record(row) for row in rows], indent=1))
         return
     print_rows(rows, opts.format or "")
-    print_counts(rows, field, len(items) - len(empty), threshold)
+    print_counts(rows, len(suggestions), threshold)
+    print_kept(field, len(items) - len(empty))
     ui.print_(reason or last)
     if opts.write:
         store(sidecar, rows, field, opts.yes)
@@ -76,6 +77,8 @@ def check_combinations(opts: Values, query: Sequence[str]) -> None:
         raise UserError(f"resonance: tag takes one of {modes[0]} and {modes[1]}, not both")
     if opts.undo and query:
         raise UserError(f"resonance: tag --undo restores all of the last write and takes no query, not {query[0]!r}")
+    if opts.check and query:
+        raise UserError(f"resonance: tag --check measures the whole library and takes no query, not {query[0]!r}")
     if opts.json and modes:
         raise UserError(f"resonance: tag --json takes no {modes[0]}")
     if opts.yes and not opts.write:
@@ -103,7 +106,10 @@ def parse_threshold(confidence: float | None) -> float:
 def suggest_genres(
     sidecar: Sidecar, items: Sequence[Item], threshold: float
 ) -> tuple[dict[int, list[Suggestion]], str, str]:
-    """Return the suggestions by item id, why neighbours cannot vote, if so, and the line on their precision."""
+    """Return the suggestions by item id, why neighbours cannot vote, if so, and the line on their precision.
+
+    Of the items, those that are analysed have suggestions, which may be none.
+    """
     import numpy as np
 
     from beetsplug.resonance.search.session import open_session
@@ -113,16 +119,16 @@ def suggest_genres(
 
     with open_session(sidecar) as session:
         tracks = load_tracks(session)
-    if reason := describe_useless(tracks.table):
-        return {}, reason, ""
     places, labelled = tracks.places([item.id for item in items if item.id is not None]), tracks.table.labelled
+    if reason := describe_useless(tracks.table):
+        return {tracks.item_ids[place]: [] for place in places.tolist()}, reason, ""
     votes = hold_vote(tracks.table, np.union1d(places, labelled), VoteSettings())
     chosen = suggest(tracks.table, votes.of(places), threshold)
     suggestions = {tracks.item_ids[place]: each for place, each in zip(places.tolist(), chosen, strict=True)}
-    return suggestions, "", check_line(evaluate(tracks.table, votes.of(labelled), threshold), tracks.table)
+    return suggestions, "", check_line(evaluate(tracks.table, votes.of(labelled), threshold))
 
 
-def measure(sidecar: Sidecar, threshold: float) -> tuple[VoteAgreement, LabelledTracks]:
+def measure(sidecar: Sidecar, threshold: float) -> VoteEvaluation:
     """Return the agreement of votes with the genres of the library; UserError where neighbours cannot vote."""
     from beetsplug.resonance.search.session import open_session
     from beetsplug.resonance.search.tag_votes import load_tracks
@@ -133,7 +139,7 @@ def measure(sidecar: Sidecar, threshold: float) -> tuple[VoteAgreement, Labelled
         table = load_tracks(session).table
     if reason := describe_useless(table):
         raise UserError(f"resonance: tag --check: {reason}")
-    return evaluate(table, hold_vote(table, table.labelled, VoteSettings()), threshold), table
+    return evaluate(table, hold_vote(table, table.labelled, VoteSettings()), threshold)
 
 
 def describe_useless(table: LabelledTracks) -> str:
@@ -153,20 +159,17 @@ def describe_useless(table: LabelledTracks) -> str:
     return ""
 
 
-def check_line(agreement: VoteAgreement, table: LabelledTracks) -> str:
+def check_line(evaluation: VoteEvaluation) -> str:
     """Return the line on the precision of suggestions with the artists left out."""
-    from resonance_engine.tagging.suggestions import commonest_share
-
-    precision, coverage = agreement.precision, agreement.coverage
+    precision, coverage = evaluation.precision, evaluation.coverage
     tagged = f"on {coverage.trials:,} tagged track{'' if coverage.trials == 1 else 's'}, artists left out"
     if not precision.trials:
         return f"{tagged}: no suggestion is sure enough, coverage 0.00"
-    low, high = precision.interval
-    label, share = commonest_share(table)
-    verdict = "" if low > share else "; so these genres cannot be told by their neighbours"
+    low, high = evaluation.interval
+    verdict = "" if low > evaluation.share else "; so these genres cannot be told by their neighbours"
     return (
         f"{tagged}: precision {precision.value:.2f} [{low:.2f}, {high:.2f}], coverage {coverage.value:.2f}; "
-        f"{label!r} for all would be right on {share:.2f}{verdict}"
+        f"{evaluation.commonest!r} for all of these would be right on {evaluation.share:.2f}{verdict}"
     )
 
 
@@ -192,12 +195,18 @@ def describe_model(values: Mapping[str, Any]) -> str:
     return "; ".join(filter(None, (values.get("tags", ""), voice))) or "-"
 
 
-def print_counts(rows: Sequence[TagRow], field: str, kept: int, threshold: float) -> None:
-    """Print how many tracks have a suggestion, are left to the user, and have a value already."""
-    sure = sum(bool(row.suggestions) for row in rows)
+def print_counts(rows: Sequence[TagRow], analysed: int, threshold: float) -> None:
+    """Print how many tracks have a suggestion, how many of the `analysed` ones have none, and how many are not."""
+    sure, missing = sum(bool(row.suggestions) for row in rows), len(rows) - analysed
+    absent = f"; {missing:,} {'is' if missing == 1 else 'are'} not analysed" if missing else ""
     ui.print_(
-        f"{format_tracks(sure)} with a suggestion; on {len(rows) - sure:,} the neighbours abstain (below {threshold:g})"
+        f"{format_tracks(sure)} with a suggestion; on {analysed - sure:,} the neighbours abstain (below {threshold:g})"
+        f"{absent}"
     )
+
+
+def print_kept(field: str, kept: int) -> None:
+    """Print how many tracks have a value already, if any."""
     if kept:
         have = "has" if kept == 1 else "have"
         ui.print_(f"{format_tracks(kept)} {have} {field} already; --overwrite suggests for them, too")

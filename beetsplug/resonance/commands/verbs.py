@@ -209,7 +209,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "other": (("--and",), {"action": "append", "metavar": "QUERY", "help": "the other side, one argument"}),
     "remove": (("--remove",), {"help": "they may be together again"}),
     "fields": (("--fields",), {"metavar": "NAMES", "help": "which fields, with commas between"}),
-    "overwrite": (("--overwrite",), {"help": "replace what beets' own fields hold, too"}),
+    "overwrite": (("--overwrite",), {"help": "replace values that are there already, too"}),
     "write": (("--write",), {"help": "set them in beets' database, after asking"}),
     "undo": (("--undo",), {"help": "take back the last --write, or the last answer"}),
     "check": (("--check",), {"help": "only say how precise suggestions are on the tagged tracks"}),

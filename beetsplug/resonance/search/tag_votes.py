@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from beets.library import Item
 
 from beetsplug.resonance.library.items import metadata_of, select_rows
+from beetsplug.resonance.library.tag_changes import GENRES, written_genres
 from beetsplug.resonance.search.groups import all_vector_ids
 from resonance_engine.tagging.tracks import build_table
 
@@ -17,11 +18,10 @@ if TYPE_CHECKING:
     from beets.library import Library
     from numpy.typing import NDArray
 
+    from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.search.session import SearchSession
     from resonance_engine.search.names import TrackMetadata
     from resonance_engine.tagging.tracks import LabelledTracks
-
-GENRES = "genres"
 
 
 class LibraryTracks(NamedTuple):
@@ -41,12 +41,13 @@ class LibraryTracks(NamedTuple):
 def load_tracks(session: SearchSession) -> LibraryTracks:
     """Load all analysed tracks of a library; labels are their genres. Raises StoreError for damaged vectors.
 
+    Genres that `tag --write` wrote are none: votes that repeat votes would be taken for evidence.
     The tracks of one album in the library are of one album, whatever their artists.
     """
     library = session.sidecar.library
     vector_ids = all_vector_ids(session)
     metadata = metadata_of(library, vector_ids)
-    genres = genres_of(library, vector_ids)
+    genres = own_genres(session.sidecar, vector_ids)
     item_ids = sorted(vector_ids.keys() & metadata.keys())
     recordings = [vector_ids[item_id] for item_id in item_ids]
     tracks = [metadata[item_id] for item_id in item_ids]
@@ -61,11 +62,15 @@ def load_tracks(session: SearchSession) -> LibraryTracks:
     return LibraryTracks(item_ids, tracks, table)
 
 
-def genres_of(library: Library, item_ids: Collection[int]) -> dict[int, list[str]]:
-    """Return the genres of items, by id, without building items."""
-    kind = Item._type(GENRES)
-    rows = select_rows(library, "SELECT id, genres FROM items WHERE id IN", item_ids)
-    return {row["id"]: [genre for genre in kind.from_sql(row["genres"]) or () if genre] for row in rows}
+def own_genres(sidecar: Sidecar, item_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return the genres of items, by id, without building items; none where they are those that were suggested."""
+    kind, written = Item._type(GENRES), written_genres(sidecar)
+    genres = {}
+    for row in select_rows(sidecar.library, "SELECT id, added, genres FROM items WHERE id IN", item_ids):
+        values = [str(genre) for genre in kind.from_sql(row["genres"]) or ()]
+        is_written = values in written.get((row["id"], row["added"] or 0.0), ())
+        genres[row["id"]] = [] if is_written else [genre for genre in values if genre]
+    return genres
 
 
 def album_names(library: Library, item_ids: Collection[int]) -> dict[int, str]:

@@ -18,7 +18,7 @@ from resonance_engine.tagging.outliers import (
 )
 from resonance_engine.tagging.tracks import LabelledTracks, build_table
 from resonance_engine.tagging.vote import VoteSettings
-from tests.embeddings import unit_vectors
+from tests.embeddings import crowded, unit_vectors, vectors_around
 
 SIZE = 12  # tracks of a style
 
@@ -29,8 +29,7 @@ def make_styles(wrong: dict[int, int], albums: bool) -> LabelledTracks:
     sounds = styles.copy()
     for place, style in wrong.items():
         sounds[place] = style
-    vectors = np.eye(8, dtype=np.float32)[sounds] + 0.3 * unit_vectors(3 * SIZE, seed=1)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = vectors_around(sounds.tolist())
     names = [f"style {style}" for style in styles]
     artists = [""] * len(names) if albums else [f"artist {number}" for number in range(len(names))]
     return build_table(
@@ -97,10 +96,32 @@ def test_the_closest_album_is_that_with_the_greatest_mean(sizes: list[int], leas
     assert mean == pytest.approx(max([least, *means]), abs=1e-6)
 
 
+def test_differences_count_by_the_spread_of_the_library() -> None:
+    """What differs in one network differs in another whose tracks are all near each other."""
+    styles = make_styles({3: 1, SIZE + 4: 0}, albums=True).vectors
+    count = len(styles) + 400
+    albums = [f"album {place // SIZE}" if place < len(styles) else "" for place in range(count)]
+    vectors = crowded(np.concatenate([styles, unit_vectors(400)]))
+    near = build_table(vectors, range(count), [""] * count, albums, [[]] * count)
+    assert (vectors @ vectors.T).min() > 0.8
+    assert {each.place for each in album_outliers(near)} == {3, SIZE + 4}
+    ids = ["one" if place in (5, 6, 2 * SIZE) else "" for place in range(count)]
+    (outlier,) = recording_outliers(near, ids, [200.0] * count)
+    assert outlier.place == 2 * SIZE
+
+
+def test_a_recording_s_tracks_are_compared_with_the_most_usual_one() -> None:
+    """The wrong one of three is listed, though its number is the lowest, and not the two that it differs from."""
+    vectors = vectors_around([0, 1, 1, 2, 2, 2])
+    tracks = build_table(vectors, range(6), [""] * 6, [""] * 6, [[]] * 6)
+    outliers = recording_outliers(tracks, ["a", "a", "a", "b", "b", "b"], [100.0, 200.0, 201.0, 90.0, 200.0, 200.5])
+    assert {each.place: each.other for each in outliers} == {0: 1, 3: 4}
+
+
 def test_one_recording_of_two_lengths_or_sounds() -> None:
     vectors = np.eye(8, dtype=np.float32)[[0, 0, 1, 0, 2]]
     tracks = build_table(vectors, range(5), [""] * 5, [""] * 5, [[]] * 5)
     outliers = recording_outliers(tracks, ["a", "a", "a", "a", ""], [200.0, 204.0, 200.0, 100.0, 1.0])
     assert [(each.place, each.other) for each in outliers] == [(2, 0), (3, 0)]
-    assert [each.strength for each in outliers] == pytest.approx([0.5, 0.5])
+    assert [each.strength for each in outliers] == pytest.approx([0.5 / tracks.spread, 0.5])
     assert recording_outliers(tracks, ["", "", "", "", ""], [0.0] * 5) == []

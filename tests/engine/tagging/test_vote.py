@@ -12,14 +12,14 @@ from resonance_engine.tagging.suggestions import (
     Proportion,
     VoteAgreement,
     agreement,
-    commonest_share,
     evaluate,
     hold_vote,
+    precision_interval,
     suggest,
 )
 from resonance_engine.tagging.tracks import UNKNOWN, LabelledTracks, build_table
 from resonance_engine.tagging.vote import NO_VOTER, VoteSettings, nearest_voters, vote
-from tests.embeddings import unit_vectors
+from tests.embeddings import crowded, unit_vectors, vectors_around
 
 ARTISTS, ALBUMS, GENRES = ("", "Ann", "Bob", "Cid"), ("", "one", "two", "three"), ("rock", "jazz", "folk")
 
@@ -39,7 +39,9 @@ def tables(draw: st.DrawFn, most: int = 40) -> LabelledTracks:
 
 
 def is_own(tracks: LabelledTracks, one: int, other: int) -> bool:
-    """Whether two tracks share recording, artist or album."""
+    """Whether two tracks share recording, artist or album, or sound as copies do."""
+    if tracks.vectors[one] @ tracks.vectors[other] >= 1 - 0.03 * tracks.spread:
+        return True
     same = [(codes[one], codes[other]) for codes in (tracks.artists, tracks.albums)]
     return bool(tracks.recordings[one] == tracks.recordings[other] or any(a == b and a != UNKNOWN for a, b in same))
 
@@ -110,10 +112,7 @@ def test_suggestions_reach_the_threshold_and_are_in_order(tracks: LabelledTracks
 
 def make_clusters(near: str = "rock") -> LabelledTracks:
     """Twelve tracks of rock and twelve of jazz by as many artists, and one without a genre in the midst of `near`."""
-    axes = np.eye(8, dtype=np.float32)[:2]
-    vectors = np.concatenate([np.repeat(axes, 12, axis=0), axes[[0 if near == "rock" else 1]]])
-    vectors = vectors + 0.05 * unit_vectors(25, seed=3)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = vectors_around([0] * 12 + [1] * 12 + [0 if near == "rock" else 1])
     genres = [["Rock"]] * 12 + [["Jazz"]] * 12 + [[]]
     return build_table(vectors, range(25), [f"artist {number}" for number in range(25)], [""] * 25, genres)
 
@@ -138,7 +137,7 @@ def test_between_genres_it_abstains() -> None:
 
 
 def test_a_single_labelled_track_is_no_certainty() -> None:
-    tracks = build_table(unit_vectors(1).repeat(2, axis=0), [1, 2], ["a", "b"], ["", ""], [["Rock"], []])
+    tracks = build_table(vectors_around([0, 0]), [1, 2], ["a", "b"], ["", ""], [["Rock"], []])
     assert suggest(tracks, hold_vote(tracks, np.array([1]), VoteSettings()), threshold=0.01) == [[]]
     shares = vote(tracks, nearest_voters(tracks, np.array([1]), tracks.labelled, 10), VoteSettings(10))
     assert shares[0].tolist() == pytest.approx([0.1])
@@ -148,19 +147,57 @@ def test_precision_counts_the_labelled_tracks_only() -> None:
     tracks = make_clusters()
     result = evaluate(tracks, hold_vote(tracks, tracks.labelled, VoteSettings(10)))
     assert (result.precision, result.coverage) == (Proportion(24, 24), Proportion(24, 24))
+    assert (result.commonest, result.share) == ("Jazz", 0.5)
+    assert result.interval == Proportion(24, 24).interval
+
+
+def test_the_commonest_label_is_that_of_the_tracks_with_a_suggestion() -> None:
+    """Thirty tracks of pop, none of which has a suggestion, are no reason to expect pop where there is one."""
+    genres = [["Rock"]] * 12 + [["Jazz"]] * 12 + [["Pop"]] * 30
+    vectors = np.concatenate([make_clusters().vectors[:24], -vectors_around([0] * 30)])
+    tracks = build_table(vectors, range(54), [f"artist {number}" for number in range(54)], [""] * 54, genres)
+    votes = hold_vote(tracks, tracks.labelled, VoteSettings(10))
+    votes.shares[20:] = 0
+    result = evaluate(tracks, votes)
+    assert result.coverage == Proportion(20, 54)
+    assert (result.commonest, result.share) == ("Rock", 12 / 20)
+
+
+def test_tracks_of_one_album_are_one_trial() -> None:
+    """Ten albums of ten tracks, each all right or all wrong: the interval is that of ten trials, not of a hundred."""
+    is_right = np.repeat([True] * 7 + [False] * 3, 10)
+    low, high = precision_interval(is_right, np.repeat(np.arange(10), 10).astype(str))
+    alone_low, alone_high = Proportion(70, 100).interval
+    assert low < alone_low - 0.1
+    assert high > alone_high + 0.1
+    assert precision_interval(np.ones(30, bool), np.full(30, "one album")) == Proportion(1, 1).interval
+
+
+def test_a_copy_without_tags_has_no_vote() -> None:
+    """The FLAC without an artist is no recording by somebody else than its own MP3."""
+    clusters = make_clusters()
+    vectors = np.concatenate([clusters.vectors, clusters.vectors[24:] + 0.02 * unit_vectors(1, seed=5)])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    artists = [f"artist {number}" for number in range(24)] + ["", "The Copied"]
+    tracks = build_table(vectors, range(26), artists, [""] * 26, [["Rock"]] * 12 + [["Jazz"]] * 12 + [[], ["Polka"]])
+    assert 25 not in nearest_voters(tracks, np.array([24]), tracks.labelled, 25).places
+
+
+def test_tracks_of_a_network_that_holds_all_near_are_no_copies() -> None:
+    near = crowded(unit_vectors(400, width=16))
+    tracks = build_table(near, range(400), [""] * 400, [""] * 400, [["Rock"]] * 400)
+    assert (near @ near.T).min() > 0.85
+    assert (near[0] @ near.T > 0.97).sum() > 5
+    assert (nearest_voters(tracks, np.array([0]), tracks.labelled, 399).places != NO_VOTER).all()
 
 
 def test_nothing_is_suggested_of_one_artist_or_without_labels() -> None:
     names = ["The Same"] * 6
     one = build_table(unit_vectors(6), range(6), names, [""] * 6, [["Rock"], ["Jazz"]] * 3)
-    assert evaluate(one, hold_vote(one, one.labelled, VoteSettings())) == VoteAgreement(
-        Proportion(0, 0), Proportion(0, 6)
-    )
+    assert evaluate(one, hold_vote(one, one.labelled, VoteSettings()))[:2] == (Proportion(0, 0), Proportion(0, 6))
     none = build_table(unit_vectors(6), range(6), names, [""] * 6, [[]] * 6)
     assert suggest(none, hold_vote(none, np.arange(6), VoteSettings())) == [[]] * 6
-    assert evaluate(none, hold_vote(none, none.labelled, VoteSettings())) == VoteAgreement(
-        Proportion(0, 0), Proportion(0, 0)
-    )
+    assert evaluate(none, hold_vote(none, none.labelled, VoteSettings()))[:2] == (Proportion(0, 0), Proportion(0, 0))
 
 
 @given(st.integers(1, 300).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))))
@@ -182,7 +219,7 @@ def test_spellings_of_a_label_are_one() -> None:
         unit_vectors(4), range(4), [""] * 4, [""] * 4, [["hip hop"], ["Hip-Hop"], ["Hip-Hop"], ["Pop"]]
     )
     assert tracks.labels == ("Hip-Hop", "Pop")
-    assert commonest_share(tracks) == ("Hip-Hop", 0.75)
+    assert tracks.has_label.sum(axis=0).tolist() == [3, 1]
 
 
 def test_unknown_names_are_no_common_artist_or_album() -> None:
