@@ -43,7 +43,12 @@ class Sound(NamedTuple):
 
 def measure_spread(moments: VectorMoments) -> float:
     """Return 1 less the mean similarity of two tracks of a library, of which few tracks say little."""
-    return 1.0 - max(moments.mean, 0.0) * moments.count / (moments.count + FEW)
+    return spread_of(moments.mean, moments.count)
+
+
+def spread_of(mean: float, count: int) -> float:
+    """Return the spread of a library of `count` tracks by the mean similarity of two."""
+    return 1.0 - max(mean, 0.0) * count / (count + FEW)
 
 
 def scale_threshold(cosine: float, spread: float) -> float:

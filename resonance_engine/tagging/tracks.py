@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.index.statistics import VectorMoments
 from resonance_engine.search.duplicates import SOUND_RULES
 from resonance_engine.search.names import is_album, normalise_artist, normalise_name
-from resonance_engine.search.same_sound import measure_spread, scale_threshold
+from resonance_engine.search.same_sound import scale_threshold, spread_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +51,9 @@ class LabelledTracks:
     @cached_property
     def spread(self) -> float:
         """1 less the mean similarity of two tracks, which differs by network."""
-        moments = VectorMoments.empty(self.vectors.shape[1]).with_vectors(self.vectors)
-        return measure_spread(moments)
+        count, total = len(self), self.vectors.sum(axis=0, dtype=np.float64)
+        squares = float(np.einsum("nd,nd->", self.vectors, self.vectors, dtype=np.float64))
+        return spread_of((float(total @ total) - squares) / max(count * (count - 1), 1), count)
 
     @property
     def copy_cosine(self) -> float:

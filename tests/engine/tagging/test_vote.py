@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
+from resonance_engine.index.statistics import VectorMoments
+from resonance_engine.search.same_sound import measure_spread
 from resonance_engine.tagging.suggestions import (
     Proportion,
     VoteAgreement,
@@ -181,6 +183,12 @@ def test_a_copy_without_tags_has_no_vote() -> None:
     artists = [f"artist {number}" for number in range(24)] + ["", "The Copied"]
     tracks = build_table(vectors, range(26), artists, [""] * 26, [["Rock"]] * 12 + [["Jazz"]] * 12 + [[], ["Polka"]])
     assert 25 not in nearest_voters(tracks, np.array([24]), tracks.labelled, 25).places
+
+
+@given(tables())
+def test_the_spread_is_that_of_the_duplicate_rule(tracks: LabelledTracks) -> None:
+    moments = VectorMoments.empty(tracks.vectors.shape[1]).with_vectors(tracks.vectors)
+    assert tracks.spread == pytest.approx(measure_spread(moments), abs=1e-6)
 
 
 def test_tracks_of_a_network_that_holds_all_near_are_no_copies() -> None:
