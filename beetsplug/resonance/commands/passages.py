@@ -15,6 +15,7 @@ from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_estimate, format_tracks
 from beetsplug.resonance.search.passages import find_side, find_track, label_item, load_dense, search_passages
 from resonance_engine.audio.passage import format_time
+from resonance_engine.console import progress_bar
 from resonance_engine.errors import VIZ_EXTRA, ModelError
 from resonance_engine.files import expand_home, write_bytes
 from resonance_engine.search.passages import find_passages
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MOST_HITS = 30
 THOUSAND = 1_000
+SEARCH_SECONDS = 0.006  # that a search takes for one track
 
 
 def compare(sidecar: Sidecar, words: list[str], plot: str | None) -> None:
@@ -84,10 +86,12 @@ def passages(sidecar: Sidecar, query: list[str], log: BeetsLogger) -> None:
     model = sidecar.model
     assert model is not None, "something is analysed"
     searched = find_track(sidecar, query, "passages")
-    if not sidecar.store.passages.stored(model.id) - {searched.key}:
+    stored = sidecar.store.passages.stored(model.id)
+    if not stored - {searched.key}:
         raise UserError("resonance: no other track has dense windows yet; run `beet resonance analyze --passages`")
     [windows] = load_dense(sidecar, model, [searched])
-    hits, count, short, pending = search_passages(sidecar, model, searched, windows)
+    with progress_bar(len(stored), SEARCH_SECONDS, leave=False) as bar:
+        hits, count, short, pending = search_passages(sidecar, model, searched, windows, bar.update)
     rows = [(*format_passage(hit.passage), label_item(hit.item)) for hit in hits[:MOST_HITS]]
     for line in align_columns(rows) if rows else [f"no passage of {searched.label} is similar to one of another track"]:
         ui.print_(line)

@@ -18,7 +18,7 @@ from resonance_engine.files import expand_home
 from resonance_engine.search.passages import find_passages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from beets.library import Item
@@ -118,8 +118,17 @@ def load_dense(sidecar: Sidecar, model: Model | None, tracks: Sequence[SearchedT
     return [windows[track] for track in tracks]
 
 
-def search_passages(sidecar: Sidecar, model: Model, searched: SearchedTrack, windows: DenseWindows) -> PassageSearch:
-    """Search all other recordings of the library that have dense windows for passages of one."""
+def search_passages(
+    sidecar: Sidecar,
+    model: Model,
+    searched: SearchedTrack,
+    windows: DenseWindows,
+    report: Callable[[int], object] = lambda _: None,
+) -> PassageSearch:
+    """Search all other recordings of the library that have dense windows for passages of one.
+
+    `report` is called with 1 after each recording that has some.
+    """
     items: dict[bytes, list[int]] = {}
     tracks = all_current_rows(sidecar)
     for track in tracks.values():
@@ -127,6 +136,7 @@ def search_passages(sidecar: Sidecar, model: Model, searched: SearchedTrack, win
     hits, count, stored = [], 0, {searched.key}
     for key, others in sidecar.store.passages.iterate(model.id):
         stored.add(key)
+        report(1)
         if key == searched.key or key not in items:
             continue
         count += len(items[key])
