@@ -181,7 +181,7 @@ def _windows_by_decoding(path: Path, decoding: Decoding) -> Recording:
     if length == 0.0:
         raise AudioError(path, "none of its audio can be decoded")
     if length < SHORTEST:
-        raise AudioError(path, f"it lasts only {length:.1f} s; at least {SHORTEST:.0f} s are needed")
+        raise AudioError(path, f"it lasts only {length:.2f} s; at least {SHORTEST:.0f} s are needed")
     short = length < decoding.seconds
     starts = (0.0,) if short else window_starts(length, decoding)
     spans = (_decode_span(path, start, min(length, decoding.seconds)) for start in starts)

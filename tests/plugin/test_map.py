@@ -14,6 +14,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands import draw_map
 from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.search import library_map
 from beetsplug.resonance.search.library_map import find_cluster
 from tests.embeddings import WIDTH
 from tests.extras import needs_viz
@@ -168,6 +169,33 @@ class TestPoints(MapLibrary):
         assert len(self.points()) == COUNT + 1
         assert self.points() != before
 
+    def test_a_map_of_few_tracks_is_computed_anew_when_they_have_doubled(self) -> None:
+        self.circle(COUNT)
+        self.draw()
+        before = self.points()
+        self.circle(COUNT)
+        self.draw()
+        after = self.points()
+        assert len(after) == 2 * COUNT
+        assert any(after[key] != point for key, point in before.items())
+
+    def test_a_map_that_the_library_has_outgrown_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(library_map, "SMALL", 10)
+        self.circle(COUNT)
+        self.draw()
+        self.beet("resonance", "map", "--clusters")
+        before = self.points()
+        self.circle(COUNT)
+        for _ in range(2):
+            self.draw()
+            assert self.lines[-1] == "the map was computed of 40 tracks, and there are 80 now; --anew computes it again"
+        assert before.items() <= self.points().items()
+        assert self.beet("resonance", "map", "--clusters")[-1] == (
+            "the clusters were computed of 40 tracks, and there are 80 now; --anew computes them again"
+        )
+        self.draw("--anew")
+        assert len(self.lines) == 1
+
     def test_maps_of_removed_models_are_dropped(self) -> None:
         self.circle(12)
         self.analyse()
@@ -186,6 +214,7 @@ class TestPoints(MapLibrary):
         arrays = self.arrays()
         assert {name: (each.shape[0], each.dtype.kind) for name, each in arrays.items()} == {
             "keys": (12, "u"), "points": (12, "f"), "centroids": (2, "f"), "names": (2, "U"),
+            "points-size": (1, "i"), "centroids-size": (1, "i"),
         }  # fmt: skip
 
 
@@ -200,7 +229,7 @@ class TestClusters(MapLibrary):
         lines = self.beet("resonance", "map", "--clusters")
         assert [line.split() for line in lines] == [["rock", "8"], ["jazz", "4"]]
         assert self.beet("resonance", "map", "--clusters", "genres:jazz") == ["jazz       4"]
-        assert self.arrays().keys() == {"centroids", "names"}, "no layout is needed for that"
+        assert self.arrays().keys() == {"centroids", "centroids-size", "names"}, "no layout is needed for that"
 
     def test_new_tracks_fall_into_the_nearest_and_names_stay(self) -> None:
         self.two_groups()

@@ -114,6 +114,10 @@ class TestTrain(AnalysedLibrary):
         [
             (("--ratings",), "train --ratings weighs what --from-playlists or --plays found; give one of them"),
             (("--plays",), "--plays: no track has a time in `last_played`; a plugin such as mpdstats notes it"),
+            (
+                ("--from-playlists", "a.m3u8", "b.m3u"),
+                "train --from-playlists takes one pattern; put it into quotes, or repeat the option",
+            ),
             (("--plays", "title:x"), "train from lists and plays takes seconds and makes no model; leave a query out"),
             (
                 ("--plays", "--minutes", "5"),
@@ -195,6 +199,21 @@ class TestTeach(AnalysedLibrary):
         assert self.beet("resonance", "teach", "--undo")[-1].startswith("no question was answered yet")
         assert self.refused("similar", "--taste", "id:1").startswith("similar: --taste takes what ")
         assert self.refused("resonance", "teach", "--undo").startswith("resonance: no question was answered yet")
+
+    def test_answers_replace_what_lists_taught_only_where_that_is_better(self) -> None:
+        sidecar, material = self.material()
+        with closing(sidecar):
+            weights = np.zeros(len(material.taste.features.names))
+            weights[:2] = 1.0, 2.0
+            save_taste(sidecar, material.model, material.taste, weights, is_of_lists=True)
+            teach.save_answers(sidecar, [(material.keys[0], material.keys[1], material.keys[2])] * 2)
+        before = self.beet("similar", "--taste", "id:1")
+        lines = self.beet("resonance", "teach", "--undo")
+        assert lines[-1] == "the answers are kept; the taste of your lists stays"
+        assert self.beet("similar", "--taste", "id:1") == before
+        lines = self.beet("resonance", "teach", "--undo")
+        assert lines[-1].endswith("; the taste of your lists is back")
+        assert self.beet("similar", "--taste", "id:1") == before
 
     def test_tracks_that_left_while_the_plugin_was_off_are_no_items(self) -> None:
         sidecar, material = self.material()

@@ -15,6 +15,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns, format_size, require_folder, require_searchable
 from beetsplug.resonance.library.items import items_at, matching_ids, no_match
 from beetsplug.resonance.library.sidecar import format_tracks
+from beetsplug.resonance.search.library_map import CENTROIDS, POINTS, LibraryMap
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import VIZ_EXTRA, printable
 from resonance_engine.files import expand_home, write_bytes
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from beetsplug.resonance.library.sidecar import Sidecar
-    from beetsplug.resonance.search.library_map import LibraryMap, MapItem
+    from beetsplug.resonance.search.library_map import MapItem
     from resonance_engine.projection.page import MappedTracks
 
     Numbers = NDArray[np.float32]
@@ -40,8 +41,6 @@ COLOURS = ("cluster", "genre", "artist")  # of a picture, the first that the lib
 
 def draw_map(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
     """Write the map of the tracks that a query matches, or list the clusters of these."""
-    from beetsplug.resonance.search.library_map import LibraryMap
-
     target = check_output(opts.output, opts.clusters, opts.playlist)
     if target is not None and target.suffix.lower() == PICTURE:
         require_package("matplotlib")
@@ -95,7 +94,17 @@ def list_clusters(library_map: LibraryMap, among: set[int] | None, anew: bool) -
     )
     if not counts:
         raise UserError("resonance: none of the tracks that match is analysed yet; run `beet resonance analyze`")
-    return align_columns([(clusters.names[place], f"{times:>6,}") for place, times in counts.most_common()])
+    lines = align_columns([(clusters.names[place], f"{times:>6,}") for place, times in counts.most_common()])
+    return [*lines, *describe_growth(library_map, CENTROIDS, "clusters")]
+
+
+def describe_growth(library_map: LibraryMap, part: str, noun: str) -> list[str]:
+    """Return a line where the library has outgrown what was computed of it; none else."""
+    if not library_map.is_outgrown(part):
+        return []
+    verb, pronoun = ("was", "it") if noun == "map" else ("were", "them")
+    size, count = format_tracks(library_map.size_of(part)), len(library_map.ids)
+    return [f"the {noun} {verb} computed of {size}, and there are {count:,} now; --anew computes {pronoun} again"]
 
 
 def make_map(library_map: LibraryMap, among: set[int] | None, opts: Values, target: Path) -> tuple[bytes, list[str]]:
@@ -126,7 +135,7 @@ def make_map(library_map: LibraryMap, among: set[int] | None, opts: Values, targ
         f"the map of {format_tracks(len(tracks))} was written to {printable(target)} ({format_size(len(content))})"
     )
     placed = f"{format_tracks(library_map.placed)} placed among the earlier ones; --anew computes the whole map again"
-    return content, [written, *([placed] if library_map.placed else [])]
+    return content, [written, *([placed] if library_map.placed else []), *describe_growth(library_map, POINTS, "map")]
 
 
 def write_map(target: Path, content: bytes) -> None:

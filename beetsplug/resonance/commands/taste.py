@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -12,6 +13,7 @@ from beetsplug.resonance.playlist.history import drop_low_rated, read_playlists,
 from beetsplug.resonance.search.groups import all_vector_ids
 from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import load_material, save_taste
+from resonance_engine.playlist import m3u
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +73,8 @@ def train_taste(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogg
 
 def check_arguments(query: list[str], opts: Values) -> None:
     """Raise UserError for what is about models, or where there is nothing to learn from."""
+    if query and opts.from_playlists and all(Path(word).suffix.lower() in m3u.SUFFIXES for word in query):
+        raise UserError("resonance: train --from-playlists takes one pattern; put it into quotes, or repeat the option")
     for given, name in ((query, "a query"), (opts.minutes, "--minutes"), (opts.name, "--name")):
         if given:
             raise UserError(f"resonance: train from lists and plays takes seconds and makes no model; leave {name} out")

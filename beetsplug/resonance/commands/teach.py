@@ -12,7 +12,7 @@ from beetsplug.resonance.commands.player import play
 from beetsplug.resonance.commands.taste import describe_weights, places_by_item
 from beetsplug.resonance.library.items import select_items, select_rows
 from beetsplug.resonance.search.session import open_session
-from beetsplug.resonance.search.taste import forget_taste, load_material, save_taste, weights_of_lists
+from beetsplug.resonance.search.taste import load_material, restore_taste, save_taste, weights_of_lists
 from resonance_engine.records import has_type
 
 if TYPE_CHECKING:
@@ -162,11 +162,7 @@ def learn(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]
     given = to_places(material, answers)
     base = weights_of_lists(sidecar, material.model, features)
     if not given:
-        ui.print_(NO_ANSWERS)
-        if base is not None:
-            save_taste(sidecar, material.model, material.taste, base)
-        else:
-            forget_taste(sidecar)
+        ui.print_(f"{NO_ANSWERS}; the taste of your lists is back" if restore_taste(sidecar) else NO_ANSWERS)
         return
     taste = learn_from_answers(features, given, base)
     count = "1 answer" if taste.answers == 1 else f"{taste.answers:,} answers"
@@ -177,11 +173,14 @@ def learn(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]
         "cannot be told": "whether that is more than chance cannot be told yet",
     }[taste.verdict]
     ui.print_(f"each answer foretold from the others: {taste.after:,}, {taste.before:,} without them; {verdict}")
-    if taste.verdict == "worse":
-        ui.print_("nothing was changed")
-        return
-    save_taste(sidecar, material.model, material.taste, taste.weights)
-    ui.print_("kept; `beet similar --taste` and `beet playlist --taste` search by it")
+    if taste.verdict == "better" or (taste.verdict == "cannot be told" and base is None):
+        save_taste(sidecar, material.model, material.taste, taste.weights)
+        ui.print_("kept; `beet similar --taste` and `beet playlist --taste` search by it")
+    else:
+        restored = restore_taste(sidecar)
+        ui.print_(
+            "the answers are kept; the taste of your lists stays" if restored else "the answers are kept, no taste is"
+        )
 
 
 def list_answers(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]) -> None:

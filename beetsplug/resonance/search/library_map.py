@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 PREFIX = "map"  # of the names of its arrays, which a model's id and one of these words follow
 KEYS, POINTS, CENTROIDS, NAMES = "keys", "points", "centroids", "names"
+SIZE = "-size"  # behind one of them: how many tracks it was computed of
+PARTS = (KEYS, POINTS, CENTROIDS, NAMES, f"{POINTS}{SIZE}", f"{CENTROIDS}{SIZE}")
+SMALL = 100  # tracks whose map is computed anew when the library has twice as many
 KEY_BYTES = 16
 SELECT = "SELECT id, title, artist, album, genres, year, length, path FROM items WHERE id IN"
 GENRES = Item._type("genres")  # reads them from their column
@@ -50,7 +54,7 @@ class LibraryMap:
         self.vectors: Vectors = session.index.vectors(self.ids)
         self.fresh: dict[str, NDArray[Any]] = {}
         self.placed = 0
-        names = [array_name(session.model.id, part) for part in (KEYS, POINTS, CENTROIDS, NAMES)]
+        names = [array_name(session.model.id, part) for part in PARTS]
         self._stored = session.store.arrays.get(session.sidecar.id, names)
 
     def points(self, anew: bool, advance: Callable[[int], object]) -> Vectors:
@@ -64,12 +68,13 @@ class LibraryMap:
         content_keys = self.session.store.vectors.content_keys(self.ids)
         keys = np.array([np.frombuffer(content_keys[each], np.uint8) for each in self.ids], np.uint8)
         old_keys, old_points = self._read(KEYS), self._read(POINTS)
+        anew = anew or self.is_outgrown(POINTS, SMALL)
         places = {} if anew else {bytes(key): place for place, key in enumerate(old_keys)}
         known = np.array([places.get(content_keys[each], -1) for each in self.ids])
         is_new = known < 0
         if is_new.all():
             points = compute_layout(self.vectors, advance)
-            self._keep({KEYS: keys, POINTS: points})
+            self._keep({KEYS: keys, POINTS: points, f"{POINTS}{SIZE}": np.array([len(keys)])})
             return points
         points = np.empty((len(self.ids), 2), np.float32)
         points[~is_new] = old_points[known[~is_new]]
@@ -87,12 +92,27 @@ class LibraryMap:
 
     def clusters(self, anew: bool) -> Clusters:
         """Return the clusters of the library, which are computed and named where there are none yet, or `anew`."""
+        anew = anew or self.is_outgrown(CENTROIDS, SMALL)
         if not anew and (known := self.stored_clusters()) is not None:
             return known
         centroids = compute_centroids(self.vectors)
         names = self._name_clusters(Clusters(centroids, []).assign(self.vectors), len(centroids))
-        self._keep({CENTROIDS: centroids, NAMES: np.array(names)})
+        self._keep({CENTROIDS: centroids, NAMES: np.array(names), f"{CENTROIDS}{SIZE}": np.array([len(self.ids)])})
         return Clusters(centroids, names)
+
+    def is_outgrown(self, part: str, most: float = math.inf) -> bool:
+        """Return whether the library has twice the tracks or more that points or centroids were computed of.
+
+        With `most`, only where these were fewer than so many: few tracks make no map that is worth keeping.
+        """
+        size = self.size_of(part)
+        return 0 < size < most and len(self.ids) >= 2 * size
+
+    def size_of(self, part: str) -> int:
+        """Return how many tracks the points or centroids were computed of, 0 where there are none."""
+        name = array_name(self.session.model.id, f"{part}{SIZE}")
+        stored = self.fresh.get(name, self._stored.get(name))
+        return int(stored[0]) if stored is not None and stored.shape == (1,) else 0
 
     def stored_clusters(self) -> Clusters | None:
         """Return the clusters as they were computed; None where that was not done with the model in use."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 STATE_KEY = "taste"  # with the library's id behind it
 ARRAYS = ("taste-axes", "taste-mean")
+OF_LISTS = "-of-lists"  # behind the names of what lists taught
 SAMPLE = 20_000  # recordings at most
 LEAST = 3
 
@@ -113,52 +114,53 @@ def load_taste(sidecar: Sidecar, model: Model, command: str) -> Taste:
     return Taste(tuple(row["facets"]), **numbers, axes=axes)
 
 
-def read_row(sidecar: Sidecar) -> dict[str, Any] | None:
+def read_row(sidecar: Sidecar, suffix: str = "") -> dict[str, Any] | None:
     """Return what the sidecar knows of a taste; None for nothing, and for what another version wrote."""
-    row = sidecar.store.state.get(f"{STATE_KEY}:{sidecar.id}", dict) if sidecar.exists else None
+    row = sidecar.store.state.get(f"{STATE_KEY}{suffix}:{sidecar.id}", dict) if sidecar.exists else None
     return row if row and {"model", "facets", "weights", "mean", "deviation"} <= row.keys() else None
 
 
 def save_taste(
     sidecar: Sidecar, model: Model, material: TasteMaterial, weights: Array, is_of_lists: bool = False
 ) -> None:
-    """Keep weights as the taste; those of lists also as what answers begin from."""
-    features, before = material.features, read_row(sidecar) or {}
-    of_lists = before.get("lists") if before.get("model") == model.id else None
+    """Keep weights as the taste; those of lists also for when answers are taken back, and for these to begin from."""
+    features = material.features
+    arrays = dict(zip(ARRAYS, (material.axes.projection, material.axes.mean), strict=True))
     row = {
         "model": model.id,
         "facets": list(features.facets),
         "weights": weights.tolist(),
         "mean": features.mean.tolist(),
         "deviation": features.deviation.tolist(),
-        "lists": raw_weights(weights, features) if is_of_lists else of_lists,
     }
     with sidecar.store.write():
-        arrays = (material.axes.projection, material.axes.mean)
-        sidecar.store.arrays.put(sidecar.id, dict(zip(ARRAYS, arrays, strict=True)))
+        sidecar.store.arrays.put(sidecar.id, arrays)
         sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", row)
+        if is_of_lists:
+            sidecar.store.arrays.put(sidecar.id, {f"{name}{OF_LISTS}": array for name, array in arrays.items()})
+            sidecar.store.state.set(f"{STATE_KEY}{OF_LISTS}:{sidecar.id}", row)
 
 
-def raw_weights(weights: Array, features: PairFeatures) -> list[float]:
-    """Return the weights of facets and era in units of their similarities, which other features can take over.
-
-    Axes are others whenever the library has changed.
-    """
-    count = len(features.facets) + 1
-    return [float(each) for each in weights[:count] / features.deviation[:count]]
+def restore_taste(sidecar: Sidecar) -> bool:
+    """Put the taste of the lists back, or drop the taste where lists taught none; return which it was."""
+    row = read_row(sidecar, OF_LISTS)
+    arrays = sidecar.store.arrays.get(sidecar.id, [f"{name}{OF_LISTS}" for name in ARRAYS])
+    with sidecar.store.write():
+        sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", row)
+        if row is not None:
+            sidecar.store.arrays.put(sidecar.id, {name.removesuffix(OF_LISTS): each for name, each in arrays.items()})
+    return row is not None
 
 
 def weights_of_lists(sidecar: Sidecar, model: Model, features: PairFeatures) -> Array | None:
-    """Return the weights (p,) that lists taught with a model, if they did; axes weigh 0."""
-    row, count = read_row(sidecar), len(features.facets) + 1
-    known = row.get("lists") if row is not None and row["model"] == model.id else None
-    if not known or len(known) != count:
+    """Return the weights (p,) that lists taught with a model, if they did.
+
+    Those of facets and era, in units of their similarities; axes are others when the library has changed, and weigh 0.
+    """
+    row, count = read_row(sidecar, OF_LISTS), len(features.facets) + 1
+    if row is None or row["model"] != model.id or row["facets"] != list(features.facets):
         return None
+    known, deviation = (np.array(row[name], np.float64)[:count] for name in ("weights", "deviation"))
     weights = np.zeros(len(features.base))
-    weights[:count] = np.array(known) * features.deviation[:count]
+    weights[:count] = known / deviation * features.deviation[:count]
     return weights
-
-
-def forget_taste(sidecar: Sidecar) -> None:
-    """Drop the taste; `--taste` has nothing to go by then."""
-    sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", None)

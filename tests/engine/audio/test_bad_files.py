@@ -81,7 +81,7 @@ PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/so
         (lambda f: written(f / "playlist.mp3", PLAYLIST), "it is not audio"),
         (lambda f: written(f / "list.mp3", b"ffconcat version 1.0\nfile song.mp3\n"), "it is not audio"),
         (lambda f: write_silent_film(f / "film.mp4"), "it holds no audio"),
-        (lambda f: write_audio(f / "jingle.flac", tune(2.9, RATE), RATE), "it lasts only 2.9 s"),
+        (lambda f: write_audio(f / "jingle.flac", tune(2.9, RATE), RATE), "it lasts only 2.90 s"),
         (lambda f: write_audio(f / "still.flac", np.zeros((2, 9 * RATE)), RATE), "it is silent"),
         (lambda f: write_audio(f / "still.mp3", np.zeros((2, 9 * RATE)), RATE), "it is silent"),
         (lambda f: write_audio(f / "nan.wav", np.full((1, 9 * RATE), np.nan), RATE, "wav-float"), "it is silent"),
