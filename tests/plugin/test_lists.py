@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +14,6 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from tests.plugin.command_library import AnalysedLibrary
 from tests.plugin.fake_runtime import embed
 from tests.raw_sql import change_rows
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class TestLists(AnalysedLibrary):
@@ -117,6 +114,18 @@ class TestLists(AnalysedLibrary):
         printed = capteesys.readouterr()
         assert printed.out.splitlines() == expected
         assert f"{copy} is in the library: artist 0 - song 2" in printed.err
+
+    def test_of_two_copies_the_one_whose_file_is_there_is_listed(self) -> None:
+        first = self.lib.items("title:song 2")[0].filepath
+        copy = Path(shutil.copy(first, self.lib_path / "copy.flac"))
+        self.add_item(title="song 2", artist="artist 0", album="Album", path=str(copy), length=3.0)
+        self.beet("resonance", "analyze")
+        listed = ["similar", "--versions", "-f", "$path", "title:song 0"]
+        assert str(first) in self.beet(*listed)
+        first.unlink()
+        assert str(copy) in self.beet(*listed)
+        copy.unlink()
+        assert str(first) in self.beet(*listed), "where no file is there, the first stands for both"
 
     def test_a_file_of_another_model_than_the_library(self, tmp_path: Path) -> None:
         copy = shutil.copy(self.lib.items("title:song 2")[0].filepath, tmp_path / "unknown.flac")

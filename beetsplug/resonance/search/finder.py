@@ -121,7 +121,7 @@ class CandidateFilter:
                 among = present if self.among is None else [item for item in present if item in self.among]
                 allowed = [item for item in among if item not in self.excluded]
                 file = self.files.get(vector_id)
-                chosen[vector_id] = file if file in present else (allowed or present)[0]
+                chosen[vector_id] = file if file in present else self.session.first_with_file(allowed or present)
         self.items |= chosen
         rejections = {vector_id: self.excluded[item] for vector_id, item in chosen.items() if item in self.excluded}
         if self.constraints.tempo is not None or self.constraints.keys is not None:

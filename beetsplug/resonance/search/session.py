@@ -11,6 +11,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.items import metadata_of, no_match, select_items, select_rows
+from beetsplug.resonance.library.sidecar import file_state
 from beetsplug.resonance.library.track_rows import current_rows
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.files import expand_home
@@ -77,6 +78,13 @@ class SearchSession:
             current |= dict.fromkeys(self.current(self.sidecar.rows_by_id(doubtful)), True)
         items = {each: [row.item_id for row in rows if current.get(row.item_id)] for each, rows in behind.items()}
         return {each: item_ids for each, item_ids in items.items() if item_ids}
+
+    def first_with_file(self, item_ids: Sequence[int]) -> int:
+        """Return the first of some items whose file is there, for items of one sound; the first where none is."""
+        if len(item_ids) == 1:
+            return item_ids[0]
+        paths = {row.id: row.path for row in self.sidecar.rows_by_id(item_ids)}
+        return next((each for each in item_ids if each in paths and file_state(paths[each])), item_ids[0])
 
     def attributes(self, vector_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
         """Return the measured attributes of the recordings behind vectors, where there are any."""
