@@ -179,9 +179,10 @@ class ResonancePlugin(BeetsPlugin):
         with (
             suppress(KeyboardInterrupt),  # what other plugins do at the end is still to come
             closing(self.open_sidecar(library)) as sidecar,
-            open_session(sidecar) as session,
         ):
-            self.print_line(describe_owned(session, imported))
+            if sidecar.coverage().total > len(imported):  # else no index is needed to tell
+                with open_session(sidecar) as session:
+                    self.print_line(describe_owned(session, imported))
 
     def print_line(self, line: str) -> None:
         """Print a line after an import; into the log where beets was told to be quiet."""

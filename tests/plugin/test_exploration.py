@@ -58,7 +58,7 @@ def test_back_returns_to_the_step_before(moves: list[tuple[str, list[int]]]) -> 
 
 
 @given(MOVES)
-def test_each_step_keeps_the_filters_of_the_first_request(moves: list[tuple[str, list[int]]]) -> None:
+def test_exploration_steps_keep_the_filters(moves: list[tuple[str, list[int]]]) -> None:
     exploration = Exploration()
     for kind, ids in moves:
         exploration = move(exploration, kind, ids)

@@ -39,9 +39,7 @@ class TestUnknownHome(AnalysedLibrary):
             (["resonance", "compare", "~nosuch/x.flac", "title:song 0"], "there is no file ~nosuch/x.flac"),
         ],
     )
-    def test_a_home_of_nobody_is_a_folder_that_is_not_there(
-        self, arguments: list[str], sentence: str, tmp_path: Path
-    ) -> None:
+    def test_unknown_home_folder_raises_user_error(self, arguments: list[str], sentence: str, tmp_path: Path) -> None:
         refusal = self.refused(*(each.format(folder=tmp_path) for each in arguments))
         assert sentence in refusal
         assert "nosuch" in refusal
@@ -56,7 +54,7 @@ class TestUnknownHome(AnalysedLibrary):
 
 
 class TestOutput(MapLibrary):
-    def test_a_folder_that_is_not_there_is_noticed_before_anything_is_computed(
+    def test_missing_output_folder_is_refused_before_the_computation(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         self.circle(COUNT)

@@ -33,7 +33,7 @@ class TestOutliers(CircleLibrary):
         rows: list[dict[str, Any]] = json.loads("\n".join(self.beet("resonance", "outliers", "--json", *query)))
         return rows
 
-    def test_each_kind_is_listed_with_its_evidence_the_strongest_first(self) -> None:
+    def test_outliers_are_sorted_by_strength_with_evidence(self) -> None:
         rows = self.findings()
         assert {(row["kind"], row["title"]) for row in rows} == {
             ("genre", "mistaken"),

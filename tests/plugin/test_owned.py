@@ -45,6 +45,18 @@ class TestFingerprints(DuplicatesLibrary):
         assert read == [one.id, other.id]
 
 
+class TestFirstImport(Imports):
+    def test_first_import_opens_no_index(self, monkeypatch: pytest.MonkeyPatch, io: DummyIO) -> None:
+        opened: list[object] = []
+        monkeypatch.setattr(duplicates, "describe_owned", lambda *found: opened.append(found) or "owned")
+        self.songs("one", "two")
+        self.run_import()
+        assert (opened, "owned" in io.getoutput()) == ([], False)
+        self.songs("three", seed=9)
+        self.run_import()
+        assert len(opened) == 1, "the library held other tracks by then"
+
+
 class TestImportLine(Imports):
     @pytest.fixture(autouse=True)
     def _imported(self, setup: None, io: DummyIO) -> None:  # noqa: ARG002 - after beets and its output are set up
@@ -55,7 +67,7 @@ class TestImportLine(Imports):
         for path in paths:
             path.unlink()
 
-    def test_a_track_that_is_there_already_is_named(self, io: DummyIO) -> None:
+    def test_import_names_a_track_already_in_the_library(self, io: DummyIO) -> None:
         self.songs("again", "new", seed=0)
         self.run_import()
         lines = [line for line in io.getoutput().splitlines() if "already" in line]

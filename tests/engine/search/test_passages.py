@@ -78,7 +78,7 @@ def transplanted(source: Matrix, begin: int, count: int, at: int, seed: int) -> 
 
 
 @pytest.mark.parametrize(("begin", "at"), [(0, 0), (5, 20), (30, 3)])
-def test_a_transplanted_passage_is_found_at_its_times(begin: int, at: int) -> None:
+def test_transplanted_passage_has_the_right_times(begin: int, at: int) -> None:
     source = recording(1)
     [found, *_] = find_passages(dense(source), dense(transplanted(source, begin, 8, at, 2)))
     assert found.first == pytest.approx((4.0 * begin, 4.0 * (begin + 7) + 18), abs=4)
@@ -131,6 +131,6 @@ def test_what_is_similar_everywhere_has_no_passage() -> None:
     assert find_passages(dense(drone), dense(drone)) == []
 
 
-def test_a_single_window_each_is_compared() -> None:
+def test_compare_two_recordings_of_one_window() -> None:
     vectors = unit_vectors(2, WIDTH)
     assert find_passages(dense(vectors[:1]), dense(vectors[1:])) == []

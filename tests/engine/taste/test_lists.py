@@ -32,7 +32,7 @@ def test_a_listener_without_a_pattern_or_like_the_model_changes_nothing(taste: d
 
 
 @pytest.mark.parametrize("lists", [1, 2, 7])
-def test_few_lists_tell_nothing(lists: int) -> None:
+def test_few_lists_give_no_verdict(lists: int) -> None:
     learned = learn_from_lists(FEATURES, make_lists(FEATURES, taste_for(FEATURES, rhythm=3.0), lists))
     assert (learned.lists, learned.verdict) == (lists, "cannot be told")
 

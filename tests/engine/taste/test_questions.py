@@ -52,7 +52,7 @@ def test_forty_answers_of_one_criterion_are_more_than_chance() -> None:
     assert learn_from_answers(FEATURES, taught(taste_for(FEATURES, era=6.0), 40)).verdict == "better"
 
 
-def test_answers_without_a_pattern_tell_nothing() -> None:
+def test_random_answers_give_no_verdict() -> None:
     assert learn_from_answers(FEATURES, taught(taste_for(FEATURES), 30)).verdict == "cannot be told"
 
 

@@ -25,7 +25,7 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def test_each_window_has_the_embedding_of_its_sound_and_silence_has_zeros(model: Path, tmp_path: Path) -> None:
+def test_dense_windows_are_embedded_and_silence_is_zero(model: Path, tmp_path: Path) -> None:
     samples = np.asarray(tune(4.1, 8000, channels=1, seed=5), np.float32).copy()
     samples.reshape(-1)[16000:25000] = 0.0
     path = write_audio(tmp_path / "tune.flac", samples, 8000, kind="flac")
