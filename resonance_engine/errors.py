@@ -11,6 +11,8 @@ TRAINING_EXTRA = "`pip install '.[train]'` in a checkout of Resonance"
 """What installs the packages that training needs, for messages."""
 VIZ_EXTRA = "`pip install '.[viz]'` in a checkout of Resonance"
 """Likewise those that maps and plots need."""
+SERVE_EXTRA = "`pip install '.[serve]'` in a checkout of Resonance"
+"""Likewise those that the server and players need."""
 
 
 class ResonanceError(Exception):

@@ -50,6 +50,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         models,
         outliers,
         passages,
+        serve,
         status,
         tag,
         taste,
@@ -83,6 +84,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "apart": lambda: apart.edit_apart(sidecar, rest, opts.other or [], opts.remove, log),
         "duplicates": lambda: duplicates.list_duplicates(sidecar, rest, opts, log),
         "write": lambda: write.write(sidecar, rest, opts, log),
+        "serve": lambda: serve.serve(sidecar, opts),
         "tag": lambda: tag.tag(sidecar, rest, opts, log),
         "outliers": lambda: outliers.outliers(sidecar, rest, opts, log),
     }

@@ -156,6 +156,14 @@ VERBS = {
         "--format '$res_keep $path' artist:bach",
         ("json", "format"),
     ),
+    "serve": Verb(
+        "serve the library as a page and an API, for browsers and players",
+        details="It answers this machine alone, on port 8338, and changes nothing. With --host it answers others,\n"
+        "too, which takes a token; with --recipes the page saves playlists in that folder.",
+        example="--recipes ~/Music/playlists",
+        options=("host", "port", "recipes", "allow_host"),
+        is_whole=True,
+    ),
     "write": Verb(
         "copy what was measured into fields of beets' database, after asking",
         "[QUERY] --fields NAME,...",
@@ -191,6 +199,13 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "pretend": (("--pretend",), {"help": "only say what would be done"}),
     "background": (("--background",), {"help": "in a process that goes on when the terminal is closed"}),
     "passages": (("--passages",), {"help": "windows over all of each track, for `passages` and `compare`"}),
+    "host": (("--host",), {"metavar": "ADDRESS", "help": "answer at this address (127.0.0.1)"}),
+    "port": (("--port",), {"type": "int", "metavar": "N", "help": "the port; 0 takes a free one (8338)"}),
+    "recipes": (("--recipes",), {"metavar": "FOLDER", "help": "where the page saves playlists"}),
+    "allow_host": (
+        ("--allow-host",),
+        {"action": "append", "metavar": "NAME", "help": "a name that a reverse proxy passes on; can be repeated"},
+    ),
     "plot": (("--plot",), {"metavar": "FILE.png", "help": "draw the similarity of all windows"}),
     "retry": (("--retry",), {"help": "analyse them again"}),
     "repair": (("--repair",), {"help": "mend what it finds"}),

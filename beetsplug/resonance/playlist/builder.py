@@ -62,7 +62,7 @@ class BuiltPlaylist:
 
 
 class PlaylistBuilder:
-    """Builds the playlist of a request; `files` are items by vector id, see `CandidateFilter`.
+    """Builds the playlist of a request; for `files` and `left_out` see `CandidateFilter`.
 
     One `in_lines` has a path a line, and no item whose path has several.
     """
@@ -73,6 +73,7 @@ class PlaylistBuilder:
         request: PlaylistRequest,
         files: Mapping[int, int] | None = None,
         in_lines: bool = False,
+        left_out: Mapping[int, str] | None = None,
     ) -> None:
         self.session = session
         self.request = request
@@ -85,7 +86,8 @@ class PlaylistBuilder:
         self.incompatible = IncompatibleTracks(session)
         self.unlistable = multi_line_ids(session.sidecar.library) if in_lines else set()
         inside = items_of_cluster(session, request.cluster, COMMAND) if request.cluster is not None else None
-        self.finder = Finder(session, search_request, COMMAND, files=files, unlistable=self.unlistable, inside=inside)
+        reasons = {**(left_out or {}), **dict.fromkeys(self.unlistable, MULTI_LINE)}
+        self.finder = Finder(session, search_request, COMMAND, files=files, left_out=reasons, inside=inside)
         self.seeds = self.finder.seeds
         self.candidates = PlaylistCandidates(self.finder, needs_attributes=request.arc is not None)
         length = request.length

@@ -32,7 +32,7 @@ from resonance_engine.search.same_sound import measure_spread
 from resonance_engine.search.selection import CandidateTrack, SelectionRules, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from beets.library import Item
     from numpy.typing import NDArray
@@ -57,8 +57,8 @@ class CandidateFilter:
 
     `allowed` are the vector ids that may come up, None for any; `rejected` counts what is left out before the search;
     `items` are the ids of the items that stand for vectors. Of several files with one sound, `files` names the one to
-    take, by vector id. `voices` rejects spoken recordings, and others than the request wants; `unlistable` are the ids
-    of items whose paths the list cannot hold, `inside` those of the only ones that may come up, None for any.
+    take, by vector id. `voices` rejects spoken recordings, and others than the request wants; `left_out`
+    are reasons by the ids of items that never come up, `inside` the ids of the only ones that may, None for any.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class CandidateFilter:
         today: date,
         files: Mapping[int, int] | None = None,
         voices: VoiceFilter | None = None,
-        unlistable: Collection[int] = (),
+        left_out: Mapping[int, str] | None = None,
         inside: set[int] | None = None,
     ) -> None:
         self.session, self.files, self.voices = session, files or {}, voices
@@ -79,7 +79,7 @@ class CandidateFilter:
         self.longest = minutes * 60 if minutes else math.inf
         self.excluded = dict.fromkeys(
             excluded_ids(library, settings.exclude, today) if settings.exclude else (), EXCLUDED
-        ) | dict.fromkeys(unlistable, MULTI_LINE)
+        ) | dict(left_out or {})
         self.among = matching_ids(library, request.among) if request.among else None
         if self.among is not None and not self.among:
             raise no_match(library, f"{command} --from", request.among)
@@ -175,7 +175,7 @@ class SearchResult:
 class Finder:
     """A search request on an open library: its seeds and filter, resolved once; `command` begins errors.
 
-    `files` names the item to take of several with one sound, by vector id, `unlistable` items that never come up, and
+    `files` names the item to take of several with one sound, by vector id, `left_out` items that never come up, and
     `inside` the only ones that may; see `CandidateFilter`.
     """
 
@@ -186,7 +186,7 @@ class Finder:
         command: str,
         today: date | None = None,
         files: Mapping[int, int] | None = None,
-        unlistable: Collection[int] = (),
+        left_out: Mapping[int, str] | None = None,
         inside: set[int] | None = None,
     ) -> None:
         self.session, self.request, self.command = session, request, command
@@ -201,7 +201,7 @@ class Finder:
         attributes = [each.attributes for each in self._profiles]
         voices = voice_filter(session, request, self.seeds)
         self.filter = CandidateFilter(
-            session, request, command, attributes, today or date.today(), files, voices, unlistable, inside
+            session, request, command, attributes, today or date.today(), files, voices, left_out, inside
         )
 
     def find(self, count: int | None = None, caps: Caps | None = None) -> SearchResult:

@@ -1,0 +1,249 @@
+"""A beets library as the collection that the server answers about: searches, playlists, paths, the map."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from beets import context
+from beets.dbcore.db import DBAccessError
+from beets.exceptions import UserError
+
+from beetsplug.resonance.fields.analysis_cache import load_tags
+from beetsplug.resonance.library.sidecar import describe_coverage, file_state
+from beetsplug.resonance.playlist.builder import PlaylistBuilder
+from beetsplug.resonance.playlist.request import PlaylistRequest
+from beetsplug.resonance.search.explanations import Reason, explain_hits
+from beetsplug.resonance.search.finder import Finder
+from beetsplug.resonance.search.library_map import POINTS, LibraryMap, array_name
+from beetsplug.resonance.search.request import SearchRequest
+from beetsplug.resonance.search.session import open_session
+from beetsplug.resonance.search.taste import read_row
+from beetsplug.resonance.server.library_tracks import find_cover, find_file, read_tracks, search_tracks
+from beetsplug.resonance.server.options import api_options, request_options
+from resonance_engine.errors import AudioError, ConfigError, PlaylistError, ResonanceError, StoreError
+from resonance_engine.server.collection import (
+    CollectionStatus,
+    MapPoints,
+    Match,
+    MatchList,
+    Playlist,
+    RequestError,
+    Track,
+    TrackDetails,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.search.session import SearchSession
+    from resonance_engine.server.collection import SimilarQuery, TrackPage
+
+SIMILAR, PLAYLIST = "similar", "playlist"
+PREFIX = re.compile(r"^(similar|playlist|resonance): ")
+LEFT_OUT = "left out by the request"
+NO_SEED = "Name a track to start from, with id, query or text."
+NO_MAP = "There is no map yet; run `beet resonance map -o map.html`."
+SENT = "the file that was sent"
+
+
+class LibraryCollection:
+    """The tracks of a beets library and what the sidecar knows of them; see `Collection`."""
+
+    similar_options = api_options(SIMILAR)
+    playlist_options = api_options(PLAYLIST)
+
+    def __init__(self, sidecar: Sidecar, recipes: Path | None = None) -> None:
+        self.sidecar = sidecar
+        self.recipes = recipes
+        self._previous: SearchSession | None = None
+        self._map: tuple[str, MapPoints] | None = None
+        self._map_turn = threading.Lock()
+
+    def status(self) -> CollectionStatus:
+        with self._reading():
+            coverage, model = self.sidecar.coverage(), self.sidecar.model
+            arrays = self.sidecar.store.arrays.names(self.sidecar.id) if model else []
+            return CollectionStatus(
+                coverage.total,
+                coverage.embedded,
+                coverage.failed,
+                f"{model.name} {model.version}" if model else "",
+                tuple(model.modalities) if model else (),
+                self._version(),
+                has_taste=read_row(self.sidecar) is not None,
+                has_map=model is not None and array_name(model.id, POINTS) in arrays,
+                words=bool(model and model.tags),
+                recipes=self.recipes is not None,
+            )
+
+    def search(self, text: str, offset: int, limit: int) -> TrackPage:
+        with self._reading():
+            return search_tracks(self.sidecar.library, text, offset, limit)
+
+    def tracks(self, ids: Sequence[int]) -> list[Track]:
+        with self._reading():
+            known = read_tracks(self.sidecar.library, ids)
+            return [known[each] for each in ids if each in known]
+
+    def details(self, track_id: int) -> TrackDetails:
+        with self._reading():
+            file = find_file(self.sidecar.library, track_id)
+            track = read_tracks(self.sidecar.library, [track_id])[track_id]
+            attributes: dict[str, float | str] = {}
+            tags: tuple[str, ...] = ()
+            row = self.sidecar.store.tracks.get(self.sidecar.id, {track_id}) if self.sidecar.exists else {}
+            if row:
+                key = row[track_id].content_key
+                analysis = self.sidecar.store.analyses.get({key}).get(key)
+                attributes = dict(analysis.attributes) if analysis else {}
+                known = load_tags(self.sidecar.store, {key}).get(key, {})
+                tags = tuple(filter(None, str(known.get("tags", "")).split(", ")))
+                attributes |= {name: known[name] for name in ("vocals",) if name in known}
+            return TrackDetails(track, bool(row), file.format, attributes, tags)
+
+    def similar(self, query: SimilarQuery) -> MatchList:
+        with self._session() as session:
+            request = SearchRequest(**self._options(query, SIMILAR))
+            if request.is_seedless:
+                raise RequestError(NO_SEED)
+            finder = Finder(session, request, SIMILAR, left_out=dict.fromkeys(query.excluded, LEFT_OUT))
+            result = finder.find()
+            reasons = explain_hits(session, result) if query.explain else {}
+            seeds = [item.id for item in result.seeds.items if item.id is not None]
+            hits = {hit.item.id: hit for hit in result.hits if hit.item.id is not None}
+            tracks = read_tracks(self.sidecar.library, [*hits, *seeds])
+            matches = []
+            for item_id, hit in hits.items():
+                reason = reasons.get(hit.id, Reason())
+                if item_id in tracks:
+                    matches.append(Match(tracks[item_id], round(hit.score, 4), reason.shares, reason.words))
+            notes = tuple(note.replace(str(query.audio), SENT) for note in result.notes)
+            return MatchList(tuple(matches), tuple(tracks[each] for each in seeds if each in tracks), notes)
+
+    def playlist(self, query: SimilarQuery) -> Playlist:
+        request = self._playlist_request(query)
+        return self._build(request, dict.fromkeys(query.excluded, LEFT_OUT))
+
+    def path(self, stops: Sequence[int], count: int) -> Playlist:
+        first, *others = [f"id:{stop}" for stop in stops]
+        options: dict[str, Any] = {"query": (first,), "to": others[-1], "count": count}
+        if others[:-1]:
+            options["via"] = tuple(others[:-1])
+        with self._reading():
+            request = PlaylistRequest(**options)
+        return self._build(request)
+
+    def map_points(self) -> MapPoints:
+        with self._map_turn, self._session() as session:
+            version = self._version()
+            if self._map is None or self._map[0] != version:
+                library_map = LibraryMap(session)
+                if not library_map.size_of(POINTS):
+                    raise UnavailableError(NO_MAP)
+                self._map = version, read_points(library_map)
+            return self._map[1]
+
+    def file(self, track_id: int) -> Path:
+        with self._reading():
+            return find_file(self.sidecar.library, track_id).path
+
+    def cover(self, track_id: int) -> tuple[bytes, str]:
+        with self._reading():
+            return find_cover(self.sidecar.library, track_id)
+
+    def save_recipe(self, name: str, query: SimilarQuery) -> str:
+        from beetsplug.resonance.server.recipes import write_list
+
+        if self.recipes is None:
+            raise UnavailableError("No folder for playlists is set; name one with --recipes FOLDER.")
+        request = self._playlist_request(query)
+        with self._session() as session:
+            playlist = PlaylistBuilder(session, request, in_lines=True).build()
+        return write_list(self.recipes, name, playlist.items, request)
+
+    def _playlist_request(self, query: SimilarQuery) -> PlaylistRequest:
+        with self._reading():
+            request = PlaylistRequest(**self._options(query, PLAYLIST))
+        if request.is_seedless:
+            raise RequestError(NO_SEED)
+        return request
+
+    def _build(self, request: PlaylistRequest, left_out: dict[int, str] | None = None) -> Playlist:
+        with self._session() as session:
+            playlist = PlaylistBuilder(session, request, left_out=left_out).build()
+            ids = [item.id for item in playlist.items if item.id is not None]
+            tracks = read_tracks(self.sidecar.library, ids)
+            return Playlist(tuple(tracks[each] for each in ids if each in tracks), playlist.notes)
+
+    def _options(self, query: SimilarQuery, command: str) -> dict[str, Any]:
+        """Return the options of a request: those that were given, and queries with the seeds by id."""
+        options = {"count": self.sidecar.settings.count, **request_options(query.options, command)}
+        if command == PLAYLIST and "minutes" in query.options and "count" not in query.options:
+            del options["count"]
+        for name, ids in (("query", query.seeds), ("avoid", query.avoided)):
+            words = [word for each in ids for word in (",", f"id:{each}")]
+            given = options.get(name, [])
+            if words:
+                options[name] = [*given, *words] if given else words[1:]
+        if query.audio is not None:
+            options["file"] = [str(query.audio)]
+        return options
+
+    @contextmanager
+    def _session(self) -> Iterator[SearchSession]:
+        """Open the library as it is at one moment; UnavailableError where nothing can be searched yet."""
+        with self._reading():
+            coverage = self.sidecar.coverage()
+            if not coverage.embedded:
+                raise UnavailableError(f"{describe_coverage(self.sidecar, coverage)}.".capitalize())
+            with open_session(self.sidecar, self._previous) as session:
+                self._previous = session
+                yield session
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Let paths of the library be absolute, and errors be those of a collection."""
+        try:
+            with context.music_dir(self.sidecar.library.directory):
+                yield
+        except (StoreError, AudioError):
+            raise
+        except (UserError, ConfigError, PlaylistError) as error:
+            raise RequestError(to_sentence(str(error))) from error
+        except DBAccessError as error:
+            raise ResonanceError(f"The library cannot be read now ({error}).") from error
+
+    def _version(self) -> str:
+        """Return a text that differs whenever an answer may: the state of both databases."""
+        generation = self.sidecar.store.generation if self.sidecar.exists else 0
+        size, moment = file_state(os.fsencode(self.sidecar.library.path)) or (0, 0)
+        return f"{generation}-{size}-{moment}"
+
+
+def to_sentence(text: str) -> str:
+    """Return the error of a command as a sentence of the API."""
+    clause = PREFIX.sub("", text)
+    return f"{clause[:1].upper()}{clause[1:]}{'' if clause.endswith(('.', '?')) else '.'}"
+
+
+def read_points(library_map: LibraryMap) -> MapPoints:
+    """Return the points of the tracks that the library has; those that are new are placed, and nothing is stored."""
+    points = library_map.points(anew=False, advance=lambda _: None)
+    clusters = library_map.clusters(anew=False)
+    assigned = clusters.assign(library_map.vectors).tolist()
+    items = library_map.session.current_items(library_map.ids)
+    rows = [(items[each][0], place) for place, each in enumerate(library_map.ids) if items.get(each)]
+    return MapPoints(
+        tuple(item_id for item_id, _ in rows),
+        tuple(round(float(points[place, 0]), 4) for _, place in rows),
+        tuple(round(float(points[place, 1]), 4) for _, place in rows),
+        tuple(assigned[place] for _, place in rows),
+        tuple(clusters.names),
+    )

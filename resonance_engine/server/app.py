@@ -1,0 +1,57 @@
+"""The application: routes over a collection, the page's files, access control, errors as problems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, PlainTextResponse
+from starlette.staticfiles import StaticFiles
+
+from resonance_engine import __version__
+from resonance_engine.server.access import AccessControl
+from resonance_engine.server.limits import BodyLimit
+from resonance_engine.server.media import make_media_routes
+from resonance_engine.server.problems import add_problems
+from resonance_engine.server.routes import make_routes
+from resonance_engine.server.session import make_write_routes
+from resonance_engine.server.uploads import UPLOAD_PATH, make_upload_routes
+from resonance_engine.server.work import WorkQueue
+
+if TYPE_CHECKING:
+    from resonance_engine.server.collection import Collection
+    from resonance_engine.server.settings import ServerSettings
+
+PAGE = Path(__file__).parent / "page"
+
+
+def make_app(collection: Collection, settings: ServerSettings) -> FastAPI:
+    """Return the application that answers from a collection."""
+    app = FastAPI(
+        title="Resonance",
+        version=__version__,
+        summary="Find and play music that sounds alike, from one's own library.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    add_problems(app)
+    queue = WorkQueue(settings.threads)
+    app.include_router(make_routes(collection, queue))
+    app.include_router(make_media_routes(collection, queue))
+    app.include_router(make_upload_routes(collection, settings))
+    app.include_router(make_write_routes(collection, settings, queue))
+
+    @app.get("/healthz", include_in_schema=False)
+    async def check_health() -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    @app.get("/", include_in_schema=False)
+    async def read_page() -> FileResponse:
+        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.mount("/static", StaticFiles(directory=PAGE))
+    app.add_middleware(BodyLimit, unlimited=UPLOAD_PATH)
+    app.add_middleware(AccessControl, settings=settings)  # the outer one
+    return app

@@ -1,0 +1,74 @@
+"""Run the server until it is stopped: the socket, uvicorn, the log, and the token on disk."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from resonance_engine.errors import ConfigError, printable
+from resonance_engine.server.app import make_app
+from resonance_engine.server.limits import DeadlineProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from resonance_engine.server.collection import Collection
+    from resonance_engine.server.settings import ServerSettings
+
+BACKLOG = 1024
+TOKEN_BYTES = 24
+SHUTDOWN_SECONDS = 5
+KEEP_ALIVE = 15  # seconds that a connection without a request stays open
+
+
+def read_or_make_token(path: Path) -> str:
+    """Return the token in a file, which is made where there is none, for its owner alone to read."""
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(TOKEN_BYTES) + "\n")
+    token = path.read_text(encoding="utf-8", errors="replace").strip()
+    if not token:
+        raise ConfigError(f"{printable(path)} holds no token; delete it, and it is made again.")
+    return token
+
+
+def open_socket(settings: ServerSettings) -> socket.socket:
+    """Return a socket that is bound to the address; ConfigError where that cannot be."""
+    host = settings.host.strip("[]")
+    try:
+        family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, settings.port))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"The server cannot use {settings.host}, port {settings.port}: {reason}.") from error
+    return bound
+
+
+def run_server(collection: Collection, settings: ServerSettings, announce: Callable[[str], object]) -> None:
+    """Serve a collection until SIGINT or SIGTERM, and let running requests end; `announce` gets the address."""
+    bound = open_socket(settings)
+    port = bound.getsockname()[1]
+    app = make_app(collection, settings)
+    config = uvicorn.Config(
+        app,
+        http=DeadlineProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    announce(f"http://{settings.host}:{port}/")
+    uvicorn.Server(config).run(sockets=[bound])

@@ -1,0 +1,49 @@
+"""The settings of a server: where it listens, who may read and write, and its limits."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from resonance_engine.errors import ConfigError
+
+PORT = 8338
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Address, access and limits of a server.
+
+    `token` is needed to write, and to read, too, where the address `is_public`. `names` are those of hosts, without
+    ports, that requests may be addressed to beside the loopback's and `host` itself. `threads` answer at a time,
+    others wait. An upload has at most `upload_bytes`, and `upload_seconds` to arrive; a request `header_seconds`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = PORT
+    token: str = ""
+    names: tuple[str, ...] = ()
+    threads: int = 2
+    upload_bytes: int = 200 * MEGABYTE
+    upload_seconds: float = 60.0
+    header_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.is_public and not self.token:
+            raise ConfigError(f"A server on {self.host} can be reached by other machines and needs a token.")
+
+    @property
+    def is_public(self) -> bool:
+        """Whether other machines can reach the address."""
+        try:
+            return not ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host != "localhost"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The host names, without ports, that a request may be addressed to, lower case."""
+        own = f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host
+        return frozenset(name.lower() for name in (*LOOPBACK_NAMES, own, *self.names))
