@@ -1,0 +1,112 @@
+// What is searched for: tracks to start from and to keep away from, words, and what counts how much. It is in the
+// address after #, by the names of the API's parameters, so that it can be kept, sent and gone back to.
+
+import { get, postFile } from "./api.js";
+import { readWords } from "./words.js";
+
+const LISTS = ["id", "not_id", "without"];
+const TEXTS = ["query", "text", "weights", "bpm", "key", "vocals", "per_artist", "per_album", "rerank", "taste", "versions",
+  "from"];
+const NEEDS_TRACK = ["weights"];  // nothing to weigh without a track
+export const USUAL_COUNT = 30;
+const MOST = 200;
+
+class SimilarQuery extends EventTarget {
+  constructor() {
+    super();
+    this.values = {};
+    this.file = null;
+    this.count = USUAL_COUNT;
+  }
+
+  ids(name) {
+    return this.values[name] ?? [];
+  }
+
+  get(name) {
+    return this.values[name] ?? "";
+  }
+
+  // Facets and how much they count, those that do not count 1.
+  get weights() {
+    const pairs = this.get("weights").split(",").map((pair) => pair.split("="));
+    return Object.fromEntries(pairs.filter(([name, value]) => name && Number.isFinite(Number(value))).map(([name, value]) => [name, Number(value)]));
+  }
+
+  get hasTrack() {
+    return Boolean(this.ids("id").length || this.get("query") || this.file);
+  }
+
+  get isEmpty() {
+    return !this.hasTrack && !this.get("text").trim();
+  }
+
+  // Changes values, in a new step of the browser's history or in the present one.
+  change(values, isStep = false) {
+    if ("id" in values || "query" in values) this.file = null;
+    this.values = { ...this.values, ...values };
+    this.count = USUAL_COUNT;
+    history[isStep ? "pushState" : "replaceState"](null, "", this.address);
+    this.notify();
+  }
+
+  startFrom(id) {
+    this.change({ id: [id], not_id: [], query: "", text: "" }, true);
+  }
+
+  startFromFile(file) {
+    this.change({ id: [], not_id: [], query: "" }, true);
+    this.file = file;
+    this.notify();
+  }
+
+  showMore() {
+    this.count = Math.min(MOST, this.count * 2);
+    this.notify();
+  }
+
+  get mayShowMore() {
+    return this.count < MOST;
+  }
+
+  notify() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  get address() {
+    const fragment = new URLSearchParams();
+    for (const name of LISTS) for (const id of this.ids(name)) fragment.append(name, id);
+    for (const name of TEXTS) if (this.get(name)) fragment.set(name, this.get(name));
+    return fragment.size ? `#${fragment}` : location.pathname;
+  }
+
+  readAddress() {
+    const fragment = new URLSearchParams(location.hash.slice(1)), values = {};
+    for (const name of LISTS) {
+      values[name] = [...new Set(fragment.getAll(name).map(Number).filter((id) => Number.isSafeInteger(id) && id > 0))];
+    }
+    for (const name of TEXTS) values[name] = fragment.get(name) ?? "";
+    this.file = null;
+    this.values = values;
+    this.count = USUAL_COUNT;
+    this.notify();
+  }
+
+  // The parameters of the API, and remarks on words that do not count as they stand.
+  parameters(isPlaylist = false) {
+    const { text, bpm, notes } = readWords(this.get("text"), this.hasTrack, this.get("bpm"));
+    const values = Object.fromEntries(TEXTS.map((name) => [name, this.get(name)]));
+    for (const name of LISTS) values[name] = this.ids(name);
+    if (!this.hasTrack) for (const name of NEEDS_TRACK) values[name] = "";
+    const needed = isPlaylist ? { count: undefined } : { explain: true, count: this.count };
+    return { values: { ...values, text, bpm, ...needed }, notes };
+  }
+
+  async fetch(signal) {
+    const { values, notes } = this.parameters();
+    const answer = await (this.file ? postFile("similar/audio", values, this.file, signal) : get("similar", values, signal));
+    return { ...answer, notes: [...notes, ...answer.notes] };
+  }
+}
+
+export const query = new SimilarQuery();
