@@ -16,8 +16,9 @@ PLUGIN = {
     "search": ("errors", "config", "library"),
     "fields": ("errors", "config", "library", "search"),
     "playlist": ("errors", "config", "library", "search", "fields"),
-    "commands": ("errors", "config", "library", "search", "fields", "playlist", "background"),
-    "": ("errors", "config", "library", "search", "fields", "playlist", "background", "commands"),
+    "server": ("errors", "config", "library", "search", "fields", "playlist"),
+    "commands": ("errors", "config", "library", "search", "fields", "playlist", "background", "server"),
+    "": ("errors", "config", "library", "search", "fields", "playlist", "background", "server", "commands"),
 }
 """The rooms of `beetsplug.resonance`, "" being its `__init__`, with the rooms that each may import."""
 
@@ -30,6 +31,7 @@ ENGINE = (
     ("playlist", "ingest", "evaluation", "projection"),
     ("taste", "tagging"),
     ("catalog",),
+    ("server",),
     ("commands",),
     ("training",),
     ("cli",),

@@ -35,7 +35,8 @@ def make_media_routes(collection: Collection, queue: WorkQueue) -> APIRouter:
     """Return the routes of audio files and covers."""
     router = APIRouter(prefix="/api/tracks", tags=["tracks"])
 
-    @router.api_route("/{track_id}/audio", methods=["GET", "HEAD"], response_class=FileResponse)
+    @router.head("/{track_id}/audio", include_in_schema=False)
+    @router.get("/{track_id}/audio", response_class=FileResponse)
     async def read_audio(track_id: TrackId) -> FileResponse:
         """Return the audio file of a track, or the ranges of it that are wanted."""
         path = await queue.run(existing_file, collection, track_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -17,6 +17,8 @@ from resonance_engine.server.limits import DeadlineProtocol
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from fastapi import FastAPI
 
     from resonance_engine.server.collection import Collection
     from resonance_engine.server.settings import ServerSettings
@@ -40,35 +42,40 @@ def read_or_make_token(path: Path) -> str:
 
 
 def open_socket(settings: ServerSettings) -> socket.socket:
-    """Return a socket that is bound to the address; ConfigError where that cannot be."""
+    """Return a socket that takes connections at the address; ConfigError where that cannot be."""
     host = settings.host.strip("[]")
-    try:
-        family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, settings.port))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError(f"The server cannot use {settings.host}, port {settings.port}: {reason}.") from error
+    with ExitStack() as stack:
+        try:
+            family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
+            bound = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((host, settings.port))
+            bound.listen(BACKLOG)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ConfigError(f"The server cannot use {settings.host}, port {settings.port}: {reason}.") from error
+        stack.pop_all()
     return bound
 
 
-def run_server(collection: Collection, settings: ServerSettings, announce: Callable[[str], object]) -> None:
-    """Serve a collection until SIGINT or SIGTERM, and let running requests end; `announce` gets the address."""
-    bound = open_socket(settings)
-    port = bound.getsockname()[1]
-    app = make_app(collection, settings)
-    config = uvicorn.Config(
+def server_config(app: FastAPI) -> uvicorn.Config:
+    """Return how uvicorn runs the application."""
+    return uvicorn.Config(
         app,
         http=DeadlineProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
-        access_log=False,
+        access_log=False,  # addresses of requests may have secrets in them
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    announce(f"http://{settings.host}:{port}/")
-    uvicorn.Server(config).run(sockets=[bound])
+
+
+def run_server(collection: Collection, settings: ServerSettings, announce: Callable[[str], object]) -> None:
+    """Serve a collection until SIGINT or SIGTERM, and let running requests end; `announce` gets the address."""
+    bound = open_socket(settings)
+    announce(f"http://{settings.host}:{bound.getsockname()[1]}/")
+    uvicorn.Server(server_config(make_app(collection, settings))).run(sockets=[bound])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from beets import context
 from beets.dbcore.db import DBAccessError
+from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
 from beetsplug.resonance.fields.analysis_cache import load_tags
@@ -215,7 +216,7 @@ class LibraryCollection:
                 yield
         except (StoreError, AudioError):
             raise
-        except (UserError, ConfigError, PlaylistError) as error:
+        except (UserError, ConfigError, PlaylistError, ParsingError) as error:
             raise RequestError(to_sentence(str(error))) from error
         except DBAccessError as error:
             raise ResonanceError(f"The library cannot be read now ({error}).") from error

@@ -1,0 +1,230 @@
+"""A beets library as the collection of the server: the lists of `beet similar` and `beet playlist`, and refusals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from resonance_engine.errors import AudioError, ModelError
+from resonance_engine.server.collection import (
+    RequestError,
+    SimilarQuery,
+    UnavailableError,
+    UnknownTrackError,
+)
+from tests.plugin.synthetic_library import SyntheticLibrary
+from tests.plugin.synthetic_tracks import EVERY, NEW, SOUNDS
+
+pytest.importorskip("fastapi", reason="needs FastAPI, of the extra serve")
+
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.server.library_collection import LibraryCollection
+from beetsplug.resonance.server.library_tracks import search_tracks
+from beetsplug.resonance.server.recipes import file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyntheticLibrary]:
+    library = SyntheticLibrary.create(tmp_path_factory.mktemp("library"))
+    yield library
+    library.close()
+
+
+@pytest.fixture
+def collection(library: SyntheticLibrary, tmp_path: Path) -> Iterator[LibraryCollection]:
+    sidecar = Sidecar(library.lib, runtime=library.runtime)
+    yield LibraryCollection(sidecar, tmp_path)
+    sidecar.close()
+
+
+class TestLists:
+    def test_they_are_those_of_the_command(self, library: SyntheticLibrary, collection: LibraryCollection) -> None:
+        for options in ({}, {"per_artist": 1}, {"weights": "rhythm=2"}, {"text": "rock"}, EVERY):
+            matches = collection.similar(SimilarQuery((3,), options={"count": 10, **options})).matches
+            assert [match.track.id for match in matches] == library.ids("id:3", **options)
+
+    def test_several_seeds_are_any_of_them(self, library: SyntheticLibrary, collection: LibraryCollection) -> None:
+        matches = collection.similar(SimilarQuery((3, 22), options={"count": 10})).matches
+        assert [match.track.id for match in matches] == library.ids("id:3 , id:22")
+
+    def test_ids_come_beside_a_query(self, library: SyntheticLibrary, collection: LibraryCollection) -> None:
+        matches = collection.similar(SimilarQuery((22,), options={"query": "id:3", "count": 10})).matches
+        assert [match.track.id for match in matches] == library.ids("id:3 , id:22")
+
+    def test_what_is_excluded_does_not_come_up(self, collection: LibraryCollection) -> None:
+        before = [match.track.id for match in collection.similar(SimilarQuery((3,))).matches]
+        excluded = tuple(before[:5])
+        after = [match.track.id for match in collection.similar(SimilarQuery((3,), excluded=excluded)).matches]
+        assert not set(excluded) & set(after)
+        assert set(before) - set(excluded) <= set(after)
+        listed = [track.id for track in collection.playlist(SimilarQuery((3,), excluded=excluded)).tracks]
+        assert not set(excluded) & set(listed)
+
+    def test_what_is_avoided_is_far(self, library: SyntheticLibrary, collection: LibraryCollection) -> None:
+        matches = collection.similar(SimilarQuery((3,), avoided=(22,), options={"count": 10})).matches
+        assert [match.track.id for match in matches] == library.ids("id:3", avoid=("id:22",))
+
+    def test_reasons_sum_to_one(self, collection: LibraryCollection) -> None:
+        for match in collection.similar(SimilarQuery((3,), explain=True)).matches:
+            assert sum(match.shares.values()) == pytest.approx(1.0)
+        assert not collection.similar(SimilarQuery((3,))).matches[0].shares
+
+    def test_a_playlist_begins_at_its_seed(self, collection: LibraryCollection) -> None:
+        tracks = collection.playlist(SimilarQuery((3,), options={"count": 6})).tracks
+        assert (len(tracks), tracks[0].id) == (6, 3)
+
+    def test_a_path_has_its_ends(self, collection: LibraryCollection) -> None:
+        ids = [track.id for track in collection.path([3, 22, 41], 9).tracks]
+        assert (ids[0], ids[-1], len(ids)) == (3, 41, 9)
+        assert 22 in ids[1:-1]
+
+    def test_a_file_that_was_sent(
+        self, library: SyntheticLibrary, collection: LibraryCollection, tmp_path: Path
+    ) -> None:
+        library.set_files({"sent": 3})
+        result = collection.similar(SimilarQuery(audio=tmp_path / "sent", options={"count": 5}))
+        assert len(result.matches) == 5
+        assert all(str(tmp_path) not in note for note in result.notes)
+        with pytest.raises(AudioError):
+            collection.similar(SimilarQuery(audio=tmp_path / "another"))
+
+    def test_the_model_of_the_settings_is_another(self, library: SyntheticLibrary, tmp_path: Path) -> None:
+        del tmp_path
+        assert library.model.id == "planned"
+        assert issubclass(ModelError, Exception)
+
+
+REFUSED = {
+    "no seed": (SimilarQuery(), "Name a track to start from, with id, query or text."),
+    "no match": (
+        SimilarQuery(options={"query": "artist:nobody"}),
+        "No track matches artist:nobody; try `beet ls artist:nobody`.",
+    ),
+    "an empty query": (SimilarQuery((3,), options={"among": " "}), "Similar --from: a query is missing"),
+    "not analysed": (SimilarQuery((NEW,)), "The track that matches is not analysed yet"),
+    "a facet": (SimilarQuery((3,), options={"weights": "colour=1"}), "--weights: The model has no facet 'colour'"),
+    "two weights": (
+        SimilarQuery((3,), options={"weights": "rhythm=1", "like": "rhythm"}),
+        "--weights and --like both weigh",
+    ),
+    "a passage": (SimilarQuery((3,), options={"at": "soon"}), "--at: "),
+    "no taste": (SimilarQuery((3,), options={"taste": True}), "--taste takes what"),
+    "a broken query": (SimilarQuery(options={"query": "year:[x"}), ""),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_done_is_a_sentence(collection: LibraryCollection, name: str) -> None:
+    query, sentence = REFUSED[name]
+    with pytest.raises(RequestError) as caught:
+        collection.similar(query)
+    assert str(caught.value).startswith(sentence)
+    assert str(caught.value).endswith((".", "?", "`"))
+
+
+class TestTracks:
+    def test_search_has_the_title_itself_first(self, library: SyntheticLibrary) -> None:
+        page = search_tracks(library.lib, "song 3", 0, 50)
+        assert page.tracks[0].title.lower() == "song 3"
+        assert page.total == len(page.tracks)
+
+    def test_pages_are_parts_of_one_order(self, library: SyntheticLibrary) -> None:
+        for text in ("", "song"):
+            whole = search_tracks(library.lib, text, 0, 500)
+            parts = [search_tracks(library.lib, text, start, 7).tracks for start in range(0, whole.total, 7)]
+            assert tuple(track for part in parts for track in part) == whole.tracks
+        assert search_tracks(library.lib, "", 0, 500).total == len(library.lib.items())
+
+    def test_a_field(self, library: SyntheticLibrary) -> None:
+        assert [track.id for track in search_tracks(library.lib, "id:5", 0, 5).tracks] == [5]
+
+    @pytest.mark.parametrize(
+        "text", ["'", '"', "\\", "%", "_", "a:b:c", "::", "^", ",", "-", "path:/", "\0", "~", "year:x"]
+    )
+    def test_odd_texts(self, collection: LibraryCollection, text: str) -> None:
+        try:
+            collection.search(text, 0, 5)
+        except RequestError as error:
+            assert str(error)  # noqa: PT017 - either is an answer
+
+    def test_details(self, collection: LibraryCollection) -> None:
+        details = collection.details(3)
+        assert details.is_analysed
+        assert {"tempo", "key", "energy"} <= details.attributes.keys()
+        assert not collection.details(NEW).is_analysed
+
+    def test_ids_that_are_none(self, collection: LibraryCollection) -> None:
+        for function in (collection.details, collection.file, collection.cover):
+            with pytest.raises(UnknownTrackError):
+                function(9_999)
+        assert collection.tracks([9_999, 3, 9_998, 3])[0].id == 3
+
+    def test_a_map_that_was_not_made(self, collection: LibraryCollection) -> None:
+        with pytest.raises(UnavailableError, match="There is no map yet"):
+            collection.map_points()
+
+
+class TestStatus:
+    def test_counts(self, collection: LibraryCollection) -> None:
+        status = collection.status()
+        assert status.tracks == 63
+        assert status.analysed >= SOUNDS
+        assert status.facets == ("timbre", "harmony", "rhythm", "semantic")
+
+    def test_the_version_follows_the_library(self, library: SyntheticLibrary, collection: LibraryCollection) -> None:
+        before = collection.status().version
+        assert collection.status().version == before
+        item = library.lib.get_item(3)
+        assert item is not None
+        item["mood"] = "calm"
+        item.store()
+        assert collection.status().version != before
+
+    def test_nothing_is_analysed(self, tmp_path: Path) -> None:
+        from beets.library import Item, Library
+
+        library = Library(str(tmp_path / "library.db"), str(tmp_path))
+        empty = LibraryCollection(Sidecar(library, Settings()))
+        assert empty.status().tracks == 0
+        with pytest.raises(UnavailableError):
+            empty.similar(SimilarQuery((1,)))
+        library.add(Item(title="one", path=b"/music/one.mp3"))
+        with pytest.raises(UnavailableError, match=r"None of 1 tracks|No track is analysed yet"):
+            empty.similar(SimilarQuery((1,)))
+        assert empty.search("one", 0, 5).total == 1
+        library._close()
+
+
+class TestRecipes:
+    def test_the_file_is_refreshed_by_its_recipe(self, collection: LibraryCollection, tmp_path: Path) -> None:
+        from resonance_engine.playlist.m3u import read_playlist
+
+        name = collection.save_recipe("Evening", SimilarQuery((3,), options={"count": 5}))
+        playlist = read_playlist(tmp_path / name)
+        assert name == "Evening.m3u8"
+        assert len(playlist.entries) == 5
+        assert '"query":["id:3"]' in (playlist.recipe or "")
+
+    def test_no_list_is_overwritten(self, collection: LibraryCollection, tmp_path: Path) -> None:
+        (tmp_path / "Mine.m3u8").write_text("mine")
+        with pytest.raises(RequestError, match=r"is a playlist 'Mine\.m3u8' already"):
+            collection.save_recipe("Mine", SimilarQuery((3,)))
+        assert (tmp_path / "Mine.m3u8").read_text() == "mine"
+
+    @pytest.mark.parametrize(
+        "name", ["../x", "a/b", "", " ", ".hidden", "a\nb\0", "x" * 200, "..", "a\\b", "\u202eb", "C:x"]
+    )
+    def test_names_that_are_none(self, collection: LibraryCollection, tmp_path: Path, name: str) -> None:
+        with pytest.raises(RequestError, match="A playlist's name has letters"):
+            collection.save_recipe(name, SimilarQuery((3,)))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_names(self) -> None:
+        assert file_name("Für Elise - 2 ") == "Für Elise - 2.m3u8"
+        assert file_name("list.m3u8") == "list.m3u8"

@@ -1,0 +1,117 @@
+"""A collection of five tracks, one of them with a file and a cover, that keeps the queries it was sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from resonance_engine.errors import StoreError
+from resonance_engine.server.collection import (
+    CollectionStatus,
+    MapPoints,
+    Match,
+    MatchList,
+    Playlist,
+    QueryOption,
+    RequestError,
+    SimilarQuery,
+    Track,
+    TrackDetails,
+    TrackPage,
+    UnavailableError,
+    UnknownTrackError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
+HOSTILE = "<img src=x onerror=alert(1)></script>\u202egpj"
+TRACKS = tuple(
+    Track(number, f"Song {number}", f"Artist {number % 2}", "Album", "rock", 1990, 60.0) for number in range(1, 5)
+)
+ODD = Track(5, HOSTILE)
+INFINITE = float("inf")
+OPTIONS = (
+    QueryOption("count", "count", int, "how many", 20, (1, 100)),
+    QueryOption("from", "among", str, "only these"),
+    QueryOption("via", "via", list, "through these"),
+    QueryOption("versions", "versions", bool, "others, too"),
+    QueryOption("min_score", "min_score", float, "at least", None, (-1, 1)),
+    QueryOption("per_artist", "per_artist", int, "at most", 3, (0, INFINITE)),
+    QueryOption("rerank", "rerank", str, "how", None, choices=("none", "mmr")),
+)
+
+
+@dataclass
+class FakeCollection:
+    """`audio` is the file of track 1. `from` may be `nothing`, `locked` or `mistake`, which raise errors."""
+
+    audio: Path
+    similar_options: tuple[QueryOption, ...] = OPTIONS
+    playlist_options: tuple[QueryOption, ...] = OPTIONS
+    queries: list[SimilarQuery] = field(default_factory=list)
+    saved: dict[str, SimilarQuery] = field(default_factory=dict)
+    uploads: list[bytes] = field(default_factory=list)
+
+    def status(self) -> CollectionStatus:
+        return CollectionStatus(5, 4, 0, "fake 1", ("timbre",), "1")
+
+    def search(self, text: str, offset: int, limit: int) -> TrackPage:
+        matches = [track for track in (*TRACKS, ODD) if text in track.title]
+        return TrackPage(len(matches), offset, tuple(matches[offset : offset + limit]))
+
+    def tracks(self, ids: Sequence[int]) -> list[Track]:
+        known = {track.id: track for track in (*TRACKS, ODD)}
+        return [known[each] for each in ids if each in known]
+
+    def details(self, track_id: int) -> TrackDetails:
+        return TrackDetails(self._track(track_id), True, "FLAC", {"tempo": 120.0, "key": "C major"}, ("piano",))
+
+    def similar(self, query: SimilarQuery) -> MatchList:
+        self._note(query)
+        if query.audio is not None:
+            self.uploads.append(query.audio.read_bytes())
+        shares = {"timbre": 1.0} if query.explain else {}
+        return MatchList(
+            tuple(Match(track, 0.5, shares) for track in TRACKS), tuple(self.tracks(query.seeds)), ("short",)
+        )
+
+    def playlist(self, query: SimilarQuery) -> Playlist:
+        self._note(query)
+        return Playlist(TRACKS)
+
+    def path(self, stops: Sequence[int], count: int) -> Playlist:
+        return Playlist(tuple(map(self._track, stops))[:count])
+
+    def map_points(self) -> MapPoints:
+        raise UnavailableError("There is no map yet.")
+
+    def file(self, track_id: int) -> Path:
+        self._track(track_id)
+        return self.audio if track_id == 1 else self.audio.with_name("gone.flac")
+
+    def cover(self, track_id: int) -> tuple[bytes, str]:
+        if track_id != 1:
+            raise UnknownTrackError("This track has no cover.")
+        return PNG, "image/png"
+
+    def save_recipe(self, name: str, query: SimilarQuery) -> str:
+        self.saved[name] = query
+        return f"{name}.m3u8"
+
+    def _track(self, track_id: int) -> Track:
+        for track in self.tracks([track_id]):
+            return track
+        raise UnknownTrackError(f"There is no track {track_id}.")
+
+    def _note(self, query: SimilarQuery) -> None:
+        self.queries.append(query)
+        match query.options.get("among"):
+            case "nothing":
+                raise RequestError("No track matches nothing.")
+            case "locked":
+                raise StoreError("The database is locked.")
+            case "mistake":
+                raise ZeroDivisionError("a mistake of the program")

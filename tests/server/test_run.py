@@ -1,0 +1,79 @@
+"""The token on disk, the address, and the end of a server that is a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from resonance_engine.errors import ConfigError
+from resonance_engine.server.settings import ServerSettings
+from tests.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SERVER = """
+import sys
+from pathlib import Path
+from resonance_engine.server.run import run_server
+from resonance_engine.server.settings import ServerSettings
+from tests.server.fake_collection import FakeCollection
+run_server(FakeCollection(Path(sys.argv[1])), ServerSettings(port=0), lambda address: print(address, flush=True))
+"""
+
+
+class TestToken:
+    def test_it_is_made_for_its_owner_alone(self, tmp_path: Path) -> None:
+        from resonance_engine.server.run import read_or_make_token
+
+        path = tmp_path / "token"
+        token = read_or_make_token(path)
+        assert len(token) >= 32
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert read_or_make_token(path) == token
+
+    def test_an_empty_file_is_none(self, tmp_path: Path) -> None:
+        from resonance_engine.server.run import read_or_make_token
+
+        (tmp_path / "token").write_text("\n")
+        with pytest.raises(ConfigError, match="holds no token; delete it"):
+            read_or_make_token(tmp_path / "token")
+
+
+class TestAddress:
+    def test_a_port_that_is_taken(self) -> None:
+        from resonance_engine.server.run import open_socket
+
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(ConfigError, match=rf"cannot use 127.0.0.1, port {port}: Address already in use"):
+                open_socket(ServerSettings(port=port))
+
+    def test_an_address_of_another_machine(self) -> None:
+        from resonance_engine.server.run import open_socket
+
+        with pytest.raises(ConfigError, match=r"cannot use 192\.0\.2\.1"):
+            open_socket(ServerSettings("192.0.2.1", 0, token="a token"))  # noqa: S106 - of the test
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_by_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-c", SERVER, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        host, _, port = address.removeprefix("http://").rstrip("/").partition(":")
+        with socket.create_connection((host, int(port)), 30) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b" 200 OK" in connection.recv(65_536)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    assert output == ""
+    assert "Traceback" not in errors.replace("KeyboardInterrupt", "")
+    assert process.returncode in (0, -number, 130)
