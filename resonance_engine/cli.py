@@ -12,9 +12,11 @@ from resonance_engine.commands import (
     configure_index,
     configure_model,
     configure_query,
+    configure_serve,
     run_embed,
     run_index,
     run_query,
+    run_serve,
 )
 from resonance_engine.console import guard_output, report_errors, use_dashes
 
@@ -65,6 +67,14 @@ def add_embed(verbs: Verbs, name: str) -> None:
     parser.set_defaults(run=run_embed)
 
 
+def add_serve(verbs: Verbs, name: str) -> None:
+    parser = verbs.add_parser(
+        name, help="serve a catalog as a page and an API, for browsers", epilog="resonance serve cat --port 8338"
+    )
+    configure_serve(parser)
+    parser.set_defaults(run=run_serve)
+
+
 def add_training(verbs: Verbs, name: str) -> None:
     """Add a command of training, whose help is its function's docstring."""
     from resonance_engine.training.commands.registry import COMMANDS, add_command
@@ -102,6 +112,7 @@ VERBS: dict[str, Callable[[Verbs, str], None]] = {
     "index": add_index,
     "query": add_query,
     "embed": add_embed,
+    "serve": add_serve,
     **dict.fromkeys(("precompute", "search", "refine", "evaluate", "export", "onnx-eval"), add_training),
     "train": add_train,
 }

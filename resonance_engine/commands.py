@@ -52,6 +52,17 @@ def configure_query(parser: argparse.ArgumentParser, catalog: Path | None = None
     configure_model(parser)
 
 
+def configure_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("catalog", type=Path, metavar="CATALOG", help="folder of the catalog")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="answer at this address (127.0.0.1)")
+    parser.add_argument("--port", type=int, metavar="N", help="the port; 0 takes a free one (8338)")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME",
+        help="a name that a reverse proxy passes on; can be repeated",
+    )  # fmt: skip
+    configure_model(parser)
+
+
 def model_of(options: argparse.Namespace) -> Path:
     from resonance_engine.encoder.model_files import SHIPPED, find_model_file
 
@@ -134,6 +145,25 @@ def run_query(options: argparse.Namespace) -> None:
         print_line(f"{place}. {entry.label}  score={hit.score:.3f}")
         if traits := common_attributes(analysed.analysis.attributes if analysed.analysis else {}, entry.attributes):
             print_line(f"   {format_traits(traits)}")
+
+
+def run_serve(options: argparse.Namespace) -> None:
+    from resonance_engine.server.start import TOKEN_FILE, describe_start, require_packages
+
+    require_packages()
+    from resonance_engine.server.catalog_collection import CatalogCollection
+    from resonance_engine.server.run import read_or_make_token, run_server
+    from resonance_engine.server.settings import make_settings
+
+    collection = CatalogCollection(options.catalog, model_of(options))
+    token = options.catalog / TOKEN_FILE
+    settings = make_settings(options.host, options.port, read_or_make_token(token), options.allow_host)
+
+    def announce(address: str) -> None:
+        for line in describe_start(collection.status().tracks, address, settings, token):
+            print_line(line)
+
+    run_server(collection, settings, announce)
 
 
 def analyse_file(worker: Worker, path: Path) -> FileAnalysis:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from resonance_engine.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PORT = 8338
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 MEGABYTE = 1_000_000
+LARGEST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,10 @@ class ServerSettings:
         """The host names, without ports, that a request may be addressed to, lower case."""
         own = f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host
         return frozenset(name.lower() for name in (*LOOPBACK_NAMES, own, *self.names))
+
+
+def make_settings(host: str | None, port: int | None, token: str, names: Sequence[str]) -> ServerSettings:
+    """Return the settings of a command line, None for what was not given; ConfigError for a port that is none."""
+    if port is not None and not 0 <= port <= LARGEST_PORT:
+        raise ConfigError(f"--port must be 0 (a free one) to {LARGEST_PORT:,}, not {port}.")
+    return ServerSettings(host or "127.0.0.1", PORT if port is None else port, token, tuple(names))
