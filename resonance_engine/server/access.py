@@ -37,6 +37,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 TRUSTED_SITES = frozenset({"same-origin", "none"})
 OPEN_PATHS = frozenset({"/healthz", "/", "/api/session"})  # they show nothing of the collection
 STATIC = "/static/"
+REST = "/rest/"  # whose requests carry credentials of their own
 
 
 class AccessControl:
@@ -84,7 +85,7 @@ class AccessControl:
 
     def needs_token(self, path: str) -> bool:
         """Whether a path needs a token; those that write check it by themselves, see `require_token`."""
-        return self.settings.is_public and path not in OPEN_PATHS and not path.startswith(STATIC)
+        return self.settings.is_public and path not in OPEN_PATHS and not path.startswith((STATIC, REST))
 
     def has_token(self, headers: Headers) -> bool:
         return matches_token(self.settings.token, headers)

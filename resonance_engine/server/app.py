@@ -16,18 +16,20 @@ from resonance_engine.server.media import make_media_routes
 from resonance_engine.server.problems import add_problems
 from resonance_engine.server.routes import make_routes
 from resonance_engine.server.session import make_write_routes
+from resonance_engine.server.subsonic.routes import make_subsonic_routes
 from resonance_engine.server.uploads import UPLOAD_PATH, make_upload_routes
 from resonance_engine.server.work import WorkQueue
 
 if TYPE_CHECKING:
     from resonance_engine.server.collection import Collection
     from resonance_engine.server.settings import ServerSettings
+    from resonance_engine.server.subsonic.service import Service
 
 PAGE = Path(__file__).parent / "page"
 
 
-def make_app(collection: Collection, settings: ServerSettings) -> FastAPI:
-    """Return the application that answers from a collection."""
+def make_app(collection: Collection, settings: ServerSettings, service: Service | None = None) -> FastAPI:
+    """Return the application that answers from a collection; with a service, players are answered, too."""
     app = FastAPI(
         title="Resonance",
         version=__version__,
@@ -42,6 +44,9 @@ def make_app(collection: Collection, settings: ServerSettings) -> FastAPI:
     app.include_router(make_media_routes(collection, queue))
     app.include_router(make_upload_routes(collection, settings))
     app.include_router(make_write_routes(collection, settings, queue))
+
+    if service is not None:
+        app.include_router(make_subsonic_routes(service, settings, queue))
 
     @app.get("/healthz", include_in_schema=False)
     async def check_health() -> PlainTextResponse:

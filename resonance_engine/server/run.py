@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.server.collection import Collection
     from resonance_engine.server.settings import ServerSettings
+    from resonance_engine.server.subsonic.service import Service
 
 BACKLOG = 1024
 TOKEN_BYTES = 24
@@ -74,8 +75,16 @@ def server_config(app: FastAPI) -> uvicorn.Config:
     )
 
 
-def run_server(collection: Collection, settings: ServerSettings, announce: Callable[[str], object]) -> None:
-    """Serve a collection until SIGINT or SIGTERM, and let running requests end; `announce` gets the address."""
+def run_server(
+    collection: Collection,
+    settings: ServerSettings,
+    announce: Callable[[str], object],
+    service: Service | None = None,
+) -> None:
+    """Serve a collection until SIGINT or SIGTERM, and let running requests end; `announce` gets the address.
+
+    With a service, players are answered, too.
+    """
     bound = open_socket(settings)
     announce(f"http://{settings.host}:{bound.getsockname()[1]}/")
-    uvicorn.Server(server_config(make_app(collection, settings))).run(sockets=[bound])
+    uvicorn.Server(server_config(make_app(collection, settings, service))).run(sockets=[bound])

@@ -68,7 +68,7 @@ class LibraryCollection:
         self._map_turn = threading.Lock()
 
     def status(self) -> CollectionStatus:
-        with self._reading():
+        with self.reading():
             coverage, model = self.sidecar.coverage(), self.sidecar.model
             arrays = self.sidecar.store.arrays.names(self.sidecar.id) if model else []
             return CollectionStatus(
@@ -85,16 +85,16 @@ class LibraryCollection:
             )
 
     def search(self, text: str, offset: int, limit: int) -> TrackPage:
-        with self._reading():
+        with self.reading():
             return search_tracks(self.sidecar.library, text, offset, limit)
 
     def tracks(self, ids: Sequence[int]) -> list[Track]:
-        with self._reading():
+        with self.reading():
             known = read_tracks(self.sidecar.library, ids)
             return [known[each] for each in ids if each in known]
 
     def details(self, track_id: int) -> TrackDetails:
-        with self._reading():
+        with self.reading():
             file = find_file(self.sidecar.library, track_id)
             track = read_tracks(self.sidecar.library, [track_id])[track_id]
             attributes: dict[str, float | str] = {}
@@ -137,7 +137,7 @@ class LibraryCollection:
         options: dict[str, Any] = {"query": (first,), "to": others[-1], "count": count}
         if others[:-1]:
             options["via"] = tuple(others[:-1])
-        with self._reading():
+        with self.reading():
             request = PlaylistRequest(**options)
         return self._build(request)
 
@@ -151,12 +151,22 @@ class LibraryCollection:
                 self._map = version, read_points(library_map)
             return self._map[1]
 
+    def similarities(self, track_id: int, others: Sequence[int]) -> dict[int, float]:
+        """Return the cosine similarities of tracks to one; those that are not analysed are left out."""
+        with self._session() as session:
+            rows = session.store.tracks.vector_ids(self.sidecar.id, {track_id, *others}, session.model.id)
+            if track_id not in rows:
+                return {}
+            known = [each for each in dict.fromkeys(others) if each in rows]
+            cosines = session.index.vectors([rows[each] for each in known]) @ session.index.vectors([rows[track_id]])[0]
+            return dict(zip(known, cosines.tolist(), strict=True))
+
     def file(self, track_id: int) -> Path:
-        with self._reading():
+        with self.reading():
             return find_file(self.sidecar.library, track_id).path
 
     def cover(self, track_id: int) -> tuple[bytes, str]:
-        with self._reading():
+        with self.reading():
             return find_cover(self.sidecar.library, track_id)
 
     def save_recipe(self, name: str, query: SimilarQuery) -> str:
@@ -170,7 +180,7 @@ class LibraryCollection:
         return write_list(self.recipes, name, playlist.items, request)
 
     def _playlist_request(self, query: SimilarQuery) -> PlaylistRequest:
-        with self._reading():
+        with self.reading():
             request = PlaylistRequest(**self._options(query, PLAYLIST))
         if request.is_seedless:
             raise RequestError(NO_SEED)
@@ -200,7 +210,7 @@ class LibraryCollection:
     @contextmanager
     def _session(self) -> Iterator[SearchSession]:
         """Open the library as it is at one moment; UnavailableError where nothing can be searched yet."""
-        with self._reading():
+        with self.reading():
             coverage = self.sidecar.coverage()
             if not coverage.embedded:
                 raise UnavailableError(f"{describe_coverage(self.sidecar, coverage)}.".capitalize())
@@ -209,7 +219,7 @@ class LibraryCollection:
                 yield session
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         """Let paths of the library be absolute, and errors be those of a collection."""
         try:
             with context.music_dir(self.sidecar.library.directory):
