@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from resonance_engine import __version__
 from resonance_engine.server.access import AccessControl
+from resonance_engine.server.audiomuse import make_audiomuse_routes
 from resonance_engine.server.limits import BodyLimit
 from resonance_engine.server.media import make_media_routes
 from resonance_engine.server.problems import add_problems
@@ -47,6 +48,7 @@ def make_app(collection: Collection, settings: ServerSettings, service: Service 
 
     if service is not None:
         app.include_router(make_subsonic_routes(service, settings, queue))
+        app.include_router(make_audiomuse_routes(service, queue))
 
     @app.get("/healthz", include_in_schema=False)
     async def check_health() -> PlainTextResponse:

@@ -145,3 +145,6 @@ class Browser(Protocol):
 
     def similarities(self, track_id: int, others: Sequence[int]) -> Mapping[int, float]:
         """Return the cosine similarities of tracks to one; those that are not analysed are left out."""
+
+    def resolve_id(self, identifier: str) -> int:
+        """Return the id of the track that BeetstreamNext has under an id of its own; UnknownTrackError for none."""

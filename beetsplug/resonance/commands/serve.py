@@ -15,16 +15,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from beetsplug.resonance.library.sidecar import Sidecar
+    from resonance_engine.server.subsonic.passwords import PasswordFile
+
+PASSWORD_FILE = "resonance-serve.passwords"  # noqa: S105 - a file's name
+NO_PASSWORD = "players on them need a password; `beet resonance serve --new-password NAME` makes one"  # noqa: S105 - a sentence
 
 
 def serve(sidecar: Sidecar, opts: Values) -> None:
-    """Serve the library until it is stopped; UserError where the extra is not installed or an option makes no sense."""
-    from resonance_engine.server.start import TOKEN_FILE, describe_start, require_packages
+    """Serve the library until it is stopped, or do what the options on passwords say.
 
+    UserError where the extra is not installed or an option makes no sense.
+    """
+    from resonance_engine.server.start import TOKEN_FILE, describe_start, require_packages
+    from resonance_engine.server.subsonic.passwords import PasswordFile
+
+    passwords = PasswordFile(sidecar.path.with_name(PASSWORD_FILE))
+    if opts.new_password is not None or opts.revoke is not None or opts.passwords:
+        edit_passwords(passwords, opts)
+        return
     require_packages()
+    from beetsplug.resonance.server.library_browser import LibraryBrowser
     from beetsplug.resonance.server.library_collection import LibraryCollection
     from resonance_engine.server.run import read_or_make_token, run_server
     from resonance_engine.server.settings import make_settings
+    from resonance_engine.server.subsonic.service import Service
 
     recipes = read_folder(opts.recipes)
     token = sidecar.path.with_name(TOKEN_FILE)
@@ -33,8 +47,23 @@ def serve(sidecar: Sidecar, opts: Values) -> None:
     def announce(address: str) -> None:
         for line in describe_start(sidecar.coverage().total, address, settings, token):
             ui.print_(line)
+        if settings.is_public and not passwords.read():
+            ui.print_(NO_PASSWORD)
 
-    run_server(LibraryCollection(sidecar, recipes), settings, announce)
+    collection = LibraryCollection(sidecar, recipes)
+    run_server(collection, settings, announce, Service(collection, LibraryBrowser(collection), passwords))
+
+
+def edit_passwords(passwords: PasswordFile, opts: Values) -> None:
+    """Make or revoke the password of a player, or list their names; ConfigError where a name does not fit."""
+    if opts.new_password is not None:
+        ui.print_(f"user {opts.new_password}, password {passwords.add(opts.new_password)}")
+    if opts.revoke is not None:
+        passwords.revoke(opts.revoke)
+        ui.print_(f"revoked the password of {opts.revoke}")
+    if opts.passwords:
+        names = sorted(passwords.read())
+        ui.print_("\n".join(names) if names else "there are no passwords")
 
 
 def read_folder(name: str | None) -> Path | None:

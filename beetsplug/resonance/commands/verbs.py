@@ -159,9 +159,10 @@ VERBS = {
     "serve": Verb(
         "serve the library as a page and an API, for browsers and players",
         details="It answers this machine alone, on port 8338, and changes nothing. With --host it answers others,\n"
-        "too, which takes a token; with --recipes the page saves playlists in that folder.",
+        "too, which takes a token; with --recipes the page saves playlists in that folder. Players that speak\n"
+        "OpenSubsonic find the library at the same address; from another machine each needs a password.",
         example="--recipes ~/Music/playlists",
-        options=("host", "port", "recipes", "allow_host"),
+        options=("host", "port", "recipes", "allow_host", "new_password", "revoke", "passwords"),
         is_whole=True,
     ),
     "write": Verb(
@@ -206,6 +207,9 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ("--allow-host",),
         {"action": "append", "metavar": "NAME", "help": "a name that a reverse proxy passes on; can be repeated"},
     ),
+    "new_password": (("--new-password",), {"metavar": "NAME", "help": "make a player's password, and show it"}),
+    "revoke": (("--revoke",), {"metavar": "NAME", "help": "take a player's password back"}),
+    "passwords": (("--passwords",), {"help": "list whom passwords were made for"}),
     "plot": (("--plot",), {"metavar": "FILE.png", "help": "draw the similarity of all windows"}),
     "retry": (("--retry",), {"help": "analyse them again"}),
     "repair": (("--repair",), {"help": "mend what it finds"}),

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.library.items import items_at
+from beetsplug.resonance.server.beetstream_ids import find_item
 from beetsplug.resonance.server.listings import (
     list_albums,
     list_artists,
@@ -68,6 +69,10 @@ class LibraryBrowser:
 
     def similarities(self, track_id: int, others: Sequence[int]) -> Mapping[int, float]:
         return self.collection.similarities(track_id, others)
+
+    def resolve_id(self, identifier: str) -> int:
+        with self.collection.reading():
+            return find_item(self.library, identifier)
 
 
 def read_saved(collection: LibraryCollection, path: Path) -> SavedPlaylist | None:

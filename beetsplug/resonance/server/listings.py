@@ -120,11 +120,13 @@ def rank_albums(library: Library, order: str) -> list[int]:
     scores: dict[int, list[float]] = {}
     for row in select_rows(library, "SELECT id, album_id FROM items WHERE album_id IS NOT NULL AND id IN", plays):
         known = plays[row["id"]]
-        score = {"frequent": float(known.count), "recent": known.last, "highest": known.rating}[order]
+        score = {"frequent": known.times, "recent": known.last, "highest": known.rating}[order]
         if score > 0:
             scores.setdefault(row["album_id"], []).append(score)
-    total = {"frequent": sum, "recent": max, "highest": lambda values: sum(values) / len(values)}[order]
-    return sorted(scores, key=lambda album: (-total(scores[album]), album))
+    whole = {album: max(own) if order == "recent" else sum(own) for album, own in scores.items()}
+    if order == "highest":
+        whole = {album: total / len(scores[album]) for album, total in whole.items()}
+    return sorted(whole, key=lambda album: (-whole[album], album))
 
 
 def list_tracks(library: Library, query: TrackQuery) -> list[ListedTrack]:
@@ -166,7 +168,7 @@ def list_top_tracks(library: Library, artist: str, count: int) -> list[ListedTra
         statement = f"SELECT id FROM items WHERE artist = ? COLLATE NOCASE ORDER BY {STEADY}"  # noqa: S608 - constants
         ids = [row["id"] for row in transaction.query(statement, (artist,))]
     plays = read_plays(library, ids)
-    ids.sort(key=lambda each: (-plays.get(each, Plays()).count, -plays.get(each, Plays()).rating))
+    ids.sort(key=lambda each: (-plays.get(each, Plays()).times, -plays.get(each, Plays()).rating))
     return read_listed(library, ids[:count])
 
 
@@ -243,6 +245,6 @@ def to_listed_track(library: Library, row: Row, plays: Plays) -> ListedTrack:
         row["bpm"] or 0,
         row["mb_trackid"] or "",
         row["added"] or 0.0,
-        plays.count,
+        plays.times,
         plays.last,
     )

@@ -24,7 +24,7 @@ STATEMENT = f"SELECT entity_id, key, value FROM item_attributes WHERE key IN ({M
 class Plays(NamedTuple):
     """How often an item was played, when last, in seconds since the epoch, and its rating; 0 where unknown."""
 
-    count: int = 0
+    times: int = 0
     last: float = 0.0
     rating: float = 0.0
 
@@ -40,7 +40,7 @@ def read_plays(library: Library, ids: Iterable[int] | None = None) -> dict[int, 
     for row in rows:
         known, item_id = plays[row["entity_id"]], row["entity_id"]
         if row["key"] == COUNT:
-            plays[item_id] = known._replace(count=int(parse_number(row["value"])))
+            plays[item_id] = known._replace(times=int(parse_number(row["value"])))
         elif row["key"] == RATING:
             plays[item_id] = known._replace(rating=parse_number(row["value"]))
         else:

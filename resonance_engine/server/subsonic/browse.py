@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from resonance_engine.server.subsonic.service import Call
 
 FOLDER = {"id": 1, "name": "Music"}
+ARTIST_FIELDS = ("biography", "musicBrainzId", "lastFmUrl", "smallImageUrl", "mediumImageUrl", "largeImageUrl")
 EVERY = 1_000_000
 
 
@@ -99,7 +100,7 @@ def get_artist_info2(call: Call) -> Payload:
 
 def describe_artist(call: Call) -> Payload:
     parse_id(call.parameters.require("id"))
-    return {}
+    return dict.fromkeys(ARTIST_FIELDS, "")
 
 
 def get_album_info(call: Call) -> Payload:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.server.media import audio_type
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Fields = dict[str, Any]
 UNKNOWN_ARTIST = "[Unknown Artist]"
 UNKNOWN_ALBUM = "[Unknown Album]"
+OWNER = "resonance"
 LATEST = 253_402_300_799.0  # seconds since the epoch, the end of the year 9999
 
 
@@ -33,7 +34,7 @@ def known(fields: Fields) -> Fields:
 
 def to_song(track: ListedTrack) -> Fields:
     """Return a track as a `Child` that is a song."""
-    plain, path = track.track, PurePath(track.path)
+    plain, path = track.track, Path(track.path)
     return {
         "id": str(plain.id),
         "isDir": False,
@@ -103,6 +104,7 @@ def to_album_folder(album: Album) -> Fields:
         "parent": artist_id(album.artist),
         "isDir": True,
         "title": album.title or UNKNOWN_ALBUM,
+        "name": album.title or UNKNOWN_ALBUM,  # what the first versions of the API called it
         "album": album.title or UNKNOWN_ALBUM,
         "artist": album.artist or UNKNOWN_ARTIST,
         "artistId": artist_id(album.artist),
@@ -137,14 +139,13 @@ def to_genre(genre: Genre) -> Fields:
     return {"songCount": genre.tracks, "albumCount": genre.albums, "value": genre.name}
 
 
-def to_playlist(playlist: SavedPlaylist, seconds: float, owner: str) -> Fields:
-    """Return a saved playlist as a `Playlist`, of which the length in seconds is given."""
+def to_playlist(playlist: SavedPlaylist, seconds: float) -> Fields:
+    """Return a saved playlist as a `Playlist`, of which the length in seconds is given; it is nobody's who listens."""
     return {
         "id": playlist_id(playlist.file),
-        "name": PurePath(playlist.file).stem,
-        "owner": owner,
+        "name": Path(playlist.file).stem,
+        "owner": OWNER,
         "public": True,
-        "readonly": True,
         "songCount": len(playlist.tracks),
         "duration": round(seconds),
         "created": format_moment(playlist.changed),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from resonance_engine.server.browsing import Album, AlbumOrder, Artist, ListedTrack
+    from resonance_engine.server.browsing import Album, AlbumOrder, Artist, ListedTrack, TrackOrder
     from resonance_engine.server.subsonic.responses import Payload
     from resonance_engine.server.subsonic.service import Call
 
@@ -101,7 +101,7 @@ def search(call: Call, show_artist: Callable[[Artist], Any], show_album: Callabl
         albums = call.browser.albums(AlbumQuery("title", read_offset(call, "albumOffset"), count, text=text))
     tracks: list[ListedTrack] = []
     if count := read_count(call, "song"):
-        order = "best" if text else "album"
+        order: TrackOrder = "best" if text else "album"
         tracks = call.browser.find_tracks(TrackQuery(order, read_offset(call, "songOffset"), count, text=text))
     return {
         "artist": [show_artist(artist) for artist in artists[start : start + read_count(call, "artist")]],
@@ -121,10 +121,7 @@ def read_offset(call: Call, name: str = "offset") -> int:
 def get_playlists(call: Call) -> Payload:
     playlists = call.browser.playlists()
     lengths = {track.id: track.seconds for track in call.collection.tracks([*{i for p in playlists for i in p.tracks}])}
-    shown = [
-        to_playlist(playlist, sum(lengths.get(each, 0.0) for each in playlist.tracks), call.user)
-        for playlist in playlists
-    ]
+    shown = [to_playlist(playlist, sum(lengths.get(each, 0.0) for each in playlist.tracks)) for playlist in playlists]
     return {"playlists": {"playlist": shown}}
 
 
@@ -135,4 +132,4 @@ def get_playlist(call: Call) -> Payload:
         raise SubsonicError(NOT_FOUND, "There is no such playlist.")
     tracks = call.browser.listed(playlist.tracks)
     seconds = sum(track.track.seconds for track in tracks)
-    return {"playlist": {**to_playlist(playlist, seconds, call.user), "entry": [to_song(track) for track in tracks]}}
+    return {"playlist": {**to_playlist(playlist, seconds), "entry": [to_song(track) for track in tracks]}}

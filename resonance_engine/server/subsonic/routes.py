@@ -65,15 +65,15 @@ METHODS: dict[str, Method] = {
     "getCoverArt": media.get_cover_art,
     "getAvatar": system.refuse_missing,
     "scrobble": system.accept,
+    "getPlayQueue": system.get_play_queue,
+    "getNowPlaying": system.get_now_playing,
+    "getLyrics": system.get_lyrics,
     **{
         f"get{name}": system.answer_empty(element)
         for name, element in {
             "Starred": "starred",
             "Starred2": "starred2",
-            "NowPlaying": "nowPlaying",
             "Bookmarks": "bookmarks",
-            "PlayQueue": "playQueue",
-            "Lyrics": "lyrics",
             "Podcasts": "podcasts",
             "NewestPodcasts": "newestPodcasts",
             "InternetRadioStations": "internetRadioStations",

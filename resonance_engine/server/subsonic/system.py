@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from resonance_engine.server.subsonic.elements import format_moment
 from resonance_engine.server.subsonic.errors import INVALID_KEY, NOT_AUTHORIZED, NOT_FOUND, SubsonicError
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ def get_user(call: Call) -> Payload:
 
 def get_scan_status(call: Call) -> Payload:
     return {"scanStatus": {"scanning": False, "count": call.collection.status().tracks}}
+
+
+def get_play_queue(call: Call) -> Payload:
+    """Return a queue without tracks: none is kept."""
+    return {"playQueue": {"username": call.user, "changed": format_moment(0.0), "changedBy": ""}}
+
+
+def get_now_playing(_: Call) -> Payload:
+    return {"nowPlaying": {"entry": []}}
+
+
+def get_lyrics(_: Call) -> Payload:
+    return {"lyrics": {"value": ""}}
 
 
 def accept(_: Call) -> Payload:
