@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
+MOST_WINDOWS = 2_000  # recordings whose windows are kept, some 8 kB each
+
 
 class SearchSession:
     """A library opened for searching; raises StoreError where its data cannot be read.
@@ -94,10 +96,15 @@ class SearchSession:
 
     def windows(self, vector_id: int) -> Windows | None:
         """Return the windows of the recording behind a vector; None where the store has none."""
-        if vector_id not in self._windows:
-            keys = self.store.vectors.content_keys([vector_id]).values()
-            self._windows[vector_id] = next(iter(self.store.vectors.windows(keys, self.model.id).values()), None)
-        return self._windows[vector_id]
+        if vector_id in self._windows:
+            return self._windows[vector_id]
+        keys = self.store.vectors.content_keys([vector_id]).values()
+        windows = next(iter(self.store.vectors.windows(keys, self.model.id).values()), None)
+        # A new dictionary in the place of a full one: other threads may be reading that.
+        kept = self._windows if len(self._windows) < MOST_WINDOWS else {}
+        kept[vector_id] = windows
+        self._windows = kept
+        return windows
 
     def current(self, items: Iterable[Item | ItemRow]) -> set[int]:
         """Return the ids of items that the store knows and means; beets reuses an id when its item is gone."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beets import context
 from beets.dbcore.db import DBAccessError
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.library.sidecar import Coverage, Sidecar
     from beetsplug.resonance.search.session import SearchSession
     from resonance_engine.server.collection import SimilarQuery, TrackPage
 
@@ -52,6 +53,16 @@ LEFT_OUT = "left out by the request"
 NO_SEED = "Name a track to start from, with id, query or text."
 NO_MAP = "There is no map yet; run `beet resonance map -o map.html`."
 SENT = "the file that was sent"
+WAL = b"-wal"
+TICK = 20_000_000  # ns, longer than the clock of any file system of Linux stands still
+
+
+class KeptSession(NamedTuple):
+    """What was read of a library in a version of it, for the requests that come while it stays that."""
+
+    version: str
+    session: SearchSession | None
+    coverage: Coverage | None
 
 
 class LibraryCollection:
@@ -63,13 +74,15 @@ class LibraryCollection:
     def __init__(self, sidecar: Sidecar, recipes: Path | None = None) -> None:
         self.sidecar = sidecar
         self.recipes = recipes
-        self._previous: SearchSession | None = None
+        self._kept = KeptSession("", None, None)
         self._map: tuple[str, MapPoints] | None = None
         self._map_turn = threading.Lock()
 
     def status(self) -> CollectionStatus:
         with self.reading():
-            coverage, model = self.sidecar.coverage(), self.sidecar.model
+            version = self._version()
+            coverage = self._coverage(version)
+            model = self.sidecar.model
             arrays = self.sidecar.store.arrays.names(self.sidecar.id) if model else []
             return CollectionStatus(
                 coverage.total,
@@ -77,7 +90,7 @@ class LibraryCollection:
                 coverage.failed,
                 f"{model.name} {model.version}" if model else "",
                 tuple(model.modalities) if model else (),
-                self._version(),
+                version,
                 has_taste=read_row(self.sidecar) is not None,
                 has_map=model is not None and array_name(model.id, POINTS) in arrays,
                 words=bool(model and model.tags),
@@ -211,11 +224,16 @@ class LibraryCollection:
     def _session(self) -> Iterator[SearchSession]:
         """Open the library as it is at one moment; UnavailableError where nothing can be searched yet."""
         with self.reading():
-            coverage = self.sidecar.coverage()
+            version, kept = self._version(), self._kept
+            coverage = self._coverage(version)
             if not coverage.embedded:
                 raise UnavailableError(f"{describe_coverage(self.sidecar, coverage)}.".capitalize())
-            with open_session(self.sidecar, self._previous) as session:
-                self._previous = session
+            if kept.session is not None and kept.version == version:
+                with self.sidecar.store.read():
+                    yield kept.session
+                return
+            with open_session(self.sidecar, kept.session) as session:
+                self._kept = KeptSession(version, session, coverage)
                 yield session
 
     @contextmanager
@@ -231,11 +249,24 @@ class LibraryCollection:
         except DBAccessError as error:
             raise ResonanceError(f"The library cannot be read now ({error}).") from error
 
+    def _coverage(self, version: str) -> Coverage:
+        kept = self._kept
+        return kept.coverage if kept.coverage and kept.version == version else self.sidecar.coverage()
+
     def _version(self) -> str:
-        """Return a text that differs whenever an answer may: the state of both databases."""
-        generation = self.sidecar.store.generation if self.sidecar.exists else 0
-        size, moment = file_state(os.fsencode(self.sidecar.library.path)) or (0, 0)
-        return f"{generation}-{size}-{moment}"
+        """Return a text that differs whenever an answer may: the state of the files of both databases.
+
+        Of two changes within a tick of the file system's clock, the second may leave a file's state as it was; so a
+        file that was changed this moment is in a state of its own.
+        """
+        library = os.fsencode(self.sidecar.library.path)
+        store = os.fsencode(self.sidecar.path)
+        states = [file_state(path) or (0, 0) for path in (library, library + WAL, store, store + WAL)]
+        latest = max(moment for _, moment in states)
+        now = time.time_ns()
+        return "-".join(f"{size:x}.{moment:x}" for size, moment in states) + (
+            f"-{now:x}" if now - latest < TICK else ""
+        )
 
 
 def to_sentence(text: str) -> str:
