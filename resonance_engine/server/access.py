@@ -2,7 +2,8 @@
 
 A page on another site can make a browser send requests to a local server. It cannot read the answers, for no response
 allows another origin, and it is refused by what browsers say of a request (Fetch Metadata, `Origin`). That another
-site's name points to a local address (DNS rebinding) is seen by `Host`.
+site's name points to a local address (DNS rebinding) is seen by `Host`. Where a proxy passes requests on, other
+machines reach the server at a local address; it needs a token then, too.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 
 from resonance_engine.server.problems import make_problem
+from resonance_engine.server.settings import LOOPBACK_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from resonance_engine.server.settings import ServerSettings
 
+PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 COOKIE = "resonance_token"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -79,16 +84,21 @@ class AccessControl:
         origin = headers.get("origin")
         if method not in SAFE and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return 403, "The request comes from another site."
-        if self.needs_token(path) and not self.has_token(headers):
+        if self.needs_token(path, headers) and not matches_token(self.settings.token, headers):
             return 401, "Send the server's token as `Authorization: Bearer TOKEN`."
         return None
 
-    def needs_token(self, path: str) -> bool:
-        """Whether a path needs a token; those that write check it by themselves, see `require_token`."""
-        return self.settings.is_public and path not in OPEN_PATHS and not path.startswith((STATIC, REST))
+    def needs_token(self, path: str, headers: Headers) -> bool:
+        """Whether a path needs a token; those that write check it by themselves, and players have passwords."""
+        is_open = path in OPEN_PATHS or path.startswith((STATIC, REST))
+        return not is_open and may_be_remote(self.settings, headers)
 
-    def has_token(self, headers: Headers) -> bool:
-        return matches_token(self.settings.token, headers)
+
+def may_be_remote(settings: ServerSettings, headers: Mapping[str, str]) -> bool:
+    """Whether a request may come from another machine: by the address, by the host it names, or through a proxy."""
+    if settings.is_shared or host_name(headers.get("host", "")) not in LOOPBACK_NAMES:
+        return True
+    return any(name in headers for name in PROXY_HEADERS)
 
 
 def host_name(host: str) -> str:

@@ -15,6 +15,7 @@ from resonance_engine.server.audiomuse import make_audiomuse_routes
 from resonance_engine.server.limits import BodyLimit
 from resonance_engine.server.media import make_media_routes
 from resonance_engine.server.problems import add_problems
+from resonance_engine.server.request_log import RequestLog
 from resonance_engine.server.routes import make_routes
 from resonance_engine.server.session import make_write_routes
 from resonance_engine.server.subsonic.routes import make_subsonic_routes
@@ -60,5 +61,6 @@ def make_app(collection: Collection, settings: ServerSettings, service: Service 
 
     app.mount("/static", StaticFiles(directory=PAGE))
     app.add_middleware(BodyLimit, unlimited=UPLOAD_PATH)
-    app.add_middleware(AccessControl, settings=settings)  # the outer one
+    app.add_middleware(AccessControl, settings=settings)
+    app.add_middleware(RequestLog)  # the outermost
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
@@ -11,12 +10,12 @@ from starlette.exceptions import HTTPException
 
 from resonance_engine.errors import AudioError, ModelError, ResonanceError
 from resonance_engine.server.collection import RequestError, UnavailableError, UnknownTrackError
+from resonance_engine.server.request_log import LOG
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
     from starlette.responses import Response
 
-LOG = logging.getLogger("resonance.server")
 MEDIA_TYPE = "application/problem+json"
 TITLES = {
     400: "Bad request",
@@ -76,7 +75,7 @@ async def answer_engine(_: Request, error: Exception) -> Response:
 
 
 async def answer_mistake(_: Request, error: Exception) -> Response:
-    LOG.error("unexpected %s: %s", type(error).__name__, error, exc_info=error)
+    LOG.error("unexpected %s: %s", type(error).__name__, error)  # whose traceback uvicorn logs
     return make_problem(500, headers={"X-Content-Type-Options": "nosniff"})
 
 

@@ -13,6 +13,7 @@ import uvicorn
 from resonance_engine.errors import ConfigError, printable
 from resonance_engine.server.app import make_app
 from resonance_engine.server.limits import DeadlineProtocol
+from resonance_engine.server.request_log import configure_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +86,7 @@ def run_server(
 
     With a service, players are answered, too.
     """
+    configure_log(settings.log_requests)
     bound = open_socket(settings)
     announce(f"http://{settings.host}:{bound.getsockname()[1]}/")
     uvicorn.Server(server_config(make_app(collection, settings, service))).run(sockets=[bound])

@@ -26,6 +26,6 @@ def require_packages() -> None:
 def describe_start(count: int, address: str, settings: ServerSettings, token: Path) -> list[str]:
     """Return the lines that a server begins with: how much it serves and where, and who needs the token."""
     lines = [f"serving {count:,} tracks at {address} (Ctrl-C ends it)"]
-    if settings.is_public:
+    if settings.is_shared:
         lines.append(f"other machines need the token in {printable(token)}")
     return lines

@@ -33,7 +33,7 @@ class TestHosts:
         assert answer.json()["title"] == "Wrong host"
 
     def test_a_name_of_a_proxy_may_be_added(self) -> None:
-        assert "music.example" in ServerSettings(names=("Music.Example",)).hosts
+        assert "music.example" in ServerSettings(names=("Music.Example",), token=TOKEN).hosts
 
 
 class TestSites:
@@ -95,6 +95,21 @@ class TestTokens:
         assert client.get("/api/openapi.json").status_code == 401
         assert client.get("/healthz").text == "ok"
         assert client.get("/").status_code == 200
+        assert client.get("/api/status", headers=BEARER).status_code == 200
+
+    @pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+    def test_a_proxy_passes_on_what_takes_one(self, client: TestClient, header: str) -> None:
+        assert client.get("/api/status", headers={header: "192.0.2.7"}).status_code == 401
+        assert client.get("/api/status", headers={header: "192.0.2.7", **BEARER}).status_code == 200
+
+    def test_a_name_that_a_proxy_passes_on_takes_one(self, collection: FakeCollection) -> None:
+        from starlette.testclient import TestClient
+
+        from resonance_engine.server.app import make_app
+
+        settings = ServerSettings(names=("music.example",), token=TOKEN)
+        client = TestClient(make_app(collection, settings), "http://music.example")
+        assert client.get("/api/status").status_code == 401
         assert client.get("/api/status", headers=BEARER).status_code == 200
 
     def test_without_one_no_public_address(self) -> None:

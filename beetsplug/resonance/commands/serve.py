@@ -42,12 +42,14 @@ def serve(sidecar: Sidecar, opts: Values) -> None:
 
     recipes = read_folder(opts.recipes)
     token = sidecar.path.with_name(TOKEN_FILE)
-    settings = make_settings(opts.host, opts.port, read_or_make_token(token), opts.allow_host or ())
+    settings = make_settings(
+        opts.host, opts.port, read_or_make_token(token), opts.allow_host or (), bool(opts.log_requests)
+    )
 
     def announce(address: str) -> None:
         for line in describe_start(sidecar.coverage().total, address, settings, token):
             ui.print_(line)
-        if settings.is_public and not passwords.read():
+        if settings.is_shared and not passwords.read():
             ui.print_(NO_PASSWORD)
 
     collection = LibraryCollection(sidecar, recipes)

@@ -11,8 +11,6 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from resonance_engine.server.access import host_name
-from resonance_engine.server.settings import LOOPBACK_NAMES
 from resonance_engine.server.subsonic.errors import (
     CONFLICTING_CREDENTIALS,
     INVALID_KEY,
@@ -24,19 +22,10 @@ from resonance_engine.server.subsonic.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from resonance_engine.server.settings import ServerSettings
     from resonance_engine.server.subsonic.parameters import Parameters
 
 ANYONE = "local"  # the user of a server that needs no password
-PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 ENCODED = "enc:"
-
-
-def needs_password(settings: ServerSettings, headers: Mapping[str, str]) -> bool:
-    """Whether a request may come from another machine: by the address, by the host it names, or through a proxy."""
-    if settings.is_public or settings.names or host_name(headers.get("host", "")) not in LOOPBACK_NAMES:
-        return True
-    return any(name in headers for name in PROXY_HEADERS)
 
 
 def authenticate(parameters: Parameters, passwords: Mapping[str, str], is_needed: bool) -> str:

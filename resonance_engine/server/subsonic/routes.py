@@ -9,8 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from resonance_engine.errors import ResonanceError
+from resonance_engine.server.access import may_be_remote
 from resonance_engine.server.subsonic import browse, lists, media, similar, system
-from resonance_engine.server.subsonic.authentication import ANYONE, needs_password
+from resonance_engine.server.subsonic.authentication import ANYONE
 from resonance_engine.server.subsonic.errors import GENERIC, SubsonicError
 from resonance_engine.server.subsonic.parameters import read_parameters
 from resonance_engine.server.subsonic.responses import check_format, make_failure, make_response
@@ -112,7 +113,7 @@ def make_subsonic_routes(service: Service, settings: ServerSettings, queue: Work
     @router.api_route("/{name}", methods=["GET", "HEAD", "POST"], response_class=Response)
     async def call_method(request: Request, name: str) -> Response:
         parameters = await read_parameters(request)
-        is_needed = needs_password(settings, request.headers)
+        is_needed = may_be_remote(settings, request.headers)
         kind, status = "xml", 200
         try:
             kind = check_format(parameters.find("f"))
