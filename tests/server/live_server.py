@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
     from resonance_engine.server.collection import Collection
     from resonance_engine.server.settings import ServerSettings
+    from resonance_engine.server.subsonic.service import Service
 
 
 class LiveServer:
     """Serves a collection from `with` to its end, as `run_server` does, but for signals."""
 
-    def __init__(self, collection: Collection, settings: ServerSettings) -> None:
+    def __init__(self, collection: Collection, settings: ServerSettings, service: Service | None = None) -> None:
         import uvicorn
 
         from resonance_engine.server.app import make_app
@@ -27,7 +28,7 @@ class LiveServer:
 
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.socket.getsockname()[1]
-        self.server = uvicorn.Server(server_config(make_app(collection, settings)))
+        self.server = uvicorn.Server(server_config(make_app(collection, settings, service)))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
 
     def __enter__(self) -> Self:

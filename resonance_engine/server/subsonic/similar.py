@@ -1,6 +1,7 @@
 """Methods of the OpenSubsonic API that list similar tracks, sonic paths and an artist's best known tracks.
 
-A similarity is the cosine of two embeddings, none below 0: 1 is the same recording, 0 what has nothing in common.
+A similarity lies between 0, nothing in common, and 1, the same recording: of similar tracks it is the score that they
+are ranked by, on a path the cosine of two embeddings; what is below 0 counts as 0.
 """
 
 from __future__ import annotations
