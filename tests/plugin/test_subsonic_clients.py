@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # The libraries leave sessions open; that is theirs.
 pytestmark = [pytest.mark.rest, pytest.mark.filterwarnings("ignore::ResourceWarning")]
-WITH_PASSWORDS = ServerSettings(names=("music.example.org",))
+WITH_PASSWORDS = ServerSettings(token="a token", names=("music.example.org",))  # noqa: S106 - of the tests
 MISSING = "needs {}, a client library that is not among the project's own; `pip install {}` has it tested"
 
 

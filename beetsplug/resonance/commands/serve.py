@@ -57,12 +57,12 @@ def serve(sidecar: Sidecar, opts: Values) -> None:
 
 
 def edit_passwords(passwords: PasswordFile, opts: Values) -> None:
-    """Make or revoke the password of a player, or list their names; ConfigError where a name does not fit."""
-    if opts.new_password is not None:
-        ui.print_(f"user {opts.new_password}, password {passwords.add(opts.new_password)}")
+    """Revoke or make the password of a player, or list their names; ConfigError where a name does not fit."""
     if opts.revoke is not None:
         passwords.revoke(opts.revoke)
         ui.print_(f"revoked the password of {opts.revoke}")
+    if opts.new_password is not None:
+        ui.print_(f"user {opts.new_password}, password {passwords.add(opts.new_password)}")
     if opts.passwords:
         names = sorted(passwords.read())
         ui.print_("\n".join(names) if names else "there are no passwords")
