@@ -17,8 +17,9 @@ PLUGIN = {
     "fields": ("errors", "config", "library", "search"),
     "playlist": ("errors", "config", "library", "search", "fields"),
     "server": ("errors", "config", "library", "search", "fields", "playlist"),
-    "commands": ("errors", "config", "library", "search", "fields", "playlist", "background", "server"),
-    "": ("errors", "config", "library", "search", "fields", "playlist", "background", "server", "commands"),
+    "players": ("errors", "config", "library", "search", "fields", "playlist"),
+    "commands": ("errors", "config", "library", "search", "fields", "playlist", "background", "server", "players"),
+    "": ("errors", "config", "library", "search", "fields", "playlist", "background", "server", "players", "commands"),
 }
 """The rooms of `beetsplug.resonance`, "" being its `__init__`, with the rooms that each may import."""
 

@@ -109,9 +109,9 @@ class ResonancePlugin(BeetsPlugin):
         return is_analysing(sidecar)
 
     def commands(self) -> list[Subcommand]:
-        from beetsplug.resonance.commands import playlist, resonance, similar
+        from beetsplug.resonance.commands import playlist, radio, resonance, similar
 
-        return [module.command(self.open_sidecar, self._log) for module in (similar, playlist, resonance)]
+        return [module.command(self.open_sidecar, self._log) for module in (similar, playlist, radio, resonance)]
 
     def import_begin(self, session: ImportSession) -> None:
         self.is_quiet = session.config["quiet"].get(bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from beets.exceptions import UserError
 from beets.util.units import human_seconds_short
 
 from beetsplug.resonance.commands.common import require_searchable, user_errors
+from beetsplug.resonance.commands.mpd import open_queue, queue_tracks
 from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
 from beetsplug.resonance.library.sidecar import format_tracks
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
     from beetsplug.resonance.commands.common import OpenSidecar
     from beetsplug.resonance.config.settings import Settings
     from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.players.mpd_queue import MpdQueue
     from beetsplug.resonance.playlist.builder import BuiltPlaylist
     from beetsplug.resonance.playlist.refresh import RefreshedPlaylist
     from beetsplug.resonance.playlist.request import PlaylistRequest
 
-# Of each pair, the one on the command line puts the other out of a profile.
-RIVALS = (("count", "minutes"), ("weights", "like"), ("to", "arc"))
 UNKNOWN_LENGTH = "-:--"
 WITH_REFRESH = ("refresh", "pretend", "format", "path")  # all else is in the recipe
 
@@ -67,7 +67,8 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         with closing(open_sidecar(lib)) as sidecar:
             request = parse_request(opts, args, sidecar.settings)
             require_searchable(sidecar, log)
-            build_playlist(sidecar, request, opts, log)
+            with open_queue(lib) if opts.mpd else nullcontext() as queue:
+                build_playlist(sidecar, request, opts, log, queue)
 
     playlist.func = run
     return playlist
@@ -75,7 +76,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
 
 def parse_request(opts: Values, args: list[str], settings: Settings) -> PlaylistRequest:
     """Parse a command line to a playlist request; its options override those of its profile. Raises UserError."""
-    from beetsplug.resonance.config.profiles import find_profile
+    from beetsplug.resonance.config.profiles import override_profile
     from beetsplug.resonance.playlist.request import PlaylistRequest
     from resonance_engine.playlist import m3u
 
@@ -84,12 +85,7 @@ def parse_request(opts: Values, args: list[str], settings: Settings) -> Playlist
     if opts.pretend:
         raise UserError("playlist: --pretend goes with --refresh")
     given = given_options(opts, args, "playlist")
-    profile = find_profile(settings.profiles, opts.profile) if opts.profile is not None else {}
-    usual = {"count": settings.count, **profile}
-    for pair in RIVALS:
-        if any(name in given for name in pair):
-            usual = {name: value for name, value in usual.items() if name not in pair}
-    options = {**usual, **given}
+    options = override_profile(settings.profiles, opts.profile, given, {"count": settings.count})
     # A recipe is read wherever beet runs.
     options["file"] = [str(expand_home(path).absolute()) for path in options.get("file", ())]
     request = PlaylistRequest(**options)
@@ -97,7 +93,7 @@ def parse_request(opts: Values, args: list[str], settings: Settings) -> Playlist
         raise UserError("playlist: name a track to start from, for example `beet playlist title:yesterday`")
     if opts.absolute and opts.output is None:
         raise UserError("playlist: --absolute is about the paths in a file; name it with -o")
-    outputs = [flag_of(name) for name in ("output", "paths", "json") if getattr(opts, name)]
+    outputs = [flag_of(name) for name in ("output", "paths", "json", "mpd") if getattr(opts, name)]
     if len(outputs) > 1:
         raise UserError(f"playlist: give one of {' and '.join(outputs)}")
     # Anything else would sooner or later be somebody's song.
@@ -115,16 +111,19 @@ def check_refresh(opts: Values, args: list[str]) -> None:
         raise UserError("playlist: --refresh needs a file, for example `beet playlist --refresh evening.m3u8`")
 
 
-def build_playlist(sidecar: Sidecar, request: PlaylistRequest, opts: Values, log: BeetsLogger) -> None:
-    """Build the playlist, and print or write it."""
+def build_playlist(
+    sidecar: Sidecar, request: PlaylistRequest, opts: Values, log: BeetsLogger, queue: MpdQueue | None
+) -> None:
+    """Build the playlist, and print or write it, or print and append it to a queue."""
     from beetsplug.resonance.commands.similar import track_record
     from beetsplug.resonance.playlist.builder import PlaylistBuilder
     from beetsplug.resonance.search.session import open_session
     from resonance_engine.errors import printable
     from resonance_engine.playlist.recipe import write_recipe
 
+    in_lines = opts.output is not None or bool(opts.paths) or queue is not None
     with open_session(sidecar) as session:
-        playlist = PlaylistBuilder(session, request, in_lines=bool(opts.output is not None or opts.paths)).build()
+        playlist = PlaylistBuilder(session, request, in_lines=in_lines).build()
     for note in playlist.notes:
         log.info("{}", note)
     if not playlist.items:
@@ -146,6 +145,8 @@ def build_playlist(sidecar: Sidecar, request: PlaylistRequest, opts: Values, log
     else:
         is_plain = opts.format is not None or bool(opts.path)
         print_tracks(playlist.items, is_plain, with_total=request.length.seconds is not None)
+        if queue is not None:
+            queue_tracks(queue, playlist.items, log)
 
 
 def print_tracks(items: Sequence[Item], is_plain: bool, with_total: bool) -> None:

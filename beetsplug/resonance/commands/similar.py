@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import choose_colours, require_searchable, user_errors
+from beetsplug.resonance.commands.mpd import open_queue, queue_tracks
 from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.commands.common import OpenSidecar
     from beetsplug.resonance.library.sidecar import Sidecar
+    from beetsplug.resonance.players.mpd_queue import MpdQueue
     from beetsplug.resonance.search.explanations import Reason
     from beetsplug.resonance.search.finder import SearchResult
     from beetsplug.resonance.search.request import SearchRequest
@@ -48,6 +50,7 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
         "\nExample: beet similar --like rhythm --bpm 0.95-1.05 --explain title:'no surprises'"
         "\nExample: beet similar --text 'calm acoustic guitar, no vocals'"
         "\nExample: beet similar -a album:'ok computer'"
+        "\nExample: beet similar -n 10 --mpd title:'no surprises'"
         "\nExample: beet similar -i title:'no surprises'"
         "\n\nOn a terminal, -i asks after each list:"
         "\n  a number, d  dive: search anew from that track"
@@ -84,11 +87,11 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
                 return
             from beetsplug.resonance.search.session import open_session
 
-            with open_session(sidecar) as session:
+            with open_queue(lib) if opts.mpd else nullcontext() as queue, open_session(sidecar) as session:
                 if opts.album or opts.artists:
                     list_groups(session, opts, request)
                 else:
-                    list_tracks(session, opts, request, log)
+                    list_tracks(session, opts, request, log, queue)
 
     similar.func = run
     return similar
@@ -102,6 +105,8 @@ def check_combinations(opts: Values, request: SearchRequest) -> None:
     extra = [name for name in request.recipe() if name not in SETS] if kind else []
     if kind and (extra or opts.explain):
         raise UserError(f"similar: {kind} takes no {flag_of(extra[0]) if extra else '--explain'}")
+    if opts.mpd and (kind or opts.json or opts.interactive):
+        raise UserError(f"similar: {kind or ('--json' if opts.json else '--interactive')} takes no --mpd")
     if opts.interactive:
         if kind or opts.json:
             raise UserError(f"similar: {kind or '--json'} takes no --interactive")
@@ -128,14 +133,18 @@ def list_groups(session: SearchSession, opts: Values, request: SearchRequest) ->
     print_scored([(score, group, "") for score, group in groups], plain)
 
 
-def list_tracks(session: SearchSession, opts: Values, request: SearchRequest, log: BeetsLogger) -> None:
-    """Print tracks, one a line, and the reasons of each below it."""
+def list_tracks(
+    session: SearchSession, opts: Values, request: SearchRequest, log: BeetsLogger, queue: MpdQueue | None
+) -> None:
+    """Print tracks, one a line, and the reasons of each below it; append them to a queue, if there is one."""
     result, reasons = find_tracks(session, request, bool(opts.explain), log)
     if opts.json:
         print_json(result, reasons)
         return
     rows = [(hit.score, hit.item, reasons[hit.id].line if hit.id in reasons else "") for hit in result.hits]
     print_scored(rows, plain=opts.format is not None or bool(opts.path))
+    if queue is not None:
+        queue_tracks(queue, [hit.item for hit in result.hits], log)
 
 
 def print_scored(rows: Sequence[tuple[float, Item | Album | str, str]], plain: bool) -> None:

@@ -29,8 +29,9 @@ NEW_TERM = re.compile(r"[\^-]\S|,$|[^\s:]+:\S")
 LARGEST_COUNT = 100_000
 SEEDS, CANDIDATES, RANKING = "Where to start", "What may come up", "How to rank"
 ORDER, OUTPUT = "How the list goes", "Where it goes"
-SIMILAR, PLAYLIST = ("similar",), ("playlist",)
+SIMILAR, PLAYLIST, RADIO = ("similar",), ("playlist",), ("radio",)
 BOTH = SIMILAR + PLAYLIST
+ALL = BOTH + RADIO
 ANY_NUMBER = "is a number of tracks, 0 for any number"
 
 
@@ -48,7 +49,7 @@ class Option(NamedTuple):
     help: str = ""
     metavar: str | None = None
     group: str = ""
-    commands: tuple[str, ...] = BOTH
+    commands: tuple[str, ...] = ALL
     flags: tuple[str, ...] = ()
     repeatable: bool = False
     saved: bool = True
@@ -95,21 +96,21 @@ TABLE = (
     setting("hours", str, default="",
             comment='when the background may work, such as "22:00-07:00", several with commas; empty: always'),
     Option("query", list[str]),
-    Option("count", int, "how many tracks", "N", flags=("-n", "--count"), range=(1, LARGEST_COUNT),
+    Option("count", int, "how many tracks", "N", commands=BOTH, flags=("-n", "--count"), range=(1, LARGEST_COUNT),
            rule=f"-n must be 1 to {LARGEST_COUNT:,} tracks", default=20,
            comment="tracks that `beet similar` and `beet playlist` list"),
-    Option("file", list[str], "a file, in the library or not; can be repeated", "PATH", SEEDS, repeatable=True,
+    Option("file", list[str], "a file, in the library or not; can be repeated", "PATH", SEEDS, BOTH, repeatable=True,
            example="song.mp3"),
-    Option("at", str, "only a passage of the one track named, such as 1:20-1:50", "FROM-TO", SEEDS),
+    Option("at", str, "only a passage of the one track named, such as 1:20-1:50", "FROM-TO", SEEDS, BOTH),
     Option("text", str, '"calm acoustic guitar, no vocals"; alone, or beside a QUERY', "WORDS", SEEDS,
            example="'quiet acoustic guitar'"),
     Option("avoid", list[str], "keep away from what sounds like this; can be repeated", "QUERY", SEEDS,
            flags=("--not",), repeatable=True),
     Option("combine", str, "several tracks: close to many of them by `agreement` (the default), or to their `centroid`",
-           "HOW", SEEDS, choices=("agreement", "centroid")),
+           "HOW", SEEDS, BOTH, choices=("agreement", "centroid")),
     Option("among", list[str], "only tracks that match a beets query", "QUERY", CANDIDATES, flags=("--from",)),
     Option("cluster", str, "only tracks of a cluster of `beet resonance map`", "NAME", CANDIDATES,
-           PLAYLIST, example="'piano, jazz'"),
+           PLAYLIST + RADIO, example="'piano, jazz'"),
     Option("bpm", str, "tempo: 0.95-1.05 times the seed's, or 120-130; half and double count too", "RANGE", CANDIDATES,
            example="0.95-1.05"),
     Option("key", str, "only keys that mix with the seed's", "compatible", CANDIDATES, choices=("compatible",),
@@ -154,19 +155,20 @@ TABLE = (
            "opens the list", "COURSE", ORDER, PLAYLIST),
     Option("works", str, "movements of a work `together` (the default), `avoid` several, or `ignore`", "HOW", ORDER,
            PLAYLIST, choices=("together", "avoid", "ignore"), rule="Works can be together, avoid or ignore"),
-    Option("spacing", int, "tracks between two of one artist or album", "N", ORDER, PLAYLIST, range=(0, 1_000),
+    Option("spacing", int, "tracks between two of one artist or album", "N", ORDER, PLAYLIST + RADIO, range=(0, 1_000),
            default=2, comment="tracks between two of one artist in a playlist"),
-    Option("seed", int, "vary the list; the same number gives the same list", "N", ORDER, PLAYLIST),
+    Option("seed", int, "vary the list; the same number gives the same list", "N", ORDER, PLAYLIST + RADIO),
     Option("recent", int, "start from the N tracks played last (that match QUERY, if given)", "N", ORDER, PLAYLIST,
            range=(1, 500)),
     Option("profile", str, "options from resonance.profiles; those on the command line go before", "NAME", ORDER,
-           PLAYLIST, saved=False),
+           PLAYLIST + RADIO, saved=False),
     Option("output", str, "write an .m3u8 or .m3u file, with the recipe, instead of printing", "FILE", OUTPUT,
            PLAYLIST, ("-o", "--output"), saved=False),
     Option("absolute", bool, "absolute paths in the file, not relative to it", group=OUTPUT, commands=PLAYLIST),
     Option("paths", bool, "print absolute paths byte for byte and nothing else, for `| mpc add`", group=OUTPUT,
            commands=PLAYLIST, saved=False),
     Option("json", bool, "print one JSON list", group=OUTPUT, commands=PLAYLIST, saved=False),
+    Option("mpd", bool, "append the tracks to the queue of MPD, too", group=OUTPUT, commands=PLAYLIST, saved=False),
     Option("refresh", bool, "make the lists in FILEs again: keep what still holds, fill up", group=OUTPUT,
            commands=PLAYLIST, saved=False),
     Option("pretend", bool, "with --refresh, only say what would change", group=OUTPUT, commands=PLAYLIST, saved=False),
@@ -176,6 +178,7 @@ TABLE = (
     Option("interactive", bool, "number the list and ask: play, add to a file, go on from a track", commands=SIMILAR,
            flags=("-i", "--interactive"), saved=False),
     Option("json", bool, "print JSON, for programs", commands=SIMILAR, saved=False),
+    Option("mpd", bool, "append the tracks to the queue of MPD, too", commands=SIMILAR, saved=False),
     setting("exclude", list[Any], default=[], comment='beets queries whose matches never come up, as '
             '["genres:audiobook", {query: christmas, except: 12-01..12-31}]'),
     setting("profiles", dict[str, Any], default={}, comment="options of `beet playlist --profile NAME`, as "
@@ -184,7 +187,8 @@ TABLE = (
 
 SETTINGS = {option.name: option for option in TABLE if option.comment}
 SAVED = {option.name: option for option in TABLE if option.saved}
-PLAYLIST_NAMES = tuple(name for name, option in SAVED.items() if option.commands == PLAYLIST)
+PLAYLIST_NAMES = tuple(name for name, option in SAVED.items() if "similar" not in option.commands)
+RADIO_NAMES = tuple(name for name, option in SAVED.items() if "radio" in option.commands)
 
 
 def flag_of(name: str) -> str:

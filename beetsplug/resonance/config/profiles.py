@@ -1,4 +1,4 @@
-"""Profiles: options of `beet playlist` that the configuration keeps under a name."""
+"""Profiles: options of `beet playlist` and `beet radio` that the configuration keeps under a name."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SETTING = "resonance.profiles"
 QUERIES = ("query", "avoid", "among")  # each the words of one query
+# Of each pair, the one on the command line puts the other out of a profile.
+RIVALS = (("count", "minutes"), ("weights", "like"), ("to", "arc"))
 
 Profile = Mapping[str, Any]
 
@@ -38,11 +40,22 @@ def parse_profiles(value: Any, view: ConfigView) -> dict[str, Profile | UserErro
     return profiles
 
 
+def override_profile(
+    profiles: Mapping[str, Profile | UserError], name: str | None, given: Profile, default: Profile
+) -> dict[str, Any]:
+    """Return the options of a profile, if one is named, between default ones and those given on a command line."""
+    options = {**default, **(find_profile(profiles, name) if name is not None else {})}
+    for pair in RIVALS:
+        if any(each in given for each in pair):
+            options = {each: value for each, value in options.items() if each not in pair}
+    return {**options, **given}
+
+
 def find_profile(profiles: Mapping[str, Profile | UserError], name: str) -> Profile:
     """Return the profile of a name; UserError where the configuration has none, or a mistake in it."""
     if name not in profiles:
         hint = suggest(name, profiles, f"there are {', '.join(profiles)}" if profiles else "it has none")
-        raise UserError(f"playlist: {SETTING} in the configuration has no {name!r}; {hint}")
+        raise UserError(f"{SETTING} in the configuration has no {name!r}; {hint}")
     profile = profiles[name]
     if isinstance(profile, UserError):
         raise profile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from beets.exceptions import UserError
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from beets.library import Item
 
     from beetsplug.resonance.playlist.request import PlaylistRequest
+    from beetsplug.resonance.search.finder import SearchResult
     from beetsplug.resonance.search.session import SearchSession
     from resonance_engine.playlist.rules import SequenceRules, Track
 
@@ -64,8 +65,10 @@ class BuiltPlaylist:
 class PlaylistBuilder:
     """Builds the playlist of a request; for `files` and `left_out` see `CandidateFilter`.
 
-    One `in_lines` has a path a line, and no item whose path has several.
+    One `in_lines` has a path a line, and no item whose path has several. `command` begins errors.
     """
+
+    command: ClassVar[str] = COMMAND
 
     def __init__(
         self,
@@ -79,15 +82,15 @@ class PlaylistBuilder:
         self.request = request
         search_request = request.search
         if request.recent is not None:
-            query = last_played(session.sidecar.library, request.search.query, request.recent, COMMAND)
+            query = last_played(session.sidecar.library, request.search.query, request.recent, self.command)
             search_request = SearchRequest(**{**search_request.options, "query": query})
         settings = session.sidecar.settings
         self.rules = request.rules(settings.caps, settings.spacing)  # without the incompatible tracks
         self.incompatible = IncompatibleTracks(session)
         self.unlistable = multi_line_ids(session.sidecar.library) if in_lines else set()
-        inside = items_of_cluster(session, request.cluster, COMMAND) if request.cluster is not None else None
+        inside = items_of_cluster(session, request.cluster, self.command) if request.cluster is not None else None
         reasons = {**(left_out or {}), **dict.fromkeys(self.unlistable, MULTI_LINE)}
-        self.finder = Finder(session, search_request, COMMAND, files=files, left_out=reasons, inside=inside)
+        self.finder = Finder(session, search_request, self.command, files=files, left_out=reasons, inside=inside)
         self.seeds = self.finder.seeds
         self.candidates = PlaylistCandidates(self.finder, needs_attributes=request.arc is not None)
         length = request.length
@@ -139,7 +142,7 @@ class PlaylistBuilder:
         while True:
             result = self.finder.find(size, Caps())
             seeds = self.candidates.rank_seeds(listable, size) if listable else {}
-            pool = build_pool(self.candidates, result, seeds, opening, self.rules.works == "together")
+            pool = self.make_pool(result, seeds, opening)
             is_exhausted = max(len(result.hits), len(seeds)) < size or size == LARGEST_COUNT
             seconds = self.request.length.seconds
             is_enough = seconds is None or sum(durations(pool.tracks)) >= POOL * seconds
@@ -157,6 +160,10 @@ class PlaylistBuilder:
                     notes += [TURNED_DOWN.format(result.rejected)] if is_short and result.rejected else []
                     return replace(listing, notes=(*notes, *listing.notes))
             size = min(GROWTH * size, LARGEST_COUNT)
+
+    def make_pool(self, result: SearchResult, seeds: Mapping[int, float], opening: Sequence[int]) -> TrackPool:
+        """Return what the list is chosen from: hits of the search, seeds with their closeness, and its opening."""
+        return build_pool(self.candidates, result, seeds, opening, self.rules.works == "together")
 
     def _order(
         self, pool: TrackPool, opening: Sequence[int], kept: Sequence[int], rules: SequenceRules

@@ -103,15 +103,9 @@ class PreviousPlaylist:
     """The entries of a playlist file in the library as it is now: item `ids` and `vectors` by path."""
 
     def __init__(self, session: SearchSession, request: PlaylistRequest, paths: Sequence[bytes]) -> None:
-        sidecar = session.sidecar
-        self.ids = items_at(sidecar.library, paths)
-        current = session.current(sidecar.rows_by_id(self.ids.values()))
-        vectors = sidecar.store.tracks.vector_ids(sidecar.id, current, session.model.id)
-        has_vector = session.index.has(vectors.values())
-        searchable = {vector_id for vector_id, has in zip(vectors.values(), has_vector, strict=True) if has}
-        self.vectors = {
-            path: vectors[item_id] for path, item_id in self.ids.items() if vectors.get(item_id) in searchable
-        }
+        self.ids = items_at(session.sidecar.library, paths)
+        vectors = session.searchable_vectors(self.ids.values())
+        self.vectors = {path: vectors[item_id] for path, item_id in self.ids.items() if item_id in vectors}
         # Of several files with one sound, the list keeps the one that it had.
         files: dict[int, int] = {}
         for path in paths:

@@ -81,6 +81,13 @@ class SearchSession:
         items = {each: [row.item_id for row in rows if current.get(row.item_id)] for each, rows in behind.items()}
         return {each: item_ids for each, item_ids in items.items() if item_ids}
 
+    def searchable_vectors(self, item_ids: Collection[int]) -> dict[int, int]:
+        """Return the vector ids of items, by item id, without those that are not analysed or mean another item now."""
+        current = self.current(self.sidecar.rows_by_id(item_ids))
+        vectors = self.store.tracks.vector_ids(self.sidecar.id, current, self.model.id)
+        has_vector = self.index.has(vectors.values())
+        return {item_id: vector for (item_id, vector), has in zip(vectors.items(), has_vector, strict=True) if has}
+
     def first_with_file(self, item_ids: Sequence[int]) -> int:
         """Return the first of some items whose file is there, for items of one sound; the first where none is."""
         if len(item_ids) == 1:
