@@ -38,7 +38,7 @@ audio_output {{
     name "null"
 }}
 """
-PASSWORD = """\
+RIGHTS = """\
 password "{password}@read,add,control,admin"
 default_permissions "read"
 local_permissions "read"
@@ -53,7 +53,7 @@ class MpdServer:
             self.port = free.getsockname()[1]
         self.folder, self.socket, self.password = folder, folder / "socket", password
         text = CONFIGURATION.format(folder=folder, music=music, port=self.port)
-        (folder / "mpd.conf").write_text(text + (PASSWORD.format(password=password) if password else ""), "utf-8")
+        (folder / "mpd.conf").write_text(text + (RIGHTS.format(password=password) if password else ""), "utf-8")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

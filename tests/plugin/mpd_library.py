@@ -45,11 +45,11 @@ class MpdLibrary(CircleLibrary):
             item.filepath.write_bytes(quiet.read_bytes())
 
     @contextmanager
-    def serve(self, password: str = "", **settings: Any) -> Iterator[MpdServer]:
-        """Run an MPD for the library, and point beets' configuration to it, at its socket unless told otherwise."""
+    def serve(self, password: str = "", music: Path | None = None, **settings: Any) -> Iterator[MpdServer]:
+        """Run an MPD for the library, or a folder, and point beets to it, at its socket unless told otherwise."""
         self.write_files()
         self.analyse()
-        with mpd_server(Path(os.fsdecode(self.lib_path)), password) as server:
+        with mpd_server(music or Path(os.fsdecode(self.lib_path)), password) as server:
             config["mpd"].set({"host": str(server.socket), "password": password, **settings})
             yield server
 

@@ -274,3 +274,37 @@ class TestTrouble(MpdLibrary):
 
         config["mpd"]["port"].set(server.port)
         return self.radio()
+
+    def test_a_queue_that_is_cleared_while_tracks_are_chosen_stays_empty(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.circle(20)
+        with self.serve() as server, self.radio() as steps:
+            choose = steps.radio.session.choose
+
+            def choose_and_clear(*arguments: Any) -> Any:
+                with server.client() as client:
+                    client.clear()
+                return choose(*arguments)
+
+            monkeypatch.setattr(steps.radio.session, "choose", choose_and_clear)
+            play(server, "3")
+            steps.follow()
+            assert titles(server) == []
+            steps.follow()
+            assert steps.warnings == ["radio: nothing plays; the radio goes on with the next song"]
+
+    def test_a_queue_that_is_cleared_before_it_is_read_is_looked_at_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.circle(20)
+        with self.serve() as server, self.radio() as steps:
+            uris = steps.radio.queue.uris
+
+            def clear_and_read(first: int) -> list[str]:
+                with server.client() as client:
+                    client.clear()
+                return uris(first)
+
+            monkeypatch.setattr(steps.radio.queue, "uris", clear_and_read)
+            play(server, "3")
+            steps.follow()
+            assert (titles(server), steps.warnings) == ([], [])

@@ -261,7 +261,7 @@ class Fields:
 
     def shares(self, name: str) -> dict[int, float]:
         """Return the shares of a facet in the similarity of all items that `similar:` lists, by item id."""
-        lists = [scores for scores in reversed(self.tracks.lists) if isinstance(scores, Neighbours)]
+        lists = [scores for scores in self.tracks.current() if isinstance(scores, Neighbours)]
         return {
             item_id: shares[FACETS[name]]
             for neighbours in lists

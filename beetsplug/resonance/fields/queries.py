@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
+from threading import local
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ReferenceType, ref
 
 from beets.dbcore.query import FieldQuery, InvalidQueryArgumentValueError, NumericQuery
 from beets.exceptions import UserError
@@ -81,20 +83,50 @@ def explain_option(word: str) -> str:
     return suggest(flag, [FROM], f"it takes {FROM} alone, as in similar:'artist:air {FROM} genres:jazz'")
 
 
+class ScoredList(NamedTuple):
+    """Scores by id, and the query that they belong to, as long as it is in use."""
+
+    scores: Mapping[int, float]
+    query: ReferenceType[SimilarQuery]
+
+
+class ThreadLists(local):
+    """The last lists of a thread, the last first, and the `similar:` that it parsed last.
+
+    `is_missed` where a query needed a list, and there was none.
+    """
+
+    def __init__(self) -> None:
+        self.lists: deque[ScoredList] = deque(maxlen=SCORES_KEPT)
+        self.parsed: ReferenceType[SimilarQuery] | None = None
+        self.is_missed = False
+
+
 class SimilarityScores:
     """The scores of the last `similar:` queries, by id: the values of `$similarity`, and the keys of `similarity-`.
 
     A field knows its item and not the query. The last list with an item is the one that beets shows, or that of an
-    earlier alternative, as in `similar:A , similar:B`. `is_missed` where a query needed a list, and there was none.
+    earlier alternative, as in `similar:A , similar:B`. Each thread has lists of its own, for `beet web` answers several
+    queries at once; where one has none, as the threads of `beet convert`, those of all threads count.
     """
 
     def __init__(self) -> None:
-        self.lists: deque[Mapping[int, float]] = deque(maxlen=SCORES_KEPT)
-        self.parsed: SimilarQuery | None = None
-        self.is_missed = False
+        self.own = ThreadLists()
+        self.shared: deque[ScoredList] = deque(maxlen=SCORES_KEPT)
 
-    def add(self, scores: Mapping[int, float]) -> None:
-        self.lists.appendleft(scores)
+    def add(self, scores: Mapping[int, float], query: SimilarQuery) -> None:
+        scored = ScoredList(scores, ref(query))
+        self.own.lists.appendleft(scored)
+        self.shared.appendleft(scored)
+
+    @property
+    def parsed(self) -> SimilarQuery | None:
+        """The `similar:` that was parsed last, while it is in use."""
+        return self.own.parsed() if self.own.parsed is not None else None
+
+    def begin(self, query: SimilarQuery) -> None:
+        """Note that a `similar:` was parsed."""
+        self.own.parsed = ref(query)
 
     def score(self, thing: Model) -> float | None:
         """Return the score of an item or album; None where no list has it."""
@@ -107,11 +139,17 @@ class SimilarityScores:
 
     def list_with(self, thing: Model) -> Mapping[int, float] | None:
         """Return the last list with an item or album."""
-        return next((scores for scores in self.lists if thing.id in scores), None)
+        lists = (*self.own.lists, *self.shared)
+        return next((each.scores for each in lists if thing.id in each.scores), None)
+
+    def current(self) -> list[Mapping[int, float]]:
+        """Return the lists of the queries in use, the last one last; others were answers to earlier ones."""
+        own, shared = ([each.scores for each in lists if each.query()] for lists in (self.own.lists, self.shared))
+        return [*reversed(own or shared)]
 
     def by_id(self, name: str = "similarity") -> dict[int, float]:  # noqa: ARG002 - the only number there is
-        """Return the scores of all lists."""
-        return {thing_id: score for scores in reversed(self.lists) for thing_id, score in scores.items()}
+        """Return the scores of the lists of the queries in use."""
+        return {thing_id: score for scores in self.current() for thing_id, score in scores.items()}
 
 
 class SimilarQuery(FieldQuery[str]):
@@ -137,11 +175,11 @@ class SimilarQuery(FieldQuery[str]):
         for words in (self.similar.seeds, self.similar.candidates):
             parse_query_parts(words, model)  # a mistake is named before anything is listed
         self.matches: Mapping[int, float] | None = None
-        scores.parsed = self
+        scores.begin(self)
 
     def clause(self) -> Clause:
         self.matches = self.resolve(self.similar)
-        self.scores.add(self.matches)
+        self.scores.add(self.matches, self)
         return f"{self.model._table}.id IN ({', '.join(map(str, self.matches))})", ()
 
     def match(self, obj: Model) -> bool:
@@ -182,16 +220,16 @@ class SimilarityQuery(NumericQuery):
         return [thing_id for thing_id, value in self.values(self.field_name).items() if self.accepts(value)]
 
     def match(self, obj: Model) -> bool:
-        if not self.scores.lists and self.scores.parsed is not None:
-            self.scores.parsed.match(obj)  # the query's other part stands behind this one
+        if not self.scores.current() and (parsed := self.scores.parsed) is not None:
+            parsed.match(obj)  # the query's other part stands behind this one
         self.require_list()
         value = obj.get(self.field_name)
         return value is not None and self.accepts(float(value))
 
     def require_list(self) -> None:
         """Warn, once in a run, where there is no `similar:` to be near to, so that nothing matches."""
-        if not self.scores.lists and not self.scores.is_missed:
-            self.scores.is_missed = True
+        if not self.scores.current() and not self.scores.own.is_missed:
+            self.scores.own.is_missed = True
             self.log.warning(
                 "{0}: only what `similar:` lists has it, and no `similar:` is in the query; "
                 "write for example `beet ls similar:title:yesterday {0}:{1}`",

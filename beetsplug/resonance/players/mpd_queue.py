@@ -214,10 +214,14 @@ class MpdQueue:
 
 
 class RefusedError(UserError):
-    """MPD refuses a command, for the reason with this `code`."""
+    """MPD refuses a command, for the reason with this `code`.
+
+    `is_outdated` where the command names what is not in the queue any more.
+    """
 
     def __init__(self, address: MpdAddress, error: CommandError) -> None:
         self.code = error.errno
+        self.is_outdated = self.code == FailureResponseCode.ARG
         if self.code == FailureResponseCode.PASSWORD:
             sentence = f"MPD at {address} takes another password; set `password` under `mpd:` in beets' configuration"
         elif self.code == FailureResponseCode.PERMISSION:

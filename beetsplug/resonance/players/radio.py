@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from beets.exceptions import UserError
 
 from beetsplug.resonance.errors import describe_error
-from beetsplug.resonance.players.mpd_queue import ConnectionLostError, describe_left_out
+from beetsplug.resonance.players.mpd_queue import ConnectionLostError, RefusedError, describe_left_out
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import ResonanceError
 
@@ -62,7 +62,7 @@ class Radio:
 
     def start(self) -> None:
         """Append the first tracks and play the first of them; raises UserError where there is none."""
-        songs = self.append((), AHEAD + 1)
+        songs = self.append((), AHEAD + 1, is_start=True)
         if not songs:
             raise UserError("radio: there is no track to play")
         self.queue.play(songs[0])
@@ -97,7 +97,12 @@ class Radio:
         """Append as many tracks as are missing."""
         if not state.is_random and state.length - state.position - 1 >= AHEAD:
             return
-        ids = self.queue.item_ids(self.queue.uris(0 if state.is_random else state.position + 1))
+        try:
+            ids = self.queue.item_ids(self.queue.uris(0 if state.is_random else state.position + 1))
+        except RefusedError as error:
+            if error.is_outdated:  # the queue is another one by now, of which MPD tells next
+                return
+            raise
         # In random order, what was not played yet is ahead, wherever it is.
         ahead = [each for each in ids if not (state.is_random and each in self.session.played)]
         if len(ahead) >= AHEAD:
@@ -109,16 +114,21 @@ class Radio:
         except (UserError, ResonanceError) as error:
             self.complain(describe_error(error))
             return
-        if len(ahead) + len(added) < AHEAD:
+        if len(ahead) + len(added) < AHEAD and self.queue.state().uri:
             self.complain("radio: no other track fits, or all were played; what is queued plays on")
 
-    def append(self, ahead: Sequence[int], count: int) -> list[str]:
-        """Choose and append tracks after those `ahead`, and return the ids of their songs; raises UserError."""
+    def append(self, ahead: Sequence[int], count: int, is_start: bool = False) -> list[str]:
+        """Choose and append tracks after those `ahead`, and return the ids of their songs; raises UserError.
+
+        A queue that was cleared meanwhile stays empty, unless the radio starts.
+        """
         songs: list[str] = []
         following = list(ahead)
         for _ in range(ATTEMPTS):
             with open_session(self.sidecar, self.search) as self.search:
                 items = self.session.choose(self.search, following, count - len(songs))
+            if not (is_start or self.queue.state().uri):
+                break
             appended = self.queue.append(items)
             for item, song in appended.songs:
                 assert item.id is not None, "an item of a library has an id"
