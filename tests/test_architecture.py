@@ -11,7 +11,7 @@ import pytest
 from tests.import_graph import PROGRAM, imported_names, parse, sources
 from tests.paths import ROOT
 
-HEAVY = ("torch", "librosa", "onnxruntime", "faiss", "sqlalchemy", "numpy", "scipy", "av", "soxr")
+HEAVY = ("torch", "librosa", "onnxruntime", "faiss", "sqlalchemy", "numpy", "scipy", "av", "soxr", "mpd")
 VIZ = ("openTSNE", "matplotlib", "sklearn", "numba")
 TRAINING = ("torch", "librosa", "onnx", "onnxscript", "optuna", "pydantic", "safetensors")
 
@@ -40,8 +40,10 @@ def engine_modules() -> list[str]:
                 "beetsplug.resonance.commands.train",
                 "beetsplug.resonance.commands.models",
                 "beetsplug.resonance.commands.draw_map",
+                "beetsplug.resonance.commands.mpd",
+                "beetsplug.resonance.commands.radio",
             ],
-            (*TRAINING, *VIZ, "onnxruntime", "faiss"),
+            (*TRAINING, *VIZ, "onnxruntime", "faiss", "mpd"),
             id="the plugin's commands, before they know what to do",
         ),
         pytest.param(engine_modules(), ("beets", "beetsplug", *TRAINING, *VIZ), id="the engine"),

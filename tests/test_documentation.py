@@ -111,7 +111,7 @@ def exists(program: str, words: list[str]) -> bool:
         return name.replace("_", "-") in ENGINE_VERBS or name.startswith("-")
     if name == "resonance":
         return words[1:2] == [] or words[1] in VERBS or not words[1].isalpha() or words[1].isupper()
-    return name in {"similar", "playlist"} | BEETS or find_spec(f"beetsplug.{name}") is not None
+    return name in {"similar", "playlist", "radio"} | BEETS or find_spec(f"beetsplug.{name}") is not None
 
 
 @pytest.mark.parametrize(("document", "command"), COMMANDS)

@@ -124,9 +124,8 @@ class RadioBuilder(PlaylistBuilder):
         finished: Sequence[int],
         unplayable: Iterable[int],
     ) -> None:
-        super().__init__(session, request)
+        super().__init__(session, request, left_out=dict.fromkeys(unplayable, UNPLAYABLE))
         self.before, self.finished = before, finished
-        self.finder.filter.excluded |= dict.fromkeys(unplayable, UNPLAYABLE)
 
     def make_pool(self, result: SearchResult, seeds: Mapping[int, float], opening: Sequence[int]) -> TrackPool:
         pool = build_pool(self.candidates, result, seeds, [*self.before, *opening], is_together=False)
