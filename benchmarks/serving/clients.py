@@ -36,7 +36,8 @@ class Answers:
     def percentiles(self, kind: str | None = None) -> list[float]:
         """Return the 50th and 99th percentile of the seconds of a kind, or of all."""
         kinds = self.seconds if kind is None else (kind,)
-        return np.percentile([each for name in kinds for each in self.seconds[name]], PERCENTILES).tolist()
+        values = [each for name in kinds for each in self.seconds[name]]
+        return [float(each) for each in np.percentile(values, PERCENTILES)]
 
 
 async def request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> str:

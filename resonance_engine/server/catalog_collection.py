@@ -56,8 +56,8 @@ class CatalogCollection:
     A playlist is its seeds and what is similar to them.
     """
 
-    similar_options = OPTIONS
-    playlist_options = OPTIONS
+    similar_options: tuple[QueryOption, ...] = OPTIONS
+    playlist_options: tuple[QueryOption, ...] = OPTIONS
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.folder, self.model = folder, model
