@@ -15,7 +15,7 @@ from resonance_engine.server.subsonic.elements import (
     to_genre,
     to_song,
 )
-from resonance_engine.server.subsonic.errors import NOT_FOUND, SubsonicError
+from resonance_engine.server.subsonic.errors import NO_DATA, SubsonicError
 from resonance_engine.server.subsonic.ids import album_id, artist_id, parse_as, parse_id
 from resonance_engine.server.subsonic.indexes import ARTICLES, group_by_letter
 
@@ -64,7 +64,7 @@ def get_song(call: Call) -> Payload:
     number = parse_as(call.parameters.require("id"), "track").number
     tracks = call.browser.listed([number])
     if not tracks:
-        raise SubsonicError(NOT_FOUND, "There is no such track.")
+        raise SubsonicError(NO_DATA, "There is no such track.")
     return {"song": to_song(tracks[0])}
 
 
@@ -81,7 +81,7 @@ def get_music_directory(call: Call) -> Payload:
         children = [*map(to_album_folder, albums), *map(to_song, singles)]
         record = {"id": artist_id(reference.name), "name": reference.name or UNKNOWN_ARTIST}
     else:
-        raise SubsonicError(NOT_FOUND, "There is no folder with this id.")
+        raise SubsonicError(NO_DATA, "There is no folder with this id.")
     return {"directory": {**record, "child": children}}
 
 
@@ -113,7 +113,7 @@ def find_album(call: Call, number: int) -> Album:
     """Return an album; SubsonicError where there is none."""
     albums = call.browser.albums(AlbumQuery(ids=(number,)))
     if not albums:
-        raise SubsonicError(NOT_FOUND, "There is no such album.")
+        raise SubsonicError(NO_DATA, "There is no such album.")
     return albums[0]
 
 
@@ -121,7 +121,7 @@ def find_albums_of(call: Call, name: str) -> list[Album]:
     """Return the albums of an artist; SubsonicError where the collection has nothing by them."""
     albums = call.browser.albums(AlbumQuery("year", artist=name, limit=EVERY))
     if not albums and not call.browser.find_tracks(TrackQuery(artist=name, limit=1)):
-        raise SubsonicError(NOT_FOUND, "There is no such artist.")
+        raise SubsonicError(NO_DATA, "There is no such artist.")
     return albums
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from resonance_engine.server.parameters import LARGEST_ID
-from resonance_engine.server.subsonic.errors import NOT_FOUND, SubsonicError
+from resonance_engine.server.subsonic.errors import NO_DATA, SubsonicError
 
 MOST_DIGITS = 19
 ARTIST, ALBUM, PLAYLIST = "ar-", "al-", "pl-"
@@ -58,14 +58,14 @@ def parse_id(text: str) -> Reference:
         is_number = digits.isascii() and digits.isdecimal() and len(digits) <= MOST_DIGITS
         if text.startswith(prefix) and is_number and 0 < int(digits) <= LARGEST_ID:
             return Reference(kind, number=int(digits))
-    raise SubsonicError(NOT_FOUND, "There is nothing with this id.")
+    raise SubsonicError(NO_DATA, "There is nothing with this id.")
 
 
 def parse_as(text: str, kind: Kind) -> Reference:
     """Return what an id stands for; SubsonicError for an id of another kind."""
     reference = parse_id(text)
     if reference.kind != kind:
-        raise SubsonicError(NOT_FOUND, f"This is the id of {with_article(reference.kind)}, not {with_article(kind)}'s.")
+        raise SubsonicError(NO_DATA, f"This is the id of {with_article(reference.kind)}, not {with_article(kind)}'s.")
     return reference
 
 

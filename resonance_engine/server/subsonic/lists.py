@@ -13,7 +13,7 @@ from resonance_engine.server.subsonic.elements import (
     to_playlist,
     to_song,
 )
-from resonance_engine.server.subsonic.errors import GENERIC, NOT_FOUND, SubsonicError
+from resonance_engine.server.subsonic.errors import GENERIC, NO_DATA, SubsonicError
 from resonance_engine.server.subsonic.ids import parse_as
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def get_playlist(call: Call) -> Payload:
     name = parse_as(call.parameters.require("id"), "playlist").name
     playlist = next((each for each in call.browser.playlists() if each.file == name), None)
     if playlist is None:
-        raise SubsonicError(NOT_FOUND, "There is no such playlist.")
+        raise SubsonicError(NO_DATA, "There is no such playlist.")
     tracks = call.browser.listed(playlist.tracks)
     seconds = sum(track.track.seconds for track in tracks)
     return {"playlist": {**to_playlist(playlist, seconds), "entry": [to_song(track) for track in tracks]}}

@@ -8,7 +8,7 @@ from starlette.responses import FileResponse, Response
 
 from resonance_engine.server.browsing import AlbumQuery, TrackQuery
 from resonance_engine.server.media import COVER_AGE, audio_type, existing_file
-from resonance_engine.server.subsonic.errors import NOT_FOUND, SubsonicError
+from resonance_engine.server.subsonic.errors import NO_DATA, SubsonicError
 from resonance_engine.server.subsonic.ids import parse_as, parse_id
 
 if TYPE_CHECKING:
@@ -49,5 +49,5 @@ def find_covered_track(call: Call, reference: Reference) -> int:
         queries = [TrackQuery(album=album, limit=1) for album in albums]
         tracks = [track.track.id for query in queries for track in call.browser.find_tracks(query)]
     if not tracks:
-        raise SubsonicError(NOT_FOUND, "There is no cover.")
+        raise SubsonicError(NO_DATA, "There is no cover.")
     return tracks[0]

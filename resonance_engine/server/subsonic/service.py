@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from resonance_engine.errors import ConfigError, ResonanceError
 from resonance_engine.server.collection import UnknownTrackError
 from resonance_engine.server.subsonic.authentication import authenticate
-from resonance_engine.server.subsonic.errors import GENERIC, NOT_FOUND, SubsonicError
+from resonance_engine.server.subsonic.errors import GENERIC, NO_DATA, SubsonicError
 
 if TYPE_CHECKING:
     from resonance_engine.server.browsing import Browser
@@ -64,6 +64,6 @@ def to_subsonic(error: Exception) -> SubsonicError:
     if isinstance(error, HTTPException):
         return SubsonicError(GENERIC, str(error.detail))
     if isinstance(error, UnknownTrackError):
-        return SubsonicError(NOT_FOUND, str(error))
+        return SubsonicError(NO_DATA, str(error))
     assert isinstance(error, ResonanceError), "the others are mistakes"
     return SubsonicError(GENERIC, str(error))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from resonance_engine.server.browsing import TrackQuery
 from resonance_engine.server.collection import SimilarQuery
 from resonance_engine.server.subsonic.elements import to_song
-from resonance_engine.server.subsonic.errors import GENERIC, NOT_FOUND, SubsonicError
+from resonance_engine.server.subsonic.errors import GENERIC, NO_DATA, SubsonicError
 from resonance_engine.server.subsonic.ids import parse_as, parse_id
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def find_similar_songs(call: Call) -> list[Payload]:
     reference = parse_id(call.parameters.require("id"))
     count = call.parameters.number("count", 50, 0, MOST_SIMILAR)
     if reference.kind == "playlist":
-        raise SubsonicError(NOT_FOUND, "Tracks are similar to a track, an album or an artist.")
+        raise SubsonicError(NO_DATA, "Tracks are similar to a track, an album or an artist.")
     if reference.kind == "track":
         seeds = [track.track.id for track in call.browser.listed([reference.number])]
     else:
@@ -47,7 +47,7 @@ def find_similar_songs(call: Call) -> list[Payload]:
         query = by_album if reference.kind == "album" else TrackQuery(artist=reference.name, limit=MOST_SEEDS)
         seeds = [track.track.id for track in call.browser.find_tracks(query)]
     if not seeds:
-        raise SubsonicError(NOT_FOUND, "There is nothing with this id.")
+        raise SubsonicError(NO_DATA, "There is nothing with this id.")
     return list_songs(call, [*match_scores(call, seeds, count)])
 
 
@@ -92,7 +92,7 @@ def existing_track(call: Call, name: str) -> int:
     """Return the number of the track whose id a parameter is; SubsonicError where there is none."""
     number = parse_as(call.parameters.require(name), "track").number
     if not call.collection.tracks([number]):
-        raise SubsonicError(NOT_FOUND, f"There is no track {number}.")
+        raise SubsonicError(NO_DATA, f"There is no track {number}.")
     return number
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resonance_engine.server.subsonic.elements import format_moment
-from resonance_engine.server.subsonic.errors import INVALID_KEY, NOT_AUTHORIZED, NOT_FOUND, SubsonicError
+from resonance_engine.server.subsonic.errors import INVALID_KEY, NO_DATA, NOT_AUTHORIZED, SubsonicError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ def refuse_change(_: Call) -> Payload:
 
 
 def refuse_missing(_: Call) -> Payload:
-    raise SubsonicError(NOT_FOUND, "There is none.")
+    raise SubsonicError(NO_DATA, "There is none.")
 
 
 def answer_empty(name: str) -> Callable[[Call], Payload]:
