@@ -27,8 +27,9 @@ for name in names:
 
 
 def engine_modules() -> list[str]:
-    """All of the engine but what is PyTorch's."""
-    return [name for name in sources("resonance_engine") if name.split(".")[1:2] not in (["network"], ["training"])]
+    """All of the engine but what is PyTorch's, and the server, whose packages are an extra."""
+    apart = (["network"], ["training"], ["server"])
+    return [name for name in sources("resonance_engine") if name.split(".")[1:2] not in apart]
 
 
 @pytest.mark.parametrize(
@@ -118,8 +119,13 @@ def test_the_engine_never_imports_beets() -> None:
     assert importers("beets", folders=("beetsplug",))
 
 
+def test_only_the_server_imports_what_serves() -> None:
+    found = importers("fastapi", "starlette", "uvicorn", "anyio", folders=("resonance_engine", "beetsplug"))
+    assert {".".join(name.split(".")[:2]) for name in found} == {"resonance_engine.server"}
+
+
 def test_only_network_and_training_import_pytorch() -> None:
-    found = importers("torch", "safetensors", "onnx", "onnxscript", "optuna", "pydantic")
+    found = importers("torch", "safetensors", "onnx", "onnxscript", "optuna")
     assert {name.split(".")[1] for name in found} <= {"network", "training"}
     assert "resonance_engine.network.model" in found
 

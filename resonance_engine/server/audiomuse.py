@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from resonance_engine.server.collection import SimilarQuery, Track
+from resonance_engine.server.collection import ListQuery, TrackRecord
 from resonance_engine.server.parameters import Text
 from resonance_engine.server.routes import LONGEST_PATH
 from resonance_engine.server.subsonic.service import Service
@@ -45,7 +45,7 @@ def make_audiomuse_routes(service: Service, queue: WorkQueue) -> APIRouter:
 def find_similar(service: Service, identifier: str, count: int) -> list[dict[str, Any]]:
     """Return the tracks that are most similar to one, with their distances."""
     seed = service.browser.resolve_id(identifier)
-    matches = service.collection.similar(SimilarQuery((seed,), options={"count": count})).matches
+    matches = service.collection.similar(ListQuery((seed,), options={"count": count})).matches
     return [{**describe(match.track), "distance": to_distance(match.score)} for match in matches]
 
 
@@ -59,7 +59,7 @@ def find_path(service: Service, start: str, end: str, count: int) -> dict[str, A
     return {"path": [describe(track) for track in tracks], "total_distance": round(total, 4)}
 
 
-def describe(track: Track) -> dict[str, Any]:
+def describe(track: TrackRecord) -> dict[str, Any]:
     return {"item_id": f"{ITEM}{track.id}", "title": track.title, "author": track.artist, "album": track.album}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from resonance_engine.server.collection import Track
+    from resonance_engine.server.collection import TrackRecord
 
 AlbumOrder = Literal["random", "newest", "highest", "frequent", "recent", "title", "artist", "year", "year down"]
 TrackOrder = Literal["album", "best", "random"]
@@ -48,7 +48,7 @@ class ListedTrack:
     `played` is when, like `added` in seconds since the epoch.
     """
 
-    track: Track
+    track: TrackRecord
     path: str = ""
     album: int | None = None
     album_artist: str = ""

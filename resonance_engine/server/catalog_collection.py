@@ -16,16 +16,16 @@ from resonance_engine.search.ranking import HUBNESS, RERANKS, Ranking, query, ra
 from resonance_engine.search.selection import select
 from resonance_engine.server.collection import (
     CollectionStatus,
+    ListQuery,
     MapPoints,
     Match,
     MatchList,
     Playlist,
     QueryOption,
     RequestError,
-    SimilarQuery,
-    Track,
     TrackDetails,
     TrackPage,
+    TrackRecord,
     UnavailableError,
     UnknownTrackError,
 )
@@ -76,7 +76,7 @@ class CatalogCollection:
         matches = [entry for entry in entries if all(word in searched_text(entry) for word in words)]
         return TrackPage(len(matches), offset, tuple(map(to_track, matches[offset : offset + limit])))
 
-    def tracks(self, ids: Sequence[int]) -> list[Track]:
+    def tracks(self, ids: Sequence[int]) -> list[TrackRecord]:
         entries = self._catalog().entries
         return [to_track(entries[each]) for each in ids if each in entries]
 
@@ -84,7 +84,7 @@ class CatalogCollection:
         entry = self._entry(track_id)
         return TrackDetails(to_track(entry), True, Path(entry.path).suffix[1:].upper(), entry.attributes)
 
-    def similar(self, query: SimilarQuery) -> MatchList:
+    def similar(self, query: ListQuery) -> MatchList:
         catalog = self._catalog()
         entries = [self._entry(each) for each in query.seeds]
         seeds = catalog.index.vectors(list(query.seeds)) if entries else np.empty((0, catalog.index.dimensions))
@@ -102,7 +102,7 @@ class CatalogCollection:
             matches.append(Match(to_track(entry), round(score, 4), traits=traits))
         return MatchList(tuple(matches), tuple(map(to_track, entries)))
 
-    def playlist(self, query: SimilarQuery) -> Playlist:
+    def playlist(self, query: ListQuery) -> Playlist:
         result = self.similar(query)
         count = query.options.get("count", OPTIONS[0].default)
         return Playlist((*result.seeds, *(match.track for match in result.matches))[:count])
@@ -121,7 +121,7 @@ class CatalogCollection:
         self._entry(track_id)
         raise UnknownTrackError(NOT_OFFERED.format("covers"))
 
-    def save_recipe(self, name: str, query: SimilarQuery) -> str:
+    def save_recipe(self, name: str, query: ListQuery) -> str:
         del name, query
         raise UnavailableError(NOT_OFFERED.format("recipes"))
 
@@ -165,11 +165,11 @@ def searched_text(entry: CatalogEntry) -> str:
     return f"{entry.artist} {entry.title} {entry.path}".casefold()
 
 
-def to_track(entry: CatalogEntry) -> Track:
-    return Track(entry.id, entry.title or entry.label, entry.artist)
+def to_track(entry: CatalogEntry) -> TrackRecord:
+    return TrackRecord(entry.id, entry.title or entry.label, entry.artist)
 
 
-def find_matches(catalog: Catalog, seeds: NDArray[np.float32], wanted: SimilarQuery) -> list[tuple[int, float]]:
+def find_matches(catalog: Catalog, seeds: NDArray[np.float32], wanted: ListQuery) -> list[tuple[int, float]]:
     """Return ids and scores of the tracks nearest to seeds (n, d), by the options of a query."""
     try:
         ranking = Ranking(**wanted.options)

@@ -29,7 +29,7 @@ class UnavailableError(ResonanceError):
 
 
 @dataclass(frozen=True)
-class Track:
+class TrackRecord:
     """A track of the collection; `seconds` is its length, 0 where unknown, and `year` likewise."""
 
     id: int
@@ -48,7 +48,7 @@ class TrackDetails:
     What is not known, as of a track that is not analysed, is left out.
     """
 
-    track: Track
+    track: TrackRecord
     is_analysed: bool
     format: str = ""
     attributes: Mapping[str, float | str] = field(default_factory=dict)
@@ -61,14 +61,14 @@ class TrackPage:
 
     total: int
     offset: int
-    tracks: tuple[Track, ...]
+    tracks: tuple[TrackRecord, ...]
 
 
 @dataclass(frozen=True)
 class Match:
     """A track with its score, the shares of the facets in it, which sum to 1, and the traits in common, in words."""
 
-    track: Track
+    track: TrackRecord
     score: float
     shares: Mapping[str, float] = field(default_factory=dict)
     traits: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class MatchList:
     """Matches, best first, their seeds, and remarks on them, such as why there are fewer than wanted."""
 
     matches: tuple[Match, ...]
-    seeds: tuple[Track, ...] = ()
+    seeds: tuple[TrackRecord, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -87,7 +87,7 @@ class MatchList:
 class Playlist:
     """Tracks in the order of a playlist, and remarks on it."""
 
-    tracks: tuple[Track, ...]
+    tracks: tuple[TrackRecord, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -139,7 +139,7 @@ class QueryOption:
 
 
 @dataclass(frozen=True)
-class SimilarQuery:
+class ListQuery:
     """Seeds and options of a list: `seeds` and `avoided` are ids, `excluded` those of tracks that do not come up.
 
     `options` are values by the keys of the collection's options. `audio` is a file outside the collection to start
@@ -170,16 +170,16 @@ class Collection(Protocol):
     def search(self, text: str, offset: int, limit: int) -> TrackPage:
         """Return tracks that match a text, best first; all, in a steady order, for an empty one."""
 
-    def tracks(self, ids: Sequence[int]) -> list[Track]:
+    def tracks(self, ids: Sequence[int]) -> list[TrackRecord]:
         """Return the tracks of these ids, in their order, without those that are gone."""
 
     def details(self, track_id: int) -> TrackDetails:
         """Return what is known of a track."""
 
-    def similar(self, query: SimilarQuery) -> MatchList:
+    def similar(self, query: ListQuery) -> MatchList:
         """Return the tracks that are most similar to the seeds."""
 
-    def playlist(self, query: SimilarQuery) -> Playlist:
+    def playlist(self, query: ListQuery) -> Playlist:
         """Return a playlist that begins at the seeds."""
 
     def path(self, stops: Sequence[int], count: int) -> Playlist:
@@ -194,5 +194,5 @@ class Collection(Protocol):
     def cover(self, track_id: int) -> tuple[bytes, str]:
         """Return the cover of a track and its media type."""
 
-    def save_recipe(self, name: str, query: SimilarQuery) -> str:
+    def save_recipe(self, name: str, query: ListQuery) -> str:
         """Save a playlist under a name, with the recipe that it is made by, and return the name of its file."""

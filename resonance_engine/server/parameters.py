@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from resonance_engine.server.collection import SimilarQuery
+from resonance_engine.server.collection import ListQuery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,11 +72,11 @@ def limits_of(option: QueryOption) -> dict[str, Any]:
     return limits
 
 
-def to_query(parameters: SeedParameters) -> SimilarQuery:
+def to_query(parameters: SeedParameters) -> ListQuery:
     """Return the query that parameters stand for."""
     own = MatchParameters.model_fields.keys()
     options = {name: value for name, value in parameters if name not in own and value is not None}
     explain = isinstance(parameters, MatchParameters) and parameters.explain
-    return SimilarQuery(
+    return ListQuery(
         tuple(parameters.id), tuple(parameters.not_id), tuple(parameters.without), options, explain=explain
     )

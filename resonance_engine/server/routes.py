@@ -15,9 +15,9 @@ from resonance_engine.server.collection import (
     MatchList,
     Playlist,
     QueryOption,
-    Track,
     TrackDetails,
     TrackPage,
+    TrackRecord,
 )
 from resonance_engine.server.parameters import (
     LARGEST_ID,
@@ -127,5 +127,5 @@ def format_list(collection: Collection, ids: list[int]) -> bytes:
     return format_playlist(entries, b"/", absolute=True)
 
 
-def to_entry(track: Track, path: bytes) -> M3uEntry:
+def to_entry(track: TrackRecord, path: bytes) -> M3uEntry:
     return M3uEntry(path, track.seconds, track.artist, track.title)

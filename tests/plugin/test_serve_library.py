@@ -10,8 +10,8 @@ from beets.library import Item, Library
 
 from resonance_engine.errors import AudioError
 from resonance_engine.server.collection import (
+    ListQuery,
     RequestError,
-    SimilarQuery,
     UnavailableError,
     UnknownTrackError,
 )
@@ -48,37 +48,37 @@ def collection(library: SyntheticLibrary, tmp_path: Path) -> Iterator[LibraryCol
 class TestLists:
     def test_they_are_those_of_the_command(self, library: SyntheticLibrary, collection: LibraryCollection) -> None:
         for options in ({}, {"per_artist": 1}, {"weights": "rhythm=2"}, {"text": "rock"}, EVERY):
-            matches = collection.similar(SimilarQuery((3,), options={"count": 10, **options})).matches
+            matches = collection.similar(ListQuery((3,), options={"count": 10, **options})).matches
             assert [match.track.id for match in matches] == library.ids("id:3", **options)
 
     def test_several_seeds_are_any_of_them(self, library: SyntheticLibrary, collection: LibraryCollection) -> None:
-        matches = collection.similar(SimilarQuery((3, 22), options={"count": 10})).matches
+        matches = collection.similar(ListQuery((3, 22), options={"count": 10})).matches
         assert [match.track.id for match in matches] == library.ids("id:3 , id:22")
 
     def test_ids_come_beside_a_query(self, library: SyntheticLibrary, collection: LibraryCollection) -> None:
-        matches = collection.similar(SimilarQuery((22,), options={"query": "id:3", "count": 10})).matches
+        matches = collection.similar(ListQuery((22,), options={"query": "id:3", "count": 10})).matches
         assert [match.track.id for match in matches] == library.ids("id:3 , id:22")
 
     def test_what_is_excluded_does_not_come_up(self, collection: LibraryCollection) -> None:
-        before = [match.track.id for match in collection.similar(SimilarQuery((3,))).matches]
+        before = [match.track.id for match in collection.similar(ListQuery((3,))).matches]
         excluded = tuple(before[:5])
-        after = [match.track.id for match in collection.similar(SimilarQuery((3,), excluded=excluded)).matches]
+        after = [match.track.id for match in collection.similar(ListQuery((3,), excluded=excluded)).matches]
         assert not set(excluded) & set(after)
         assert set(before) - set(excluded) <= set(after)
-        listed = [track.id for track in collection.playlist(SimilarQuery((3,), excluded=excluded)).tracks]
+        listed = [track.id for track in collection.playlist(ListQuery((3,), excluded=excluded)).tracks]
         assert not set(excluded) & set(listed)
 
     def test_what_is_avoided_is_far(self, library: SyntheticLibrary, collection: LibraryCollection) -> None:
-        matches = collection.similar(SimilarQuery((3,), avoided=(22,), options={"count": 10})).matches
+        matches = collection.similar(ListQuery((3,), avoided=(22,), options={"count": 10})).matches
         assert [match.track.id for match in matches] == library.ids("id:3", avoid=("id:22",))
 
     def test_reasons_sum_to_one(self, collection: LibraryCollection) -> None:
-        for match in collection.similar(SimilarQuery((3,), explain=True)).matches:
+        for match in collection.similar(ListQuery((3,), explain=True)).matches:
             assert sum(match.shares.values()) == pytest.approx(1.0)
-        assert not collection.similar(SimilarQuery((3,))).matches[0].shares
+        assert not collection.similar(ListQuery((3,))).matches[0].shares
 
     def test_a_playlist_begins_at_its_seed(self, collection: LibraryCollection) -> None:
-        tracks = collection.playlist(SimilarQuery((3,), options={"count": 6})).tracks
+        tracks = collection.playlist(ListQuery((3,), options={"count": 6})).tracks
         assert (len(tracks), tracks[0].id) == (6, 3)
 
     def test_a_path_has_its_ends(self, collection: LibraryCollection) -> None:
@@ -90,29 +90,29 @@ class TestLists:
         self, library: SyntheticLibrary, collection: LibraryCollection, tmp_path: Path
     ) -> None:
         library.set_files({"sent": 3})
-        result = collection.similar(SimilarQuery(audio=tmp_path / "sent", options={"count": 5}))
+        result = collection.similar(ListQuery(audio=tmp_path / "sent", options={"count": 5}))
         assert len(result.matches) == 5
         assert all(str(tmp_path) not in note for note in result.notes)
         with pytest.raises(AudioError):
-            collection.similar(SimilarQuery(audio=tmp_path / "another"))
+            collection.similar(ListQuery(audio=tmp_path / "another"))
 
 
 REFUSED = {
-    "no seed": (SimilarQuery(), "Name a track to start from, with id, query or text."),
+    "no seed": (ListQuery(), "Name a track to start from, with id, query or text."),
     "no match": (
-        SimilarQuery(options={"query": "artist:nobody"}),
+        ListQuery(options={"query": "artist:nobody"}),
         "No track matches artist:nobody; try `beet ls artist:nobody`.",
     ),
-    "an empty query": (SimilarQuery((3,), options={"among": " "}), "Similar --from: a query is missing"),
-    "not analysed": (SimilarQuery((NEW,)), "The track that matches is not analysed yet"),
-    "a facet": (SimilarQuery((3,), options={"weights": "colour=1"}), "--weights: The model has no facet 'colour'"),
+    "an empty query": (ListQuery((3,), options={"among": " "}), "Similar --from: a query is missing"),
+    "not analysed": (ListQuery((NEW,)), "The track that matches is not analysed yet"),
+    "a facet": (ListQuery((3,), options={"weights": "colour=1"}), "--weights: The model has no facet 'colour'"),
     "two weights": (
-        SimilarQuery((3,), options={"weights": "rhythm=1", "like": "rhythm"}),
+        ListQuery((3,), options={"weights": "rhythm=1", "like": "rhythm"}),
         "--weights and --like both weigh",
     ),
-    "a passage": (SimilarQuery((3,), options={"at": "soon"}), "--at: "),
-    "no taste": (SimilarQuery((3,), options={"taste": True}), "--taste takes what"),
-    "a broken query": (SimilarQuery(options={"query": "year:[x"}), ""),
+    "a passage": (ListQuery((3,), options={"at": "soon"}), "--at: "),
+    "no taste": (ListQuery((3,), options={"taste": True}), "--taste takes what"),
+    "a broken query": (ListQuery(options={"query": "year:[x"}), ""),
 }
 
 
@@ -188,7 +188,7 @@ class TestStatus:
     def test_a_track_that_leaves_the_library(self, tmp_path: Path) -> None:
         library = SyntheticLibrary.create(tmp_path)
         collection = LibraryCollection(Sidecar(library.lib, runtime=library.runtime))
-        query = SimilarQuery((3,), options={"count": 10})
+        query = ListQuery((3,), options={"count": 10})
         first, second = [match.track.id for match in collection.similar(query).matches][:2]
         item = library.lib.get_item(first)
         assert item is not None
@@ -203,10 +203,10 @@ class TestStatus:
         empty = LibraryCollection(Sidecar(library, Settings()))
         assert empty.status().tracks == 0
         with pytest.raises(UnavailableError):
-            empty.similar(SimilarQuery((1,)))
+            empty.similar(ListQuery((1,)))
         library.add(Item(title="one", path=b"/music/one.mp3"))
         with pytest.raises(UnavailableError, match=r"None of 1 tracks|No track is analysed yet"):
-            empty.similar(SimilarQuery((1,)))
+            empty.similar(ListQuery((1,)))
         assert empty.search("one", 0, 5).total == 1
         library._close()
 
@@ -215,7 +215,7 @@ class TestRecipes:
     def test_the_file_is_refreshed_by_its_recipe(self, collection: LibraryCollection, tmp_path: Path) -> None:
         from resonance_engine.playlist.m3u import read_playlist
 
-        name = collection.save_recipe("Evening", SimilarQuery((3,), options={"count": 5}))
+        name = collection.save_recipe("Evening", ListQuery((3,), options={"count": 5}))
         playlist = read_playlist(tmp_path / name)
         assert name == "Evening.m3u8"
         assert len(playlist.entries) == 5
@@ -224,7 +224,7 @@ class TestRecipes:
     def test_no_list_is_overwritten(self, collection: LibraryCollection, tmp_path: Path) -> None:
         (tmp_path / "Mine.m3u8").write_text("mine")
         with pytest.raises(RequestError, match=r"is a playlist 'Mine\.m3u8' already"):
-            collection.save_recipe("Mine", SimilarQuery((3,)))
+            collection.save_recipe("Mine", ListQuery((3,)))
         assert (tmp_path / "Mine.m3u8").read_text() == "mine"
 
     @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ class TestRecipes:
     )
     def test_names_that_are_none(self, collection: LibraryCollection, tmp_path: Path, name: str) -> None:
         with pytest.raises(RequestError, match="A playlist's name has letters"):
-            collection.save_recipe(name, SimilarQuery((3,)))
+            collection.save_recipe(name, ListQuery((3,)))
         assert list(tmp_path.iterdir()) == []
 
     def test_names(self) -> None:

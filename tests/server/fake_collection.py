@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from resonance_engine.errors import StoreError
 from resonance_engine.server.collection import (
     CollectionStatus,
+    ListQuery,
     MapPoints,
     Match,
     MatchList,
     Playlist,
     QueryOption,
     RequestError,
-    SimilarQuery,
-    Track,
     TrackDetails,
     TrackPage,
+    TrackRecord,
     UnavailableError,
     UnknownTrackError,
 )
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 HOSTILE = "<img src=x onerror=alert(1)></script>\u202egpj"
 TRACKS = tuple(
-    Track(number, f"Song {number}", f"Artist {number % 2}", "Album", "rock", 1990, 60.0) for number in range(1, 5)
+    TrackRecord(number, f"Song {number}", f"Artist {number % 2}", "Album", "rock", 1990, 60.0) for number in range(1, 5)
 )
-ODD = Track(5, HOSTILE)
+ODD = TrackRecord(5, HOSTILE)
 INFINITE = float("inf")
 OPTIONS = (
     QueryOption("count", "count", int, "how many", 20, (1, 100)),
@@ -51,8 +51,8 @@ class FakeCollection:
     audio: Path
     similar_options: tuple[QueryOption, ...] = OPTIONS
     playlist_options: tuple[QueryOption, ...] = OPTIONS
-    queries: list[SimilarQuery] = field(default_factory=list)
-    saved: dict[str, SimilarQuery] = field(default_factory=dict)
+    queries: list[ListQuery] = field(default_factory=list)
+    saved: dict[str, ListQuery] = field(default_factory=dict)
     uploads: list[bytes] = field(default_factory=list)
 
     def status(self) -> CollectionStatus:
@@ -62,14 +62,14 @@ class FakeCollection:
         matches = [track for track in (*TRACKS, ODD) if text in track.title]
         return TrackPage(len(matches), offset, tuple(matches[offset : offset + limit]))
 
-    def tracks(self, ids: Sequence[int]) -> list[Track]:
+    def tracks(self, ids: Sequence[int]) -> list[TrackRecord]:
         known = {track.id: track for track in (*TRACKS, ODD)}
         return [known[each] for each in ids if each in known]
 
     def details(self, track_id: int) -> TrackDetails:
         return TrackDetails(self._track(track_id), True, "FLAC", {"tempo": 120.0, "key": "C major"}, ("piano",))
 
-    def similar(self, query: SimilarQuery) -> MatchList:
+    def similar(self, query: ListQuery) -> MatchList:
         self._note(query)
         if query.audio is not None:
             self.uploads.append(query.audio.read_bytes())
@@ -78,7 +78,7 @@ class FakeCollection:
             tuple(Match(track, 0.5, shares) for track in TRACKS), tuple(self.tracks(query.seeds)), ("short",)
         )
 
-    def playlist(self, query: SimilarQuery) -> Playlist:
+    def playlist(self, query: ListQuery) -> Playlist:
         self._note(query)
         return Playlist(TRACKS)
 
@@ -97,16 +97,16 @@ class FakeCollection:
             raise UnknownTrackError("This track has no cover.")
         return PNG, "image/png"
 
-    def save_recipe(self, name: str, query: SimilarQuery) -> str:
+    def save_recipe(self, name: str, query: ListQuery) -> str:
         self.saved[name] = query
         return f"{name}.m3u8"
 
-    def _track(self, track_id: int) -> Track:
+    def _track(self, track_id: int) -> TrackRecord:
         for track in self.tracks([track_id]):
             return track
         raise UnknownTrackError(f"There is no track {track_id}.")
 
-    def _note(self, query: SimilarQuery) -> None:
+    def _note(self, query: ListQuery) -> None:
         self.queries.append(query)
         match query.options.get("among"):
             case "nothing":

@@ -34,8 +34,8 @@ from resonance_engine.server.collection import (
     MatchList,
     Playlist,
     RequestError,
-    Track,
     TrackDetails,
+    TrackRecord,
     UnavailableError,
 )
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from beetsplug.resonance.library.sidecar import Coverage, Sidecar
     from beetsplug.resonance.search.session import SearchSession
-    from resonance_engine.server.collection import SimilarQuery, TrackPage
+    from resonance_engine.server.collection import ListQuery, TrackPage
 
 SIMILAR, PLAYLIST = "similar", "playlist"
 PREFIX = re.compile(r"^(similar|playlist|resonance): ")
@@ -101,7 +101,7 @@ class LibraryCollection:
         with self.reading():
             return search_tracks(self.sidecar.library, text, offset, limit)
 
-    def tracks(self, ids: Sequence[int]) -> list[Track]:
+    def tracks(self, ids: Sequence[int]) -> list[TrackRecord]:
         with self.reading():
             known = read_tracks(self.sidecar.library, ids)
             return [known[each] for each in ids if each in known]
@@ -122,7 +122,7 @@ class LibraryCollection:
                 attributes |= {name: known[name] for name in ("vocals",) if name in known}
             return TrackDetails(track, bool(row), file.format, attributes, tags)
 
-    def similar(self, query: SimilarQuery) -> MatchList:
+    def similar(self, query: ListQuery) -> MatchList:
         with self._session() as session:
             request = SearchRequest(**self._options(query, SIMILAR))
             if request.is_seedless:
@@ -141,7 +141,7 @@ class LibraryCollection:
             notes = tuple(note.replace(str(query.audio), SENT) for note in result.notes)
             return MatchList(tuple(matches), tuple(tracks[each] for each in seeds if each in tracks), notes)
 
-    def playlist(self, query: SimilarQuery) -> Playlist:
+    def playlist(self, query: ListQuery) -> Playlist:
         request = self._playlist_request(query)
         return self._build(request, dict.fromkeys(query.excluded, LEFT_OUT))
 
@@ -182,7 +182,7 @@ class LibraryCollection:
         with self.reading():
             return find_cover(self.sidecar.library, track_id)
 
-    def save_recipe(self, name: str, query: SimilarQuery) -> str:
+    def save_recipe(self, name: str, query: ListQuery) -> str:
         from beetsplug.resonance.server.recipes import write_list
 
         if self.recipes is None:
@@ -192,7 +192,7 @@ class LibraryCollection:
             playlist = PlaylistBuilder(session, request, in_lines=True).build()
         return write_list(self.recipes, name, playlist.items, request)
 
-    def _playlist_request(self, query: SimilarQuery) -> PlaylistRequest:
+    def _playlist_request(self, query: ListQuery) -> PlaylistRequest:
         with self.reading():
             request = PlaylistRequest(**self._options(query, PLAYLIST))
         if request.is_seedless:
@@ -206,7 +206,7 @@ class LibraryCollection:
             tracks = read_tracks(self.sidecar.library, ids)
             return Playlist(tuple(tracks[each] for each in ids if each in tracks), playlist.notes)
 
-    def _options(self, query: SimilarQuery, command: str) -> dict[str, Any]:
+    def _options(self, query: ListQuery, command: str) -> dict[str, Any]:
         """Return the options of a request: those that were given, and queries with the seeds by id."""
         options = {"count": self.sidecar.settings.count, **request_options(query.options, command)}
         if command == PLAYLIST and "minutes" in query.options and "count" not in query.options:

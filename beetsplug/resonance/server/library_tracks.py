@@ -13,7 +13,7 @@ from beets.library import Item
 from beetsplug.resonance.config.options import split_query
 from beetsplug.resonance.library.items import matching_ids, select_rows
 from resonance_engine.errors import printable
-from resonance_engine.server.collection import Track, TrackPage, UnknownTrackError
+from resonance_engine.server.collection import TrackPage, TrackRecord, UnknownTrackError
 from resonance_engine.server.media import image_type
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ class TrackFile(NamedTuple):
     album: int | None
 
 
-def to_track(row: Row) -> Track:
+def to_track(row: Row) -> TrackRecord:
     """Return the record of a row of COLUMNS; a track without a title goes by the name of its file."""
     genres = GENRES.from_sql(row["genres"])
     path = Path(printable(expand_path_from_db(bytes(row["path"]))))
-    return Track(
+    return TrackRecord(
         row["id"],
         row["title"] or path.stem,
         row["artist"] or "",
@@ -54,7 +54,7 @@ def to_track(row: Row) -> Track:
     )
 
 
-def read_tracks(library: Library, ids: Iterable[int]) -> dict[int, Track]:
+def read_tracks(library: Library, ids: Iterable[int]) -> dict[int, TrackRecord]:
     """Return the tracks of ids, those of them that the library has."""
     return {row["id"]: to_track(row) for row in select_rows(library, SELECT, dict.fromkeys(ids))}
 

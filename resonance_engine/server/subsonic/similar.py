@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resonance_engine.server.browsing import TrackQuery
-from resonance_engine.server.collection import SimilarQuery
+from resonance_engine.server.collection import ListQuery
 from resonance_engine.server.subsonic.elements import to_song
 from resonance_engine.server.subsonic.errors import GENERIC, NO_DATA, SubsonicError
 from resonance_engine.server.subsonic.ids import parse_as, parse_id
@@ -84,7 +84,7 @@ def match_scores(call: Call, seeds: Sequence[int], count: int) -> dict[int, floa
     """Return the scores of the tracks that are most similar to seeds, by id, best first."""
     if not count:
         return {}
-    matches = call.collection.similar(SimilarQuery(tuple(seeds), options={"count": count})).matches
+    matches = call.collection.similar(ListQuery(tuple(seeds), options={"count": count})).matches
     return {match.track.id: match.score for match in matches}
 
 
