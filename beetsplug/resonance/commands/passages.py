@@ -139,6 +139,7 @@ def describe_plan(sidecar: Sidecar, model: Model, plan: DensePlan, threads: int 
         for count, what in (
             (plan.known, "done already"),
             (plan.unanalysed, "not analysed yet"),
+            (plan.failed, "left out that failed before"),
             (plan.missing, "without a file"),
             (plan.short, "too short"),
         )
