@@ -16,8 +16,10 @@ from beetsplug.resonance.commands.common import align_columns, confirm
 from beetsplug.resonance.commands.similar import track_record
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_tags
 from beetsplug.resonance.library.items import no_match
+from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.library.sidecar import format_tracks, require_coverage
 from beetsplug.resonance.library.tag_changes import field_value, parse_field, stored_value, undo_tags, write_tags
+from resonance_engine.errors import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +64,7 @@ def tag(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> N
     if opts.json:
         ui.print_(json.dumps([row_record(row) for row in rows], indent=1))
         return
-    print_rows(rows, opts.format or "")
+    print_rows(rows, opts.format)
     print_counts(rows, len(suggestions), threshold)
     print_kept(field, len(items) - len(empty))
     ui.print_(reason or last)
@@ -173,10 +175,10 @@ def check_line(evaluation: VoteEvaluation) -> str:
     )
 
 
-def print_rows(rows: Sequence[TagRow], template: str) -> None:
+def print_rows(rows: Sequence[TagRow], template: str | None) -> None:
     """Print the tracks of which something is known, in aligned columns."""
     cells = [
-        (format(row.item, template), describe_suggestions(row.suggestions), describe_model(row.model))
+        (describe_entry(row.item, template), describe_suggestions(row.suggestions), describe_model(row.model))
         for row in rows
         if row.suggestions or row.model
     ]
@@ -186,7 +188,7 @@ def print_rows(rows: Sequence[TagRow], template: str) -> None:
 
 
 def describe_suggestions(suggestions: Sequence[Suggestion]) -> str:
-    return ", ".join(f"{each.label} {each.confidence:.2f} ({each.carriers})" for each in suggestions) or "-"
+    return ", ".join(f"{neutralise(each.label)} {each.confidence:.2f} ({each.carriers})" for each in suggestions) or "-"
 
 
 def describe_model(values: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import split_query
 from beetsplug.resonance.library.items import matching_ids, no_match
+from beetsplug.resonance.library.labels import label_item
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.track_rows import all_current_rows, current_rows
 from resonance_engine.audio.music_files import SUFFIXES
@@ -89,11 +90,6 @@ def is_path_like(text: str) -> bool:
     """Return whether an argument is meant as a path: by a separator or an audio suffix, without a field in front."""
     first, *others = text.split("/")
     return ":" not in first and (bool(others) or os.sep in text or Path(text).suffix.lower() in SUFFIXES)
-
-
-def label_item(item: Item) -> str:
-    """Return what a track is called in lines of output."""
-    return format(item, "$artist - $title")
 
 
 def load_dense(sidecar: Sidecar, model: Model | None, tracks: Sequence[SearchedTrack]) -> list[DenseWindows]:
