@@ -118,7 +118,7 @@ def name_by_words(
         fit = [
             word
             for word, (share, usual) in shares.items()
-            if share >= least_share and share > usual and share >= least_lift * usual and (inside[word] > 1 or not least_share)
+            if share >= max(least_share, least_lift * usual) and share > usual and (inside[word] > 1 or not least_share)
         ]
         names.append(sorted(fit, key=lambda word: (shares[word][1] - shares[word][0], word)))
     return names
