@@ -73,6 +73,11 @@ class VoteEvaluation(NamedTuple):
     commonest: str
     share: float
 
+    @property
+    def is_better_than_commonest(self) -> bool:
+        """Whether suggestions are right more often than the commonest label; not where nothing is suggested."""
+        return self.interval[0] > self.share
+
 
 class Votes(NamedTuple):
     """The vote on tracks at places (q,), ascending: `neighbours` (q, k) and the `shares` of labels (q, labels)."""

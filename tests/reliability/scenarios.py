@@ -209,7 +209,9 @@ def synthetic_scenarios(folder: Path) -> list[Scenario]:
 
 def tagging(folder: Path, base: Home) -> list[Scenario]:
     home = variant(folder, base, "untagged")
+    genres = genres_by_sound(home)
     with closing(sqlite3.connect(home.library)) as connection, connection:
+        connection.executemany("UPDATE items SET genres = ? WHERE id = ?", [(genre, each) for each, genre in genres])
         connection.execute("UPDATE items SET genres = '' WHERE id % 3 = 0")
     write, undo = ("resonance", "tag", "--write", "--yes"), ("resonance", "tag", "--undo")
     tagged = variant(folder, home, "tagged")
@@ -218,6 +220,18 @@ def tagging(folder: Path, base: Home) -> list[Scenario]:
         Scenario("tag --write", home, write, (write,), retags=True, reverts=undo),
         Scenario("tag --undo", tagged, undo, (write, undo), retags=True),
     ]
+
+
+def genres_by_sound(home: Home) -> list[tuple[int, str]]:
+    """A genre for each item, by the side that its embedding lies on: neighbours confirm it, so that it is written."""
+    with closing(sqlite3.connect(home.sidecar)) as connection:
+        rows = connection.execute(
+            "SELECT item_id, data FROM track JOIN vector USING (content_key) WHERE kind = 'embedding'"
+        ).fetchall()
+    vectors = np.stack([np.frombuffer(data, "<f2") for _, data in rows]).astype(np.float32)
+    axis = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)[2][0]
+    sides = (vectors @ axis > np.median(vectors @ axis)).tolist()
+    return [(item_id, "jazz" if side else "rock") for (item_id, _), side in zip(rows, sides, strict=True)]
 
 
 def taste(folder: Path, base: Home) -> list[Scenario]:
