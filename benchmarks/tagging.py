@@ -2,10 +2,10 @@
 
     python -m benchmarks.tagging LIBRARY.db CORPUS
 
-LIBRARY.db is a beets library of CORPUS/music, analysed, whose albums are the soundtracks; CORPUS is the folder that
-`manifest.tsv` lies in. Few files carry a genre, so two other labels stand for one: the soundtrack itself (the track
-left out, and with the named artist left out where a soundtrack has several), and the genre of the game by Debian's
-debtags, with artist and soundtrack left out.
+LIBRARY.db is a beets library of CORPUS/music, analysed; CORPUS is the folder that `manifest.tsv` lies in. Few files
+carry a genre, so two other labels stand for one: the soundtrack itself (the track left out, and with the named artist
+left out where a soundtrack has several), and the genre of the game by Debian's debtags, with artist and soundtrack
+left out.
 
 The shipped model learned from these very soundtracks to put tracks of one together, so what is measured on its
 embeddings with the soundtrack as the label is in-sample and too good. The same is therefore measured on the tags of its
@@ -38,9 +38,9 @@ from resonance_engine.search.text.scoring import logits
 from resonance_engine.search.text.tag_names import display_name
 from resonance_engine.search.text.tag_table import TAG_TABLE
 from resonance_engine.tagging.outliers import album_outliers, label_outliers
-from resonance_engine.tagging.suggestions import THRESHOLD, Proportion, agreement
+from resonance_engine.tagging.suggestions import THRESHOLD, Proportion, agreement, eligible_shares, hold_vote
 from resonance_engine.tagging.tracks import UNKNOWN, LabelledTracks, build_table
-from resonance_engine.tagging.vote import VoteSettings, nearest_voters, vote
+from resonance_engine.tagging.vote import VoteSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,12 +125,12 @@ def load_corpus(database: Path, folder: Path) -> Corpus:
             vector_ids, probabilities = session.store.tags.matrix(session.model.id)
         tags = AnalysisCache(load_tags).get_all(library)
         items = {item.id: item for item in library.items()}
-    chosen = [items[item_id] for item_id in tracks.item_ids]
+    paths = [items[item_id].filepath.relative_to(folder) for item_id in tracks.item_ids]
     return Corpus(
         tracks.table.vectors,
-        [item.album for item in chosen],
+        [path.parts[1] for path in paths],
         [track.artist for track in tracks.metadata],
-        [item.filepath.relative_to(folder) for item in chosen],
+        paths,
         [tags.get(item_id, {}).get("tags", "") for item_id in tracks.item_ids],
         logits(probabilities[np.searchsorted(vector_ids, tracks.table.recordings)]),
     )
@@ -161,8 +161,8 @@ def make_tasks(corpus: Corpus) -> list[Task]:
 
 def measure(task: Task, rows: NDArray[np.bool_], settings: VoteSettings, threshold: float) -> VoteAgreement:
     places = task.places[rows[task.places]]
-    neighbours = nearest_voters(task.table, places, task.table.labelled, settings.neighbours)
-    return agreement(vote(task.table, neighbours, settings), task.table.has_label[places], threshold)
+    votes = hold_vote(task.table, places, settings)
+    return agreement(eligible_shares(task.table, votes), task.table.has_label[places], threshold)
 
 
 def settings_table(tasks: Sequence[Task], development: NDArray[np.bool_]) -> list[str]:

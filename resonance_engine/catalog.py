@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.audio.windows import read_tags
-from resonance_engine.errors import AudioError, CatalogError, StoreError, printable
+from resonance_engine.errors import AudioError, CatalogError, StoreError, neutralise, printable
 from resonance_engine.features.attributes import NEAR_SILENCE_DB
 from resonance_engine.files import write_bytes
 from resonance_engine.index.files import VectorIndex, read_catalog_index, write_catalog_index
@@ -65,7 +65,7 @@ class CatalogEntry:
         """Artist and title, or the file's name where it has no title."""
         if not self.title:
             return printable(Path(self.path).stem)
-        return f"{self.artist} - {self.title}" if self.artist else self.title
+        return neutralise(f"{self.artist} - {self.title}" if self.artist else self.title)
 
 
 @dataclass(frozen=True)

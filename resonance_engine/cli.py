@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +17,13 @@ from resonance_engine.commands import (
     run_query,
     run_serve,
 )
-from resonance_engine.console import guard_output, report_errors, use_dashes
+from resonance_engine.console import SentenceParser, guard_output, report_errors, use_dashes
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
-    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+    Verbs = argparse._SubParsersAction[SentenceParser]
 
 
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
@@ -31,7 +31,7 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
 
     Verbs, too, may be written with dashes or underscores.
     """
-    parser = argparse.ArgumentParser(prog="resonance", description="Find music that sounds alike, offline.")
+    parser = SentenceParser(prog="resonance", description="Find music that sounds alike, offline.")
     parser.add_argument("--version", action="version", version=f"resonance {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name in [verb] if verb in VERBS else VERBS:
@@ -102,7 +102,7 @@ def replace_by_mode(arguments: list[str]) -> list[str]:
     """Return `train --mode search ...` as `search ...`; help is left to `train` itself."""
     if arguments[:1] != ["train"] or set(arguments) & {"-h", "--help"}:
         return arguments
-    parser = argparse.ArgumentParser(prog="resonance train", add_help=False, allow_abbrev=False)
+    parser = SentenceParser(prog="resonance train", add_help=False, allow_abbrev=False)
     configure_train(parser)
     options, rest = parser.parse_known_args(arguments[1:])
     return [options.mode, *rest]

@@ -8,10 +8,10 @@ import os
 import sys
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from unicodedata import combining, east_asian_width
 
-from resonance_engine.errors import ResonanceError, describe_os_error
+from resonance_engine.errors import ResonanceError, describe_os_error, neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -95,7 +95,7 @@ def terminal_columns(stream: TextIO) -> int:
 
 def fit_columns(text: str, columns: int) -> str:
     """Return a text without control characters, and no wider than `columns`: an ellipsis ends one that is cut."""
-    text = "".join(" " if character < " " or "\x7f" <= character <= "\x9f" else character for character in text)
+    text = neutralise(text)
     if sum(map(character_columns, text)) <= columns:
         return text
     width, end = 1, 0  # of the ellipsis
@@ -149,6 +149,13 @@ def format_pace(seconds: float | None, unit: str) -> str:
     if seconds is None:
         return f"? {unit}s/s"
     return f"{seconds:.1f} s/{unit}" if seconds > 1 else f"{1 / max(seconds, 1e-3):.1f} {unit}s/s"
+
+
+class SentenceParser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence, where argparse prints the usage first."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists the options\n")
 
 
 def use_dashes(arguments: Iterable[str]) -> list[str]:

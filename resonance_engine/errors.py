@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ VIZ_EXTRA = "`pip install '.[viz]'` in a checkout of Resonance"
 """Likewise those that maps and plots need."""
 SERVE_EXTRA = "`pip install '.[serve]'` in a checkout of Resonance"
 """Likewise those that the server and players need."""
+ACTIVE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, ends of lines and paragraphs, and what turns the direction of writing (Unicode's UAX 9)."""
 
 
 class ResonanceError(Exception):
@@ -66,6 +69,18 @@ def describe_os_error(error: OSError) -> str:
 
 
 def printable(path: Path | bytes | str) -> str:
-    """Return a path as text that any terminal takes: bytes that are not UTF-8 become `\\xNN`."""
+    """Return a path as text that any terminal takes.
+
+    Bytes that are not UTF-8 become `\\xNN`, and what `neutralise` replaces becomes an escape, too.
+    """
     raw = path if isinstance(path, bytes) else str(path).encode("utf-8", "surrogateescape")
-    return raw.decode("utf-8", "backslashreplace")
+    text = raw.decode("utf-8", "backslashreplace")
+    return ACTIVE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def neutralise(text: str, kept: str = "") -> str:
+    """Return a text with a space for each character that acts on a terminal, ends a line or turns the writing.
+
+    Those in `kept` stay.
+    """
+    return ACTIVE.sub(lambda match: match[0] if match[0] in kept else " ", text)

@@ -21,6 +21,7 @@ from beets.plugins import BeetsPlugin
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.errors import describe_error
 from beetsplug.resonance.fields.fields import Fields
+from beetsplug.resonance.library.labels import label_title
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.library.sync import LibraryEvents
 
@@ -118,7 +119,7 @@ class ResonancePlugin(BeetsPlugin):
 
     def record_import(self, item: Item | None = None, album: Album | None = None, **_: object) -> None:
         items = [item] if item is not None else album.items() if album is not None else []
-        self.imported |= {each.id: each.title for each in items if each.id is not None}
+        self.imported |= {each.id: label_title(each.title, each.path) for each in items if each.id is not None}
 
     def cli_exit(self, lib: Library) -> None:
         imported, self.imported = self.imported, {}

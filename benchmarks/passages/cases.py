@@ -1,4 +1,8 @@
-"""Made cases: 30 s of one track in another, as they are, transposed, slowed or under noise."""
+"""Made cases: 30 s of one track in another, as they are, transposed, slowed or under noise.
+
+What is cut out and skipped keeps the other one's windows on their grid, so that only those with some of the passage
+have to be computed.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,23 @@ import numpy as np
 import soxr
 
 from resonance_engine.audio.decoding import open_audio
-from resonance_engine.audio.dense import cut_windows
+from resonance_engine.audio.dense import cut_windows, fit_window
 from resonance_engine.audio.downmix import mix_to_mono
 from resonance_engine.training.augmentation.audio_augment import resample, stretch, tilt_gains
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from benchmarks.passages.tracks import ComparedTrack
     from resonance_engine.encoder.encoder import Encoder
+    from resonance_engine.features.spec import Decoding
+    from resonance_engine.store import DenseWindows
 
     Samples = NDArray[np.float32]
+    Vectors = NDArray[np.float32]
     Distortion = Callable[[Samples, int, np.random.Generator], Samples]
 
 PASSAGE_SECONDS = 30.0
@@ -68,15 +75,14 @@ def add_noise(samples: Samples, _: int, rng: np.random.Generator) -> Samples:
     return noisy
 
 
-DISTORTIONS: dict[str, Distortion] = {
-    "none": lambda samples, *_: samples,
-    "1 semitone up": transpose(1),
-    "1 semitone down": transpose(-1),
-    "2 semitones up": transpose(2),
-    "2 semitones down": transpose(-2),
-    "5 % slower": slow_down,
-    "noise, SNR 10 dB": add_noise,
+DISTORTIONS: dict[str, tuple[Distortion, ...]] = {
+    "none": (lambda samples, *_: samples,),
+    "1 semitone": (transpose(1), transpose(-1)),
+    "2 semitones": (transpose(2), transpose(-2)),
+    "5 % slower": (slow_down,),
+    "noise, SNR 10 dB": (add_noise,),
 }
+"""What is done to a passage, by name; where that is one of several, the cases take them in turn."""
 
 
 def read_samples(path: Path, rate: int) -> Samples:
@@ -89,34 +95,58 @@ def read_samples(path: Path, rate: int) -> Samples:
 
 
 def make_cases(
-    number: int, tracks: Sequence[ComparedTrack], root: Path, encoder: Encoder
-) -> list[tuple[Case, NDArray[np.float32]]]:
+    number: int, tracks: Sequence[ComparedTrack], windows: Mapping[str, DenseWindows], root: Path, encoder: Encoder
+) -> list[tuple[Case, Vectors]]:
     """Return one case of each distortion with the dense windows of its recording; `number` decides on all by chance.
 
-    `tracks` are those of one half. Windows before the passage are computed once for all.
+    `tracks` are those of one half, `windows` theirs. Every other number of a half transposes down instead of up.
     """
     decoding, rng = encoder.manifest.spec.decoding, np.random.default_rng((7, number))
-    rate = decoding.rate
+    rate, hop = decoding.rate, decoding.hop_seconds
     source = tracks[int(rng.integers(len(tracks)))]
     others = [track for track in tracks if track.soundtrack != source.soundtrack]
     host = others[int(rng.integers(len(others)))]
     samples, around = read_samples(root / source.path, rate), read_samples(root / host.path, rate)
     begin = float(rng.uniform(EDGE, len(samples) / rate - PASSAGE_SECONDS - EDGE))
     before = float(rng.uniform(*BEFORE))
-    start = int(rng.uniform(0, max(1, len(around) - HOST_SECONDS * rate)))
-    around = around[start : start + int(HOST_SECONDS * rate)]
+    first = int(rng.uniform(0, max(1, (len(around) / rate - HOST_SECONDS) // hop)))
+    around = around[int(first * hop * rate) : int((first * hop + HOST_SECONDS) * rate)]
     place = int(before * rate)
     cut = samples[int(begin * rate) : int((begin + PASSAGE_SECONDS) * rate)]
-    cases: list[tuple[Case, NDArray[np.float32]]] = []
-    for name, distort in DISTORTIONS.items():
-        passage = distort(cut, rate, rng)
+    cases: list[tuple[Case, Vectors]] = []
+    for name, distortions in DISTORTIONS.items():
+        passage = distortions[number // 2 % len(distortions)](cut, rate, rng)
         passage = passage / np.float32(max(1.0, float(np.abs(passage).max())))
-        whole = np.concatenate([around[:place], passage, around[place:]])
-        windows = list(cut_windows([whole], decoding.samples, decoding.hop_seconds * rate))
-        known = cases[0][1] if cases else np.empty((0, encoder.manifest.dimensions), np.float32)
-        same = min(len(known), 1 + max(-1, int((before - decoding.seconds) // decoding.hop_seconds)))
-        vectors = np.concatenate([known[:same], encoder.embed_windows(windows[same:])])
+        shift, skipped = divmod(len(passage), int(hop * rate))
+        whole = np.concatenate([around[:place], passage, around[place + skipped :]])
+        cuts = list(cut_windows([whole], decoding.samples, hop * rate))
+        inside = (place / rate, (place + len(passage)) / rate)
+        sources = [locate_window(hop * i, decoding, inside, first + i, shift) for i in range(len(cuts))]
+        vectors = splice_windows(sources, windows[host.path].vectors, cuts, encoder)
         spans = ((begin, begin + PASSAGE_SECONDS), (before, before + len(passage) / rate))
-        half = source.half
-        cases.append((Case(number, half, source.path, host.path, name, *spans), vectors))
+        cases.append((Case(number, source.half, source.path, host.path, name, *spans), vectors))
     return cases
+
+
+def locate_window(start: float, decoding: Decoding, inside: tuple[float, float], place: int, shift: int) -> int | None:
+    """Return which window of the host a window of a made recording is, None for one with some of the passage.
+
+    It begins at `start` seconds, the passage spans `inside`; `place` is its number in the host without a passage, which
+    takes `shift` steps.
+    """
+    if start + decoding.seconds <= inside[0]:
+        return place
+    return place - shift if start >= inside[1] else None
+
+
+def splice_windows(
+    sources: Sequence[int | None], known: Vectors, windows: Sequence[Samples], encoder: Encoder
+) -> Vectors:
+    """Return embeddings of windows: those of the host (n, dimensions) by number, and those it lacks from samples."""
+    fresh = [place for place, number in enumerate(sources) if number is None or number >= len(known)]
+    vectors = np.empty((len(sources), encoder.manifest.dimensions), np.float32)
+    decoding = encoder.manifest.spec.decoding
+    vectors[fresh] = encoder.embed_windows(fit_window(windows[place], decoding.rate, decoding) for place in fresh)
+    for place in set(range(len(sources))) - set(fresh):
+        vectors[place] = known[sources[place]]
+    return vectors

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from resonance_engine.audio.decoding import open_audio
 from resonance_engine.console import progress_bar
 from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.errors import AudioError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TIMEOUT = 1800.0
+LONGEST_SECONDS = 306.0  # of a track: 72 windows
 SEED = 1
 
 
@@ -49,12 +51,16 @@ def choose_tracks(root: Path, count: int) -> list[ComparedTrack]:
 
 
 def embed_tracks(root: Path, tracks: list[ComparedTrack], cache: Path) -> dict[str, NDArray[np.float32]]:
-    """Return the dense windows of tracks by path, from a cache file as far as it has them; what fails is left out."""
+    """Return the dense windows of tracks by path, from a cache file as far as it has them.
+
+    What fails, or is longer than `LONGEST_SECONDS`, is left out.
+    """
     known = {}
     if cache.is_file():
         with np.load(cache, allow_pickle=False) as arrays:
             known = {name.replace("|", "/"): arrays[name] for name in arrays.files}
     paths = [root / track.path for track in tracks if track.path not in known]
+    paths = [path for path in paths if measure_length(path) < LONGEST_SECONDS]
     with closing(WorkerPool(SHIPPED, 1, TIMEOUT)) as pool, progress_bar(len(paths)) as bar:
         for result in pool.embed_dense(paths) if paths else ():
             if result is None:
@@ -65,3 +71,9 @@ def embed_tracks(root: Path, tracks: list[ComparedTrack], cache: Path) -> dict[s
                 known[str(path.relative_to(root))] = outcome.windows.vectors
     np.savez(cache, allow_pickle=False, **{name.replace("/", "|"): vectors for name, vectors in known.items()})
     return {track.path: known[track.path] for track in tracks if track.path in known}
+
+
+def measure_length(path: Path) -> float:
+    """Return the length of a file in seconds, as its container says; 0 where it does not."""
+    with open_audio(path) as source:
+        return source.duration or 0.0

@@ -11,6 +11,7 @@ import soxr
 
 from resonance_engine.audio.decoding import open_audio
 from resonance_engine.audio.downmix import mix_to_mono
+from resonance_engine.audio.noise_reduction import reduce_noise
 from resonance_engine.errors import AudioError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def cut_windows(chunks: Iterable[Samples], length: float, hop: float) -> Iterato
 
 
 def fit_window(samples: Samples, rate: int, decoding: Decoding) -> Samples | None:
-    """Resample a window to the decoding's rate; None where it is silent."""
+    """Resample a window to the decoding's rate and reduce white noise in it; None where it is silent."""
     samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
     if float(np.abs(samples).max(initial=0.0)) <= PEAK_OF_SILENCE:
         return None
@@ -78,4 +79,4 @@ def fit_window(samples: Samples, rate: int, decoding: Decoding) -> Samples | Non
         samples = np.clip(soxr.resample(samples, rate, decoding.rate, quality="HQ"), -1.0, 1.0)
     window = np.zeros(decoding.samples, np.float32)  # the resampler may round one sample off
     window[: len(samples)] = samples[: len(window)]
-    return window
+    return reduce_noise(window, decoding.rate)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from resonance_engine.errors import PlaylistError, printable
+from resonance_engine.errors import PlaylistError, neutralise, printable
 from resonance_engine.files import write_bytes
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def format_playlist(
             raise ValueError("Expected a recipe of one line.")
         lines.append(RECIPE + recipe.encode())
     for entry in entries:
-        shown = " ".join(" - ".join(filter(None, (entry.artist, entry.title))).split())
+        shown = " ".join(neutralise(" - ".join(filter(None, (entry.artist, entry.title)))).split())
         seconds = round(entry.seconds) if entry.seconds > 0 else UNKNOWN
         lines.append(INFO + f"{seconds},{shown}".encode("utf-8", "replace"))
         path = entry.path if absolute else os.path.relpath(entry.path, folder)

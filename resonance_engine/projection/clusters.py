@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FEWEST, MOST = 2, 24
 ITERATIONS, RESTARTS, SEED = 25, 5, 1234
 LEAST_SHARE = 0.4  # of the tracks of a cluster that a tag of its name is given to
+LEAST_LIFT = 2.0  # of a word of the user: how many times as frequent as in the library
 LEAST_PROBABILITY = 0.01  # of a tag that has no threshold
 LEAST_DEVIATION = 1e-3  # of log odds; less is noise
 TAGS_AT_A_TIME = 64  # whose log odds are in memory
@@ -100,16 +101,42 @@ def name_by_tags(clusters: Places, count: int, probabilities: Vectors, tags: Seq
     return names
 
 
-def name_by_words(clusters: Places, count: int, words: Sequence[str]) -> list[list[str]]:
-    """Return for each of `count` clusters the words, such as genres of its tracks, that are over-represented in it."""
+def name_by_words(
+    clusters: Places, count: int, words: Sequence[str], least_share: float = 0.0, least_lift: float = 1.0
+) -> list[list[str]]:
+    """Return for each of `count` clusters the words, such as genres of its tracks, that are over-represented in it.
+
+    Each has to be on `least_share` of the cluster's tracks, on two at least where that is given, and
+    more frequent in it than in the library, `least_lift` times at least.
+    """
     overall = Counter(filter(None, words))
     names = []
     for cluster in range(count):
         members = np.flatnonzero(clusters == cluster).tolist()
         inside = Counter(words[track] for track in members if words[track])
-        lift = {word: inside[word] / len(members) - overall[word] / len(words) for word in inside}
-        names.append([word for word in sorted(lift, key=lambda each: (-lift[each], each)) if lift[word] > 0])
+        shares = {word: (times / len(members), overall[word] / len(words)) for word, times in inside.items()}
+        fit = [
+            word
+            for word, (share, usual) in shares.items()
+            if share >= max(least_share, least_lift * usual) and share > usual and (inside[word] > 1 or not least_share)
+        ]
+        names.append(sorted(fit, key=lambda word: (shares[word][1] - shares[word][0], word)))
     return names
+
+
+def name_by_metadata(
+    clusters: Places, count: int, genres: Sequence[str], artists: Sequence[str], albums: Sequence[str]
+) -> list[list[str]]:
+    """Return for each of `count` clusters the user's own words that tell it from others.
+
+    Those are its genres and after them the artist or, where none has enough of its tracks, the album.
+    """
+    by_genre, by_artist, by_album = (
+        name_by_words(clusters, count, words, LEAST_SHARE, LEAST_LIFT) for words in (genres, artists, albums)
+    )
+    return [
+        [*genre, *(artist or album)[:1]] for genre, artist, album in zip(by_genre, by_artist, by_album, strict=True)
+    ]
 
 
 def join_names(candidates: Sequence[Sequence[str]]) -> list[str]:

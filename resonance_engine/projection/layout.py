@@ -25,6 +25,7 @@ EARLY, LATE = 250, 500  # iterations, with exaggeration and without
 EXAGGERATION = 12.0
 STEP = 50  # iterations between two reports
 SEED = 1234
+BLOCK = 8_192  # vectors that are copied at a time
 INTERPOLATED = 5_000  # tracks from which on interpolation is faster than a tree
 
 
@@ -84,9 +85,15 @@ def find_neighbours(vectors: Vectors, count: int) -> tuple[NDArray[np.int64], ND
 
 def principal_components(vectors: Vectors) -> NDArray[np.float64]:
     """Return the first two principal components (n, 2) of vectors (n, d); the greatest entry of an axis is positive."""
-    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
-    _, axes = np.linalg.eigh(centred.T @ centred)
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    # In blocks, for a copy of all in double precision would be the most that a map takes.
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(vectors), BLOCK)]
+    scatter = np.zeros((vectors.shape[1], vectors.shape[1]))
+    for block in blocks:
+        centred = vectors[block] - mean
+        scatter += centred.T @ centred
+    _, axes = np.linalg.eigh(scatter)
     axes = axes[:, :-3:-1] if vectors.shape[1] > 1 else np.hstack([axes, np.zeros((1, 1))])
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    points: NDArray[np.float64] = centred @ axes
+    points: NDArray[np.float64] = np.concatenate([(vectors[block] - mean) @ axes for block in blocks])
     return points

@@ -44,7 +44,7 @@ class MappedTracks:
     """Tracks of a map (n): `points` (n, 2), titles, paths of files, seconds, and what colours them.
 
     `words` has a word for each track by name, "" for none; `numbers` a number, NaN for none; `tags` (n, names) are
-    probabilities, NaN for none, of `tag_names`. `lines` are places of tracks, by the name of a playlist.
+    probabilities of `tag_names`, all NaN for a track without. `lines` are places of tracks, by the name of a playlist.
     """
 
     points: Numbers
@@ -156,19 +156,20 @@ def choose_tags(tracks: MappedTracks) -> list[tuple[str, Numbers]]:
 
     Those that go furthest on many tracks come before others.
     """
-    known = np.isfinite(tracks.tags).all(axis=1) if len(tracks.tag_names) else np.zeros(0, bool)
+    known = np.isfinite(tracks.tags[:, 0]) if len(tracks.tag_names) else np.zeros(0, bool)
     if not known.any():
         return []
     # A column at a time, for copies of all would fill the memory.
     heights = {}
     for place in range(len(tracks.tag_names)):
-        column = tracks.tags[known, place]
+        column = tracks.tags[known, place].astype(np.float32)
         if column.max() >= LEAST_TAG:
             heights[place] = float(np.percentile(column, TAILS[1]))
     order = sorted(heights, key=lambda place: -heights[place])
     chosen = order[: max(1, TAG_BYTES // len(tracks))]
     return [
-        (tracks.tag_names[place], tracks.tags[:, place]) for place in sorted(chosen, key=tracks.tag_names.__getitem__)
+        (tracks.tag_names[place], tracks.tags[:, place].astype(np.float32))
+        for place in sorted(chosen, key=tracks.tag_names.__getitem__)
     ]
 
 

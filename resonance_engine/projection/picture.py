@@ -12,7 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from resonance_engine.projection.page import MappedTracks
 
-INCHES, DPI = (12.8, 9.0), 100
+INCHES, DPI = (9.0, 9.0), 100  # of the points; the legend comes to its right
+LEGEND_SIZE = 8.0  # of a point in the legend, in 1/72 of an inch
 LEGEND = 16  # words with a colour of their own; the rest is grey
 PALETTE = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a900", "#7f5fc0", "#8c564b", "#17becf",
@@ -28,8 +29,8 @@ def draw_picture(tracks: MappedTracks, title: str, colour: str) -> bytes:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=INCHES, dpi=DPI, layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=INCHES, dpi=DPI)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     words = np.array(tracks.words.get(colour, [""] * len(tracks)), dtype=object)
     counts = Counter(word for word in words if word)
     common = [word for word, _ in counts.most_common(LEGEND)]
@@ -48,7 +49,10 @@ def draw_picture(tracks: MappedTracks, title: str, colour: str) -> bytes:
     axes.set_title(plain(title), parse_math=False)
     axes.set_aspect("equal")
     axes.set_axis_off()
-    legend = figure.legend(loc="outside right upper", frameon=False, markerscale=1.5)
+    # Beside the points, wherever their proportions leave the edge of the axes; saving cuts off what is empty.
+    legend = axes.legend(
+        loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, markerscale=LEGEND_SIZE / size**0.5
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)
     file = io.BytesIO()

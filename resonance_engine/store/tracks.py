@@ -114,6 +114,13 @@ class TrackTable:
         with self.database.read() as snapshot:
             return Counts(*snapshot.execute(COUNTS, (library, model_id, library, library)).fetchone())
 
+    def count_copies(self, library: int) -> int:
+        """Count the tracks of a library that hold the same recording as another one, without one for each recording."""
+        statement = "SELECT count(*) - count(DISTINCT content_key) FROM track WHERE library_id = ?"
+        with self.database.read() as snapshot:
+            [copies] = snapshot.execute(statement, (library,)).fetchone()
+        return int(copies)
+
     def link(self, library: int, track: TrackRow) -> None:
         """Tie an item to a recording, instead of the one that it was tied to."""
         self.link_many(library, [track])

@@ -73,6 +73,11 @@ class VoteEvaluation(NamedTuple):
     commonest: str
     share: float
 
+    @property
+    def is_better_than_commonest(self) -> bool:
+        """Whether suggestions are right more often than the commonest label; not where nothing is suggested."""
+        return self.interval[0] > self.share
+
 
 class Votes(NamedTuple):
     """The vote on tracks at places (q,), ascending: `neighbours` (q, k) and the `shares` of labels (q, labels)."""
@@ -114,7 +119,7 @@ def suggest(tracks: LabelledTracks, votes: Votes, threshold: float = THRESHOLD) 
 
 def evaluate(tracks: LabelledTracks, votes: Votes, threshold: float = THRESHOLD) -> VoteEvaluation:
     """Return how the surest suggestion agrees with the labels of labelled tracks, on which the votes are."""
-    shares = votes.shares * (carrier_counts(tracks, votes.neighbours) >= LEAST_CARRIERS)
+    shares = eligible_shares(tracks, votes)
     truth = tracks.has_label[votes.queries]
     is_sure, is_right = judge(shares, truth, threshold)
     if not is_sure.any():
@@ -144,6 +149,12 @@ def album_groups(tracks: LabelledTracks, places: Places) -> NDArray[np.str_]:
     return np.array(
         [f"track {place}" if album == UNKNOWN else str(album) for place, album in zip(places, albums, strict=True)]
     )
+
+
+def eligible_shares(tracks: LabelledTracks, votes: Votes) -> Array:
+    """Return the shares (q, labels), 0 for labels that a single neighbour carries."""
+    is_carried = carrier_counts(tracks, votes.neighbours) >= LEAST_CARRIERS
+    return np.asarray(votes.shares * is_carried, np.float32)
 
 
 def carrier_counts(tracks: LabelledTracks, neighbours: Places) -> NDArray[np.int64]:

@@ -22,7 +22,9 @@ CHORD = (220.0, 277.18, 329.63)  # Hz, A major
 
 
 def try_model(encoder: Encoder) -> float:
-    """Embed test signals, and return the seconds that a track takes, with its features and without decoding.
+    """Embed test signals, and return the CPU seconds that a track takes, with its features and without decoding.
+
+    CPU time, so that what else a machine does is not taken for the model's cost.
 
     Raises ModelError for numbers that are not finite, that differ between two runs on one signal, and that are the
     same for all signals.
@@ -32,13 +34,13 @@ def try_model(encoder: Encoder) -> float:
     seconds = float("inf")
     for name, windows in make_signals(front_end.spec.decoding).items():
         for repeat in range(REPEATS if name == "noise" else 1):
-            started = time.perf_counter()
+            started = time.process_time()
             try:
                 vector = encoder.embed(front_end(windows)).vector
             except ModelError as error:
                 raise ModelError(f"On the test signal {name!r}, {str(error).removesuffix('.')}.") from error
             if name == "noise":
-                seconds = min(seconds, time.perf_counter() - started)
+                seconds = min(seconds, time.process_time() - started)
             if repeat and 1 - vector @ vectors[name] > SAME:
                 raise ModelError(
                     "It gives other numbers for the same sound each time; export it for inference, without dropout."

@@ -256,8 +256,25 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_status_1(
     assert sentence in capsys.readouterr().err
 
 
-def test_a_mistyped_option_shows_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "resonance: the following arguments are required: VERB; `resonance --help` lists the options"),
+        (
+            ["embed", "a", "--out", "b", "--nope"],
+            "resonance: unrecognized arguments: --nope; `resonance --help` lists the options",
+        ),
+        (
+            ["query", "--audoi", "x"],
+            "resonance query: the following arguments are required: --audio, --index-dir; "
+            "`resonance query --help` lists the options",
+        ),
+    ],
+)
+def test_a_mistake_in_the_options_is_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main(["query", "--audoi", "x"])
+        main(arguments)
     assert stopped.value.code == 2
-    assert "usage: resonance" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"{sentence}\n"

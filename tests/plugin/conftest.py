@@ -59,6 +59,7 @@ def io(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capteesys: pytest.CaptureFixture[str]
 ) -> DummyIO:
     made = DummyIO(monkeypatch, capteesys)
+    monkeypatch.setattr(made.stdin, "isatty", lambda: False, raising=False)  # beets' stand-in has none
     if request.instance:
         request.instance.io = made
     return made

@@ -93,11 +93,19 @@ def test_options_of_command_lines(wrong: str, name: str) -> None:
         return  # optparse takes the beginning of an option for it
     with pytest.raises(UserError) as caught:
         parser.parse_args([wrong, "1"])
-    meant = nearest_of(wrong, FLAGS)
+    meant = f"--{nearest_of(wrong[2:], tuple(flag[2:] for flag in FLAGS))}"
     assert str(caught.value) == (
         f"similar: there is no option {wrong}; did you mean {meant}? `beet similar --help` lists the options"
     )
     assert meant == name or wrong in (f"{name[:-1]}x", name[:-1])
+
+
+def test_dashes_do_not_make_options_alike() -> None:
+    parser = CommandParser(prog="beet similar")
+    parser.add_option("--taste")
+    with pytest.raises(UserError) as caught:
+        parser.parse_args(["--cluster", "x"])
+    assert str(caught.value) == "similar: there is no option --cluster; `beet similar --help` lists the options"
 
 
 @pytest.mark.parametrize(

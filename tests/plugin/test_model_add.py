@@ -55,7 +55,8 @@ class TestAdd(NetworksLibrary):
     def test_what_is_printed(self) -> None:
         assert self.add(write_network(self.files)) == [
             "tiny-network 1 was added: a whole model, 8 numbers a track",
-            "a test track takes 500 ms without decoding, 2.5 times as long as with the shipped model (200 ms)",
+            "a test track takes 500 ms of CPU time without decoding, 2.5 times as long as with the shipped model "
+            "(200 ms)",
             "licence, as its YAML states: CC BY-NC 4.0",
             "`beet resonance model use tiny-network` takes it into use, `beet resonance model remove tiny-network` "
             "deletes it",

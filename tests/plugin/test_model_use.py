@@ -40,15 +40,18 @@ class TestUse(ModelsLibrary):
         assert self.list_uses() == {"default": "", "own": "in use"}
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
 
-    def test_and_back_without_listening(self) -> None:
+    def test_and_back_without_listening(self, caplog: pytest.LogCaptureFixture) -> None:
         before = self.beet("similar", "title:song 0")
         self.beet("resonance", "model", "use", "own")
         heard = len(self.runtime.embedded)
+        assert "fake 1 serves until own has analysed the library" in caplog.text
+        caplog.clear()
         assert self.beet("resonance", "model", "use", "default") == [
             "nothing to do: all 5 tracks are analysed",
             "fake 1 is in use now",
             "4 of 4 neighbours kept on average; `beet resonance model use own` goes back",
         ]
+        assert "serves until" not in caplog.text
         assert len(self.runtime.embedded) == heard
         assert self.beet("similar", "title:song 0") == before
 

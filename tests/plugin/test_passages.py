@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from beetsplug.resonance.library.sidecar import Sidecar
+from beetsplug.resonance.library.sidecar import Sidecar, file_state
 from resonance_engine.search import passage_plot
 from resonance_engine.store import DenseWindows
 from tests.embeddings import WIDTH
@@ -63,6 +63,13 @@ class TestCompare(PassageLibrary):
         assert "0:06-0:28  0:10-0:32" in lines[0]
         assert lines[-1].endswith("song 1.flac (right)")
 
+    def test_a_title_that_looks_like_a_path_is_a_query(self) -> None:
+        for number, title in enumerate(("live / unplugged", "demo.ogg")):
+            [item] = self.lib.items([f"title:song {number}"])
+            item.title = title
+            item.store()
+        assert "0:06-0:28" in self.beet("resonance", "compare", "'live / unplugged'", "demo.ogg")[0]
+
     def test_two_tracks_without_a_common_passage(self) -> None:
         assert self.beet("resonance", "compare", "title:song 0", "title:song 2") == [
             "no passage of artist 0 - song 0 is similar to one of artist 0 - song 2"
@@ -93,7 +100,10 @@ class TestCompare(PassageLibrary):
             (["song"], "compare takes two files or queries, each one argument, not 1"),
             (["a", "b", "c"], "not 3"),
             (["song", "title:song 1"], "takes a query that one track matches, and 'song' matches 5"),
-            (["/no/such.flac", "title:song 1"], "there is no file /no/such.flac"),
+            (["/no/such.flac", "title:song 1"], "compare: there is no file /no/such.flac, and no track matches that"),
+            (["no such.OGG", "title:song 1"], "there is no file no such.OGG, and no track matches that as a query"),
+            (["title:no/such", "title:song 1"], "no track matches title:no/such"),
+            (["title:no.ogg", "title:song 1"], "no track matches title:no.ogg"),
             (["title:nothing", "title:song 1"], "no track matches title:nothing"),
             (["title:song 0", "title:song 4"], "song 4.flac: it is shorter than 18 s"),
         ],
@@ -139,6 +149,20 @@ class TestAnalyzePassages(PassageLibrary):
         lines = self.beet("resonance", "analyze", "--passages")
         assert lines[-1] == "dense windows of 2 tracks stored, 1 failed"
         assert re.search(r"no dense windows: .*song 1\.flac: it is shorter than 18 s", caplog.text)
+
+    def test_tracks_that_failed_are_not_counted_as_pending(self) -> None:
+        for number in (0, 2):
+            [item] = self.lib.items([f"title:song {number}"])
+            item.filepath.write_bytes(b"no music")
+            with closing(Sidecar(self.lib)) as sidecar:
+                sidecar.store.tracks.unlink(sidecar.id, [item.id or 0])
+                state = file_state(item.path)
+                assert state is not None
+                sidecar.store.failures.record(sidecar.id, item.path, *state, "it is broken")
+        [replaced] = self.lib.items(["title:song 2"])
+        replaced.filepath.write_bytes(b"another file by now")
+        line, *_ = self.beet("resonance", "analyze", "--passages", "--pretend")
+        assert line.endswith(", 1 not analysed yet, 1 left out that failed before, 2 too short")
 
     def test_options_that_make_no_sense_together(self) -> None:
         assert "without --passages" in self.refused("resonance", "analyze", "--passages", "--background")

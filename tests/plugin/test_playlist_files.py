@@ -115,6 +115,18 @@ class TestFiles(CircleLibrary):
         assert told[1:] == ["- artist 2 - 1: is not in the library", "+ artist 6 - album 6 - 5"]
         assert self.remake(target) == ["5 kept, 0 dropped, 0 added"]
 
+    def test_lines_of_another_computer_become_paths_though_no_track_changes(self, tmp_path: Path) -> None:
+        target = tmp_path / "list.m3u8"
+        titles = self.written(target, "-n", "4", "title::^0$")
+        paths = target.read_bytes()
+        target.write_bytes(paths.replace(b"/", b"\\"))
+        assert self.remake(target, "--pretend")[1:] == ["4 tracks under the path of this computer"]
+        assert target.read_bytes() != paths
+        assert self.remake(target) == ["4 kept, 0 dropped, 0 added", "4 tracks under the path of this computer"]
+        assert self.titles(target) == titles
+        assert target.read_bytes() == paths
+        assert self.remake(target) == ["4 kept, 0 dropped, 0 added"]
+
     def test_several_files_are_refreshed_with_one_index(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         targets = [tmp_path / f"{number}.m3u8" for number in range(3)]
         for number, target in enumerate(targets):

@@ -131,6 +131,12 @@ def test_feedback(library: SyntheticLibrary, hits: int) -> None:
     assert library.ids(f"id:{SEED}", **EVERY, prf=hits) == rank(vectors @ moved, [SEED])
 
 
+@pytest.mark.parametrize(("wanted", "notes"), [(60, []), (61, ["--prf 61 takes all of the 60 other tracks"])])
+def test_more_hits_for_feedback_than_there_are_tracks(library: SyntheticLibrary, wanted: int, notes: list[str]) -> None:
+    result = library.find(f"id:{SEED}", **EVERY, prf=wanted)
+    assert [note.partition(",")[0] for note in result.notes if "--prf" in note] == notes
+
+
 def test_hubs_can_stay(library: SyntheticLibrary) -> None:
     usual = {**EVERY, "hubness": None}
     plain, corrected = library.ids(f"id:{SEED}", **EVERY), library.ids(f"id:{SEED}", **usual)

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from beets.exceptions import UserError
 from beets.library import Item
 
 from beetsplug.resonance.library.sidecar import Sidecar
@@ -41,6 +42,13 @@ class TagLibrary(CircleLibrary):
         """A field of the tracks without a genre, as the library has it."""
         items = [self.item(title) for title in UNTAGGED]
         return {item.title: item[name] if name == "genres" else item._values_flex.get(name) for item in items}
+
+    def scatter_genres(self) -> None:
+        """Give neighbours different genres."""
+        with self.lib.transaction():
+            for number, item in enumerate(self.lib.items("genres::.")):
+                item["genres"] = ["Odd", "Even"][number // 2 % 2 : number // 2 % 2 + 1]
+                item.store()
 
     def item(self, title: str) -> Item:
         item = self.lib.items([f"title:={title}"]).get()
@@ -110,10 +118,7 @@ class TestPreview(TagLibrary):
         assert self.tag("--check")[0].startswith("on 25 tagged tracks")
 
     def test_genres_that_do_not_follow_the_sound_are_called_so(self) -> None:
-        with self.lib.transaction():
-            for number, item in enumerate(self.lib.items("genres::.")):
-                item["genres"] = ["Odd", "Even"][number // 2 % 2 : number // 2 % 2 + 1]
-                item.store()
+        self.scatter_genres()
         assert self.tag("--check", "--confidence", "0.1")[0].endswith("cannot be told by their neighbours")
 
 
@@ -138,6 +143,15 @@ class TestWriting(TagLibrary):
         self.io.addinput(answer)
         assert "Write genres to 2 tracks in the library's database?" in "\n".join(self.tag("--write"))
         assert bool(self.values()["calm"]) is written
+
+    def test_what_the_user_s_own_genres_do_not_confirm_is_written_by_hand_alone(self) -> None:
+        self.scatter_genres()
+        with pytest.raises(UserError, match="tag --write --yes: your own genres do not confirm the suggestions"):
+            self.run_command("resonance", "tag", "--write", "--yes", "--confidence", "0.1")
+        assert self.io.getoutput().endswith("cannot be told by their neighbours\n")
+        assert self.values() == {"calm": [], "loud": []}
+        self.io.addinput("y")
+        assert "genres written to 2 tracks" in self.tag("--write", "--confidence", "0.1")[-1]
 
     def test_what_was_changed_since_is_left_alone(self) -> None:
         self.tag("--write", "--yes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from typing import Any
 
 import pytest
@@ -88,6 +89,16 @@ class TestWrite(AnalysedLibrary):
         assert self.refused("resonance", "write", "--fields", "bpm", "title:x") == (
             "resonance: no track matches title:x; try `beet ls title:x`"
         )
+
+    def test_the_end_of_the_input_is_a_sentence_and_no_question(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = self.digest()
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        with pytest.raises(UserError) as caught:
+            self.write("--fields", "res_bpm")
+        assert str(caught.value) == (
+            "resonance: Write this to 4 tracks in the library's database? Nobody is there to answer; --yes does"
+        )
+        assert self.digest() == before
 
     def test_a_yes_stores(self) -> None:
         self.io.addinput("y")

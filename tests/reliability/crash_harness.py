@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+LATEST = 0.06  # seconds of writing before a kill, at most, where a kind of writing does not take longer
 LONGEST_START = 120.0  # seconds until a writer begins
 PLACES = ("before", "in a write", "between")
 LEFT = re.compile(r"\..*\.[0-9a-f]{16}|.*\.part(-journal|-wal|-shm)?")
@@ -84,6 +85,7 @@ class Kind(Protocol):
 
     name: str
     kills_per_home: int  # in one folder, which `prepare` made
+    latest: float  # seconds of writing before a kill, at most
 
     def prepare(self, home: Path) -> Any: ...
 

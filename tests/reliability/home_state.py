@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import sqlite3
@@ -26,29 +27,36 @@ TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}|.*\.part(-journal)?")
 # What a kill may leave of a database besides the file itself; its shared memory is made anew.
 LOGS = ("-wal", "-journal")
 PLAYLIST = "list.m3u8"
+OUTPUTS = (PLAYLIST, "map.html")  # of which a home has one at most
+LIBRARY_ID = re.compile(r":\d+$")
+ANSWERS, WRITTEN = "taste_answers", "tags_written"  # in the table `state`, with a library's id
+DECISIONS = (ANSWERS, WRITTEN, "genres_written", "taste", "taste-of-lists")
 
 
 @dataclass(frozen=True)
 class HomeState:
     """What is in the files of a home, in a form that two runs can be compared by.
 
-    `tracks` are content keys by title, `facts` the other tables that a result depends on.
+    `items` are title, artist, album and genres, `tracks` content keys by title, `facts` the other tables that a result
+    depends on, `decisions` what is kept of the user's, by name, and `output` a playlist or the page of a map.
     """
 
-    items: frozenset[tuple[str, str, str]]
+    items: frozenset[tuple[str, str, str, str]]
     tracks: dict[str, bytes]
     vectors: Vectors
     facts: dict[str, frozenset[tuple[Any, ...]]]
     active: str | None
     version: int
-    playlist: bytes | None
+    decisions: dict[str, Any]
+    output: bytes | None
     indexes: frozenset[str]
 
     def progress(self) -> tuple[object, ...]:
         """What changes in the course of a run."""
         vectors = hashlib.blake2b(repr(sorted(self.vectors.items())).encode()).digest()
         facts = {name: len(rows) for name, rows in self.facts.items()}
-        return (self.items, self.tracks, vectors, facts, self.active, self.version, self.playlist, self.indexes)
+        known = (self.items, self.tracks, vectors, facts, json.dumps(self.decisions, sort_keys=True))
+        return (*known, self.active, self.version, self.output, self.indexes)
 
 
 def copied(home: Home, folder: Path) -> tuple[Path, Path]:
@@ -67,9 +75,9 @@ def read_state(home: Home, folder: Path) -> HomeState:
     """Read the files of a home by way of copies in a folder."""
     library, sidecar = copied(home, folder)
     with closing(sqlite3.connect(library)) as connection:
-        rows = list(connection.execute("SELECT id, title, artist, album FROM items"))
+        rows = list(connection.execute("SELECT id, title, artist, album, genres FROM items"))
     titles = {row[0]: row[1] for row in rows}
-    playlist = home.path / PLAYLIST
+    outputs = [home.path / name for name in OUTPUTS if (home.path / name).exists()]
     with closing(sqlite3.connect(sidecar)) as connection:
         links = connection.execute("SELECT item_id, content_key FROM track WHERE item_id < 1000000")
         tracks = {titles.get(item, f"item {item} that is gone"): key for item, key in links}
@@ -79,22 +87,45 @@ def read_state(home: Home, folder: Path) -> HomeState:
             items=frozenset(row[1:] for row in rows),
             tracks=tracks,
             vectors=vectors(connection),
-            facts={name: facts(connection, name) for name in ("window", "tag", "passage", "analysis", "removed")},
+            facts={
+                name: facts(connection, name) for name in ("window", "tag", "passage", "analysis", "removed", "array")
+            },
+            decisions=decisions(connection),
             active=active and active[0],
             version=version,
-            playlist=playlist.read_bytes() if playlist.exists() else None,
+            output=outputs[0].read_bytes() if outputs else None,
             indexes=frozenset(f"{file.name} {file.stat().st_size}" for file in home.path.glob("*.index")),
         )
 
 
 def vectors(connection: sqlite3.Connection) -> Vectors:
-    rows = connection.execute("SELECT content_key, model_id, kind, data FROM vector")
-    return {(key, model, kind): data for key, model, kind, data in rows}
+    """What stays once it is there: vectors, and under a kind of their own dense windows and answers."""
+    statement = "SELECT content_key, model_id, kind, data FROM vector"
+    if has_table(connection, "passage"):
+        statement += " UNION ALL SELECT content_key, model_id, 'dense windows', data FROM passage"
+    rows = {(key, model, kind): data for key, model, kind, data in connection.execute(statement)}
+    answers = decisions(connection).get(ANSWERS) or []
+    return rows | {(b"%d" % at, "", "answer"): json.dumps(each).encode() for at, each in enumerate(answers)}
+
+
+def decisions(connection: sqlite3.Connection) -> dict[str, Any]:
+    """What a user decided, by name without the library's id; of a write of tags, without the one before."""
+    if not has_table(connection, "state"):
+        return {}
+    rows = connection.execute("SELECT key, value FROM state WHERE key LIKE '%:%'")
+    known = {LIBRARY_ID.sub("", key): json.loads(value) for key, value in rows}
+    if known.get(WRITTEN):
+        known[WRITTEN].pop("previous", None)
+    return {name: known[name] for name in DECISIONS if known.get(name)}
+
+
+def has_table(connection: sqlite3.Connection, table: str) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
 
 def facts(connection: sqlite3.Connection, table: str) -> frozenset[tuple[Any, ...]]:
     """The rows of a table; of removed vectors only how many there are, for their ids depend on the order of events."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+    if not has_table(connection, table):
         return frozenset()
     what = "count(*)" if table == "removed" else "*"
     return frozenset(connection.execute(f"SELECT {what} FROM {table}"))  # noqa: S608 - a name from above

@@ -1,6 +1,6 @@
 """Kill real `beet` processes at random moments, and see whether anything is lost.
 
-    python -m tests.reliability.kills --kills 200 [--seed N] [--jobs 2] [--only WORD] [--keep DIR]
+    python -m tests.reliability.kills --kills 200 [--seed N] [--jobs 2] [--only WORD ...] [--keep DIR]
 
 prints a line for each loss and a table; exits 1 when anything was lost. Half of the moments are uniform over the time
 that the undisturbed command takes, half follow a change of a file.
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from tests.reliability.trials import Trial
 
 
-def killed(folder: Path, kills: int, seed: int, jobs: int, only: str = "") -> list[Trial]:
+def killed(folder: Path, kills: int, seed: int, jobs: int, only: Sequence[str] = ("",)) -> list[Trial]:
     """So many kills, one story after the other in turn; homes are made below the folder."""
-    selected = [story for story in scenarios(folder) if only in story.name]
+    selected = [story for story in scenarios(folder) if any(word in story.name for word in only)]
     trials = []
     # Measured side by side, as the trials run: alone, the commands would be faster.
     with ThreadPoolExecutor(jobs) as pool:
@@ -81,7 +81,9 @@ def main() -> int:
     parser.add_argument("--kills", type=positive, default=200, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--jobs", type=positive, default=2, help="how many trials run side by side")
-    parser.add_argument("--only", default="", help="only the commands whose names have this in them")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], help="only the commands whose names have one of these in them"
+    )
     parser.add_argument("--keep", type=Path, help="an empty folder for the homes, which are kept")
     options = parser.parse_args()
     started = time.monotonic()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -27,18 +29,38 @@ def environment(home: Home, **more: str) -> dict[str, str]:
     return {**plain, "BEETSDIR": str(home.path), "PYTHONPATH": str(ROOT), MARK: str(home.path), **more}
 
 
-def begun(home: Home, *arguments: str) -> subprocess.Popen[bytes]:
-    """A `beet` in a process group of its own; what it prints goes to a file in its home."""
+def begun(home: Home, *arguments: str, typed: str = "") -> subprocess.Popen[bytes]:
+    """A `beet` in a process group of its own; what it prints goes to a file in its home.
+
+    Where something is `typed`, it is on a terminal, which has that waiting for it.
+    """
+    terminal, descriptor = pty.openpty() if typed else (-1, subprocess.DEVNULL)
     with (home.path / OUTPUT).open("ab") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "beets", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdin=descriptor,
+            stdout=descriptor if typed else output,
             stderr=output,
             env=environment(home),
             cwd=home.path,
             start_new_session=True,
         )
+    if typed:
+        os.close(descriptor)
+        os.write(terminal, typed.encode())
+        # Or the `beet` would wait for somebody to read what it prints.
+        threading.Thread(target=read_terminal, args=(terminal, home.path / OUTPUT), daemon=True).start()
+    return process
+
+
+def read_terminal(descriptor: int, path: Path) -> None:
+    """Append what comes from a terminal to a file, until nobody writes to it any more, and close it."""
+    # A terminal without a writer is an error, and the home of a trial is deleted at its end.
+    with suppress(OSError):
+        while part := os.read(descriptor, 2**12):
+            with path.open("ab") as output:
+                output.write(part)
+    os.close(descriptor)
 
 
 def await_change(home: Home, process: subprocess.Popen[bytes], seconds: float) -> None:

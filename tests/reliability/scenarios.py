@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.synthetic_library import create_library
+from tests.audio_files import tune, write_audio
 from tests.e2e.home import Home, album, new_home
 from tests.paths import ROOT
 
@@ -27,6 +30,9 @@ OWN = "own"
 KNOWN, NEW, PER_ALBUM = 8, 8, 2
 ROWS = 20_000  # so that what goes over all of them takes a while
 COPIES, DAMAGED = 2_000, 500
+SYNTHETIC = 600  # tracks without files
+QUESTIONS = 10  # of a `teach`
+DENSE, DENSE_SECONDS = 10, 40  # songs with several windows
 IMPORTING = {"write": False, "resume": False, "autotag": False, "quiet": True}
 ANALYSING = {"auto": "import", "threads": 1}
 
@@ -35,7 +41,9 @@ ANALYSING = {"auto": "import", "threads": 1}
 class Scenario:
     """A command that is killed, in a clone of `home`; `rest` are the commands that complete what it began.
 
-    `imports` says that beets' own rows change, `replaces` that stored vectors may be dropped on purpose.
+    `imports` says that beets' own rows change, `retags` that genres of its items do, `replaces` that stored vectors
+    may be dropped on purpose. `reverts` is a command that afterwards gives the items back as they were; `answers` is
+    the number of questions that the command has on a terminal.
     """
 
     name: str
@@ -44,6 +52,9 @@ class Scenario:
     rest: tuple[tuple[str, ...], ...]
     settings: dict[str, object] = field(default_factory=dict)
     imports: bool = False
+    retags: bool = False
+    reverts: tuple[str, ...] = ()
+    answers: int = 0
     replaces: frozenset[tuple[bytes, str, str]] = frozenset()
 
     def clone(self, path: Path) -> Home:
@@ -73,7 +84,8 @@ def scenarios(folder: Path) -> list[Scenario]:
     base.beet("import", str(known))
     base.beet("similar", "title:=Song 0")
     makers: list[Callable[[Path, Home, Path], list[Scenario]]] = [imports, analysis, playlist, index, switch]
-    return [story for make in (*makers, migration, repair) for story in make(folder, base, new)]
+    made = [story for make in (*makers, migration, repair, passages) for story in make(folder, base, new)]
+    return [*made, *synthetic_scenarios(folder)]
 
 
 def variant(folder: Path, base: Home, name: str) -> Home:
@@ -172,6 +184,77 @@ def repair(folder: Path, base: Home, _: Path) -> list[Scenario]:
         replaced = frozenset(row for row in rows if row[0] in set(keys))
     command = ("resonance", "check", "--repair")
     return [Scenario("check --repair", home, command, (command, ("resonance", "analyze")), replaces=replaced)]
+
+
+def passages(folder: Path, base: Home, _: Path) -> list[Scenario]:
+    home = variant(folder, base, "dense")
+    for number in range(DENSE):
+        tags = {"title": f"Long {number}", "artist": f"Artist {number % 2}", "album": f"Long {number // PER_ALBUM}"}
+        path = folder / "long" / str(number // PER_ALBUM) / f"{number}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_audio(path, tune(DENSE_SECONDS, 22050, seed=100 + number), 22050, metadata=tags)
+    home.beet("import", str(folder / "long"))
+    home.beet("similar", "title:=Song 0")
+    command = ("resonance", "analyze", "--passages")
+    return [Scenario("analyze --passages", home, command, (command,))]
+
+
+def synthetic_scenarios(folder: Path) -> list[Scenario]:
+    """What learns from a library or writes to it, in one of made-up embeddings."""
+    home = Home(create_library(folder / "synthetic", SYNTHETIC))
+    configure(home, home.music)
+    home.beet("similar", "title:=Song 2")
+    return [*tagging(folder, home), *taste(folder, home), *drawing(folder, home)]
+
+
+def tagging(folder: Path, base: Home) -> list[Scenario]:
+    home = variant(folder, base, "untagged")
+    genres = genres_by_sound(home)
+    with closing(sqlite3.connect(home.library)) as connection, connection:
+        connection.executemany("UPDATE items SET genres = ? WHERE id = ?", [(genre, each) for each, genre in genres])
+        connection.execute("UPDATE items SET genres = '' WHERE id % 3 = 0")
+    write, undo = ("resonance", "tag", "--write", "--yes"), ("resonance", "tag", "--undo")
+    tagged = variant(folder, home, "tagged")
+    tagged.beet(*write)
+    return [
+        Scenario("tag --write", home, write, (write,), retags=True, reverts=undo),
+        Scenario("tag --undo", tagged, undo, (write, undo), retags=True),
+    ]
+
+
+def genres_by_sound(home: Home) -> list[tuple[int, str]]:
+    """A genre for each item, by the side that its embedding lies on: neighbours confirm it, so that it is written."""
+    with closing(sqlite3.connect(home.sidecar)) as connection:
+        rows = connection.execute(
+            "SELECT item_id, data FROM track JOIN vector USING (content_key) WHERE kind = 'embedding'"
+        ).fetchall()
+    vectors = np.stack([np.frombuffer(data, "<f2") for _, data in rows]).astype(np.float32)
+    axis = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)[2][0]
+    sides = (vectors @ axis > np.median(vectors @ axis)).tolist()
+    return [(item_id, "jazz" if side else "rock") for (item_id, _), side in zip(rows, sides, strict=True)]
+
+
+def taste(folder: Path, base: Home) -> list[Scenario]:
+    home = variant(folder, base, "listening")
+    with closing(sqlite3.connect(home.library)) as connection:
+        rows = connection.execute("SELECT year, path FROM items ORDER BY id").fetchall()
+    lists: dict[int, list[str]] = {}
+    for year, path in rows:
+        lists.setdefault(year, []).append(f"{home.music / os.fsdecode(path)}\n")
+    for year, lines in lists.items():
+        (home.path / f"{year}.m3u8").write_text("".join(lines), encoding="utf-8")
+    train = ("resonance", "train", "--from-playlists", str(home.path / "*.m3u8"))
+    teach = ("resonance", "teach")
+    return [
+        Scenario("train --from-playlists", home, train, (train,)),
+        Scenario("teach", variant(folder, base, "teaching"), teach, (teach,), answers=QUESTIONS),
+    ]
+
+
+def drawing(folder: Path, base: Home) -> list[Scenario]:
+    home = variant(folder, base, "drawing")
+    command = ("resonance", "map", "-o", "map.html")
+    return [Scenario("map", home, command, (command,))]
 
 
 def copied(connection: sqlite3.Connection, count: int) -> list[bytes]:

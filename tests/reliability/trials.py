@@ -62,7 +62,7 @@ def undisturbed(story: Scenario, folder: Path) -> Undisturbed:
     before, library = home_state.read_state(home, folder / "inspected"), home.library.read_bytes()
     problems = frozenset(home_state.sidecar_problems(home_state.copied(home, folder / "inspected")[1]))
     started = time.monotonic()
-    process = begun(home, *story.arguments)
+    process = begun(home, *story.arguments, typed=answers_of(story, home))
     status = process.wait(PATIENCE)
     seconds = time.monotonic() - started
     assert status == 0, (home.path / OUTPUT).read_text()
@@ -80,7 +80,20 @@ def undisturbed(story: Scenario, folder: Path) -> Undisturbed:
 def complete(story: Scenario, home: Home) -> None:
     """Run what completes a story, as a user would after a crash."""
     for command in story.rest:
-        home.beet(*command)
+        if story.answers:
+            status = begun(home, *command, typed=answers_of(story, home)).wait(PATIENCE)
+            assert status == 0, (home.path / OUTPUT).read_text()
+        else:
+            home.beet(*command)
+
+
+def answers_of(story: Scenario, home: Home) -> str:
+    """What a user types to answer the questions of a story that are not answered yet, and to leave."""
+    if not story.answers:
+        return ""
+    given = home_state.read_state(home, home.path / "inspected").decisions.get(home_state.ANSWERS, [])
+    # By turns, so that the answers teach something.
+    return "".join(f"{1 + number % 2}\n" for number in range(len(given), story.answers)) + "q\n"
 
 
 def list_answers(home: Home) -> tuple[str, ...]:
@@ -96,7 +109,7 @@ def tried(story: Scenario, normal: Undisturbed, folder: Path, number: int, seed:
     chance = random.Random(f"{seed} {number}")  # noqa: S311 - no secret
     trial = Trial(story.name, number, whole=number % 2 == 0)
     home = story.clone(folder)
-    process = begun(home, *story.arguments)
+    process = begun(home, *story.arguments, typed=answers_of(story, home))
     if number // 2 % 2:
         time.sleep(chance.uniform(0, normal.seconds))
     else:
@@ -143,12 +156,29 @@ def examine(story: Scenario, normal: Undisturbed, home: Home, trial: Trial, comm
     trial.losses += home_state.lost(committed, now.vectors, story.replaces)
     trial.losses += home_state.lost(normal.before.vectors, now.vectors, story.replaces)
     trial.losses += sorted(set(home_state.sidecar_problems(sidecar)) - normal.problems)
-    if now.playlist not in (normal.before.playlist, normal.after.playlist):
-        trial.losses.append("the playlist is neither the old one nor the new one")
+    if now.output not in (normal.before.output, normal.after.output):
+        trial.losses.append("the playlist or page is neither the old one nor the new one")
+    trial.losses += changed_decisions(normal, now)
+
+
+def changed_decisions(normal: Undisturbed, now: HomeState) -> list[str]:
+    """What the user decided that is neither as before nor as after, nor the answers on the way."""
+    losses = []
+    for name in home_state.DECISIONS:
+        before, mine, after = (state.decisions.get(name) for state in (normal.before, now, normal.after))
+        if name == home_state.ANSWERS:
+            mine = mine or []
+            after = (after or [])[: len(mine)] if len(mine) >= len(before or []) else before
+        if mine not in (before, after):
+            losses.append(f"{name}: neither as before nor as after")
+    return losses
 
 
 def changed_library(story: Scenario, normal: Undisturbed, home: Home, library: Path, now: HomeState) -> list[str]:
     """What is in beets' own database that beets did not write."""
+    if story.retags:
+        # All of them or none: what was there before is restored by what is kept of all.
+        return [] if now.items in (normal.before.items, normal.after.items) else ["some genres changed"]
     if not story.imports:
         same = home.library.read_bytes() == normal.library
         return [] if same else ["beets' database was changed"]
@@ -175,12 +205,16 @@ def finish(story: Scenario, normal: Undisturbed, home: Home, trial: Trial) -> No
         trial.losses.append(f"the next run did not complete it: {error}")
         return
     now = home_state.read_state(home, home.path / "inspected")
-    for name in ("items", "tracks", "vectors", "facts", "active", "version", "playlist"):
+    for name in ("items", "tracks", "vectors", "facts", "decisions", "active", "version", "output"):
         if getattr(now, name) != getattr(normal.after, name):
             trial.losses.append(f"{name} are not those of an undisturbed run")
     if answers != normal.answers:
         trial.losses.append(f"answers are not those of an undisturbed run: {answers} instead of {normal.answers}")
     left = set(home_state.sidecar_problems(home_state.copied(home, home.path / "inspected")[1]))
     trial.losses += sorted(left if story.replaces else left - normal.problems)
+    if story.reverts:
+        home.beet(*story.reverts)
+        if home_state.read_state(home, home.path / "inspected").items != normal.before.items:
+            trial.losses.append(f"{' '.join(story.reverts)} does not restore what was there before")
     # A file that is written again takes the remains of its earlier writers along.
     trial.kept = sum(path.exists() for path in temporary)

@@ -22,6 +22,7 @@ from resonance_engine.index.backends import load_faiss
 from tests.reliability.crash_harness import PLACES, Series
 from tests.reliability.writes_files import FILES
 from tests.reliability.writes_ingest import Batches
+from tests.reliability.writes_library import LIBRARY
 from tests.reliability.writes_stages import STAGES
 
 if TYPE_CHECKING:
@@ -29,17 +30,18 @@ if TYPE_CHECKING:
 
     from tests.reliability.crash_harness import Kill, Kind
 
-SOONEST, LATEST = 0.002, 0.06  # seconds of writing before the kill
+SOONEST = 0.002  # seconds of writing before the kill
 
-KINDS: tuple[Kind, ...] = (Batches(), *FILES, *STAGES)
+KINDS: tuple[Kind, ...] = (Batches(), *FILES, *STAGES, *LIBRARY)
 
 
 def kills(kinds: Sequence[Kind], folder: Path, count: int, seed: int, keep: bool = False) -> Iterable[Kill]:
     """So many kills, of one kind after the other in turn."""
     series = [Series(kind, folder, keep) for kind in kinds]
     for number in range(count):
-        moment = random.Random(f"{seed}-{number}").uniform(SOONEST, LATEST)  # noqa: S311 - no secrets
-        yield series[number % len(series)].kill(number, moment)
+        kind = series[number % len(series)]
+        moment = random.Random(f"{seed}-{number}").uniform(SOONEST, kind.kind.latest)  # noqa: S311 - no secrets
+        yield kind.kill(number, moment)
 
 
 def table(results: Sequence[Kill]) -> list[str]:

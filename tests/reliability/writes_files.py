@@ -13,7 +13,7 @@ from resonance_engine.errors import CatalogError
 from resonance_engine.index.files import VectorIndex, load_index, save_index
 from resonance_engine.playlist import m3u
 from tests.embeddings import stored, unit_vectors
-from tests.reliability.crash_harness import CrashFindings, WriterLog, left_behind
+from tests.reliability.crash_harness import LATEST, CrashFindings, WriterLog, left_behind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,7 @@ class Replaced:
     """A file, or some that belong together, of which each writing has another content, told by its number."""
 
     name: str
+    latest = LATEST
     kills_per_home = 12  # so that what a kill left is met by the writers after it
 
     def content(self, number: int) -> Any:

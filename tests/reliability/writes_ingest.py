@@ -17,7 +17,7 @@ from resonance_engine.store import Analysis, Embedding, Store, Windows
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 from tests.embeddings import key, unit_vectors
-from tests.reliability.crash_harness import CrashFindings, WriterLog, left_behind
+from tests.reliability.crash_harness import LATEST, CrashFindings, WriterLog, left_behind
 from tests.reliability.home_state import unsound
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Batches:
 
     name = "ingest"
     kills_per_home = 8  # the file grows
+    latest = LATEST
 
     def prepare(self, home: Path) -> None:
         with Store(home / FILE) as store:

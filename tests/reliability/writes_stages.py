@@ -19,7 +19,7 @@ from resonance_engine.store.recovery.repair import drop_incomplete, repair_store
 from resonance_engine.store.recovery.salvage import salvage
 from tests.embeddings import key, unit_vectors
 from tests.paths import DATA
-from tests.reliability.crash_harness import CrashFindings, WriterLog, left_behind
+from tests.reliability.crash_harness import LATEST, CrashFindings, WriterLog, left_behind
 from tests.reliability.home_state import unsound
 from tests.reliability.writes_ingest import disagreements, halves
 
@@ -87,6 +87,7 @@ class Stages:
     """Steps that are taken in turn on copies of one sidecar, again and again."""
 
     kills_per_home = 1000  # each copy is new
+    latest = LATEST
 
     def __init__(self, name: str, template: Callable[[Path], None], *steps: Step, whole: bool = True) -> None:
         """`whole`: the store may be opened and passes its check after every step, not after the last alone."""

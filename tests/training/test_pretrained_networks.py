@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,16 @@ pytest.importorskip("torch", reason="needs the training extra")
 
 import torch
 
+from beetsplug.resonance.library.networks import read_network
+from benchmarks.published_networks import (
+    MUSICNN,
+    MUSICNN_OUTPUTS,
+    YAMNET,
+    PublishedNetwork,
+    YamnetEmbeddings,
+    export_patches,
+    write_network,
+)
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.encoder.model_files import BASE_FILE, SHIPPED
@@ -24,13 +34,13 @@ from resonance_engine.encoder.onnx_metadata import add_metadata
 from resonance_engine.errors import ModelError
 from resonance_engine.features.front_end import FrontEnd, resample
 from resonance_engine.features.spec import Decoding, FeatureSpec, InstrumentationSpec
-from resonance_engine.network.export import OPSET, silence
 from resonance_engine.network.files import load_network
 from resonance_engine.network.musicnn import FRAMES
 from resonance_engine.network.pretrained import INSTRUMENTATION_LEVEL, InstrumentationBackbone, SemanticBackbone
 from resonance_engine.worker.trial import make_signals, try_model
 from tests.signals import tones
-from training.default_model.pretrained import YAMNET, yamnet_weights
+from training.default_model.pretrained import YAMNET as YAMNET_CHECKPOINT
+from training.default_model.pretrained import yamnet_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,22 +48,6 @@ if TYPE_CHECKING:
 
     from resonance_engine.encoder.backends import Outputs
 
-MUSICNN: dict[str, Any] = {
-    "name": "musicnn",
-    "version": "msd",
-    "licence": "ISC",
-    "input": {
-        "kind": "log-mel",
-        "mel": {"rate": 16000, "n_fft": 512, "window": 512, "hop": 256, "n_mels": 96, "lowest": 0, "highest": 8000},
-        "logarithm": {"kind": "log10", "scale": 10000, "offset": 1},
-        "patch": FRAMES,
-        "patch_hop": FRAMES,
-        "axes": ["patch", "time", "mel"],
-    },
-    "output": {"name": "pooled"},
-    "pooling": "mean",
-}
-"""As docs/bring-your-own-network.md has it, but for the output."""
 SECONDS = 18
 DEFAULT = Decoding()
 
@@ -77,29 +71,9 @@ def backbone() -> SemanticBackbone:
     return found
 
 
-def export(network: torch.nn.Module, shape: tuple[int, int], outputs: list[str], path: Path) -> bytes:
-    batch = torch.export.Dim("patches", min=1, max=4096)
-    with silence("torch.onnx"), pytest.warns():  # of the exporter's own code
-        program = torch.onnx.export(
-            network.eval(),
-            (torch.zeros(2, *shape),),
-            input_names=["melspectrogram"],
-            output_names=outputs,
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            dynamic_shapes=({0: batch},),
-            verbose=False,
-        )
-    assert program is not None
-    program.save(path)
-    return path.read_bytes()
-
-
 @pytest.fixture(scope="module")
-def trunk_file(backbone: SemanticBackbone, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("musicnn") / "musicnn.onnx"
-    return export(backbone.trunk, (FRAMES, 96), ["hidden", "pooled", "tags"], path)
+def trunk_file(backbone: SemanticBackbone) -> bytes:
+    return export_patches(backbone.trunk, (FRAMES, 96), MUSICNN_OUTPUTS)
 
 
 def write(folder: Path, content: bytes, document: dict[str, Any]) -> Path:
@@ -137,7 +111,7 @@ def test_the_facet_of_the_shipped_model(backbone: SemanticBackbone, tmp_path: Pa
         "output": {"name": "facet"},
         "part": "semantic",
     }
-    content = export(Facet(backbone), (1125, 96), ["facet"], tmp_path / "facet.onnx")
+    content = export_patches(Facet(backbone), (1125, 96), ["facet"])
     windows = music(Encoder().manifest.spec.decoding)
     part, shipped = (run(encoder, windows) for encoder in (Encoder(write(tmp_path, content, document)), Encoder()))
     width = shipped[0].shape[1]
@@ -211,29 +185,16 @@ def instrumentation() -> InstrumentationBackbone:
     """The backbone around YAMNet, with the published weights where they were fetched, else with random ones."""
     torch.manual_seed(0)
     backbone = InstrumentationBackbone(64, 64)
-    if (PRETRAINED / YAMNET.folder).is_dir():
+    if (PRETRAINED / YAMNET_CHECKPOINT.folder).is_dir():
         backbone.trunk.load_state_dict(yamnet_weights(PRETRAINED))
     return backbone.eval()
 
 
 def test_yamnet(instrumentation: InstrumentationBackbone, tmp_path: Path) -> None:
     """Mean and deviation over patches of its five layers, as the instrumentation modality pools them."""
-    document = {
-        **MUSICNN,
-        "name": "yamnet",
-        "licence": "Apache-2.0",
-        "input": {
-            "kind": "log-mel",
-            "mel": asdict(InstrumentationSpec().framing),
-            "logarithm": {"kind": "ln", "offset": 0.001},
-            "patch": 96,
-            "patch_hop": 96,
-            "axes": ["patch", "time", "mel"],
-        },
-        "output": {"name": "pooled"},
-        "pooling": "mean+std",
-    }
-    content = export(instrumentation.trunk, (96, 64), ["pooled", "classes"], tmp_path / "yamnet.onnx")
+    side_by_side = YAMNET["input"] | {"patch_hop": 96}
+    document = YAMNET | {"input": side_by_side, "output": {"name": "pooled"}, "pooling": "mean+std"}
+    content = export_patches(instrumentation.trunk, (96, 64), ["pooled", "classes"])
     encoder = Encoder(write(tmp_path, content, document | {"pooling": "mean"}))
     assert encoder.manifest.dimensions == 3200
     assert try_model(encoder) > 0
@@ -246,3 +207,14 @@ def test_yamnet(instrumentation: InstrumentationBackbone, tmp_path: Path) -> Non
     assert cosines == pytest.approx(1, abs=1e-5)
     with pytest.raises(ModelError, match="gives 6400 numbers a window after pooling; at most 4096 are taken"):
         Encoder(write(tmp_path, content, document))
+
+
+def test_a_file_and_its_yaml_as_the_command_takes_them(
+    instrumentation: InstrumentationBackbone, tmp_path: Path
+) -> None:
+    """What is published as YAMNet's embeddings: the last layer, averaged over patches that overlap by half."""
+    path = tmp_path / "yamnet.onnx"
+    write_network(PublishedNetwork(YamnetEmbeddings(instrumentation.trunk), (96, 64), ["embeddings"], YAMNET), path)
+    assert read_network(path) == Network.parse(YAMNET)
+    encoder = Encoder(write(tmp_path, path.read_bytes(), YAMNET))
+    assert encoder.manifest.dimensions == 1024

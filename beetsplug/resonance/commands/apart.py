@@ -14,6 +14,7 @@ from beetsplug.resonance.config.options import split_query
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache
 from beetsplug.resonance.library.field_names import describe_unknown_fields
 from beetsplug.resonance.library.items import matching_ids, no_match, select_items
+from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.library.sidecar import Coverage, describe_coverage, format_tracks
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def list_kept(sidecar: Sidecar) -> list[Kept]:
     items = {key: item_id for item_id, key in sorted(content_keys(sidecar.library).items(), reverse=True)}
     present = [pair for pair in pairs if items.keys() >= {*pair}]
     listed = select_items(sidecar.library, {items[key] for pair in present for key in pair})
-    names = {item.id: format(item) for item in listed}
+    names = {item.id: describe_entry(item) for item in listed}
     named = (sorted((names[items[key]], key) for key in pair) for pair in present)
     return [*rules, *sorted(Kept(one, other, (key, other_key)) for (one, key), (other, other_key) in named)]
 

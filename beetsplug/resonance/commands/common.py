@@ -20,6 +20,7 @@ from resonance_engine.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from optparse import Values
     from pathlib import Path
 
     from beets.library import Library
@@ -104,8 +105,17 @@ def has_terminal() -> bool:
 
 
 def confirm(question: str) -> bool:
-    """Ask the user a question; an empty answer is no. Raises UserError where there is no input."""
-    return ui.input_options(("yes", "no"), prompt=f"{question} (y/N)", default="n") == "y"
+    """Ask the user a question; an empty answer is no. Raises UserError where there is no input.
+
+    Without a terminal the answer is read first, as from a pipe: an error shall not stand behind a question.
+    """
+    if is_interactive():
+        return ui.input_options(("yes", "no"), prompt=f"{question} (y/N)", default="n") == "y"
+    answer = sys.stdin.readline()
+    if not answer:
+        raise UserError(f"{question} Nobody is there to answer; --yes does")
+    ui.print_(f"{question} (y/N)")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def join_words(words: Sequence[str], last: str) -> str:
@@ -122,6 +132,12 @@ def align_columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
 def format_size(count: int) -> str:
     """Return a number of bytes such as 1.5 MB."""
     return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"
+
+
+def given_template(opts: Values) -> str | None:
+    """Return the format that the command line gives, "" for that of --path; None for neither."""
+    template: str | None = opts.format
+    return "" if template is None and opts.path else template
 
 
 def choose_colours() -> Callable[[ColorName, str], str]:

@@ -14,10 +14,11 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import align_columns, format_size, require_folder, require_searchable
 from beetsplug.resonance.library.items import items_at, matching_ids, no_match
-from beetsplug.resonance.library.sidecar import format_tracks
+from beetsplug.resonance.library.labels import file_name
+from beetsplug.resonance.library.sidecar import describe_copies, format_tracks
 from beetsplug.resonance.search.library_map import CENTROIDS, POINTS, LibraryMap
 from beetsplug.resonance.search.session import open_session
-from resonance_engine.errors import VIZ_EXTRA, printable
+from resonance_engine.errors import VIZ_EXTRA, neutralise, printable
 from resonance_engine.files import expand_home, write_bytes
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 PAGE, PICTURE = ".html", ".png"
 MEASURED = {"tempo": "tempo", "energy": "energy", "brightness": "brightness"}  # attributes by what the page calls them
+TAGS_AT_A_TIME = 64
 COLOURS = ("cluster", "genre", "artist")  # of a picture, the first that the library has words for
 
 
@@ -94,7 +96,8 @@ def list_clusters(library_map: LibraryMap, among: set[int] | None, anew: bool) -
     )
     if not counts:
         raise UserError("resonance: none of the tracks that match is analysed yet; run `beet resonance analyze`")
-    lines = align_columns([(clusters.names[place], f"{times:>6,}") for place, times in counts.most_common()])
+    rows = [(neutralise(clusters.names[place]), f"{times:>6,}") for place, times in counts.most_common()]
+    lines = align_columns(rows)
     return [*lines, *describe_growth(library_map, CENTROIDS, "clusters")]
 
 
@@ -131,9 +134,9 @@ def make_map(library_map: LibraryMap, among: set[int] | None, opts: Values, targ
     else:
         colour = next((name for name in COLOURS if any(tracks.words[name])), COLOURS[0])
         content = draw_picture(tracks, title, colour)
-    written = (
-        f"the map of {format_tracks(len(tracks))} was written to {printable(target)} ({format_size(len(content))})"
-    )
+    copies = describe_copies(sum(item.copies for item in items.values()))
+    size = ", ".join(filter(None, [format_size(len(content)), copies]))
+    written = f"the map of {format_tracks(len(tracks))} was written to {printable(target)} ({size})"
     placed = f"{format_tracks(library_map.placed)} placed among the earlier ones; --anew computes the whole map again"
     return content, [written, *([placed] if library_map.placed else []), *describe_growth(library_map, POINTS, "map")]
 
@@ -213,7 +216,7 @@ def describe_tracks(
     tag_names, tags = load_tags(library_map, ids)
     return MappedTracks(
         points=points,
-        titles=[item.title for item in ordered],
+        titles=[item.title or file_name(item.path) for item in ordered],
         paths=[item.path for item in ordered],
         seconds=[item.seconds for item in ordered],
         words={
@@ -238,16 +241,18 @@ def to_numbers(values: Sequence[object]) -> Numbers:
     return np.array([value if isinstance(value, int | float) else math.nan for value in values], np.float32)
 
 
-def load_tags(library_map: LibraryMap, ids: Sequence[int]) -> tuple[list[str], Numbers]:
+def load_tags(library_map: LibraryMap, ids: Sequence[int]) -> tuple[list[str], NDArray[np.float16]]:
     """Return the short names of the model's tags, and their probabilities (n, tags), NaN for tracks without."""
     from resonance_engine.search.text.tag_names import display_name
 
     store, model = library_map.session.store, library_map.session.model
-    tagged, probabilities = store.tags.matrix(model.id)
-    rows = {each: place for place, each in enumerate(tagged.tolist())}
-    places = np.array([rows.get(each, -1) for each in ids], np.intp)
-    tags = np.full((len(ids), len(model.tags)), np.nan, np.float32)
-    tags[places >= 0] = probabilities[places[places >= 0]]
+    # Half precision, as they are stored, and some at a time: of very many tracks they take most of the memory.
+    tags = np.full((len(ids), len(model.tags)), np.nan, np.float16, order="F")
+    for start in range(0, len(model.tags), TAGS_AT_A_TIME):
+        tagged, probabilities = store.tags.matrix(model.id, model.tags[start : start + TAGS_AT_A_TIME])
+        rows = {each: place for place, each in enumerate(tagged.tolist())}
+        places = np.array([rows.get(each, -1) for each in ids], np.intp)
+        tags[places >= 0, start : start + TAGS_AT_A_TIME] = probabilities[places[places >= 0]]
     short = [display_name(tag) for tag in model.tags]
     twice = {name for name, times in Counter(short).items() if times > 1}
     return [tag if name in twice else name for tag, name in zip(model.tags, short, strict=True)], tags

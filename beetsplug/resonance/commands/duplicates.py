@@ -11,6 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns, choose_colours, require_searchable
 from beetsplug.resonance.commands.similar import track_record
 from beetsplug.resonance.library.items import matching_ids, no_match
+from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.library.sidecar import format_tracks
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def print_groups(groups: Sequence[DuplicateGroup]) -> None:
     colour = choose_colours()
     for group in groups:
         ui.print_(colour("text_highlight_minor", f"{', '.join(group.evidence)}; keep the first: {group.reason}"))
-        rows = [("  ", *describe_file(item), format(item)) for item in group.items]
+        rows = [("  ", *describe_file(item), describe_entry(item)) for item in group.items]
         for line in align_columns(rows):
             ui.print_(line)
     spare = sum(len(group.items) - 1 for group in groups)
@@ -84,7 +85,7 @@ def print_formatted(groups: Sequence[DuplicateGroup], template: str) -> None:
     for number, group in enumerate(groups, 1):
         for item in group.items:
             item["res_group"], item["res_keep"] = number, int(item is group.items[0])  # in memory: never stored
-            ui.print_(format(item, template))
+            ui.print_(describe_entry(item, template))
 
 
 def group_record(group: DuplicateGroup) -> dict[str, Any]:

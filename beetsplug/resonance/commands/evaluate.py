@@ -12,7 +12,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import require_folder, require_searchable
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
-from beetsplug.resonance.library.sidecar import format_tracks
+from beetsplug.resonance.library.sidecar import describe_copies, format_tracks
 from beetsplug.resonance.library.training_source import song_of
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import printable
@@ -145,6 +145,7 @@ def load_library(sidecar: Sidecar, items: Sequence[Item], model: Model, other: M
         known = session.index.has(list(vector_ids.values()))
         vector_ids = {item_id: each for (item_id, each), has in zip(vector_ids.items(), known, strict=True) if has}
         by_vector = {vector_ids[item.id]: item for item in reversed(items) if item.id in vector_ids}
+        copies = describe_copies(len(vector_ids) - len(by_vector))
         content_keys = session.store.vectors.content_keys(by_vector)
         if other is not None:
             shared = session.store.vectors.embedded(content_keys.values(), other.id)
@@ -155,7 +156,7 @@ def load_library(sidecar: Sidecar, items: Sequence[Item], model: Model, other: M
         ids = sorted(by_vector)
         songs = [evaluated_song(by_vector[each]) for each in ids]
         chosen = select_albums(songs, MOST_TRACKS)
-        notes = [f"{len(vector_ids):,} of {format_tracks(len(items))} analysed"]
+        notes = [", ".join(filter(None, [f"{len(vector_ids):,} of {format_tracks(len(items))} analysed", copies]))]
         if len(chosen) < len(ids):
             notes.append(f"{len(chosen):,} of {format_tracks(len(ids))} taken: whole albums, the same each time")
         ids, songs = [ids[place] for place in chosen], [songs[place] for place in chosen]

@@ -13,6 +13,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import choose_colours, has_terminal
 from beetsplug.resonance.commands.player import play
 from beetsplug.resonance.errors import describe_error
+from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.library.sidecar import format_tracks
 from beetsplug.resonance.search.exploration import ALL, Exploration, parse_places
 from beetsplug.resonance.search.request import SearchRequest
@@ -81,11 +82,11 @@ class Explorer:
         colour = choose_colours()
         origin = exploration.step.origin
         if origin is not None and (item := self.sidecar.library.get_item(origin)) is not None:
-            ui.print_(f"like {format(item)}")
+            ui.print_(f"like {describe_entry(item)}")
         width = len(str(len(self.items)))
         for place, hit in enumerate(result.hits, 1):
             score = colour("text_highlight_minor", f"{hit.score:>6.3f}")
-            ui.print_(f"{colour('action', f'{place:>{width}}.')} {score}  {format(hit.item)}")
+            ui.print_(f"{colour('action', f'{place:>{width}}.')} {score}  {describe_entry(hit.item)}")
             if hit.id in reasons:
                 ui.print_(f"{' ' * (width + 10)}{colour('text_faint', reasons[hit.id].line)}")
 

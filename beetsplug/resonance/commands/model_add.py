@@ -36,8 +36,8 @@ def describe_added(added: AddedNetwork) -> list[str]:
     ratio = added.seconds / added.shipped_seconds
     return [
         f"{network.name} {network.version} was added: {part}, {added.dimensions:,} numbers a track",
-        f"a test track takes {1000 * added.seconds:,.0f} ms without decoding, {ratio:.1f} times as long as with the "
-        f"shipped model ({1000 * added.shipped_seconds:,.0f} ms)",
+        f"a test track takes {1000 * added.seconds:,.0f} ms of CPU time without decoding, {ratio:.1f} times as long as "
+        f"with the shipped model ({1000 * added.shipped_seconds:,.0f} ms)",
         f"licence, as its YAML states: {network.licence}",
         f"`beet resonance model use {network.name}` takes it into use, `beet resonance model remove {network.name}` "
         "deletes it",

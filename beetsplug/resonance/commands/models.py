@@ -69,8 +69,12 @@ def is_unlisted(models: Models, model_id: str) -> bool:
 
 
 def count_embedded(sidecar: Sidecar, model_id: str) -> str:
-    count = sidecar.store.tracks.counts(sidecar.id, model_id).embedded if sidecar.exists else 0
-    return f"{count:,} of {sidecar.coverage().total:,}"
+    return f"{embedded_tracks(sidecar, model_id):,} of {sidecar.coverage().total:,}"
+
+
+def embedded_tracks(sidecar: Sidecar, model_id: str) -> int:
+    """Return how many tracks of the library a model has embedded."""
+    return sidecar.store.tracks.counts(sidecar.id, model_id).embedded if sidecar.exists else 0
 
 
 def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger) -> None:
@@ -84,7 +88,8 @@ def use_model(sidecar: Sidecar, name: str, threads: int | None, log: BeetsLogger
     with exclusive_analysis(sidecar, True, log), open_ingest(models, name, threads) as ingest:
         models.choose(name)
         active = sidecar.model
-        if active is not None and active.id != ingest.model.id:
+        is_complete = embedded_tracks(sidecar, ingest.model.id) == sidecar.coverage().total
+        if active is not None and active.id != ingest.model.id and not is_complete:
             log.info(
                 "{} serves until {} has analysed the library; stop whenever you like, `beet resonance analyze` goes on",
                 models.label(active),

@@ -12,7 +12,9 @@ from beetsplug.resonance.commands.common import choose_colours
 from beetsplug.resonance.commands.similar import track_record
 from beetsplug.resonance.commands.tag import check_options_of_output
 from beetsplug.resonance.library.items import matching_ids, no_match, select_items, select_rows
+from beetsplug.resonance.library.labels import describe_entry, label_title
 from beetsplug.resonance.library.sidecar import require_coverage
+from resonance_engine.errors import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.search.tag_votes import LibraryTracks
     from resonance_engine.tagging.outliers import AlbumOutlier, LabelOutlier, RecordingOutlier
+
+SELECT = "SELECT id, album, title, path FROM items WHERE id IN"
 
 
 class Outlier(NamedTuple):
@@ -90,14 +94,13 @@ def by_genre(tracks: LibraryTracks, rows: Iterable[LabelOutlier]) -> Iterator[Ou
 
 def by_album(tracks: LibraryTracks, library: Library, rows: Sequence[AlbumOutlier]) -> Iterator[Outlier]:
     nearest = [tracks.item_ids[row.nearest] for row in rows]
-    albums = {
-        row["id"]: row["album"] for row in select_rows(library, "SELECT id, album FROM items WHERE id IN", nearest)
-    }
+    others = {row["id"]: row for row in select_rows(library, SELECT, nearest)}
     for row, other_id in zip(rows, nearest, strict=True):
+        other = others[other_id]
         evidence = (
             f"similarity {row.own_cosine:.2f} to the nearest three of its album, "
-            f"{row.other_cosine:.2f} to those of {albums.get(other_id) or ''!r}, "
-            f"where {tracks.metadata[row.nearest].title!r} is nearest"
+            f"{row.other_cosine:.2f} to those of {other['album'] or ''!r}, "
+            f"where {label_title(other['title'] or '', bytes(other['path']))!r} is nearest"
         )
         yield Outlier(tracks.item_ids[row.place], "album", row.strength, evidence, other_id)
 
@@ -120,10 +123,10 @@ def print_findings(findings: Iterable[Outlier], items: Mapping[int, Item], templ
         if template is not None:
             # In memory: they are never stored.
             item["strength"], item["kind"], item["evidence"] = strength, finding.kind, finding.evidence
-            ui.print_(format(item, template))
+            ui.print_(describe_entry(item, template))
             continue
-        ui.print_(f"{colour('text_highlight_minor', strength)}  {finding.kind:<9}  {format(item)}")
-        ui.print_(f"{' ' * 6}{colour('text_faint', finding.evidence)}")
+        ui.print_(f"{colour('text_highlight_minor', strength)}  {finding.kind:<9}  {describe_entry(item)}")
+        ui.print_(f"{' ' * 6}{colour('text_faint', neutralise(finding.evidence))}")
 
 
 def finding_record(finding: Outlier, item: Item) -> dict[str, Any]:

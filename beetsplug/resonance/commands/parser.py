@@ -10,11 +10,18 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import join_words
-from resonance_engine.suggestions import suggest
+from resonance_engine.suggestions import nearest_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from optparse import OptionGroup, OptionParser
+
+
+def suggest_flag(flag: str, known: Iterable[str]) -> str:
+    """Return a hint on an unknown option: the known one whose name is nearest; the dashes of both do not count."""
+    names = {each.lstrip("-"): each for each in known}
+    nearest = nearest_names(flag.lstrip("-"), names)
+    return f"did you mean {names[nearest[0]]}?" if nearest else ""
 
 
 class CommandParser(ui.CommonOptionsParser):
@@ -26,7 +33,7 @@ class CommandParser(ui.CommonOptionsParser):
         if isinstance(cause, AmbiguousOptionError):
             clause = f"{cause.opt_str} may be {join_words([*cause.possibilities], 'or')};"
         elif isinstance(cause, BadOptionError):
-            clause = f"there is no option {cause.opt_str}; {suggest(cause.opt_str, self.flags(), '')}".rstrip()
+            clause = f"there is no option {cause.opt_str}; {suggest_flag(cause.opt_str, self.flags())}".rstrip()
         else:
             clause = f"{msg};"
         raise UserError(f"{self.get_prog_name().split()[-1]}: {clause} {help_hint}")

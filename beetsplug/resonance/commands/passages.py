@@ -11,9 +11,10 @@ from beetsplug.resonance.background.process_lock import exclusive_analysis
 from beetsplug.resonance.commands.common import align_columns, format_size, require_folder, require_searchable
 from beetsplug.resonance.library.dense import analyse_dense, estimate_dense, plan_dense, read_decoding
 from beetsplug.resonance.library.items import matching_ids, no_match
+from beetsplug.resonance.library.labels import label_item
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_estimate, format_tracks
-from beetsplug.resonance.search.passages import find_side, find_track, label_item, load_dense, search_passages
+from beetsplug.resonance.search.passages import find_side, find_track, load_dense, search_passages
 from resonance_engine.audio.passage import format_time
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import VIZ_EXTRA, ModelError
@@ -139,6 +140,7 @@ def describe_plan(sidecar: Sidecar, model: Model, plan: DensePlan, threads: int 
         for count, what in (
             (plan.known, "done already"),
             (plan.unanalysed, "not analysed yet"),
+            (plan.failed, "left out that failed before"),
             (plan.missing, "without a file"),
             (plan.short, "too short"),
         )

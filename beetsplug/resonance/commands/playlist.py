@@ -12,10 +12,11 @@ from beets import ui
 from beets.exceptions import UserError
 from beets.util.units import human_seconds_short
 
-from beetsplug.resonance.commands.common import require_searchable, user_errors
+from beetsplug.resonance.commands.common import given_template, require_searchable, user_errors
 from beetsplug.resonance.commands.mpd import open_queue, queue_tracks
 from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
+from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.library.sidecar import format_tracks
 from resonance_engine.files import expand_home
 
@@ -143,18 +144,19 @@ def build_playlist(
     elif opts.json:
         ui.print_(json.dumps([track_record(item) for item in playlist.items], indent=1))
     else:
-        is_plain = opts.format is not None or bool(opts.path)
-        print_tracks(playlist.items, is_plain, with_total=request.length.seconds is not None)
+        print_tracks(playlist.items, given_template(opts), with_total=request.length.seconds is not None)
         if queue is not None:
             queue_tracks(queue, playlist.items, log)
 
 
-def print_tracks(items: Sequence[Item], is_plain: bool, with_total: bool) -> None:
-    """Print tracks, one a line; unless `is_plain`, with their lengths in front and, if asked for, a total below."""
+def print_tracks(items: Sequence[Item], template: str | None, with_total: bool) -> None:
+    """Print tracks, one a line; without a template, with their lengths in front and, if wanted, a total below."""
+    is_plain = template is not None
     lengths = [human_seconds_short(item.length) if item.length else UNKNOWN_LENGTH for item in items]
     width = max(map(len, lengths))
     for item, length in zip(items, lengths, strict=True):
-        ui.print_(format(item) if is_plain else f"{length:>{width}}  {format(item)}")
+        line = describe_entry(item, template)
+        ui.print_(line if is_plain else f"{length:>{width}}  {line}")
     if with_total and not is_plain:
         ui.print_(describe_length(items))
 
@@ -210,7 +212,7 @@ def finish_refresh(playlist: RefreshedPlaylist, is_pretended: bool, log: BeetsLo
 
     if not playlist.items:
         raise UserError(f"playlist: nothing is left for {printable(playlist.path)}; it stays as it is")
-    if (playlist.difference.added or playlist.difference.dropped) and not is_pretended:
+    if playlist.is_changed and not is_pretended:
         write_file(playlist.items, playlist.path, playlist.recipe, playlist.request.is_absolute)
     ui.print_(f"{printable(playlist.path)}: {playlist.difference}")
     for line in playlist.lines():

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import choose_colours, require_searchable, user_errors
+from beetsplug.resonance.commands.common import choose_colours, given_template, require_searchable, user_errors
 from beetsplug.resonance.commands.mpd import open_queue, queue_tracks
 from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
+from beetsplug.resonance.library.labels import describe_entry
+from resonance_engine.errors import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -129,8 +131,7 @@ def list_groups(session: SearchSession, opts: Values, request: SearchRequest) ->
         records = [{"score": round(score, 4), **group_record(group)} for score, group in groups]
         ui.print_(json.dumps(records, indent=1))
         return
-    plain = bool(opts.album) and (opts.format is not None or bool(opts.path))
-    print_scored([(score, group, "") for score, group in groups], plain)
+    print_scored([(score, group, "") for score, group in groups], given_template(opts) if opts.album else None)
 
 
 def list_tracks(
@@ -142,19 +143,22 @@ def list_tracks(
         print_json(result, reasons)
         return
     rows = [(hit.score, hit.item, reasons[hit.id].line if hit.id in reasons else "") for hit in result.hits]
-    print_scored(rows, plain=opts.format is not None or bool(opts.path))
+    print_scored(rows, given_template(opts))
     if queue is not None:
         queue_tracks(queue, [hit.item for hit in result.hits], log)
 
 
-def print_scored(rows: Sequence[tuple[float, Item | Album | str, str]], plain: bool) -> None:
-    """Print tracks, albums or names of artists, the score in front unless `plain`, the reason, if any, below."""
-    colour = choose_colours()
+def print_scored(rows: Sequence[tuple[float, Item | Album | str, str]], template: str | None) -> None:
+    """Print tracks, albums or names of artists, the score in front, the reason, if any, below.
+
+    With a template, which beets has made its format, in that alone.
+    """
+    colour, plain = choose_colours(), template is not None
     width = max(len(f"{score:.3f}") for score, _, _ in rows)
     for score, entry, reason in rows:
         if not isinstance(entry, str):
             entry["similarity"] = f"{score:.4f}"  # in memory: it is never stored
-        line = format(entry)
+        line = neutralise(entry) if isinstance(entry, str) else describe_entry(entry, template)
         ui.print_(line if plain else f"{colour('text_highlight_minor', f'{score:>{width}.3f}')}  {line}")
         if reason:
             ui.print_(f"{' ' * (2 if plain else width + 2)}{colour('text_faint', reason)}")

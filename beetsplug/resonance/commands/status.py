@@ -63,6 +63,8 @@ def status(sidecar: Sidecar) -> None:
     untagged = count_untagged(sidecar, model.id, plan) if model else 0
     analysed, pending = plan.analysed + plan.away + untagged, len(plan.jobs) - untagged
     lines = [("tracks", f"{plan.total:,}"), ("analysed", f"{analysed:,}"), ("not yet", f"{pending:,}")]
+    if copies := store.tracks.count_copies(sidecar.id):
+        lines += [("copies", f"{copies:,} of these, which lists, `map` and `eval` count once with their originals")]
     if plan.changed:
         hint = "of those, found as they were before they changed; `beet resonance analyze` takes that up"
         lines += [("changed", f"{len(plan.changed):,} {hint}")]

@@ -16,8 +16,10 @@ from beetsplug.resonance.commands.common import align_columns, confirm
 from beetsplug.resonance.commands.similar import track_record
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache, load_tags
 from beetsplug.resonance.library.items import no_match
+from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.library.sidecar import format_tracks, require_coverage
 from beetsplug.resonance.library.tag_changes import field_value, parse_field, stored_value, undo_tags, write_tags
+from resonance_engine.errors import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,18 +58,19 @@ def tag(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> N
         ui.print_(check_line(measure(sidecar, threshold)))
         return
     empty = [item for item in items if opts.overwrite or not stored_value(item, field)]
-    suggestions, reason, last = suggest_genres(sidecar, empty, threshold)
+    suggestions, reason, evaluation = suggest_genres(sidecar, empty, threshold)
     tags = AnalysisCache(load_tags).get_all(sidecar.library)
     rows = [TagRow(item, suggestions.get(item.id or 0, ()), tags.get(item.id or 0, {})) for item in empty]
     if opts.json:
         ui.print_(json.dumps([row_record(row) for row in rows], indent=1))
         return
-    print_rows(rows, opts.format or "")
+    print_rows(rows, opts.format)
     print_counts(rows, len(suggestions), threshold)
     print_kept(field, len(items) - len(empty))
-    ui.print_(reason or last)
+    ui.print_(check_line(evaluation) if evaluation is not None else reason)
     if opts.write:
-        store(sidecar, rows, field, opts.yes)
+        is_checked = evaluation is not None and evaluation.is_better_than_commonest
+        store(sidecar, rows, field, opts.yes, is_checked)
 
 
 def check_combinations(opts: Values, query: Sequence[str]) -> None:
@@ -105,8 +108,8 @@ def parse_threshold(confidence: float | None) -> float:
 
 def suggest_genres(
     sidecar: Sidecar, items: Sequence[Item], threshold: float
-) -> tuple[dict[int, list[Suggestion]], str, str]:
-    """Return the suggestions by item id, why neighbours cannot vote, if so, and the line on their precision.
+) -> tuple[dict[int, list[Suggestion]], str, VoteEvaluation | None]:
+    """Return the suggestions by item id, why neighbours cannot vote, if so, else how they agree with the genres.
 
     Of the items, those that are analysed have suggestions, which may be none.
     """
@@ -121,11 +124,11 @@ def suggest_genres(
         tracks = load_tracks(session)
     places, labelled = tracks.places([item.id for item in items if item.id is not None]), tracks.table.labelled
     if reason := describe_useless(tracks.table):
-        return {tracks.item_ids[place]: [] for place in places.tolist()}, reason, ""
+        return {tracks.item_ids[place]: [] for place in places.tolist()}, reason, None
     votes = hold_vote(tracks.table, np.union1d(places, labelled), VoteSettings())
     chosen = suggest(tracks.table, votes.of(places), threshold)
     suggestions = {tracks.item_ids[place]: each for place, each in zip(places.tolist(), chosen, strict=True)}
-    return suggestions, "", check_line(evaluate(tracks.table, votes.of(labelled), threshold))
+    return suggestions, "", evaluate(tracks.table, votes.of(labelled), threshold)
 
 
 def measure(sidecar: Sidecar, threshold: float) -> VoteEvaluation:
@@ -166,17 +169,17 @@ def check_line(evaluation: VoteEvaluation) -> str:
     if not precision.trials:
         return f"{tagged}: no suggestion is sure enough, coverage 0.00"
     low, high = evaluation.interval
-    verdict = "" if low > evaluation.share else "; so these genres cannot be told by their neighbours"
+    verdict = "" if evaluation.is_better_than_commonest else "; so these genres cannot be told by their neighbours"
     return (
         f"{tagged}: precision {precision.value:.2f} [{low:.2f}, {high:.2f}], coverage {coverage.value:.2f}; "
         f"{evaluation.commonest!r} for all of these would be right on {evaluation.share:.2f}{verdict}"
     )
 
 
-def print_rows(rows: Sequence[TagRow], template: str) -> None:
+def print_rows(rows: Sequence[TagRow], template: str | None) -> None:
     """Print the tracks of which something is known, in aligned columns."""
     cells = [
-        (format(row.item, template), describe_suggestions(row.suggestions), describe_model(row.model))
+        (describe_entry(row.item, template), describe_suggestions(row.suggestions), describe_model(row.model))
         for row in rows
         if row.suggestions or row.model
     ]
@@ -186,7 +189,7 @@ def print_rows(rows: Sequence[TagRow], template: str) -> None:
 
 
 def describe_suggestions(suggestions: Sequence[Suggestion]) -> str:
-    return ", ".join(f"{each.label} {each.confidence:.2f} ({each.carriers})" for each in suggestions) or "-"
+    return ", ".join(f"{neutralise(each.label)} {each.confidence:.2f} ({each.carriers})" for each in suggestions) or "-"
 
 
 def describe_model(values: Mapping[str, Any]) -> str:
@@ -212,13 +215,22 @@ def print_kept(field: str, kept: int) -> None:
         ui.print_(f"{format_tracks(kept)} {have} {field} already; --overwrite suggests for them, too")
 
 
-def store(sidecar: Sidecar, rows: Sequence[TagRow], field: str, is_confirmed: bool) -> None:
-    """Write the suggestions that differ from what the tracks have, after asking unless `is_confirmed`."""
+def store(sidecar: Sidecar, rows: Sequence[TagRow], field: str, is_confirmed: bool, is_checked: bool) -> None:
+    """Write the suggestions that differ from what the tracks have, after asking unless `is_confirmed`.
+
+    Raises UserError where nobody would be asked about suggestions that the tagged tracks do not confirm, so that they
+    are not `is_checked`.
+    """
     values = {row.item.id: [each.label for each in row.suggestions] for row in rows if row.item.id and row.suggestions}
     present = {row.item.id: stored_value(row.item, field) for row in rows}
     values = {item_id: labels for item_id, labels in values.items() if present[item_id] != field_value(field, labels)}
     if not values:
         ui.print_("nothing to write")
+    elif is_confirmed and not is_checked:
+        raise UserError(
+            "resonance: tag --write --yes: your own genres do not confirm the suggestions (see the line above), so "
+            "nothing was written; confirm by hand without --yes, or take a higher --confidence"
+        )
     elif is_confirmed or confirm(f"Write {field} to {format_tracks(len(values))} in the library's database?"):
         count = write_tags(sidecar, field, values)
         ui.print_(f"{field} written to {format_tracks(count)}; `beet resonance tag --undo` restores what was there")

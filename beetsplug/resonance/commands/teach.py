@@ -11,6 +11,7 @@ from beetsplug.resonance.commands.common import has_terminal, require_searchable
 from beetsplug.resonance.commands.player import play
 from beetsplug.resonance.commands.taste import describe_weights, places_by_item
 from beetsplug.resonance.library.items import select_items, select_rows
+from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import load_material, restore_taste, save_taste, weights_of_lists
 from resonance_engine.records import has_type
@@ -118,7 +119,8 @@ def put_questions(sidecar: Sidecar, material: QuestionMaterial, answers: list[Ke
             return
         anchor, one, other = find_items(sidecar, material, question)
         ui.print_(
-            f"\n{number} of {QUESTIONS}: what is more like {format(anchor)}?\n1. {format(one)}\n2. {format(other)}"
+            f"\n{number} of {QUESTIONS}: what is more like {describe_entry(anchor)}?\n"
+            f"1. {describe_entry(one)}\n2. {describe_entry(other)}"
         )
         choice = choose([anchor, one, other])
         if choice == QUIT:
@@ -196,7 +198,7 @@ def list_answers(sidecar: Sidecar, material: QuestionMaterial, answers: list[Key
 
 
 def describe(sidecar: Sidecar, material: QuestionMaterial, answer: Answer) -> str:
-    anchor, one, other = (format(item) for item in find_items(sidecar, material, answer))
+    anchor, one, other = (describe_entry(item) for item in find_items(sidecar, material, answer))
     return f"{anchor}: like {one}, rather than {other}"
 
 

@@ -19,6 +19,7 @@ from beetsplug.resonance.commands.common import choose_colours, confirm
 from beetsplug.resonance.fields.analysis_cache import AnalysisCache
 from beetsplug.resonance.fields.fields import FIELDS, OptionalNumber
 from beetsplug.resonance.library.items import no_match
+from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.library.sidecar import format_tracks, require_coverage
 from resonance_engine.suggestions import suggest
 
@@ -124,7 +125,7 @@ def print_changes(changes: Iterable[FieldChange]) -> None:
     """Print the changes, as `beet modify` does."""
     colour = choose_colours()
     for change in changes:
-        ui.print_(format(change.item))
+        ui.print_(describe_entry(change.item))
         for name, value in change.values.items():
             kind, old = Item._type(name), stored_value(change.item, name)
             before = f"{colour('text_diff_removed', kind.format(old))} -> " if old else ""

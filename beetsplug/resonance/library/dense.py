@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.library.items import select_rows
+from beetsplug.resonance.library.sidecar import file_state
 from beetsplug.resonance.library.track_rows import current_rows
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import AudioError, StoreError
@@ -35,13 +36,15 @@ class DensePlan:
     """Recordings whose dense windows are to be computed, and tracks that are left out.
 
     `windows` is the number of theirs to expect; `known` counts the tracks that have theirs, `unanalysed` those
-    that the model has no embedding of, `missing` those without a file and `short` those shorter than a window.
+    that the model has no embedding of yet, `failed` those whose files could not be analysed and are as they were,
+    `missing` those without a file and `short` those shorter than a window.
     """
 
     paths: tuple[Path, ...]
     windows: int
     known: int
     unanalysed: int
+    failed: int
     missing: int
     short: int
 
@@ -63,12 +66,16 @@ def plan_dense(sidecar: Sidecar, model: Model, item_ids: Iterable[int], decoding
         for row in select_rows(sidecar.library, "SELECT id, length FROM items WHERE id IN", [row.id for row in rows])
     }
     pending: dict[bytes, tuple[Path, int]] = {}
-    known = unanalysed = missing = short = 0
+    failures = store.failures.all(sidecar.id)
+    known = unanalysed = failed = missing = short = 0
     for row in rows:
         track = tracks.get(row.id)
         windows = count_windows(lengths.get(row.id, USUAL_LENGTH), decoding)
         if track is None or track.content_key not in embedded:
-            unanalysed += 1
+            failure = failures.get(row.path)
+            is_same = failure is not None and (failure.size, failure.mtime_ns) == file_state(row.path)
+            failed += is_same
+            unanalysed += not is_same
         elif track.content_key in stored:
             known += 1
         elif windows == 0:
@@ -78,7 +85,7 @@ def plan_dense(sidecar: Sidecar, model: Model, item_ids: Iterable[int], decoding
         else:
             pending[track.content_key] = path, windows
     paths = tuple(path for path, _ in pending.values())
-    return DensePlan(paths, sum(count for _, count in pending.values()), known, unanalysed, missing, short)
+    return DensePlan(paths, sum(count for _, count in pending.values()), known, unanalysed, failed, missing, short)
 
 
 def count_windows(seconds: float, decoding: Decoding) -> int:

@@ -70,7 +70,7 @@ PlainLoader.add_implicit_resolver(
 
 @dataclass(frozen=True)
 class AddedNetwork:
-    """A network that was added: the width of its embeddings, and the seconds that a test track takes with it.
+    """A network that was added: the width of its embeddings, and the CPU seconds that a test track takes with it.
 
     `shipped_seconds` are those of the shipped model.
     """

@@ -242,6 +242,11 @@ def describe_coverage(sidecar: Sidecar, coverage: Coverage, analysing: bool = Fa
     return f"{analysed:,} of {format_tracks(total)} analysed; {analyse_rest}"
 
 
+def describe_copies(count: int) -> str:
+    """Return a clause on tracks that have the same audio as another one; empty for none."""
+    return f"{count:,} {'copy counts' if count == 1 else 'copies count'} once" if count else ""
+
+
 def estimate_seconds(sidecar: Sidecar, count: int, threads: int | None = None) -> float:
     """Return about how long it takes to analyse `count` tracks, by the mean of those before."""
     return LOADING_SECONDS + count * estimate_pace(sidecar, threads) if count else 0.0

@@ -111,7 +111,7 @@ class PlaylistBuilder:
         items = {item.id: item for item in select_items(self.session.sidecar.library, set(item_ids))}
         fields = describe_misspelt_fields(self.session.sidecar.library, self.request.waypoints)
         notes = dict.fromkeys(
-            filter(None, [self.finder.field_note, fields, *listing.notes, *self._describe_unlistable()])
+            filter(None, [*self.finder.request_notes, fields, *listing.notes, *self._describe_unlistable()])
         )
         return BuiltPlaylist([items[item_id] for item_id in item_ids if item_id in items], tuple(notes))
 

@@ -14,9 +14,11 @@ from beets.util import asciify_path, sanitize_path
 
 from beetsplug.resonance.config.options import SAVED
 from beetsplug.resonance.library.items import items_at, select_items
+from beetsplug.resonance.library.labels import describe_entry
+from beetsplug.resonance.library.sidecar import format_tracks
 from beetsplug.resonance.playlist.builder import COMMAND, PlaylistBuilder
 from beetsplug.resonance.playlist.request import PlaylistRequest
-from resonance_engine.errors import printable
+from resonance_engine.errors import neutralise, printable
 from resonance_engine.playlist import m3u
 from resonance_engine.playlist.order import Sequencer
 from resonance_engine.playlist.recipe import TWICE, Difference, compare_lists, drop_invalid, read_recipe
@@ -42,7 +44,8 @@ class RefreshedPlaylist:
     """A refreshed playlist, not yet written: its items in order, the difference to the file, and notes.
 
     `entries` are those of the file by path, `known` the items of the library among them, by path, too; `recipe` is the
-    line that the file keeps.
+    line that the file keeps. `respelt` counts lines that name a file otherwise than as it is on this computer, such as
+    with backslashes.
     """
 
     path: Path
@@ -52,20 +55,27 @@ class RefreshedPlaylist:
     known: Mapping[bytes, Item]
     items: Sequence[Item]
     difference: Difference[bytes]
+    respelt: int
     notes: tuple[str, ...]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the file is to be written again."""
+        return bool(self.difference.added or self.difference.dropped or self.respelt)
 
     def lines(self) -> list[str]:
         """Return the difference for people: a line for each track that was dropped or added."""
-        names = {path: format(item) for path, item in self.known.items()} | {
-            item.path: format(item) for item in self.items
+        names = {path: describe_entry(item) for path, item in self.known.items()} | {
+            item.path: describe_entry(item) for item in self.items
         }
 
         def name_of(path: bytes) -> str:
             entry = self.entries.get(path)
             title = " - ".join(filter(None, (entry.artist, entry.title))) if entry else ""
-            return names.get(path) or title or printable(path)
+            return names.get(path) or neutralise(title) or printable(path)
 
-        return self.difference.lines(name_of)
+        respelt = [f"{format_tracks(self.respelt)} under the path of this computer"] if self.respelt else []
+        return [*self.difference.lines(name_of), *respelt]
 
 
 def refresh_playlist(session: SearchSession, path: Path) -> RefreshedPlaylist:
@@ -95,6 +105,7 @@ def refresh_playlist(session: SearchSession, path: Path) -> RefreshedPlaylist:
         {item.path: item for item in select_items(session.sidecar.library, previous.ids.values())},
         playlist.items,
         compare_lists(old, [item.path for item in playlist.items], [*invalid, *beyond_rules]),
+        sum(new.path != entry.path for new, entry in zip(entries, file.entries, strict=True)),
         playlist.notes,
     )
 

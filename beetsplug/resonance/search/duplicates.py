@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from beetsplug.resonance.library.items import select_items, select_rows
+from beetsplug.resonance.library.labels import label_item
 from beetsplug.resonance.search.preference import choose_best
 from resonance_engine.search.duplicates import AUDIO, TIERS, RecordingMetadata, find_duplicates, group_pairs
 
@@ -125,7 +126,7 @@ def describe_owned(session: SearchSession, imported: Collection[int]) -> str:
         return ""
     new, known = min(owned.items())
     items = {item.id: item for item in select_items(session.sidecar.library, {new, known})}
-    example = f"{items[new].artist} - {items[new].title} ({items[new].format}, there as {items[known].format})"
+    example = f"{label_item(items[new])} ({items[new].format}, there as {items[known].format})"
     if len(owned) == 1:
         return f"already in the library: {example}; see `beet resonance duplicates id:{new}`"
     return f"{len(owned):,} tracks already in the library, such as {example}; see `beet resonance duplicates`"

@@ -175,8 +175,7 @@ class SearchResult:
 class Finder:
     """A search request on an open library: its seeds and filter, resolved once; `command` begins errors.
 
-    `files` names the item to take of several with one sound, by vector id, `left_out` items that never come up, and
-    `inside` the only ones that may; see `CandidateFilter`.
+    `files`, `left_out` and `inside` are those of `CandidateFilter`.
     """
 
     def __init__(
@@ -230,7 +229,7 @@ class Finder:
         if scores is not None and not self.has_seeds and len(hits) < ranking.count:
             rejected[WITHOUT_TAGS] = session.store.tags.count_missing(session.model.id)
         reasons = ", ".join(f"{rule} ({number:,})" for rule, number in rejected.most_common() if number)
-        notes = [*self.seeds.notes, *filter(None, [self.field_note, scores.note if scores else ""])]
+        notes = [*self.seeds.notes, *self.request_notes, *([scores.note] if scores and scores.note else [])]
         preference, shortage = request.preference, ""
         if preference is not None and preference.strength and ids and not self.filter.has_values:
             notes.append(describe_numberless_field(session.sidecar.library, preference.field))
@@ -242,13 +241,14 @@ class Finder:
         return SearchResult(hits, self.seeds, self.weights, scores, reasons, tuple(notes), shortage)
 
     @cached_property
-    def field_note(self) -> str:
-        """A clause on misspelt fields in the queries of the request and of the settings, if there are any."""
-        request, settings = self.request, self.session.sidecar.settings
-        rules = [split_query(rule.query) for rule in settings.exclude]
-        return describe_misspelt_fields(
-            self.session.sidecar.library, [request.query, request.avoid, request.among, *rules]
-        )
+    def request_notes(self) -> list[str]:
+        """Clauses on misspelt fields in queries, also of the settings, and on more hits for --prf than there are."""
+        request, sidecar = self.request, self.session.sidecar
+        excluded = [split_query(rule.query) for rule in sidecar.settings.exclude]
+        fields = describe_misspelt_fields(sidecar.library, [request.query, request.avoid, request.among, *excluded])
+        wanted, others = request.ranking.prf, len(self.session.index.ids) - len(self.seeds.stored)
+        feedback = [f"--prf {wanted:,} takes all of the {others:,} other tracks, for there are no more"]
+        return ([fields] if fields else []) + (feedback if wanted > others else [])
 
     def _facet_weights(self) -> dict[str, float]:
         from resonance_engine.search.facets import focus_weights, parse_weights

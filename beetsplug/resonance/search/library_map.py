@@ -15,9 +15,11 @@ from resonance_engine.projection.clusters import (
     Clusters,
     compute_centroids,
     join_names,
+    name_by_metadata,
     name_by_tags,
     name_by_words,
 )
+from resonance_engine.search.text.shown_tags import thresholded_tags
 from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -120,16 +122,28 @@ class LibraryMap:
         return Clusters(centroids, names) if len(names) else None
 
     def _name_clusters(self, clusters: NDArray[np.intp], count: int) -> list[str]:
-        """Return a name for each of `count` clusters: by tags of the model, or by genres where it gives none."""
+        """Return a name for each of `count` clusters.
+
+        By the genres, artists and albums that tell it from others, then by tags of the model that were measured to be
+        right; of a model without such tags by all of them; of one without tags by genres, however weakly they tell.
+        """
+        items = load_items(self.session, self.ids)
+        known = [items.get(each) for each in self.ids]
+        columns = [[getattr(item, name) if item else "" for item in known] for name in ("genre", "artist", "album")]
+        own = name_by_metadata(clusters, count, *columns)
+        tags = self._name_by_tags(clusters, count) or name_by_words(clusters, count, columns[0])
+        return join_names([list(dict.fromkeys([*one, *other])) for one, other in zip(own, tags, strict=True)])
+
+    def _name_by_tags(self, clusters: NDArray[np.intp], count: int) -> list[list[str]]:
+        """Return for each of `count` clusters the tags of the model that tell it from others; empty without tags."""
         store, model = self.session.store, self.session.model
-        tagged, probabilities = store.tags.matrix(model.id)
+        names = thresholded_tags(model.tags) or model.tags
+        tagged, probabilities = store.tags.matrix(model.id, names)
         places = {each: place for place, each in enumerate(tagged.tolist())}
         rows = np.array([places.get(each, -1) for each in self.ids])
-        if model.tags and (rows >= 0).any():
-            return join_names(name_by_tags(clusters[rows >= 0], count, probabilities[rows[rows >= 0]], model.tags))
-        items = load_items(self.session, self.ids)
-        genres = [items[each].genre if each in items else "" for each in self.ids]
-        return join_names(name_by_words(clusters, count, genres))
+        if not names or not (rows >= 0).any():
+            return []
+        return name_by_tags(clusters[rows >= 0], count, probabilities[rows[rows >= 0]], names)
 
     def _read(self, part: str) -> NDArray[Any]:
         empty = np.empty((0, KEY_BYTES) if part == KEYS else (0, 2), np.uint8 if part == KEYS else np.float32)
@@ -158,7 +172,10 @@ def list_outdated(store: Store, library: int) -> list[str]:
 
 
 class MapItem(NamedTuple):
-    """What a map shows of an item, whose path is absolute; `genre` is the first of several, `seconds` its length."""
+    """What a map shows of an item, whose path is absolute; `genre` is the first of several, `seconds` its length.
+
+    `copies` are other items with the same recording.
+    """
 
     title: str
     artist: str
@@ -167,15 +184,17 @@ class MapItem(NamedTuple):
     year: int
     seconds: float
     path: bytes
+    copies: int
 
 
 def load_items(session: SearchSession, ids: Sequence[int], among: set[int] | None = None) -> dict[int, MapItem]:
     """Return an item of the library for each vector that has one, of those with the ids `among` where given."""
     chosen: dict[int, int] = {}
+    copies: dict[int, int] = {}
     for vector_id, item_ids in session.current_items(ids).items():
         allowed = sorted(item_ids if among is None else among.intersection(item_ids))
         if allowed:
-            chosen[allowed[0]] = vector_id
+            chosen[allowed[0]], copies[allowed[0]] = vector_id, len(allowed) - 1
     # Rows, for whole items would take a gigabyte where there are a hundred thousand.
     items = {}
     for row in select_rows(session.sidecar.library, SELECT, chosen):
@@ -188,6 +207,7 @@ def load_items(session: SearchSession, ids: Sequence[int], among: set[int] | Non
             row["year"] or 0,
             row["length"] or 0.0,
             expand_path_from_db(bytes(row["path"])),
+            copies[row["id"]],
         )
     return items
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import split_query
-from beetsplug.resonance.library.items import no_match
+from beetsplug.resonance.library.items import matching_ids, no_match
+from beetsplug.resonance.library.labels import label_item
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.track_rows import all_current_rows, current_rows
+from resonance_engine.audio.music_files import SUFFIXES
 from resonance_engine.audio.pipes import seekable_file
 from resonance_engine.errors import AudioError, ModelError, printable
 from resonance_engine.files import expand_home
@@ -19,7 +23,6 @@ from resonance_engine.search.passages import find_passages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
-    from pathlib import Path
 
     from beets.library import Item
 
@@ -77,14 +80,16 @@ def find_side(sidecar: Sidecar, text: str) -> SearchedTrack:
     path = expand_home(text)
     if path.is_file():
         return SearchedTrack(path, printable(path.name))
-    if "/" in text and ":" not in text:
-        raise UserError(f"resonance: compare takes two files or queries, and there is no file {printable(text)}")
-    return find_track(sidecar, split_query(text), "compare")
+    words = split_query(text)
+    if is_path_like(text) and not matching_ids(sidecar.library, words):
+        raise UserError(f"resonance: compare: there is no file {printable(text)}, and no track matches that as a query")
+    return find_track(sidecar, words, "compare")
 
 
-def label_item(item: Item) -> str:
-    """Return what a track is called in lines of output."""
-    return format(item, "$artist - $title")
+def is_path_like(text: str) -> bool:
+    """Return whether an argument is meant as a path: by a separator or an audio suffix, without a field in front."""
+    first, *others = text.split("/")
+    return ":" not in first and (bool(others) or os.sep in text or Path(text).suffix.lower() in SUFFIXES)
 
 
 def load_dense(sidecar: Sidecar, model: Model | None, tracks: Sequence[SearchedTrack]) -> list[DenseWindows]:

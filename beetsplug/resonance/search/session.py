@@ -11,6 +11,7 @@ import numpy as np
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.items import metadata_of, no_match, select_items, select_rows
+from beetsplug.resonance.library.labels import label_item
 from beetsplug.resonance.library.sidecar import file_state
 from beetsplug.resonance.library.track_rows import current_rows
 from resonance_engine.errors import StoreError, printable
@@ -197,7 +198,7 @@ def resolve_seeds(session: SearchSession, request: SearchRequest, command: str) 
         known = items_with_sounds(session, {seed.key for seed in files})
         # A query that names a track needs no note that the library has it.
         new = [] if items else [(seed.path, known[seed.key][0][0]) for seed in files if seed.key in known]
-        notes = [f"{printable(path)} is in the library: {item.artist} - {item.title}" for path, item in new]
+        notes = [f"{printable(path)} is in the library: {label_item(item)}" for path, item in new]
         files = [seed for seed in files if passage is not None or seed.key not in known]
         pairs = [pair for same in known.values() for pair in same]
         items, ids = [*items, *(item for item, _ in pairs)], [*ids, *(vector_id for _, vector_id in pairs)]

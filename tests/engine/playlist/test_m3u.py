@@ -51,10 +51,13 @@ def test_a_name_that_no_line_can_hold_is_left_out(tmp_path: Path, name: bytes) -
     assert (tmp_path / "list.m3u8").read_bytes().count(b"#EXTINF") == 1
 
 
-@pytest.mark.parametrize("title", ["one\ntwo", "one\r\n#EXTINF:1,two", "one\u2028two", os.fsdecode(b"\xff")])
+@pytest.mark.parametrize(
+    "title", ["one\ntwo", "one\r\n#EXTINF:1,two", "one\u2028two", "\x1b[2Jone", "\u202eone", os.fsdecode(b"\xff")]
+)
 def test_a_title_stays_on_its_line_and_is_text(title: str) -> None:
     made = m3u.format_playlist([entry(b"/m/a.mp3", title=title)], b"/m")
     assert len(made.decode().splitlines()) == 3
+    assert not set(made.decode()) & set("\x1b\u202e")
 
 
 def test_a_linked_folder_is_left_by_its_real_path(tmp_path: Path) -> None:

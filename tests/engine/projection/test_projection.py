@@ -14,6 +14,7 @@ from resonance_engine.projection.clusters import (
     cluster_count,
     compute_centroids,
     join_names,
+    name_by_metadata,
     name_by_tags,
     name_by_words,
 )
@@ -142,6 +143,15 @@ class TestNames:
     def test_words_are_counted_where_there_are_no_tags(self) -> None:
         words = ["rock", "rock", "", "jazz", "rock", "jazz"]
         assert name_by_words(np.array([0, 0, 0, 1, 1, 1]), 2, words) == [["rock"], ["jazz"]]
+
+    def test_words_of_the_user_are_named_where_they_tell_a_cluster_from_others(self) -> None:
+        clusters = np.repeat([0, 1], 10)
+        genres = ["rock"] * 6 + ["pop"] * 4 + ["pop"] * 5 + ["jazz"] + [""] * 4
+        artists = ["Can"] * 10 + [*"abcdefghij"]
+        albums = ["Ege"] * 10 + ["Blue"] * 5 + [*"abcde"]
+        names = name_by_metadata(clusters, 2, genres, artists, albums)
+        # Can and Ege are just twice as frequent; pop is on half of the second, and on nearly half of all.
+        assert names == [["rock", "Can"], ["Blue"]]
 
     @given(st.lists(st.lists(st.sampled_from(("rock", "jazz", "piano")), max_size=3, unique=True), max_size=20))
     def test_no_two_are_the_same(self, words: list[list[str]]) -> None:
