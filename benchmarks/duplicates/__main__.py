@@ -1,18 +1,19 @@
 """Measure how well duplicates are told from different recordings, by sound alone: no tags, no fingerprints.
 
-    python -m benchmarks.duplicates CORPUS --cache FOLDER [--every 3] [--noises 25] [--loops 25]
+    python -m benchmarks.duplicates CORPUS --cache FOLDER [--every 3] [--noises 25] [--loops 25] [--scores FOLDER]
 
 CORPUS is the folder that training.default_model.corpus filled. Each track, or every third one with `--every 3`, is
 compared with four copies of it; all tracks with each other; and pairs that are hard to tell apart, each kind by itself:
 tracks of one soundtrack, the nearest of each track, recordings of one kind of noise, loops of 4 s cut from three places
-of a track. All that is embedded stays in the folder of `--cache`, so that a run that was stopped goes on where it was.
+of a track. With `--scores`, the folder that `benchmarks.duplicates.export_scores` wrote, there are pieces for one
+instrument, takes and remixes, too, which Debian's `fluidsynth` plays. All that is embedded stays in the folder of
+`--cache`, so that a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,33 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import numpy as np
 
-from benchmarks.duplicates.recordings import NOISES, VARIANTS, RecordingEmbedder, make_loop, make_noise
+from benchmarks.duplicates.pairs import Pair, count_distinct, pairs_across, pairs_near, pairs_within
+from benchmarks.duplicates.performances import read_scores
+from benchmarks.duplicates.recordings import NOISES, VARIANTS, RecordingEmbedder
 from benchmarks.duplicates.statistics import HitRate, StageCounts, count_pairs, expect_groups
+from benchmarks.duplicates.synthesis import (
+    OTHER_SOUNDFONT,
+    RELATED,
+    SOUNDFONT,
+    TITLES,
+    embed_loops,
+    embed_noises,
+    embed_performances,
+)
 from resonance_engine.console import progress_bar
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.errors import AudioError
-from resonance_engine.search.duplicates import SECONDS, SOUND_RULES, RecordingMetadata, compare_recordings
+from resonance_engine.search.duplicates import (
+    NOT_CONTRADICTING,
+    SECONDS,
+    SOUND_RULES,
+    RecordingMetadata,
+    compare_recordings,
+)
 from resonance_engine.search.same_sound import window_agreement
 from training.default_model.corpus import read_manifest
+from training.default_model.material import fetch_soundfonts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,10 +57,10 @@ if TYPE_CHECKING:
 LEAST_COSINE = min(rule.cosine for rule in SOUND_RULES)
 LEAST_AGREEMENT = min(rule.agreement for rule in SOUND_RULES)
 LIBRARY = 12_000  # tracks that false groups are expected for
-PLACES = (0.25, 0.5, 0.75)  # of a track that loops are cut from
-NEAREST = 150  # of each track
+NEAREST = 300  # of each track
+EASY, ALBUM = "two soundtracks", "one soundtrack"
+NEIGHBOURS = f"a track and one of its {NEAREST} nearest"
 SHOWN = 5  # pairs of each kind that come nearest to a false group
-Pair = tuple[str, str]
 
 
 def parse_options() -> argparse.Namespace:
@@ -51,6 +70,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="copy every Nth track alone")
     parser.add_argument("--noises", type=int, default=25, metavar="N", help="recordings of each kind of noise")
     parser.add_argument("--loops", type=int, default=25, metavar="N", help="tracks that three loops each are cut from")
+    parser.add_argument("--scores", type=Path, help="folder that benchmarks.duplicates.export_scores wrote")
+    parser.add_argument("--pieces", type=int, default=175, metavar="N", help="scores of each collection")
+    parser.add_argument("--takes", type=int, default=20, metavar="N", help="scores of each with takes and remixes")
     return parser.parse_args()
 
 
@@ -90,73 +112,34 @@ def measure_recall(embedder: RecordingEmbedder, corpus: Path, originals: Mapping
     print(f"  {len(failures)} tracks could not be copied")
 
 
-def count_stages(recordings: Mapping[str, EmbeddedRecording], pairs: Iterable[Pair]) -> tuple[StageCounts, HitRate]:
-    """Count the pairs of different recordings that pass each stage, and those whose windows agree, by themselves."""
-    near = alike = false = agreeing = count = 0
+def count_stages(recordings: Mapping[str, EmbeddedRecording], pairs: Iterable[Pair]) -> StageCounts:
+    """Count the pairs of different recordings that pass each stage."""
+    near = alike = candidates = agreeing = false = count = 0
     for one, other in pairs:
         mine, others = recordings[one], recordings[other]
-        agreement = window_agreement(mine.windows, others.windows)
-        near += float(mine.vector @ others.vector) >= LEAST_COSINE
-        alike += abs(mine.seconds - others.seconds) <= SECONDS
-        agreeing += agreement is not None and agreement >= LEAST_AGREEMENT
-        false += is_duplicate(mine, others)
-        count += 1
-    return StageCounts(*(HitRate(hits, count) for hits in (near, alike, false))), HitRate(agreeing, count)
+        is_near = float(mine.vector @ others.vector) >= LEAST_COSINE
+        is_alike = abs(mine.seconds - others.seconds) <= SECONDS
+        near, alike, count = near + is_near, alike + is_alike, count + 1
+        if is_near and is_alike:
+            agreement = window_agreement(mine.windows, others.windows)
+            candidates += 1
+            agreeing += agreement is not None and agreement >= LEAST_AGREEMENT
+            false += is_duplicate(mine, others)
+    near_rate, alike_rate, false_rate = (HitRate(hits, count) for hits in (near, alike, false))
+    return StageCounts(near_rate, alike_rate, false_rate, HitRate(agreeing, candidates))
 
 
-def nearest_pairs(recordings: Mapping[str, EmbeddedRecording], pairs: Iterable[Pair]) -> list[str]:
-    """Describe the pairs of agreeing lengths that are nearest to each other."""
+def describe_closest(recordings: Mapping[str, EmbeddedRecording], pairs: Iterable[Pair]) -> list[str]:
+    """Describe the pairs of agreeing lengths, not far from each other, whose windows agree most."""
     rows = []
     for one, other in pairs:
         mine, others = recordings[one], recordings[other]
         cosine = float(mine.vector @ others.vector)
-        if abs(mine.seconds - others.seconds) <= SECONDS and cosine >= 0.8:
+        if abs(mine.seconds - others.seconds) <= SECONDS and cosine >= NOT_CONTRADICTING:
             agreement = window_agreement(mine.windows, others.windows)
-            shown = "none" if agreement is None else f"{agreement:.2f}"
-            rows.append((cosine, f"  cosine {cosine:.3f}, agreement {shown}: {one} | {other}"))
+            if agreement is not None:
+                rows.append((agreement, f"  agreement {agreement:.2f}, cosine {cosine:.3f}: {one} | {other}"))
     return [line for _, line in sorted(rows, reverse=True)[:SHOWN]]
-
-
-def pairs_within(groups: Mapping[str, str]) -> list[Pair]:
-    """Return the pairs of names that are in one group."""
-    names = list(groups)
-    return [(a, b) for at, a in enumerate(names) for b in names[at + 1 :] if groups[a] == groups[b]]
-
-
-def pairs_across(groups: Mapping[str, str]) -> list[Pair]:
-    """Return the pairs of names that are in two groups."""
-    names = list(groups)
-    return [(a, b) for at, a in enumerate(names) for b in names[at + 1 :] if groups[a] != groups[b]]
-
-
-def pairs_near(recordings: Mapping[str, EmbeddedRecording]) -> list[Pair]:
-    """Return the pairs of a recording and one of its nearest, each once."""
-    names = list(recordings)
-    vectors = np.stack([recording.vector for recording in recordings.values()])
-    order = np.argsort(-(vectors @ vectors.T), axis=1, kind="stable")[:, : NEAREST + 1]
-    pairs = {(min(row, column), max(row, column)) for row, columns in enumerate(order.tolist()) for column in columns}
-    return [(names[row], names[column]) for row, column in sorted(pairs) if row != column]
-
-
-def embed_noises(embedder: RecordingEmbedder, count: int) -> dict[str, EmbeddedRecording]:
-    names = [(kind, seed) for kind in NOISES for seed in range(count)]
-    return {
-        f"{kind} {seed}": embedder.synthetic(f"{kind} {seed}", partial(make_noise, kind, seed))
-        for kind, seed in progress_bar(len(names), iterable=names)
-    }
-
-
-def embed_loops(embedder: RecordingEmbedder, corpus: Path, paths: list[str]) -> dict[str, EmbeddedRecording]:
-    """Embed three loops of each track; those that are silent are left out."""
-    loops = {}
-    for path in progress_bar(len(paths), iterable=paths):
-        for place in PLACES:
-            name = f"loop {place} {path}"
-            try:
-                loops[name] = embedder.synthetic(name, partial(make_loop, corpus / path, place))
-            except AudioError:
-                continue
-    return loops
 
 
 def main() -> None:
@@ -174,42 +157,56 @@ def main() -> None:
 
     noises = embed_noises(embedder, options.noises)
     loops = embed_loops(embedder, options.corpus, list(originals)[:: max(1, len(originals) // options.loops)])
+    performances: dict[str, EmbeddedRecording] = {}
+    of_scores: dict[str, list[Pair]] = {}
+    if options.scores is not None:
+        fetch_soundfonts(options.corpus, (SOUNDFONT, OTHER_SOUNDFONT))
+        scores = read_scores(options.scores)
+        performances, of_scores = embed_performances(embedder, options.corpus, scores, options.pieces, options.takes)
     kinds = {name: name.rpartition(" ")[0] for name in noises}
     owners = {name: name.split(" ", 2)[2] for name in loops}
-    everything = {**originals, **noises, **loops}
+    everything = {**originals, **noises, **loops, **performances}
     within, across = pairs_within(known), pairs_across(known)
     of_noise = pairs_within(kinds)
     table: dict[str, list[Pair]] = {
-        "two soundtracks": across,
-        "one soundtrack": within,
-        f"a track and one of its {NEAREST} nearest": pairs_near(originals),
+        EASY: across,
+        ALBUM: within,
+        NEIGHBOURS: pairs_near(originals, NEAREST),
         **{kind: [pair for pair in of_noise if kinds[pair[0]] == kind] for kind in NOISES},
         "two kinds of noise": pairs_across(kinds),
         "loops of one track": pairs_within(owners),
         "loops of two tracks": pairs_across(owners),
+        **of_scores,
     }
     print(
-        "\n| pairs of different recordings | pairs | near | of one length | windows agree | false | at most (95 %) |",
-        f"|{'---|' * 7}",
+        "\n| pairs of different recordings | pairs | near | of one length | both | windows agree | false | at most |",
+        f"|{'---|' * 8}",
         sep="\n",
     )
-    stages, agreeing = {}, {}
+    stages = {}
     for kind, pairs in table.items():
-        stages[kind], agreeing[kind] = counts, agree = count_stages(everything, pairs)
-        numbers = (len(pairs), counts.near.hits, counts.alike.hits, agree.hits, counts.false.hits)
-        print(f"| {kind} | {' | '.join(f'{number:,}' for number in numbers)} | {counts.false.upper():.1e} |")
+        stages[kind] = counts = count_stages(everything, pairs)
+        hits = (counts.near.hits, counts.alike.hits, counts.agreeing.count, counts.agreeing.hits, counts.false.hits)
+        numbers = " | ".join(f"{number:,}" for number in (len(pairs), *hits))
+        print(f"| {kind} | {numbers} | {counts.false.upper():.1e} |")
+    hard = {kind: pairs for kind, pairs in table.items() if kind not in (EASY, *RELATED)}
+    print(f"{count_distinct(hard.values()):,} distinct pairs that are hard to tell apart, and of one piece ", end="")
+    print(f"{count_distinct(table[kind] for kind in RELATED if kind in table):,}")
     for kind, pairs in table.items():
-        print(kind, *nearest_pairs(everything, pairs), sep="\n")
-    print_expectation(stages, agreeing)
+        print(kind, *describe_closest(everything, pairs), sep="\n")
+    print_expectation(stages)
 
 
-def print_expectation(stages: Mapping[str, StageCounts], agreeing: Mapping[str, HitRate]) -> None:
-    """Print how many false groups a library has to expect."""
-    # Most pairs of one soundtrack are among the nearest.
-    hard = [agreeing[kind] for kind in agreeing if not kind.endswith(("soundtrack", "soundtracks"))]
+def print_expectation(stages: Mapping[str, StageCounts]) -> None:
+    """Print how many false groups a library has to expect, other than of takes and remixes."""
+    hard = [counts.agreeing for kind, counts in stages.items() if kind not in (NEIGHBOURS, *RELATED)]
     agree = HitRate(sum(each.hits for each in hard), sum(each.count for each in hard))
-    print(f"\nwindows that agree by chance: {agree.hits:,} of {agree.count:,} hard pairs, at most {agree.upper():.1e}")
-    for pairs, kind in zip(count_pairs(LIBRARY), ("one soundtrack", "two soundtracks"), strict=True):
+    print(
+        f"\nwindows of {agree.hits:,} of {agree.count:,} pairs that are near and of one length agree by chance, ",
+        end="",
+    )
+    print(f"at most {agree.upper():.1e}")
+    for pairs, kind in zip(count_pairs(LIBRARY), (ALBUM, EASY), strict=True):
         groups = expect_groups(pairs, stages[kind], agree)
         direct = stages[kind].false.upper() * pairs
         print(
@@ -217,6 +214,11 @@ def print_expectation(stages: Mapping[str, StageCounts], agreeing: Mapping[str, 
             f"{groups.most_candidates:.0f}), {groups.groups:.3f} false groups (at most {groups.most_groups:.2f}; "
             f"without stages at most {direct:,.0f})"
         )
+    pieces = [stages[kind].false for kind in TITLES.values() if kind in stages]
+    if pieces:
+        false = HitRate(sum(rate.hits for rate in pieces), sum(rate.count for rate in pieces))
+        pairs, _ = count_pairs(LIBRARY)
+        print(f"albums for one instrument alone: {false}, at most {false.upper() * pairs:.1f} false groups within them")
 
 
 if __name__ == "__main__":

@@ -37,12 +37,14 @@ class HitRate:
 class StageCounts(NamedTuple):
     """Pairs of different recordings, of one album or of two: how many pass the stages of the comparison.
 
-    `near` are above the least cosine, `alike` are of lengths that agree, `false` pass all stages.
+    `near` are above the least cosine, `alike` are of lengths that agree, `false` pass all stages. `agreeing` are those
+    whose windows agree, of the pairs that are both near and of lengths that agree.
     """
 
     near: HitRate
     alike: HitRate
     false: HitRate
+    agreeing: HitRate
 
 
 class ExpectedGroups(NamedTuple):

@@ -27,7 +27,7 @@ def test_intervals_are_those_of_clopper_and_pearson(hits: int, count: int) -> No
 
 
 def test_expected_groups_are_products_of_the_stages() -> None:
-    counts = StageCounts(HitRate(10, 1000), HitRate(100, 1000), HitRate(0, 1000))
+    counts = StageCounts(HitRate(10, 1000), HitRate(100, 1000), HitRate(0, 1000), HitRate(0, 1))
     groups = expect_groups(1e6, counts, HitRate(1, 100))
     assert (groups.candidates, groups.groups) == pytest.approx((1000.0, 10.0))
     assert groups.most_candidates > groups.candidates

@@ -108,8 +108,7 @@ def fetch_material(directory: Path) -> list[TrainingTrack]:
         suffixes = ", ".join(sorted(PROGRAMS[program]))
         print(f"{program} is not installed, so tracks of {suffixes} are left out: install Debian's package {program}.")
     if "fluidsynth" not in missing:
-        for package, _ in SOUNDFONTS.values():
-            unpack(download(package, packages), directory / "soundfonts" / package, is_soundfont)
+        fetch_soundfonts(directory, SOUNDFONTS)
     silent = {suffix for program in missing for suffix in PROGRAMS[program]}
     sources = [path for path in source_files(directory, table) if path.suffix.lower() not in silent]
     renderings = [each for path in sources for each in renderings_of(path, directory)]
@@ -120,6 +119,12 @@ def fetch_material(directory: Path) -> list[TrainingTrack]:
     tracks = list_tracks(directory, sources, rendered, table)
     write_training(tracks, directory / TABLE)
     return tracks
+
+
+def fetch_soundfonts(directory: Path, names: Iterable[str]) -> None:
+    """Download and unpack soundfonts."""
+    for package in (SOUNDFONTS[name][0] for name in names):
+        unpack(download(package, directory / "debs"), directory / "soundfonts" / package, is_soundfont)
 
 
 def source_files(directory: Path, table: Sequence[Credit]) -> list[Path]:

@@ -221,6 +221,17 @@ class TestFingerprint:
             shelf.add(make_windows(1), fingerprint=compress(subfingerprints(300, 2)), **fields)
             assert shelf.pairs() == []
 
+    @pytest.mark.parametrize(("share", "tiers"), [(0.06, [SOUND, RECORDING]), (0.2, ["", RECORDING]), (0.45, ["", ""])])
+    def test_two_takes_of_one_sound_differ_in_their_fingerprints(self, share: float, tiers: list[str]) -> None:
+        flips = np.packbits(np.random.default_rng(3).random((len(WORDS), 32)) < share, axis=1).view(np.uint32)[:, 0]
+        shown = []
+        for fields in ({}, {"recordings": frozenset("r")}):
+            shelf = Shelf()
+            shelf.add(make_windows(1), fingerprint=compress(WORDS), **fields)
+            shelf.add(make_windows(1), fingerprint=compress(WORDS ^ flips), **fields)
+            shown.append(shelf.pairs()[0].tier if shelf.pairs() else "")
+        assert shown == tiers
+
     def test_only_those_of_plausible_pairs_are_loaded(self) -> None:
         shelf = Shelf()
         for number in (*range(20), 3):
