@@ -25,7 +25,7 @@ FIRST_FREE = 10  # descriptors above those that the browser reads and writes
 class Chromium:
     """A browser with one page; `run` evaluates JavaScript in it, `mouse` moves the pointer."""
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, *options: str) -> None:
         assert PROGRAM is not None
         requests, self._input = os.pipe()
         self._output, answers = os.pipe()
@@ -45,6 +45,7 @@ class Chromium:
                 f"--window-size={SIZE}",
                 f"--user-data-dir={profile}",
                 "--remote-debugging-pipe",
+                *options,
                 "about:blank",
             ],
             preexec_fn=connect,
@@ -99,11 +100,11 @@ class Chromium:
         answer: dict[str, Any] = json.loads(message)
         return answer
 
-    def open(self, page: Path, fragment: str = "") -> None:
-        """Load a page and wait until its script is done, or has failed."""
+    def open(self, page: Path | str, fragment: str = "") -> None:
+        """Load a page, a file or an address, and wait until its script is done, or has failed."""
         self.call("Page.navigate", url="about:blank")
         self.events.clear()
-        self.call("Page.navigate", url=f"{page.as_uri()}{fragment}")
+        self.call("Page.navigate", url=f"{page if isinstance(page, str) else page.as_uri()}{fragment}")
         self.run("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
 
     def run(self, script: str) -> Any:

@@ -41,6 +41,8 @@ def test_the_wheel_holds_the_two_packages_with_model_and_configuration(built: Pa
     assert "beetsplug/__init__.py" not in names
     assert "resonance_engine/models/default/model.onnx" in names
     assert {f"resonance_engine/projection/page.{kind}" for kind in ("html", "css", "js")} <= set(names)
+    page = ROOT / "resonance_engine" / "server" / "page"
+    assert {f"resonance_engine/server/page/{path.name}" for path in page.iterdir()} <= set(names)
     assert {f"resonance_engine/config/{name}" for name in CONFIGURATION} <= set(names)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, PlainTextResponse
@@ -23,11 +23,24 @@ from resonance_engine.server.uploads import UPLOAD_PATH, make_upload_routes
 from resonance_engine.server.work import WorkQueue
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
+
     from resonance_engine.server.collection import Collection
     from resonance_engine.server.settings import ServerSettings
     from resonance_engine.server.subsonic.service import Service
 
 PAGE = Path(__file__).parent / "page"
+UNCHANGED = {"Cache-Control": "no-cache"}  # kept by a browser, and used once the server says that it is the same
+
+
+class PageFiles(StaticFiles):
+    """Files of the page; after an update, no browser goes on with a mixture of old and new ones."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return a file, or that it is unchanged."""
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(UNCHANGED)
+        return response
 
 
 def make_app(collection: Collection, settings: ServerSettings, service: Service | None = None) -> FastAPI:
@@ -57,9 +70,9 @@ def make_app(collection: Collection, settings: ServerSettings, service: Service 
 
     @app.get("/", include_in_schema=False)
     async def read_page() -> FileResponse:
-        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+        return FileResponse(PAGE / "index.html", headers=UNCHANGED)
 
-    app.mount("/static", StaticFiles(directory=PAGE))
+    app.mount("/static", PageFiles(directory=PAGE))
     app.add_middleware(BodyLimit, unlimited=UPLOAD_PATH)
     app.add_middleware(AccessControl, settings=settings)
     app.add_middleware(RequestLog)  # the outermost

@@ -66,12 +66,16 @@ class TrackPage:
 
 @dataclass(frozen=True)
 class Match:
-    """A track with its score, the shares of the facets in it, which sum to 1, and the traits in common, in words."""
+    """A track with its score, the shares of the facets in it, which sum to 1, and the traits in common, in words.
+
+    `fits` is, for each phrase of a text, the share of the collection that fits it worse.
+    """
 
     track: TrackRecord
     score: float
     shares: Mapping[str, float] = field(default_factory=dict)
     traits: tuple[str, ...] = ()
+    fits: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,8 @@ class LibraryCollection:
             if row:
                 key = row[track_id].content_key
                 analysis = self.sidecar.store.analyses.get({key}).get(key)
-                attributes = dict(analysis.attributes) if analysis else {}
+                stored = analysis.attributes if analysis else {}
+                attributes = {name: value for name, value in stored.items() if not isinstance(value, bool)}
                 known = load_tags(self.sidecar.store, {key}).get(key, {})
                 tags = tuple(filter(None, str(known.get("tags", "")).split(", ")))
                 attributes |= {name: known[name] for name in ("vocals",) if name in known}
@@ -137,7 +138,8 @@ class LibraryCollection:
             for item_id, hit in hits.items():
                 reason = reasons.get(hit.id, Reason())
                 if item_id in tracks:
-                    matches.append(Match(tracks[item_id], round(hit.score, 4), reason.shares, reason.words))
+                    score = round(hit.score, 4)
+                    matches.append(Match(tracks[item_id], score, reason.shares, reason.words, reason.fits))
             notes = tuple(note.replace(str(query.audio), SENT) for note in result.notes)
             return MatchList(tuple(matches), tuple(tracks[each] for each in seeds if each in tracks), notes)
 

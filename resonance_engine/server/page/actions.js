@@ -1,7 +1,7 @@
 // What can be done with a track, from a list, the playlist or the map.
 
 import { get } from "./api.js";
-import { formatCount, nameOf } from "./dom.js";
+import { element, formatCount, nameOf } from "./dom.js";
 import { show, showProblem } from "./messages.js";
 import { playlist } from "./playlist.js";
 import { query } from "./query.js";
@@ -21,7 +21,9 @@ export function start(track) {
 
 export function add(track, at = undefined) {
   playlist.add([track], at);
-  show(`${nameOf(track)} was added.`, UNDO);
+  const words = `${nameOf(track)} was added.`;
+  if (element("playlist").offsetParent) element("spoken").textContent = words;  // it is seen to come
+  else show(words, UNDO);
 }
 
 export const alsoFrom = (track) => query.change({ id: [...new Set([...query.ids("id"), track.id])] }, true);
@@ -47,7 +49,7 @@ export async function makePath(from, to) {
 
 // Makes a playlist of what is searched for, or of tracks like one that plays.
 export async function compose() {
-  const { values, notes } = query.parameters(true);
+  const { values, notes } = await query.parameters(true);
   try {
     const answer = await get("playlist", values);
     playlist.replace(remember(answer.tracks), { ...values, count: answer.tracks.length });

@@ -12,10 +12,10 @@ const MEANINGS = {
 const CHOICES = {
   bpm: ["Tempo", [["", "any"], ["0.95-1.05", "like it"], ["0.7-0.95", "slower"], ["1.05-1.4", "faster"]]],
   vocals: ["Voices", [["", "any"], ["none", "none"], ["sung", "somewhere"], ["throughout", "throughout"]]],
-  key: ["Key", [["", "any"], ["compatible", "that mixes well"]]],
-  rerank: ["Order", [["", "most alike first"], ["mmr", "more variety"]]],
-  per_artist: ["Of one artist", [["", "as configured"], ["1", "1 track"], ["2", "2 tracks"], ["5", "5 tracks"], ["0", "any number"]]],
-  per_album: ["Of one album", [["", "as configured"], ["1", "1 track"], ["2", "2 tracks"], ["5", "5 tracks"], ["0", "any number"]]],
+  key: ["Key", [["", "any"], ["compatible", "mixes well"]]],
+  rerank: ["Order", [["", "likeness"], ["mmr", "variety"]]],
+  per_artist: ["Per artist", [["", "as configured"], ["1", "1 track"], ["2", "2 tracks"], ["5", "5 tracks"], ["0", "any number"]]],
+  per_album: ["Per album", [["", "as configured"], ["1", "1 track"], ["2", "2 tracks"], ["5", "5 tracks"], ["0", "any number"]]],
 };
 const COMPARES = new Set(["bpm", "key"]);  // with a track to start from
 const EXAMPLES = ["more piano", "slower", "no vocals", "calm"];
@@ -83,11 +83,13 @@ function checkOf(name, words) {
 }
 
 function restPart(hasTaste) {
+  const names = Object.keys(CHOICES).filter((name) => query.offers(name));
   const from = make("input", { id: "only-from", type: "text", placeholder: "genres:jazz", autocomplete: "off", spellcheck: false, on: {
     change: () => query.change({ from: from.value.trim() }),
   } });
-  return make("fieldset", {}, make("legend", { text: "What may come up" }), ...Object.keys(CHOICES).map(selectOf),
-    make("label", { class: "choice" }, "Only from", from), checkOf("versions", "Other versions of the same song"),
+  return make("fieldset", {}, make("legend", { text: "What may come up" }), ...names.map(selectOf),
+    query.offers("from") ? make("label", { class: "choice" }, "Only from", from) : null,
+    query.offers("versions") ? checkOf("versions", "Other versions of the same song") : null,
     hasTaste ? checkOf("taste", "Weigh as I was taught to (taste)") : null);
 }
 
@@ -100,8 +102,8 @@ function showValues() {
   }
   element("even").hidden = !query.get("weights");
   if (document.activeElement !== words) words.value = query.get("text");
-  for (const name of [...Object.keys(CHOICES), "from"]) element(`only-${name}`).value = query.get(name);
-  for (const name of COMPARES) element(`only-${name}`).disabled = !query.hasTrack;
+  for (const name of [...Object.keys(CHOICES), "from"].filter((one) => query.offers(one))) element(`only-${name}`).value = query.get(name);
+  for (const name of COMPARES) if (query.offers(name)) element(`only-${name}`).disabled = !query.hasTrack;
   for (const name of ["versions", "taste"]) {
     const input = element(`only-${name}`);
     if (input) input.checked = query.get(name) === "true";
@@ -112,7 +114,7 @@ export function makeControls(status) {
   const form = element("controls"), isWide = matchMedia("(min-width: 1100px)");
   facets.names = status.facets;
   const box = make("details", { open: isWide.matches }, make("summary", { text: "What counts, and what may come up" }),
-    make("div", { class: "parts" }, ...(status.facets.length ? [facetPart()] : []), status.words ? wordPart() : make("input", { id: "words", hidden: true, label: "Words" }),
+    make("div", { class: "parts" }, ...(status.facets.length && query.offers("weights") ? [facetPart()] : []), status.words && query.offers("text") ? wordPart() : make("input", { id: "words", hidden: true, label: "Words" }),
       restPart(status.has_taste)));
   isWide.addEventListener("change", () => { box.open = isWide.matches; });
   form.replaceChildren(box);

@@ -37,7 +37,7 @@ let pending = null;  // one dialog for all requests that wait for it
 
 function requestToken(why) {
   const input = element("token");
-  element("token-why").textContent = why;
+  element("token-why").textContent = why.includes("Authorization") ? "From this machine or by this name, the music is for those who have the token." : why;
   input.value = "";
   pending ??= runForm("token", () => post("session", { token: input.value.trim() })).finally(() => { pending = null; });
   return pending;

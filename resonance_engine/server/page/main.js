@@ -71,8 +71,8 @@ let version = "";
 async function readStatus() {
   const status = await get("status");
   const { tracks, analysed, failed } = status;
-  const state = !tracks || analysed === tracks ? "" : `, ${analysed.toLocaleString("en")} analysed`;
-  element("status").textContent = `${formatCount(tracks)}${state}${failed ? `, ${failed.toLocaleString("en")} could not be` : ""}`;
+  const state = analysed === tracks ? formatCount(tracks) : `${analysed.toLocaleString("en")} of ${formatCount(tracks)} analysed`;
+  element("status").textContent = `${state}${failed ? `, ${failed.toLocaleString("en")} failed` : ""}`;
   element("status").title = status.model ? `Model: ${status.model}` : "";
   setRecipes(status.recipes);
   setWords(status.words);
@@ -113,7 +113,9 @@ async function run() {
   const reading = readStatus();  // of which the list of all tracks needs nothing
   if (location.hash.length < 2) query.readAddress();
   try {
-    makeControls(await reading);
+    const [status, options] = await Promise.all([reading, get("options")]);
+    query.offered = new Set(options.similar.map(({ name }) => name));
+    makeControls(status);
   } catch (error) {
     showProblem(error);
   }

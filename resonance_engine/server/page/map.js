@@ -198,7 +198,7 @@ const nearest = (x, y, reach = HOVER) => state.grid?.nearest(...view.place(x, y)
 
 function middle() {
   const canvas = element("overlay");
-  return nearest(canvas.clientWidth / 2, canvas.clientHeight / 2, 60);
+  return nearest(canvas.clientWidth / 2, canvas.clientHeight / 2, Math.min(canvas.clientWidth, canvas.clientHeight) / 2);
 }
 
 const readMiddle = paused(350, async () => {

@@ -2,7 +2,7 @@
 
 import { element, make } from "./dom.js";
 
-const SECONDS = 7, MOST = 3;
+const SECONDS = 7, MOST = 2;
 
 export function show(words, action = null) {
   const line = make("div", { class: "message" }, make("span", { class: "text", dir: "auto", text: words }));
@@ -24,5 +24,5 @@ export function plain(note) {
   return note
     .replace(/^--text goes by the rest: the model has no word for/, "Did not count, because the model has no word for it:")
     .replace(/^--text: /, "")
-    .replace(/^(similar|playlist) --text: /i, "");
+    .replace(/^--bpm: /, "Tempo: ");
 }

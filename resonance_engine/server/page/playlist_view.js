@@ -10,6 +10,7 @@ import { show } from "./messages.js";
 import { player } from "./player.js";
 import { MOST_TRACKS, playlist } from "./playlist.js";
 import { query } from "./query.js";
+import { listedTracks } from "./results.js";
 import { duration, markAllPlaying, moreButton, playButton, showProgress, walkRows, words } from "./rows.js";
 
 function moveBy(entry, by) {
@@ -97,6 +98,7 @@ export function startPlaylist() {
     element("compose").focus();
   });
   element("compose").addEventListener("click", () => {
+    if (query.file) return playlist.replace(listedTracks());  // the server has it no more
     if (!query.isEmpty) return compose();
     openView("find");
     element("search").focus();

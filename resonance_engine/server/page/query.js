@@ -2,7 +2,8 @@
 // address after #, by the names of the API's parameters, so that it can be kept, sent and gone back to.
 
 import { get, postFile } from "./api.js";
-import { readWords } from "./words.js";
+import { lookUp } from "./tracks.js";
+import { compares, readWords } from "./words.js";
 
 const LISTS = ["id", "not_id", "without"];
 const TEXTS = ["query", "text", "weights", "bpm", "key", "vocals", "per_artist", "per_album", "rerank", "taste", "versions",
@@ -17,6 +18,11 @@ class SimilarQuery extends EventTarget {
     this.values = {};
     this.file = null;
     this.count = USUAL_COUNT;
+    this.offered = null;  // names of the options that the collection has; all, while they are not known
+  }
+
+  offers(name) {
+    return !this.offered || this.offered.has(name);
   }
 
   ids(name) {
@@ -92,18 +98,27 @@ class SimilarQuery extends EventTarget {
     this.notify();
   }
 
+  // Whether there is a tempo that another can be slower than.
+  async hasTempo() {
+    if (this.file || this.get("query")) return true;
+    const seeds = await Promise.allSettled(this.ids("id").map((id) => lookUp(id)));
+    return seeds.some(({ value }) => value?.attributes.tempo > 0);
+  }
+
   // The parameters of the API, and remarks on words that do not count as they stand.
-  parameters(isPlaylist = false) {
-    const { text, bpm, notes } = readWords(this.get("text"), this.hasTrack, this.get("bpm"));
-    const values = Object.fromEntries(TEXTS.map((name) => [name, this.get(name)]));
+  async parameters(isPlaylist = false) {
+    const words = this.get("text"), hasTempo = compares(words) && await this.hasTempo();
+    const { text, bpm, notes } = readWords(words, hasTempo, this.get("bpm"));
+    const values = Object.fromEntries(TEXTS.filter((name) => this.offers(name)).map((name) => [name, this.get(name)]));
     for (const name of LISTS) values[name] = this.ids(name);
     if (!this.hasTrack) for (const name of NEEDS_TRACK) values[name] = "";
     const needed = isPlaylist ? { count: undefined } : { explain: true, count: this.count };
-    return { values: { ...values, text, bpm, ...needed }, notes };
+    const told = { text: this.offers("text") ? text : "", bpm: this.offers("bpm") ? bpm : "" };
+    return { values: { ...values, ...told, ...needed }, notes };
   }
 
   async fetch(signal) {
-    const { values, notes } = this.parameters();
+    const { values, notes } = await this.parameters();
     const answer = await (this.file ? postFile("similar/audio", values, this.file, signal) : get("similar", values, signal));
     return { ...answer, notes: [...notes, ...answer.notes] };
   }

@@ -25,8 +25,8 @@ function enter() {
   return added;
 }
 
-function parameters(entry, count) {
-  const { values } = query.parameters(true);
+async function parameters(entry, count) {
+  const { values } = await query.parameters(true);
   const kept = Object.fromEntries(KEPT.map((name) => [name, values[name]]));
   const left = [...new Set([...playlist.tracks.map((track) => track.id), ...session.heard])].slice(-MOST_LEFT_OUT);
   const seeds = [...new Set([session.start, ...session.liked, entry.track.id])].filter((id) => !session.skipped.includes(id));
@@ -38,22 +38,24 @@ async function fill() {
     session.isStale = session.isOn;
     return;
   }
-  const entry = enter();
-  if (!entry) return;
-  const missing = AHEAD - (playlist.entries.length - 1 - playlist.place(entry.uid));
-  if (missing <= 0) return;
-  session.isFilling = true;
+  session.isFilling = true;  // also against the changes that it makes itself
   session.isStale = false;
+  const entry = enter();
+  const missing = entry ? AHEAD - (playlist.entries.length - 1 - playlist.place(entry.uid)) : 0;
+  if (missing > 0) await fetchMore(entry, missing);
+  session.isFilling = false;
+  if (session.isStale) fill();
+}
+
+async function fetchMore(entry, missing) {
   try {
-    const { matches } = await get("similar", parameters(entry, missing));
+    const { matches } = await get("similar", await parameters(entry, missing));
     const tracks = remember(matches.map(({ track }) => track)).filter((track) => !playlist.has(track));
     if (session.isOn && tracks.length) playlist.add(tracks, undefined, true);
     else if (session.isOn && !matches.length) show("The radio finds no more tracks.");
   } catch (error) {
     showProblem(error);
   }
-  session.isFilling = false;
-  if (session.isStale) fill();
 }
 
 function learn({ detail: { entry, share, isSkip } }) {

@@ -3,7 +3,7 @@
 import { actionsOf, add, openView, start } from "./actions.js";
 import { get } from "./api.js";
 import { draggable } from "./drag.js";
-import { element, formatCount, isCalm, make, text } from "./dom.js";
+import { element, formatCount, isCalm, make } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { plain, show, showProblem } from "./messages.js";
 import { queueOf } from "./player.js";
@@ -44,8 +44,14 @@ function place(rows) {
   showProgress();
 }
 
+// A remark; what is between backticks is something to type.
+function noteOf(note) {
+  const parts = note.split("`").map((part, place) => (place % 2 ? make("code", { text: part }) : part));
+  return make("li", { class: "text", dir: "auto" }, ...parts);
+}
+
 function showNotes(notes) {
-  element("notes").replaceChildren(...[...new Set(notes)].map((note) => text(plain(note), "", "li")));
+  element("notes").replaceChildren(...[...new Set(notes)].map((note) => noteOf(plain(note))));
 }
 
 function describe() {
@@ -95,7 +101,7 @@ async function browse(offset = 0) {
       element("tracks").append(...rows);
       markAllPlaying();
     } else place(rows);
-    element("count").textContent = formatCount(total);
+    element("count").textContent = total ? `${formatCount(total)}; choose one to find what sounds like it` : "";
     element("further").hidden = browsed >= total;
     element("surprise").hidden = !total;
   } catch (error) {
@@ -125,6 +131,8 @@ async function surprise() {
     showProblem(error);
   }
 }
+
+export const listedTracks = () => shown;
 
 export function refresh() {
   request?.abort();

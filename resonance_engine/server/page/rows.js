@@ -52,7 +52,7 @@ export function words(track, start) {
   return make("span", { class: "what" }, titleLink(track, start), below ? text(below, "dim") : null);
 }
 
-// Why a track matches: the shares of the facets as a bar, and traits in words.
+// Why a track matches: the shares of the facets as a bar, how well it fits the words (better than so many tracks), traits.
 export function reasons(match) {
   const box = make("span", { class: "why" });
   const shares = facets.names.filter((name) => match.shares[name] >= 0.005).map((name) => [name, match.shares[name]]);
@@ -66,7 +66,9 @@ export function reasons(match) {
     }
     box.append(bar);
   }
-  if (match.traits.length) box.append(text(match.traits.join(", "), "traits"));
+  const fits = Object.entries(match.fits).map(([phrase, share]) => `${phrase} ${Math.round(100 * share)} %`);
+  const traits = [match.traits.join(", "), fits.length ? `fits ${fits.join(", ")}` : ""].filter(Boolean);
+  if (traits.length) box.append(text(traits.toReversed().join("; "), "traits"));
   return box;
 }
 

@@ -71,7 +71,7 @@ async function suggest() {
     if (element("search").value.trim() !== words) return undefined;
     choices = remember(tracks).map(trackChoice);
     if (choices.length) choices[0].isFirst = true;
-    if (total > 1) {
+    if (total > 1 && query.offers("query")) {
       choices.push(plainChoice("Start from all of them", `All ${formatCount(total)} that match “${words}”`,
         () => query.change({ id: [], query: words, text: "" }, true)));
     }

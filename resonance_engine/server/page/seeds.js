@@ -18,7 +18,7 @@ function facts({ track, attributes, is_analysed: isAnalysed, tags }) {
     ...tags.slice(0, MOST_TAGS), isAnalysed ? "" : "not analysed yet",
   ];
   const list = make("ul", { class: "facts", "aria-label": "What is known of it" });
-  list.append(...known.filter(Boolean).map((fact) => text(String(fact), "", "li")));
+  list.append(...[...new Set(known.filter(Boolean).map(String))].map((fact) => text(fact, "", "li")));
   return list;
 }
 
@@ -34,8 +34,10 @@ function seedOf(details, name, isAlone) {
   const seed = make("div", { class: `seed ${isAlone ? "alone" : ""} ${name === "not_id" ? "avoided" : ""}`, data: { id: track.id } },
     playButton({ track }, () => null),
     make("div", { class: "about" }, words(track, start), isAlone ? facts(details) : null));
-  if (isAlone) seed.append(addButton(track, (one) => add(one)), moreButton(track, (button) => openMenu(button, actions())));
-  seed.append(remover(`${name === "not_id" ? "No longer away from" : "No longer from"} ${track.title}`, without(name, track.id)));
+  const acts = make("span", { class: "acts" });
+  if (isAlone) acts.append(addButton(track, (one) => add(one)), moreButton(track, (button) => openMenu(button, actions())));
+  acts.append(remover(`${name === "not_id" ? "No longer away from" : "No longer from"} ${track.title}`, without(name, track.id)));
+  seed.append(acts);
   draggable(seed, () => ({ track, label: track.title }));
   return seed;
 }
@@ -68,7 +70,7 @@ export async function showSeeds(answered = null) {
   if (query.file) shown.unshift(fileSeed(query.file));
   if (query.get("query")) shown.unshift(querySeed(answered));
   if (ids.length > MOST_SHOWN) shown.push(text(`and ${formatCount(ids.length - MOST_SHOWN)} more`, "dim"));
-  if (others.length) shown.push(make("h3", { text: "Away from" }), ...others.map((details) => seedOf(details, "not_id", false)));
+  if (others.length) shown.push(make("h2", { text: "Away from" }), ...others.map((details) => seedOf(details, "not_id", false)));
   const left = query.ids("without").length;
   if (left) {
     shown.push(make("p", { class: "dim left-out" }, `${formatCount(left)} left out `, make("button", {

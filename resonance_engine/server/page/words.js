@@ -16,14 +16,19 @@ function comparative(stem) {
   return stem === "sad" ? "sadder" : `${stem}er`;
 }
 
-// What the API is sent for words: a text, perhaps a tempo, and remarks. `hasSeed`: there is a track to compare with;
-// `tempo` is one that was chosen already.
-export function readWords(words, hasSeed, tempo = "") {
+export const compares = (words) => words.search(COMPARED) >= 0;
+
+// What the API is sent for words: a text, perhaps a tempo, and remarks. `hasTempo`: there is a track with a tempo to
+// compare with; `tempo` is one that was chosen already.
+export function readWords(words, hasTempo, tempo = "") {
   const notes = [];
   let bpm = tempo;
   const rest = words.replace(COMPARED, (phrase, slightly, word) => {
     const name = word.toLowerCase();
-    if (!hasSeed) return PLAIN[name];
+    if (!hasTempo) {
+      notes.push(`“${phrase.trim()}”: there is no tempo to compare with, so it is taken for “${PLAIN[name]}”.`);
+      return PLAIN[name];
+    }
     if (bpm) {
       notes.push(`“${phrase.trim()}” did not count: there is a tempo already.`);
       return "";
