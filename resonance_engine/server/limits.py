@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 1_000_000  # bytes
 BODY_SECONDS = 10.0
-HEADER_SECONDS = 10.0
+HEADER_SECONDS = 30.0  # browsers open connections before they need them
 
 
 class BodyLimit:
