@@ -71,8 +71,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--noises", type=int, default=25, metavar="N", help="recordings of each kind of noise")
     parser.add_argument("--loops", type=int, default=25, metavar="N", help="tracks that three loops each are cut from")
     parser.add_argument("--scores", type=Path, help="folder that benchmarks.duplicates.export_scores wrote")
-    parser.add_argument("--pieces", type=int, default=175, metavar="N", help="scores of each collection")
-    parser.add_argument("--takes", type=int, default=20, metavar="N", help="scores of each with takes and remixes")
+    parser.add_argument("--pieces", type=int, default=120, metavar="N", help="scores of each collection")
+    parser.add_argument("--takes", type=int, default=13, metavar="N", help="scores of each with takes and remixes")
     return parser.parse_args()
 
 

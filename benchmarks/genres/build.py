@@ -40,7 +40,7 @@ LEAST_DISTORTED = 0.4  # the share of distorted guitars in the time of all notes
 RECORDED = {"fretsonfire-songs-muldjord": METAL}  # soundtracks of the corpus whose own tags name such a genre
 
 
-class Piece(NamedTuple):
+class LabelledPiece(NamedTuple):
     """A file to render, or one that is there (`soundfont` and `source` None), with its genre and who made it."""
 
     kind: str
@@ -75,7 +75,7 @@ def build(corpus: Path, folder: Path, pieces: int) -> int:
     return write_library(corpus, folder)
 
 
-def score_pieces(folder: Path, pieces: int) -> Iterator[Piece]:
+def score_pieces(folder: Path, pieces: int) -> Iterator[LabelledPiece]:
     """Yield up to so many scores of a style in each set, by all soundfonts in turn."""
     for kind in SETS:
         for style in STYLES:
@@ -84,14 +84,14 @@ def score_pieces(folder: Path, pieces: int) -> Iterator[Piece]:
             for place, path in enumerate(spread):
                 composer, work = path.parts[-3:-1]
                 album, name = (f"{composer} {work}", f"{work} {path.stem}") if work != "none" else ("", path.stem)
-                yield Piece(kind, style.genre, composer, album, name, path, FONTS[place % len(FONTS)])
+                yield LabelledPiece(kind, style.genre, composer, album, name, path, FONTS[place % len(FONTS)])
 
 
-def metal_pieces(folder: Path, pieces: int) -> list[Piece]:
+def metal_pieces(folder: Path, pieces: int) -> list[LabelledPiece]:
     """Return the scores of Freedoom with drums that distorted guitars lead."""
     paths = [path for path in sorted((folder / "training" / "freedoom").rglob("*.mid")) if is_metal(path.read_bytes())]
     return [
-        Piece(CUSTOMARY, METAL, "freedoom", "", path.stem, path, FONTS[place % len(FONTS)])
+        LabelledPiece(CUSTOMARY, METAL, "freedoom", "", path.stem, path, FONTS[place % len(FONTS)])
         for place, path in enumerate(paths[:pieces])
     ]
 
@@ -104,18 +104,20 @@ def is_metal(content: bytes) -> bool:
     return drums > 0 and shares["distorted guitar"] >= LEAST_DISTORTED * sum(shares.values())
 
 
-def module_pieces(folder: Path, pieces: int) -> list[Piece]:
+def module_pieces(folder: Path, pieces: int) -> list[LabelledPiece]:
     """Return tracker modules with known composers, of all packages in turn."""
-    table, found = read_credits(), []
+    table, chosen = read_credits(), []
     for package in MODULES:
         for path in sorted((folder / "training" / package).rglob("*")):
             credit = find_credit(table, package, path.name)
             if path.suffix.lower() in MODULE_SUFFIXES and credit is not None:
-                found.append(Piece(CUSTOMARY, TRACKER, credit.composer or package, package, path.stem, path, None))
-    return found[:: -(-len(found) // pieces)]
+                chosen.append(
+                    LabelledPiece(CUSTOMARY, TRACKER, credit.composer or package, package, path.stem, path, None)
+                )
+    return chosen[:: -(-len(chosen) // pieces)]
 
 
-def write_piece(piece: Piece, folder: Path) -> None:
+def write_piece(piece: LabelledPiece, folder: Path) -> None:
     """Render a piece unless its file is there, and tag it."""
     target = piece.target(folder)
     if target.exists() or piece.source is None:
