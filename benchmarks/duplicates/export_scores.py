@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Collection(NamedTuple):
+class ScoreCollection(NamedTuple):
     """Scores to read of a collection, every `step`th up to so many, and their tempo in crotchets a minute."""
 
     tempo: float
@@ -29,9 +29,9 @@ class Collection(NamedTuple):
 
 
 COLLECTIONS = {
-    "bach": Collection(84.0, 2, 180),
-    "palestrina": Collection(120.0, 7, 52),
-    "ryansMammoth": Collection(120.0, 4, 230),
+    "bach": ScoreCollection(84.0, 2, 180),
+    "palestrina": ScoreCollection(120.0, 7, 52),
+    "ryansMammoth": ScoreCollection(120.0, 4, 230),
 }
 LONGEST = 90.0  # seconds of a piece that are written
 FEWEST = 20  # notes of a piece
