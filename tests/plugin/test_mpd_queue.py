@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -199,6 +200,7 @@ class TestReaching(MpdLibrary):
         config["mpd"].set({"host": "/nowhere/socket"})
         sentence = "playlist: MPD at /nowhere/socket does not answer (No such file or directory)"
         assert self.refused("playlist", "--mpd", "title:3") == sentence
+        gc.collect()  # here, where the warning is expected
 
     @pytest.mark.parametrize("hello", [b"HTTP/1.0 400 Bad Request\r\n", b"\xff\xfe\n"])
     def test_something_else_there(self, hello: bytes) -> None:

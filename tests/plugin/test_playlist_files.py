@@ -196,6 +196,8 @@ class TestFiles(CircleLibrary):
         recipe = next(line for line in target.read_bytes().splitlines() if line.startswith(b"#RESONANCE"))
         odd = "file:///elsewhere/" + quote(ODD.decode("latin-1"))
         target.write_bytes(b"\xef\xbb\xbf#EXTM3U\r\n" + b"\r\n".join([recipe, *lines, odd.encode()]) + b"\r\n")
+        assert self.remake(target)[0] == "12 kept, 0 dropped, 0 added"
+        assert {entry.path for entry in m3u.read_playlist(target).entries} == {*paths}
         before = target.read_bytes()
         assert self.remake(target) == ["12 kept, 0 dropped, 0 added"]
         assert target.read_bytes() == before

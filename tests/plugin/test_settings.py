@@ -184,7 +184,7 @@ def test_each_option_of_a_list_may_stand_in_a_profile(name: str) -> None:
 @pytest.mark.parametrize(
     ("known", "said"),
     [
-        ({}, "playlist: resonance.profiles in the configuration has no 'diner'; it has none"),
+        ({}, "resonance.profiles in the configuration has no 'diner'; it has none"),
         ({"run": {}, "sleep": {}}, "resonance.profiles in the configuration has no 'diner'; there are run, sleep"),
         ({"dinner": {}}, "resonance.profiles in the configuration has no 'diner'; did you mean dinner?"),
     ],

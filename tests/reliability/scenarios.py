@@ -7,20 +7,21 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.synthetic_library import create_library
 from tests.audio_files import tune, write_audio
 from tests.e2e.home import Home, album, new_home
 from tests.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -201,7 +202,13 @@ def passages(folder: Path, base: Home, _: Path) -> list[Scenario]:
 
 def synthetic_scenarios(folder: Path) -> list[Scenario]:
     """What learns from a library or writes to it, in one of made-up embeddings."""
-    home = Home(create_library(folder / "synthetic", SYNTHETIC))
+    # beets must not be loaded by the harness, whose threads would share its configuration.
+    source = "import sys, pathlib; from benchmarks.synthetic_library import create_library as create; "
+    create = f"{source}print(create(pathlib.Path(sys.argv[1]), {SYNTHETIC}))"
+    made = subprocess.run(
+        [sys.executable, "-c", create, str(folder / "synthetic")], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    home = Home(Path(made.stdout.strip()))
     configure(home, home.music)
     home.beet("similar", "title:=Song 2")
     return [*tagging(folder, home), *taste(folder, home), *drawing(folder, home)]

@@ -236,11 +236,17 @@ class TestAliases:
 def test_counts_are_whole_numbers(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["index", "music", "--out", "catalog", "--threads", given])
-    assert f"--threads: must be a whole number of at least 1, not {given}\n" in capsys.readouterr().err
+    assert (
+        f"--threads: must be a whole number of at least 1, not {given}; `resonance index --help` lists"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "nan", "inf", "soon"])
 def test_minutes_are_some(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["search", "--minutes", given])
-    assert f"--minutes: must be a number of minutes above 0, not {given}\n" in capsys.readouterr().err
+    assert (
+        f"--minutes: must be a number of minutes above 0, not {given}; `resonance search --help` lists"
+        in capsys.readouterr().err
+    )

@@ -15,7 +15,7 @@ import pytest
 
 from resonance_engine.audio.decoding import open_audio
 from resonance_engine.audio.windows import content_key, read_tags, read_windows
-from resonance_engine.errors import AudioError
+from resonance_engine.errors import AudioError, printable
 from resonance_engine.features.spec import Decoding
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio, write_silent_film
 
@@ -42,7 +42,7 @@ def refusal(path: Path) -> str:
     with pytest.raises(AudioError) as caught:
         read_windows(path, DECODING)
     message = str(caught.value)
-    assert message == f"{path}: {caught.value.reason}"
+    assert message == f"{printable(path)}: {caught.value.reason}"
     assert "\n" not in message
     return caught.value.reason
 

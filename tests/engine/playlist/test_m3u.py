@@ -154,7 +154,7 @@ def test_files_that_are_no_playlists(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for path, said in (
         (tmp_path / "missing.m3u8", f"The playlist {tmp_path}/missing.m3u8 cannot be read: No such file or directory."),
         (tmp_path, f"The playlist {tmp_path} cannot be read: Is a directory."),
-        (Path("a\0b"), "The playlist a\0b cannot be read: embedded null byte."),
+        (Path("a\0b"), "The playlist a\\x00b cannot be read: embedded null byte."),
         (tmp_path / "large.m3u", f"{tmp_path}/large.m3u is no playlist: it is larger than 1 MB."),
     ):
         with pytest.raises(PlaylistError) as error:
