@@ -37,7 +37,7 @@ readme: $(DEMO_ENV)/ready  ## run the README's examples in the demo's library, w
 test: $(ENV)/ready  ## what to run before every commit
 	$(ENV)/bin/python -m pytest -n 2 --dist loadfile
 
-test-rest: $(ENV)/ready  ## what `make test` leaves out: the real beet, benchmarks, the demo, the making of models
+test-rest: $(ENV)/ready  ## what `make test` leaves out: the real beet, a browser, benchmarks, the demo, the making of models
 	$(ENV)/bin/python -m pytest -n 2 --dist loadfile -m "rest and not slow"
 
 test-all: $(ENV)/ready  ## both

@@ -21,7 +21,7 @@ settings.load_profile("resonance")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LEFT_OUT = ("e2e", "benchmarks", "demo")
+LEFT_OUT = ("e2e", "benchmarks", "demo", "page")
 """Folders whose tests `make test` leaves to `make test-rest`."""
 
 
