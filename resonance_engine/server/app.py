@@ -14,7 +14,7 @@ from resonance_engine.server.access import AccessControl
 from resonance_engine.server.audiomuse import make_audiomuse_routes
 from resonance_engine.server.limits import BodyLimit
 from resonance_engine.server.media import make_media_routes
-from resonance_engine.server.problems import add_problems
+from resonance_engine.server.problems import add_problems, describe_problems
 from resonance_engine.server.request_log import RequestLog
 from resonance_engine.server.routes import make_routes
 from resonance_engine.server.session import make_write_routes
@@ -50,6 +50,7 @@ def make_app(collection: Collection, settings: ServerSettings, service: Service 
         version=__version__,
         summary="Find and play music that sounds alike, from one's own library.",
         openapi_url="/api/openapi.json",
+        responses=describe_problems(),
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
     )

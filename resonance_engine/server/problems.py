@@ -45,6 +45,18 @@ def make_problem(status: int, detail: str = "", headers: dict[str, str] | None =
     return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def describe_problems() -> dict[int | str, dict[str, Any]]:
+    """Return the responses that any request may have instead of its answer, as OpenAPI has them."""
+    schema = {
+        "type": "object",
+        "required": ["type", "title", "status"],
+        "properties": {name: {"type": "string"} for name in ("type", "title", "detail")}
+        | {"status": {"type": "integer"}},
+    }
+    problem = {"description": "A problem (RFC 9457).", "content": {MEDIA_TYPE: {"schema": schema}}}
+    return {422: problem, "4XX": problem, "5XX": problem}
+
+
 def describe_validation(error: RequestValidationError) -> str:
     """Return a sentence on the first parameter that is not as it has to be."""
     first = error.errors()[0]

@@ -94,7 +94,7 @@ class TestPage(MapLibrary):
             )
         assert len(self.draw()["title"]) == 11
         assert self.lines == [f"the map of 11 tracks was written to {self.target} (0.0 MB, 1 copy counts once)"]
-        assert "copies:         1 of these, which lists, `map` and `eval` count once with their originals" in (
+        assert "copies:         1 of the analysed, which lists, `map` and `eval` count once with their originals" in (
             self.beet("resonance", "status")
         )
 

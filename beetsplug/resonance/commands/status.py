@@ -63,8 +63,6 @@ def status(sidecar: Sidecar) -> None:
     untagged = count_untagged(sidecar, model.id, plan) if model else 0
     analysed, pending = plan.analysed + plan.away + untagged, len(plan.jobs) - untagged
     lines = [("tracks", f"{plan.total:,}"), ("analysed", f"{analysed:,}"), ("not yet", f"{pending:,}")]
-    if copies := store.tracks.count_copies(sidecar.id):
-        lines += [("copies", f"{copies:,} of these, which lists, `map` and `eval` count once with their originals")]
     if plan.changed:
         hint = "of those, found as they were before they changed; `beet resonance analyze` takes that up"
         lines += [("changed", f"{len(plan.changed):,} {hint}")]
@@ -73,6 +71,9 @@ def status(sidecar: Sidecar) -> None:
         hint = f"found by sound but not by words; run `beet resonance analyze` (about {time_left})"
         lines += [("without tags", f"{untagged:,}, {hint}")]
     lines += [("failed", f"{len(plan.failed):,}")]
+    if copies := store.tracks.count_copies(sidecar.id):
+        text = f"{copies:,} of the analysed, which lists, `map` and `eval` count once with their originals"
+        lines += [("copies", text)]
     lines += [("without a file", f"{plan.missing:,}")] if plan.missing else []
     lines += [("model", f"{model.name} {model.version} ({model.id})" if model else "none used yet")]
     background = background_status(sidecar)
