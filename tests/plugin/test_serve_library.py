@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from beets import config
 from beets.library import Item, Library
 
-from resonance_engine.errors import AudioError
+from resonance_engine.errors import AudioError, ResonanceError
 from resonance_engine.server.collection import (
     ListQuery,
     RequestError,
@@ -162,7 +165,7 @@ class TestTracks:
                 function(9_999)
         assert collection.tracks([9_999, 3, 9_998, 3])[0].id == 3
 
-    def test_a_map_that_was_not_made(self, collection: LibraryCollection) -> None:
+    def test_without_a_map(self, collection: LibraryCollection) -> None:
         with pytest.raises(UnavailableError, match="There is no map yet"):
             collection.map_points()
 
@@ -197,6 +200,22 @@ class TestStatus:
         assert collection.search(f"id:{first}", 0, 5).total == 0
         assert collection.status().tracks == 62
         library.close()
+
+    def test_a_library_that_is_locked(self, tmp_path: Path) -> None:
+        SyntheticLibrary.create(tmp_path).close()
+        patience = config["timeout"].get()
+        config["timeout"].set(0.1)
+        library = Library(str(tmp_path / "library.db"), "/music")
+        collection = LibraryCollection(Sidecar(library))
+        assert collection.search("id:3", 0, 5).total == 1
+        with closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            for request in (lambda: collection.search("id:3", 0, 5), lambda: collection.similar(ListQuery((3,)))):
+                with pytest.raises(ResonanceError, match="The library cannot be read now"):
+                    request()
+        assert collection.search("id:3", 0, 5).total == 1
+        library._close()
+        config["timeout"].set(patience)
 
     def test_nothing_is_analysed(self, tmp_path: Path) -> None:
         library = Library(str(tmp_path / "library.db"), str(tmp_path))

@@ -99,7 +99,7 @@ class TestPyOpensonic:
         (playlist,) = client.get_playlists()
         assert [song.id for song in client.get_playlist(playlist.id).entry] == ["5", "3"]
 
-    def test_it_is_told_what_cannot_be_changed(self, library: Any, client: Any) -> None:
+    def test_changes_are_refused(self, library: Any, client: Any) -> None:
         with pytest.raises(library.errors.AuthError, match="only read"):
             client.star(["1"])
 

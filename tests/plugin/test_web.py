@@ -74,7 +74,7 @@ class TestWeb(CircleLibrary):
         (item,) = self.fetch("/item/query/similar:1:id:4")
         assert "similarity" not in item
 
-    def test_answers_to_several_at_once_are_those_to_each_alone(self) -> None:
+    def test_concurrent_queries_have_the_same_answers(self) -> None:
         def nearest(number: int) -> list[str]:
             return self.titles(f"similar:6:id:{number}/similarity-")
 

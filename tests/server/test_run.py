@@ -32,7 +32,7 @@ except KeyboardInterrupt:
 
 
 class TestToken:
-    def test_it_is_made_for_its_owner_alone(self, tmp_path: Path) -> None:
+    def test_the_token_file_is_private(self, tmp_path: Path) -> None:
         from resonance_engine.server.run import read_or_make_token
 
         path = tmp_path / "token"

@@ -128,7 +128,7 @@ class TestCredentials:
         assert public.code(headers={"Authorization": "Bearer a token"}) == 10
         assert public.code(apiKey="a token") == 44
 
-    def test_a_damaged_file_lets_nobody_in(self, public: Player, passwords: PasswordFile) -> None:
+    def test_a_damaged_password_file_refuses_all(self, public: Player, passwords: PasswordFile) -> None:
         passwords.path.write_text("[1]")
         record = public.call("ping", apiKey="x")
         assert record["error"] == {"code": 0, "message": "The server's passwords cannot be read."}

@@ -62,8 +62,8 @@ class LibraryBrowser:
         folder = self.collection.recipes
         if folder is None:
             return []
-        paths = [path for path in folder.iterdir() if path.suffix.lower() in m3u.SUFFIXES and path.is_file()]
         with self.collection.reading():
+            paths = [path for path in folder.iterdir() if path.suffix.lower() in m3u.SUFFIXES and path.is_file()]
             playlists = [read_saved(self.collection, path) for path in paths if not path.name.startswith(".")]
         return sorted(filter(None, playlists), key=lambda playlist: (playlist.file.casefold(), playlist.file))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import threading
 import time
 from contextlib import contextmanager
@@ -248,7 +249,7 @@ class LibraryCollection:
             raise
         except (UserError, ConfigError, PlaylistError, ParsingError) as error:
             raise RequestError(to_sentence(str(error))) from error
-        except DBAccessError as error:
+        except (DBAccessError, sqlite3.Error, OSError) as error:
             raise ResonanceError(f"The library cannot be read now ({error}).") from error
 
     def _coverage(self, version: str) -> Coverage:

@@ -12,7 +12,7 @@ from beets.library import Item
 
 from beetsplug.resonance.config.options import split_query
 from beetsplug.resonance.library.items import matching_ids, select_rows
-from resonance_engine.errors import printable
+from beetsplug.resonance.library.labels import file_name
 from resonance_engine.server.collection import TrackPage, TrackRecord, UnknownTrackError
 from resonance_engine.server.media import image_type
 
@@ -42,10 +42,9 @@ class TrackFile(NamedTuple):
 def to_track(row: Row) -> TrackRecord:
     """Return the record of a row of COLUMNS; a track without a title goes by the name of its file."""
     genres = GENRES.from_sql(row["genres"])
-    path = Path(printable(expand_path_from_db(bytes(row["path"]))))
     return TrackRecord(
         row["id"],
-        row["title"] or path.stem,
+        row["title"] or file_name(expand_path_from_db(bytes(row["path"]))),
         row["artist"] or "",
         row["album"] or "",
         genres[0] if genres else "",

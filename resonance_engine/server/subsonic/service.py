@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from resonance_engine.errors import ConfigError, ResonanceError
 from resonance_engine.server.collection import UnknownTrackError
+from resonance_engine.server.request_log import LOG
 from resonance_engine.server.subsonic.authentication import authenticate
 from resonance_engine.server.subsonic.errors import GENERIC, NO_DATA, SubsonicError
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from resonance_engine.server.collection import Collection
     from resonance_engine.server.subsonic.parameters import Parameters
     from resonance_engine.server.subsonic.passwords import PasswordFile
-
-LOG = logging.getLogger("resonance.server")
 
 
 @dataclass(frozen=True)

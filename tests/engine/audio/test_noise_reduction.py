@@ -68,7 +68,7 @@ def test_the_floor_is_the_noise_in_a_bin(power: float) -> None:
     assert measure_floor(white(8 * RATE, power), RATE, size) == pytest.approx(power * size / 2, rel=0.4)
 
 
-def test_gains_are_1_without_noise_and_least_where_there_is_nothing_else() -> None:
+def test_the_gain_is_1_without_noise_and_least_in_noise_alone() -> None:
     power = np.ones((4, 3), np.float32)
     power[:, 1] = 1e4
     gains = estimate_gains(power, np.array([0, 0, 1, 1], np.float32))

@@ -53,7 +53,7 @@ def test_the_track_under_the_pointer_is_named_and_a_click_plays_it(browser: Page
     assert browser.run("document.body.dataset.view") == "find"
 
 
-def test_a_path_leads_from_here_to_there(browser: PageBrowser) -> None:
+def test_a_path_between_two_points(browser: PageBrowser) -> None:
     open_map(browser)
     browser.click("#path")
     assert browser.text("#map-message") == "A path: choose where it begins."

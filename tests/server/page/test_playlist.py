@@ -89,7 +89,7 @@ def test_a_list_is_exported_as_a_file_of_paths(browser: PageBrowser, library: Pa
     assert paths == [str(library.folder / "music" / f"{number}.flac") for number in sent["id"]]
 
 
-def test_a_playlist_is_made_and_saved_with_its_recipe(browser: PageBrowser, recipes: Path) -> None:
+def test_a_playlist_is_saved_with_its_recipe(browser: PageBrowser, recipes: Path) -> None:
     browser.start(f"{SEED}&weights=rhythm%3D2")
     browser.click("#compose")
     browser.wait("document.querySelectorAll('#items li').length === 20")

@@ -38,7 +38,7 @@ def test_the_library_is_listed_before_anything_is_searched_for(browser: PageBrow
     assert not browser.mistakes()
 
 
-def test_a_track_is_found_by_keys_alone(browser: PageBrowser) -> None:
+def test_search_by_keyboard(browser: PageBrowser) -> None:
     browser.start()
     browser.press("/")
     browser.type("Song 17")
@@ -54,7 +54,7 @@ def test_a_track_is_found_by_keys_alone(browser: PageBrowser) -> None:
     assert browser.run("document.getElementById('suggestions').hidden")
 
 
-def test_matches_say_why(browser: PageBrowser) -> None:
+def test_matches_have_reasons(browser: PageBrowser) -> None:
     browser.start("#id=17")
     label = browser.run("document.querySelector('#tracks .shares').getAttribute('aria-label')")
     assert label.startswith("Alike in ")
@@ -194,7 +194,7 @@ def test_the_policy_stops_code_that_gets_in_nevertheless(browser: PageBrowser) -
     assert browser.run("typeof window.ran") == "undefined"
 
 
-def test_covers_are_shown_where_there_are_some(browser: PageBrowser) -> None:
+def test_covers(browser: PageBrowser) -> None:
     browser.start("#id=1")
     browser.wait("document.querySelector('#seeds .cover.loaded')")
     browser.start("#id=17")
