@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from resonance_engine.store.records import Ids, Matrix
 
+    Array = NDArray[np.float64]
+
 # Scores of unit vectors that a scan computes in float32 are within this of the true ones.
 SCAN_ERROR = 1e-5
 SPARE = 16
@@ -54,6 +56,7 @@ class VectorIndex:
         self.dimensions = self.scan.dimensions  # the width of the vectors
         self._ids = np.sort(self.scan.ids())
         self._moments = moments
+        self._similarities: tuple[VectorMoments, Array] | None = None
         self.add(ids, vectors)
 
     def __len__(self) -> int:
@@ -73,6 +76,22 @@ class VectorIndex:
                 parts = (self.scan.vectors(self._ids[at : at + ROWS_PER_BATCH]) for at in starts)
                 self._moments = VectorMoments.empty(self.dimensions).with_vectors(parts)
             return self._moments
+
+    def similarity_moments(self, ids: Ids) -> tuple[Array, Array]:
+        """Return mean and standard deviation (n,) of the similarities of vectors in the index to all others in it.
+
+        Those of a vector are computed once, as long as the index stays as it is.
+        """
+        with self._lock:
+            moments, known = self.moments, self._similarities
+            if known is None or known[0] is not moments:
+                self._similarities = known = moments, np.full((2, len(self._ids)), np.nan)
+            rows = np.searchsorted(self._ids, ids)
+            new = np.isnan(known[1][0, rows])
+            if new.any():
+                known[1][:, rows[new]] = moments.similarity_moments(self.scan.vectors(ids[new]))
+            mean, deviation = known[1][:, rows]
+            return mean, deviation
 
     def has(self, ids: Iterable[int]) -> NDArray[np.bool_]:
         """Return which of the ids are in the index, in the order given."""

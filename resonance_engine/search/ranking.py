@@ -205,8 +205,8 @@ def score_candidates(query: Query, hubness: str, ids: Ids, vectors: Vectors) -> 
     for layer in query.layers:
         if layer.weights.any():
             mine = vectors if layer.index is query.vectors else layer.index.vectors(ids)
-            similarity += layer.weights[:, None] * layer_similarity(layer, query.exclude, hubness, mine)
-    return agreement(similarity) - negative_penalty(query, hubness, vectors)
+            similarity += layer.weights[:, None] * layer_similarity(layer, query.exclude, hubness, ids, mine)
+    return agreement(similarity) - negative_penalty(query, hubness, ids, vectors)
 
 
 def agreement(similarity: Array) -> Array:
@@ -218,26 +218,26 @@ def agreement(similarity: Array) -> Array:
     return np.asarray((similarity.mean(axis=0) + similarity.max(axis=0)) / 2)
 
 
-def negative_penalty(query: Query, hubness: str, vectors: Vectors) -> Array:
-    """Return the penalty (n,) of candidates (n, d) for negative seeds.
+def negative_penalty(query: Query, hubness: str, ids: Ids, vectors: Vectors) -> Array:
+    """Return the penalty (n,) of candidates with the embeddings (n, d) for negative seeds.
 
     AVOIDANCE times as much as the similarity to the nearest negative seed exceeds that of two random tracks.
     """
     if query.avoid is None or not len(query.avoid) or not len(vectors):
         return np.zeros(len(vectors))
     layer = Layer(query.vectors, query.avoid, np.ones(len(query.avoid)))
-    nearest = layer_similarity(layer, query.exclude, hubness, vectors).max(axis=0)
+    nearest = layer_similarity(layer, query.exclude, hubness, ids, vectors).max(axis=0)
     return np.asarray(AVOIDANCE * np.maximum(nearest - query.vectors.moments.mean, 0.0))
 
 
-def layer_similarity(layer: Layer, exclude: Collection[int], hubness: str, vectors: Vectors) -> Array:
-    """Return the similarities (seeds, n) of a layer's seeds to candidates with the vectors (n, d)."""
+def layer_similarity(layer: Layer, exclude: Collection[int], hubness: str, ids: Ids, vectors: Vectors) -> Array:
+    """Return the similarities (seeds, n) of a layer's seeds to candidates (n,), whose vectors are (n, d)."""
     cosines: Array = layer.seeds.astype(np.float64) @ vectors.T.astype(np.float64)
     moments = layer.index.moments if hubness == "mutual_proximity" else None
     if moments is None or moments.count < LEAST_CORRECTED:
         return cosines
     of_seeds = moments.similarity_moments(layer.seeds, are_members(layer, exclude))
-    corrected = mutual_proximity(cosines, of_seeds, moments.similarity_moments(vectors), moments)
+    corrected = mutual_proximity(cosines, of_seeds, layer.index.similarity_moments(ids), moments)
     # The same sound is the same sound, whether or not it is a hub.
     return np.where(cosines > 1 - SAME, np.maximum(corrected, 1.0), corrected)
 

@@ -205,7 +205,6 @@ def fill_list(
     vectors = np.empty((min(ranking.count, len(pool.ids)), pool.vectors.shape[1]), np.float32)
     rejected, artists, albums = Counter[str](), Counter[str](), Counter[str]()
     songs = set() if rules.versions else {key for track in seeds.tracks for key in track_keys(track).songs}
-    most_by_artist, most_on_album = (cap or math.inf for cap in (caps.per_artist, caps.per_album))
     same_sound = scale_threshold(SAME_SOUND, rules.spread)
     relevance = pool.scores
     if rules.favour:
@@ -220,27 +219,37 @@ def fill_list(
             rejected[SCORE if low[position] else GONE] += 1
             continue
         track, reason, _ = candidate
-        keys, vector = track_keys(track), pool.vectors[position]
-        sound = Sound(track, vector, partial(rules.load_windows, int(pool.ids[position])))
-        if not reason and not rules.versions:
-            close = np.flatnonzero(vectors[: len(positions)] @ vector >= same_sound).tolist()
+        keys = track_keys(track)
+        if not reason and not rules.versions and not songs.isdisjoint(keys.matches):
+            reason = VERSION
+        reason = reason or exceeded_cap(caps, artists[keys.artist], albums[keys.album])
+        if not reason and not rules.versions:  # last, for it takes longer than all others
+            vector = pool.vectors[position]
+            sound = Sound(track, vector, partial(rules.load_windows, int(pool.ids[position])))
+            close = (vectors[: len(positions)] @ vector >= same_sound).nonzero()[0].tolist()
             others = [sounds[place] for place in close] + [seeds.sound(place) for place in near.get(position, ())]
-            is_version = not songs.isdisjoint(keys.matches)
-            reason = VERSION if is_version else SOUND if is_same_sound(sound, others, rules.spread) else ""
-        if not reason:
-            by_artist, on_album = artists[keys.artist] + 1, albums[keys.album] + 1
-            reason = ARTIST if by_artist > most_by_artist else ALBUM if on_album > most_on_album else ""
+            if is_same_sound(sound, others, rules.spread):
+                reason = SOUND
+            else:
+                vectors[len(positions)] = vector
+                sounds.append(sound)
         if reason:
             rejected[reason] += 1
             continue
-        artists[keys.artist], albums[keys.album] = by_artist if keys.artist else 0, on_album if keys.album else 0
+        artists[keys.artist] += bool(keys.artist)  # tracks of unknown artists are not of one
+        albums[keys.album] += bool(keys.album)
         songs.update(keys.songs)
-        vectors[len(positions)] = vector
-        sounds.append(sound)
         positions.append(position)
         if len(positions) == ranking.count:
             break
     return positions, rejected
+
+
+def exceeded_cap(caps: Caps, by_artist: int, on_album: int) -> str:
+    """Return the rule that one track more would break, where a list has so many by its artist, on its album."""
+    if 0 < caps.per_artist <= by_artist:
+        return ARTIST
+    return ALBUM if 0 < caps.per_album <= on_album else ""
 
 
 def mmr_order(

@@ -140,7 +140,7 @@ class SyntheticLibrary:
             return Finder(search, request, "similar", today).find()
 
     def ids(self, query: str = "", settings: Settings | None = None, **wish: Any) -> list[int]:
-        return [each.item.id or 0 for each in self.find(query, settings, **wish).hits]
+        return [each.item_id for each in self.find(query, settings, **wish).hits]
 
     def beet(self, *arguments: str, settings: Settings | None = None) -> CommandNotes:
         """What `beet similar` prints and says beside it."""

@@ -176,7 +176,7 @@ def test_versions(library: SyntheticLibrary) -> None:
     order = rank(library.near(1)[0], [1])
     usual: dict[str, Any] = {"per_artist": 0, "per_album": 0, "max_length": 0.0, "count": 60, "hubness": "none"}
     found = library.find("id:1", **usual)
-    names = [hit.item.id for hit in found.hits]
+    names = [hit.item_id for hit in found.hits]
     assert names == expected_list(order, 60, [1])
     assert {2, 7, 8, SAME[0]} < {*order} - {*names}
     assert SAME[1] in names
@@ -191,8 +191,8 @@ def test_what_the_configuration_excludes(library: SyntheticLibrary) -> None:
     summer = library.find("id:29", settings, date(2025, 7, 1), **near)
     winter = library.find("id:29", settings, date(2025, 12, 24), **near)
     expected = only(library, lambda each: 31 <= each <= 41 and each != 40, 29)
-    assert [hit.item.id for hit in winter.hits] == expected
-    assert [hit.item.id for hit in summer.hits] == [each for each in expected if each not in CHRISTMAS]
+    assert [hit.item_id for hit in winter.hits] == expected
+    assert [hit.item_id for hit in summer.hits] == [each for each in expected if each not in CHRISTMAS]
     assert summer.rejected == "excluded by the configuration (4)"
 
 
@@ -203,7 +203,7 @@ def test_what_is_excluded_is_left_out_before_the_search_or_after(library: Synthe
     gone = {37} if query == "id:37" else {*range(37, 61)}
     expected = only(library, lambda each: each not in gone)
     found = library.find(f"id:{SEED}", settings, hubness="none", versions=True, per_artist=0, per_album=0, count=60)
-    assert [hit.item.id for hit in found.hits] == expected
+    assert [hit.item_id for hit in found.hits] == expected
     assert f"excluded by the configuration ({len(gone)})" in found.rejected
 
 
@@ -211,7 +211,7 @@ def test_a_least_score(library: SyntheticLibrary) -> None:
     cosines = library.near(SEED)[0]
     expected = [each for each in rank(cosines, [SEED]) if cosines[each - 1] >= 0.3]
     found = library.find(f"id:{SEED}", **EVERY, min_score=0.3)
-    assert [hit.item.id for hit in found.hits] == expected
+    assert [hit.item_id for hit in found.hits] == expected
     assert found.notes == (f"{len(expected)} of 59 tracks found; turned down: {found.rejected}",)
     assert "score too low" in found.rejected
     assert np.sum(cosines >= 0.999) == 1

@@ -56,7 +56,7 @@ def ids(words: tuple[str, ...]) -> set[int]:
 
 
 def scores(found: SearchResult) -> list[tuple[int, float]]:
-    return [(hit.item.id or 0, hit.score) for hit in found.hits]
+    return [(hit.item_id, hit.score) for hit in found.hits]
 
 
 class TestLaws:

@@ -34,7 +34,7 @@ def test_weights(library: SyntheticLibrary, weights: dict[str, float]) -> None:
     asked = " , ".join(f"{facet} = {weight:g}" for facet, weight in weights.items())
     scores = by_facets(library, weights)
     found = library.find(f"id:{SEED}", **EVERY, weights=asked)
-    assert [hit.item.id for hit in found.hits] == rank(scores, [SEED])
+    assert [hit.item_id for hit in found.hits] == rank(scores, [SEED])
     assert found.hits[0].score == pytest.approx(np.delete(scores, SEED - 1).max(), abs=2e-3)
 
 
@@ -81,10 +81,10 @@ def test_a_field_that_is_preferred(library: SyntheticLibrary, strength: float) -
     cosines = library.near(SEED)[0]
     boost = np.array([SWING * strength * ranks[values[each]] if each in values else 0.0 for each in range(1, 61)])
     found = library.find(f"id:{SEED}", **EVERY, prefer=f"play_count={strength}")
-    assert [hit.item.id for hit in found.hits] == rank(cosines + boost, [SEED])
+    assert [hit.item_id for hit in found.hits] == rank(cosines + boost, [SEED])
     # The score stays the score.
     assert [hit.score for hit in found.hits] == pytest.approx(
-        [cosines[(hit.item.id or 0) - 1] for hit in found.hits], abs=1e-5
+        [cosines[hit.item_id - 1] for hit in found.hits], abs=1e-5
     )
     assert not found.notes
 

@@ -43,7 +43,7 @@ def playlist(session: SearchSession, options: dict[str, Any]) -> BuiltPlaylist:
 def test_a_track(library: SyntheticLibrary) -> None:
     found = library.find(f"id:{SEED}", **EVERY)
     cosines = library.near(SEED)[0]
-    assert [hit.item.id for hit in found.hits] == rank(cosines, [SEED])
+    assert [hit.item_id for hit in found.hits] == rank(cosines, [SEED])
     assert [hit.score for hit in found.hits] == pytest.approx(sorted(np.delete(cosines, SEED - 1))[::-1], abs=1e-5)
 
 
@@ -238,8 +238,8 @@ def test_what_to_keep_away_from_is_no_seed(library: SyntheticLibrary) -> None:
 def test_two_files_of_one_sound_count_once(library: SyntheticLibrary) -> None:
     """And the one that nothing can print the path of is printed like any other."""
     found = library.find("id:5", **EVERY)
-    assert TWIN not in {hit.item.id for hit in found.hits}
-    assert [hit.item.id for hit in found.hits] == library.ids(f"id:{TWIN}", **EVERY)
+    assert TWIN not in {hit.item_id for hit in found.hits}
+    assert [hit.item_id for hit in found.hits] == library.ids(f"id:{TWIN}", **EVERY)
     assert library.ids("id:4", **BARE, among=(f"id:{TWIN}",)) == [TWIN]
 
 

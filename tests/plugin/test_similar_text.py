@@ -52,7 +52,7 @@ def test_a_word_alone(library: SyntheticLibrary) -> None:
     found = library.find(text="some rock music please", **ALONE)
     fit = tag(library, "rock")
     order = rank(fit)[:59]
-    assert [hit.item.id for hit in found.hits] == order
+    assert [hit.item_id for hit in found.hits] == order
     assert [hit.score for hit in found.hits] == pytest.approx(
         [NormalDist().cdf(fit[each - 1]) for each in order], abs=1e-3
     )
@@ -93,11 +93,11 @@ def test_words_among_the_matches_of_a_query(library: SyntheticLibrary) -> None:
 
 def test_words_and_what_to_keep_away_from(library: SyntheticLibrary) -> None:
     away, alone = library.find(text="rock", avoid=("id:36",), **ALONE), library.find(text="rock", **ALONE)
-    scores = {hit.item.id: hit.score for hit in alone.hits}
-    less = {hit.item.id: scores[hit.item.id] - hit.score for hit in away.hits if hit.item.id in scores}
+    scores = {hit.item_id: hit.score for hit in alone.hits}
+    less = {hit.item_id: scores[hit.item_id] - hit.score for hit in away.hits if hit.item_id in scores}
     near = library.near(36)[0]
     nearest = rank(near, [36])
-    assert 36 not in {hit.item.id for hit in away.hits}
+    assert 36 not in {hit.item_id for hit in away.hits}
     assert min(less.values()) == pytest.approx(0.0, abs=1e-6)
     assert less[nearest[0]] > 0.1
     assert all(value == pytest.approx(0.0, abs=1e-6) for each, value in less.items() if each in nearest[-20:])
@@ -119,7 +119,7 @@ def test_words_that_nothing_stands_for(library: SyntheticLibrary) -> None:
 
 def test_a_text_of_which_a_part_is_known_goes_by_that(library: SyntheticLibrary) -> None:
     found = library.find(text="rock with bagpipes and guitarr", **ALONE)
-    assert [hit.item.id for hit in found.hits] == library.ids(text="rock", **ALONE)
+    assert [hit.item_id for hit in found.hits] == library.ids(text="rock", **ALONE)
     note = "--text goes by the rest: the model has no word for 'bagpipes' and 'guitarr' (guitar or guitarist?)"
     assert found.notes == (note,)
     assert library.find(text="rock", **ALONE).notes == ()
@@ -166,7 +166,7 @@ def test_tracks_that_nothing_was_said_of_are_counted(library: SyntheticLibrary, 
         connection.execute("DELETE FROM tag WHERE content_key < ?", (key(11),))
     with closing(SyntheticLibrary(tmp_path)) as some:
         found = some.find(text="rock", **{**ALONE, "count": 60})
-        assert {hit.item.id for hit in found.hits} == {*range(11, 61)}
+        assert {hit.item_id for hit in found.hits} == {*range(11, 61)}
         # One of these belongs to no item any more.
         assert found.notes == ("50 of 60 tracks found; turned down: not described in words yet (11)",)
         assert some.find(text="rock", **{**ALONE, "count": 5}).notes == ()

@@ -55,7 +55,7 @@ def test_what_is_not_in_the_library_does_not_count(
 ) -> None:
     def listed() -> list[tuple[int | None, float]]:
         found = crowded.find("id:9", **wish)
-        return [(hit.item.id, pytest.approx(hit.score, abs=1e-9)) for hit in found.hits]
+        return [(hit.item_id, pytest.approx(hit.score, abs=1e-9)) for hit in found.hits]
 
     alone = listed()
     with closing(Sidecar(crowded.lib)) as sidecar:

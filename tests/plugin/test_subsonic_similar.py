@@ -59,7 +59,7 @@ class TestSonicSimilarity:
         matches = player.call("getSonicSimilarTracks", id="3", count=20)["sonicMatch"]
         ids = song_ids([match["entry"] for match in matches])
         scores = [match["similarity"] for match in matches]
-        hits = {hit.item.id: hit.score for hit in player.synthetic.find("id:3", count=20).hits}
+        hits = {hit.item_id: hit.score for hit in player.synthetic.find("id:3", count=20).hits}
         assert scores == sorted(scores, reverse=True)
         assert dict(zip(ids, scores, strict=True)) == {each: pytest.approx(hits[each], abs=1e-4) for each in hits}
         assert 3 not in ids

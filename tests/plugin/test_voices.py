@@ -15,7 +15,7 @@ from beetsplug.resonance.search.explanations import explain_hits
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.groups import nearest_groups, tracks_by_artist
 from beetsplug.resonance.search.request import SearchRequest
-from beetsplug.resonance.search.voices import StoredVoices
+from beetsplug.resonance.search.stored_voices import StoredVoices
 from resonance_engine.store import Embedding
 from resonance_engine.store.annotations import TagTable
 from tests.audioset_tags import RAPPED, SPOKEN, STRINGS, SUNG, TAGS, tag_row
@@ -52,7 +52,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VoiceLibrary]:
 class TestSpokenTracks:
     def test_they_do_not_come_up_beside_music(self, library: VoiceLibrary) -> None:
         result = library.find("id:3", **EVERY)
-        ids = {hit.item.id for hit in result.hits}
+        ids = {hit.item_id for hit in result.hits}
         assert not ids & {*SPOKEN_IDS}
         assert {18, 19} <= ids, "rapped and sung ones do"
         assert result.notes == (REJECTED,)
@@ -61,7 +61,7 @@ class TestSpokenTracks:
         with library.search() as session:
             finder = Finder(session, SearchRequest(query=("id:3",), **EVERY), "similar")
             finder.filter.voices = None
-            everything = [hit.item.id for hit in finder.find().hits]
+            everything = [hit.item_id for hit in finder.find().hits]
         assert library.ids("id:3", **EVERY) == [each for each in everything if each not in SPOKEN_IDS]
         assert len(everything) == 59
 
@@ -143,7 +143,7 @@ def test_explanations_name_voices_and_sure_tags(library: VoiceLibrary) -> None:
     with library.search() as session:
         for seed, other, words in ((18, 19, {"both sung"}), (20, 21, {"both instrumental", "violin", "cello"})):
             result = Finder(session, SearchRequest(query=(f"id:{seed}",), **EVERY), "similar").find()
-            (hit,) = (hit for hit in result.hits if hit.item.id == other)
+            (hit,) = (hit for hit in result.hits if hit.item_id == other)
             assert words <= {*explain_hits(session, result)[hit.id].words}
 
 

@@ -75,18 +75,21 @@ class Explorer:
 
     def show(self, exploration: Exploration) -> None:
         """Search and list; raises UserError, and stays where it was, where there is nothing to list."""
+        from beetsplug.resonance.search.finder import load_items
+
         request = SearchRequest(**exploration.step.apply(self.options))
         with open_session(self.sidecar, self.session) as self.session:
             result, reasons = self.search(self.session, request)
-        self.exploration, self.items = exploration, [hit.item for hit in result.hits]
+        tracks = load_items(self.sidecar.library, result.hits)
+        self.exploration, self.items = exploration, [item for _, item in tracks]
         colour = choose_colours()
         origin = exploration.step.origin
-        if origin is not None and (item := self.sidecar.library.get_item(origin)) is not None:
-            ui.print_(f"like {describe_entry(item)}")
+        if origin is not None and (start := self.sidecar.library.get_item(origin)) is not None:
+            ui.print_(f"like {describe_entry(start)}")
         width = len(str(len(self.items)))
-        for place, hit in enumerate(result.hits, 1):
+        for place, (hit, item) in enumerate(tracks, 1):
             score = colour("text_highlight_minor", f"{hit.score:>6.3f}")
-            ui.print_(f"{colour('action', f'{place:>{width}}.')} {score}  {describe_entry(hit.item)}")
+            ui.print_(f"{colour('action', f'{place:>{width}}.')} {score}  {describe_entry(item)}")
             if hit.id in reasons:
                 ui.print_(f"{' ' * (width + 10)}{colour('text_faint', reasons[hit.id].line)}")
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
     from beetsplug.resonance.players.mpd_queue import MpdQueue
     from beetsplug.resonance.search.explanations import Reason
-    from beetsplug.resonance.search.finder import SearchResult
+    from beetsplug.resonance.search.finder import Hit, SearchResult
     from beetsplug.resonance.search.request import SearchRequest
     from beetsplug.resonance.search.session import SearchSession
 
@@ -138,14 +138,17 @@ def list_tracks(
     session: SearchSession, opts: Values, request: SearchRequest, log: BeetsLogger, queue: MpdQueue | None
 ) -> None:
     """Print tracks, one a line, and the reasons of each below it; append them to a queue, if there is one."""
+    from beetsplug.resonance.search.finder import load_items
+
     result, reasons = find_tracks(session, request, bool(opts.explain), log)
+    tracks = load_items(session.sidecar.library, result.hits)
     if opts.json:
-        print_json(result, reasons)
+        print_json(tracks, reasons)
         return
-    rows = [(hit.score, hit.item, reasons[hit.id].line if hit.id in reasons else "") for hit in result.hits]
+    rows = [(hit.score, item, reasons[hit.id].line if hit.id in reasons else "") for hit, item in tracks]
     print_scored(rows, given_template(opts))
     if queue is not None:
-        queue_tracks(queue, [hit.item for hit in result.hits], log)
+        queue_tracks(queue, [item for _, item in tracks], log)
 
 
 def print_scored(rows: Sequence[tuple[float, Item | Album | str, str]], template: str | None) -> None:
@@ -189,11 +192,11 @@ def explain_empty(sidecar: Sidecar, request: SearchRequest, result: SearchResult
     return f"there is no {other}" if request.among else f"there is no {other} to list; name fewer, or import more"
 
 
-def print_json(result: SearchResult, reasons: Mapping[int, Reason]) -> None:
+def print_json(tracks: Sequence[tuple[Hit, Item]], reasons: Mapping[int, Reason]) -> None:
     """Print one JSON list; a path that is no UTF-8 has its odd bytes as surrogates."""
     rows = []
-    for hit in result.hits:
-        row = {"score": round(hit.score, 4), **track_record(hit.item)}
+    for hit, item in tracks:
+        row = {"score": round(hit.score, 4), **track_record(item)}
         if hit.id in reasons:
             reason = reasons[hit.id]
             row |= {"shares": round_shares(reason.shares), "words": reason.words, "fits": round_shares(reason.fits)}

@@ -135,7 +135,7 @@ def nearest_tracks(session: SearchSession, pattern: SimilarPattern, count: int) 
 
     request = SearchRequest(query=pattern.seeds, among=pattern.candidates, count=count)
     result = Finder(session, request, NAME).find()
-    scores = {hit.item.id: min(hit.score, 1.0) for hit in result.hits if hit.item.id is not None}
+    scores = {hit.item_id: min(hit.score, 1.0) for hit in result.hits}
     seeds = [item.id for item in result.seeds.items if item.id is not None]
     return Neighbours(scores, session.sidecar.library, seeds, result.notes)
 

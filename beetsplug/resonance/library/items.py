@@ -49,16 +49,20 @@ TRACKS_OF_A_DISC = 10_000
 
 
 def matching_ids(library: Library, query: Sequence[str]) -> set[int]:
-    """Return the ids of the items that the words of a beets query match, of all items for none.
+    """Return the ids of the items that the words of a beets query match, of all items for none; see `parse_query`."""
+    return select_ids(library, parse_query(library, query))
 
-    They are parsed as on a command line; an order in them is dropped. Raises InvalidQueryError, which beets prints.
+
+def parse_query(library: Library, words: Sequence[str]) -> Query:
+    """Parse the words of a beets query as on a command line; an order in them is dropped.
+
+    Raises InvalidQueryError, which beets prints.
     """
     try:
         with context.music_dir(library.directory):
-            parsed, _ = parse_query_parts(list(query), Item)
+            return parse_query_parts(list(words), Item)[0]
     except InvalidQueryArgumentValueError as error:
-        raise InvalidQueryError(query, error) from error
-    return select_ids(library, parsed)
+        raise InvalidQueryError(words, error) from error
 
 
 def select_ids(library: Library, query: Query) -> set[int]:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import subprocess
+import time
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from resonance_engine.worker.worker import Identifier, ModelDescription
 
 State = tuple[int, int]  # size and modification time in ns of a file
+WAL = b"-wal"
+TICK = 20_000_000  # ns, longer than the clock of any file system of Linux stands still
 FILE_NAME = "resonance.db"
 NO_LIBRARY = 0
 DENSE_PATIENCE = 10.0
@@ -115,6 +118,18 @@ def file_state(path: bytes) -> State | None:
     except OSError:
         return None
     return stat.st_size, stat.st_mtime_ns
+
+
+def version_of(*databases: bytes) -> str:
+    """Return a text that differs whenever the content of databases may: the state of their files.
+
+    Of two changes within a tick of the file system's clock, the second may leave a file's state as it was; so a file
+    that was changed this moment is in a state of its own.
+    """
+    states = [file_state(path) or (0, 0) for each in databases for path in (each, each + WAL)]
+    latest = max(moment for _, moment in states)
+    now = time.time_ns()
+    return "-".join(f"{size:x}.{moment:x}" for size, moment in states) + (f"-{now:x}" if now - latest < TICK else "")
 
 
 class Coverage(NamedTuple):

@@ -17,7 +17,6 @@ from beetsplug.resonance.library.field_names import describe_misspelt_fields, de
 from beetsplug.resonance.library.items import (
     excluded_ids,
     matching_ids,
-    metadata_of,
     no_match,
     numeric_field,
     select_items,
@@ -34,7 +33,7 @@ from resonance_engine.search.selection import CandidateTrack, SelectionRules, se
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from beets.library import Item
+    from beets.library import Item, Library
     from numpy.typing import NDArray
 
     from beetsplug.resonance.search.request import SearchRequest
@@ -107,15 +106,15 @@ class CandidateFilter:
     def load(self, vector_ids: Iterable[int]) -> dict[int, CandidateTrack]:
         """Load what is known of the candidates behind vector ids, in their order, without those that are gone."""
         ids = list(dict.fromkeys(vector_ids))
-        items = self.session.current_items(ids)
-        metadata = metadata_of(self.session.sidecar.library, {item for same in items.values() for item in same})
+        items = self.session.metadata(ids)
+        metadata = {item: track for same in items.values() for item, track in same.items()}
         # Compared here: to select all items by their lengths reads the whole table, lyrics and all.
         for item, track in metadata.items():
             if track.seconds > self.longest:
                 self.excluded.setdefault(item, TOO_LONG)
         chosen = {}
-        for vector_id in ids:
-            present = [item for item in items.get(vector_id, ()) if item in metadata]
+        for vector_id, same in items.items():
+            present = list(same)
             if present:
                 # Files of one sound count as one track, which the first that may come up stands for.
                 among = present if self.among is None else [item for item in present if item in self.among]
@@ -146,12 +145,19 @@ class CandidateFilter:
 
 
 class Hit(NamedTuple):
-    """A track of the list, with its score, the id of its vector, and the embedding."""
+    """A track of the list: the id of its item, its score, the id of its vector, and the embedding."""
 
-    item: Item
+    item_id: int
     score: float
     id: int
     vector: Vectors
+
+
+def load_items(library: Library, hits: Iterable[Hit]) -> list[tuple[Hit, Item]]:
+    """Return hits with their items, without those that were removed this moment."""
+    by_id = {hit.item_id: hit for hit in hits}
+    items = {item.id: item for item in select_items(library, by_id)}
+    return [(hit, items[item_id]) for item_id, hit in by_id.items() if item_id in items]
 
 
 @dataclass(frozen=True)
@@ -216,14 +222,8 @@ class Finder:
         rules = SelectionRules(caps, request.versions, favour, spread, session.windows)
         selection = select(self._ranker(ranking), ranking, rules, self.filter.load, self.seeds.recordings(session))
         ids = self.filter.items
-        items = {
-            item.id: item for item in select_items(session.sidecar.library, {ids[hit.id] for hit in selection.hits})
-        }
-        hits = [
-            Hit(items[ids[hit.id]], hit.score, hit.id, vector)
-            for hit, vector in zip(selection.hits, selection.vectors, strict=True)
-            if ids[hit.id] in items  # removed this moment
-        ]
+        pairs = zip(selection.hits, selection.vectors, strict=True)
+        hits = [Hit(ids[hit.id], hit.score, hit.id, vector) for hit, vector in pairs]
         scores = self._query[1]
         rejected = selection.rejected + self.filter.rejected
         if scores is not None and not self.has_seeds and len(hits) < ranking.count:

@@ -10,7 +10,6 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.items import matching_ids, metadata_of, no_match
 from beetsplug.resonance.library.track_rows import all_current_rows
-from beetsplug.resonance.search.voices import StoredVoices
 from resonance_engine.search.names import normalise_artist
 from resonance_engine.search.vector_sets import representatives, set_similarity
 
@@ -91,7 +90,7 @@ def nearest_groups(
         places, similarities = set_similarity(vectors, members, owners)
         scores |= {names[place]: score for place, score in zip(places.tolist(), similarities.tolist(), strict=True)}
     best: list[Name] = []
-    voices = StoredVoices(session.store, session.model)
+    voices = session.voices
     allows_spoken = bool(voices.spoken(seed_ids))
     for name in sorted(scores, key=lambda name: (-scores[name], name)):
         if len(best) == count:

@@ -14,6 +14,7 @@ from beetsplug.resonance.library.items import metadata_of, no_match, select_item
 from beetsplug.resonance.library.labels import label_item
 from beetsplug.resonance.library.sidecar import file_state
 from beetsplug.resonance.library.track_rows import current_rows
+from beetsplug.resonance.search.stored_voices import StoredVoices
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.files import expand_home
 from resonance_engine.index.files import open_index
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 MOST_WINDOWS = 2_000  # recordings whose windows are kept, some 8 kB each
+MOST_TRACKS = 50_000  # recordings whose metadata are kept, some 1 kB each
 
 
 class SearchSession:
@@ -58,6 +60,8 @@ class SearchSession:
         self._indexes: dict[str, VectorIndex] = previous._indexes if previous and reusable else {}
         self.index = self.facet(EMBEDDING)
         self._windows: dict[int, Windows | None] = {}
+        self._metadata: dict[int, dict[int, TrackMetadata]] = {}
+        self.voices = StoredVoices(self.store, model)
 
     def facet(self, name: str) -> VectorIndex:
         """Return the index of a facet, under the ids of the embeddings."""
@@ -81,6 +85,18 @@ class SearchSession:
             current |= dict.fromkeys(self.current(self.sidecar.rows_by_id(doubtful)), True)
         items = {each: [row.item_id for row in rows if current.get(row.item_id)] for each, rows in behind.items()}
         return {each: item_ids for each, item_ids in items.items() if item_ids}
+
+    def metadata(self, vector_ids: Sequence[int]) -> dict[int, dict[int, TrackMetadata]]:
+        """Return the metadata of the library's items behind vectors, by vector id and item id; each is read once."""
+        kept = self._metadata
+        new = [each for each in vector_ids if each not in kept]
+        if new:
+            items = self.current_items(new)
+            tracks = metadata_of(self.sidecar.library, {item for same in items.values() for item in same})
+            kept |= {each: {item: tracks[item] for item in items.get(each, ()) if item in tracks} for each in new}
+            if len(kept) > MOST_TRACKS:
+                self._metadata = {}  # another, for other threads may be reading the full one
+        return {each: kept[each] for each in vector_ids}
 
     def searchable_vectors(self, item_ids: Collection[int]) -> dict[int, int]:
         """Return the vector ids of items, by item id, without those that are not analysed or mean another item now."""

@@ -6,7 +6,6 @@ import os
 import re
 import sqlite3
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +15,7 @@ from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
 from beetsplug.resonance.fields.analysis_cache import load_tags
-from beetsplug.resonance.library.sidecar import describe_coverage, file_state
+from beetsplug.resonance.library.sidecar import describe_coverage, version_of
 from beetsplug.resonance.playlist.builder import PlaylistBuilder
 from beetsplug.resonance.playlist.request import PlaylistRequest
 from beetsplug.resonance.search.explanations import Reason, explain_hits
@@ -27,6 +26,7 @@ from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import read_row
 from beetsplug.resonance.server.library_tracks import find_cover, find_file, read_tracks, search_tracks
 from beetsplug.resonance.server.options import api_options, request_options
+from beetsplug.resonance.server.text_index import TextIndex
 from resonance_engine.errors import AudioError, ConfigError, PlaylistError, ResonanceError, StoreError
 from resonance_engine.server.collection import (
     CollectionStatus,
@@ -54,8 +54,6 @@ LEFT_OUT = "left out by the request"
 NO_SEED = "Name a track to start from, with id, query or text."
 NO_MAP = "There is no map yet; run `beet resonance map -o map.html`."
 SENT = "the file that was sent"
-WAL = b"-wal"
-TICK = 20_000_000  # ns, longer than the clock of any file system of Linux stands still
 
 
 class KeptSession(NamedTuple):
@@ -76,6 +74,7 @@ class LibraryCollection:
         self.sidecar = sidecar
         self.recipes = recipes
         self._kept = KeptSession("", None, None)
+        self._texts: tuple[str, TextIndex] | None = None
         self._map: tuple[str, MapPoints] | None = None
         self._map_turn = threading.Lock()
 
@@ -100,7 +99,7 @@ class LibraryCollection:
 
     def search(self, text: str, offset: int, limit: int) -> TrackPage:
         with self.reading():
-            return search_tracks(self.sidecar.library, text, offset, limit)
+            return search_tracks(self._text_index(), text, offset, limit)
 
     def tracks(self, ids: Sequence[int]) -> list[TrackRecord]:
         with self.reading():
@@ -133,7 +132,7 @@ class LibraryCollection:
             result = finder.find()
             reasons = explain_hits(session, result) if query.explain else {}
             seeds = [item.id for item in result.seeds.items if item.id is not None]
-            hits = {hit.item.id: hit for hit in result.hits if hit.item.id is not None}
+            hits = {hit.item_id: hit for hit in result.hits}
             tracks = read_tracks(self.sidecar.library, [*hits, *seeds])
             matches = []
             for item_id, hit in hits.items():
@@ -256,20 +255,15 @@ class LibraryCollection:
         kept = self._kept
         return kept.coverage if kept.coverage and kept.version == version else self.sidecar.coverage()
 
-    def _version(self) -> str:
-        """Return a text that differs whenever an answer may: the state of the files of both databases.
+    def _text_index(self) -> TextIndex:
+        version, kept = version_of(os.fsencode(self.sidecar.library.path)), self._texts
+        if kept is None or kept[0] != version:
+            self._texts = kept = version, TextIndex(self.sidecar.library)
+        return kept[1]
 
-        Of two changes within a tick of the file system's clock, the second may leave a file's state as it was; so a
-        file that was changed this moment is in a state of its own.
-        """
-        library = os.fsencode(self.sidecar.library.path)
-        store = os.fsencode(self.sidecar.path)
-        states = [file_state(path) or (0, 0) for path in (library, library + WAL, store, store + WAL)]
-        latest = max(moment for _, moment in states)
-        now = time.time_ns()
-        return "-".join(f"{size:x}.{moment:x}" for size, moment in states) + (
-            f"-{now:x}" if now - latest < TICK else ""
-        )
+    def _version(self) -> str:
+        """Return a text that differs whenever an answer may."""
+        return version_of(os.fsencode(self.sidecar.library.path), os.fsencode(self.sidecar.path))
 
 
 def to_sentence(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +10,7 @@ from beets.dbcore.pathutils import expand_path_from_db
 from beets.library import Item
 
 from beetsplug.resonance.config.options import split_query
-from beetsplug.resonance.library.items import matching_ids, select_rows
+from beetsplug.resonance.library.items import select_rows
 from beetsplug.resonance.library.labels import file_name
 from resonance_engine.server.collection import TrackPage, TrackRecord, UnknownTrackError
 from resonance_engine.server.media import image_type
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
 
     from beets.library import Library
 
+    from beetsplug.resonance.server.text_index import TextIndex
+
 COLUMNS = "id, title, artist, album, genres, year, length, path"
 SELECT = f"SELECT {COLUMNS} FROM items WHERE id IN"  # noqa: S608 - constants
-STEADY = "albumartist COLLATE NOCASE, album COLLATE NOCASE, disc, track, id"
-# Titles that are the text, then those that begin with it, then artists that do.
-BEST = "lower(title) <> ?, substr(lower(title), 1, ?) <> ?, substr(lower(artist), 1, ?) <> ?"
 GENRES = Item._type("genres")  # reads them from their column
 LARGEST_COVER = 20_000_000  # bytes
 
@@ -58,24 +56,12 @@ def read_tracks(library: Library, ids: Iterable[int]) -> dict[int, TrackRecord]:
     return {row["id"]: to_track(row) for row in select_rows(library, SELECT, dict.fromkeys(ids))}
 
 
-def search_tracks(library: Library, text: str, offset: int, limit: int) -> TrackPage:
-    """Return the tracks that a text matches as a query of beets, best first; all of them without one."""
-    words = split_query(text)
-    order, where = STEADY, ""
-    values: list[str | int] = []
-    if words:
-        ids = matching_ids(library, words)
-        total = len(ids)
-        lower = text.strip().lower()
-        order = f"{BEST}, {STEADY}"
-        where = "WHERE id IN (SELECT value FROM json_each(?))"
-        values = [json.dumps(sorted(ids)), lower, len(lower), lower, len(lower), lower]
-    statement = f"SELECT {COLUMNS} FROM items {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - constants
-    with library.transaction() as transaction:
-        if not words:
-            total = transaction.query("SELECT COUNT(*) FROM items")[0][0]
-        rows = transaction.query(statement, (*values, limit, offset))
-    return TrackPage(total, offset, tuple(map(to_track, rows)))
+def search_tracks(index: TextIndex, text: str, offset: int, limit: int) -> TrackPage:
+    """Return the tracks that a text matches as a query of beets, best first; all of them, in order, without one."""
+    ids = index.find(split_query(text), text)
+    page = ids[offset : offset + limit]
+    known = read_tracks(index.library, page)
+    return TrackPage(len(ids), offset, tuple(known[each] for each in page if each in known))
 
 
 def find_file(library: Library, item_id: int) -> TrackFile:

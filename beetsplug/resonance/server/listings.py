@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from beets.dbcore.pathutils import expand_path_from_db
 
 from beetsplug.resonance.library.items import select_rows
-from beetsplug.resonance.server.library_tracks import BEST, COLUMNS, GENRES, STEADY, to_track
+from beetsplug.resonance.server.library_tracks import COLUMNS, GENRES, to_track
 from beetsplug.resonance.server.plays import Plays, read_plays
+from beetsplug.resonance.server.text_index import STEADY
 from resonance_engine.errors import printable
 from resonance_engine.server.browsing import Album, Artist, Genre, ListedTrack
 
@@ -43,6 +44,8 @@ ALBUM_ORDERS = {
 }
 IN_JSON = "IN (SELECT value FROM json_each(?))"
 BY_PLAYS = ("frequent", "recent", "highest")
+# Titles that are the text, then those that begin with it, then artists that do.
+BEST = "lower(title) <> ?, substr(lower(title), 1, ?) <> ?, substr(lower(artist), 1, ?) <> ?"
 TRACK_TEXT = ("title", "artist", "album", "albumartist")
 ALBUM_TEXT = ("a.album", "a.albumartist")
 

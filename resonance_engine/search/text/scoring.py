@@ -172,7 +172,7 @@ def rank_by_text(text_fit: TextFit, query: Query, ranking: Ranking, size: int) -
     """
     ids = text_fit.best(size)
     vectors = query.vectors.vectors(ids)
-    scores = share_below(text_fit.of(ids)) - negative_penalty(query, ranking.hubness, vectors)
+    scores = share_below(text_fit.of(ids)) - negative_penalty(query, ranking.hubness, ids, vectors)
     return CandidatePool.ordered(ids, scores, vectors, size >= len(text_fit.ids))
 
 
