@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from resonance_engine import __version__
 from resonance_engine.server.access import AccessControl
 from resonance_engine.server.audiomuse import make_audiomuse_routes
+from resonance_engine.server.kept_uploads import KeptUploads
 from resonance_engine.server.limits import BodyLimit
 from resonance_engine.server.media import make_media_routes
 from resonance_engine.server.problems import add_problems, describe_problems
@@ -19,7 +20,7 @@ from resonance_engine.server.request_log import RequestLog
 from resonance_engine.server.routes import make_routes
 from resonance_engine.server.session import make_write_routes
 from resonance_engine.server.subsonic.routes import make_subsonic_routes
-from resonance_engine.server.uploads import UPLOAD_PATH, make_upload_routes
+from resonance_engine.server.uploads import UPLOAD_PATHS, make_upload_routes
 from resonance_engine.server.work import WorkQueue
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ def make_app(collection: Collection, settings: ServerSettings, service: Service 
     )
     add_problems(app)
     queue = WorkQueue(settings.threads)
-    app.include_router(make_routes(collection, queue))
+    uploads = KeptUploads()
+    app.include_router(make_routes(collection, queue, uploads))
     app.include_router(make_media_routes(collection, queue))
-    app.include_router(make_upload_routes(collection, settings))
+    app.include_router(make_upload_routes(collection, settings, uploads))
     app.include_router(make_write_routes(collection, settings, queue))
 
     if service is not None:
@@ -74,7 +76,7 @@ def make_app(collection: Collection, settings: ServerSettings, service: Service 
         return FileResponse(PAGE / "index.html", headers=UNCHANGED)
 
     app.mount("/static", PageFiles(directory=PAGE))
-    app.add_middleware(BodyLimit, unlimited=UPLOAD_PATH)
+    app.add_middleware(BodyLimit, unlimited=UPLOAD_PATHS)
     app.add_middleware(AccessControl, settings=settings)
     app.add_middleware(RequestLog)  # the outermost
     return app

@@ -29,6 +29,7 @@ from resonance_engine.server.collection import (
     UnavailableError,
     UnknownTrackError,
 )
+from resonance_engine.server.kept_uploads import GONE
 from resonance_engine.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -92,6 +93,11 @@ class CatalogCollection:
         if query.audio is not None:
             vector, attributes = self._embed(query.audio, catalog)
             seeds = np.concatenate([seeds, vector[None, :]])
+        if query.analysed is not None:
+            model_id, vector, attributes = query.analysed
+            if model_id != catalog.model_id:
+                raise UnknownTrackError(GONE)
+            seeds = np.concatenate([seeds, vector[None, :]])
         if not len(seeds):
             raise RequestError("Name a track to start from, with id.")
         neighbours = find_matches(catalog, seeds.astype(np.float32), query)
@@ -101,6 +107,10 @@ class CatalogCollection:
             traits = tuple(common_attributes(attributes, entry.attributes)) if query.explain else ()
             matches.append(Match(to_track(entry), round(score, 4), traits=traits))
         return MatchList(tuple(matches), tuple(map(to_track, entries)))
+
+    def analyse(self, audio: Path) -> tuple[str, NDArray[np.float32], Mapping[str, Any]]:
+        catalog = self._catalog()
+        return catalog.model_id, *self._embed(audio, catalog)
 
     def playlist(self, query: ListQuery) -> Playlist:
         result = self.similar(query)

@@ -147,7 +147,7 @@ class ListQuery:
     """Seeds and options of a list: `seeds` and `avoided` are ids, `excluded` those of tracks that do not come up.
 
     `options` are values by the keys of the collection's options. `audio` is a file outside the collection to start
-    from. With `explain`, matches have shares and traits.
+    from, `analysed` what `Collection.analyse` returned for one. With `explain`, matches have shares and traits.
     """
 
     seeds: tuple[int, ...] = ()
@@ -156,6 +156,7 @@ class ListQuery:
     options: Mapping[str, Any] = field(default_factory=dict)
     explain: bool = False
     audio: Path | None = None
+    analysed: Any = None
 
 
 class Collection(Protocol):
@@ -182,6 +183,9 @@ class Collection(Protocol):
 
     def similar(self, query: ListQuery) -> MatchList:
         """Return the tracks that are most similar to the seeds."""
+
+    def analyse(self, audio: Path) -> Any:
+        """Return what searches by a file outside the collection need of it, without the file."""
 
     def playlist(self, query: ListQuery) -> Playlist:
         """Return a playlist that begins at the seeds."""

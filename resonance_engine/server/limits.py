@@ -13,6 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,13 +23,13 @@ HEADER_SECONDS = 30.0  # browsers open connections before they need them
 
 
 class BodyLimit:
-    """Middleware (ASGI) that ends requests whose bodies are too large or too slow, but for one `unlimited` path."""
+    """Middleware (ASGI) that ends requests whose bodies are too large or too slow, but for `unlimited` paths."""
 
-    def __init__(self, app: ASGIApp, unlimited: str) -> None:
+    def __init__(self, app: ASGIApp, unlimited: Sequence[str]) -> None:
         self.app, self.unlimited = app, unlimited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == self.unlimited:
+        if scope["type"] != "http" or scope["path"] in self.unlimited:
             await self.app(scope, receive, send)
             return
         size, is_complete = 0, False

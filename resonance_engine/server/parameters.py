@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from resonance_engine.server.collection import QueryOption
+    from resonance_engine.server.kept_uploads import KeptUploads
 
 LARGEST_ID = 2**63 - 1
 MOST_IDS = 500
@@ -35,6 +36,12 @@ class MatchParameters(SeedParameters):
     """What a list of matches takes beside its options."""
 
     explain: bool = Field(False, description="with what makes each match alike")
+
+
+class SearchParameters(MatchParameters):
+    """What a list of matches takes that may start from a file that was sent before."""
+
+    upload: Text = Field("", description="a file to start from: the id that it was given when it was sent")
 
 
 def make_parameters(
@@ -72,11 +79,19 @@ def limits_of(option: QueryOption) -> dict[str, Any]:
     return limits
 
 
-def to_query(parameters: SeedParameters) -> ListQuery:
-    """Return the query that parameters stand for."""
-    own = MatchParameters.model_fields.keys()
+def to_query(parameters: SeedParameters, uploads: KeptUploads | None = None) -> ListQuery:
+    """Return the query that parameters stand for; UnknownTrackError where they name none of the uploads."""
+    own = SearchParameters.model_fields.keys()
     options = {name: value for name, value in parameters if name not in own and value is not None}
     explain = isinstance(parameters, MatchParameters) and parameters.explain
+    analysed = None
+    if uploads is not None and isinstance(parameters, SearchParameters) and parameters.upload:
+        analysed = uploads.get(parameters.upload)
     return ListQuery(
-        tuple(parameters.id), tuple(parameters.not_id), tuple(parameters.without), options, explain=explain
+        tuple(parameters.id),
+        tuple(parameters.not_id),
+        tuple(parameters.without),
+        options,
+        explain=explain,
+        analysed=analysed,
     )

@@ -19,11 +19,12 @@ from resonance_engine.server.collection import (
     TrackPage,
     TrackRecord,
 )
+from resonance_engine.server.kept_uploads import KeptUploads
 from resonance_engine.server.parameters import (
     LARGEST_ID,
     MOST_IDS,
     Id,
-    MatchParameters,
+    SearchParameters,
     Text,
     make_parameters,
     to_query,
@@ -38,10 +39,10 @@ LIST_MEDIA_TYPE = "application/vnd.apple.mpegurl"
 TrackId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
-def make_routes(collection: Collection, queue: WorkQueue) -> APIRouter:
+def make_routes(collection: Collection, queue: WorkQueue, uploads: KeptUploads) -> APIRouter:
     """Return the routes that answer from a collection."""
     router = APIRouter(prefix="/api")
-    similar_parameters = make_parameters("SimilarParameters", collection.similar_options, MatchParameters)
+    similar_parameters = make_parameters("SimilarParameters", collection.similar_options, SearchParameters)
     playlist_parameters = make_parameters("PlaylistParameters", collection.playlist_options)
 
     @router.get("/status", tags=["collection"])
@@ -74,7 +75,7 @@ def make_routes(collection: Collection, queue: WorkQueue) -> APIRouter:
         parameters: Annotated[similar_parameters, Query()],  # type: ignore[valid-type] # a model made above
     ) -> MatchList:
         """Return the tracks that are most similar to the seeds, with all options of `beet similar`."""
-        return await queue.run(collection.similar, to_query(parameters))
+        return await queue.run(collection.similar, to_query(parameters, uploads))
 
     @router.get("/playlist", tags=["lists"])
     async def make_playlist(

@@ -3,49 +3,66 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from resonance_engine.server.collection import Collection, MatchList
+from resonance_engine.server.kept_uploads import KeptUploads
 from resonance_engine.server.parameters import MatchParameters, make_parameters, to_query
 from resonance_engine.server.settings import MEGABYTE, ServerSettings
 from resonance_engine.server.work import WorkQueue
 
-UPLOAD_PATH = "/api/similar/audio"
+UPLOAD_PATH, KEPT_PATH = UPLOAD_PATHS = "/api/similar/audio", "/api/uploads"
 MOST_UPLOADS = 4  # that arrive or are analysed at a time
 
 
-def make_upload_routes(collection: Collection, settings: ServerSettings) -> APIRouter:
-    """Return the route that takes an audio file."""
+class Upload(BaseModel):
+    """The id of a file that was sent, and for how many seconds after its last use it is valid."""
+
+    upload: str
+    seconds: float
+
+
+def make_upload_routes(collection: Collection, settings: ServerSettings, uploads: KeptUploads) -> APIRouter:
+    """Return the routes that take an audio file."""
     router = APIRouter()
     parameters_of_similar = make_parameters("UploadParameters", collection.similar_options, MatchParameters)
     arriving = anyio.CapacityLimiter(MOST_UPLOADS)
     analysing = WorkQueue(1)  # each takes a worker process of its own
+    described = {"requestBody": {"required": True, "content": {"application/octet-stream": {}}}}
 
-    @router.post(
-        UPLOAD_PATH,
-        tags=["lists"],
-        openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
-    )
-    async def find_similar_to_audio(
-        request: Request,
-        parameters: Annotated[parameters_of_similar, Query()],  # type: ignore[valid-type] # a model made above
-    ) -> MatchList:
-        """Return the tracks that are most similar to an audio file, which is the body of the request."""
+    @contextlib.asynccontextmanager
+    async def received(request: Request) -> AsyncIterator[Path]:
         if arriving.available_tokens < 1:
             raise HTTPException(503, "Other files are being analysed; try again.", {"Retry-After": "5"})
         async with arriving:
             with temporary_file() as path:
                 await receive(request, path, settings)
-                query = replace(to_query(parameters), audio=path)
-                return await analysing.run(collection.similar, query)
+                yield path
+
+    @router.post(UPLOAD_PATH, tags=["lists"], openapi_extra=described)
+    async def find_similar_to_audio(
+        request: Request,
+        parameters: Annotated[parameters_of_similar, Query()],  # type: ignore[valid-type] # a model made above
+    ) -> MatchList:
+        """Return the tracks that are most similar to an audio file, which is the body of the request."""
+        async with received(request) as path:
+            return await analysing.run(collection.similar, replace(to_query(parameters), audio=path))
+
+    @router.post(KEPT_PATH, tags=["lists"], status_code=201, openapi_extra=described)
+    async def analyse_audio(request: Request) -> Upload:
+        """Analyse an audio file, which is the body of the request, for searches that name it as `upload`."""
+        async with received(request) as path:
+            analysed = await analysing.run(collection.analyse, path)
+        return Upload(upload=uploads.put(analysed), seconds=uploads.seconds)
 
     return router
 

@@ -100,6 +100,23 @@ class TestLists:
         with pytest.raises(AudioError):
             collection.similar(ListQuery(audio=tmp_path / "another"))
 
+    def test_a_file_that_was_sent_before(
+        self, library: SyntheticLibrary, collection: LibraryCollection, tmp_path: Path
+    ) -> None:
+        library.set_files({"sent": 3})
+        once = ListQuery(audio=tmp_path / "sent", options={"count": 5})
+        analysed = collection.analyse(tmp_path / "sent")
+        library.set_files({})
+        for options in ({"count": 5}, {"count": 5, "weights": "rhythm=2"}):
+            kept = collection.similar(ListQuery(analysed=analysed, options=options))
+            assert len(kept.matches) == 5
+            assert all(str(tmp_path) not in note for note in kept.notes)
+        assert collection.similar(ListQuery(analysed=analysed, options={"count": 5})).matches != kept.matches
+        with pytest.raises(UnknownTrackError, match="send it again"):
+            collection.similar(ListQuery(analysed=analysed._replace(model="another")))
+        library.set_files({"sent": 3})
+        assert collection.similar(once) == collection.similar(ListQuery(analysed=analysed, options={"count": 5}))
+
 
 REFUSED = {
     "no seed": (ListQuery(), "Name a track to start from, with id, query or text."),

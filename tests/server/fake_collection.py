@@ -78,6 +78,11 @@ class FakeCollection:
             tuple(Match(track, 0.5, shares) for track in TRACKS), tuple(self.tracks(query.seeds)), ("short",)
         )
 
+    def analyse(self, audio: Path) -> bytes:
+        content = audio.read_bytes()
+        self.uploads.append(content)
+        return content
+
     def playlist(self, query: ListQuery) -> Playlist:
         self._note(query)
         return Playlist(TRACKS)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from resonance_engine.server.collection import UnknownTrackError
+from resonance_engine.server.kept_uploads import KeptUploads
 from tests.server.live_server import LiveServer
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from resonance_engine.server.settings import ServerSettings
     from tests.server.fake_collection import FakeCollection
 
-PATH = "/api/similar/audio"
+PATH, KEPT_PATH = "/api/similar/audio", "/api/uploads"
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +90,49 @@ def test_one_whose_sender_goes(server: LiveServer, collection: FakeCollection, f
         time.sleep(0.05)
     assert collection.uploads == []
     assert list(folder.iterdir()) == []
+
+
+class TestKept:
+    """A file that is sent once, for several searches."""
+
+    def test_a_search_by_what_was_sent(self, client: TestClient, collection: FakeCollection, folder: Path) -> None:
+        answer = client.post(KEPT_PATH, content=b"some audio")
+        assert answer.status_code == 201
+        assert list(folder.iterdir()) == []
+        upload = answer.json()["upload"]
+        for count in (3, 4):
+            assert client.get(f"/api/similar?upload={upload}&count={count}").status_code == 200
+            assert collection.queries[-1].analysed == b"some audio"
+            assert collection.queries[-1].options == {"count": count}
+        assert collection.uploads == [b"some audio"], "analysed once"
+
+    def test_an_id_is_not_guessed(self, client: TestClient) -> None:
+        ids = {client.post(KEPT_PATH, content=b"the same audio").json()["upload"] for _ in range(5)}
+        assert len(ids) == 5
+        assert all(len(upload) >= 32 for upload in ids)
+        for unknown in ("", "0", min(ids)[:-1], min(ids) + "A"):
+            status = client.get("/api/similar", params={"upload": unknown, "id": "1"}).status_code
+            assert status == (404 if unknown else 200)
+
+    def test_an_error_is_not_kept(self, client: TestClient, folder: Path) -> None:
+        assert client.post(KEPT_PATH, content=b"").status_code == 400
+        assert list(folder.iterdir()) == []
+
+    def test_other_lists_do_not_take_one(self, client: TestClient) -> None:
+        upload = client.post(KEPT_PATH, content=b"audio").json()["upload"]
+        assert client.post(f"{PATH}?upload={upload}", content=b"audio").status_code == 422
+        assert client.get(f"/api/playlist?upload={upload}").status_code == 422
+
+    def test_time_and_number_are_bounded(self) -> None:
+        now = [0.0]
+        kept = KeptUploads(most=3, seconds=60, clock=lambda: now[0])
+        first, second, third = (kept.put(number) for number in range(3))
+        now[0] = 50
+        assert kept.get(first) == 0, "used, so that the second is the oldest"
+        fourth = kept.put(3)
+        with pytest.raises(UnknownTrackError):
+            kept.get(second)
+        now[0] = 105
+        with pytest.raises(UnknownTrackError):
+            kept.get(third)
+        assert (kept.get(first), kept.get(fourth)) == (0, 3)

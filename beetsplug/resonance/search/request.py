@@ -11,8 +11,9 @@ from beetsplug.resonance.config.options import SETTINGS, check_options, flag_of
 from resonance_engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from beetsplug.resonance.search.file_seeds import FileSeed
     from resonance_engine.audio.passage import Passage
     from resonance_engine.search.constraints import Caps, TempoRange
 
@@ -57,11 +58,12 @@ class SearchRequest:
 
     `options` are those that were given, by their names in the table of options; ConfigError is raised for values that
     they do not take. `query`, `avoid` and `among` are words of beets queries: of the seeds, of negative seeds, of the
-    candidates. `files` are paths of seeds outside the library, `passage` is the part of a seed that counts, `text`
-    describes music in words. `weights` and `like` are parsed against a model's facets, see `facets.parse_weights`.
+    candidates. `files` are paths of seeds outside the library, `analysed` such that were analysed before, `passage` is
+    the part of a seed that counts, `text` describes music in words. `weights` and `like` are parsed against a model's
+    facets, see `facets.parse_weights`.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, analysed: Sequence[FileSeed] = (), **options: Any) -> None:
         from resonance_engine.audio.passage import parse_passage
         from resonance_engine.search.constraints import TempoRange
         from resonance_engine.search.ranking import Ranking
@@ -71,11 +73,12 @@ class SearchRequest:
         given = self.options.get
         self.query: tuple[str, ...] = tuple(given("query", ()))
         self.files: tuple[str, ...] = tuple(given("file", ()))
+        self.analysed = tuple(analysed)
         self.avoid: tuple[str, ...] = tuple(given("avoid", ()))
         self.among: tuple[str, ...] = tuple(given("among", ()))
         self.text: str | None = given("text")
         self.count: int = given("count", SETTINGS["count"].default)
-        self.is_seedless = not (self.query or self.files or self.text)
+        self.is_seedless = not (self.query or self.files or self.analysed or self.text)
         self.weights: str | None = given("weights")
         self.like: str | None = given("like")
         self.taste = bool(given("taste"))

@@ -205,12 +205,13 @@ def resolve_seeds(session: SearchSession, request: SearchRequest, command: str) 
             named = f"{len(items) + len(paths):,} are" if items or paths else "none is"
             raise UserError(f"{command}: --at is a passage of one track, and {named} named")
         paths = paths or [items[0].filepath]
-    files: list[FileSeed] = []
+    files = list(request.analysed)
     notes: list[str] = []
     if paths:
         from beetsplug.resonance.search.file_seeds import analyse_files
 
-        files = analyse_files(session.sidecar, session.model, paths, passage)
+        files += analyse_files(session.sidecar, session.model, paths, passage)
+    if files:
         known = items_with_sounds(session, {seed.key for seed in files})
         # A query that names a track needs no note that the library has it.
         new = [] if items else [(seed.path, known[seed.key][0][0]) for seed in files if seed.key in known]

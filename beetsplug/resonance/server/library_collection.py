@@ -26,6 +26,7 @@ from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import read_row
 from beetsplug.resonance.server.library_tracks import find_cover, find_file, read_tracks, search_tracks
 from beetsplug.resonance.server.options import api_options, request_options
+from beetsplug.resonance.server.sent_files import SentFile, analyse_sent, hide_paths, seeds_of
 from beetsplug.resonance.server.text_index import TextIndex
 from resonance_engine.errors import AudioError, ConfigError, PlaylistError, ResonanceError, StoreError
 from resonance_engine.server.collection import (
@@ -53,7 +54,6 @@ PREFIX = re.compile(r"^(similar|playlist|resonance): ")
 LEFT_OUT = "left out by the request"
 NO_SEED = "Name a track to start from, with id, query or text."
 NO_MAP = "There is no map yet; run `beet resonance map -o map.html`."
-SENT = "the file that was sent"
 
 
 class KeptSession(NamedTuple):
@@ -125,7 +125,7 @@ class LibraryCollection:
 
     def similar(self, query: ListQuery) -> MatchList:
         with self._session() as session:
-            request = SearchRequest(**self._options(query, SIMILAR))
+            request = SearchRequest(analysed=seeds_of(session, query), **self._options(query, SIMILAR))
             if request.is_seedless:
                 raise RequestError(NO_SEED)
             finder = Finder(session, request, SIMILAR, left_out=dict.fromkeys(query.excluded, LEFT_OUT))
@@ -140,8 +140,12 @@ class LibraryCollection:
                 if item_id in tracks:
                     score = round(hit.score, 4)
                     matches.append(Match(tracks[item_id], score, reason.shares, reason.words, reason.fits))
-            notes = tuple(note.replace(str(query.audio), SENT) for note in result.notes)
-            return MatchList(tuple(matches), tuple(tracks[each] for each in seeds if each in tracks), notes)
+            known = tuple(tracks[each] for each in seeds if each in tracks)
+            return MatchList(tuple(matches), known, hide_paths(result.notes, query))
+
+    def analyse(self, audio: Path) -> SentFile:
+        with self._session() as session:
+            return analyse_sent(session, audio)
 
     def playlist(self, query: ListQuery) -> Playlist:
         request = self._playlist_request(query)
