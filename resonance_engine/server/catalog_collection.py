@@ -131,8 +131,8 @@ class CatalogCollection:
         self._entry(track_id)
         raise UnknownTrackError(NOT_OFFERED.format("covers"))
 
-    def save_recipe(self, name: str, query: ListQuery) -> str:
-        del name, query
+    def save_recipe(self, name: str, query: ListQuery, tracks: Sequence[int] = ()) -> str:
+        del name, query, tracks
         raise UnavailableError(NOT_OFFERED.format("recipes"))
 
     def _entry(self, track_id: int) -> CatalogEntry:

@@ -202,5 +202,8 @@ class Collection(Protocol):
     def cover(self, track_id: int) -> tuple[bytes, str]:
         """Return the cover of a track and its media type."""
 
-    def save_recipe(self, name: str, query: ListQuery) -> str:
-        """Save a playlist under a name, with the recipe that it is made by, and return the name of its file."""
+    def save_recipe(self, name: str, query: ListQuery, tracks: Sequence[int] = ()) -> str:
+        """Save a playlist under a name, with the recipe that gaps in it are filled by, and return its file's name.
+
+        It has `tracks`, in their order, without those that are gone; where none are given, those that the query finds.
+        """

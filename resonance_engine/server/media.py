@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
+from starlette.exceptions import HTTPException
 
 from resonance_engine.server.collection import Collection, UnknownTrackError
 from resonance_engine.server.routes import TrackId  # noqa: TC001 - read by FastAPI
@@ -28,7 +30,9 @@ AUDIO_TYPES = {
 }
 OTHER_TYPE = "application/octet-stream"
 SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"GIF8", "image/gif"))
-COVER_AGE = 3600  # seconds that a browser keeps a cover
+COVER_AGE = 3600  # seconds
+KEPT = {"Cache-Control": f"private, max-age={COVER_AGE}"}  # by browsers, also that there is no cover
+TAG_DIGITS = 32
 
 
 def make_media_routes(collection: Collection, queue: WorkQueue) -> APIRouter:
@@ -43,10 +47,17 @@ def make_media_routes(collection: Collection, queue: WorkQueue) -> APIRouter:
         return FileResponse(path, media_type=audio_type(path), content_disposition_type="inline")
 
     @router.get("/{track_id}/cover", response_class=Response)
-    async def read_cover(track_id: TrackId) -> Response:
-        """Return the cover of a track."""
-        content, media_type = await queue.run(collection.cover, track_id)
-        return Response(content, media_type=media_type, headers={"Cache-Control": f"private, max-age={COVER_AGE}"})
+    async def read_cover(track_id: TrackId, request: Request) -> Response:
+        """Return the cover of a track; nothing new where the browser has it."""
+        try:
+            content, media_type = await queue.run(collection.cover, track_id)
+        except UnknownTrackError as error:
+            raise HTTPException(404, str(error), KEPT) from error
+        tag = f'"{hashlib.sha256(content).hexdigest()[:TAG_DIGITS]}"'
+        headers = {**KEPT, "ETag": tag}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(content, media_type=media_type, headers=headers)
 
     return router
 

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from resonance_engine.server.access import COOKIE, is_equal, matches_token
 from resonance_engine.server.collection import Collection
-from resonance_engine.server.parameters import make_parameters, to_query
+from resonance_engine.server.parameters import Ids, make_parameters, to_query
 from resonance_engine.server.settings import ServerSettings
 from resonance_engine.server.work import WorkQueue
 
@@ -38,12 +38,13 @@ def make_write_routes(collection: Collection, settings: ServerSettings, queue: W
     parameters = make_parameters("RecipeParameters", collection.playlist_options)
 
     class RecipeRequest(BaseModel):
-        """A playlist to save: the name of its file, and the options that make it."""
+        """A playlist to save: the name of its file, its tracks, and the options by which gaps in it are filled."""
 
         model_config = ConfigDict(extra="forbid")
 
         name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
         options: parameters  # type: ignore[valid-type] # a model made above
+        tracks: Ids = Field([], description="the tracks of the list, in order; without, those that the options find")
 
     @router.post("/session", tags=["access"], status_code=204)
     async def begin_session(request: Request, given: SessionRequest) -> Response:
@@ -60,6 +61,7 @@ def make_write_routes(collection: Collection, settings: ServerSettings, queue: W
         """Save a playlist, with the recipe to refresh it by, in the folder that the configuration names."""
         if not matches_token(settings.token, request.headers):
             raise HTTPException(401, NEEDS_TOKEN, CHALLENGE)
-        return SavedRecipe(file=await queue.run(collection.save_recipe, recipe.name, to_query(recipe.options)))
+        query = to_query(recipe.options)
+        return SavedRecipe(file=await queue.run(collection.save_recipe, recipe.name, query, recipe.tracks))
 
     return router

@@ -258,6 +258,16 @@ class TestRecipes:
         assert len(playlist.entries) == 5
         assert '"query":["id:3"]' in (playlist.recipe or "")
 
+    def test_a_list_is_saved_as_it_is(self, collection: LibraryCollection, tmp_path: Path) -> None:
+        from resonance_engine.playlist.m3u import read_playlist
+
+        listed = [41, 3, 22, 9_999, 5]
+        name = collection.save_recipe("By hand", ListQuery((3, 41), options={"count": 4}), listed)
+        paths = [entry.path for entry in read_playlist(tmp_path / name).entries]
+        assert paths == [b"/music/%d.mp3" % each for each in (41, 3, 22, 5)]
+        with pytest.raises(RequestError, match="no tracks"):
+            collection.save_recipe("Gone", ListQuery((3,)), [9_999])
+
     def test_no_list_is_overwritten(self, collection: LibraryCollection, tmp_path: Path) -> None:
         (tmp_path / "Mine.m3u8").write_text("mine")
         with pytest.raises(RequestError, match=r"is a playlist 'Mine\.m3u8' already"):

@@ -53,6 +53,7 @@ class FakeCollection:
     playlist_options: tuple[QueryOption, ...] = OPTIONS
     queries: list[ListQuery] = field(default_factory=list)
     saved: dict[str, ListQuery] = field(default_factory=dict)
+    listed: dict[str, list[int]] = field(default_factory=dict)
     uploads: list[bytes] = field(default_factory=list)
 
     def status(self) -> CollectionStatus:
@@ -102,8 +103,9 @@ class FakeCollection:
             raise UnknownTrackError("This track has no cover.")
         return PNG, "image/png"
 
-    def save_recipe(self, name: str, query: ListQuery) -> str:
+    def save_recipe(self, name: str, query: ListQuery, tracks: Sequence[int] = ()) -> str:
         self.saved[name] = query
+        self.listed[name] = [*tracks]
         return f"{name}.m3u8"
 
     def _track(self, track_id: int) -> TrackRecord:

@@ -67,6 +67,9 @@ class TestTokens:
         assert not collection.saved
         assert client.post("/api/recipes", json=RECIPE, headers=BEARER).json() == {"file": "Evening.m3u8"}
         assert collection.saved["Evening"].options == {"count": 5}
+        listed = {**RECIPE, "tracks": [4, 1, 4]}
+        assert client.post("/api/recipes", json=listed, headers=BEARER).status_code == 201
+        assert collection.listed["Evening"] == [4, 1, 4]
 
     @pytest.mark.parametrize("given", ["", "a", "A token", f"{TOKEN} ", f"{TOKEN}x", "ü"])
     def test_nothing_else_will_do(self, client: TestClient, given: str) -> None:

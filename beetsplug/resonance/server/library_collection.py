@@ -188,15 +188,16 @@ class LibraryCollection:
         with self.reading():
             return find_cover(self.sidecar.library, track_id)
 
-    def save_recipe(self, name: str, query: ListQuery) -> str:
-        from beetsplug.resonance.server.recipes import write_list
+    def save_recipe(self, name: str, query: ListQuery, tracks: Sequence[int] = ()) -> str:
+        from beetsplug.resonance.server.recipes import select_listed, write_list
 
         if self.recipes is None:
             raise UnavailableError("No folder for playlists is set; name one with --recipes FOLDER.")
         request = self._playlist_request(query)
         with self._session() as session:
-            playlist = PlaylistBuilder(session, request, in_lines=True).build()
-        return write_list(self.recipes, name, playlist.items, request)
+            builder = PlaylistBuilder(session, request, in_lines=True)
+            items = select_listed(self.sidecar.library, tracks) if tracks else builder.build().items
+        return write_list(self.recipes, name, items, request)
 
     def _playlist_request(self, query: ListQuery) -> PlaylistRequest:
         with self.reading():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from beetsplug.resonance.library.items import select_items
 from resonance_engine.errors import ResonanceError
 from resonance_engine.playlist import m3u
 from resonance_engine.playlist.recipe import write_recipe
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from beets.library import Item
+    from beets.library import Item, Library
 
     from beetsplug.resonance.playlist.request import PlaylistRequest
 
@@ -30,6 +31,13 @@ def file_name(name: str) -> str:
     if not plain or not is_plain or plain.startswith(".") or len(plain.encode("utf-8", "replace")) > LONGEST:
         raise RequestError("A playlist's name has letters, digits, spaces and dashes, and does not begin with a dot.")
     return plain + SUFFIX
+
+
+def select_listed(library: Library, ids: Sequence[int]) -> Sequence[Item]:
+    """Return the items of a list of ids, in its order, without those that are gone or that no line can name."""
+    items = {item.id: item for item in select_items(library, ids)}
+    listed = [items[each] for each in ids if each in items]
+    return [item for item in listed if not {*b"\r\n"} & {*item.path}]
 
 
 def write_list(folder: Path, name: str, items: Sequence[Item], request: PlaylistRequest) -> str:

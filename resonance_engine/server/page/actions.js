@@ -64,8 +64,7 @@ export async function compose() {
 export function actionsOf(track) {
   const seeds = query.ids("id"), actions = [["Similar to this", () => start(track)]];
   if (!query.isEmpty && !seeds.includes(track.id)) {
-    if (!query.file) actions.push(["Also from this", () => alsoFrom(track)]);
-    actions.push(["Away from this", () => awayFrom(track)], ["Leave this out", () => leaveOut(track)]);
+    actions.push(["Also from this", () => alsoFrom(track)], ["Away from this", () => awayFrom(track)], ["Leave this out", () => leaveOut(track)]);
     if (seeds.length) actions.push(["A path to this", () => makePath(seeds.at(-1), track.id)]);
   }
   actions.push(["Add to the playlist", () => add(track)], ["Show on the map", () => showOnMap(track)]);

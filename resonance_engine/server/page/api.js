@@ -32,8 +32,8 @@ export const post = (path, body) => request(`/api/${path}`, {
   method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" },
 });
 
-export const postFile = (path, parameters, file, signal) => request(`/api/${path}?${toQuery(parameters)}`, {
-  method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" }, signal,
+export const postFile = (path, file) => request(`/api/${path}`, {
+  method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" },
 });
 
 async function request(address, options, tries = 0) {

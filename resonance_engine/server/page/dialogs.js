@@ -3,9 +3,10 @@
 import { onTokenNeeded, post } from "./api.js";
 import { element, formatCount } from "./dom.js";
 import { plain, show } from "./messages.js";
-import { playlist } from "./playlist.js";
+import { MOST_TRACKS, playlist } from "./playlist.js";
 
 const LETTERS = "resonance-letters";
+const UNLIMITED = { per_artist: 0, per_album: 0, versions: true };
 const server = { keepsRecipes: false };
 
 // Opens a dialog with a form; `submit` is tried until it succeeds. Resolves to whether it has.
@@ -43,8 +44,9 @@ function requestToken(why) {
   return pending;
 }
 
-// The options to make the list again by: those that made it, or its tracks to start from.
-const recipeOptions = () => playlist.recipe ?? { id: playlist.tracks.slice(0, 500).map((track) => track.id), count: playlist.entries.length };
+// The options to fill gaps of the list by: those that made it, or its tracks to start from, all of which may stay.
+const recipeOptions = () => playlist.recipe ?? { id: listedIds(), count: listedIds().length, ...UNLIMITED };
+const listedIds = () => playlist.tracks.slice(0, MOST_TRACKS).map((track) => track.id);
 
 function cleanOptions(options) {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== "" && value !== undefined && value?.length !== 0));
@@ -55,12 +57,12 @@ export async function saveRecipe() {
     show("The server was given no folder for playlists; start it with `beet resonance serve --recipes FOLDER`.");
     return;
   }
-  const count = formatCount(playlist.entries.length), input = element("recipe-name");
-  element("recipe-why").textContent = playlist.recipe
-    ? `The playlist is as it was made, and is made again in the same way: ${count}.`
-    : `The list has been put together by hand. A recipe starts from its ${count} and may choose others that go with them; ` +
-      "Export m3u8 saves them exactly.";
-  const body = () => ({ name: input.value.trim(), options: cleanOptions(recipeOptions()) });
+  const count = formatCount(listedIds().length), input = element("recipe-name");
+  element("recipe-saved").textContent = `The file has these ${count}, in this order.`;
+  element("recipe-refreshed").textContent = playlist.recipe
+    ? "replaces tracks that are gone, or that the search no longer allows, by others that it finds."
+    : "replaces tracks that are gone by others that sound like the rest.";
+  const body = () => ({ name: input.value.trim(), options: cleanOptions(recipeOptions()), tracks: listedIds() });
   let file = "";
   if (await runForm("recipe", async () => { ({ file } = await post("recipes", body())); })) show(`Saved as ${file}.`);
 }

@@ -7,7 +7,7 @@ import { element, make, nameOf, paused, text } from "./dom.js";
 import { MapGrid } from "./map_grid.js";
 import { listenToPointers } from "./map_input.js";
 import { MapOverlay } from "./map_overlay.js";
-import { MapPoints } from "./map_points.js";
+import { pointsOf } from "./map_points.js";
 import { MapView } from "./map_view.js";
 import { showProblem } from "./messages.js";
 import { player } from "./player.js";
@@ -51,8 +51,7 @@ function centresOf(places, clusters, names) {
 async function load() {
   const answer = await get("map"), places = square(answer);
   if (!points) {
-    points = new MapPoints(element("points"));
-    points.redraw = redraw;
+    points = pointsOf(element("points"), redraw);
     document.documentElement.dataset.points = points.kind;
   }
   state.ids = answer.ids;

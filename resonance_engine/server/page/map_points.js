@@ -1,4 +1,6 @@
-// Points of the map, drawn by WebGL in one call; where a browser has none, as squares on a plain canvas.
+// Points of the map, drawn by WebGL in one call; where a browser has none, or does it in software, pixel by pixel.
+
+import { PixelPoints } from "./map_pixels.js";
 
 const VERTEX = `
 attribute vec2 place;
@@ -20,7 +22,7 @@ void main() {
   float cover = clamp((0.5 - distance(gl_PointCoord, vec2(0.5))) * size, 0.0, 1.0) * opacity;
   gl_FragColor = vec4(colour * cover, cover);
 }`;
-export const MOST_COLOURS = 24;
+const MOST_COLOURS = 24, SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
 function compile(gl) {
   const program = gl.createProgram();
@@ -36,28 +38,33 @@ function compile(gl) {
   return program;
 }
 
-export const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
+const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
+
+// Whether the processor does what graphics are for. Browsers tell by the option, and some by the name alone.
+function isSoftware() {
+  const gl = document.createElement("canvas").getContext("webgl", { failIfMajorPerformanceCaveat: true });
+  if (!gl) return true;
+  const information = gl.getExtension("WEBGL_debug_renderer_info");
+  return SOFTWARE.test(gl.getParameter(information ? information.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+}
+
+// What draws the points of a canvas.
+export function pointsOf(canvas, redraw, isSlow = isSoftware()) {
+  const gl = isSlow ? null : canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true });
+  return gl ? new GraphicsPoints(canvas, gl, redraw) : new PixelPoints(canvas);
+}
 
 // Draws points; `places` are x and y of each in turn, 0 to 1, `shades` the place of its colour among `colours`.
-export class MapPoints {
-  constructor(canvas) {
-    this.canvas = canvas;
-    this.count = 0;
-    const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: false });
-    if (gl) {
-      this.gl = gl;
+class GraphicsPoints {
+  constructor(canvas, gl, redraw) {
+    Object.assign(this, { canvas, gl, count: 0, kind: "webgl" });
+    this.prepare();
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    canvas.addEventListener("webglcontextrestored", () => {
       this.prepare();
-      canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
-      canvas.addEventListener("webglcontextrestored", () => {
-        this.prepare();
-        this.load(this.places, this.shades, this.colours);
-        this.redraw?.();
-      });
-    } else this.plain = canvas.getContext("2d");
-  }
-
-  get kind() {
-    return this.gl ? "webgl" : "canvas";
+      this.load(this.places, this.shades, this.colours);
+      redraw();
+    });
   }
 
   prepare() {
@@ -71,7 +78,6 @@ export class MapPoints {
 
   load(places, shades, colours) {
     Object.assign(this, { places, shades, colours, count: shades.length });
-    if (!this.gl) return;
     const { gl } = this;
     [[places, 2], [Float32Array.from(shades), 1]].forEach(([data, width], at) => {
       gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[at]);
@@ -89,33 +95,15 @@ export class MapPoints {
     const { canvas } = this, ratio = devicePixelRatio || 1;
     const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-    if (this.gl) this.drawByGraphics(view, size * ratio, opacity);
-    else this.drawPlainly(view, size * ratio, opacity, ratio);
-  }
-
-  drawByGraphics({ scale, x, y }, size, opacity) {
-    const { gl, canvas, uniforms } = this, { clientWidth, clientHeight } = canvas;
-    gl.viewport(0, 0, canvas.width, canvas.height);
+    const { gl, uniforms } = this, { clientWidth, clientHeight } = canvas, { scale, x, y } = view;
+    gl.viewport(0, 0, width, height);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
     if (!this.count) return;
     gl.uniform2f(uniforms.scale, 2 * scale / clientWidth, -2 * scale / clientHeight);
     gl.uniform2f(uniforms.shift, 2 * x / clientWidth - 1, 1 - 2 * y / clientHeight);
-    gl.uniform1f(uniforms.size, size + 1);
+    gl.uniform1f(uniforms.size, size * ratio + 1);
     gl.uniform1f(uniforms.opacity, opacity);
     gl.drawArrays(gl.POINTS, 0, this.count);
-  }
-
-  drawPlainly({ scale, x, y }, size, opacity, ratio) {
-    const { plain, canvas, places, shades, colours } = this;
-    plain.clearRect(0, 0, canvas.width, canvas.height);
-    plain.globalAlpha = opacity;
-    for (let group = 0; group < (colours?.length ?? 0); group++) {
-      plain.fillStyle = colours[group];
-      for (let at = 0; at < this.count; at++) {
-        if (shades[at] !== group) continue;
-        plain.fillRect((places[2 * at] * scale + x) * ratio - size / 2, (places[2 * at + 1] * scale + y) * ratio - size / 2, size, size);
-      }
-    }
   }
 }

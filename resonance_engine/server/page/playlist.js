@@ -3,7 +3,7 @@
 
 import { remember } from "./tracks.js";
 
-const STORED = "resonance-playlist", MOST_UNDONE = 20;
+const STORED = "resonance-playlist", RECIPE = "resonance-recipe", MOST_UNDONE = 20;
 export const MOST_TRACKS = 500;  // that the server exports
 
 class Playlist extends EventTarget {
@@ -105,6 +105,7 @@ class Playlist extends EventTarget {
   store() {
     try {
       localStorage.setItem(STORED, JSON.stringify(this.entries.map(({ track, isRadio }) => ({ track, isRadio }))));
+      localStorage.setItem(RECIPE, JSON.stringify(this.recipe));
     } catch {
       // a full or closed store: the list lives as long as the page
     }
@@ -115,9 +116,10 @@ class Playlist extends EventTarget {
       const stored = JSON.parse(localStorage.getItem(STORED) ?? "[]");
       const kept = stored.filter(({ track }) => Number.isSafeInteger(track?.id) && typeof track.title === "string");
       this.entries = kept.map(({ track, isRadio }) => ({ uid: ++this.last, track, isRadio: Boolean(isRadio) }));
+      this.recipe = kept.length === stored.length ? JSON.parse(localStorage.getItem(RECIPE) ?? "null") : null;
       remember(this.tracks);
     } catch {
-      this.entries = [];
+      [this.entries, this.recipe] = [[], null];
     }
   }
 }

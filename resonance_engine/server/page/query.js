@@ -11,12 +11,15 @@ const TEXTS = ["query", "text", "weights", "bpm", "key", "vocals", "per_artist",
 const NEEDS_TRACK = ["weights"];  // nothing to weigh without a track
 export const USUAL_COUNT = 30;
 const MOST = 200;
+const GONE = 404;
 
 class SimilarQuery extends EventTarget {
   constructor() {
     super();
     this.values = {};
     this.file = null;
+    this.files = [];  // that were searched by, for the way back
+    this.uploads = new Map();  // by file, the id by which the server knows it, as a promise
     this.count = USUAL_COUNT;
     this.offered = null;  // names of the options that the collection has; all, while they are not known
   }
@@ -47,23 +50,33 @@ class SimilarQuery extends EventTarget {
     return !this.hasTrack && !this.get("text").trim();
   }
 
-  // Changes values, in a new step of the browser's history or in the present one.
+  // Changes values, in a new step of the browser's history or in the present one; the file to start from stays.
   change(values, isStep = false) {
-    if ("id" in values || "query" in values) this.file = null;
     this.values = { ...this.values, ...values };
     this.count = USUAL_COUNT;
-    history[isStep ? "pushState" : "replaceState"](null, "", this.address);
+    const state = this.file ? { file: this.files.indexOf(this.file) } : null;
+    history[isStep ? "pushState" : "replaceState"](state, "", this.address);
     this.notify();
+  }
+
+  // Begins anew: what may come up and what counts stays, the tracks to start from and the words do not.
+  begin(values, file = null) {
+    this.file = file;
+    this.change({ id: [], not_id: [], query: "", text: "", ...values }, true);
   }
 
   startFrom(id) {
-    this.change({ id: [id], not_id: [], query: "", text: "" }, true);
+    this.begin({ id: [id] });
   }
 
   startFromFile(file) {
-    this.change({ id: [], not_id: [], query: "" }, true);
-    this.file = file;
-    this.notify();
+    this.files.push(file);
+    this.begin({}, file);
+  }
+
+  dropFile() {
+    this.file = null;
+    this.change({}, true);
   }
 
   showMore() {
@@ -92,7 +105,7 @@ class SimilarQuery extends EventTarget {
       values[name] = [...new Set(fragment.getAll(name).map(Number).filter((id) => Number.isSafeInteger(id) && id > 0))];
     }
     for (const name of TEXTS) values[name] = fragment.get(name) ?? "";
-    this.file = null;
+    this.file = this.files[history.state?.file] ?? null;
     this.values = values;
     this.count = USUAL_COUNT;
     this.notify();
@@ -119,8 +132,26 @@ class SimilarQuery extends EventTarget {
 
   async fetch(signal) {
     const { values, notes } = await this.parameters();
-    const answer = await (this.file ? postFile("similar/audio", values, this.file, signal) : get("similar", values, signal));
+    const answer = await (this.file ? this.fetchByFile(values, signal) : get("similar", values, signal));
     return { ...answer, notes: [...notes, ...answer.notes] };
+  }
+
+  // The file is sent once; the server keeps what it made of it for a while.
+  async fetchByFile(values, signal) {
+    const { file, uploads } = this, isKnown = uploads.has(file);
+    if (!isKnown) {
+      uploads.set(file, postFile("uploads", file));
+      uploads.get(file).catch(() => uploads.delete(file));
+    }
+    const { upload } = await uploads.get(file);
+    signal.throwIfAborted();
+    try {
+      return await get("similar", { ...values, upload }, signal);
+    } catch (error) {
+      if (!isKnown || error.status !== GONE) throw error;
+      uploads.delete(file);
+      return this.fetchByFile(values, signal);
+    }
   }
 }
 

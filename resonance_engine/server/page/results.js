@@ -156,7 +156,7 @@ export function startResults() {
   element("surprise").addEventListener("click", surprise);
   element("home").addEventListener("click", (event) => {
     event.preventDefault();
-    query.change({ id: [], not_id: [], without: [], query: "", text: "" }, true);
+    query.begin({ without: [] });
     openView("find");
   });
 }

@@ -73,11 +73,11 @@ async function suggest() {
     if (choices.length) choices[0].isFirst = true;
     if (total > 1 && query.offers("query")) {
       choices.push(plainChoice("Start from all of them", `All ${formatCount(total)} that match “${words}”`,
-        () => query.change({ id: [], query: words, text: "" }, true)));
+        () => query.begin({ query: words })));
     }
     if (options.understandsWords) {
       choices.push(plainChoice("By what the model understands of music", `Music that sounds like “${words}”`,
-        () => query.change({ id: [], not_id: [], query: "", text: words }, true)));
+        () => query.begin({ text: words })));
     }
     if (!choices.length) choices = [plainChoice("Nothing matches", words, () => {})];
   } catch (error) {

@@ -50,7 +50,7 @@ function fileSeed(file) {
   const track = { id: 0, title: file.name, artist: "", album: "", seconds: 0 };
   return make("div", { class: "seed alone" }, playButton({ track, url: fileAddress }, () => null),
     make("div", { class: "about" }, text(file.name, "title"), text("a file of yours; the server keeps no copy", "dim")),
-    remover("No longer from the file", () => query.change({ id: [] }, true)));
+    remover("No longer from the file", () => query.dropFile()));
 }
 
 function querySeed(tracks) {

@@ -4,7 +4,8 @@ import { coverOf, get } from "./api.js";
 import { icon, make } from "./dom.js";
 
 const MOST_KEPT = 20_000;
-const known = new Map(), details = new Map(), coverless = new Set();
+const known = new Map(), details = new Map();
+const covers = new Map();  // addresses by album, so that its cover is fetched once; null where there is none
 
 export function remember(tracks) {
   if (known.size > MOST_KEPT) known.clear();
@@ -39,12 +40,13 @@ export function cover(track) {
   const frame = make("span", { class: "cover" }, icon("note"));
   frame.style.setProperty("--hue", hueOf(track.album || track.artist || track.title));
   const key = track.album ? `${track.artist}\n${track.album}` : track.id;
-  if (track.id && !coverless.has(key)) {
+  if (track.id && !covers.has(key)) covers.set(key, coverOf(track));
+  if (track.id && covers.get(key)) {
     const image = make("img", { alt: "", loading: "lazy", decoding: "async", draggable: "false", on: {
       load: () => frame.classList.add("loaded"),
-      error: () => { coverless.add(key); image.remove(); },
+      error: () => { covers.set(key, null); image.remove(); },
     } });
-    image.src = coverOf(track);
+    image.src = covers.get(key);
     frame.append(image);
   }
   return frame;

@@ -1,11 +1,12 @@
 // Search by an audio file: dropped on the page, or chosen. It is sent to the server, which keeps nothing of it.
 
 import { openView } from "./actions.js";
-import { element } from "./dom.js";
+import { element, paused } from "./dom.js";
 import { show } from "./messages.js";
 import { query } from "./query.js";
 
 const AUDIO = /\.(aac|aif|aiff|ape|flac|m4a|m4b|mp3|mp4|mpc|oga|ogg|opus|wav|wma|wv)$/i;
+const STILL = 700;  // milliseconds without a sign of the file after which it is taken to be elsewhere
 
 export function searchBy(file) {
   if (!file) return;
@@ -20,7 +21,8 @@ export function searchBy(file) {
 const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
 
 export function startUpload() {
-  const input = element("file"), cover = element("drop");
+  const input = element("file"), cover = element("drop"), hide = () => { cover.hidden = true; };
+  const hideLater = paused(STILL, hide);
   element("upload").addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
     searchBy(input.files[0]);
@@ -30,12 +32,13 @@ export function startUpload() {
     if (!hasFiles(event)) return;
     event.preventDefault();
     cover.hidden = false;
+    hideLater();
   });
-  addEventListener("dragleave", (event) => { if (!event.relatedTarget) cover.hidden = true; });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) hide(); });
   addEventListener("drop", (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
-    cover.hidden = true;
+    hide();
     searchBy(event.dataTransfer.files[0]);
   });
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.server.page.browser import PageBrowser
 
@@ -31,9 +33,34 @@ def place_of(browser: PageBrowser, number: int) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def test_points_are_drawn_by_graphics(browser: PageBrowser) -> None:
+DRAWN = """import('/static/map_points.js').then(({pointsOf}) => {
+  const canvas = document.createElement('canvas'), places = [.25, .5, .75, .5, 2, 2];
+  canvas.style = 'position: fixed; inset: 0; width: 200px; height: 100px';
+  document.body.append(canvas);
+  const points = pointsOf(canvas, () => {}, SLOW);
+  points.load(Float32Array.from(places), Uint8Array.from([0, 1, 0]), ['#ff0000', '#0000ff']);
+  points.draw({scale: 200, x: 0, y: -50}, 8, 1);
+  const copy = document.createElement('canvas');
+  [copy.width, copy.height] = [200, 100];
+  const context = copy.getContext('2d');
+  context.drawImage(canvas, 0, 0);
+  canvas.remove();
+  const at = (x, y) => [...context.getImageData(x, y, 1, 1).data];
+  return [points.kind, at(50, 50), at(150, 50), at(52, 50), at(100, 50), at(56, 50)];
+})"""
+
+
+@pytest.mark.parametrize(("slow", "kind"), [("false", "webgl"), ("true", "pixels")])
+def test_points_look_the_same_by_graphics_and_without(browser: PageBrowser, slow: str, kind: str) -> None:
+    browser.start()
+    red, blue, nothing = [255, 0, 0, 255], [0, 0, 255, 255], [0, 0, 0, 0]
+    assert browser.run(DRAWN.replace("SLOW", slow)) == [kind, red, blue, red, nothing, nothing]
+    assert not browser.mistakes()
+
+
+def test_the_map_has_all_tracks(browser: PageBrowser) -> None:
     open_map(browser)
-    assert browser.run("document.documentElement.dataset.points") == "webgl"
+    assert browser.run("document.documentElement.dataset.points") == "pixels", "graphics are done in software here"
     assert int(browser.run("document.documentElement.dataset.map")) >= 60
     assert not browser.mistakes()
 

@@ -95,7 +95,8 @@ def test_a_playlist_is_saved_with_its_recipe(browser: PageBrowser, recipes: Path
     browser.wait("document.querySelectorAll('#items li').length === 20")
     assert browser.text(TITLES) == "Song 17"
     browser.click("#save")
-    assert "as it was made" in browser.text("#recipe-why")
+    assert browser.text("#recipe-saved") == "The file has these 20 tracks, in this order."
+    assert "the search no longer allows" in browser.text("#recipe-refreshed")
     browser.focus("#recipe-name")
     browser.type("Evening")
     browser.press("Enter")
@@ -120,8 +121,11 @@ def test_a_list_put_together_by_hand_says_so(browser: PageBrowser, recipes: Path
     browser.start(f"#token={TOKEN}&id=17")
     assert browser.run("location.hash") == SEED, "the token does not stay in the address"
     add(browser, 3)
+    browser.focus("#items li:nth-child(3) .title")
+    browser.press("ArrowUp", ALT)
+    listed = browser.texts(TITLES)
     browser.click("#save")
-    assert "put together by hand" in browser.text("#recipe-why")
+    assert browser.text("#recipe-refreshed") == "replaces tracks that are gone by others that sound like the rest."
     browser.focus("#recipe-name")
     browser.type("../out")
     browser.press("Enter")
@@ -130,7 +134,8 @@ def test_a_list_put_together_by_hand_says_so(browser: PageBrowser, recipes: Path
     browser.type("By hand")
     browser.press("Enter")
     browser.wait("!document.getElementById('recipe-dialog').open")
-    assert (recipes / "By hand.m3u8").read_text().count("#EXTINF") == 3
+    content = (recipes / "By hand.m3u8").read_text()
+    assert [line.split(" - ", 1)[1] for line in content.splitlines() if line.startswith("#EXTINF")] == listed
     assert {path.suffix for path in recipes.iterdir()} == {".m3u8"}
 
 

@@ -150,7 +150,62 @@ def test_a_file_is_searched_by(browser: PageBrowser, tmp_path: Path) -> None:
     browser.settle()
     assert browser.text("#seeds .title") == "sent <b>.ogg"
     assert browser.text(TITLES) in {f"Song {number}" for number in SAME_ARTIST}
-    assert len(browser.fetched("/api/similar/audio?")) == 1
+    assert len(browser.fetched("/api/uploads")) == 1
+    first = browser.texts(TITLES)
+    browser.focus("#facets .slider:nth-of-type(3) input")
+    for _ in range(20):
+        browser.press("ArrowUp")
+    browser.wait("location.hash.includes('weights=rhythm')")
+    browser.settle()
+    browser.wait(
+        f"JSON.stringify([...document.querySelectorAll('{TITLES}')].map(one => one.textContent)) !== "
+        f"{json.dumps(json.dumps(first, separators=(',', ':')))}"
+    )
+    assert len(browser.fetched("/api/uploads")) == 1, "it was sent once"
+    browser.click(TITLES)
+    browser.wait("!document.querySelector('#seeds').textContent.includes('file of yours')")
+    browser.run("history.back()")
+    browser.wait("document.querySelector('#seeds .title')?.textContent === 'sent <b>.ogg'")
+    browser.settle()
+    assert len(browser.fetched("/api/uploads")) == 1, "the way back sends nothing"
+
+
+def drop(browser: PageBrowser, kind: str, *files: str) -> None:
+    """Let the browser drag files over the page, and drop them."""
+    data = {"items": [], "files": list(files), "dragOperationsMask": 1}
+    for step in ("dragEnter", "dragOver", kind):
+        browser.call("Input.dispatchDragEvent", type=step, x=400, y=400, data=data)
+
+
+def test_a_file_is_dropped(browser: PageBrowser, tmp_path: Path) -> None:
+    path = tmp_path / "dropped.ogg"
+    path.write_bytes(b"OggS and so on")
+    browser.start()
+    browser.click("#views [data-view=map]")
+    drop(browser, "dragCancel", str(path))
+    browser.wait("document.getElementById('drop').hidden")
+    drop(browser, "drop", str(path))
+    browser.wait("document.querySelector('#tracks .score')")
+    browser.settle()
+    assert browser.run("document.getElementById('drop').hidden")
+    assert browser.text("#seeds .title") == "dropped.ogg"
+    assert browser.run("document.body.dataset.view") == "find"
+    assert len(browser.fetched("/api/uploads")) == 1
+    assert not browser.mistakes()
+
+
+def test_a_file_that_the_server_forgot_is_sent_again(browser: PageBrowser, tmp_path: Path) -> None:
+    path = tmp_path / "forgotten.ogg"
+    path.write_bytes(b"OggS and so on")
+    browser.start()
+    drop(browser, "drop", str(path))
+    browser.wait("document.querySelector('#tracks .score')")
+    browser.run(
+        "import('/static/query.js').then(async ({query}) => "
+        "{ (await query.uploads.get(query.file)).upload = 'x'; query.change({text: 'jazz'}); return 1; })"
+    )
+    browser.wait("document.querySelector('#tracks .traits')?.textContent.includes('fits jazz')")
+    assert len(browser.fetched("/api/uploads")) == 2
 
 
 def test_files_of_other_kinds_are_not_sent(browser: PageBrowser, tmp_path: Path) -> None:
@@ -162,7 +217,7 @@ def test_files_of_other_kinds_are_not_sent(browser: PageBrowser, tmp_path: Path)
     browser.call("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
     browser.wait("document.querySelector('.message')")
     assert browser.text(".message") == "letter.txt is not an audio file."
-    assert not browser.fetched("/api/similar/audio")
+    assert not browser.fetched("/api/uploads")
 
 
 def test_titles_are_text(browser: PageBrowser) -> None:
