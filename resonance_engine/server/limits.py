@@ -1,15 +1,19 @@
-"""Limits of what a client may send, so that none of them can hold the server: the size of bodies, the time of requests.
+"""Limits of clients, so that none of them can hold the server: the size of bodies, the time of requests, connections.
 
 An upload has limits of its own, see `uploads`.
 """
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import h11
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from resonance_engine.server.problems import make_problem
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,6 +24,15 @@ if TYPE_CHECKING:
 LARGEST_BODY = 1_000_000  # bytes
 BODY_SECONDS = 10.0
 HEADER_SECONDS = 30.0  # browsers open connections before they need them
+
+
+def most_connections() -> int:
+    """Return how many connections may be open: up to 1,000, and half of the files that the process may open."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1_000 if files == resource.RLIM_INFINITY else min(1_000, files // 2)
+
+
+MOST_CONNECTIONS = most_connections()
 
 
 class BodyLimit:
@@ -33,13 +46,14 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         size, is_complete = 0, False
+        until = anyio.current_time() + BODY_SECONDS
 
         async def receive_within_limits() -> Message:
             nonlocal size, is_complete
             if is_complete:  # what comes next is the end of the connection, whenever that is
                 return await receive()
             try:
-                with anyio.fail_after(BODY_SECONDS):
+                with anyio.fail_after(until - anyio.current_time()):
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(408, f"The request did not arrive within {BODY_SECONDS:.0f} s.") from None
@@ -53,13 +67,28 @@ class BodyLimit:
 
 
 class DeadlineProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection whose request line and headers are not complete in time (slow loris)."""
+    """HTTP/1.1 that closes connections which keep the server waiting (slow loris).
+
+    That is one whose request line and headers are not complete in time; one that goes on sending for as long after
+    its answer; and, of more than MOST_CONNECTIONS, the one that has been waiting for a whole request the longest.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
+    _since = 0.0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._since = self.loop.time()
         self._await_request()
+        if len(self.connections) > MOST_CONNECTIONS:
+            waiting = [each for each in self.connections if isinstance(each, DeadlineProtocol) and each.is_waiting]
+            min(waiting, key=lambda each: each._since).transport.abort()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is open and no whole request is here that is not answered yet."""
+        is_idle = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        return is_idle and not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -70,8 +99,28 @@ class DeadlineProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.conn.trailing_data[0]:
+        self._since = self.loop.time()
+        if self.conn.trailing_data[0] or self.conn.their_state is h11.SEND_BODY:
             self._await_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP with a problem, unless an answer is under way or was given, and close the connection.
+
+        What is being done for the connection learns that its client is gone.
+        """
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            problem = make_problem(400, msg)
+            headers = [*problem.raw_headers, (b"connection", b"close")]
+            for event in (
+                h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+                h11.Data(data=bytes(problem.body)),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event))
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_deadline()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from resonance_engine.server.settings import ServerSettings
     from resonance_engine.server.subsonic.service import Service
 
-BACKLOG = 1024
+BACKLOG = 100  # so many are taken at once, before one too many can be closed: see `limits.MOST_CONNECTIONS`
 TOKEN_BYTES = 24
 SHUTDOWN_SECONDS = 5
 KEEP_ALIVE = 15  # seconds that a connection without a request stays open
