@@ -38,6 +38,7 @@ class _OpenTransactions(threading.local):
 class Database:
     """A sidecar file, opened (and made, or migrated) at first use; safe to share between threads and processes.
 
+    Where another file takes its place, as by a repair, that is opened, and what is read comes from it from then on.
     Each thread works in its own transaction. Writers take turns, readers see the last committed state and never wait.
     A writer waits `patience` seconds for one of another process, and raises StoreError then. SQLAlchemy is loaded by
     the first write, or where the file has to be made or migrated.
@@ -52,6 +53,7 @@ class Database:
         self._open = _OpenTransactions()
         self._idle: list[sqlite3.Connection] = []
         self._writer: Writer | None = None
+        self._file = identify_file(path)
 
     def close(self) -> None:
         """Close the file; using it again opens it again."""
@@ -74,6 +76,8 @@ class Database:
             return
         try:
             with self._opening:
+                self._close_replaced()
+                file = self._file
                 driver = self._idle.pop() if self._idle else self._connect()
             try:
                 driver.execute("BEGIN")
@@ -84,7 +88,10 @@ class Database:
                 self._open.reading = None
                 driver.rollback()
                 with self._opening:
-                    self._idle.append(driver)  # kept open, for closing the last writes back the log
+                    if file == self._file:
+                        self._idle.append(driver)  # kept open, for closing the last writes back the log
+                    else:
+                        driver.close()
         except (sqlite3.Error, *UNREADABLE) as error:
             raise store_error(self.path, error) from error
 
@@ -97,6 +104,7 @@ class Database:
         if self._open.reading is not None:
             raise RuntimeError("Write before or after `with store.read()`, not inside: what was read may have changed.")
         try:
+            self._close_replaced()
             writer = self._writer or self._open_writer()
             with self._turn_to_write, writer.transaction() as transaction:
                 self._open.writing = transaction
@@ -123,6 +131,14 @@ class Database:
                 driver.execute(SET_STATE, (key, text))
         except sqlite3.Error as error:
             raise store_error(self.path, error) from error
+
+    def _close_replaced(self) -> None:
+        """Close a file in whose place another one is; SQLite leaves the other's log alone, which has the same name."""
+        with self._opening:
+            file = identify_file(self.path)
+            if file != self._file:
+                self.close()
+                self._file = file
 
     def _connect(self) -> sqlite3.Connection:
         """Connect to the file, which is created or migrated first where that is needed."""
@@ -156,3 +172,12 @@ class Database:
 
                 self._writer = Writer(self.path, self._migrations, self._patience)
             return self._writer
+
+
+def identify_file(path: Path) -> tuple[int, int] | None:
+    """Return the device and the number of a file, None where there is none; no two open files share them."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino

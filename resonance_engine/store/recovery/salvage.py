@@ -67,7 +67,7 @@ def salvage(path: Path) -> Salvaged:
     Rows are taken from every page that can be read, and kept where they pass the check: what is dropped, the models can
     compute again. Nothing is overwritten, and the new file appears in one step. A program that has the file open goes
     on with the damaged one under its new name, and what it writes is not in the new one: the caller keeps analyses out
-    meanwhile. Readers may stay; they see the old state until they open the file again.
+    meanwhile. Readers may stay; a `Store` that is open reads the new file from its next transaction on.
     """
     path = path.resolve()  # where SQLite keeps the log of a file that is reached by a link
     partial = path.with_name(f"{path.name}.part")

@@ -180,3 +180,35 @@ def writing_process(path: Path, first: int) -> Iterator[subprocess.Popen[str]]:
     ) as process:
         assert int(process.stdout.readline()) == first
         yield process
+
+
+def test_a_file_that_takes_the_place_of_an_open_one(path: Path) -> None:
+    """As a repair, or a backup that is restored: the log of the new file, which has the same name, stays."""
+    other = path.with_name("other.db")
+    with Store(other) as store:
+        store.models.register(MODEL)
+    with Store(path) as reader, Store(path) as writer:
+        writer.vectors.put(key(2), MODEL.id, Embedding(VECTORS[1]))
+        with reader.read():
+            assert reader.vectors.count(MODEL.id) == 2
+            for suffix in ("-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink()
+            other.replace(path)
+            with Store(path) as newer:
+                newer.vectors.put(key(3), MODEL.id, Embedding(VECTORS[2]))
+                assert reader.vectors.count(MODEL.id) == 2  # what was begun ends in the state that it began in
+                assert writer.vectors.embedded([key(1), key(3)], MODEL.id) == {key(3)}
+                writer.vectors.put(key(4), MODEL.id, Embedding(VECTORS[3]))
+                assert newer.vectors.count(MODEL.id) == 2
+        assert reader.vectors.embedded([key(1), key(3), key(4)], MODEL.id) == {key(3), key(4)}
+    with Store(path) as after:
+        assert after.vectors.count(MODEL.id) == 2
+
+
+def test_an_open_file_that_is_deleted_is_made_again(path: Path) -> None:
+    with Store(path) as store:
+        assert store.vectors.count(MODEL.id) == 1
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink()
+        assert store.models.all() == []
+        assert path.exists()
