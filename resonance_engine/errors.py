@@ -34,8 +34,16 @@ class AudioError(ResonanceError):
         return f"{printable(self.path)}: {self.reason}"
 
 
+class KilledWorkerError(AudioError):
+    """The process that analysed the file was killed from outside; the file may be sound."""
+
+
 class ModelError(ResonanceError):
     """A model file is missing, damaged or not understood."""
+
+
+class WorkerStartError(ModelError):
+    """The process that runs a model does not start, or not now; the model may be sound."""
 
 
 class StoreError(ResonanceError):

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from resonance_engine.errors import AudioError, ModelError, ResonanceError
+from resonance_engine.errors import AudioError, KilledWorkerError, ModelError, ResonanceError, WorkerStartError
 from resonance_engine.server.collection import RequestError, UnavailableError, UnknownTrackError
 from resonance_engine.server.request_log import LOG
 
@@ -33,7 +33,13 @@ TITLES = {
     500: "A mistake of the program",
     503: "Busy",
 }
-STATUS_OF = ((RequestError, 422), (UnknownTrackError, 404), (UnavailableError, 409), (ModelError, 409))
+STATUS_OF = (
+    (RequestError, 422),
+    (UnknownTrackError, 404),
+    (UnavailableError, 409),
+    (WorkerStartError, 503),
+    (ModelError, 409),
+)
 
 
 def make_problem(status: int, detail: str = "", headers: dict[str, str] | None = None) -> JSONResponse:
@@ -77,6 +83,9 @@ async def answer_http(_: Request, error: Exception) -> Response:
 
 
 async def answer_engine(_: Request, error: Exception) -> Response:
+    if isinstance(error, KilledWorkerError):
+        LOG.warning("a worker was killed: %s", error.reason)
+        return make_problem(503, f"The file cannot be analysed now: {error.reason}.", {"Retry-After": "2"})
     if isinstance(error, AudioError):  # whose path is that of a temporary file
         return make_problem(415, f"The file cannot be analysed: {error.reason}.")
     status = next((status for kind, status in STATUS_OF if isinstance(error, kind)), 503)

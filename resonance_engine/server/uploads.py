@@ -69,14 +69,21 @@ def make_upload_routes(collection: Collection, settings: ServerSettings, uploads
 
 @contextlib.contextmanager
 def temporary_file() -> Iterator[Path]:
-    """Make an empty temporary file, and delete it after the `with`."""
-    descriptor, name = tempfile.mkstemp(prefix="resonance-upload-")
+    """Make an empty temporary file, and delete it after the `with`; HTTPException where there is no room for it."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="resonance-upload-")
+    except OSError as error:
+        raise no_room(error) from error
     os.close(descriptor)
     path = Path(name)
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def no_room(error: OSError) -> HTTPException:
+    return HTTPException(503, f"The file cannot be kept: {error.strerror}.", {"Retry-After": "30"})
 
 
 async def receive(request: Request, path: Path, settings: ServerSettings) -> None:
@@ -99,6 +106,6 @@ async def receive(request: Request, path: Path, settings: ServerSettings) -> Non
     except ClientDisconnect:
         raise HTTPException(400, "The connection ended before the file had arrived.") from None
     except OSError as error:
-        raise HTTPException(503, f"The file cannot be kept: {error.strerror}.", {"Retry-After": "30"}) from error
+        raise no_room(error) from error
     if not size:
         raise HTTPException(400, "Send the audio file as the body of the request.")

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from resonance_engine.errors import StoreError, printable
-from resonance_engine.store.errors import UNREADABLE, UNWRITABLE, error_code, find_owner, store_error
+from resonance_engine.store.errors import UNREADABLE, UNWRITABLE, WAITED, error_code, find_owner, store_error
 from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.sqlite_file import (
     PATIENCE,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from resonance_engine.store.migrations import Migration
     from resonance_engine.store.writer import Writer, WriteTransaction
 
+LIBRARY_LOCKED = "The beets library is being written by another program; try again when that is done."
 SET_STATE = "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
@@ -74,6 +75,7 @@ class Database:
         if current is not None:
             yield current
             return
+        has_begun = False
         try:
             with self._opening:
                 self._close_replaced()
@@ -82,7 +84,7 @@ class Database:
             try:
                 driver.execute("BEGIN")
                 driver.execute("SELECT 1 FROM state")  # with which the snapshot begins
-                self._open.reading = driver
+                self._open.reading, has_begun = driver, True
                 yield driver
             finally:
                 self._open.reading = None
@@ -93,6 +95,8 @@ class Database:
                     else:
                         driver.close()
         except (sqlite3.Error, *UNREADABLE) as error:
+            if has_begun and error_code(error) in WAITED:  # who reads this file never waits
+                raise StoreError(LIBRARY_LOCKED) from error
             raise store_error(self.path, error) from error
 
     @contextmanager

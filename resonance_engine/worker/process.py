@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.errors import AudioError, ResonanceError
+from resonance_engine.errors import AudioError, KilledWorkerError, ResonanceError
 from resonance_engine.worker.protocol import Message, receive, send
 
 if TYPE_CHECKING:
@@ -29,7 +29,14 @@ CHUNK = 1 << 20  # bytes read at once: a child that may have been taken over doe
 
 
 class WorkerDied(Exception):  # noqa: N818 - an event, which the owner of the child turns into an error
-    """The child ended before it answered; `str()` is a clause on how, such as "crashed the decoder (SIGSEGV)"."""
+    """The child ended before it answered; `str()` is a clause on how, such as "crashed the decoder (SIGSEGV)".
+
+    `is_killed` says that it was SIGKILL that ended it, which no file provokes by itself.
+    """
+
+    def __init__(self, clause: str, is_killed: bool = False) -> None:
+        super().__init__(clause)
+        self.is_killed = is_killed
 
 
 class WorkerProcess:
@@ -94,7 +101,7 @@ class WorkerProcess:
             self.process.wait(EXIT_SECONDS)
         code = self.process.returncode
         self.end()
-        return WorkerDied(exit_clause(code))
+        return WorkerDied(exit_clause(code), code == -signal.SIGKILL)
 
 
 class TimedPipe:
@@ -125,12 +132,13 @@ class TimedPipe:
 class FileProcess:
     """A child process that handles one request about one file at a time; started when needed, replaced when it dies.
 
-    A subclass gives the `command`. Raises `start_error` when the child does not start, AudioError for anything that
-    goes wrong with a file, also when a request takes longer than `timeout` seconds, and ResonanceError once it is
-    closed. `busy` are the seconds that children spent on requests.
+    A subclass gives the `command`. Raises `start_error` when the child does not start, `unusable_error` when it says
+    that it cannot serve, AudioError for anything that goes wrong with a file, also when a request takes longer than
+    `timeout` seconds, and ResonanceError once it is closed. `busy` are the seconds that children spent on requests.
     """
 
     start_error: type[ResonanceError] = ResonanceError
+    unusable_error: type[ResonanceError] = ResonanceError
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
         self.timeout = timeout
@@ -169,7 +177,8 @@ class FileProcess:
                 self.end_child()
                 if self.closed:
                     raise stopped_error() from died
-                raise AudioError(path, f"decoding it {died}") from died
+                kind = KilledWorkerError if died.is_killed else AudioError
+                raise kind(path, f"decoding it {died}") from died
             except TimeoutError as error:
                 self.end_child()
                 raise AudioError(path, f"it took longer than {self.timeout:g} s and was given up") from error
@@ -216,7 +225,7 @@ class FileProcess:
         try:
             header = child.receive(STARTUP_TIMEOUT).header
             if "unusable" in header:
-                raise self.start_error(header["unusable"])
+                raise self.unusable_error(header["unusable"])
             self.accept_description(header)
         except (WorkerDied, TimeoutError) as error:
             self.end_child()

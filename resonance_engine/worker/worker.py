@@ -11,7 +11,7 @@ from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from resonance_engine.audio.passage import make_passage
-from resonance_engine.errors import AudioError, ModelError, printable
+from resonance_engine.errors import AudioError, ModelError, WorkerStartError, printable
 from resonance_engine.store.records import DenseWindows
 from resonance_engine.worker.process import TIMEOUT, FileProcess
 from resonance_engine.worker.protocol import WINDOWS, read_analysis
@@ -91,7 +91,8 @@ class Worker(FileProcess):
     takes longer than `timeout` seconds or more than `memory` bytes, and ResonanceError once it is closed.
     """
 
-    start_error = ModelError
+    start_error = WorkerStartError
+    unusable_error = ModelError
 
     def __init__(self, model: Path, timeout: float = TIMEOUT, backend: str = "auto", memory: int = MEMORY) -> None:
         super().__init__(timeout)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resonance_engine.errors import StoreError
+from resonance_engine.errors import AudioError, KilledWorkerError, ResonanceError, StoreError, WorkerStartError
 from resonance_engine.server.collection import (
     CollectionStatus,
     ListQuery,
@@ -24,7 +25,6 @@ from resonance_engine.server.collection import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 HOSTILE = "<img src=x onerror=alert(1)></script>\u202egpj"
@@ -33,6 +33,14 @@ TRACKS = tuple(
 )
 ODD = TrackRecord(5, HOSTILE)
 INFINITE = float("inf")
+KILLED = "decoding it got the decoder killed (SIGKILL), as happens where memory runs out"
+ERRORS: dict[str, ResonanceError] = {
+    "nothing": RequestError("No track matches nothing."),
+    "locked": StoreError("The database is locked."),
+    "killed": KilledWorkerError(Path("/tmp/sent"), KILLED),  # noqa: S108 - of an error, never opened
+    "crashed": AudioError(Path("/tmp/sent"), "decoding it crashed the decoder (SIGSEGV)"),  # noqa: S108 - as above
+    "unstarted": WorkerStartError("The process that runs a model does not start: not within 60 s."),
+}
 OPTIONS = (
     QueryOption("count", "count", int, "how many", 20, (1, 100)),
     QueryOption("from", "among", str, "only these"),
@@ -46,7 +54,7 @@ OPTIONS = (
 
 @dataclass
 class FakeCollection:
-    """`audio` is the file of track 1. `from` may be `nothing`, `locked` or `mistake`, which raise errors."""
+    """`audio` is the file of track 1. `from` may be `mistake` or a word of ERRORS, which raise errors."""
 
     audio: Path
     similar_options: tuple[QueryOption, ...] = OPTIONS
@@ -115,10 +123,8 @@ class FakeCollection:
 
     def _note(self, query: ListQuery) -> None:
         self.queries.append(query)
-        match query.options.get("among"):
-            case "nothing":
-                raise RequestError("No track matches nothing.")
-            case "locked":
-                raise StoreError("The database is locked.")
-            case "mistake":
-                raise ZeroDivisionError("a mistake of the program")
+        among = query.options.get("among")
+        if among in ERRORS:
+            raise ERRORS[among]
+        if among == "mistake":
+            raise ZeroDivisionError("a mistake of the program")

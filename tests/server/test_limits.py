@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.server.live_server import LiveServer
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from starlette.testclient import TestClient
@@ -59,14 +61,91 @@ def test_a_body_that_does_not_arrive(server: LiveServer) -> None:
         assert b" 408 " in connection.recv(65_536)
 
 
+def test_a_body_that_comes_byte_by_byte(server: LiveServer) -> None:
+    """The time is that of the whole body, whenever its parts come."""
+    head = "POST /api/session HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Content-Length: 999999"
+    with server.connect() as connection:
+        connection.sendall("\r\n".join([*head, "", "{"]).encode())
+        assert b" 408 " in dribble(connection)
+
+
+def test_a_body_that_goes_on_after_the_answer(server: LiveServer) -> None:
+    head = "POST /api/similar/audio HTTP/1.1", "Host: localhost", "Content-Length: 999999999", "", ""
+    with server.connect() as connection:
+        connection.sendall("\r\n".join(head).encode())
+        assert b" 413 " in dribble(connection, until_closed=True)
+
+
+def dribble(connection: socket.socket, until_closed: bool = False) -> bytes:
+    """Send a byte at a time until there is an answer, or until the connection is closed; returns what is received."""
+    connection.settimeout(0.05)
+    received = b""
+    with suppress(ConnectionError):
+        while until_closed or not received:
+            connection.sendall(b" ")
+            with suppress(TimeoutError):
+                chunk = connection.recv(65_536)
+                if not chunk:
+                    break
+                received += chunk
+    return received
+
+
+def test_of_too_many_connections_the_idle_ones_are_closed(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from resonance_engine.server import limits
+
+    monkeypatch.setattr(limits, "HEADER_SECONDS", 300.0)
+    monkeypatch.setattr(limits, "MOST_CONNECTIONS", 20)
+    with ExitStack() as stack:
+        idle = [stack.enter_context(server.connect()) for _ in range(60)]
+        assert server.get("/api/status") == 200
+        for connection in idle[:40]:
+            with suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
+        idle[-1].sendall(WHOLE)
+        assert b" 200 OK" in idle[-1].recv(65_536)
+    assert caplog.records == []
+
+
+UPLOAD = b"POST /api/similar/audio HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n"
+NO_HTTP = {
+    "noise": ([b"\x16\x03\x01\x02\0\1\0\r\n\r\n"], b" 400 "),
+    "a length below 0": ([UPLOAD + b"Content-Length: -1\r\n\r\n"], b" 400 "),
+    "a header without an end": ([b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000], b" 400 "),
+    "a chunk without a length": ([CHUNKED + b"zz\r\n"], b" 400 "),
+    "a second chunk without one": ([CHUNKED + b"5\r\nabcde\r\n", b"zz\r\n"], b" 400 "),
+    "what follows a whole request": ([CHUNKED + b"1\r\na\r\n0\r\n\r\n", b"\0\r\n\r\n"], b" 200 "),
+    "a chunk after the answer": ([CHUNKED.replace(b"similar", b"nothing"), b"zz\r\n"], b" 404 "),
+    "another one after that": ([CHUNKED.replace(b"localhost", b"evil"), b"zz\r\n", b"zz\r\n"], b" 421 "),
+}
+
+
+@pytest.mark.parametrize("name", NO_HTTP)
+def test_what_is_no_http(server: LiveServer, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """It is a problem as any other, the connection is closed, and nothing is logged as a mistake."""
+    parts, status = NO_HTTP[name]
+    received = b""
+    with server.connect() as connection, suppress(ConnectionError):
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(0.1)
+        while chunk := connection.recv(65_536):
+            received += chunk
+    assert status in received
+    assert b"application/problem+json" in received or status == b" 200 "
+    assert server.get("/api/status") == 200
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_a_body_that_is_too_large(client: TestClient) -> None:
     assert client.post("/api/session", json={"token": "x" * 2_000_000}).status_code == 413
     assert client.get("/api/status").status_code == 200
 
 
 def test_a_request_takes_longer_than_its_headers_may(collection: FakeCollection, settings: ServerSettings) -> None:
-    import time
-
     search = collection.search
 
     def slow_search(text: str, offset: int, limit: int):  # type: ignore[no-untyped-def] # as the collection's

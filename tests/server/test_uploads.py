@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import tempfile
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from resonance_engine.server.collection import UnknownTrackError
 from resonance_engine.server.kept_uploads import KeptUploads
+from tests.server.fake_collection import KILLED
 from tests.server.live_server import LiveServer
 
 if TYPE_CHECKING:
@@ -68,6 +71,56 @@ def test_too_large(client: TestClient, collection: FakeCollection, folder: Path,
 def test_an_error_leaves_no_file(client: TestClient, folder: Path) -> None:
     assert client.post(f"{PATH}?from=nothing", content=b"audio").status_code == 422
     assert client.post(f"{PATH}?from=mistake", content=b"audio").status_code == 500
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "status", "sentence"),
+    [
+        ("killed", 503, f"The file cannot be analysed now: {KILLED}."),
+        ("unstarted", 503, "The process that runs a model does not start: not within 60 s."),
+        ("crashed", 415, "The file cannot be analysed: decoding it crashed the decoder (SIGSEGV)."),
+    ],
+)
+def test_what_a_worker_does_not_survive(
+    client: TestClient, folder: Path, cause: str, status: int, sentence: str
+) -> None:
+    """503 where the same file may be analysed later, 415 where the file is the reason."""
+    answer = client.post(f"{PATH}?from={cause}", content=b"audio")
+    assert (answer.status_code, answer.json()["detail"]) == (status, sentence)
+    assert ("retry-after" in answer.headers) == (status == 503)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_disk_without_room(client: TestClient, collection: FakeCollection, folder: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # as a full disk: what is written beyond fails
+    try:
+        answer = client.post(PATH, content=bytes(50_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (answer.status_code, answer.json()["detail"]) == (503, "The file cannot be kept: File too large.")
+    assert answer.headers["retry-after"] == "30"
+    assert collection.uploads == []
+    assert list(folder.iterdir()) == []
+    assert client.post(PATH, content=bytes(50_000)).status_code == 200
+
+
+def test_a_folder_for_temporary_files_that_is_gone(client: TestClient, folder: Path) -> None:
+    folder.rmdir()
+    answer = client.post(PATH, content=b"audio")
+    assert (answer.status_code, answer.json()["detail"]) == (503, "The file cannot be kept: No such file or directory.")
+
+
+def test_the_other_requests_of_four_slow_ones(server: LiveServer, folder: Path) -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf".encode()
+    with ExitStack() as stack:
+        slow = [stack.enter_context(server.connect()) for _ in range(5)]
+        for connection in slow:
+            connection.sendall(head)
+        assert server.get("/api/status") == 200
+        statuses = sorted(connection.recv(65_536).split(b" ", 2)[1] for connection in slow)
+    assert statuses == [b"408"] * 4 + [b"503"]
     assert list(folder.iterdir()) == []
 
 

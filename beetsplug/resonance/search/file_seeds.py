@@ -67,7 +67,7 @@ def analyse_files(
         for path in paths:
             file = results[files[path]]
             if isinstance(file, AudioError):
-                raise AudioError(path, file.reason)
+                raise type(file)(path, file.reason)
             embedding, analysis = file.embedding, file.analysis
             assert embedding is not None, "no key counts as known"
             assert analysis is not None, "what is embedded is measured"
