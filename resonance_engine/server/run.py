@@ -66,7 +66,7 @@ def server_config(app: FastAPI) -> uvicorn.Config:
         app,
         http=DeadlineProtocol,
         ws="none",
-        lifespan="off",
+        lifespan="on",  # with its end, requests that are cancelled delete their temporary files
         log_config=None,
         access_log=False,  # addresses of requests may have secrets in them
         server_header=False,

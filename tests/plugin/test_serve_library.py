@@ -226,11 +226,13 @@ class TestStatus:
         library = Library(str(tmp_path / "library.db"), "/music")
         collection = LibraryCollection(Sidecar(library))
         assert collection.search("id:3", 0, 5).total == 1
+        assert len(collection.similar(ListQuery((3,), options={"count": 3})).matches) == 3  # whose session is kept
         with closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            for request in (lambda: collection.search("id:3", 0, 5), lambda: collection.similar(ListQuery((3,)))):
-                with pytest.raises(ResonanceError, match="The library cannot be read now"):
-                    request()
+            with pytest.raises(ResonanceError, match="The library cannot be read now"):
+                collection.search("id:3", 0, 5)
+            with pytest.raises(ResonanceError, match=r"The (beets )?library (cannot be read|is being written)"):
+                collection.similar(ListQuery(options={"query": "title:song"}))
         assert collection.search("id:3", 0, 5).total == 1
         library._close()
         config["timeout"].set(patience)

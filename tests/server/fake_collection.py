@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ TRACKS = tuple(
     TrackRecord(number, f"Song {number}", f"Artist {number % 2}", "Album", "rock", 1990, 60.0) for number in range(1, 5)
 )
 ODD = TrackRecord(5, HOSTILE)
+SLOW_SECONDS = 20.0  # longer than a server waits for requests when it ends
 INFINITE = float("inf")
 KILLED = "decoding it got the decoder killed (SIGKILL), as happens where memory runs out"
 ERRORS: dict[str, ResonanceError] = {
@@ -54,7 +56,7 @@ OPTIONS = (
 
 @dataclass
 class FakeCollection:
-    """`audio` is the file of track 1. `from` may be `mistake` or a word of ERRORS, which raise errors."""
+    """`audio` is the file of track 1. `from` may be `slow`, or `mistake` or a word of ERRORS, which raise errors."""
 
     audio: Path
     similar_options: tuple[QueryOption, ...] = OPTIONS
@@ -126,5 +128,7 @@ class FakeCollection:
         among = query.options.get("among")
         if among in ERRORS:
             raise ERRORS[among]
+        if among == "slow":
+            time.sleep(SLOW_SECONDS)
         if among == "mistake":
             raise ZeroDivisionError("a mistake of the program")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from resonance_engine.server.settings import ServerSettings
+from tests.memory_growth import resident
 from tests.server.live_server import LiveServer
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
+    from pathlib import Path
 
     from starlette.testclient import TestClient
 
-    from resonance_engine.server.settings import ServerSettings
     from tests.server.fake_collection import FakeCollection
 
 BEGUN = b"GET /api/status HTTP/1.1\r\nHost: local"
@@ -179,3 +182,33 @@ def test_too_many_wait(collection: FakeCollection) -> None:
     assert results[2].status_code == 503
     assert queue.pending == 0
     assert collection.queries == []
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize("is_declared", [True, False], ids=["with its length", "in chunks"])
+def test_a_gigabyte(
+    collection: FakeCollection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_declared: bool
+) -> None:
+    """All of it is sent, whatever is answered; what is kept of it is no more than may be, and not in memory."""
+    from resonance_engine.server import limits
+
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(limits, "HEADER_SECONDS", 300.0)
+    settings, block, total = ServerSettings(), bytes(1_000_000), 1_000
+    length = f"Content-Length: {total * len(block)}" if is_declared else "Transfer-Encoding: chunked"
+    with LiveServer(collection, settings) as server, server.connect() as connection:
+        before, largest = resident(), 0
+        connection.sendall(f"POST /api/similar/audio HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode())
+        for number in range(total):
+            connection.sendall(block if is_declared else b"%x\r\n%s\r\n" % (len(block), block))
+            if number % 100 == 0:
+                largest = max(largest, sum(file.stat().st_size for file in folder.iterdir()))
+                assert server.get("/api/status") == 200
+                assert resident() - before < 50_000_000
+        assert b" 413 " in connection.recv(65_536)
+        assert collection.uploads == []
+        assert list(folder.iterdir()) == []
+    assert largest <= settings.upload_bytes
+    assert is_declared or largest > 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +65,22 @@ class TestAddress:
 
         with pytest.raises(ConfigError, match=r"cannot use 192\.0\.2\.1"):
             open_socket(ServerSettings("192.0.2.1", 0, token="a token"))  # noqa: S106 - of the test
+
+
+@pytest.mark.rest
+def test_an_upload_that_it_ends_in_leaves_no_file(tmp_path: Path) -> None:
+    command, environment = [sys.executable, "-c", SERVER, str(tmp_path)], {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline().rstrip("/\n").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), 30) as connection:
+            head = "POST /api/similar/audio?from=slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\naudio"
+            connection.sendall(head.encode())
+            while not any(file.stat().st_size for file in tmp_path.glob("resonance-upload-*")):
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -203,6 +204,18 @@ def test_a_file_that_takes_the_place_of_an_open_one(path: Path) -> None:
         assert reader.vectors.embedded([key(1), key(3), key(4)], MODEL.id) == {key(3), key(4)}
     with Store(path) as after:
         assert after.vectors.count(MODEL.id) == 2
+
+
+def test_the_lock_of_another_file_is_not_its_own(path: Path) -> None:
+    """Who reads the library meanwhile may have to wait for it, and the sidecar is not the reason."""
+    library = path.with_name("library.db")
+    with closing(sqlite3.connect(library, timeout=0, isolation_level=None)) as reader:
+        reader.execute("CREATE TABLE items (id)")
+        with closing(sqlite3.connect(library, isolation_level=None)) as other, Store(path) as store:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(StoreError, match=r"^The beets library is being written"), store.read():
+                reader.execute("SELECT * FROM items")
+            assert store.vectors.count(MODEL.id) == 1
 
 
 def test_an_open_file_that_is_deleted_is_made_again(path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resonance_engine.errors import AudioError, ConfigError, ModelError, ResonanceError
+from resonance_engine.errors import AudioError, ConfigError, KilledWorkerError, ModelError, ResonanceError
 from resonance_engine.worker import process as process_module
 from resonance_engine.worker.worker import ModelDescription
 from tests.fake_workers import TIMEOUT, FakeProcessWorker, all_known, is_alive, key, pid, wait_until
@@ -82,9 +82,10 @@ def test_a_child_that_is_killed_at_work_names_its_file(
 
     thread = threading.Thread(target=kill)
     thread.start()
-    with pytest.raises(AudioError, match=rf"hang\.wav: decoding it .*\({number.name}\)"):
+    with pytest.raises(AudioError, match=rf"hang\.wav: decoding it .*\({number.name}\)") as caught:
         stand_in.analyse(path, all_known)
     thread.join()
+    assert isinstance(caught.value, KilledWorkerError) == (number == signal.SIGKILL)
     assert stand_in.analyse(Path("good.wav"), all_known).key == key("good.wav")
 
 
