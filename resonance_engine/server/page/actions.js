@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { element, formatCount, nameOf } from "./dom.js";
 import { show, showProblem } from "./messages.js";
+import { player } from "./player.js";
 import { playlist } from "./playlist.js";
 import { query } from "./query.js";
 import { lookUp, remember } from "./tracks.js";
@@ -32,6 +33,14 @@ export const awayFrom = (track) =>
   query.change({ not_id: [...new Set([...query.ids("not_id"), track.id])], id: query.ids("id").filter((id) => id !== track.id) }, true);
 
 export const leaveOut = (track) => query.change({ without: [...new Set([...query.ids("without"), track.id])] });
+
+// Plays the playlist, or else what is listed; whether there is anything.
+export function playFirst() {
+  const [first] = playlist.entries, listed = element("tracks").querySelector("button.play");
+  if (first) player.play(first, playlist);
+  else listed?.click();
+  return Boolean(first ?? listed);
+}
 
 // Makes the playlist a path that leads in even steps from one track to another.
 export async function makePath(from, to) {

@@ -4,6 +4,7 @@ import { onTokenNeeded, post } from "./api.js";
 import { element, formatCount } from "./dom.js";
 import { plain, show } from "./messages.js";
 import { MOST_TRACKS, playlist } from "./playlist.js";
+import { query } from "./query.js";
 
 const LETTERS = "resonance-letters";
 const UNLIMITED = { per_artist: 0, per_album: 0, versions: true };
@@ -14,6 +15,7 @@ function runForm(name, submit) {
   const dialog = element(`${name}-dialog`), error = element(`${name}-error`), form = dialog.querySelector("form");
   error.textContent = "";
   dialog.showModal();
+  dialog.querySelector("input").select();
   return new Promise((resolve) => {
     let hasSucceeded = false;
     const go = async (event) => {
@@ -52,6 +54,9 @@ function cleanOptions(options) {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== "" && value !== undefined && value?.length !== 0));
 }
 
+// A name of a file for what was searched for.
+const nameFor = (words) => words.replace(/[/\\:*?"<>|]/g, " ").replace(/\s+/g, " ").replace(/^[. ]+/, "").slice(0, 60).trim();
+
 export async function saveRecipe() {
   if (!server.keepsRecipes) {
     show("The server was given no folder for playlists; start it with `beet resonance serve --recipes FOLDER`.");
@@ -63,6 +68,7 @@ export async function saveRecipe() {
     ? "replaces tracks that are gone, or that the search no longer allows, by others that it finds."
     : "replaces tracks that are gone by others that sound like the rest.";
   const body = () => ({ name: input.value.trim(), options: cleanOptions(recipeOptions()), tracks: listedIds() });
+  input.value = nameFor(query.get("text") || query.get("query"));
   let file = "";
   if (await runForm("recipe", async () => { ({ file } = await post("recipes", body())); })) show(`Saved as ${file}.`);
 }

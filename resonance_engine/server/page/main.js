@@ -9,7 +9,7 @@ import { closeMap, openMap, startMap } from "./map.js";
 import { startMenu } from "./menu.js";
 import { showProblem } from "./messages.js";
 import { player } from "./player.js";
-import { startPlayerBar } from "./player_bar.js";
+import { playOrPause, startPlayerBar } from "./player_bar.js";
 import { startPlaylist } from "./playlist_view.js";
 import { query } from "./query.js";
 import { startRadio } from "./radio.js";
@@ -59,7 +59,7 @@ function listenToKeys() {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     const isSpace = event.key === " " && !event.target.closest?.("button, a, summary, input");
-    const action = isSpace ? () => player.toggle() : mayUseLetters() && keys[event.key.toLowerCase()];
+    const action = isSpace ? playOrPause : mayUseLetters() && keys[event.key.toLowerCase()];
     if (!action) return;
     event.preventDefault();
     action();

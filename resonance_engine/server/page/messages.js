@@ -10,10 +10,14 @@ export function show(words, action = null) {
     line.append(make("button", { class: "quiet", text: action.name, on: { click: () => { line.remove(); action.run(); } } }));
   }
   const box = element("messages");
+  if (action) forgetActions();
   box.append(line);
   while (box.children.length > MOST) box.firstChild.remove();
   setTimeout(() => line.remove(), SECONDS * 1000);
 }
+
+// What could be undone by a message is not the last step any more.
+export const forgetActions = () => element("messages").querySelectorAll("button").forEach((button) => button.remove());
 
 export function showProblem(error) {
   if (error.name !== "AbortError") show(plain(error.message));

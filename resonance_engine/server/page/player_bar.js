@@ -1,6 +1,8 @@
 // The bar at the bottom: what plays, where it is in it, and how loud.
 
+import { playFirst } from "./actions.js";
 import { element, formatTime, nameOf, setIcon, text } from "./dom.js";
+import { show } from "./messages.js";
 import { player } from "./player.js";
 import { cover } from "./tracks.js";
 
@@ -32,10 +34,15 @@ function showTime() {
   seek.setAttribute("aria-valuetext", `${formatTime(player.audio.currentTime)} of ${formatTime(seconds)}`);
 }
 
+export function playOrPause() {
+  if (player.entry) player.toggle();
+  else if (!playFirst()) show("There is nothing to play yet.");
+}
+
 export function startPlayerBar() {
   player.addEventListener("change", () => { showTrack(); showTime(); });
   player.addEventListener("time", showTime);
-  element("toggle").addEventListener("click", () => player.toggle());
+  element("toggle").addEventListener("click", playOrPause);
   element("skip").addEventListener("click", () => player.skip());
   element("back").addEventListener("click", () => player.back());
   const seek = element("seek"), volume = element("volume");

@@ -6,7 +6,7 @@ import { draggable, onDrop } from "./drag.js";
 import { saveRecipe } from "./dialogs.js";
 import { element, formatCount, formatTime, icon, make, nameOf } from "./dom.js";
 import { openMenu } from "./menu.js";
-import { show } from "./messages.js";
+import { forgetActions, show } from "./messages.js";
 import { player } from "./player.js";
 import { MOST_TRACKS, playlist } from "./playlist.js";
 import { query } from "./query.js";
@@ -43,11 +43,8 @@ function rowOf(entry) {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (event.altKey && by) moveBy(entry, by);
     else if (event.key === "Delete") {
-      const place = playlist.place(uid);
       playlist.remove(uid);
       announce(`${track.title} was removed.`);
-      const rows = element("items").children;
-      (rows[Math.min(place, rows.length - 1)]?.querySelector("button.play") ?? element("compose")).focus();
     } else return;
     event.preventDefault();
   });
@@ -56,11 +53,14 @@ function rowOf(entry) {
 
 function render() {
   const list = element("items"), row = document.activeElement?.closest?.("#items li"), uid = row?.dataset.uid;
-  const control = row ? [...row.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
+  const at = [...list.children].indexOf(row), control = row ? [...row.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
   const old = new Map([...list.children].map((one) => [one.dataset.uid, one]));
   const rows = playlist.entries.map((entry) => old.get(String(entry.uid)) ?? rowOf(entry));
   list.replaceChildren(...rows);
-  if (uid) rows.find((one) => one.dataset.uid === uid)?.querySelectorAll("a, button")[control]?.focus();
+  if (row) {  // the row, or the one in the place of one that is gone
+    const near = rows.find((one) => one.dataset.uid === uid) ?? rows[Math.min(at, rows.length - 1)];
+    (near?.querySelectorAll("a, button")[control] ?? element("compose")).focus();
+  }
   const { length } = rows;
   element("empty").hidden = length > 0;
   element("length").textContent = length ? `${formatCount(length)}, ${formatTime(playlist.seconds)}` : "";
@@ -87,7 +87,7 @@ function take(carried, place) {
 export function startPlaylist() {
   walkRows(element("items"));
   onDrop(take);
-  playlist.addEventListener("change", render);
+  playlist.addEventListener("change", () => { forgetActions(); render(); });
   player.addEventListener("change", () => {
     if (player.queue === playlist) document.querySelector("#items .current")?.scrollIntoView({ block: "nearest" });
   });

@@ -1,6 +1,7 @@
 // The radio: it keeps ten tracks of the playlist ahead of what plays, close to what was played and away from what was
 // skipped. What it learns is forgotten with the page.
 
+import { playFirst } from "./actions.js";
 import { get } from "./api.js";
 import { element, nameOf } from "./dom.js";
 import { show, showProblem } from "./messages.js";
@@ -20,7 +21,8 @@ function enter() {
   const { entry } = player;
   if (!entry?.track.id) return null;
   if (player.queue === playlist && playlist.place(entry.uid) >= 0) return entry;
-  const [added] = playlist.add([entry.track]);
+  const there = playlist.entries.find(({ track }) => track.id === entry.track.id);
+  const added = there ?? playlist.add([entry.track])[0];
   player.adopt(added, playlist);
   return added;
 }
@@ -78,15 +80,7 @@ function learn({ detail: { entry, share, isSkip } }) {
 // Without anything that plays, it begins with the seed or the playlist.
 function begin() {
   if (player.entry?.track.id) return true;
-  const first = playlist.entries[0];
-  if (first) {
-    player.play(first, playlist);
-    return true;
-  }
-  const track = element("tracks").querySelector("button.play")?.entry.track;
-  if (!track) return false;
-  player.play(playlist.add([track])[0], playlist);
-  return true;
+  return playFirst();
 }
 
 function toggle() {

@@ -29,8 +29,8 @@ function rowOf(track, match) {
 function place(rows) {
   const list = element("tracks"), before = new Map();
   if (!isCalm()) for (const row of list.children) before.set(row.dataset.id, row.getBoundingClientRect().top);
-  const focused = document.activeElement?.closest?.("#tracks li")?.dataset.id;
-  const control = focused ? [...document.activeElement.closest("li").querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
+  const focused = document.activeElement?.closest?.("#tracks li"), at = [...list.children].indexOf(focused);
+  const control = focused ? [...focused.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
   list.replaceChildren(...rows);
   for (const row of rows) {
     const top = before.get(row.dataset.id);
@@ -39,7 +39,10 @@ function place(rows) {
       if (way) row.animate([{ transform: `translateY(${way}px)` }, { transform: "none" }], MOVE);
     } else if (before.size) row.animate([{ opacity: 0 }, { opacity: 1 }], MOVE);
   }
-  if (focused) rows.find((row) => row.dataset.id === focused)?.querySelectorAll("a, button")[control]?.focus();
+  if (focused) {  // the row, or the one in the place of one that is gone
+    const row = rows.find((one) => one.dataset.id === focused.dataset.id) ?? rows[Math.min(at, rows.length - 1)];
+    row?.querySelectorAll("a, button")[control]?.focus({ preventScroll: true });
+  }
   markAllPlaying();
   showProgress();
 }

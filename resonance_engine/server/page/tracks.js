@@ -5,7 +5,8 @@ import { icon, make } from "./dom.js";
 
 const MOST_KEPT = 20_000;
 const known = new Map(), details = new Map();
-const covers = new Map();  // addresses by album, so that its cover is fetched once; null where there is none
+// Of each album, the address of a cover, so that it is fetched once, and how many of its tracks had none.
+const covers = new Map(), failures = new Map(), MOST_FAILURES = 3;
 
 export function remember(tracks) {
   if (known.size > MOST_KEPT) known.clear();
@@ -36,18 +37,30 @@ function hueOf(words) {
   return hash;
 }
 
+// A track without a cover of its own may be of an album with one, and the other way round.
+function showCover(frame, key, own) {
+  if (!covers.has(key)) covers.set(key, own);
+  let address = covers.get(key);
+  const image = make("img", { alt: "", loading: "lazy", decoding: "async", draggable: "false", on: {
+    load: () => {
+      covers.set(key, address);
+      frame.classList.add("loaded");
+    },
+    error: () => {
+      if (covers.get(key) === address) covers.delete(key);
+      failures.set(key, (failures.get(key) ?? 0) + 1);
+      if (address === own || failures.get(key) > MOST_FAILURES) image.remove();
+      else image.src = address = own;
+    },
+  } });
+  image.src = address;
+  frame.append(image);
+}
+
 export function cover(track) {
   const frame = make("span", { class: "cover" }, icon("note"));
   frame.style.setProperty("--hue", hueOf(track.album || track.artist || track.title));
   const key = track.album ? `${track.artist}\n${track.album}` : track.id;
-  if (track.id && !covers.has(key)) covers.set(key, coverOf(track));
-  if (track.id && covers.get(key)) {
-    const image = make("img", { alt: "", loading: "lazy", decoding: "async", draggable: "false", on: {
-      load: () => frame.classList.add("loaded"),
-      error: () => { covers.set(key, null); image.remove(); },
-    } });
-    image.src = covers.get(key);
-    frame.append(image);
-  }
+  if (track.id && (failures.get(key) ?? 0) < MOST_FAILURES) showCover(frame, key, coverOf(track));
   return frame;
 }

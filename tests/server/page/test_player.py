@@ -55,6 +55,43 @@ def test_the_next_of_the_list_follows(browser: PageBrowser) -> None:
     browser.wait(f"document.querySelector('#player .title')?.textContent === {first!r}")
 
 
+def test_play_begins_with_what_is_there(browser: PageBrowser) -> None:
+    browser.start(SEED)
+    browser.click("#toggle")
+    browser.wait("document.querySelector('#player .title')")
+    assert browser.text("#player .title") == browser.text("#tracks .title")
+    browser.click("#tracks li:nth-child(2) .icon")
+    browser.open(f"{browser.address}/", SEED)
+    browser.wait("document.documentElement.dataset.ready === 'yes'")
+    browser.click("#toggle")
+    browser.wait("document.querySelector('#items .current')")
+
+
+def test_what_plays_shows_how_far_it_is(browser: PageBrowser) -> None:
+    browser.start(SEED)
+    browser.wait("document.querySelector('#seeds .play')")
+    browser.click("#seeds .play")
+    wait_until_it_plays(browser)
+    player(browser, "player.seek(0.5)")
+    shown = "getComputedStyle(document.querySelector('#seeds .current'), '::after')"
+    browser.wait(f"parseFloat({shown}.getPropertyValue('--played')) >= 0.45")
+    assert float(browser.run(f"parseFloat({shown}.height)")) > 0
+
+
+def test_the_radio_goes_on_with_the_list_that_has_the_track(browser: PageBrowser) -> None:
+    browser.start(SEED)
+    for place in (1, 2, 3):
+        browser.click(f"#tracks li:nth-child({place}) .icon")
+    browser.click("#tracks .play")
+    wait_until_it_plays(browser)
+    browser.click("#radio-switch")
+    browser.wait(f"document.querySelectorAll('#items li').length === {1 + AHEAD}")
+    titles = browser.texts("#items .title")
+    assert len(set(titles)) == len(titles), "it is not put into the list again"
+    assert browser.run("document.querySelector('#items li').matches('.current')")
+    browser.click("#radio-switch")
+
+
 def test_a_track_without_a_file_says_so(browser: PageBrowser) -> None:
     browser.start("#id=62")
     browser.wait("document.querySelector('#seeds .play')")

@@ -44,6 +44,7 @@ def test_tracks_are_added_moved_and_removed_by_keys(browser: PageBrowser) -> Non
     assert browser.text("#spoken") == f"{three} is number 2 of 3 now."
     browser.press("Delete")
     assert browser.texts(TITLES) == [one, two]
+    assert browser.run("document.activeElement.textContent") == two, "the focus goes on at the same control"
     browser.click("#undo")
     assert browser.texts(TITLES) == [one, three, two]
 
@@ -72,6 +73,10 @@ def test_the_list_outlives_the_page(browser: PageBrowser) -> None:
     assert browser.texts(TITLES) == titles
     browser.click("#clear")
     assert browser.count("#items li") == 0
+    assert browser.texts(".message button") == ["Undo"]
+    browser.click("#tracks li:nth-child(1) .icon")
+    assert browser.count(".message button") == 0, "it is the last step no more"
+    browser.click("#clear")
     assert browser.run("document.getElementById('save').disabled")
 
 
@@ -90,15 +95,19 @@ def test_a_list_is_exported_as_a_file_of_paths(browser: PageBrowser, library: Pa
 
 
 def test_a_playlist_is_saved_with_its_recipe(browser: PageBrowser, recipes: Path) -> None:
-    browser.start(f"{SEED}&weights=rhythm%3D2")
+    browser.start(f"{SEED}&weights=rhythm%3D2&text=jazz")
     browser.click("#compose")
     browser.wait("document.querySelectorAll('#items li').length === 20")
     assert browser.text(TITLES) == "Song 17"
+    browser.open(f"{browser.address}/", SEED)  # what it was made by outlives the page, too
+    browser.wait("document.documentElement.dataset.ready === 'yes'")
+    browser.run("location.hash = '#id=17&text=jazz', 1")
+    browser.wait("document.getElementById('words').value === 'jazz'")
     browser.click("#save")
     assert browser.text("#recipe-saved") == "The file has these 20 tracks, in this order."
     assert "the search no longer allows" in browser.text("#recipe-refreshed")
-    browser.focus("#recipe-name")
-    browser.type("Evening")
+    assert browser.run("document.getElementById('recipe-name').value") == "jazz"
+    browser.type("Evening")  # the name to begin with is selected
     browser.press("Enter")
     browser.wait("document.getElementById('token-dialog').open")
     browser.focus("#token")

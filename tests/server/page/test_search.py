@@ -78,6 +78,23 @@ def test_a_click_on_a_title_leads_on_and_back_leads_back(browser: PageBrowser) -
     browser.wait("document.querySelector('#seeds .title').textContent === 'Song 17'")
 
 
+def test_the_focus_goes_on_where_a_track_was_left_out(browser: PageBrowser) -> None:
+    browser.start("#id=17")
+    second = browser.texts(TITLES)[1]
+    browser.focus("#tracks li:nth-child(1) .icon:last-child")
+    browser.press("Enter")
+    browser.wait("document.querySelector('#menu button')")
+    place = browser.texts("#menu button").index("Leave this out")
+    for _ in range(place):
+        browser.press("ArrowDown")
+    browser.press("Enter")
+    browser.wait(f"document.querySelector('{TITLES}').textContent === {json.dumps(second)}")
+    browser.settle()
+    label = browser.run("document.activeElement.getAttribute('aria-label')")
+    assert label.startswith(f"More with {second}")
+    assert browser.run("document.activeElement.closest('li') === document.querySelector('#tracks li')")
+
+
 def test_all_that_match_can_be_the_start(browser: PageBrowser) -> None:
     browser.start()
     search_for(browser, "Artist E")
