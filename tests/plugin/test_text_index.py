@@ -16,14 +16,15 @@ from beetsplug.resonance.server.text_index import TextIndex, plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PARTS = ("rain", "Rain", "50%", "a_b", "Björk", "\\", "line\nbreak", "Il Était", "x", "")
 WORDS = ("rain", "RAIN", "50%", "_", "%", "björk", "\\", "break", "était", "a_b", "zz", "x")
 
 
 @pytest.fixture
-def library() -> Iterator[Library]:
-    library = Library(":memory:", "/music")
+def library(tmp_path: Path) -> Iterator[Library]:
+    library = Library(str(tmp_path / "library.db"), "/music")
     choose = random.Random(1)  # noqa: S311 - no secret
     for number in range(60):
         fields: dict[str, Any] = {
@@ -65,8 +66,8 @@ def test_what_is_more_than_words_is_left_to_beets(library: Library, words: list[
     assert {*TextIndex(library).find(words, " ".join(words))} == matching_ids(library, words)
 
 
-def test_titles_come_first() -> None:
-    library = Library(":memory:", "/music")
+def test_titles_come_first(tmp_path: Path) -> None:
+    library = Library(str(tmp_path / "library.db"), "/music")
     rows = [("rain song", "x"), ("x", "rain"), ("Rain", "y"), ("the rain", "z"), ("y", "rainer"), ("rain", "a")]
     for number, (title, artist) in enumerate(rows):
         Item(path=f"/music/{number}.mp3".encode(), title=title, artist=artist, albumartist=artist).add(library)
