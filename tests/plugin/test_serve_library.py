@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,7 +34,6 @@ from beetsplug.resonance.server.text_index import TextIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,25 @@ class TestTracks:
     def test_without_a_map(self, collection: LibraryCollection) -> None:
         with pytest.raises(UnavailableError, match="There is no map yet"):
             collection.map_points()
+
+
+def test_a_library_that_is_moved_away_and_replaced(tmp_path: Path) -> None:
+    synthetic = SyntheticLibrary.create(tmp_path)
+    collection = LibraryCollection(Sidecar(synthetic.lib, runtime=synthetic.runtime))
+    total = collection.search("", 0, 1).total
+    path = Path(os.fsdecode(synthetic.lib.path))
+    content = path.read_bytes()
+    path.rename(tmp_path / "aside.db")
+    for _ in range(2):
+        with pytest.raises(ResonanceError, match=r"^The library cannot be read now \(.*No such file.*\)\.$"):
+            collection.search("", 0, 1)
+    assert not path.exists()
+    path.write_bytes(content)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM items WHERE id = 3")
+    assert collection.search("", 0, 1).total == total - 1
+    assert collection.tracks([3]) == []
+    synthetic.close()
 
 
 class TestStatus:

@@ -25,6 +25,7 @@ from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import read_row
 from beetsplug.resonance.server.library_tracks import find_cover, find_file, read_tracks, search_tracks
+from beetsplug.resonance.server.map_points import read_points
 from beetsplug.resonance.server.options import api_options, request_options
 from beetsplug.resonance.server.sent_files import SentFile, analyse_sent, hide_paths, seeds_of
 from beetsplug.resonance.server.text_index import TextIndex
@@ -53,7 +54,6 @@ SIMILAR, PLAYLIST = "similar", "playlist"
 PREFIX = re.compile(r"^(similar|playlist|resonance): ")
 LEFT_OUT = "left out by the request"
 NO_SEED = "Name a track to start from, with id, query or text."
-NO_MAP = "There is no map yet; run `beet resonance map -o map.html`."
 
 
 class KeptSession(NamedTuple):
@@ -77,6 +77,8 @@ class LibraryCollection:
         self._texts: tuple[str, TextIndex] | None = None
         self._map: tuple[str, MapPoints] | None = None
         self._map_turn = threading.Lock()
+        self._file: tuple[int, int] | None = None
+        self._file_turn = threading.Lock()
 
     def status(self) -> CollectionStatus:
         with self.reading():
@@ -164,10 +166,7 @@ class LibraryCollection:
         with self._map_turn, self._session() as session:
             version = self._version()
             if self._map is None or self._map[0] != version:
-                library_map = LibraryMap(session)
-                if not library_map.size_of(POINTS):
-                    raise UnavailableError(NO_MAP)
-                self._map = version, read_points(library_map)
+                self._map = version, read_points(LibraryMap(session))
             return self._map[1]
 
     def similarities(self, track_id: int, others: Sequence[int]) -> dict[int, float]:
@@ -247,6 +246,7 @@ class LibraryCollection:
     def reading(self) -> Iterator[None]:
         """Let paths of the library be absolute, and errors be those of a collection."""
         try:
+            self._follow_file()
             with context.music_dir(self.sidecar.library.directory):
                 yield
         except (StoreError, AudioError):
@@ -255,6 +255,17 @@ class LibraryCollection:
             raise RequestError(to_sentence(str(error))) from error
         except (DBAccessError, sqlite3.Error, OSError) as error:
             raise ResonanceError(f"The library cannot be read now ({error}).") from error
+
+    def _follow_file(self) -> None:
+        """Close beets' connections where another file took the place of the library's; OSError where there is none.
+
+        Without a file, a new connection would make an empty one.
+        """
+        stat = os.stat(os.fsdecode(self.sidecar.library.path))  # noqa: PTH116 - a path that may not be text
+        with self._file_turn:
+            before, self._file = self._file, (stat.st_dev, stat.st_ino)
+            if before not in (None, self._file):
+                self.sidecar.library._close()
 
     def _coverage(self, version: str) -> Coverage:
         kept = self._kept
@@ -275,19 +286,3 @@ def to_sentence(text: str) -> str:
     """Return the error of a command as a sentence of the API."""
     clause = PREFIX.sub("", text)
     return f"{clause[:1].upper()}{clause[1:]}{'' if clause.endswith(('.', '?')) else '.'}"
-
-
-def read_points(library_map: LibraryMap) -> MapPoints:
-    """Return the points of the tracks that the library has; those that are new are placed, and nothing is stored."""
-    points = library_map.points(anew=False, advance=lambda _: None)
-    clusters = library_map.clusters(anew=False)
-    assigned = clusters.assign(library_map.vectors).tolist()
-    items = library_map.session.current_items(library_map.ids)
-    rows = [(items[each][0], place) for place, each in enumerate(library_map.ids) if items.get(each)]
-    return MapPoints(
-        tuple(item_id for item_id, _ in rows),
-        tuple(round(float(points[place, 0]), 4) for _, place in rows),
-        tuple(round(float(points[place, 1]), 4) for _, place in rows),
-        tuple(assigned[place] for _, place in rows),
-        tuple(clusters.names),
-    )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from beets.dbcore.pathutils import expand_path_from_db
 from beets.dbcore.query import AndQuery, OrQuery, SubstringQuery
 from beets.library import Item
 
 from beetsplug.resonance.library.items import parse_query, select_ids
+from beetsplug.resonance.library.labels import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 STEADY = "albumartist COLLATE NOCASE, album COLLATE NOCASE, disc, track, id"
 FIRST = ("title", "artist")
 SEARCHED = (*FIRST, *(name for name in Item._search_fields if name not in FIRST))  # what a word of a query may be in
-SELECT = f"SELECT id, {', '.join(SEARCHED)} FROM items ORDER BY {STEADY}"  # noqa: S608 - constants
+SELECT = f"SELECT id, path, {', '.join(SEARCHED)} FROM items ORDER BY {STEADY}"  # noqa: S608 - constants
 SEPARATOR = "\n"
 
 
@@ -57,8 +59,13 @@ class TextIndex:
 
 
 def to_text(row: Row) -> str:
-    """Return the searched fields of a row, lower-cased, a line each: the title, the artist, the others."""
-    return SEPARATOR.join(str(row[name] or "").replace(SEPARATOR, " ").lower() for name in SEARCHED)
+    """Return the searched fields of a row, lower-cased, a line each: the title, the artist, the others.
+
+    A track without a title goes by the name of its file, as in all lists.
+    """
+    title = row["title"] or file_name(expand_path_from_db(bytes(row["path"])))
+    fields = (title, *(row[name] or "" for name in SEARCHED[1:]))
+    return SEPARATOR.join(str(field).replace(SEPARATOR, " ").lower() for field in fields)
 
 
 def plain_words(query: Query) -> list[str] | None:
