@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.search.text import TextScores
     from beetsplug.resonance.search.voices import VoiceFilter
     from resonance_engine.search.constraints import Caps
+    from resonance_engine.search.names import TrackMetadata
     from resonance_engine.search.ranking import CandidatePool, Query, Ranking
 
     Vectors = NDArray[np.float32]
@@ -105,22 +106,8 @@ class CandidateFilter:
 
     def load(self, vector_ids: Iterable[int]) -> dict[int, CandidateTrack]:
         """Load what is known of the candidates behind vector ids, in their order, without those that are gone."""
-        ids = list(dict.fromkeys(vector_ids))
-        items = self.session.metadata(ids)
-        metadata = {item: track for same in items.values() for item, track in same.items()}
-        # Compared here: to select all items by their lengths reads the whole table, lyrics and all.
-        for item, track in metadata.items():
-            if track.seconds > self.longest:
-                self.excluded.setdefault(item, TOO_LONG)
-        chosen = {}
-        for vector_id, same in items.items():
-            present = list(same)
-            if present:
-                # Files of one sound count as one track, which the first that may come up stands for.
-                among = present if self.among is None else [item for item in present if item in self.among]
-                allowed = [item for item in among if item not in self.excluded]
-                file = self.files.get(vector_id)
-                chosen[vector_id] = file if file in present else self.session.first_with_file(allowed or present)
+        items = self.session.metadata([*dict.fromkeys(vector_ids)])
+        chosen = {each: self._choose_file(each, same) for each, same in items.items() if same}
         self.items |= chosen
         rejections = {vector_id: self.excluded[item] for vector_id, item in chosen.items() if item in self.excluded}
         if self.constraints.tempo is not None or self.constraints.keys is not None:
@@ -131,9 +118,22 @@ class CandidateFilter:
             rejections |= self.voices.rejections([each for each in chosen if not rejections.get(each)])
         values = self._values(chosen, self.preference.field) if self.preference else {}
         return {
-            vector_id: CandidateTrack(metadata[item], rejections.get(vector_id, ""), values.get(vector_id, math.nan))
-            for vector_id, item in chosen.items()
+            each: CandidateTrack(items[each][item], rejections.get(each, ""), values.get(each, math.nan))
+            for each, item in chosen.items()
         }
+
+    def _choose_file(self, vector_id: int, same: Mapping[int, TrackMetadata]) -> int:
+        """Return which of the files of one sound stands for them: the first that may come up."""
+        # Compared here: to select all items by their lengths reads the whole table, lyrics and all.
+        for item, track in same.items():
+            if track.seconds > self.longest:
+                self.excluded.setdefault(item, TOO_LONG)
+        if len(same) == 1:
+            return next(iter(same))
+        if self.files.get(vector_id) in same:
+            return self.files[vector_id]
+        allowed = [each for each in same if each not in self.excluded and (self.among is None or each in self.among)]
+        return self.session.first_with_file(allowed or [*same])
 
     def _values(self, items: Mapping[int, int], field: str) -> dict[int, float]:
         """Return a numeric field by vector id, of items that have it."""

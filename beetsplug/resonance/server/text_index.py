@@ -23,6 +23,7 @@ FIRST = ("title", "artist")
 SEARCHED = (*FIRST, *(name for name in Item._search_fields if name not in FIRST))  # what a word of a query may be in
 SELECT = f"SELECT id, path, {', '.join(SEARCHED)} FROM items ORDER BY {STEADY}"  # noqa: S608 - constants
 SEPARATOR = "\n"
+LAST = 3
 
 
 class TextIndex:
@@ -52,10 +53,13 @@ class TextIndex:
             for word in plain:
                 places = [place for place in places if word in self.texts[place]]
         start = text.strip().lower()
-        ranked: list[list[int]] = [[], [], [], []]
-        for place in places:
-            ranked[rank_text(self.texts[place], start)].append(self.ids[place])
-        return [item_id for group in ranked for item_id in group]
+        line = SEPARATOR + start
+        # Ranked one by one are only the few of many that can be better than the others.
+        few = [place for place in places if self.texts[place].startswith(start) or line in self.texts[place]]
+        ranks = {place: rank_text(self.texts[place], start) for place in few}
+        better = sorted((place for place in few if ranks[place] < LAST), key=ranks.__getitem__)
+        known = {*better}
+        return [self.ids[place] for place in (*better, *(place for place in places if place not in known))]
 
 
 def to_text(row: Row) -> str:
@@ -84,7 +88,7 @@ def plain_words(query: Query) -> list[str] | None:
 
 
 def rank_text(known: str, start: str) -> int:
-    """Return 0 where a title is a text, 1 where it begins with it, 2 where the artist does, 3 otherwise."""
+    """Return 0 where a title is a text, 1 where it begins with it, 2 where the artist does, LAST otherwise."""
     if known.startswith(start):
         return 0 if known.startswith(SEPARATOR, len(start)) else 1
-    return 2 if known.startswith(start, known.index(SEPARATOR) + 1) else 3
+    return 2 if known.startswith(start, known.index(SEPARATOR) + 1) else LAST
