@@ -109,7 +109,7 @@ class CandidateFilter:
         items = self.session.metadata([*dict.fromkeys(vector_ids)])
         chosen = {each: self._choose_file(each, same) for each, same in items.items() if same}
         self.items |= chosen
-        rejections = {vector_id: self.excluded[item] for vector_id, item in chosen.items() if item in self.excluded}
+        rejections = {each: self.excluded[item] for each, item in chosen.items() if item in self.excluded}
         if self.constraints.tempo is not None or self.constraints.keys is not None:
             rest = [each for each in chosen if each not in rejections]
             attributes = self.session.attributes(rest)
@@ -118,8 +118,8 @@ class CandidateFilter:
             rejections |= self.voices.rejections([each for each in chosen if not rejections.get(each)])
         values = self._values(chosen, self.preference.field) if self.preference else {}
         return {
-            each: CandidateTrack(items[each][item], rejections.get(each, ""), values.get(each, math.nan))
-            for each, item in chosen.items()
+            key: CandidateTrack(items[key][item], rejections.get(key, ""), values.get(key, math.nan))
+            for key, item in chosen.items()
         }
 
     def _choose_file(self, vector_id: int, same: Mapping[int, TrackMetadata]) -> int:
