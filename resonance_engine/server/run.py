@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
@@ -14,6 +15,7 @@ from resonance_engine.errors import ConfigError, printable
 from resonance_engine.server.app import make_app
 from resonance_engine.server.limits import DeadlineProtocol
 from resonance_engine.server.request_log import configure_log
+from resonance_engine.worker.process import kill_file_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 BACKLOG = 100  # so many are taken at once, before one too many can be closed: see `limits.MOST_CONNECTIONS`
 TOKEN_BYTES = 24
 SHUTDOWN_SECONDS = 5
+ENDING_INTERVAL = 0.1  # seconds
 KEEP_ALIVE = 15  # seconds that a connection without a request stays open
 
 
@@ -78,6 +81,23 @@ def server_config(app: FastAPI) -> uvicorn.Config:
     )
 
 
+class Server(uvicorn.Server):
+    """Uvicorn's server; what is still being analysed a second before it gives running requests up is ended."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        ending = asyncio.create_task(end_analyses(SHUTDOWN_SECONDS - 1))
+        await super().shutdown(sockets)
+        ending.cancel()
+
+
+async def end_analyses(seconds: float) -> None:
+    """End, after some seconds, what is analysed, and what begins to be then because it had waited."""
+    await asyncio.sleep(seconds)
+    while True:
+        kill_file_processes()
+        await asyncio.sleep(ENDING_INTERVAL)
+
+
 def run_server(
     collection: Collection,
     settings: ServerSettings,
@@ -91,4 +111,4 @@ def run_server(
     configure_log(settings.log_requests)
     bound = open_socket(settings)
     announce(f"http://{settings.host}:{bound.getsockname()[1]}/")
-    uvicorn.Server(server_config(make_app(collection, settings, service))).run(sockets=[bound])
+    Server(server_config(make_app(collection, settings, service))).run(sockets=[bound])

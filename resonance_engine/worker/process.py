@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from resonance_engine.errors import AudioError, KilledWorkerError, ResonanceError
 from resonance_engine.worker.protocol import Message, receive, send
@@ -26,6 +27,9 @@ EXIT_SECONDS = 1.0  # from closed streams to an exit status
 KILL_SECONDS = 5.0  # a process that reads from a dead network disk outlives even SIGKILL, and is left behind
 POLL_SECONDS = 60.0
 CHUNK = 1 << 20  # bytes read at once: a child that may have been taken over does not decide how much is allocated
+
+
+_processes: WeakSet[FileProcess] = WeakSet()  # all of this process, to end them when it ends
 
 
 class WorkerDied(Exception):  # noqa: N818 - an event, which the owner of the child turns into an error
@@ -147,6 +151,7 @@ class FileProcess:
         self.busy = 0.0
         self.request_lock = threading.Lock()  # one request at a time
         self.start_lock = threading.Lock()  # no child starts once `closed`
+        _processes.add(self)
 
     @property
     def purpose(self) -> str:
@@ -260,6 +265,12 @@ class FileProcess:
                 self.end_child()
             finally:
                 self.request_lock.release()
+
+
+def kill_file_processes() -> None:
+    """Kill the children of all file processes for good, and wait for nothing, so that no thread waits for a file."""
+    for process in list(_processes):
+        process.kill()
 
 
 def exit_clause(code: int | None) -> str:

@@ -9,12 +9,14 @@ import stat
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from resonance_engine.errors import ConfigError
 from resonance_engine.server.settings import ServerSettings
+from tests.fake_workers import wait_until
 from tests.paths import ROOT
 
 if TYPE_CHECKING:
@@ -31,6 +33,18 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 """
+
+
+HANGING = SERVER.replace(
+    "try:",
+    """
+from tests.fake_workers import FakeProcessWorker
+class HangingCollection(FakeCollection):
+    def analyse(self, audio):
+        return FakeProcessWorker(Path("model.onnx"), 600.0).identify(Path(sys.argv[1]) / "hang.wav")
+FakeCollection = HangingCollection
+try:""",
+)
 
 
 class TestToken:
@@ -81,6 +95,26 @@ def test_an_upload_that_it_ends_in_leaves_no_file(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.rest
+def test_it_ends_while_an_analysis_hangs(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HANGING, str(tmp_path)]
+    with ExitStack() as stack:
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = stack.enter_context(subprocess.Popen(command, cwd=ROOT, **pipes))
+        port = int(process.stdout.readline().rstrip("/\n").rpartition(":")[2]) if process.stdout else 0
+        connections = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(2)]
+        for connection in connections:
+            connection.sendall(b"POST /api/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\naudio")
+        wait_until((tmp_path / "hang.wav").exists)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+        answers = [connection.recv(65_536) for connection in connections]
+    assert "Traceback" not in errors
+    assert b" 503 " in answers[0]
+    assert b"The analysis was stopped before it was done." in answers[0]
+    assert answers[1] == b"" or b" 503 " in answers[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
