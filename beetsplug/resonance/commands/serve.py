@@ -43,7 +43,12 @@ def serve(sidecar: Sidecar, opts: Values) -> None:
     recipes = read_folder(opts.recipes)
     token = sidecar.path.with_name(TOKEN_FILE)
     settings = make_settings(
-        opts.host, opts.port, read_or_make_token(token), opts.allow_host or (), bool(opts.log_requests)
+        opts.host,
+        opts.port,
+        read_or_make_token(token),
+        opts.allow_host or (),
+        bool(opts.log_requests),
+        opts.processes,
     )
 
     def announce(address: str) -> None:
