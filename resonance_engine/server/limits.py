@@ -111,12 +111,11 @@ class DeadlineProtocol(H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             problem = make_problem(400, msg)
             headers = [*problem.raw_headers, (b"connection", b"close")]
-            for event in (
-                h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-                h11.Data(data=bytes(problem.body)),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event))
+            has_body = self.cycle is None or self.scope["method"] != "HEAD"
+            begin = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+            body = [h11.Data(data=bytes(problem.body))] if has_body else []
+            for event in (begin, *body, h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -31,7 +31,8 @@ AUDIO_TYPES = {
 OTHER_TYPE = "application/octet-stream"
 SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"GIF8", "image/gif"))
 COVER_AGE = 3600  # seconds
-KEPT = {"Cache-Control": f"private, max-age={COVER_AGE}"}  # by browsers, also that there is no cover
+KEPT = {"Cache-Control": f"private, max-age={COVER_AGE}"}  # by browsers
+KEPT_MISSING = {"Cache-Control": "private, max-age=60"}
 TAG_DIGITS = 32
 
 
@@ -52,7 +53,7 @@ def make_media_routes(collection: Collection, queue: WorkQueue) -> APIRouter:
         try:
             content, media_type = await queue.run(collection.cover, track_id)
         except UnknownTrackError as error:
-            raise HTTPException(404, str(error), KEPT) from error
+            raise HTTPException(404, str(error), KEPT_MISSING) from error
         tag = f'"{hashlib.sha256(content).hexdigest()[:TAG_DIGITS]}"'
         headers = {**KEPT, "ETag": tag}
         if tag in request.headers.get("if-none-match", ""):

@@ -140,9 +140,9 @@ class Database:
         """Close a file in whose place another one is; SQLite leaves the other's log alone, which has the same name."""
         with self._opening:
             file = identify_file(self.path)
-            if file != self._file:
+            if file != self._file and self._file is not None:  # else it is what this has made
                 self.close()
-                self._file = file
+            self._file = file
 
     def _connect(self) -> sqlite3.Connection:
         """Connect to the file, which is created or migrated first where that is needed."""

@@ -28,8 +28,7 @@ KILL_SECONDS = 5.0  # a process that reads from a dead network disk outlives eve
 POLL_SECONDS = 60.0
 CHUNK = 1 << 20  # bytes read at once: a child that may have been taken over does not decide how much is allocated
 
-
-_processes: WeakSet[FileProcess] = WeakSet()  # all of this process, to end them when it ends
+_processes: WeakSet[FileProcess] = WeakSet()  # all of this process, to end them with it
 
 
 class WorkerDied(Exception):  # noqa: N818 - an event, which the owner of the child turns into an error
@@ -268,7 +267,7 @@ class FileProcess:
 
 
 def kill_file_processes() -> None:
-    """Kill the children of all file processes for good, and wait for nothing, so that no thread waits for a file."""
+    """Kill the children of all file processes for good, so that no thread waits for a file; wait for nothing."""
     for process in list(_processes):
         process.kill()
 

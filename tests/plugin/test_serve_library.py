@@ -30,6 +30,7 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.server.library_collection import LibraryCollection
 from beetsplug.resonance.server.library_tracks import search_tracks
 from beetsplug.resonance.server.recipes import file_name
+from beetsplug.resonance.server.sent_files import hide_paths
 from beetsplug.resonance.server.text_index import TextIndex
 
 if TYPE_CHECKING:
@@ -113,10 +114,16 @@ class TestLists:
             assert len(kept.matches) == 5
             assert all(str(tmp_path) not in note for note in kept.notes)
         assert collection.similar(ListQuery(analysed=analysed, options={"count": 5})).matches != kept.matches
+        with pytest.raises(RequestError, match="--at is a passage of a file, which has to be sent with the search"):
+            collection.similar(ListQuery(analysed=analysed, options={"at": "0:01-0:09"}))
         with pytest.raises(UnknownTrackError, match="send it again"):
             collection.similar(ListQuery(analysed=analysed._replace(model="another")))
         library.set_files({"sent": 3})
         assert collection.similar(once) == collection.similar(ListQuery(analysed=analysed, options={"count": 5}))
+
+
+def test_notes_without_a_file() -> None:
+    assert hide_paths(["there is no word for None"], ListQuery()) == ("there is no word for None",)
 
 
 REFUSED = {

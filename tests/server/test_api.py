@@ -143,7 +143,7 @@ class TestMedia:
         kept = client.get("/api/tracks/1/cover", headers={"If-None-Match": first.headers["etag"]})
         assert (kept.status_code, kept.content, kept.headers["etag"]) == (304, b"", first.headers["etag"])
         assert client.get("/api/tracks/1/cover", headers={"If-None-Match": '"another"'}).content == PNG
-        assert client.get("/api/tracks/2/cover").headers["cache-control"] == "private, max-age=3600"
+        assert client.get("/api/tracks/2/cover").headers["cache-control"] == "private, max-age=60"
 
     @pytest.mark.parametrize("name", ["song.html", "song.svg", "song.mp3.js", "song"])
     def test_no_file_is_run_by_a_browser(self, name: str) -> None:

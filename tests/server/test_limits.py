@@ -118,6 +118,10 @@ NO_HTTP = {
     "noise": ([b"\x16\x03\x01\x02\0\1\0\r\n\r\n"], b" 400 "),
     "a length below 0": ([UPLOAD + b"Content-Length: -1\r\n\r\n"], b" 400 "),
     "a header without an end": ([b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000], b" 400 "),
+    "a body of HEAD that is none": (
+        [b"HEAD / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"],
+        b" 400 ",
+    ),
     "a chunk without a length": ([CHUNKED + b"zz\r\n"], b" 400 "),
     "a second chunk without one": ([CHUNKED + b"5\r\nabcde\r\n", b"zz\r\n"], b" 400 "),
     "what follows a whole request": ([CHUNKED + b"1\r\na\r\n0\r\n\r\n", b"\0\r\n\r\n"], b" 200 "),

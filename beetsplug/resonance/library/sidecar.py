@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 State = tuple[int, int]  # size and modification time in ns of a file
 WAL = b"-wal"
-TICK = 20_000_000  # ns, longer than the clock of any file system of Linux stands still
+TICK = 20_000_000  # ns, longer than the clocks of ext4, btrfs, xfs and NFS stand still
 FILE_NAME = "resonance.db"
 NO_LIBRARY = 0
 DENSE_PATIENCE = 10.0

@@ -201,6 +201,8 @@ def resolve_seeds(session: SearchSession, request: SearchRequest, command: str) 
         items, ids = [item for item, _ in pairs], [each for _, each in pairs]
     paths = [expand_home(each) for each in request.files]
     if passage is not None:
+        if request.analysed:
+            raise UserError(f"{command}: --at is a passage of a file, which has to be sent with the search")
         if len(items) + len(paths) != 1:
             named = f"{len(items) + len(paths):,} are" if items or paths else "none is"
             raise UserError(f"{command}: --at is a passage of one track, and {named} named")

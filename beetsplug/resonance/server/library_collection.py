@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from beets.library import Library
+
     from beetsplug.resonance.library.sidecar import Coverage, Sidecar
     from beetsplug.resonance.search.session import SearchSession
     from resonance_engine.server.collection import ListQuery, TrackPage
@@ -74,10 +76,11 @@ class LibraryCollection:
         self.sidecar = sidecar
         self.recipes = recipes
         self._kept = KeptSession("", None, None)
+        self._texts_turn = threading.Lock()
         self._texts: tuple[str, TextIndex] | None = None
         self._map: tuple[str, MapPoints] | None = None
         self._map_turn = threading.Lock()
-        self._file: tuple[int, int] | None = None
+        self._file = file_number(sidecar.library)
         self._file_turn = threading.Lock()
 
     def status(self) -> CollectionStatus:
@@ -254,32 +257,41 @@ class LibraryCollection:
         except (UserError, ConfigError, PlaylistError, ParsingError) as error:
             raise RequestError(to_sentence(str(error))) from error
         except (DBAccessError, sqlite3.Error, OSError) as error:
-            raise ResonanceError(f"The library cannot be read now ({error}).") from error
+            reason = error.strerror or error if isinstance(error, OSError) else error
+            raise ResonanceError(f"The library cannot be read now ({reason}).") from error
 
     def _follow_file(self) -> None:
         """Close beets' connections where another file took the place of the library's; OSError where there is none.
 
         Without a file, a new connection would make an empty one.
         """
-        stat = os.stat(os.fsdecode(self.sidecar.library.path))  # noqa: PTH116 - a path that may not be text
+        library = self.sidecar.library
         with self._file_turn:
-            before, self._file = self._file, (stat.st_dev, stat.st_ino)
-            if before not in (None, self._file):
-                self.sidecar.library._close()
+            before, self._file = self._file, file_number(library)
+            if before != self._file:
+                with library._db_lock:  # no transaction runs meanwhile
+                    library._close()
 
     def _coverage(self, version: str) -> Coverage:
         kept = self._kept
         return kept.coverage if kept.coverage and kept.version == version else self.sidecar.coverage()
 
     def _text_index(self) -> TextIndex:
-        version, kept = version_of(os.fsencode(self.sidecar.library.path)), self._texts
-        if kept is None or kept[0] != version:
-            self._texts = kept = version, TextIndex(self.sidecar.library)
-        return kept[1]
+        with self._texts_turn:
+            version, kept = version_of(os.fsencode(self.sidecar.library.path)), self._texts
+            if kept is None or kept[0] != version:
+                self._texts = kept = version, TextIndex(self.sidecar.library)
+            return kept[1]
 
     def _version(self) -> str:
         """Return a text that differs whenever an answer may."""
         return version_of(os.fsencode(self.sidecar.library.path), os.fsencode(self.sidecar.path))
+
+
+def file_number(library: Library) -> tuple[int, int]:
+    """Return what tells the file of a library from another in its place; OSError where there is none."""
+    stat = os.stat(os.fsdecode(library.path))  # noqa: PTH116 - a path that may not be text
+    return stat.st_dev, stat.st_ino
 
 
 def to_sentence(text: str) -> str:

@@ -44,4 +44,6 @@ def seeds_of(session: SearchSession, query: ListQuery) -> list[FileSeed]:
 def hide_paths(notes: Iterable[str], query: ListQuery) -> tuple[str, ...]:
     """Return notes without the path that a file had while it was there."""
     path = query.audio if query.analysed is None else query.analysed.seed.path
+    if path is None:
+        return tuple(notes)
     return tuple(note.replace(str(path), SENT) for note in notes)

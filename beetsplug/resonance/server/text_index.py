@@ -52,7 +52,7 @@ class TextIndex:
             places = list(range(len(self.ids)))
             for word in plain:
                 places = [place for place in places if word in self.texts[place]]
-        start = text.strip().lower()
+        start = text.strip().casefold()
         line = SEPARATOR + start
         # Ranked one by one are only the few of many that can be better than the others.
         few = [place for place in places if self.texts[place].startswith(start) or line in self.texts[place]]
@@ -63,17 +63,17 @@ class TextIndex:
 
 
 def to_text(row: Row) -> str:
-    """Return the searched fields of a row, lower-cased, a line each: the title, the artist, the others.
+    """Return the searched fields of a row, case-folded, a line each: the title, the artist, the others.
 
     A track without a title goes by the name of its file, as in all lists.
     """
     title = row["title"] or file_name(expand_path_from_db(bytes(row["path"])))
     fields = (title, *(row[name] or "" for name in SEARCHED[1:]))
-    return SEPARATOR.join(str(field).replace(SEPARATOR, " ").lower() for field in fields)
+    return SEPARATOR.join(str(field).replace(SEPARATOR, " ").casefold() for field in fields)
 
 
 def plain_words(query: Query) -> list[str] | None:
-    """Return the words, lower-cased, of a query that is nothing but words for any searched field; None for another."""
+    """Return the words, case-folded, of a query that is nothing but words for any searched field; None for another."""
     if type(query) is not AndQuery:
         return None
     words = []
@@ -83,7 +83,7 @@ def plain_words(query: Query) -> list[str] | None:
         fields = {choice.field_name for choice in choices if type(choice) is SubstringQuery}
         if len(patterns) != 1 or len(choices) != len(SEARCHED) or fields != {*SEARCHED}:
             return None
-        words.append(patterns.pop().lower())
+        words.append(patterns.pop().casefold())
     return words
 
 

@@ -45,7 +45,9 @@ function isSoftware() {
   const gl = document.createElement("canvas").getContext("webgl", { failIfMajorPerformanceCaveat: true });
   if (!gl) return true;
   const information = gl.getExtension("WEBGL_debug_renderer_info");
-  return SOFTWARE.test(gl.getParameter(information ? information.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  const renderer = gl.getParameter(information ? information.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+  gl.getExtension("WEBGL_lose_context")?.loseContext();  // browsers have few contexts
+  return SOFTWARE.test(renderer);
 }
 
 // What draws the points of a canvas.

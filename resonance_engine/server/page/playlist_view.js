@@ -98,7 +98,7 @@ export function startPlaylist() {
     element("compose").focus();
   });
   element("compose").addEventListener("click", () => {
-    if (query.file) return playlist.replace(listedTracks());  // the server has it no more
+    if (query.file) return playlist.replace(listedTracks());  // a playlist takes tracks of the library
     if (!query.isEmpty) return compose();
     openView("find");
     element("search").focus();

@@ -54,7 +54,7 @@ class SimilarQuery extends EventTarget {
   change(values, isStep = false) {
     this.values = { ...this.values, ...values };
     this.count = USUAL_COUNT;
-    const state = this.file ? { file: this.files.indexOf(this.file) } : null;
+    const state = this.file ? { file: this.files.indexOf(this.file), page: performance.timeOrigin } : null;
     history[isStep ? "pushState" : "replaceState"](state, "", this.address);
     this.notify();
   }
@@ -105,7 +105,8 @@ class SimilarQuery extends EventTarget {
       values[name] = [...new Set(fragment.getAll(name).map(Number).filter((id) => Number.isSafeInteger(id) && id > 0))];
     }
     for (const name of TEXTS) values[name] = fragment.get(name) ?? "";
-    this.file = this.files[history.state?.file] ?? null;
+    // The state outlives a reload of the page, and the files do not.
+    this.file = history.state?.page === performance.timeOrigin ? this.files[history.state.file] ?? null : null;
     this.values = values;
     this.count = USUAL_COUNT;
     this.notify();

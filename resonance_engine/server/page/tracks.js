@@ -44,13 +44,17 @@ function showCover(frame, key, own) {
   const image = make("img", { alt: "", loading: "lazy", decoding: "async", draggable: "false", on: {
     load: () => {
       covers.set(key, address);
+      failures.delete(key);
       frame.classList.add("loaded");
     },
     error: () => {
       if (covers.get(key) === address) covers.delete(key);
+      if (address !== own) {
+        image.src = address = own;
+        return;
+      }
       failures.set(key, (failures.get(key) ?? 0) + 1);
-      if (address === own || failures.get(key) > MOST_FAILURES) image.remove();
-      else image.src = address = own;
+      image.remove();
     },
   } });
   image.src = address;
@@ -61,6 +65,6 @@ export function cover(track) {
   const frame = make("span", { class: "cover" }, icon("note"));
   frame.style.setProperty("--hue", hueOf(track.album || track.artist || track.title));
   const key = track.album ? `${track.artist}\n${track.album}` : track.id;
-  if (track.id && (failures.get(key) ?? 0) < MOST_FAILURES) showCover(frame, key, coverOf(track));
+  if (track.id && (covers.has(key) || (failures.get(key) ?? 0) < MOST_FAILURES)) showCover(frame, key, coverOf(track));
   return frame;
 }

@@ -1,4 +1,4 @@
-// Search by an audio file: dropped on the page, or chosen. It is sent to the server, which keeps nothing of it.
+// Search by an audio file: dropped on the page, or chosen. It is sent to the server, which keeps its analysis for a while.
 
 import { openView } from "./actions.js";
 import { element, paused } from "./dom.js";
