@@ -60,7 +60,6 @@ def configure_serve(parser: argparse.ArgumentParser) -> None:
         "--allow-host", action="append", default=[], metavar="NAME",
         help="a name that a reverse proxy passes on; can be repeated",
     )  # fmt: skip
-    parser.add_argument("--processes", type=int, metavar="N", help="answer in N processes (1)")
     parser.add_argument("--log-requests", action="store_true", help="log each request")
     configure_model(parser)
 
@@ -160,12 +159,7 @@ def run_serve(options: argparse.Namespace) -> None:
     collection = CatalogCollection(options.catalog, model_of(options))
     token = options.catalog / TOKEN_FILE
     settings = make_settings(
-        options.host,
-        options.port,
-        read_or_make_token(token),
-        options.allow_host,
-        options.log_requests,
-        options.processes,
+        options.host, options.port, read_or_make_token(token), options.allow_host, options.log_requests
     )
 
     def announce(address: str) -> None:

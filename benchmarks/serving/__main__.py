@@ -1,6 +1,6 @@
 """Measure `beet resonance serve` under load: many clients at once, and similar beside a bare "hello" and the engine.
 
-    python -m benchmarks.serving [--tracks 12000] [--clients 200] [--seconds 60] [--processes 1] [--kept FOLDER]
+    python -m benchmarks.serving [--tracks 12000] [--clients 200] [--seconds 60] [--kept FOLDER]
 
 The mix is 60 % similar (20 hits, a random seed each), 30 % search, 10 % status; each client sends its next request when
 it has the answer to the last. Then, in turns: requests per second of similar alone and of a FastAPI application that
@@ -55,17 +55,15 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--tracks", type=int, default=12_000, metavar="N")
     parser.add_argument("--clients", type=int, default=200, metavar="N")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="of the server")
     parser.add_argument("--kept", type=Path, metavar="FOLDER", help="where the synthetic library is kept")
     return parser.parse_args()
 
 
 @contextmanager
-def start_server(home: Path, processes: int = 1) -> Iterator[tuple[int, int]]:
+def start_server(home: Path) -> Iterator[tuple[int, int]]:
     """Start `beet resonance serve` and print the time to its first answer; yield its port and id, and end it."""
     start = time.monotonic()
     command = [sys.executable, "-P", "-m", "beets", "resonance", "serve", "--port", "0"]
-    command += ["--processes", f"{processes}"]
     environment = {**beets_environment(home), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -96,11 +94,10 @@ def start_hello() -> Iterator[int]:
 
 
 def read_memory(pid: int) -> float:
-    """Return the resident memory of a process and its children in MB."""
+    """Return the resident memory of a process in MB."""
     status = Path(f"/proc/{pid}/status").read_text()
     match = re.search(r"VmRSS:\s+(\d+)", status)
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return (int(match[1]) / 1024 if match else 0.0) + sum(read_memory(int(child)) for child in children)
+    return int(match[1]) / 1024 if match else 0.0
 
 
 async def watch_memory(pid: int, seconds: float) -> list[float]:
@@ -168,7 +165,7 @@ def main() -> None:
     options = parse_options()
     with tempfile.TemporaryDirectory() as temporary:
         home = create_library(options.kept or Path(temporary), options.tracks)
-        with start_server(home, options.processes) as (port, pid), start_hello() as hello:
+        with start_server(home) as (port, pid), start_hello() as hello:
             print(f"memory after the first answer: {read_memory(pid):.0f} MB")
             measure_load(port, pid, options)
             rates: dict[str, list[float]] = {"similar": [], "hello": [], "engine alone, one thread": []}

@@ -14,7 +14,6 @@ import uvicorn
 from resonance_engine.errors import ConfigError, printable
 from resonance_engine.server.app import make_app
 from resonance_engine.server.limits import DeadlineProtocol
-from resonance_engine.server.processes import further_processes, read_inheritance
 from resonance_engine.server.request_log import configure_log
 from resonance_engine.worker.process import kill_file_processes
 
@@ -85,11 +84,6 @@ def server_config(app: FastAPI) -> uvicorn.Config:
 class Server(uvicorn.Server):
     """Uvicorn's server; what is still being analysed a second before it gives running requests up is ended."""
 
-    parent: int | None = None  # of a further process, which ends with it
-
-    async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self.parent not in (None, os.getppid())
-
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         ending = asyncio.create_task(end_analyses(SHUTDOWN_SECONDS - 1))
         await super().shutdown(sockets)
@@ -115,11 +109,6 @@ def run_server(
     With a service, players are answered, too.
     """
     configure_log(settings.log_requests)
-    inheritance = read_inheritance()
-    bound = open_socket(settings) if inheritance is None else inheritance.socket
-    if inheritance is None:
-        announce(f"http://{settings.host}:{bound.getsockname()[1]}/")
-    with further_processes(bound, settings.processes - 1 if inheritance is None else 0):
-        server = Server(server_config(make_app(collection, settings, service)))
-        server.parent = None if inheritance is None else inheritance.parent
-        server.run(sockets=[bound])
+    bound = open_socket(settings)
+    announce(f"http://{settings.host}:{bound.getsockname()[1]}/")
+    Server(server_config(make_app(collection, settings, service))).run(sockets=[bound])

@@ -15,7 +15,6 @@ PORT = 8338
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 MEGABYTE = 1_000_000
 LARGEST_PORT = 65_535
-MOST_PROCESSES = 64
 
 
 @dataclass(frozen=True)
@@ -23,9 +22,9 @@ class ServerSettings:
     """Address, access and limits of a server.
 
     `token` is needed to write, and to read, too, where other machines reach the server. `names` are those of hosts,
-    without ports, that requests may be addressed to beside the loopback's and `host` itself. In each of its
-    `processes` so many `threads` answer at a time, others wait. An upload has at most `upload_bytes`, and
-    `upload_seconds` to arrive. With `log_requests` each request is a line of the log.
+    without ports, that requests may be addressed to beside the loopback's and `host` itself. `threads` answer at a
+    time, others wait. An upload has at most `upload_bytes`, and `upload_seconds` to arrive. With `log_requests` each
+    request is a line of the log.
     """
 
     host: str = "127.0.0.1"
@@ -33,7 +32,6 @@ class ServerSettings:
     token: str = ""
     names: tuple[str, ...] = ()
     threads: int = 2
-    processes: int = 1
     upload_bytes: int = 200 * MEGABYTE
     upload_seconds: float = 60.0
     log_requests: bool = False
@@ -63,20 +61,10 @@ class ServerSettings:
 
 
 def make_settings(
-    host: str | None,
-    port: int | None,
-    token: str,
-    names: Sequence[str],
-    log_requests: bool,
-    processes: int | None = None,
+    host: str | None, port: int | None, token: str, names: Sequence[str], log_requests: bool
 ) -> ServerSettings:
-    """Return the settings of a command line, None for what was not given; ConfigError for a number that is none."""
+    """Return the settings of a command line, None for what was not given; ConfigError for a port that is none."""
     if port is not None and not 0 <= port <= LARGEST_PORT:
         raise ConfigError(f"--port must be 0 (a free one) to {LARGEST_PORT:,}, not {port}.")
     port = PORT if port is None else port
-    processes = 1 if processes is None else processes
-    if not 1 <= processes <= MOST_PROCESSES:
-        raise ConfigError(f"--processes must be 1 to {MOST_PROCESSES}, not {processes}.")
-    return ServerSettings(
-        host or "127.0.0.1", port, token, tuple(names), processes=processes, log_requests=log_requests
-    )
+    return ServerSettings(host or "127.0.0.1", port, token, tuple(names), log_requests=log_requests)

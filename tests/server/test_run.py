@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -10,19 +9,17 @@ import stat
 import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from resonance_engine.errors import ConfigError
-from resonance_engine.server.settings import ServerSettings, make_settings
+from resonance_engine.server.settings import ServerSettings
 from tests.fake_workers import wait_until
 from tests.paths import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SERVER = """
@@ -46,18 +43,6 @@ class HangingCollection(FakeCollection):
     def analyse(self, audio):
         return FakeProcessWorker(Path("model.onnx"), 600.0).identify(Path(sys.argv[1]) / "hang.wav")
 FakeCollection = HangingCollection
-try:""",
-)
-
-PAIR = SERVER.replace("port=0", "port=0, processes=2").replace(
-    "try:",
-    """
-import os
-from dataclasses import replace
-class NumberedCollection(FakeCollection):
-    def status(self):
-        return replace(super().status(), version=f"{os.getpid()}")
-FakeCollection = NumberedCollection
 try:""",
 )
 
@@ -89,11 +74,6 @@ class TestAddress:
             with pytest.raises(ConfigError, match=rf"cannot use 127.0.0.1, port {port}: Address already in use"):
                 open_socket(ServerSettings(port=port))
 
-    @pytest.mark.parametrize("processes", [0, -1, 65])
-    def test_a_number_of_processes_that_is_none(self, processes: int) -> None:
-        with pytest.raises(ConfigError, match=rf"--processes must be 1 to 64, not {processes}\."):
-            make_settings(None, None, "", (), False, processes)
-
     def test_an_address_of_another_machine(self) -> None:
         from resonance_engine.server.run import open_socket
 
@@ -115,58 +95,6 @@ def test_an_upload_that_it_ends_in_leaves_no_file(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.rest
-class TestTwoProcesses:
-    @pytest.fixture
-    def server(self, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-        command = [sys.executable, "-c", PAIR, str(tmp_path)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            yield process, int(process.stdout.readline().rstrip("/\n").rpartition(":")[2])
-            process.kill()
-
-    def test_both_answer_and_one_goes_on_without_the_other(self, server: tuple[subprocess.Popen[str], int]) -> None:
-        process, port = server
-        (other,) = wait_for_both(port) - {process.pid}
-        os.kill(other, signal.SIGKILL)
-        assert [read_process(port) for _ in range(10)] == [process.pid] * 10
-
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-    def test_both_end(self, server: tuple[subprocess.Popen[str], int], number: signal.Signals) -> None:
-        process, port = server
-        wait_for_both(port)
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-        assert errors == ""
-
-        def is_over() -> bool:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-            except ConnectionRefusedError:
-                return True
-            return False
-
-        wait_until(is_over)
-
-
-def wait_for_both(port: int) -> set[int]:
-    """Return the ids of both processes once both answer."""
-    numbers: set[int] = set()
-
-    def has_both() -> bool:
-        numbers.add(read_process(port))
-        return len(numbers) == 2
-
-    wait_until(has_both)
-    return numbers
-
-
-def read_process(port: int) -> int:
-    """Return the id of the process that answers."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status") as answer:
-        return int(json.loads(answer.read())["version"])
 
 
 @pytest.mark.rest

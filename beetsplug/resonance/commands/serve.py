@@ -43,12 +43,7 @@ def serve(sidecar: Sidecar, opts: Values) -> None:
     recipes = read_folder(opts.recipes)
     token = sidecar.path.with_name(TOKEN_FILE)
     settings = make_settings(
-        opts.host,
-        opts.port,
-        read_or_make_token(token),
-        opts.allow_host or (),
-        bool(opts.log_requests),
-        opts.processes,
+        opts.host, opts.port, read_or_make_token(token), opts.allow_host or (), bool(opts.log_requests)
     )
 
     def announce(address: str) -> None:

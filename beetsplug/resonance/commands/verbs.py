@@ -162,17 +162,7 @@ VERBS = {
         "too, which takes a token; with --recipes the page saves playlists in that folder. Players that speak\n"
         "OpenSubsonic find the library at the same address; from another machine each needs a password.",
         example="--recipes ~/Music/playlists",
-        options=(
-            "host",
-            "port",
-            "recipes",
-            "allow_host",
-            "processes",
-            "log_requests",
-            "new_password",
-            "revoke",
-            "passwords",
-        ),
+        options=("host", "port", "recipes", "allow_host", "log_requests", "new_password", "revoke", "passwords"),
         is_whole=True,
     ),
     "write": Verb(
@@ -220,7 +210,6 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "new_password": (("--new-password",), {"metavar": "NAME", "help": "make a player's password, and show it"}),
     "revoke": (("--revoke",), {"metavar": "NAME", "help": "take a player's password back"}),
     "passwords": (("--passwords",), {"help": "list whom passwords were made for"}),
-    "processes": (("--processes",), {"type": "int", "metavar": "N", "help": "answer in N processes (default: 1)"}),
     "log_requests": (("--log-requests",), {"help": "log each request, without its query"}),
     "plot": (("--plot",), {"metavar": "FILE.png", "help": "draw the similarity of all windows"}),
     "retry": (("--retry",), {"help": "analyse them again"}),
