@@ -81,7 +81,3 @@ def test_titles_come_first(tmp_path: Path) -> None:
     assert TextIndex(library).find(["rain"], " Rain ") == [6, 3, 1, 2, 5, 4]
     assert sorted(TextIndex(library).find([], "")) == [1, 2, 3, 4, 5, 6]
     library._close()
-
-
-def test_fields_that_words_are_looked_up_in() -> None:
-    assert {*Item._search_fields} == {"artist", "title", "comments", "album", "albumartist", "genres"}

@@ -30,17 +30,19 @@ class StoredVoices:
         """Return the voices behind vector ids; unknown, and not spoken, without tags that tell voices."""
         new = [each for each in vector_ids if each not in self._known]
         if new:
-            self._known |= dict.fromkeys(new, StoredVoice("", False))
-        if new and has_voice_tags(self._model.tags):
-            keys = self._store.vectors.content_keys(new)
-            tagged, probabilities = self._store.tags.select(keys.values(), self._model.id, VOICE_TAGS)
-            detected = detect_voices(probabilities, VOICE_TAGS)
-            pairs = zip(detected.vocals.tolist(), detected.is_spoken.tolist(), strict=True)
-            voices = {
-                key: StoredVoice(VOCALS[place], spoken) for key, (place, spoken) in zip(tagged, pairs, strict=True)
-            }
-            self._known |= {each: voices[key] for each, key in keys.items() if key in voices}
+            # At once: another thread must not take a voice that is not read yet for one that is unknown.
+            self._known |= {**dict.fromkeys(new, StoredVoice("", False)), **self._detect(new)}
         return {each: self._known[each] for each in vector_ids}
+
+    def _detect(self, vector_ids: Collection[int]) -> dict[int, StoredVoice]:
+        if not has_voice_tags(self._model.tags):
+            return {}
+        keys = self._store.vectors.content_keys(vector_ids)
+        tagged, probabilities = self._store.tags.select(keys.values(), self._model.id, VOICE_TAGS)
+        detected = detect_voices(probabilities, VOICE_TAGS)
+        pairs = zip(detected.vocals.tolist(), detected.is_spoken.tolist(), strict=True)
+        voices = {key: StoredVoice(VOCALS[place], spoken) for key, (place, spoken) in zip(tagged, pairs, strict=True)}
+        return {each: voices[key] for each, key in keys.items() if key in voices}
 
     def spoken(self, vector_ids: Collection[int]) -> set[int]:
         """Return those of some vector ids whose recordings are spoken."""

@@ -14,7 +14,7 @@ from tests.paths import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOAD = "import onnxruntime; from pathlib import Path; from resonance_engine.encoder.model_files import SHIPPED; "
+LOAD = "import onnxruntime; from resonance_engine.encoder.model_files import SHIPPED; "
 SESSION = "onnxruntime.InferenceSession(SHIPPED.read_bytes(), providers=['CPUExecutionProvider'])"
 OFF_BY_THEMSELVES = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
 

@@ -218,7 +218,7 @@ def test_the_lock_of_another_file_is_not_its_own(path: Path) -> None:
             assert store.vectors.count(MODEL.id) == 1
 
 
-def test_an_open_file_that_is_deleted_is_made_again(path: Path) -> None:
+def test_an_open_file_that_is_deleted_is_created_again(path: Path) -> None:
     with Store(path) as store:
         assert store.vectors.count(MODEL.id) == 1
         for suffix in ("", "-wal", "-shm"):

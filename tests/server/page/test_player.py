@@ -55,7 +55,7 @@ def test_the_next_of_the_list_follows(browser: PageBrowser) -> None:
     browser.wait(f"document.querySelector('#player .title')?.textContent === {first!r}")
 
 
-def test_play_begins_with_what_is_there(browser: PageBrowser) -> None:
+def test_play_starts_the_playlist_or_else_the_matches(browser: PageBrowser) -> None:
     browser.start(SEED)
     browser.click("#toggle")
     browser.wait("document.querySelector('#player .title')")
