@@ -21,6 +21,12 @@ unexport PYTHONDONTWRITEBYTECODE
 # thirds of the training time.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184
 
+# Tests write in memory where there is room: a disk that is busy elsewhere can hold up a single sync for minutes.
+ROOM = $(shell df --output=avail /dev/shm 2>/dev/null | tail -1)
+ifeq ($(shell test "$(or $(ROOM),0)" -gt 8000000 && echo yes),yes)
+test test-rest test-all test-slow test-corpus test-runtime: export TMPDIR = /dev/shm
+endif
+
 .PHONY: help demo readme test test-rest test-all test-slow test-corpus test-runtime audit lint format quality bench
 .PHONY: chain precompute search_proxy refine evaluate export onnx_eval index query
 .PHONY: corpus material laundered model learning_curve clean

@@ -64,18 +64,29 @@ class MpdServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        try:
+            self.wait_for_answer(self.process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_for_answer(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(OSError), self.client():
                 return
-            assert self.process.poll() is None, (self.folder / "log").read_text("utf-8")
+            assert process.poll() is None, (self.folder / "log").read_text("utf-8")
             assert time.monotonic() < deadline, "MPD does not start"
             time.sleep(0.02)
 
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(PATIENCE)
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
             self.process = None
 
     @contextmanager
