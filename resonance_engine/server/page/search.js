@@ -10,7 +10,15 @@ const WAIT = 110, LISTED = 8;
 const options = { understandsWords: false };
 let request = null, choices = [], active = -1;
 
-export const setWords = (isUnderstood) => { options.understandsWords = isUnderstood; };
+const BY_NAME = { label: "Search for a track", placeholder: "A track or an artist" };
+const BY_WORDS = { label: "Search for a track, or describe its sound", placeholder: "A track, an artist, or how it should sound: calm piano" };
+
+export function setWords(isUnderstood) {
+  options.understandsWords = isUnderstood;
+  const { label, placeholder } = isUnderstood ? BY_WORDS : BY_NAME;
+  element("search").setAttribute("aria-label", label);
+  element("search").placeholder = placeholder;
+}
 
 function close() {
   request?.abort();
