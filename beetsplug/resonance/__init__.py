@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from beets.ui import Subcommand
 
     from beetsplug.resonance.library.importer import Importer
-    from beetsplug.resonance.library.sidecar import Runtime
+    from beetsplug.resonance.library.runtime import Runtime
 
 LEFT_OUT = "; tracks are left out until `beet resonance analyze`"
 NOT_COMPARED = "; which of the new tracks the library has already is not known"
@@ -72,12 +72,13 @@ class ResonancePlugin(BeetsPlugin):
     def __init__(self, runtime: Runtime | None = None) -> None:
         super().__init__("resonance")
         self.config.add(Settings.defaults())
+        self.config["sidecar"].redact = True  # of what `beet config` prints: there may be a password in it
         self.runtime = runtime
         self.guard = ErrorGuard(self._log)
         self.events = LibraryEvents()
         self.imported: dict[int, str] = {}  # titles by item id, of files that are in place
         self.is_quiet = False
-        self.fields = Fields(lambda: self.settings, self._log, self.guard.warn, self.is_analysing)
+        self.fields = Fields(lambda: self.settings, lambda: self.place, self._log, self.guard.warn, self.is_analysing)
         self.item_types, self.album_types = self.fields.item_types, self.fields.album_types
         self.item_queries, self.album_queries = self.fields.item_queries, self.fields.album_queries
         self.template_fields.update(self.fields.item_getters)
@@ -97,6 +98,11 @@ class ResonancePlugin(BeetsPlugin):
     @cached_property
     def settings(self) -> Settings:
         return Settings.from_config(self.config)
+
+    @cached_property
+    def place(self) -> Settings:
+        """The settings that tell where the store is, and no others."""
+        return Settings.of_sidecar(self.config)
 
     def open_sidecar(self, library: Library) -> Sidecar:
         """Return the store of a library, which the caller closes; raises ConfigError for a mistake in the settings."""
@@ -132,7 +138,7 @@ class ResonancePlugin(BeetsPlugin):
                     importer.analyse(imported)
         if self.events.removed or self.events.changes or self.events.stored:
             with self.guard():
-                self.events.apply(lib, self.runtime)
+                self.events.apply(lib, self.runtime, self.place)
         with self.guard():
             if imported and self.settings.auto != "no":
                 self.end_import(lib, importer, len(imported))

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.errors import StoreError, printable
+from resonance_engine.errors import StoreError
 from resonance_engine.store.models import select_model
 from resonance_engine.store.records import EMBEDDING, FLOAT16, Analysis, Ids, Matrix, decode_rows
 from resonance_engine.store.sqlite_file import read_json, select_in
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
     from resonance_engine.store.database import Database
     from resonance_engine.store.models import Model
     from resonance_engine.store.records import Embedding
+    from resonance_engine.store.snapshot import Snapshot
     from resonance_engine.store.writer import WriteTransaction
 
 SAMPLE = 1_000
@@ -143,8 +143,9 @@ class TagTable:
         try:
             decode_rows(rows, probabilities)
         except ValueError as error:
-            path = printable(self.database.path)
-            raise StoreError(f"{path} holds damaged tags ({error}); run `beet resonance check --repair`.") from error
+            raise StoreError(
+                f"{self.database.name} holds damaged tags ({error}); run `beet resonance check --repair`."
+            ) from error
         return probabilities
 
 
@@ -159,7 +160,7 @@ def put_tags(transaction: WriteTransaction, model: Model, embeddings: Mapping[by
     transaction.upsert("tag", rows)
 
 
-def _embedding_order(driver: sqlite3.Connection, model_id: str, keys: Sequence[bytes]) -> tuple[Ids, Ids]:
+def _embedding_order(driver: Snapshot, model_id: str, keys: Sequence[bytes]) -> tuple[Ids, Ids]:
     """Return the ids of the recordings' embeddings, ascending, and the places of those recordings among the keys."""
     statement = f"SELECT content_key, id FROM vector WHERE model_id = ? AND kind = '{EMBEDDING}' AND content_key >= x''"  # noqa: S608 - a constant
     owners = dict(driver.execute(statement, (model_id,)).fetchall())

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from resonance_engine.errors import StoreError, printable
+from resonance_engine.errors import StoreError
 from resonance_engine.store.sqlite_file import select_in
 
 if TYPE_CHECKING:
@@ -33,20 +33,21 @@ class ArrayTable:
 
     def names(self, library: int) -> list[str]:
         """Return the names of a library's arrays, in alphabetical order."""
-        statement = "SELECT name FROM array WHERE library_id = ? ORDER BY name"
+        statement = 'SELECT name FROM "array" WHERE library_id = ? ORDER BY name'
         with self.database.read() as snapshot:
             return [name for (name,) in snapshot.execute(statement, (library,))]
 
     def get(self, library: int, names: Iterable[str]) -> dict[str, Array]:
         """Return a library's arrays by name, all of one state; those that it lacks are left out."""
-        statement = "SELECT name, data FROM array WHERE library_id = ? AND name IN"
+        statement = 'SELECT name, data FROM "array" WHERE library_id = ? AND name IN'
         with self.database.read() as snapshot:
             rows = select_in(snapshot, statement, names, (library,))
         arrays: dict[str, Array] = {}
         for name, data in rows:
             if reason := array_defect(data):
-                path = printable(self.database.path)
-                raise StoreError(f"{path}: the array {name} {reason}; run `beet resonance check --repair`.")
+                raise StoreError(
+                    f"{self.database.name}: the array {name} {reason}; run `beet resonance check --repair`."
+                )
             arrays[name] = npy.read_array(BytesIO(data), allow_pickle=False)
         return arrays
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import sqlite3
-from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resonance_engine.store.sqlite_file import select_in
+from resonance_engine.store.sqlite_statements import QUIET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,17 +15,7 @@ if TYPE_CHECKING:
     from resonance_engine.store.database import Database
 
 CONTENT_TABLES = ("vector", "window", "tag", "passage", "analysis")
-# SQLite may look into what is no JSON where conditions are joined by AND.
-QUIET = (
-    "SELECT content_key, json_extract(attributes, '$.energy') FROM analysis "
-    "WHERE CASE WHEN typeof(attributes) = 'text' AND json_valid(attributes) "
-    "THEN json_extract(attributes, '$.energy') < ? ELSE 0 END"
-)
-WINDOWS = "SELECT content_key, position FROM window WHERE content_key IN"
-# The file is written again when at least so many bytes, and so much of it, would be saved.
-WORTHWHILE_BYTES = 1_000_000
-WORTHWHILE_SHARE = 0.1
-PRAGMAS = ("page_size", "page_count", "freelist_count")
+WINDOWS = 'SELECT content_key, position FROM "window" WHERE content_key IN'
 
 
 @dataclass(frozen=True)
@@ -38,7 +27,7 @@ class Maintenance:
     def orphans(self) -> set[bytes]:
         """Return the content keys of recordings that are in no library any more."""
         statement = " UNION ".join(
-            f"SELECT content_key FROM {table} WHERE content_key NOT IN (SELECT content_key FROM track)"  # noqa: S608 - a constant
+            f'SELECT content_key FROM "{table}" WHERE content_key NOT IN (SELECT content_key FROM track)'  # noqa: S608 - a constant
             for table in CONTENT_TABLES
         )
         with self.database.read() as snapshot:
@@ -47,7 +36,7 @@ class Maintenance:
     def count_prunable(self, library: int, item_ids: Iterable[int]) -> int:
         """Count the recordings that `prune` would delete, were these items of a library unlinked first."""
         unlinked = {(library, item_id) for item_id in item_ids}
-        statement = " UNION ".join(f"SELECT content_key FROM {table}" for table in CONTENT_TABLES)  # noqa: S608 - constants
+        statement = " UNION ".join(f'SELECT content_key FROM "{table}"' for table in CONTENT_TABLES)  # noqa: S608 - constants
         with self.database.read() as snapshot:
             tracks = snapshot.execute("SELECT library_id, item_id, content_key FROM track").fetchall()
             known = {key for (key,) in snapshot.execute(statement)}
@@ -98,18 +87,5 @@ class Maintenance:
             return transaction.clear("removed")
 
     def compact(self) -> int:
-        """Write the file again without its empty pages, where that is worthwhile; return how many bytes that saved.
-
-        Does nothing while another program uses the file, or where there is no room for a second one.
-        """
-        with self.database.read() as snapshot:
-            size, count, free = (snapshot.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in PRAGMAS)
-        if size * free < WORTHWHILE_BYTES or free < WORTHWHILE_SHARE * count:
-            return 0
-        path = self.database.path
-        before = path.stat().st_size
-        self.database.close()
-        with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return max(0, before - path.stat().st_size)
+        """Give back room that nothing takes any more, where that is worthwhile; return how many bytes."""
+        return self.database.compact()

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from resonance_engine.errors import StoreError, printable
+from resonance_engine.errors import StoreError
 from resonance_engine.store.records import EMBEDDING
 from resonance_engine.store.sqlite_file import read_json
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
 
     from resonance_engine.store.database import Database
+    from resonance_engine.store.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +105,19 @@ class ModelTable:
             return False
         if known.widths() != model.widths():
             raise StoreError(
-                f"{printable(self.database.path)} holds vectors of widths {known.widths()} for the model id "
+                f"{self.database.name} holds vectors of widths {known.widths()} for the model id "
                 f"{model.id}, and this model makes {model.widths()}; export the model again, so that it "
                 "gets an id of its own."
             )
         if known.tags and model.tags and known.tags != model.tags:
             raise StoreError(
-                f"{printable(self.database.path)} knows other tags for the model id {model.id} than this model gives; "
+                f"{self.database.name} knows other tags for the model id {model.id} than this model gives; "
                 "export the model again, so that it gets an id of its own."
             )
         return bool(known.tags) or not model.tags
 
 
-def select_models(driver: sqlite3.Connection) -> list[Model]:
+def select_models(driver: Snapshot) -> list[Model]:
     """Return all models, by name."""
     statement = "SELECT id, name, version, dimensions, modalities, active, tags FROM model ORDER BY name, id"
     return [_parse_model(*row) for row in driver.execute(statement)]
@@ -128,7 +128,7 @@ def _parse_model(id_: str, name: str, version: str, width: int, modalities: str,
     return Model(id_, name, version, width, read_json(modalities, dict), bool(active), tuple(read_json(tags, list)))
 
 
-def select_model(driver: sqlite3.Connection, model_id: str) -> Model:
+def select_model(driver: Snapshot, model_id: str) -> Model:
     """Return the model of that id; StoreError where there is none."""
     known = {model.id: model for model in select_models(driver)}
     if model_id not in known:

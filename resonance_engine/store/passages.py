@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.errors import StoreError, printable
+from resonance_engine.errors import StoreError
 from resonance_engine.store.models import select_model
 from resonance_engine.store.records import FLOAT16, DenseWindows, decode_rows
 from resonance_engine.store.sqlite_file import select_in
@@ -73,9 +73,8 @@ class PassageTable:
         try:
             return DenseWindows(hop, length, decode_windows(data, width))
         except ValueError as error:
-            path = printable(self.database.path)
             raise StoreError(
-                f"{path} holds damaged dense windows ({error}); run `beet resonance check --repair`."
+                f"{self.database.name} holds damaged dense windows ({error}); run `beet resonance check --repair`."
             ) from error
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from resonance_engine.store.snapshot import Snapshot
+
 APPLICATION_ID = int.from_bytes(b"RSNC", "big")
 VERSION = 3
 """The schema of a new file; `migrations.MIGRATIONS` leads to it."""
@@ -126,7 +128,7 @@ def schema_version(driver: sqlite3.Connection, path: Path, newest: int) -> int:
     return version
 
 
-def read_generation(driver: sqlite3.Connection) -> int:
+def read_generation(driver: Snapshot) -> int:
     """Return the generation of the vector rows, 0 before the first; raises `errors.UNREADABLE`."""
     row = driver.execute("SELECT value FROM state WHERE key = ?", (GENERATION,)).fetchone()
     if row is None:
@@ -149,9 +151,7 @@ def read_json(text: Any, kind: type = object) -> Any:
     return value
 
 
-def select_in(
-    driver: sqlite3.Connection, statement: str, values: Iterable[Any], parameters: Sequence[Any] = ()
-) -> list[Any]:
+def select_in(driver: Snapshot, statement: str, values: Iterable[Any], parameters: Sequence[Any] = ()) -> list[Any]:
     """Return the rows of a query that ends in IN, for any number of values; the parameters come before those."""
     rows: list[Any] = []
     rest = iter(values)

@@ -11,10 +11,10 @@ from resonance_engine.store.errors import UnreadableError
 from resonance_engine.store.sqlite_file import read_json
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Set
 
     from resonance_engine.store.database import Database
+    from resonance_engine.store.snapshot import Snapshot
     from resonance_engine.store.writer import WriteTransaction
 
 Pair = tuple[bytes, bytes]
@@ -120,7 +120,7 @@ def parse_rules(value: Any) -> list[Rule]:
     return [(tuple(one), tuple(other)) for one, other in value]
 
 
-def _select_rules(driver: sqlite3.Connection) -> list[Rule]:
+def _select_rules(driver: Snapshot) -> list[Rule]:
     row = driver.execute("SELECT value FROM state WHERE key = ?", (RULES_KEY,)).fetchone()
     return parse_rules(read_json(row[0])) if row else []
 
@@ -142,7 +142,7 @@ def parse_pairs(value: Any) -> set[Pair]:
         raise UnreadableError("the pairs kept apart are no content keys") from error
 
 
-def _select_pairs(driver: sqlite3.Connection) -> set[Pair]:
+def _select_pairs(driver: Snapshot) -> set[Pair]:
     row = driver.execute("SELECT value FROM state WHERE key = ?", (PAIRS_KEY,)).fetchone()
     return parse_pairs(read_json(row[0])) if row else set()
 

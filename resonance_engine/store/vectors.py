@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.errors import StoreError, printable
+from resonance_engine.errors import StoreError
 from resonance_engine.store.annotations import HAS_TAGS, put_tags
 from resonance_engine.store.models import select_model, select_models
 from resonance_engine.store.records import (
@@ -27,12 +27,12 @@ from resonance_engine.store.records import (
 from resonance_engine.store.sqlite_file import read_generation, select_in
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
     from resonance_engine.store.database import Database
     from resonance_engine.store.models import Model
     from resonance_engine.store.records import Embedding
+    from resonance_engine.store.snapshot import Snapshot
     from resonance_engine.store.writer import WriteTransaction
 
 ROWS_AT_A_TIME = 5_000
@@ -106,7 +106,7 @@ class VectorTable:
 
     def windows(self, content_keys: Iterable[bytes], model_id: str) -> dict[bytes, Windows]:
         """Return the embeddings of recordings' windows in order of position, by content key."""
-        statement = "SELECT content_key, position, start, data FROM window WHERE model_id = ? AND content_key IN"
+        statement = 'SELECT content_key, position, start, data FROM "window" WHERE model_id = ? AND content_key IN'
         windows: dict[bytes, tuple[list[float], list[Vector]]] = {}
         with self.database.read() as snapshot, self._damage():
             width = select_model(snapshot, model_id).dimensions
@@ -173,7 +173,7 @@ class VectorTable:
             _put_windows(transaction, model, embeddings)
             put_tags(transaction, model, embeddings)
 
-    def _matrix(self, driver: sqlite3.Connection, model_id: str, kind: str, since: int) -> tuple[Ids, Matrix]:
+    def _matrix(self, driver: Snapshot, model_id: str, kind: str, since: int) -> tuple[Ids, Matrix]:
         model = select_model(driver, model_id)
         if kind not in model.widths():
             raise ValueError(f"The model {model.name} has no {kind!r}; it has {', '.join(model.widths())}.")
@@ -202,11 +202,12 @@ class VectorTable:
         try:
             yield
         except ValueError as error:
-            path = printable(self.database.path)
-            raise StoreError(f"{path} holds damaged vectors ({error}); run `beet resonance check --repair`.") from error
+            raise StoreError(
+                f"{self.database.name} holds damaged vectors ({error}); run `beet resonance check --repair`."
+            ) from error
 
 
-def _count(driver: sqlite3.Connection, model_id: str, kind: str, since: int = -1) -> int:
+def _count(driver: Snapshot, model_id: str, kind: str, since: int = -1) -> int:
     rows = EMBEDDINGS if kind == EMBEDDING else FACETS
     return int(driver.execute(f"SELECT count(*) FROM {rows}", (model_id, kind, since)).fetchone()[0])  # noqa: S608 - a constant
 

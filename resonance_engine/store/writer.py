@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from resonance_engine.store.migrations import copy_database
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from resonance_engine.store.migrations import Migration
+    from resonance_engine.store.snapshot import Snapshot
 
 
 @dataclass
@@ -41,7 +42,7 @@ class WriteTransaction:
     """
 
     connection: sa.Connection
-    driver: sqlite3.Connection
+    driver: Snapshot
     generation: int | None = None
 
     def next_generation(self) -> int:
@@ -58,6 +59,10 @@ class WriteTransaction:
             self.generation = generation
             self.upsert("state", [{"key": GENERATION, "value": str(generation)}])
 
+    def insert(self, table: str) -> sqlite.Insert | postgresql.Insert:
+        """Return an INSERT of the database's dialect, which can replace rows."""
+        return sqlite.insert(METADATA.tables[table])
+
     def upsert(
         self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str] = (), compare: Sequence[str] = ()
     ) -> int:
@@ -67,8 +72,8 @@ class WriteTransaction:
         """
         if not rows:
             return 0
-        target = METADATA.tables[table]
-        statement = sqlite.insert(target)
+        statement = self.insert(table)
+        target = statement.table
         keys = key or [column.name for column in target.primary_key]
         values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
         differences = [target.c[name].is_distinct_from(statement.excluded[name]) for name in compare]
@@ -156,7 +161,9 @@ class Writer:
     def _migrate(self, transaction: WriteTransaction, migrations: Sequence[Migration]) -> None:
         """Create the tables, or migrate older ones after copying their file to `<name>.v<schema>.bak`."""
         newest, connection = 1 + len(migrations), transaction.connection
-        version = schema_version(transaction.driver, self._path, newest)  # another process may have been faster
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection), "it was made by sqlite3.connect"
+        version = schema_version(driver, self._path, newest)  # another process may have been faster
         if version == newest:
             return
         if version == 0:

@@ -13,7 +13,7 @@ from beets.test.helper import PluginMixin
 
 from beetsplug.resonance import ResonancePlugin
 from beetsplug.resonance.library.models import FOLDER
-from beetsplug.resonance.library.sidecar import Runtime
+from beetsplug.resonance.library.runtime import Runtime
 from resonance_engine.audio.content_key import content_key
 from resonance_engine.errors import AudioError, ModelError
 from resonance_engine.store import Analysis, DenseWindows, Embedding, Windows
@@ -21,7 +21,7 @@ from resonance_engine.worker.worker import FileAnalysis, FilePassages, ModelDesc
 from tests.embeddings import WIDTH, unit_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 SIZE = 8_700_000  # bytes of the shipped model
@@ -46,6 +46,7 @@ class FakeRuntime(Runtime):
         self.dense: dict[str, DenseWindows] = {}
         self.open: set[int] = set()
         self.spawned: list[list[str]] = []
+        self.environments: list[Mapping[str, str]] = []
         self.starts = 0
         self.defect: ModelError | None = None
         self.surprise: BaseException | None = None
@@ -80,8 +81,9 @@ class FakeRuntime(Runtime):
         with closing(self.open_pool(model, 1, timeout)) as pool:
             return pool.description(), 0.2 if model == self.shipped else 0.5
 
-    def spawn(self, command: list[str]) -> None:
+    def spawn(self, command: list[str], environment: Mapping[str, str]) -> None:
         self.spawned.append(command)
+        self.environments.append(environment)
 
 
 class FakeIdentifier:

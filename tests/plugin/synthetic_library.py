@@ -14,7 +14,8 @@ from beets.library import Item, Library
 from beets.logging import getLogger
 
 from beetsplug.resonance.commands import similar
-from beetsplug.resonance.library.sidecar import Runtime, Sidecar
+from beetsplug.resonance.library.runtime import Runtime
+from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.finder import Finder
 from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import SearchSession

@@ -12,7 +12,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.library.models import fingerprint_model
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ModelError
-from resonance_engine.store.database import Database
+from resonance_engine.store.sqlite_database import SqliteDatabase
 from tests.plugin.command_library import AnalysedLibrary
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class TestAnalyze(AnalysedLibrary):
             raise AssertionError("what writes was opened")
 
         self.beet("resonance", "analyze")  # answers a request of the background, if there was one
-        monkeypatch.setattr(Database, "_open_writer", refuse)
+        monkeypatch.setattr(SqliteDatabase, "_open_writer", refuse)
         assert self.beet("resonance", "analyze") == ["nothing to do: all 5 tracks are analysed"]
         assert any(line.startswith("last analysis: ") for line in self.beet("resonance", "status"))
 

@@ -11,7 +11,8 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.background.job_state import BackgroundTask, job_state_of
 from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, exclusive_analysis
-from beetsplug.resonance.library.sidecar import Runtime, Sidecar
+from beetsplug.resonance.library.runtime import Runtime
+from beetsplug.resonance.library.sidecar import Sidecar
 from tests.plugin.background_fixtures import LOG, BackgroundFixtures
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 from tests.plugin.test_importer import Imports

@@ -15,6 +15,7 @@ from beetsplug.resonance.commands.check import check
 from resonance_engine.index.files import index_path, load_index, open_index, save_index
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store, Windows
+from resonance_engine.store.sqlite_database import SqliteDatabase
 from tests.embeddings import WIDTH, unit_vectors
 from tests.plugin.file_library import Dump, FileLibrary, missing_rows, write_sounds
 
@@ -247,7 +248,8 @@ def test_an_index_that_is_missing_or_of_an_earlier_state_is_no_damage(library: S
 def test_looking_does_not_open_the_database_for_writing(library: Shelf) -> None:
     with library.sidecar() as sidecar:
         check(sidecar, repair=False)
-        assert sidecar.store._writer is None
+        assert isinstance(sidecar.store.database, SqliteDatabase)
+        assert sidecar.store.database._writer is None
 
 
 def test_a_damaged_note_is_mended(library: Shelf) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from beetsplug.resonance.library.sidecar import Runtime, Sidecar
+from beetsplug.resonance.library.runtime import Runtime
+from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.search.file_seeds import analyse_files
 from beetsplug.resonance.search.session import SearchSession
 from resonance_engine.audio.passage import parse_passage

@@ -18,7 +18,7 @@ from beets.library import Library
 from beets.logging import getLogger
 
 from beetsplug.resonance.commands.analyze import analyze
-from beetsplug.resonance.library.sidecar import Runtime
+from beetsplug.resonance.library.runtime import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.library.sidecar import Runtime, Sidecar
+from beetsplug.resonance.library.runtime import Runtime
+from beetsplug.resonance.library.sidecar import Sidecar
 from tests.audio_files import tune, write_audio
 from tests.memory_growth import resident
 from tests.plugin.file_library import FileLibrary

@@ -33,7 +33,8 @@ from beetsplug.resonance.config.settings import Hours
 from beetsplug.resonance.errors import describe_error
 from beetsplug.resonance.library.analysis import activate, find_settled, open_ingest, update
 from beetsplug.resonance.library.models import Models
-from beetsplug.resonance.library.sidecar import Runtime, Sidecar
+from beetsplug.resonance.library.runtime import Runtime
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ResonanceError
 
 if TYPE_CHECKING:

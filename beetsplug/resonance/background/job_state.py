@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 REQUESTS_KEY = "background_orders"
 PROGRESS_KEY = "background_report"
-SEARCH_SETTINGS = ("caps", "exclude", "profiles")  # of no use to an analysis
+# Of no use to an analysis; and the address, which may have a password in it, comes in the environment.
+LEFT_OUT = ("caps", "exclude", "profiles", "sidecar")
+ADDRESS = "RESONANCE_SIDECAR"
 MODULE = "beetsplug.resonance.background"
 WORKING = "working"
 SAVE_SECONDS = 2.0
@@ -185,13 +187,14 @@ class BackgroundTask:
 
     def to_json(self) -> str:
         """Return the task as one argument of a command; names that are no text survive it."""
-        settings = {name: value for name, value in asdict(self.settings).items() if name not in SEARCH_SETTINGS}
+        settings = {name: value for name, value in asdict(self.settings).items() if name not in LEFT_OUT}
         return json.dumps({"library": self.library, "directory": self.directory, "settings": settings})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         content: dict[str, Any] = json.loads(text)
-        return cls(content["library"], content["directory"], Settings(**content["settings"]))
+        settings = Settings(**content["settings"], sidecar=os.environ.get(ADDRESS, ""))
+        return cls(content["library"], content["directory"], settings)
 
 
 def request_work(sidecar: Sidecar) -> bool:
@@ -235,4 +238,4 @@ def start_worker(sidecar: Sidecar) -> None:
     """Start a process for what was requested."""
     library = sidecar.library
     task = BackgroundTask(str(Path(library.path).absolute()), os.fsdecode(library.directory), sidecar.settings)
-    sidecar.runtime.spawn([sys.executable, "-P", "-m", MODULE, task.to_json()])
+    sidecar.runtime.spawn([sys.executable, "-P", "-m", MODULE, task.to_json()], {ADDRESS: sidecar.settings.sidecar})

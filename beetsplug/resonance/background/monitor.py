@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from beetsplug.resonance.library.sidecar import Runtime
+from beetsplug.resonance.library.runtime import Runtime
 from resonance_engine.errors import ResonanceError, StoreError
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.background.job_state import JobState
     from beetsplug.resonance.library.sidecar import Sidecar
 
+LOCK_NAME = "resonance-"
 BACKGROUND = "background"
 FOREGROUND = "analysis"
 RETRY_SECONDS = 0.05
@@ -124,7 +125,7 @@ def lock_file(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 def lock_of(sidecar: Sidecar) -> ProcessLock:
     """Return the lock on the analysis of a library; of one sidecar's libraries, each has its own."""
-    return ProcessLock(sidecar.path.with_name(f"{sidecar.path.stem}-{sidecar.id}.lock"))
+    return ProcessLock(sidecar.folder / f"{LOCK_NAME}{sidecar.id}.lock")
 
 
 def is_analysing(sidecar: Sidecar) -> bool:
@@ -141,7 +142,7 @@ def is_analysing(sidecar: Sidecar) -> bool:
 def block_analysis(sidecar: Sidecar) -> Iterator[None]:
     """Hold the locks of all libraries of the sidecar for the time of a `with`; raises UserError if one is taken."""
     with ExitStack() as locks:
-        for path in sorted(sidecar.path.parent.glob(f"{sidecar.path.stem}-*.lock")):
+        for path in sorted(sidecar.folder.glob(f"{LOCK_NAME}*.lock")):
             lock = ProcessLock(path)
             locks.callback(lock.release)
             while not lock.acquire(FOREGROUND, 0):

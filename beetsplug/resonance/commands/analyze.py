@@ -125,7 +125,7 @@ def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:
 
     models = Models(sidecar)
     ui.print_(f"{models.label(model)} is in use now")
-    store, folder, parts = sidecar.store, sidecar.path.parent, []
+    store, folder, parts = sidecar.store, sidecar.index_folder, []
     with suppress(StoreError):  # the old model's vectors are damaged; the new one is in use all the same
         with store.read():
             before, after = (store.tracks.linked_embeddings(sidecar.id, owner.id) for owner in (old, model))

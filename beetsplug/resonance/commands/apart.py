@@ -46,7 +46,7 @@ def edit_apart(sidecar: Sidecar, query: list[str], others: list[str], remove: bo
     elif remove:
         remove_apart(sidecar, query, other)
     elif other is not None and any(word.startswith(BY_ID) for word in (*query, *other)):
-        known = content_keys(sidecar.library)
+        known = content_keys(sidecar)
         if not known:
             raise UserError(describe_coverage(sidecar, Coverage(sidecar.coverage().total, 0, 0)))
         add_pairs(sidecar, resolve_keys(sidecar, query, known, log), resolve_keys(sidecar, other, known, log))
@@ -88,7 +88,7 @@ def remove_apart(sidecar: Sidecar, query: list[str], other: list[str] | None) ->
         store = sidecar.store
         store.incompatible_queries.remove(tuple(query), None if other is None else tuple(other))
         if store.incompatible_pairs.all():
-            known = content_keys(sidecar.library)
+            known = content_keys(sidecar)
             keys = None if other is None else matching_keys(sidecar.library, other, known)
             store.incompatible_pairs.remove(matching_keys(sidecar.library, query, known), keys)
     left = {kept.sides for kept in list_kept(sidecar)}
@@ -199,7 +199,7 @@ def list_kept(sidecar: Sidecar) -> list[Kept]:
     ]
     if not (pairs := sidecar.store.incompatible_pairs.all()):
         return rules
-    items = {key: item_id for item_id, key in sorted(content_keys(sidecar.library).items(), reverse=True)}
+    items = {key: item_id for item_id, key in sorted(content_keys(sidecar).items(), reverse=True)}
     present = [pair for pair in pairs if items.keys() >= {*pair}]
     listed = select_items(sidecar.library, {items[key] for pair in present for key in pair})
     names = {item.id: describe_entry(item) for item in listed}
@@ -221,9 +221,9 @@ def format_pairs(count: int) -> str:
     return "1 pair" if count == 1 else f"{count:,} pairs"
 
 
-def content_keys(library: Library) -> dict[int, bytes]:
+def content_keys(sidecar: Sidecar) -> dict[int, bytes]:
     """Return the content keys of the analysed items, by item id."""
-    return AnalysisCache(lambda _, keys: {key: key for key in keys}).get_all(library)
+    return AnalysisCache(lambda _, keys: {key: key for key in keys}, sidecar.settings).get_all(sidecar.library)
 
 
 def count_pairs(one: set[bytes], other: set[bytes]) -> int:

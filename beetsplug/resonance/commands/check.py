@@ -132,7 +132,7 @@ def find_bad_indexes(sidecar: Sidecar, model: Model) -> Iterator[tuple[Path, str
     from resonance_engine.index.files import index_path
     from resonance_engine.store.errors import is_damage
 
-    folder = sidecar.path.parent
+    folder = sidecar.index_folder
     for kind in model.widths():
         try:
             problem = index_problem(sidecar.store, model.id, folder, kind)
@@ -200,10 +200,10 @@ def prune(sidecar: Sidecar, pretend: bool) -> None:
     if not sidecar.exists:
         ui.print_("nothing is analysed yet, so there is nothing to prune")
         return
-    store, model, folder = sidecar.store, sidecar.model, sidecar.path.parent
+    store, model = sidecar.store, sidecar.model
     plan = plan_library(sidecar, model.id if model else "")
     verify_plausible(sidecar, plan)
-    files = [*find_needless_indexes(folder, store.models.all()), *find_left_over(folder)]
+    files = [*find_needless_indexes(sidecar.index_folder, store.models.all()), *find_left_over(sidecar.folder)]
     indexes = sum(path.suffix == INDEX_SUFFIX for path in files)
     if pretend:
         recordings = store.maintenance.count_prunable(sidecar.id, plan.gone)

@@ -113,7 +113,7 @@ def remove_model(sidecar: Sidecar, name: str, sure: bool) -> None:
 
         sidecar.store.models.remove(stored.id)
         for kind in stored.widths():
-            index_path(sidecar.path.parent, stored.id, kind).unlink(missing_ok=True)
+            index_path(sidecar.index_folder, stored.id, kind).unlink(missing_ok=True)
     if name in models.names() and not remove_folder(models.folder / name):
         ui.print_(f"{models.folder / name} stays, for there is more in it than a model")
     models.forget(name)

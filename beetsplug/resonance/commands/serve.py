@@ -29,7 +29,7 @@ def serve(sidecar: Sidecar, opts: Values) -> None:
     from resonance_engine.server.start import TOKEN_FILE, describe_start, require_packages
     from resonance_engine.server.subsonic.passwords import PasswordFile
 
-    passwords = PasswordFile(sidecar.path.with_name(PASSWORD_FILE))
+    passwords = PasswordFile(sidecar.folder / PASSWORD_FILE)
     if opts.new_password is not None or opts.revoke is not None or opts.passwords:
         edit_passwords(passwords, opts)
         return
@@ -41,7 +41,7 @@ def serve(sidecar: Sidecar, opts: Values) -> None:
     from resonance_engine.server.subsonic.service import Service
 
     recipes = read_folder(opts.recipes)
-    token = sidecar.path.with_name(TOKEN_FILE)
+    token = sidecar.folder / TOKEN_FILE
     settings = make_settings(
         opts.host, opts.port, read_or_make_token(token), opts.allow_host or (), bool(opts.log_requests)
     )

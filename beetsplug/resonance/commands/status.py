@@ -54,7 +54,7 @@ def status(sidecar: Sidecar) -> None:
     if not sidecar.exists:
         coverage = sidecar.coverage()
         total = coverage.total
-        lines = [("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.path} (not made yet)")]
+        lines = [("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.store.name} (not made yet)")]
         print_table([*lines, *describe_wanted(sidecar, total)])
         ui.print_(describe_coverage(sidecar, coverage) if total else "import some music with `beet import PATH`")
         return
@@ -79,7 +79,7 @@ def status(sidecar: Sidecar) -> None:
     background = background_status(sidecar)
     lines += describe_wanted(sidecar, plan.total)
     lines += [("background", background)] if background else []
-    lines += [("database", f"{sidecar.path} ({format_size(sidecar.path.stat().st_size)})")]
+    lines += [("database", f"{store.name} ({format_size(store.database.size)})")]
     last, speed = store.state.get(LAST_RUN_KEY, float), store.state.get(SPEED_KEY, float)
     lines += [("last analysis", format_time(last))] if last else []
     lines += [("time per track", f"{speed:.2f} s")] if speed else []

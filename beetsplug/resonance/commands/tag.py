@@ -59,7 +59,7 @@ def tag(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> N
         return
     empty = [item for item in items if opts.overwrite or not stored_value(item, field)]
     suggestions, reason, evaluation = suggest_genres(sidecar, empty, threshold)
-    tags = AnalysisCache(load_tags).get_all(sidecar.library)
+    tags = AnalysisCache(load_tags, sidecar.settings).get_all(sidecar.library)
     rows = [TagRow(item, suggestions.get(item.id or 0, ()), tags.get(item.id or 0, {})) for item in empty]
     if opts.json:
         ui.print_(json.dumps([row_record(row) for row in rows], indent=1))

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from optparse import Values
 
-    from beets.library import Library
     from beets.logging import BeetsLogger
 
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -71,7 +70,7 @@ def write(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) ->
     items = list(sidecar.library.items(query))
     if not items:
         raise no_match(sidecar.library, "resonance", query)
-    known = load_values(sidecar.library, fields)
+    known = load_values(sidecar, fields)
     compared = [compare(item, known.get(item.id or 0, {}), opts.overwrite) for item in items]
     changes = [change for change in compared if change.values]
     print_changes(changes)
@@ -88,15 +87,15 @@ def write(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) ->
         ui.print_(f"written to {format_tracks(len(changes))}")
 
 
-def load_values(library: Library, names: Iterable[str]) -> dict[int, dict[str, Any]]:
+def load_values(sidecar: Sidecar, names: Iterable[str]) -> dict[int, dict[str, Any]]:
     """Return the known values of fields by item id and name, in the form that beets has them in once stored."""
     values: dict[int, dict[str, Any]] = {}
     caches: dict[Callable[..., Any], AnalysisCache[Any]] = {}
     for name in names:
         source, beets_value = OWN.get(name) or (name, partial(round_value, name))
         load = FIELDS[source].load
-        cache = caches.setdefault(load, AnalysisCache(load))
-        for item_id, analysis in cache.get_all(library).items():
+        cache = caches.setdefault(load, AnalysisCache(load, sidecar.settings))
+        for item_id, analysis in cache.get_all(sidecar.library).items():
             value = FIELDS[source].pick(analysis)
             if value not in (None, ""):
                 # Of the key of A flat major, beets makes that of G sharp, which is the same.

@@ -95,6 +95,8 @@ TABLE = (
             comment="percent of the time in which the background works, 10 to 100"),
     setting("hours", str, default="",
             comment='when the background may work, such as "22:00-07:00", several with commas; empty: always'),
+    setting("sidecar", str, default="", comment="where the data are: empty, in resonance.db beside the library; or a "
+            "PostgreSQL database that several machines share, postgresql+psycopg://user@host/database"),
     Option("query", list[str]),
     Option("count", int, "how many tracks", "N", commands=BOTH, flags=("-n", "--count"), range=(1, LARGEST_COUNT),
            rule=f"-n must be 1 to {LARGEST_COUNT:,} tracks", default=20,

@@ -107,12 +107,13 @@ class Settings:
     """The settings of a user, as the table of options describes them.
 
     `model` is the path of a model, or the name of one that comes with the program; `default` leaves the choice to
-    `beet resonance model use`. `caps` are
-    the settings `per_artist` and `per_album`.
+    `beet resonance model use`. `sidecar` is the address of a shared store, or empty. `caps` are the settings
+    `per_artist` and `per_album`.
     """
 
     auto: str = default("auto")
     model: str = default("model")
+    sidecar: str = field(default=default("sidecar"), repr=False, kw_only=True)  # for it may have a password in it
     threads: int = default("threads")
     timeout: float = default("timeout")
     nice: int = default("nice")
@@ -149,6 +150,7 @@ class Settings:
             auto=("no", "yes")[auto.get()] if isinstance(auto.get(), bool) else auto.as_choice(AUTO),
             # Relative to the configuration's folder, not to wherever beet is started.
             model=model.as_str() if model.as_str() in SHIPPED_NAMES else model.as_filename(),
+            sidecar=cls.of_sidecar(section).sidecar,
             hours="" if hours.get() is None else hours.as_str(),
             caps=Caps(numbers.pop("per_artist"), numbers.pop("per_album")),
             exclude=() if exclude in (None, []) else parse_exclusions(exclude),
@@ -158,6 +160,12 @@ class Settings:
         if settings.hours:
             Hours.parse(settings.hours)
         return settings
+
+    @classmethod
+    def of_sidecar(cls, section: Subview) -> Settings:
+        """Read where the data are kept alone: a mistake in another setting must not hide them."""
+        view = section["sidecar"]
+        return cls(sidecar="" if view.get() is None else view.as_str())
 
     def workers(self, threads: int | None = None) -> int:
         """Return the number of worker processes; `threads` overrides the setting."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from beets.library import Item, Library
 
+    from beetsplug.resonance.config.settings import Settings
     from resonance_engine.store import Store
 
 T = TypeVar("T")
@@ -46,8 +47,11 @@ class AnalysisCache(Generic[T]):
     id, so each read takes in four times as many ids around the item as the one before.
     """
 
-    def __init__(self, load: Callable[[Store, set[bytes]], Mapping[bytes, T]]) -> None:
+    def __init__(
+        self, load: Callable[[Store, set[bytes]], Mapping[bytes, T]], settings: Settings | None = None
+    ) -> None:
         self._load = load
+        self._settings = settings
         self.clear()
 
     def clear(self) -> None:
@@ -88,7 +92,7 @@ class AnalysisCache(Generic[T]):
 
     def _read(self, library: Library, item_ids: Iterable[int] | None = None) -> dict[int, CachedEntry[T]]:
         """Read the entries of some items, or of all; none, and no file is created, where nothing was ever stored."""
-        sidecar = Sidecar(library)
+        sidecar = Sidecar(library, self._settings)
         if not sidecar.exists:
             return {}
         with closing(sidecar):

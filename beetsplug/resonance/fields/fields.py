@@ -41,10 +41,10 @@ class Neighbours(dict[int, float]):
     """Scores by item id, best first, with the item ids of the seeds, and notes of the search."""
 
     def __init__(
-        self, scores: Mapping[int, float], library: Library, seeds: Sequence[int], notes: Sequence[str] = ()
+        self, scores: Mapping[int, float], sidecar: Sidecar, seeds: Sequence[int], notes: Sequence[str] = ()
     ) -> None:
         super().__init__(scores)
-        self.library, self.seeds, self.notes = library, seeds, notes
+        self.library, self.settings, self.seeds, self.notes = sidecar.library, sidecar.settings, seeds, notes
 
     @cached_property
     def shares(self) -> dict[int, dict[str, float]]:
@@ -52,7 +52,7 @@ class Neighbours(dict[int, float]):
         from beetsplug.resonance.library.sidecar import Sidecar
         from beetsplug.resonance.search.explanations import mean_facet_shares
 
-        with closing(Sidecar(self.library)) as sidecar:
+        with closing(Sidecar(self.library, self.settings)) as sidecar:
             return mean_facet_shares(sidecar, self.seeds, self)
 
 
@@ -137,7 +137,7 @@ def nearest_tracks(session: SearchSession, pattern: SimilarPattern, count: int) 
     result = Finder(session, request, NAME).find()
     scores = {hit.item_id: min(hit.score, 1.0) for hit in result.hits}
     seeds = [item.id for item in result.seeds.items if item.id is not None]
-    return Neighbours(scores, session.sidecar.library, seeds, result.notes)
+    return Neighbours(scores, session.sidecar, seeds, result.notes)
 
 
 def nearest_album_scores(session: SearchSession, pattern: SimilarPattern, count: int) -> dict[int, float]:
@@ -191,11 +191,12 @@ class Fields:
     def __init__(
         self,
         settings: Callable[[], Settings],
+        place: Callable[[], Settings],
         log: BeetsLogger,
         warn: Callable[[str], None],
         is_analysing: Callable[[Sidecar], bool],
     ) -> None:
-        self.warn = warn
+        self.place, self.warn = place, warn
         self.resolver = SimilarResolver(settings, log, is_analysing)
         self.duplicates = DuplicatesResolver(settings, lambda: self.resolver.library)
         self.caches: dict[Callable[..., Any], AnalysisCache[Any]] = {}
@@ -235,7 +236,7 @@ class Fields:
         """Return the cache of the analysis that a field is a part of."""
         load = FIELDS[name].load
         if (cache := self.caches.get(load)) is None:  # another thread may clear them at any moment
-            cache = self.caches[load] = AnalysisCache(load)
+            cache = self.caches[load] = AnalysisCache(load, self.place())
         return cache
 
     def value(self, name: str, item: Item) -> Any:

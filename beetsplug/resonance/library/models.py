@@ -53,7 +53,7 @@ class Models:
     @property
     def folder(self) -> Path:
         """The folder of the models that were trained or added, each in a folder of its own."""
-        return self.sidecar.path.with_name(FOLDER)
+        return self.sidecar.folder / FOLDER
 
     @property
     def preparing(self) -> Model | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
 import time
-from contextlib import closing
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,9 +15,10 @@ from beets.dbcore.pathutils import expand_path_from_db
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.identity import name_library, remember_name
 from beetsplug.resonance.library.items import NO_TRACKS
-from resonance_engine.encoder.model_files import SHIPPED as SHIPPED_FILE
-from resonance_engine.errors import ResonanceError, StoreError
+from beetsplug.resonance.library.runtime import Runtime
+from resonance_engine.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,70 +26,17 @@ if TYPE_CHECKING:
     from beets.library import Item, Library
     from beets.logging import BeetsLogger
 
-    from resonance_engine.ingest import AnalysisPool, DensePool, Job
+    from resonance_engine.ingest import Job
     from resonance_engine.store import Model, Store
-    from resonance_engine.worker.worker import Identifier, ModelDescription
 
 State = tuple[int, int]  # size and modification time in ns of a file
 WAL = b"-wal"
 TICK = 20_000_000  # ns, longer than the clocks of ext4, btrfs, xfs and NFS stand still
 FILE_NAME = "resonance.db"
+SHARED_FOLDER = "resonance-shared-"  # begins the names of the folders of indexes over shared stores
 NO_LIBRARY = 0
-DENSE_PATIENCE = 10.0
 LOADING_SECONDS = 2.0  # until a worker has loaded its model
 ROUND = (1, 2, 3, 5, 10, 15, 20, 30, 45)  # seconds, then minutes, that an estimate is rounded to
-
-
-class Runtime:
-    """Starts the processes of the plugin, and knows the shipped model; an argument wherever one is needed."""
-
-    shipped = SHIPPED_FILE
-
-    def open_pool(self, model: Path, count: int, timeout: float) -> AnalysisPool:
-        """Return `count` workers with a model, which start when needed and give up a file after `timeout` seconds."""
-        from resonance_engine.worker.worker import WorkerPool
-
-        return WorkerPool(model, count, timeout)
-
-    def open_dense_pool(self, model: Path, count: int, timeout: float) -> DensePool:
-        """Return `count` workers that embed whole files, which take longer than an analysis: ten times `timeout`."""
-        from resonance_engine.worker.worker import WorkerPool
-
-        return WorkerPool(model, count, DENSE_PATIENCE * timeout)
-
-    def open_identifier(self, timeout: float) -> Identifier:
-        """Return what reads content keys, in a process without a model; it gives up a file after `timeout` seconds."""
-        from resonance_engine.worker.worker import Identifier
-
-        return Identifier(timeout)
-
-    def try_model(self, model: Path, timeout: float) -> tuple[ModelDescription, float]:
-        """Return what a model is, and the seconds that a test track takes with it; ModelError where it is no use."""
-        from resonance_engine.worker.worker import Worker
-
-        with closing(Worker(model, timeout)) as worker:
-            return worker.description(), worker.try_model()
-
-    def spawn(self, command: list[str]) -> None:
-        """Start a process that belongs to no terminal, holds no folder, and survives this one."""
-        root = str(Path(__file__).parents[3])
-        search_path = [
-            str(Path(entry).absolute()) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry
-        ]
-        try:
-            process = subprocess.Popen(  # noqa: S603 - our own command
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *search_path])},
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ResonanceError(f"The background analysis does not start: {error.strerror}.") from error
-        # Nothing here waits for it, and Python would warn about that.
-        process.returncode = 0
 
 
 class ItemRow(NamedTuple):
@@ -156,7 +103,13 @@ class Sidecar:
         self.runtime = runtime or Runtime()
 
     @cached_property
+    def folder(self) -> Path:
+        """Where the library's file is, and beside it the indexes, the trained models and the locks."""
+        return self.path.parent
+
+    @cached_property
     def path(self) -> Path:
+        """The file of the store, unless it is a shared one."""
         database = Path(self.library.path)
         if str(database) == ":memory:":
             raise UserError("resonance keeps its data beside the library's file, and this library has no file")
@@ -165,29 +118,50 @@ class Sidecar:
     @property
     def exists(self) -> bool:
         """Whether anything was ever stored; False for a library without a file."""
-        return str(self.library.path) != ":memory:" and self.path.exists()
+        return str(self.library.path) != ":memory:" and self.store.database.exists
 
     @cached_property
     def store(self) -> Store:
-        from resonance_engine.store import Store
+        from resonance_engine.store.opening import open_store
 
-        return Store(self.path)
+        return open_store(self.settings.sidecar or self.path)
+
+    @cached_property
+    def index_folder(self) -> Path:
+        """Where the index files are; each shared store has a folder of its own."""
+        identity = self.store.database.identity
+        if not identity:
+            return self.folder
+        folder = self.folder / f"{SHARED_FOLDER}{identity}"
+        with suppress(OSError):  # without a place to be kept, indexes are made each time
+            folder.mkdir(exist_ok=True)
+        return folder
 
     @cached_property
     def id(self) -> int:
-        """The id of this library in the store, which several libraries of one folder share.
+        """The id of this library in the store, which several libraries share.
 
         Where it has none and none can be written, one that nothing is stored under.
         """
-        name = os.fsencode(Path(self.library.path).name).decode("utf-8", "backslashreplace")
+        name = name_library(Path(self.library.path), bool(self.settings.sidecar))
         try:
-            return self.store.libraries.get_or_create(name)
+            number = self.store.libraries.get_or_create(name)
         except StoreError as error:
             from resonance_engine.store.errors import is_unwritable
 
             if not (self.exists and is_unwritable(error)):
                 raise
             return NO_LIBRARY
+        if self.settings.sidecar:
+            remember_name(Path(self.library.path), name)
+        return number
+
+    def data_version(self) -> str:
+        """Return a text that differs whenever the content of the library or the store may."""
+        library = os.fsencode(self.library.path)
+        if not self.settings.sidecar:
+            return version_of(library, os.fsencode(self.path))
+        return f"{version_of(library)}-{self.store.database.revision}"
 
     @property
     def model(self) -> Model | None:

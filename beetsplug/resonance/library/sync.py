@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from beets.library import Item, Library
     from beets.library.models import LibModel
 
-    from beetsplug.resonance.library.sidecar import ItemRow, Runtime
+    from beetsplug.resonance.config.settings import Settings
+    from beetsplug.resonance.library.runtime import Runtime
+    from beetsplug.resonance.library.sidecar import ItemRow
     from resonance_engine.ingest import Job
     from resonance_engine.store import Failure, Store, TrackRow
 
@@ -73,13 +75,13 @@ class LibraryEvents:
         if (source, before) != (path, after):
             self.changes.append((item.id, source, path, before, after))
 
-    def apply(self, library: Library, runtime: Runtime | None = None) -> None:
+    def apply(self, library: Library, runtime: Runtime | None = None, settings: Settings | None = None) -> None:
         """Update the store, if there is one.
 
         A file that had changed before the event stays suspect, unless beets stored its item and its content is that
         which was analysed.
         """
-        sidecar = Sidecar(library, runtime=runtime)
+        sidecar = Sidecar(library, settings, runtime)
         if sidecar.exists:
             with sidecar.store:
                 if self.removed or self.changes:

@@ -66,7 +66,7 @@ class SearchSession:
     def facet(self, name: str) -> VectorIndex:
         """Return the index of a facet, under the ids of the embeddings."""
         if name not in self._indexes:
-            index = open_index(self.store, self.model.id, self.sidecar.path.parent, name)
+            index = open_index(self.store, self.model.id, self.sidecar.index_folder, name)
             if len(self._unlinked):
                 index.remove(self._unlinked)
             if not np.isfinite(index.moments.total).all():

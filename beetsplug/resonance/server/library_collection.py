@@ -285,7 +285,7 @@ class LibraryCollection:
 
     def _version(self) -> str:
         """Return a text that differs whenever an answer may."""
-        return version_of(os.fsencode(self.sidecar.library.path), os.fsencode(self.sidecar.path))
+        return self.sidecar.data_version()
 
 
 def file_number(library: Library) -> tuple[int, int]:

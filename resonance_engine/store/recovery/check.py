@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resonance_engine.errors import printable
 from resonance_engine.store.arrays import array_defect
 from resonance_engine.store.errors import UNREADABLE
 from resonance_engine.store.models import select_model
 from resonance_engine.store.passages import stored_passage_defect
 from resonance_engine.store.records import EMBEDDING, FLOAT16, decode
 from resonance_engine.store.sqlite_file import read_json
+from resonance_engine.store.sqlite_statements import FILE_CHECK, INVALID_ANALYSES, REFERENCE_CHECK
 from resonance_engine.store.state import PAIRS_KEY, RULES_KEY, parse_pairs, parse_rules
 from resonance_engine.store.vectors import LENGTH_TOLERANCE, vector_defect
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
     from resonance_engine.store.models import Model
+    from resonance_engine.store.snapshot import Snapshot
     from resonance_engine.store.store import Store
 
 SOUND = "ok"
@@ -27,13 +27,6 @@ SOUND = "ok"
 STORED_TOLERANCE = LENGTH_TOLERANCE + 2.0**-11
 EMBEDDED = f"SELECT content_key FROM vector WHERE model_id = ? AND kind = '{EMBEDDING}'"  # noqa: S608 - a constant
 PENDING = f"SELECT count(*) FROM track WHERE content_key NOT IN ({EMBEDDED})"  # noqa: S608 - a constant
-# SQLite may look into what is no JSON where conditions are joined by AND.
-INVALID_ANALYSES = (
-    "SELECT content_key, broken FROM (SELECT content_key, CASE WHEN typeof(attributes) = 'text' "
-    "AND json_valid(attributes) THEN json_type(attributes) <> 'object' ELSE 1 END AS broken FROM analysis) "
-    "WHERE broken OR (content_key NOT IN (SELECT content_key FROM vector) "
-    "AND content_key NOT IN (SELECT content_key FROM track))"
-)
 
 
 def check_store(store: Store, model_id: str, partial: bool = False) -> list[str]:
@@ -43,9 +36,9 @@ def check_store(store: Store, model_id: str, partial: bool = False) -> list[str]
     """
     with store.read() as driver:
         model = select_model(driver, model_id)
-        problems = [f"{printable(store.path)}: {line}." for line in integrity_errors(driver)]
+        problems = [f"{store.name}: {line}." for line in integrity_errors(driver)]
         problems += [
-            f"{printable(store.path)}: row {row} of table {table} refers to a missing {parent}."
+            f"{store.name}: row {row} of table {table} refers to a missing {parent}."
             for table, row, parent in dangling_rows(driver)
         ]
         problems += [f"The note {key!r} can't be read." for key in unreadable_state(driver)]
@@ -82,17 +75,17 @@ def incomplete_recordings(store: Store, model_id: str) -> dict[bytes, str]:
         return {key: ", ".join(missing) for key, missing in parts.items()}
 
 
-def integrity_errors(driver: sqlite3.Connection) -> list[str]:
+def integrity_errors(driver: Snapshot) -> list[str]:
     """Return what SQLite finds wrong with the file itself."""
-    return [line for (line,) in driver.execute("PRAGMA integrity_check") if line != SOUND]
+    return [line for (line,) in driver.execute(FILE_CHECK) if line != SOUND]
 
 
-def dangling_rows(driver: sqlite3.Connection) -> list[tuple[str, int, str]]:
+def dangling_rows(driver: Snapshot) -> list[tuple[str, int, str]]:
     """Return table, row number and missing table of rows that refer to a missing row."""
-    return [(table, row, parent) for table, row, parent, _ in driver.execute("PRAGMA foreign_key_check")]
+    return [(table, row, parent) for table, row, parent, _ in driver.execute(REFERENCE_CHECK)]
 
 
-def unreadable_state(driver: sqlite3.Connection) -> list[str]:
+def unreadable_state(driver: Snapshot) -> list[str]:
     """Return the keys of state rows that can't be parsed."""
     return [key for key, value in driver.execute("SELECT key, value FROM state") if not is_readable_state(key, value)]
 
@@ -110,7 +103,7 @@ def is_readable_state(key: object, value: object) -> bool:
     return True
 
 
-def invalid_vectors(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[bytes, str, str]]:
+def invalid_vectors(driver: Snapshot, model: Model) -> Iterator[tuple[bytes, str, str]]:
     """Yield content key, kind and defect of each vector that the model can't have given, or without its embedding."""
     widths = model.widths()
     vectors = "SELECT content_key, kind, data FROM vector WHERE model_id = ?"
@@ -119,18 +112,18 @@ def invalid_vectors(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[
         reason = "is of a kind that the model doesn't make" if width is None else stored_vector_defect(data, width)
         if reason:
             yield key, kind, reason
-    windows = "SELECT content_key, position, data FROM window WHERE model_id = ?"
+    windows = 'SELECT content_key, position, data FROM "window" WHERE model_id = ?'
     for key, position, data in driver.execute(windows, (model.id,)):
         reason = stored_vector_defect(data, model.dimensions)
         if reason:
             yield key, f"window {position}", reason
     for table, kind in (("vector", "facet"), ("window", "window")):
-        alone = f"SELECT DISTINCT content_key FROM {table} WHERE model_id = ? AND content_key NOT IN ({EMBEDDED})"  # noqa: S608 - constants
+        alone = f'SELECT DISTINCT content_key FROM "{table}" WHERE model_id = ? AND content_key NOT IN ({EMBEDDED})'  # noqa: S608 - constants
         for (key,) in driver.execute(alone, (model.id, model.id)):
             yield key, kind, "has no embedding beside it"
 
 
-def invalid_tags(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[bytes, str]]:
+def invalid_tags(driver: Snapshot, model: Model) -> Iterator[tuple[bytes, str]]:
     """Yield content key and defect of each recording's tags that the model can't have given."""
     for key, data in driver.execute("SELECT content_key, data FROM tag WHERE model_id = ?", (model.id,)):
         reason = stored_tags_defect(data, len(model.tags))
@@ -141,7 +134,7 @@ def invalid_tags(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[byt
         yield key, "have no embedding beside them"
 
 
-def invalid_passages(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[bytes, str]]:
+def invalid_passages(driver: Snapshot, model: Model) -> Iterator[tuple[bytes, str]]:
     """Yield content key and defect of each recording's dense windows that the model can't have given."""
     statement = "SELECT content_key, data, hop, length FROM passage WHERE model_id = ?"
     for key, data, hop, length in driver.execute(statement, (model.id,)):
@@ -150,24 +143,24 @@ def invalid_passages(driver: sqlite3.Connection, model: Model) -> Iterator[tuple
             yield key, reason
 
 
-def invalid_arrays(driver: sqlite3.Connection) -> Iterator[tuple[int, str, str]]:
+def invalid_arrays(driver: Snapshot) -> Iterator[tuple[int, str, str]]:
     """Yield library, name and defect of each array that can't be read."""
-    for library, name, data in driver.execute("SELECT library_id, name, data FROM array"):
+    for library, name, data in driver.execute('SELECT library_id, name, data FROM "array"'):
         reason = array_defect(data)
         if reason:
             yield library, name, reason
 
 
-def invalid_analyses(driver: sqlite3.Connection) -> Iterator[tuple[bytes, str]]:
+def invalid_analyses(driver: Snapshot) -> Iterator[tuple[bytes, str]]:
     """Yield content key and defect of each analysis that can't be parsed, or whose recording is in no other table."""
     for key, broken in driver.execute(INVALID_ANALYSES):
         yield key, "can't be read" if broken else "belongs to no vector and no track"
 
 
-def missing_parts(driver: sqlite3.Connection, model: Model) -> Iterator[tuple[bytes, str]]:
+def missing_parts(driver: Snapshot, model: Model) -> Iterator[tuple[bytes, str]]:
     """Yield content key and missing part of recordings that a model has an embedding of."""
     # Positions are counted from 0: the last one tells how many there were.
-    windows = "SELECT content_key FROM window WHERE model_id = ? GROUP BY content_key HAVING count(*) > max(position)"
+    windows = 'SELECT content_key FROM "window" WHERE model_id = ? GROUP BY content_key HAVING count(*) > max(position)'
     facet = "SELECT content_key FROM vector WHERE model_id = ? AND kind = ?"
     parts: list[tuple[str, str, tuple[str, ...]]] = [
         *((f"the {kind}", facet, (model.id, kind)) for kind in model.modalities),

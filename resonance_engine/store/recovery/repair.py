@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resonance_engine.errors import printable
 from resonance_engine.store.errors import DamageError
 from resonance_engine.store.models import select_model
 from resonance_engine.store.recovery.check import (
@@ -38,8 +37,8 @@ def repair_store(store: Store, model_id: str) -> list[str]:
         if integrity_errors(transaction.driver):
             transaction.connection.exec_driver_sql("REINDEX")
             if left := integrity_errors(transaction.driver):
-                raise DamageError(f"{printable(store.path)} is damaged ({left[0]}).")
-            done.append(f"The indexes of {printable(store.path)} were made anew.")
+                raise DamageError(f"{store.name} is damaged ({left[0]}).")
+            done.append(f"The indexes of {store.name} were made anew.")
         if count := _drop_dangling(transaction):
             done.append(f"{_many(count, 'row')} that referred to nothing {_were(count)} dropped.")
         if notes := unreadable_state(transaction.driver):

@@ -1,0 +1,197 @@
+"""Transactions on a PostgreSQL database: snapshots to read, through psycopg alone, and turns to write."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from resonance_engine.errors import StoreError
+from resonance_engine.store.database import Database
+from resonance_engine.store.errors import UNREADABLE
+from resonance_engine.store.postgresql.address import require_packages
+from resonance_engine.store.postgresql.connection import SCHEMA, ServerSnapshot, connect
+from resonance_engine.store.postgresql.errors import connection_error, server_error
+from resonance_engine.store.sqlite_file import PATIENCE, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from resonance_engine.store.postgresql.address import Address
+    from resonance_engine.store.postgresql.writer import ServerWriter
+    from resonance_engine.store.writer import WriteTransaction
+
+BEGIN = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+STATE = "SELECT version, identity, revision FROM sidecar"
+SET_STATE = "INSERT INTO state (key, value) VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+# One row, which all writers update first: they take turns by its lock, and readers see by it that something changed.
+TAKE_TURN = b"UPDATE sidecar SET revision = revision + 1 RETURNING version"
+SIZE = (
+    "SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0)::bigint FROM pg_class "  # noqa: S608 - a constant
+    f"JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = '{SCHEMA}' AND relkind = 'r'"
+)
+
+
+class ServerDatabase(Database):
+    """A sidecar in a PostgreSQL database, made at first use; safe to share between threads, processes and machines.
+
+    A writer waits `patience` seconds for another one, and raises StoreError then. Connections that a server closed
+    while they were idle are made again; in the midst of a transaction that raises StoreError, and nothing of it is
+    kept.
+    """
+
+    def __init__(self, address: Address, patience: float = PATIENCE) -> None:
+        super().__init__()
+        self.address = address
+        self.name = address.name
+        self._patience = patience
+        self._opening = threading.RLock()
+        self._turn_to_write = threading.Lock()
+        self._idle: list[psycopg.Connection[Any]] = []
+        self._writer: ServerWriter | None = None
+        self._exists = False
+
+    @property
+    def exists(self) -> bool:
+        if not self._exists:
+            with self._errors(), self._opening:
+                driver, self._exists = self._connect()
+                self._idle.append(driver)
+        return self._exists
+
+    @property
+    def size(self) -> int:
+        with self.read() as snapshot:
+            return int(snapshot.execute(SIZE).fetchone()[0])
+
+    @property
+    def identity(self) -> str:
+        return str(self._state()[1])
+
+    @property
+    def revision(self) -> int:
+        return int(self._state()[2])
+
+    def _state(self) -> tuple[int, UUID, int]:
+        """Return the schema version of the sidecar, what tells it from all others, and the count of writes."""
+        with self.read() as snapshot:
+            version, identity, revision = snapshot.execute(STATE).fetchone()
+            return version, identity, revision
+
+    def close(self) -> None:
+        """Close the connections; using the database again opens them again."""
+        with self._opening:
+            while self._idle:
+                self._idle.pop().close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[ServerSnapshot]:
+        with self._errors():
+            driver = self._begin_reading()
+            try:
+                yield ServerSnapshot(driver)
+            finally:
+                with suppress(psycopg.Error):  # a lost connection, of which the reader's own error tells
+                    driver.rollback()
+                with self._opening:
+                    if driver.closed:
+                        driver.close()
+                    else:
+                        self._idle.append(driver)
+
+    @contextmanager
+    def transaction(self) -> Iterator[WriteTransaction]:
+        with self._errors():
+            writer = self._open_writer()
+            with self._turn_to_write, writer.transaction() as transaction:
+                yield transaction
+
+    def write_state(self, key: str, text: str) -> None:
+        """Write one row of `state`; without SQLAlchemy where it isn't loaded yet."""
+        if self._writer is not None or self._open.reading is not None or not self.exists:
+            with self.write() as transaction:
+                transaction.upsert("state", [{"key": key, "value": text}])
+            return
+        with self._errors():
+            driver, _ = self._connect()
+            with driver, driver.transaction():
+                self.take_turn(driver)
+                driver.execute(SET_STATE, (key, text))
+
+    def compact(self) -> int:
+        """Return 0: a server gives room back by itself."""
+        return 0
+
+    def take_turn(self, driver: psycopg.Connection[Any]) -> None:
+        """Wait for the other writers, and raise the revision; StoreError where the schema is of another version."""
+        row = driver.execute(TAKE_TURN).fetchone()
+        self._verify_version(row[0] if row else 0)
+
+    def _begin_reading(self) -> psycopg.Connection[Any]:
+        """Return a connection in a new snapshot; one that was lost while it was idle is replaced."""
+        with self._opening:
+            while self._idle:
+                driver = self._idle.pop()
+                with suppress(psycopg.OperationalError, psycopg.InterfaceError):
+                    if self._exists:
+                        self._enter(driver)
+                        return driver
+                driver.close()
+            driver, self._exists = self._connect()
+            try:
+                if not self._exists:
+                    self._open_writer()
+                    driver.close()
+                    driver, self._exists = self._connect()
+                self._enter(driver)
+            except BaseException:
+                driver.close()
+                raise
+            return driver
+
+    def _enter(self, driver: psycopg.Connection[Any]) -> None:
+        driver.execute(BEGIN)
+        row = driver.execute(STATE).fetchone()  # with which the snapshot begins
+        self._verify_version(row[0] if row else 0)
+
+    def _verify_version(self, version: int) -> None:
+        if version > VERSION:
+            raise StoreError(
+                f"{self.name} was written by a newer Resonance (schema {version}, this one knows up to {VERSION}); "
+                "nothing was changed. Update Resonance here, too."
+            )
+        if version < VERSION:
+            raise StoreError(
+                f"{self.name} is of an older schema ({version}, this Resonance has {VERSION}), or its row in "
+                f"{SCHEMA}.sidecar is gone; restore it from the server's backup."
+            )
+
+    def _connect(self) -> tuple[psycopg.Connection[Any], bool]:
+        try:
+            return connect(self.address, self._patience)
+        except psycopg.Error as error:
+            raise connection_error(self.address, error) from error
+
+    def _open_writer(self) -> ServerWriter:
+        with self._opening:
+            if self._writer is None:
+                with require_packages():
+                    from resonance_engine.store.postgresql.writer import ServerWriter
+
+                self._writer = ServerWriter(self.address, self._connect, self.take_turn)
+                self._exists = True
+            return self._writer
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise errors of psycopg, and values that make no sense, as sentences."""
+        try:
+            yield
+        except (psycopg.Error, *UNREADABLE) as error:
+            raise server_error(self.address, error) from error

@@ -1,0 +1,67 @@
+"""PostgreSQL's errors as sentences that name the database and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import errors
+
+from resonance_engine.errors import StoreError
+from resonance_engine.store.errors import UNREADABLE, DamageError
+
+if TYPE_CHECKING:
+    from resonance_engine.store.postgresql.address import Address
+
+KEPT = "what was stored stays"
+# Of the connection: it was closed by the server, or broke.
+LOST = (errors.AdminShutdown, errors.CrashShutdown, errors.IdleInTransactionSessionTimeout)
+REFUSED = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
+FULL = (errors.DiskFull, errors.OutOfMemory, errors.ConfigurationLimitExceeded)
+
+
+def server_error(address: Address, error: Exception) -> StoreError:
+    """Return the StoreError, a sentence, for an error of psycopg or an unreadable value."""
+    name, reason = address.name, describe(address, error)
+    if isinstance(error, (*UNREADABLE, errors.DataError)) and not isinstance(error, errors.UntranslatableCharacter):
+        return DamageError(
+            f"{name} holds what makes no sense ({type(error).__name__}); `beet resonance check --repair` drops it."
+        )
+    if isinstance(error, errors.LockNotAvailable):
+        return StoreError(f"{name} is being written by another program; try again when that is done.")
+    if isinstance(error, REFUSED):
+        return StoreError(
+            f"{name} may not be written by you ({reason}); have the right granted, or use another account."
+        )
+    if isinstance(error, FULL):
+        return StoreError(f"No room is left on the server of {name} ({reason}); free some and try again.")
+    if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
+        return StoreError(f"{name} lacks a table of Resonance ({reason}); restore it from the server's backup.")
+    if isinstance(error, (*LOST, psycopg.OperationalError, psycopg.InterfaceError)):
+        return StoreError(f"The connection to {name} was lost ({reason}); {KEPT}. Try again when the server is there.")
+    return StoreError(f"{name} can't be used ({reason}).")
+
+
+def connection_error(address: Address, error: psycopg.Error) -> StoreError:
+    """Return the StoreError for a connection that isn't made; libpq gives no codes for the reasons, only texts."""
+    reason = describe(address, error)
+    name = address.name
+    if isinstance(error, psycopg.ProgrammingError):  # about the address, of which it may quote the password
+        return StoreError("The address of the shared sidecar has a part that PostgreSQL does not know.")
+    if "password" in reason or "authentication" in reason or "pg_hba" in reason:
+        return StoreError(
+            f"The server of {name} refuses the user or the password ({reason}); give the right one in the address, "
+            "in ~/.pgpass or in PGPASSWORD."
+        )
+    if "FATAL" in reason:
+        return StoreError(f"The server of {name} refuses the connection ({reason}).")
+    return StoreError(
+        f"No PostgreSQL server answers for {name} ({reason}); see whether it runs and can be reached. "
+        f"Nothing is lost: {KEPT}."
+    )
+
+
+def describe(address: Address, error: Exception) -> str:
+    """Return an error's message in one line without a full stop or secrets."""
+    message = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return address.hide(message or str(error)).removeprefix("connection failed: ").rstrip(".")

@@ -1,0 +1,155 @@
+"""Write transactions on a PostgreSQL database, through SQLAlchemy, and the schema that they write to.
+
+Beside the bytes of each embedding, which are the truth and the same as in SQLite, stands the same vector as pgvector's
+`halfvec`, by which the server itself can search.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+import psycopg
+import sqlalchemy as sa
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
+
+from resonance_engine.errors import StoreError
+from resonance_engine.store.postgresql.connection import SCHEMA, ServerSnapshot
+from resonance_engine.store.records import EMBEDDING, FLOAT16
+from resonance_engine.store.sqlite_file import VERSION
+from resonance_engine.store.tables import METADATA
+from resonance_engine.store.writer import WriteTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from resonance_engine.store.postgresql.address import Address
+
+LOWEST_PGVECTOR = (0, 7)  # the first with halfvec
+EXTENSION = "SELECT default_version, installed_version FROM pg_available_extensions WHERE name = 'vector'"
+LOCK = 0x52534E43  # "RSNC": of those who make the schema at the same time
+# A writer that was suspended in the midst of a transaction keeps the others waiting no longer than this.
+PATIENCE = "60s"
+SIDECAR = "CREATE TABLE sidecar (version integer NOT NULL, identity uuid NOT NULL, revision bigint NOT NULL)"
+
+
+def server_tables() -> sa.MetaData:
+    """Return the tables as PostgreSQL has them: texts in the order of their code points, and vectors to search."""
+    metadata = sa.MetaData()
+    for table in METADATA.sorted_tables:
+        copy = table.to_metadata(metadata)
+        for column in copy.columns:
+            if isinstance(column.type, sa.String):
+                column.type = sa.String(collation="C")
+    metadata.tables["vector"].append_column(sa.Column("half", HALFVEC))
+    return metadata
+
+
+TABLES = server_tables()
+
+
+class ServerTransaction(WriteTransaction):
+    """An open transaction that holds the writers' lock."""
+
+    def insert(self, table: str) -> postgresql.Insert:
+        return postgresql.insert(TABLES.tables[table])
+
+    def upsert(
+        self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str] = (), compare: Sequence[str] = ()
+    ) -> int:
+        if table == "vector":
+            rows = [{**row, "half": _searchable(row)} for row in rows]
+        return super().upsert(table, rows, key, compare)
+
+
+def _searchable(row: Mapping[str, Any]) -> np.ndarray[Any, Any] | None:
+    """Return the embedding in a row as pgvector takes it; facets are searched by the index of each machine alone."""
+    return np.frombuffer(row["data"], FLOAT16) if row["kind"] == EMBEDDING else None
+
+
+class ServerWriter:
+    """The connections that write to a database, in which the tables are made when they are missing."""
+
+    def __init__(
+        self,
+        address: Address,
+        connect: Callable[[], tuple[psycopg.Connection[Any], bool]],
+        take_turn: Callable[[psycopg.Connection[Any]], None],
+    ) -> None:
+        self._take_turn = take_turn
+        driver, exists = connect()
+        with driver:
+            if not exists:
+                prepare_schema(address, driver)
+        self._engine = sa.create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: connect()[0],
+            poolclass=sa.QueuePool,
+            max_overflow=-1,
+            pool_pre_ping=True,
+            use_native_hstore=False,
+            execution_options={"preserve_rowcount": True},
+        )
+        if not exists:
+            with self._begin() as connection:
+                create_tables(connection)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[WriteTransaction]:
+        """Begin a transaction, when it is this one's turn; errors come as psycopg's, not as SQLAlchemy wraps them."""
+        with self._begin() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection), "it was made by psycopg.connect"
+            self._take_turn(driver)
+            yield ServerTransaction(connection, ServerSnapshot(driver))
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENCE}'")
+                yield connection
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.Error):
+                raise error.orig from error
+            raise
+
+
+def prepare_schema(address: Address, driver: psycopg.Connection[Any]) -> None:
+    """Make pgvector and the schema available in a database; StoreError where the server lacks it."""
+    available, installed = driver.execute(EXTENSION).fetchone() or (None, None)
+    if available is None:
+        raise StoreError(
+            f"The server of {address.name} lacks pgvector; install it there (the package postgresql-VERSION-pgvector)."
+        )
+    version = installed or available
+    if tuple(map(int, version.split(".")[:2])) < LOWEST_PGVECTOR:
+        raise StoreError(f"{address.name} has pgvector {version}, and Resonance needs 0.7 or later; update it there.")
+    try:
+        if installed is None:
+            driver.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreError(
+            f"You may not enable pgvector in {address.name}; have its owner run `CREATE EXTENSION vector` there."
+        ) from error
+    except psycopg.errors.UniqueViolation:
+        pass  # another process was faster
+
+
+def create_tables(connection: sa.Connection) -> None:
+    """Make the tables, unless another process has been faster."""
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+    if connection.exec_driver_sql(f"SELECT to_regclass('{SCHEMA}.sidecar')").scalar() is not None:
+        return
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    TABLES.create_all(connection, checkfirst=False)
+    connection.exec_driver_sql(SIDECAR)
+    values = f"({VERSION}, '{uuid4()}', 0)"
+    connection.exec_driver_sql(f"INSERT INTO sidecar (version, identity, revision) VALUES {values}")  # noqa: S608 - ours

