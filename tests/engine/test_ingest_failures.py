@@ -14,6 +14,7 @@ import pytest
 
 from resonance_engine.ingest import BATCH_SECONDS, Ingest, IngestOutcome, Job
 from resonance_engine.store import Counts, Store
+from resonance_engine.store.opening import open_store
 from resonance_engine.worker.worker import Worker, WorkerPool
 from tests.engine.test_ingest import FakePool, jobs
 from tests.fake_workers import FakeProcessWorker, is_alive, key, pid, wait_until
@@ -37,8 +38,8 @@ REASONS = {
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "resonance.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with open_store(place) as store:
         yield store
 
 
@@ -135,10 +136,10 @@ class HaltingPool(FakePool):
                 yield None
 
 
-def test_a_batch_is_kept_also_while_nothing_new_comes(store: Store, tmp_path: Path) -> None:
+def test_a_batch_is_kept_also_while_nothing_new_comes(store: Store, place: Path | str, tmp_path: Path) -> None:
     pool, stages = HaltingPool(), []
     subject = Ingest(store, store.libraries.get_or_create("home"), pool)
-    with Store(store.path) as other:
+    with open_store(place) as other:
         for _ in subject.run(jobs(tmp_path, range(7)), clock=lambda: pool.now):
             stages.append(len(other.tracks.all(1)))
     assert stages == [3, 3, 3, 6, 6, 6, 7]

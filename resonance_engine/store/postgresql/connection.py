@@ -39,9 +39,11 @@ SELECT set_config('search_path', '{SCHEMA}, ' || coalesce((SELECT quote_ident(ns
 REPLACED = {
     FILE_CHECK: "SELECT 'ok'",
     REFERENCE_CHECK: "SELECT '', 0, '', 0 WHERE false",
+    # Conditions that AND joins are evaluated in any order, those of CASE are not.
     QUIET: (
-        "SELECT content_key, (attributes::jsonb ->> 'energy')::float8 FROM analysis WHERE CASE WHEN attributes IS JSON "
-        "OBJECT AND jsonb_typeof(attributes::jsonb -> 'energy') = 'number' "
+        "SELECT content_key, (attributes::jsonb ->> 'energy')::float8 FROM analysis "
+        "WHERE CASE WHEN attributes IS NOT JSON OBJECT THEN false "
+        "WHEN jsonb_typeof(attributes::jsonb -> 'energy') = 'number' "
         "THEN (attributes::jsonb ->> 'energy')::float8 < ? ELSE false END"
     ),
     INVALID_ANALYSES: (

@@ -87,7 +87,7 @@ class ServerWriter:
                 prepare_schema(address, driver)
         self._engine = sa.create_engine(
             "postgresql+psycopg://",
-            creator=lambda: connect()[0],
+            creator=lambda: begin_by_itself(connect()[0]),
             poolclass=sa.QueuePool,
             max_overflow=-1,
             pool_pre_ping=True,
@@ -120,6 +120,12 @@ class ServerWriter:
             if isinstance(error.orig, psycopg.Error):
                 raise error.orig from error
             raise
+
+
+def begin_by_itself(driver: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """Return the connection, which begins a transaction with the first statement, as SQLAlchemy relies on."""
+    driver.autocommit = False
+    return driver
 
 
 def prepare_schema(address: Address, driver: psycopg.Connection[Any]) -> None:

@@ -13,10 +13,12 @@ import pytest
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store, Windows
 from resonance_engine.store.errors import is_damage
+from resonance_engine.store.opening import open_store
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.store.recovery.repair import repair_store
 from resonance_engine.store.vectors import LENGTH_TOLERANCE
 from tests.embeddings import MODEL, key, track, unit_vectors
+from tests.raw_sql import change_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +29,20 @@ LONG = (VECTORS[0] * 2).astype(np.float16).tobytes()
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "resonance.db"
-    with Store(path) as store:
+def path(place: Path | str) -> Path | str:
+    fill(place)
+    return place
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A store whose columns take values of all types, as no server's do."""
+    fill(tmp_path / "resonance.db")
+    return tmp_path / "resonance.db"
+
+
+def fill(place: Path | str) -> None:
+    with open_store(place) as store:
         store.models.register(MODEL)
         home = store.libraries.get_or_create("home")
         for content in range(3):
@@ -37,19 +50,18 @@ def path(tmp_path: Path) -> Path:
             embedding = Embedding(VECTORS[content], {"timbre": VECTORS[5]}, windows=windows)
             store.vectors.put(key(content), MODEL.id, embedding)
             store.tracks.link(home, track(content, content))
-    return path
 
 
-def test_a_sound_store_has_no_problems(path: Path) -> None:
-    with Store(path) as store:
+def test_a_sound_store_has_no_problems(path: Path | str) -> None:
+    with open_store(path) as store:
         before = store.generation
         assert check_store(store, MODEL.id) == []
         assert repair_store(store, MODEL.id) == []
         assert store.generation == before
 
 
-def test_vectors_at_the_edge_of_the_tolerance_are_sound(path: Path) -> None:
-    with Store(path) as store:
+def test_vectors_at_the_edge_of_the_tolerance_are_sound(path: Path | str) -> None:
+    with open_store(path) as store:
         for content, length in enumerate((1 - LENGTH_TOLERANCE * 0.99, 1 + LENGTH_TOLERANCE * 0.99)):
             for width in range(8):
                 vector = np.eye(8, dtype=np.float32)[width] * np.float32(length)
@@ -75,12 +87,10 @@ DELETE = "DELETE FROM vector WHERE content_key = :key AND kind = :kind"
     ],
 )
 def test_damage_is_named_and_repaired(
-    path: Path, statement: str, kind: str | None, value: object, problem: str
+    path: Path | str, statement: str, kind: str | None, value: object, problem: str
 ) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(statement, {"key": key(1), "kind": kind, "value": value})
-        connection.commit()
-    with Store(path) as store:
+    change_rows(path, statement, key=key(1), kind=kind, value=value)
+    with open_store(path) as store:
         problems = check_store(store, MODEL.id)
         assert any(key(1).hex() in sentence and problem in sentence for sentence in problems)
         assert not any(key(other).hex() in sentence for sentence in problems for other in (0, 2))
@@ -104,16 +114,14 @@ def test_damage_is_named_and_repaired(
         pytest.param(b"1234567", "take 4 bytes and take 7", id="width"),
     ],
 )
-def test_damaged_tags_are_dropped_and_the_vectors_beside_them_stay(path: Path, data: bytes, problem: str) -> None:
-    with Store(path) as store:
+def test_damaged_tags_are_dropped_and_the_vectors_beside_them_stay(path: Path | str, data: bytes, problem: str) -> None:
+    with open_store(path) as store:
         store.models.register(replace(MODEL, tags=("sad", "80s")))
         for content in range(3):
             store.vectors.put(key(content), MODEL.id, Embedding(VECTORS[content], tags={"sad": 0.0, "80s": 1.0}))
         assert check_store(store, MODEL.id) == []
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE tag SET data = ? WHERE content_key = ?", (data, key(1)))
-        connection.commit()
-    with Store(path) as store:
+    change_rows(path, "UPDATE tag SET data = ? WHERE content_key = ?", data, key(1))
+    with open_store(path) as store:
         (sentence,) = check_store(store, MODEL.id)
         assert f"The tags of recording {key(1).hex()} should" in sentence
         assert problem in sentence
@@ -125,14 +133,12 @@ def test_damaged_tags_are_dropped_and_the_vectors_beside_them_stay(path: Path, d
         assert store.vectors.complete(map(key, range(3)), MODEL.id) == {key(0), key(2)}
 
 
-def test_tags_that_cannot_be_read_are_said_to_be_damaged(path: Path) -> None:
-    with Store(path) as store:
+def test_tags_that_cannot_be_read_are_said_to_be_damaged(path: Path | str) -> None:
+    with open_store(path) as store:
         store.models.register(replace(MODEL, tags=("sad", "80s")))
         store.vectors.put(key(1), MODEL.id, Embedding(VECTORS[1], tags={"sad": 0.0, "80s": 1.0}))
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE tag SET data = x'00'")
-        connection.commit()
-    with Store(path) as store:
+    change_rows(path, "UPDATE tag SET data = x'00'")
+    with open_store(path) as store:
         for read in (
             lambda: store.tags.get([key(1)], MODEL.id),
             lambda: store.tags.matrix(MODEL.id),
@@ -142,15 +148,15 @@ def test_tags_that_cannot_be_read_are_said_to_be_damaged(path: Path) -> None:
                 read()
 
 
-def test_a_damaged_index_of_the_file_is_made_anew(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection:
+def test_a_damaged_index_of_the_file_is_made_anew(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
             "UPDATE sqlite_master SET sql = replace(sql, '(content_key,', '(content_key DESC,') "
             "WHERE name = 'track_contents'"
         )
         connection.commit()
-    with Store(path) as store:
+    with Store(file) as store:
         assert any("resonance.db: " in problem for problem in check_store(store, MODEL.id))
         assert "were made anew" in repair_store(store, MODEL.id)[0]
         assert check_store(store, MODEL.id) == []
@@ -169,9 +175,9 @@ def tampered(path: Path, *statements: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["NULL", "7", "'text'", "x'01'"])
-def test_values_that_are_no_vectors_are_a_sentence_and_dropped(path: Path, value: str) -> None:
-    tampered(path, f"UPDATE vector SET data = {value}", f"UPDATE window SET data = {value}")  # noqa: S608 - a constant
-    with Store(path) as store:
+def test_values_that_are_no_vectors_are_a_sentence_and_dropped(file: Path, value: str) -> None:
+    tampered(file, f"UPDATE vector SET data = {value}", f"UPDATE window SET data = {value}")  # noqa: S608 - a constant
+    with Store(file) as store:
         for read in (
             lambda: store.vectors.matrix(MODEL.id),
             lambda: store.vectors.changes(MODEL.id, 0),
@@ -188,11 +194,11 @@ def test_values_that_are_no_vectors_are_a_sentence_and_dropped(path: Path, value
 @pytest.mark.parametrize(
     "value", ["'{'", "NULL", "x'ff'", f"'{'[' * 100_000}'"], ids=["broken", "null", "bytes", "deep"]
 )
-def test_notes_that_cannot_be_read_are_a_sentence_and_dropped(path: Path, value: str) -> None:
-    with Store(path) as store:
+def test_notes_that_cannot_be_read_are_a_sentence_and_dropped(file: Path, value: str) -> None:
+    with Store(file) as store:
         store.state.set("mood", "good")
-    tampered(path, f"INSERT INTO state VALUES ('speed', {value})")  # noqa: S608 - a constant
-    with Store(path) as store:
+    tampered(file, f"INSERT INTO state VALUES ('speed', {value})")  # noqa: S608 - a constant
+    with Store(file) as store:
         with pytest.raises(StoreError, match=r"makes no sense.*--repair") as caught:
             store.state.get("speed")
         assert is_damage(caught.value)
@@ -202,9 +208,9 @@ def test_notes_that_cannot_be_read_are_a_sentence_and_dropped(path: Path, value:
 
 
 @pytest.mark.parametrize("value", ['"often"', "[1]", '{"00": 7}', '{"zz": ["00"]}'])
-def test_pairs_that_are_none_are_dropped(path: Path, value: str) -> None:
-    tampered(path, f"INSERT INTO state VALUES ('pairs_apart', '{value}')")  # noqa: S608 - a constant
-    with Store(path) as store:
+def test_pairs_that_are_none_are_dropped(file: Path, value: str) -> None:
+    tampered(file, f"INSERT INTO state VALUES ('pairs_apart', '{value}')")  # noqa: S608 - a constant
+    with Store(file) as store:
         with pytest.raises(StoreError, match="makes no sense"):
             store.incompatible_pairs.all()
         assert check_store(store, MODEL.id) == ["The note 'pairs_apart' can't be read."]
@@ -212,8 +218,8 @@ def test_pairs_that_are_none_are_dropped(path: Path, value: str) -> None:
         assert (check_store(store, MODEL.id), store.incompatible_pairs.all()) == ([], frozenset())
 
 
-def test_a_note_of_another_kind_is_not_known(path: Path) -> None:
-    with Store(path) as store:
+def test_a_note_of_another_kind_is_not_known(path: Path | str) -> None:
+    with open_store(path) as store:
         store.state.set("speed", "fast")
         assert (store.state.get("speed"), store.state.get("speed", str), store.state.get("speed", int, float)) == (
             "fast",
@@ -223,9 +229,9 @@ def test_a_note_of_another_kind_is_not_known(path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["NULL", "x'7b7d'", "'{'", "'[]'", "'7'"])
-def test_analyses_that_are_no_names_and_values_are_dropped(path: Path, value: str) -> None:
-    tampered(path, f"INSERT INTO analysis SELECT content_key, '1', {value} FROM track")  # noqa: S608 - a constant
-    with Store(path) as store:
+def test_analyses_that_are_no_names_and_values_are_dropped(file: Path, value: str) -> None:
+    tampered(file, f"INSERT INTO analysis SELECT content_key, '1', {value} FROM track")  # noqa: S608 - a constant
+    with Store(file) as store:
         with pytest.raises(StoreError, match="makes no sense"):
             store.analyses.get([key(1)])
         if value == "'{'":
@@ -239,9 +245,9 @@ def test_analyses_that_are_no_names_and_values_are_dropped(path: Path, value: st
 
 
 @pytest.mark.parametrize("value", ["'{'", "'7.5'", "'true'", "'\"7\"'", "NULL"])
-def test_a_generation_that_is_no_number_is_damage(path: Path, value: str) -> None:
-    tampered(path, f"UPDATE state SET value = {value} WHERE key = 'generation'")  # noqa: S608 - a constant
-    with Store(path) as store:
+def test_a_generation_that_is_no_number_is_damage(file: Path, value: str) -> None:
+    tampered(file, f"UPDATE state SET value = {value} WHERE key = 'generation'")  # noqa: S608 - a constant
+    with Store(file) as store:
         for act in (store.models.all, lambda: store.state.set("mood", "good")):
             with pytest.raises(StoreError, match="makes no sense") as caught:
                 act()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store
+from resonance_engine.store.opening import open_store
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.store.recovery.repair import repair_store
 from resonance_engine.store.state import RULES_KEY
@@ -26,8 +27,8 @@ STEPS = st.lists(st.tuples(st.booleans(), KEYS, st.none() | KEYS), max_size=6)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "resonance.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with open_store(place) as store:
         store.models.register(MODEL)
         yield store
 
@@ -65,7 +66,7 @@ def test_the_pairs_are_those_of_a_set_of_sets(steps: list[tuple[bool, list[int],
             assert store.incompatible_pairs.all() == {tuple(sorted(map(key, pair))) for pair in expected}
 
 
-def test_a_pair_outlives_its_tracks_its_vectors_and_its_model(tmp_path: Path, store: Store) -> None:
+def test_a_pair_outlives_its_tracks_its_vectors_and_its_model(place: Path | str, store: Store) -> None:
     store.vectors.put_many(MODEL.id, {key(n): Embedding(unit_vectors(3)[n]) for n in range(3)})
     home = store.libraries.get_or_create("home")
     store.tracks.link_many(home, [track(n, n) for n in range(3)])
@@ -74,7 +75,7 @@ def test_a_pair_outlives_its_tracks_its_vectors_and_its_model(tmp_path: Path, st
     assert store.maintenance.prune() == 3
     store.models.remove(MODEL.id)
     store.close()
-    with Store(tmp_path / "resonance.db") as again:
+    with open_store(place) as again:
         assert again.incompatible_pairs.all() == {(key(0), key(1))}
 
 
@@ -105,11 +106,11 @@ def test_rules_are_kept_in_the_order_in_which_they_came(store: Store) -> None:
     assert rules.all() == []
 
 
-def test_pairs_of_an_older_file_go_on_beside_rules(store: Store) -> None:
+def test_pairs_of_an_older_file_go_on_beside_rules(store: Store, place: Path | str) -> None:
     store.incompatible_pairs.add([key(1)], [key(2)])
     store.incompatible_queries.add(("a",), ("b",))
     store.close()
-    with Store(store.path) as again:
+    with open_store(place) as again:
         assert again.incompatible_pairs.all() == {(key(1), key(2))}
         assert again.incompatible_queries.all() == [(("a",), ("b",))]
 

@@ -9,6 +9,7 @@ import pytest
 
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Analysis, Embedding, Failure, Store
+from resonance_engine.store.opening import open_store
 from tests.embeddings import MODEL, key, unit_vectors
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ OTHER = dataclasses.replace(MODEL, id="c3d4", name="other")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "resonance.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with open_store(place) as store:
         store.models.register(MODEL)
         yield store
 

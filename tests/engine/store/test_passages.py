@@ -10,10 +10,12 @@ import pytest
 
 from resonance_engine.errors import StoreError
 from resonance_engine.store import DenseWindows, Embedding, Store
+from resonance_engine.store.opening import open_store
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.store.recovery.repair import repair_store
 from resonance_engine.store.recovery.salvage import salvage
 from tests.embeddings import MODEL, key, stored, track, unit_vectors
+from tests.postgresql_server import in_a_file
 from tests.raw_sql import change_rows
 
 if TYPE_CHECKING:
@@ -27,17 +29,16 @@ def dense(count: int, seed: int = 0) -> DenseWindows:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path(place: Path | str) -> Path | str:
     """Recordings 0 to 2 with 1 to 3 dense windows, each held by a track."""
-    path = tmp_path / "resonance.db"
-    with Store(path) as store:
+    with open_store(place) as store:
         store.models.register(MODEL)
         home = store.libraries.get_or_create("home")
         for n in range(3):
             store.vectors.put(key(n), MODEL.id, Embedding(unit_vectors(8)[n]))
             store.passages.put(key(n), MODEL.id, dense(n + 1, n))
             store.tracks.link(home, track(n, n))
-    return path
+    return place
 
 
 def assert_holds(store: Store, count: int, seed: int) -> None:
@@ -46,8 +47,8 @@ def assert_holds(store: Store, count: int, seed: int) -> None:
     np.testing.assert_array_equal(found.vectors, stored(dense(count, seed).vectors))
 
 
-def test_dense_windows_come_back_in_order_of_time(path: Path) -> None:
-    with Store(path) as store:
+def test_dense_windows_come_back_in_order_of_time(path: Path | str) -> None:
+    with open_store(path) as store:
         assert store.passages.stored(MODEL.id) == {key(n) for n in range(3)}
         assert store.passages.get([key(9)], MODEL.id) == {}
         for n in range(3):
@@ -57,16 +58,16 @@ def test_dense_windows_come_back_in_order_of_time(path: Path) -> None:
         ]
 
 
-def test_later_ones_replace_earlier_ones_and_can_be_deleted(path: Path) -> None:
-    with Store(path) as store:
+def test_later_ones_replace_earlier_ones_and_can_be_deleted(path: Path | str) -> None:
+    with open_store(path) as store:
         store.passages.put(key(1), MODEL.id, dense(7, 1))
         assert_holds(store, 7, 1)
         assert store.passages.delete([key(1), key(9)], MODEL.id) == 1
         assert store.passages.stored(MODEL.id) == {key(0), key(2)}
 
 
-def test_they_leave_with_their_recording_and_with_their_model(path: Path) -> None:
-    with Store(path) as store:
+def test_they_leave_with_their_recording_and_with_their_model(path: Path | str) -> None:
+    with open_store(path) as store:
         store.models.register(OTHER)
         store.passages.put(key(2), OTHER.id, dense(2))
         store.passages.put(key(5), OTHER.id, dense(2))
@@ -90,8 +91,8 @@ def test_they_leave_with_their_recording_and_with_their_model(path: Path) -> Non
         (DenseWindows(4.0, 18.0, unit_vectors(4, 4)), "8 wide|length 1 or 0"),
     ],
 )
-def test_what_the_model_cannot_have_given_is_refused(path: Path, windows: DenseWindows, reason: str) -> None:
-    with Store(path) as store:
+def test_what_the_model_cannot_have_given_is_refused(path: Path | str, windows: DenseWindows, reason: str) -> None:
+    with open_store(path) as store:
         with pytest.raises(ValueError, match=reason):
             store.passages.put(key(1), MODEL.id, windows)
         assert_holds(store, 2, 1)
@@ -112,10 +113,12 @@ def test_what_the_model_cannot_have_given_is_refused(path: Path, windows: DenseW
     ],
 )
 def test_damaged_ones_are_named_and_dropped_and_the_vectors_beside_them_stay(
-    path: Path, change: str, value: object, problem: str
+    path: Path | str, change: str, value: object, problem: str
 ) -> None:
+    if isinstance(path, str) and isinstance(value, str):
+        pytest.skip("the columns of a server take values of one type")
     change_rows(path, f"UPDATE passage SET {change} = ? WHERE content_key = ?", value, key(1))  # noqa: S608 - a column
-    with Store(path) as store:
+    with open_store(path) as store:
         [sentence] = check_store(store, MODEL.id)
         assert f"The dense windows of recording {key(1).hex()} " in sentence
         assert problem in sentence
@@ -127,14 +130,15 @@ def test_damaged_ones_are_named_and_dropped_and_the_vectors_beside_them_stay(
         assert store.vectors.embedded([key(1)], MODEL.id)
 
 
-def test_ones_that_cannot_be_read_lead_to_repair(path: Path) -> None:
+def test_ones_that_cannot_be_read_lead_to_repair(path: Path | str) -> None:
     change_rows(path, "UPDATE passage SET data = x'00' WHERE content_key = ?", key(1))
-    with Store(path) as store, pytest.raises(StoreError, match=r"damaged dense windows.*--repair"):
+    with open_store(path) as store, pytest.raises(StoreError, match=r"damaged dense windows.*--repair"):
         store.passages.get([key(1)], MODEL.id)
 
 
+@in_a_file
 def test_a_damaged_file_gives_back_its_dense_windows_also_where_hop_and_length_are_whole_numbers(path: Path) -> None:
-    with Store(path) as store:
+    with open_store(path) as store:
         for n in range(3):  # a recording is kept whole or not at all
             store.analyses.put(key(n), "1", {})
             facets = {"timbre": unit_vectors(1)[0], "rhythm": unit_vectors(1, 4)[0]}
@@ -143,7 +147,7 @@ def test_a_damaged_file_gives_back_its_dense_windows_also_where_hop_and_length_a
     with path.open("r+b") as file:
         file.write(bytes(100))
     salvage(path)
-    with Store(path) as store:
+    with open_store(path) as store:
         assert store.passages.stored(MODEL.id) == {key(n) for n in range(3)}
         assert_holds(store, 5_000, 0)
         assert_holds(store, 3, 2)

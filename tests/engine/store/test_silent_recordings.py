@@ -9,6 +9,7 @@ import pytest
 
 from resonance_engine.features.attributes import NEAR_SILENCE_DB, measure_energy
 from resonance_engine.store import Embedding, Store, Windows
+from resonance_engine.store.opening import open_store
 from tests.embeddings import MODEL, key, track, unit_vectors
 from tests.raw_sql import change_rows
 
@@ -24,8 +25,8 @@ LEVELS = [
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "resonance.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with open_store(place) as store:
         store.models.register(MODEL)
         yield store
 
@@ -59,11 +60,11 @@ def test_what_is_certain_is_dropped_and_nothing_else(store: Store) -> None:
     assert store.maintenance.drop_silent(NEAR_SILENCE_DB) == 0
 
 
-def test_what_says_nothing_about_the_level_stays(store: Store) -> None:
+def test_what_says_nothing_about_the_level_stays(store: Store, place: Path | str) -> None:
     for number in range(4):
         add(store, number, (-91.0,))
     for number, attributes in enumerate(['{"tempo": 120}', '{"energy": null}', "{", '{"energy": "-91"}']):
-        change_rows(store.path, "UPDATE analysis SET attributes = ? WHERE content_key = ?", attributes, key(number))
+        change_rows(place, "UPDATE analysis SET attributes = ? WHERE content_key = ?", attributes, key(number))
     add(store, 4, (-91.0,))
-    change_rows(store.path, "DELETE FROM window WHERE content_key = ?", key(4))
+    change_rows(place, "DELETE FROM window WHERE content_key = ?", key(4))
     assert store.maintenance.silent_recordings(NEAR_SILENCE_DB) == set()

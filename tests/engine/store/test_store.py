@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonance_engine.store import Counts, Embedding, Model, Store, Windows
+from resonance_engine.store.opening import open_store
 from resonance_engine.store.records import FLOAT16, decode
 from tests.embeddings import MODEL, WIDTH, key, stored, track, unit_vectors
 
@@ -23,8 +24,8 @@ OTHER = dataclasses.replace(MODEL, id="c3d4", name="other")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "resonance.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with open_store(place) as store:
         store.models.register(MODEL)
         yield store
 

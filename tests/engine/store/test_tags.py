@@ -10,6 +10,7 @@ import pytest
 
 from resonance_engine.errors import StoreError
 from resonance_engine.store import Embedding, Store
+from resonance_engine.store.opening import open_store
 from tests.embeddings import MODEL, key, stored, track, unit_vectors
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ PROBABILITIES = np.random.default_rng(0).random((8, 3), np.float32)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "resonance.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with open_store(place) as store:
         store.models.register(TAGGED)
         yield store
 
