@@ -8,6 +8,7 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, takewhile
 from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from av.container import Container
 
 from resonance_engine.audio.chunk_sizes import MendedFile, mend_sizes
-from resonance_engine.audio.downmix import mix_to_mono
+from resonance_engine.audio.downmix import join_frames, mix_to_mono
 from resonance_engine.audio.seeking import seek
 from resonance_engine.errors import AudioError
 
@@ -274,13 +275,15 @@ def cut_span(
         return None
     begin = max(round(start * rate), position)
     samples = np.zeros(round(seconds * rate), np.float32)
-    filled = _copy_frame(samples, frame, position - begin)
-    for position, frame in frames:
-        if position - begin >= len(samples):
-            break
-        if frame.sample_rate == rate:
-            filled += _copy_frame(samples, frame, position - begin)
-    np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+    end = begin + len(samples)
+    within = (
+        (place, each)
+        for place, each in takewhile(lambda placed: placed[0] < end, chain([(position, frame)], frames))
+        if place + each.samples > begin and each.sample_rate == rate
+    )
+    filled = sum(_copy_frame(samples, joined, place - begin) for place, joined in join_frames(within))
+    if not np.isfinite(samples.sum()):
+        np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     np.clip(samples, -1.0, 1.0, out=samples)
     return Span(samples, rate, begin / rate, filled / len(samples))
 
@@ -288,7 +291,5 @@ def cut_span(
 def _copy_frame(samples: NDArray[np.float32], frame: AudioFrame, offset: int) -> int:
     """Copy the part of a frame beginning at `offset` that falls into `samples`; return its number of samples."""
     begin, end = max(0, -offset), min(frame.samples, len(samples) - offset)
-    if begin >= end:
-        return 0
     samples[offset + begin : offset + end] = mix_to_mono(frame)[begin:end]
     return end - begin

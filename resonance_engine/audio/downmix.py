@@ -1,17 +1,43 @@
-"""Downmix of channels to mono."""
+"""Downmix of channels to mono, of one frame or of many that were joined: a frame alone costs more than its samples."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from av.audio.fifo import AudioFifo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from av.audio.frame import AudioFrame
     from numpy.typing import NDArray
 
 
 INTEGERS64 = ("s64", "s64p")
+JOINED = 1 << 17  # samples from which on joined frames are enough; many more no longer fit the processor's cache
+
+
+def join_frames(frames: Iterator[tuple[int, AudioFrame]]) -> Iterator[tuple[int, AudioFrame]]:
+    """Join frames that follow each other and are of one kind; with each comes the index of its first sample.
+
+    Takes the timestamps off the frames.
+    """
+    fifo, kind, first, end = AudioFifo(), None, 0, 0
+    for position, frame in frames:
+        frame.pts = None  # it may be in doubt; the index decides
+        own = frame.format.name, frame.layout.nb_channels, frame.sample_rate  # a FIFO compares no channels
+        if position != end or own != kind:
+            if joined := fifo.read():
+                yield first, joined
+            fifo, kind, first, end = AudioFifo(), own, position, position
+        fifo.write(frame)
+        end += frame.samples
+        if end - first >= JOINED and (joined := fifo.read()):
+            yield first, joined
+            first = end
+    if joined := fifo.read():
+        yield first, joined
 
 
 def mix_to_mono(frame: AudioFrame) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ from resonance_engine.features.spec import band_edges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from resonance_engine.features.filters import Array
     from resonance_engine.features.spec import FeatureSpec, HarmonySpec, RhythmSpec, TimbreSpec
@@ -85,20 +88,50 @@ def estimate_tempo(envelope: Array, spec: RhythmSpec) -> float | None:
     A candidate's score is the sum of the envelope at all multiples of its period, relative to what the
     tempogram's Hann window lets through there and above the envelope's mean, times the prior.
     """
-    lags = np.arange(spec.lags)
+    grid = beat_grid(spec)
+    observed = grid.sum_at_beats(envelope)
+    chance = envelope[1:].sum() / grid.taper[1:].sum()
+    score = observed / grid.possible - chance
+    best = int(np.argmax(score * grid.prior))
+    return float(grid.bpm[best]) if score[best] > PULSE else None
+
+
+@dataclass(frozen=True, eq=False)
+class BeatGrid:
+    """The candidates of a tempo: `bpm` (n,), their `prior` (n,), and the multiples of their periods.
+
+    `beats` are these multiples in hops, up to the last lag; `within` (lags - 1, n) are their places in a table of all.
+    `taper` (lags,) is what the tempogram's Hann window lets through, `possible` (n,) its sum at a candidate's beats.
+    """
+
+    bpm: NDArray[np.float64]
+    prior: NDArray[np.float64]
+    within: NDArray[np.bool_]
+    beats: NDArray[np.float64]
+    taper: NDArray[np.float64]
+
+    @cached_property
+    def possible(self) -> NDArray[np.float64]:
+        return np.maximum(self.sum_at_beats(self.taper), 1e-3)
+
+    def sum_at_beats(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Sum values of lags (lags,) at the beats of each candidate (n,)."""
+        table = np.zeros(self.within.shape)
+        table[self.within] = np.interp(self.beats, np.arange(len(values)), values)
+        total: NDArray[np.float64] = table.sum(axis=0)
+        return total
+
+
+@lru_cache(maxsize=8)
+def beat_grid(spec: RhythmSpec) -> BeatGrid:
     window = hann(spec.lags)
     taper = np.correlate(window, window, "full")[spec.lags - 1 :] / np.square(window).sum()
     bpm = np.geomspace(SLOWEST, FASTEST, STEPS)
     period = 60 * spec.framing.rate / (spec.framing.hop * bpm)
     multiples = period * np.arange(1, spec.lags)[:, np.newaxis]
     within = multiples <= spec.lags - 1
-    observed = (np.interp(multiples, lags, envelope) * within).sum(axis=0)
-    possible = (np.interp(multiples, lags, taper) * within).sum(axis=0)
-    chance = envelope[1:].sum() / taper[1:].sum()
-    score = observed / np.maximum(possible, 1e-3) - chance
     prior = np.exp(-0.5 * (np.log2(bpm / USUAL) / SPREAD) ** 2)
-    best = int(np.argmax(score * prior))
-    return float(bpm[best]) if score[best] > PULSE else None
+    return BeatGrid(bpm, prior, within, multiples[within], taper)
 
 
 def estimate_key(chroma: Array, spec: HarmonySpec) -> str | None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from resonance_engine.features.filters import BandedMatrix
+from resonance_engine.features.filters import BandedMatrix, chroma_filters
 from resonance_engine.features.front_end import FrontEnd
 from resonance_engine.features.spec import FRONT_END_VERSION, Decoding, FeatureSpec, Framing
 from resonance_engine.features.spectrum import Spectra
@@ -196,3 +196,9 @@ def test_a_banded_product_is_the_full_product(bins: int, columns: int, group: in
 if __name__ == "__main__":
     REFERENCE.parent.mkdir(exist_ok=True)
     np.savez_compressed(REFERENCE, **summary())  # type: ignore[arg-type]  # its stub mistakes names for options
+
+
+def test_the_weights_of_chroma_are_zero_or_normal() -> None:
+    weights = chroma_filters(Framing(22_050, 2_048, 441, 128), 24)
+    assert (weights[weights != 0] >= np.finfo(np.float32).tiny).all()
+    assert (weights.max(axis=1) > 0).all()
