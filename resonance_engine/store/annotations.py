@@ -12,6 +12,7 @@ import numpy as np
 from resonance_engine.errors import StoreError
 from resonance_engine.store.models import select_model
 from resonance_engine.store.records import EMBEDDING, FLOAT16, Analysis, Ids, Matrix, decode_rows
+from resonance_engine.store.snapshot import read_batches
 from resonance_engine.store.sqlite_file import read_json, select_in
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ class TagTable:
             tags = select_model(snapshot, model_id).tags
             chosen = tags if names is None else names
             blocks = [np.empty((0, len(chosen)), np.float32)]
-            cursor = snapshot.execute("SELECT content_key, data FROM tag WHERE model_id = ?", (model_id,))
-            while rows := cursor.fetchmany(BLOCK):
+            statement = "SELECT content_key, data FROM tag WHERE model_id = ?"
+            for rows in read_batches(snapshot, statement, (model_id,), BLOCK):
                 keys += [key for key, _ in rows]
                 blocks.append(self._columns([data for _, data in rows], tags, chosen))
             ids, order = _embedding_order(snapshot, model_id, keys)

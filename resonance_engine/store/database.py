@@ -98,6 +98,10 @@ class Database(ABC):
         """Write one row of `state`."""
 
     @abstractmethod
+    def last_ids(self, snapshot: Snapshot) -> dict[str, int]:
+        """Return the greatest id that rows ever had by table, of those whose ids are never used again."""
+
+    @abstractmethod
     def compact(self) -> int:
         """Give back room that nothing takes any more; return how many bytes."""
 

@@ -20,3 +20,8 @@ def open_store(place: Path | str) -> Store:
     with require_packages():
         from resonance_engine.store.postgresql.database import ServerDatabase
     return Store(ServerDatabase(address))
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is meant to be the address of a database rather than the path of a file."""
+    return "://" in text

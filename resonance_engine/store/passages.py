@@ -11,6 +11,7 @@ import numpy as np
 from resonance_engine.errors import StoreError
 from resonance_engine.store.models import select_model
 from resonance_engine.store.records import FLOAT16, DenseWindows, decode_rows
+from resonance_engine.store.snapshot import read_batches
 from resonance_engine.store.sqlite_file import select_in
 from resonance_engine.store.vectors import LENGTH_TOLERANCE
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from resonance_engine.store.database import Database
     from resonance_engine.store.records import Matrix
 
+ROWS_AT_A_TIME = 16  # of up to a megabyte
 COLUMNS = "SELECT content_key, data, hop, length FROM passage WHERE model_id = ?"
 
 
@@ -46,8 +48,10 @@ class PassageTable:
         """Yield content key and dense windows of all recordings, one at a time, in order of the keys."""
         with self.database.read() as snapshot:
             width = select_model(snapshot, model_id).dimensions
-            for key, data, hop, length in snapshot.execute(f"{COLUMNS} ORDER BY content_key", (model_id,)):
-                yield key, self._decode(data, hop, length, width)
+            statement = f"{COLUMNS} ORDER BY content_key"
+            for rows in read_batches(snapshot, statement, (model_id,), ROWS_AT_A_TIME):
+                for key, data, hop, length in rows:
+                    yield key, self._decode(data, hop, length, width)
 
     def put(self, content_key: bytes, model_id: str, windows: DenseWindows) -> None:
         """Store the dense windows of a recording instead of earlier ones.

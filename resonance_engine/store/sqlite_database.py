@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from resonance_engine.store.migrations import Migration
+    from resonance_engine.store.snapshot import Snapshot
     from resonance_engine.store.writer import Writer, WriteTransaction
 
 LIBRARY_LOCKED = "The beets library is being written by another program; try again when that is done."
@@ -122,6 +123,9 @@ class SqliteDatabase(Database):
                 driver.execute(SET_STATE, (key, text))
         except sqlite3.Error as error:
             raise store_error(self.path, error) from error
+
+    def last_ids(self, snapshot: Snapshot) -> dict[str, int]:
+        return dict(snapshot.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
 
     def compact(self) -> int:
         """Write the file again without its empty pages, where that is worthwhile; return how many bytes that saved.

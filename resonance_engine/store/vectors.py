@@ -24,6 +24,7 @@ from resonance_engine.store.records import (
     decode,
     decode_rows,
 )
+from resonance_engine.store.snapshot import read_batches
 from resonance_engine.store.sqlite_file import read_generation, select_in
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from resonance_engine.store.snapshot import Snapshot
     from resonance_engine.store.writer import WriteTransaction
 
-ROWS_AT_A_TIME = 5_000
 LENGTH_TOLERANCE = 1e-3
 
 # The rows of a kind after a generation; a facet's come with the row of their recording's embedding.
@@ -184,8 +184,7 @@ class VectorTable:
         # The order of the index. SQLite would copy all vectors to sort them by id alone.
         statement = f"SELECT embedding.id, {owner}.data FROM {source} ORDER BY {owner}.generation, {owner}.id"  # noqa: S608 - constants
         filled = 0
-        cursor = driver.execute(statement, (model_id, kind, since))
-        while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+        for rows in read_batches(driver, statement, (model_id, kind, since)):
             part = slice(filled, filled + len(rows))
             ids[part], data = zip(*rows, strict=True)
             with self._damage():

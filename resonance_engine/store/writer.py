@@ -63,6 +63,12 @@ class WriteTransaction:
         """Return an INSERT of the database's dialect, which can replace rows."""
         return sqlite.insert(METADATA.tables[table])
 
+    def set_last_ids(self, ids: Mapping[str, int]) -> None:
+        """Let ids go on after these, by table; of tables whose ids may be used again, after those that are there."""
+        for table, last in ids.items():
+            self.driver.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            self.driver.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
+
     def upsert(
         self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str] = (), compare: Sequence[str] = ()
     ) -> int:

@@ -10,7 +10,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import align_columns
 from beetsplug.resonance.commands.parser import CommandParser
-from beetsplug.resonance.commands.verbs import MODEL, OPTIONS, PROGRAM, VERBS, Verb, find_verb
+from beetsplug.resonance.commands.verbs import GROUPS, OPTIONS, PROGRAM, VERBS, Verb, find_verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +52,10 @@ class VerbParser(CommandParser):
         words = [*(self.largs or ()), *(word for word in self.rargs or () if not word.startswith("-"))]
         if not words:
             return format_overview(VERBS)
-        if words[:1] == [MODEL] and len(words) == 1:
-            return format_overview({name: verb for name, verb in VERBS.items() if name.split()[0] == MODEL}, MODEL)
+        if len(words) == 1 and words[0] in GROUPS:
+            return format_overview(
+                {name: verb for name, verb in VERBS.items() if name.split()[0] == words[0]}, words[0]
+            )
         name = find_verb(words)
         verb = VERBS[name]
         usage = " ".join(filter(None, (PROGRAM, name, verb.arguments, "[options]" if verb.options else "")))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRAM = "beet resonance"
-MODEL = "model"  # the first of two words
+GROUPS = ("model", "sidecar")  # the first of two words
 MINUTES = 30.0
 
 
@@ -59,6 +59,14 @@ VERBS = {
         example="--repair",
         options=("repair",),
         is_whole=True,
+    ),
+    "sidecar copy": Verb(
+        "copy the collected data into another database, or back into a file",
+        "ADDRESS | FILE",
+        "Every row is the same in the copy, which has to be empty before. The data stay where they are, too, and are\n"
+        "used until `sidecar` in the configuration names the copy.",
+        "postgresql+psycopg://user@host/database",
+        noun=("place", "postgresql+psycopg://user@host/database"),
     ),
     "prune": Verb(
         "drop what is stored of tracks that are in no library any more, and files left over",
@@ -192,7 +200,6 @@ VERBS = {
     ),
 }
 NAMES = tuple(dict.fromkeys(verb.split()[0] for verb in VERBS))
-MODEL_NAMES = tuple(verb.split()[1] for verb in VERBS if verb.startswith(f"{MODEL} "))
 
 # By the name of the value; `store_true` where it has no type.
 OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -241,14 +248,19 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 
 def find_verb(words: Sequence[str]) -> str:
-    """Return the verb that words begin with, of two words for a model; UserError where they begin with none."""
-    for known, kind, place in ((NAMES, "verb", 0), (MODEL_NAMES, f"verb of {MODEL}", 1)):
-        given = words[place] if len(words) > place else ""
-        if given not in known:
-            listed = f"{f'{MODEL} takes' if place else 'say'} {join_words(known, 'or')}"
-            example = f"for example `{PROGRAM} {f'{MODEL} list' if place else 'status'}`"
-            wrong = f"there is no {kind} {given!r}; {suggest(given, known, listed)}"
-            raise UserError(f"resonance: {wrong if given else f'{listed}, {example}'}")
-        if given != MODEL or place:
-            break
-    return " ".join(words[: place + 1])
+    """Return the verb that words begin with, some of two words; UserError where they begin with none."""
+    verb = choose_word(words[:1], NAMES, "verb", "say", "status")
+    if verb not in GROUPS:
+        return verb
+    seconds = tuple(each.split()[1] for each in VERBS if each.startswith(f"{verb} "))
+    return f"{verb} {choose_word(words[1:2], seconds, f'verb of {verb}', f'{verb} takes', f'{verb} {seconds[0]}')}"
+
+
+def choose_word(words: Sequence[str], known: Sequence[str], kind: str, leading: str, example: str) -> str:
+    """Return the one word, if it is known; UserError that lists those that are."""
+    given = words[0] if words else ""
+    if given in known:
+        return given
+    listed = f"{leading} {join_words(known, 'or')}"
+    wrong = f"there is no {kind} {given!r}; {suggest(given, known, listed)}"
+    raise UserError(f"resonance: {wrong if given else f'{listed}, for example `{PROGRAM} {example}`'}")

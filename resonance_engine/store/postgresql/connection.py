@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,6 +36,7 @@ SELECT set_config('search_path', '{SCHEMA}, ' || coalesce((SELECT quote_ident(ns
     JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'vector'), 'public'), false),
     to_regclass('{SCHEMA}.sidecar') IS NOT NULL
 """  # noqa: S608 - constants
+NUMBERS = itertools.count()  # in the names of cursors
 # Statements that are otherwise in PostgreSQL; what the first two look for, a server keeps right by itself.
 REPLACED = {
     FILE_CHECK: "SELECT 'ok'",
@@ -68,6 +70,15 @@ class ServerSnapshot(NamedTuple):
 
     def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         return self.driver.execute(translate(statement), parameters, binary=True)
+
+    def stream(self, statement: str, parameters: Sequence[Any]) -> psycopg.ServerCursor[Any]:
+        """Return the rows of a query, which come from the server as they are fetched."""
+        cursor = self.driver.cursor(f"rows_{next(NUMBERS)}")
+        try:
+            return cursor.execute(translate(statement), parameters, binary=True)
+        except BaseException:
+            cursor.close()
+            raise
 
 
 @lru_cache(maxsize=128)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.store.postgresql.address import Address
     from resonance_engine.store.postgresql.writer import ServerWriter
+    from resonance_engine.store.snapshot import Snapshot
     from resonance_engine.store.writer import WriteTransaction
 
 BEGIN = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -123,6 +124,10 @@ class ServerDatabase(Database):
             with driver, driver.transaction():
                 self.take_turn(driver)
                 driver.execute(SET_STATE, (key, text))
+
+    def last_ids(self, snapshot: Snapshot) -> dict[str, int]:
+        [(last, is_used)] = snapshot.execute("SELECT last_value, is_called FROM vector_id_seq").fetchall()
+        return {"vector": last} if is_used else {}
 
     def compact(self) -> int:
         """Return 0: a server gives room back by itself."""

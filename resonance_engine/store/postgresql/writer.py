@@ -58,6 +58,12 @@ class ServerTransaction(WriteTransaction):
     def insert(self, table: str) -> postgresql.Insert:
         return postgresql.insert(TABLES.tables[table])
 
+    def set_last_ids(self, ids: Mapping[str, int]) -> None:
+        rows = self.driver.execute("SELECT max(id) FROM library").fetchall()
+        for table, last in [("library", rows[0][0]), *ids.items()]:
+            if last:
+                self.driver.execute(f"SELECT setval('{table}_id_seq', ?)", (last,))
+
     def upsert(
         self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str] = (), compare: Sequence[str] = ()
     ) -> int:
