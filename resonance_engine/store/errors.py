@@ -12,6 +12,7 @@ from pathlib import Path
 from resonance_engine.errors import StoreError, printable
 
 WAITED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+READ_ONLY = ("42501", "25006")  # states of SQL: insufficient_privilege, read_only_sql_transaction
 DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 # With less room than this on a disk, it is the reason of what else goes wrong there.
@@ -116,8 +117,8 @@ def is_busy(error: StoreError) -> bool:
 
 
 def is_unwritable(error: StoreError) -> bool:
-    """Whether the file, or what SQLite keeps beside it, can't be written."""
-    return error_code(error.__cause__) in UNWRITABLE
+    """Whether the database can't be written: the file, what SQLite keeps beside it, or by this user of a server."""
+    return error_code(error.__cause__) in UNWRITABLE or getattr(error.__cause__, "sqlstate", None) in READ_ONLY
 
 
 def is_damage(error: StoreError) -> bool:

@@ -143,27 +143,28 @@ class ServerDatabase(Database):
         with self._opening:
             while self._idle:
                 driver = self._idle.pop()
-                with suppress(psycopg.OperationalError, psycopg.InterfaceError):
-                    if self._exists:
-                        self._enter(driver)
-                        return driver
-                driver.close()
-            driver, self._exists = self._connect()
-            try:
                 if not self._exists:
-                    self._open_writer()
                     driver.close()
-                    driver, self._exists = self._connect()
-                self._enter(driver)
-            except BaseException:
+                    continue
+                with suppress(psycopg.OperationalError, psycopg.InterfaceError):
+                    return self._enter(driver)
+            driver, self._exists = self._connect()
+            if not self._exists:
                 driver.close()
-                raise
-            return driver
+                self._open_writer()
+                driver, self._exists = self._connect()
+            return self._enter(driver)
 
-    def _enter(self, driver: psycopg.Connection[Any]) -> None:
-        driver.execute(BEGIN)
-        row = driver.execute(STATE).fetchone()  # with which the snapshot begins
-        self._verify_version(row[0] if row else 0)
+    def _enter(self, driver: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+        """Begin a snapshot; the connection is closed where that fails."""
+        try:
+            driver.execute(BEGIN)
+            row = driver.execute(STATE.encode()).fetchone()  # with which the snapshot begins
+            self._verify_version(row[0] if row else 0)
+        except BaseException:
+            driver.close()
+            raise
+        return driver
 
     def _verify_version(self, version: int) -> None:
         if version > VERSION:

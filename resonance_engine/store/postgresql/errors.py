@@ -44,8 +44,9 @@ def server_error(address: Address, error: Exception) -> StoreError:
 
 def connection_error(address: Address, error: psycopg.Error) -> StoreError:
     """Return the StoreError for a connection that isn't made; libpq gives no codes for the reasons, only texts."""
-    reason = describe(address, error)
-    name = address.name
+    if error.sqlstate is not None:  # of a connection that was made
+        return server_error(address, error)
+    name, reason = address.name, describe(address, error)
     if isinstance(error, psycopg.ProgrammingError):  # about the address, of which it may quote the password
         return StoreError("The address of the shared sidecar has a part that PostgreSQL does not know.")
     if "password" in reason or "authentication" in reason or "pg_hba" in reason:

@@ -34,6 +34,10 @@ EXTENSION = "SELECT default_version, installed_version FROM pg_available_extensi
 LOCK = 0x52534E43  # "RSNC": of those who make the schema at the same time
 # A writer that was suspended in the midst of a transaction keeps the others waiting no longer than this.
 PATIENCE = "60s"
+MADE = (
+    "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "  # noqa: S608 - constants
+    f"WHERE nspname = '{SCHEMA}' AND relname = 'sidecar'"
+)
 SIDECAR = "CREATE TABLE sidecar (version integer NOT NULL, identity uuid NOT NULL, revision bigint NOT NULL)"
 
 
@@ -101,8 +105,12 @@ class ServerWriter:
             execution_options={"preserve_rowcount": True},
         )
         if not exists:
-            with self._begin() as connection:
-                create_tables(connection)
+            try:
+                with self._begin() as connection:
+                    create_tables(connection)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         self._engine.dispose()
@@ -158,7 +166,8 @@ def prepare_schema(address: Address, driver: psycopg.Connection[Any]) -> None:
 def create_tables(connection: sa.Connection) -> None:
     """Make the tables, unless another process has been faster."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-    if connection.exec_driver_sql(f"SELECT to_regclass('{SCHEMA}.sidecar')").scalar() is not None:
+    # Not by to_regclass: a session remembers the names that there were none of.
+    if connection.exec_driver_sql(MADE).scalar() is not None:
         return
     connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     TABLES.create_all(connection, checkfirst=False)
