@@ -1,0 +1,193 @@
+"""Run all benchmarks of speed, one after another, and write what they print into docs/performance.md.
+
+    benchmarks/run.sh [--corpus FOLDER] [--kept FOLDER] [--out FILE] [--only NAME ...]
+
+Takes about an hour and a half on two cores that do nothing else. The corpus is what `make corpus` filled; `--kept` is
+where synthetic libraries and transcoded files stay for the next run. A benchmark that fails is reported in its section,
+and the exit status is 1 then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measure import ROOT, beets_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OUT = ROOT / "docs" / "performance.md"
+CORPUS = Path.home() / ".cache" / "resonance-corpus"
+KEPT = Path.home() / ".cache" / "resonance-benchmarks"
+ALBUM = "music/supertux-data"
+PACKAGES = ("numpy", "scipy", "onnxruntime", "faiss-cpu", "av", "soxr", "torch", "beets", "bliss-audio", "pymusly")
+FLAGS = ("avx2", "avx512f", "avx512_vnni", "amx_int8")
+LINES = 200  # of output that a section keeps
+HEAD = """\
+# Performance
+
+Written by `benchmarks/run.sh`, which runs all of it in one go; what can be compared takes turns. Ratios carry over to
+other machines better than times.
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: the name that `--only` takes, its title, what is measured, and the modules with arguments."""
+
+    name: str
+    title: str
+    text: str
+    commands: tuple[tuple[str, ...], ...]
+
+
+def make_sections(corpus: Path, kept: Path) -> list[Section]:
+    """Return the sections in the order of the page."""
+    library, files = ("--kept", str(kept / "libraries")), ("--kept", str(kept / "files"))
+    return [
+        Section(
+            "analysis",
+            "Analysis of a track",
+            "CPU milliseconds from file to embedding, one core, beside bliss and musly; `bliss /` and `musly /` say "
+            "how many times as long they take.",
+            (("benchmarks.analysis", str(corpus), *files),),
+        ),
+        Section(
+            "import",
+            "Import of an album",
+            "`beet import` with and without the plugin. CPU seconds are those of the import and its workers.",
+            (("benchmarks.imports", str(corpus / ALBUM)),),
+        ),
+        Section(
+            "inference",
+            "The model's backends",
+            "The original design expected onnxruntime to be 1.3 times as fast as PyTorch, INT8 and batches twice, "
+            "mixed precision 1.5 times. No accelerator was at hand.",
+            (("benchmarks.inference",),),
+        ),
+        Section(
+            "features",
+            "The front end and cached features",
+            "The original design expected cached features to make training three to five times as fast.",
+            (("benchmarks.features",), ("benchmarks.feature_cache",), ("benchmarks.content_key",)),
+        ),
+        Section(
+            "index",
+            "The index",
+            "Top 20 of index search alone on one thread, by kind and size.",
+            (("benchmarks.index",),),
+        ),
+        Section(
+            "commands",
+            "Whole commands",
+            "Each beside `beet ls id:1` in the same library.",
+            (("benchmarks.startup",), ("benchmarks.similar", *library)),
+        ),
+        Section(
+            "serving",
+            "The server",
+            "Two hundred clients for a minute.",
+            (("benchmarks.serving", *library),),
+        ),
+    ]
+
+
+def describe_machine() -> str:
+    """Return the processor, the memory and the versions that the numbers belong to."""
+    cpu = read_fields(Path("/proc/cpuinfo"))
+    memory = read_fields(Path("/proc/meminfo")).get("MemTotal", "0 kB").split()[0]
+    flags = [flag for flag in FLAGS if flag in cpu.get("flags", "").split()]
+    return "\n".join(
+        [
+            f"- {date.today():%d %B %Y}, {cpu.get('model name', platform.processor())}, {os.cpu_count()} cores"
+            f" ({', '.join(flags) or 'none of ' + ', '.join(FLAGS)}), {int(memory) / 1e6:.0f} GB, {platform.system()}",
+            f"- Python {platform.python_version()}, "
+            + ", ".join(f"{name} {installed}" for name in PACKAGES if (installed := version_of(name))),
+            f"- load before the first benchmark: {os.getloadavg()[0]:.2f}",
+        ]
+    )
+
+
+def read_fields(path: Path) -> dict[str, str]:
+    """Return the first value of each `name: value` of a file of /proc; nothing on other systems."""
+    fields: dict[str, str] = {}
+    if path.exists():
+        for line in path.read_text(encoding="ascii", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            fields.setdefault(name.strip(), value.strip())
+    return fields
+
+
+def version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def run_section(section: Section) -> tuple[str, bool]:
+    """Run the benchmarks of a section; return its text, and whether all of them succeeded."""
+    parts, succeeded = [f"## {section.title}", section.text], True
+    for module, *arguments in section.commands:
+        start = time.monotonic()
+        print(f"{section.name}: {module}", file=sys.stderr, flush=True)
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=beets_environment(Path(os.devnull)),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        succeeded = succeeded and done.returncode == 0
+        parts.append(format_run(module, arguments, done, time.monotonic() - start))
+    return "\n\n".join(parts), succeeded
+
+
+def format_run(module: str, arguments: Sequence[str], done: subprocess.CompletedProcess[str], seconds: float) -> str:
+    """Format a benchmark's output; that of one that failed ends with its error."""
+    shown = " ".join(arg.replace(str(Path.home()), "~") for arg in (module, *arguments))
+    lines = done.stdout.rstrip().splitlines()[:LINES]
+    if done.returncode:
+        lines += [f"(exit status {done.returncode}) {done.stderr.strip().splitlines()[-1:]}"]
+    body = "\n".join(line.rstrip() for line in lines)
+    return f"`python -m {shown}` ({seconds:.0f} s, load {os.getloadavg()[0]:.1f}):\n\n```text\n{body}\n```"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks/run.sh", description="Run the benchmarks of speed.")
+    parser.add_argument("--corpus", type=Path, default=CORPUS, metavar="FOLDER")
+    parser.add_argument("--kept", type=Path, default=KEPT, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, default=OUT, metavar="FILE")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="sections to run: analysis, index, serving, ...")
+    options = parser.parse_args()
+    for folder in ("libraries", "files"):
+        (options.kept / folder).mkdir(parents=True, exist_ok=True)
+    sections = make_sections(options.corpus, options.kept)
+    names = [section.name for section in sections]
+    if unknown := set(options.only or ()) - set(names):
+        parser.error(f"there is no section {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    parts, succeeded = [HEAD.rstrip(), describe_machine()], True
+    for section in sections:
+        if not options.only or section.name in options.only:
+            text, good = run_section(section)
+            parts.append(text)
+            succeeded = succeeded and good
+    options.out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    print(f"written to {options.out}")
+    return 0 if succeeded else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
