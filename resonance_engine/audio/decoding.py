@@ -6,7 +6,6 @@ import os
 import stat
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, takewhile
 from statistics import median_low
@@ -20,6 +19,7 @@ from av.container import Container
 from resonance_engine.audio.chunk_sizes import MendedFile, mend_sizes
 from resonance_engine.audio.downmix import join_frames, mix_to_mono
 from resonance_engine.audio.seeking import seek
+from resonance_engine.audio.spans import RATES, Span
 from resonance_engine.errors import AudioError
 
 if TYPE_CHECKING:
@@ -47,9 +47,6 @@ BARREN_PACKETS = 400
 FAILED_READS = 20
 """Reads in a row that may fail before the file counts as ended."""
 
-RATES = range(1_000, 3_000_001)
-"""Sample rates in Hz that are believed: from telephones to DSD512."""
-
 PLAYLISTS = {"concat", "dash", "hls"}
 """FFmpeg's names for text files that make it open other files."""
 
@@ -57,20 +54,6 @@ TEXT_OPTIONS: dict[str, Any] = {"metadata_errors": "surrogateescape"} if hasattr
 """Arguments with which PyAV keeps the bytes of tags that are not UTF-8; from version 19 on it always does."""
 
 UNREADABLE = "it is not audio in a format that can be read, or it is damaged"
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of a recording: mono float32 within ±1 at the file's own rate.
-
-    `start` is in seconds from the beginning of the track; `filled` is the share of the samples that the file
-    supplied, the rest are zeros.
-    """
-
-    samples: NDArray[np.float32]
-    rate: int
-    start: float
-    filled: float
 
 
 class AudioSource:

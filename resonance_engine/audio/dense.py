@@ -7,12 +7,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soxr
 
 from resonance_engine.audio.decoding import open_audio
 from resonance_engine.audio.downmix import mix_to_mono
 from resonance_engine.audio.noise_reduction import reduce_noise
+from resonance_engine.audio.spans import SILENCE
 from resonance_engine.errors import AudioError
+from resonance_engine.features.resampling import resample_by_soxr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from resonance_engine.features.spec import Decoding
 
     Samples = NDArray[np.float32]
-
-PEAK_OF_SILENCE = 1e-4  # as of the windows that an analysis leaves out, see `audio.windows.SILENCE`
 
 
 def read_dense_windows(path: Path, decoding: Decoding) -> Iterator[Samples | None]:
@@ -73,10 +72,10 @@ def cut_windows(chunks: Iterable[Samples], length: float, hop: float) -> Iterato
 def fit_window(samples: Samples, rate: int, decoding: Decoding) -> Samples | None:
     """Resample a window to the decoding's rate and reduce white noise in it; None where it is silent."""
     samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
-    if float(np.abs(samples).max(initial=0.0)) <= PEAK_OF_SILENCE:
+    if float(np.abs(samples).max(initial=0.0)) <= SILENCE:
         return None
     if rate != decoding.rate:
-        samples = np.clip(soxr.resample(samples, rate, decoding.rate, quality="HQ"), -1.0, 1.0)
+        samples = np.clip(resample_by_soxr(samples, rate, decoding.rate), -1.0, 1.0)
     window = np.zeros(decoding.samples, np.float32)  # the resampler may round one sample off
     window[: len(samples)] = samples[: len(window)]
     return reduce_noise(window, decoding.rate)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.packet import Packet
 
-    from resonance_engine.audio.decoding import AudioSource, Span
+    from resonance_engine.audio.decoding import AudioSource
+    from resonance_engine.audio.spans import Span
 
     CountedPacket = tuple[float, Packet[AudioStream]]
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import soxr
-
 from resonance_engine.audio.content_key import content_key
-from resonance_engine.audio.decoding import Span, open_audio
+from resonance_engine.audio.decoding import open_audio
 from resonance_engine.audio.extent import (
     LARGEST_COUNTED,
     count_seconds,
@@ -20,51 +17,29 @@ from resonance_engine.audio.extent import (
 )
 from resonance_engine.audio.passage import SHORTEST, Passage, format_time
 from resonance_engine.audio.seeking import can_seek
+from resonance_engine.audio.spans import (
+    NOTHING_LOUDER,
+    OPENING,
+    WHOLE,
+    collect_windows,
+    place_windows,
+    window_starts,
+)
 from resonance_engine.errors import AudioError
-from resonance_engine.features.attributes import NEAR_SILENCE_DB, measure_energy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
+    from resonance_engine.audio.spans import Recording, Span
     from resonance_engine.features.spec import Decoding
 
-__all__ = ["AudioTags", "Recording", "content_key", "read_passage", "read_tags", "read_windows"]
-
-OPENING = 180.0
-"""Seconds from the beginning that are decoded where seeking fails."""
-
-WHOLE = 0.95
-"""Share of a window that the file must supply for the window to count."""
+__all__ = ["AudioTags", "content_key", "read_passage", "read_tags", "read_windows"]
 
 ROUNDING = 1.0
 """Seconds by which a passage may outlast its recording: players round the length that they show."""
 
 ALBUM_ARTIST = ("album_artist", "albumartist", "album artist")
 """How FFmpeg calls the album artist; it translates only some kinds of tag."""
-
-SILENCE = 1e-4
-"""Peak at or below which a window is silent: -80 dB, three steps of 16 bits."""
-
-
-NOTHING_LOUDER = f"none of its windows is louder than {NEAR_SILENCE_DB:g} dBFS on average"
-
-
-@dataclass(frozen=True)
-class Recording:
-    """The windows decoded from one file.
-
-    `windows` is float32 (n, samples), mono within ±1; `starts` and `duration` are seconds, the latter by the
-    file's header unless all of it was decoded. `short` says that the file is shorter than one window and was
-    repeated to fill it.
-    """
-
-    windows: NDArray[np.float32]
-    starts: tuple[float, ...]
-    duration: float
-    short: bool
 
 
 @dataclass(frozen=True)
@@ -100,8 +75,8 @@ def read_passage(path: Path, decoding: Decoding, passage: Passage) -> Recording:
     """
     start, end = _clip_passage(path, passage)
     seconds = end - start
-    short = seconds < decoding.seconds
-    starts = (start,) if short else tuple(start + each for each in window_starts(seconds, decoding))
+    short, places = place_windows(seconds, decoding)
+    starts = tuple(start + each for each in places)
     length = min(seconds, decoding.seconds)
     with open_audio(path) as source:
         spans = [source.seek_span(each, length) for each in starts]
@@ -109,7 +84,7 @@ def read_passage(path: Path, decoding: Decoding, passage: Passage) -> Recording:
         spans = [_decode_span(path, each, length) for each in starts]
     if not any(span and span.filled >= WHOLE for span in spans):
         raise AudioError(path, f"it ends before the passage {passage}, or is damaged there")
-    recording = _recording(spans, decoding, seconds, short)
+    recording = collect_windows(spans, decoding, seconds, short)
     if recording is None:
         raise AudioError(path, f"the passage {passage} of it is silent: {NOTHING_LOUDER}")
     return recording
@@ -128,16 +103,6 @@ def read_tags(path: Path) -> AudioTags:
     return AudioTags(artist, title, album, albumartist, genre)
 
 
-def window_starts(duration: float, decoding: Decoding) -> tuple[float, ...]:
-    """Return the seconds at which windows begin: the middles of equal parts of what one window leaves of the duration.
-
-    So neither intro nor ending is included unless the track is hardly longer than a window.
-    """
-    slack = duration - decoding.seconds
-    count = min(decoding.windows, 1 + int(slack // decoding.hop_seconds))
-    return tuple((2 * i + 1) / (2 * count) * slack for i in range(count))
-
-
 def _windows_by_length(path: Path, decoding: Decoding) -> Recording | None:
     """Decode windows spread over the length that the header states, or over the true one; None where none result."""
     with open_audio(path) as source:
@@ -152,7 +117,7 @@ def _windows_by_length(path: Path, decoding: Decoding) -> Recording | None:
             counted = count_seconds(source)
         if chained or not is_same_length(stated, counted):
             return _windows_by_counting(path, counted, decoding)
-    return _recording(_seek_spans(path, stated, decoding), decoding, stated, short=False)
+    return collect_windows(_seek_spans(path, stated, decoding), decoding, stated, short=False)
 
 
 def _seek_spans(path: Path, seconds: float, decoding: Decoding) -> list[Span | None]:
@@ -169,7 +134,7 @@ def _windows_by_counting(path: Path, seconds: float, decoding: Decoding) -> Reco
         return None
     with open_audio(path) as source:
         spans = count_spans(source, window_starts(seconds, decoding), decoding.seconds)
-        return _recording(spans, decoding, seconds, short=False)
+        return collect_windows(spans, decoding, seconds, short=False)
 
 
 def _windows_by_decoding(path: Path, decoding: Decoding) -> Recording:
@@ -182,25 +147,12 @@ def _windows_by_decoding(path: Path, decoding: Decoding) -> Recording:
         raise AudioError(path, "none of its audio can be decoded")
     if length < SHORTEST:
         raise AudioError(path, f"it lasts only {length:.2f} s; at least {SHORTEST:.0f} s are needed")
-    short = length < decoding.seconds
-    starts = (0.0,) if short else window_starts(length, decoding)
+    short, starts = place_windows(length, decoding)
     spans = (_decode_span(path, start, min(length, decoding.seconds)) for start in starts)
-    recording = _recording(spans, decoding, duration, short)
+    recording = collect_windows(spans, decoding, duration, short)
     if recording is None:
         raise AudioError(path, f"it is silent: {NOTHING_LOUDER}")
     return recording
-
-
-def _recording(spans: Iterable[Span | None], decoding: Decoding, duration: float, short: bool) -> Recording | None:
-    """Return the windows of the audible spans; None where not one of them is louder than near-silence.
-
-    One that is keeps the others: a quiet beginning belongs to its piece.
-    """
-    audible = [span for span in spans if span and _is_audible(span)]
-    windows = [_to_window(span, decoding) for span in audible]
-    if not any(measure_energy(window) > NEAR_SILENCE_DB for window in windows):
-        return None
-    return Recording(np.stack(windows), tuple(span.start for span in audible), duration, short)
 
 
 def _decode_span(path: Path, start: float, seconds: float) -> Span | None:
@@ -222,18 +174,3 @@ def _clip_passage(path: Path, passage: Passage) -> tuple[float, float]:
     if end - length > ROUNDING or length - start < SHORTEST:
         raise AudioError(path, f"it lasts {format_time(round(length, 1))}, so it has no passage {passage}")
     return start, length
-
-
-def _is_audible(span: Span) -> bool:
-    return span.filled >= WHOLE and float(np.abs(span.samples).max()) > SILENCE
-
-
-def _to_window(span: Span, decoding: Decoding) -> NDArray[np.float32]:
-    """Resample a span to the decoding's rate, and repeat one that is shorter than a window until it fills it."""
-    samples = span.samples
-    if span.rate != decoding.rate:
-        samples = soxr.resample(samples, span.rate, decoding.rate, quality="HQ")
-    short = len(samples) < decoding.samples - 1  # the resampler may round one sample off
-    window = np.zeros(decoding.samples, np.float32)
-    window[: len(samples)] = samples[: len(window)]
-    return np.clip(np.resize(samples, decoding.samples) if short else window, -1.0, 1.0)

@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 
     from resonance_engine.encoder.backends import Backend, Features
     from resonance_engine.features.front_end import FrontEnd
+    from resonance_engine.features.resampling import Resampler
 
 BATCH = 8  # windows given to a backend at a time, which bounds the memory of a recording of many
 TOLERANCE = 1e-3  # of unit vectors' lengths, and of probabilities
 
 
 class Encoder:
-    """A model, ready to embed tracks. `path` is a model file or its directory; the shipped model by default."""
+    """A model, ready to embed tracks. `path` is a model file or its directory; the shipped model by default.
 
-    def __init__(self, path: Path = SHIPPED, backend: str = "auto") -> None:
+    Its front end resamples by soxr unless `resampler` is given.
+    """
+
+    def __init__(self, path: Path = SHIPPED, backend: str = "auto", resampler: Resampler | None = None) -> None:
+        self.resampler = resampler
         kind, file = locate_model(path, backend)
         self.backend: Backend | NetworkBackend
         if kind == "onnx":
@@ -54,10 +59,12 @@ class Encoder:
         """The front end whose features of windows `embed` takes."""
         from resonance_engine.features.front_end import FrontEnd
         from resonance_engine.features.patches import PatchFrontEnd
+        from resonance_engine.features.resampling import resample_by_soxr
 
+        resampler = self.resampler or resample_by_soxr
         if isinstance(self.backend, NetworkBackend):
-            return PatchFrontEnd(self.manifest.spec, self.backend.network.input)
-        return FrontEnd(self.manifest.spec)
+            return PatchFrontEnd(self.manifest.spec, self.backend.network.input, resampler)
+        return FrontEnd(self.manifest.spec, resampler)
 
     def embed(self, features: Features, starts: tuple[float, ...] = ()) -> Embedding:
         """Return the embedding of a track from the front end's features of its windows, (n, ...) each, n >= 1.

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soxr
 
-from resonance_engine.audio.windows import read_windows, window_starts
+from resonance_engine.audio.spans import window_starts
+from resonance_engine.audio.windows import read_windows
 from resonance_engine.errors import AudioError
 from resonance_engine.features.attributes import measure_energy
 from resonance_engine.features.spec import Decoding

@@ -9,7 +9,8 @@ import pytest
 
 from resonance_engine.audio.decoding import AudioSource, open_audio
 from resonance_engine.audio.passage import Passage
-from resonance_engine.audio.windows import read_passage, read_windows, window_starts
+from resonance_engine.audio.spans import window_starts
+from resonance_engine.audio.windows import read_passage, read_windows
 from resonance_engine.errors import AudioError
 from resonance_engine.features.spec import Decoding
 from tests.audio_files import FORMATS, MUSIC_FORMATS, hiss, tune, write_audio

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance_engine.audio.seeking import find_wavpack_block
-from resonance_engine.audio.windows import Recording, read_windows, window_starts
+from resonance_engine.audio.spans import Recording, window_starts
+from resonance_engine.audio.windows import read_windows
 from resonance_engine.features.spec import Decoding
 from tests.audio_files import FORMATS, MUSIC_FORMATS, tune, write_audio, write_looped
 

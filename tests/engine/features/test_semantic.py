@@ -11,8 +11,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.features import front_end as features_module
 from resonance_engine.features.front_end import FrontEnd, resample
+from resonance_engine.features.resampling import resample_by_soxr
 from resonance_engine.features.spec import Decoding, FeatureSpec, Framing, SemanticSpec, TimbreSpec
 from tests.signals import RATE, chirp, clicks, hiss, tones
 
@@ -75,16 +75,16 @@ def test_a_window_is_heard_alike_alone_and_among_others() -> None:
         np.testing.assert_array_equal(heard(window), together[row])
 
 
-def test_the_sound_is_resampled_once_for_all_framings_of_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sound_is_resampled_once_for_all_framings_of_a_rate() -> None:
     rates: list[int] = []
 
-    def spy(window: Signal, decoding: Decoding, rate: int) -> Signal:
-        rates.append(rate)
-        return resample(window, decoding, rate)
+    def spy(samples: Signal, rate: int, target: int) -> Signal:
+        rates.append(target)
+        return resample_by_soxr(samples, rate, target)
 
-    monkeypatch.setattr(features_module, "resample", spy)
     coarse = TimbreSpec(Framing(rate=16000, n_fft=2048, hop=1024, n_mels=40))
-    found = FrontEnd(FeatureSpec(DECODING, timbre=coarse, harmony=None, semantic=SemanticSpec()))(MUSIC[np.newaxis])
+    spec = FeatureSpec(DECODING, timbre=coarse, harmony=None, semantic=SemanticSpec())
+    found = FrontEnd(spec, spy)(MUSIC[np.newaxis])
     assert rates == [16000]
     assert found["timbre"].shape == (1, 40, 62)
 
