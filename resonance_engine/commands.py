@@ -5,7 +5,6 @@ Like `cli`, this loads no more than the standard library until a command runs.
 
 from __future__ import annotations
 
-import io
 import os
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +16,7 @@ from resonance_engine.errors import AudioError, CatalogError, ModelError, Resona
 if TYPE_CHECKING:
     import argparse
 
+    from resonance_engine.exchange.records import ExchangedRecording
     from resonance_engine.worker.worker import FileAnalysis, Worker
 
 BEST = Path("runs") / "best"
@@ -119,7 +119,7 @@ def run_index(options: argparse.Namespace) -> None:
 
 
 def run_query(options: argparse.Namespace) -> None:
-    from resonance_engine.catalog import read_catalog
+    from resonance_engine.catalog_files import read_catalog
     from resonance_engine.search.explain import common_attributes, format_traits
     from resonance_engine.search.ranking import Ranking
     from resonance_engine.search.selection import find_neighbours
@@ -183,26 +183,39 @@ def analyse_file(worker: Worker, path: Path) -> FileAnalysis:
 def run_embed(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from resonance_engine.files import write_bytes
+    from resonance_engine.exchange.layout import FLOAT32, PATHS
+    from resonance_engine.exchange.writer import collect_vectors
+    from resonance_engine.ingest import to_model
     from resonance_engine.worker.worker import Worker
 
-    paths, vectors = [], []
+    paths = []
     with closing(Worker(model_of(options), backend=options.backend)) as worker:
-        for path in options.paths:
-            try:
-                embedding = analyse_file(worker, path).embedding
-            except AudioError as error:
-                complain(error)
-                continue
-            assert embedding is not None
-            paths.append(str(path))
-            vectors.append(embedding.vector)
-    if not paths:
-        raise ResonanceError("Nothing could be embedded; see the lines above.")
-    buffer = io.BytesIO()
-    np.savez(buffer, paths=np.array(paths, dtype=np.str_), embeddings=np.stack(vectors))
-    try:
-        write_bytes(options.out, buffer.getvalue())
-    except OSError as error:
-        raise ResonanceError(f"{printable(options.out)} cannot be written: {error.strerror}.") from error
+        model = to_model(worker.description())
+        with collect_vectors(options.out, model, embeddings=FLOAT32) as writer:
+            for path in options.paths:
+                try:
+                    writer.add(embed_file(worker, path, options.passages))
+                except AudioError as error:
+                    complain(error)
+                    continue
+                paths.append(str(path))
+            if not paths:
+                raise ResonanceError("Nothing could be embedded; see the lines above.")
+            writer.write(options.out, {PATHS: np.array(paths, dtype=np.str_)})
     print_line(f"{len(paths):,} embeddings in {printable(options.out)}, {len(options.paths) - len(paths):,} failed")
+
+
+def embed_file(worker: Worker, path: Path, passages: bool) -> ExchangedRecording:
+    """Return all that an analysis gives of a file, with `passages` also its dense windows, if it is long enough."""
+    from resonance_engine.exchange.records import ExchangedRecording
+
+    analysed = analyse_file(worker, path)
+    assert analysed.embedding is not None
+    assert analysed.analysis is not None
+    windows = None
+    if passages:
+        try:
+            windows = worker.embed_dense(path).windows
+        except AudioError as error:
+            complain(error)
+    return ExchangedRecording(analysed.key, analysed.embedding, analysed.analysis, windows)

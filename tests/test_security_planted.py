@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from resonance_engine.catalog import EMBEDDINGS, INDEX, CatalogEntry, read_catalog, write_catalog
+from resonance_engine.catalog_files import EMBEDDINGS, INDEX, CatalogEntry, read_catalog, write_catalog
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.errors import CacheError, CatalogError, ModelError, ResonanceError, TrainingError
 from resonance_engine.index.files import load_index

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.catalog import META, read_catalog
+from resonance_engine.catalog_files import META, read_catalog
 from resonance_engine.errors import CatalogError, ModelError
 from resonance_engine.search.explain import common_attributes
 from resonance_engine.search.ranking import HUBNESS, RERANKS, Ranking, query, rank_by_similarity, refine
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from resonance_engine.catalog import Catalog, CatalogEntry
+    from resonance_engine.catalog_files import Catalog, CatalogEntry
 
 LARGEST_COUNT = 1_000
 NOT_OFFERED = "A catalog of files has no {}; a beets library that is served does."

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resonance_engine.catalog import IDS_KEY, LIBRARY, META, STORE, CatalogUpdate, read_catalog
+from resonance_engine.catalog import IDS_KEY, LIBRARY, STORE, CatalogUpdate
+from resonance_engine.catalog_files import META, read_catalog
 from resonance_engine.features.attributes import NEAR_SILENCE_DB
 from resonance_engine.ingest import Ingest
 from resonance_engine.store import Store

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.catalog import EMBEDDINGS, INDEX, META, Catalog, CatalogEntry, read_catalog, write_catalog
+from resonance_engine.catalog_files import EMBEDDINGS, INDEX, META, Catalog, CatalogEntry, read_catalog, write_catalog
 from resonance_engine.errors import CatalogError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.catalog import CatalogEntry as CatalogEntry
-from resonance_engine.catalog import read_catalog, write_catalog
+from resonance_engine.catalog_files import CatalogEntry as CatalogEntry
+from resonance_engine.catalog_files import read_catalog, write_catalog
 from resonance_engine.errors import CatalogError
 from resonance_engine.index.files import VectorIndex, load_index, save_index
 from resonance_engine.playlist import m3u
