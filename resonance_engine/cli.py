@@ -59,10 +59,15 @@ def add_query(verbs: Verbs, name: str) -> None:
 
 def add_embed(verbs: Verbs, name: str) -> None:
     parser = verbs.add_parser(
-        name, help="write the embeddings of files to a numpy archive", epilog="resonance embed *.mp3 --out e.npz"
+        name,
+        help="write the embeddings of files to a numpy archive",
+        description="Write the embeddings of files, and all else that an analysis stores, to a numpy archive, which "
+        "`beet resonance vectors import` takes.",
+        epilog="resonance embed *.mp3 --out e.npz",
     )
     parser.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    parser.add_argument("--passages", action="store_true", help="windows over all of each file, too, for passages")
     configure_model(parser)
     parser.set_defaults(run=run_embed)
 

@@ -54,6 +54,10 @@ class CatalogError(ResonanceError):
     """A catalog folder cannot be read or written."""
 
 
+class ExchangeError(ResonanceError):
+    """A file of vectors cannot be read or written, or holds what cannot be stored here."""
+
+
 class PlaylistError(ResonanceError):
     """A list of tracks cannot be made as asked, or a playlist file or its recipe cannot be read."""
 

@@ -6,17 +6,28 @@ import os
 import re
 import stat
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LEFT_BEHIND = 3600.0  # seconds after which a file that was never put in its place is that of a writer that was killed
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step; raises OSError and leaves the old file where that is impossible.
+    """Replace `path` by `content` in one step, as `replace_file` does."""
+    with replace_file(path) as file:
+        file.write(content)
 
-    A symbolic link stays one, its target is replaced; the mode of the file stays. What writers of the same file that
-    were killed have left beside it is removed.
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that takes the place of `path`, in one step, where the `with` ends without an error.
+
+    Raises OSError and leaves the old file where that is impossible. A symbolic link stays one, its target is replaced;
+    the mode of the file stays. What writers of the same file that were killed have left beside it is removed.
     """
     target = Path(os.path.realpath(path))
     beginning = f".{target.name[:40]}."
@@ -26,11 +37,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         mode = stat.S_IMODE(target.stat().st_mode)
     try:
         # Not `tempfile`, which makes files that only their owner can read.
-        with temporary.open("xb") as file:
+        with temporary.open("x+b") as file:
             if mode is not None:
                 with suppress(OSError):  # a file system that has no modes
                     os.fchmod(file.fileno(), mode)
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)

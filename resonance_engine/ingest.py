@@ -98,15 +98,7 @@ class Ingest:
         self.store = store
         self.library = library
         self.pool = pool
-        described = pool.description()
-        self.model = Model(
-            described.id,
-            described.name,
-            described.version,
-            described.dimensions,
-            dict.fromkeys(described.modalities, described.dimensions),
-            tags=described.tags,
-        )
+        self.model = to_model(pool.description())
         store.models.register(self.model)
         if store.models.active() is None:
             store.models.activate(self.model.id)
@@ -179,12 +171,22 @@ class Ingest:
         return outcomes
 
     def put(self, result: FileAnalysis) -> None:
-        """Store the vectors, tags and attributes of one recording, and update the mean time per track."""
+        """Store the vectors, tags and attributes of one recording, and update the mean time per track.
+
+        What took no time was computed elsewhere.
+        """
         if result.embedding is None or result.analysis is None:
             return
         self.store.vectors.put_many(self.model.id, {result.key: result.embedding})
         self.store.analyses.put(result.key, result.analysis.extractor_version, result.analysis.attributes)
-        self.store.state.set(SPEED_KEY, blend_speed(self.store.state.get(SPEED_KEY, float), result.seconds))
+        if result.seconds:
+            self.store.state.set(SPEED_KEY, blend_speed(self.store.state.get(SPEED_KEY, float), result.seconds))
+
+
+def to_model(described: ModelDescription) -> Model:
+    """Return a worker's model as a store knows it."""
+    facets = dict.fromkeys(described.modalities, described.dimensions)
+    return Model(described.id, described.name, described.version, described.dimensions, facets, tags=described.tags)
 
 
 def blend_speed(known: float | None, seconds: float) -> float:

@@ -26,10 +26,10 @@ PLUGIN = {
 ENGINE = (
     ("", "errors", "records", "suggestions"),
     ("files", "console"),
-    ("store", "features"),
+    ("store", "features", "npz_files"),
     ("index", "audio", "encoder"),
-    ("search", "worker", "network"),
-    ("playlist", "ingest", "evaluation", "projection"),
+    ("search", "worker", "network", "catalog_files", "exchange"),
+    ("playlist", "ingest", "evaluation", "projection", "ondevice"),
     ("taste", "tagging"),
     ("catalog",),
     ("server",),

@@ -13,9 +13,12 @@ import faiss
 import numpy as np
 import pytest
 
-from resonance_engine.catalog import IDS_KEY, STORE, open_catalog_store, read_catalog
+from resonance_engine.audio.content_key import content_key
+from resonance_engine.catalog import IDS_KEY, STORE, open_catalog_store
+from resonance_engine.catalog_files import read_catalog
 from resonance_engine.cli import main
 from resonance_engine.errors import CatalogError
+from resonance_engine.exchange.reader import open_vectors
 from resonance_engine.store import Store
 from tests.audio_files import write_audio
 from tests.raw_sql import change_rows
@@ -126,6 +129,9 @@ def test_embeddings_come_in_the_order_of_the_files_that_could_be_read(
         by_title = {entry.title: entry.id for entry in known.entries.values()}
         expected = known.index.vectors([by_title["Song 2"], by_title["Song 0"]])
         np.testing.assert_allclose(file["embeddings"], expected, atol=2e-3)
+    with open_vectors(tmp_path / "e.npz") as vectors:
+        vectors.verify()
+        assert vectors.rows == {content_key(music / "2.flac"): 0, content_key(music / "0.flac"): 1}
 
 
 def test_where_nothing_can_be_embedded_the_file_of_before_stays(

@@ -57,6 +57,7 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         taste,
         teach,
         train,
+        vectors,
         write,
     )
 
@@ -81,6 +82,8 @@ def run(sidecar: Sidecar, verb: str, rest: list[str], opts: Values, log: BeetsLo
         "model add": lambda: model_add.add_model(sidecar, rest[0], opts.name, log),
         "model use": lambda: models.use_model(sidecar, rest[0], opts.threads, log),
         "model remove": lambda: models.remove_model(sidecar, rest[0], opts.yes),
+        "vectors export": lambda: vectors.export_vectors(sidecar, rest, log),
+        "vectors import": lambda: vectors.import_vectors(sidecar, rest[0], log),
         "compare": lambda: passages.compare(sidecar, rest, opts.plot),
         "passages": lambda: passages.passages(sidecar, rest, log),
         "apart": lambda: apart.edit_apart(sidecar, rest, opts.other or [], opts.remove, log),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRAM = "beet resonance"
-GROUPS = ("model", "sidecar")  # the first of two words
+GROUPS = ("model", "sidecar", "vectors")  # the first of two words
 MINUTES = 30.0
 
 
@@ -133,6 +133,20 @@ VERBS = {
         "own",
         ("yes",),
         noun=("name", "own"),
+    ),
+    "vectors export": Verb(
+        "write what is analysed to a file, for another machine or program",
+        "FILE [QUERY]",
+        "The file is a numpy archive, without pickle: embeddings, windows, facets, tags and attributes by content key.",
+        "library.npz",
+    ),
+    "vectors import": Verb(
+        "take what another machine has analysed, instead of analysing it here",
+        "FILE",
+        "The file comes from `vectors export`, or from `resonance embed`, with the same model. Your music is read for\n"
+        "its content keys, not analysed; a file that is damaged is refused as a whole.",
+        "library.npz",
+        noun=("file", "library.npz"),
     ),
     "compare": Verb(
         "list the passages of two tracks or files that are similar",
