@@ -14,6 +14,8 @@ VIZ_EXTRA = "`pip install '.[viz]'` in a checkout of Resonance"
 """Likewise those that maps and plots need."""
 SERVE_EXTRA = "`pip install '.[serve]'` in a checkout of Resonance"
 """Likewise those that the server and players need."""
+CLUSTER_EXTRA = "`pip install '.[cluster]'` in a checkout of Resonance"
+"""Likewise those that spread an analysis over machines."""
 ACTIVE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Control characters, ends of lines and paragraphs, and what turns the direction of writing (Unicode's UAX 9)."""
 

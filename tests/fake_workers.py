@@ -41,8 +41,8 @@ def key(name: str) -> bytes:
     return hashlib.blake2b(name.encode(), digest_size=16).digest()
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 10
+def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import IO, Any, Protocol
 
 import numpy as np
@@ -72,6 +73,18 @@ def receive(stream: Readable) -> Message:
     parts = np.split(np.frombuffer(numbers, "<f4").astype(np.float32), np.cumsum(sizes)[:-1])
     arrays = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
     return Message(header, arrays)
+
+
+def encode(message: Message) -> bytes:
+    """Return a message as bytes; raises ValueError for invalid values."""
+    stream = BytesIO()
+    send(stream, message)
+    return stream.getvalue()
+
+
+def decode(content: bytes) -> Message:
+    """Return the message that bytes hold; raises EOFError or ValueError where they hold none."""
+    return receive(BytesIO(content))
 
 
 def analysis_message(embedding: Embedding, analysis: Analysis) -> Message:

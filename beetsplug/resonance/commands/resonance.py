@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.exceptions import UserError
 
+from beetsplug.resonance.commands.cluster import open_cluster, verify_scheduler
 from beetsplug.resonance.commands.common import join_words, user_errors
 from beetsplug.resonance.commands.verb_parser import VerbParser, flag_of_option
 from beetsplug.resonance.commands.verbs import MINUTES, OPTIONS, VERBS, find_verb
@@ -31,7 +32,8 @@ def command(open_sidecar: OpenSidecar, log: BeetsLogger) -> ui.Subcommand:
     @user_errors("resonance")
     def resonance(lib: Library, opts: Values, args: list[str]) -> None:
         verb, rest = parse_verb(opts, args)
-        with closing(open_sidecar(lib)) as sidecar:
+        with closing(open_sidecar(lib)) as sidecar, open_cluster(sidecar, opts, log) as threads:
+            opts.threads = threads
             run(sidecar, verb, rest, opts, log)
 
     subcommand.func = resonance
@@ -108,6 +110,7 @@ def parse_verb(opts: Values, args: list[str]) -> tuple[str, list[str]]:
             owners = join_words([owner for owner, each in VERBS.items() if name in each.options], "and")
             raise UserError(f"resonance: {flag_of_option(name)} belongs to {owners}, not to {verb}")
     verify_background(opts, rest)
+    verify_scheduler(opts)
     if rest and VERBS[verb].is_whole:
         raise UserError(f"resonance: {verb} is about the whole library and takes no query, not {' '.join(rest)!r}")
     if opts.threads is not None and not 1 <= opts.threads <= 64:

@@ -1,0 +1,190 @@
+"""The workers of a cluster: who comes is compared with this machine and gets the model, who goes is noted."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING
+
+from resonance_engine.cluster.chain import Chain, RemoteWorker, send_model
+from resonance_engine.cluster.code_fingerprint import fingerprint_code
+from resonance_engine.cluster.connection import RequestQueue, describe
+from resonance_engine.errors import ResonanceError
+from resonance_engine.worker.process import stopped_error
+from resonance_engine.worker.protocol import Message
+from resonance_engine.worker.worker import WAKE_SECONDS, ModelDescription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from resonance_engine.cluster.connection import Answer, SchedulerConnection
+
+START_SECONDS = 15.0  # for a first worker to come
+PATIENCE = 60.0  # for another to come when all went: one that was killed is started again within seconds
+LAST = ("reason", "unusable", "unprepared", "other_size")  # in an answer, after which a chain does not go on
+
+
+class Crew:
+    """The workers of a cluster that have one model; `description` is that model's, once a worker has told it.
+
+    A worker with other code, or that cannot use the model, is left out, with a sentence to `warn`; without any other
+    that sentence is raised as ResonanceError. Only `close` is for other threads.
+    """
+
+    def __init__(
+        self,
+        connection: SchedulerConnection,
+        model: Path,
+        timeout: float,
+        backend: str,
+        warn: Callable[[str], object],
+    ) -> None:
+        self.connection, self.model, self.timeout, self.backend = connection, model, timeout, backend
+        self.warn = warn
+        self.session = uuid.uuid4().hex
+        self.queue = RequestQueue(connection)
+        self.workers: dict[str, RemoteWorker] = {}
+        self.excluded: dict[str, str] = {}
+        self.described: ModelDescription | None = None
+        self.refreshed = self.populated = time.monotonic()
+        self.refreshed -= WAKE_SECONDS
+        self.losses = 0
+        self.closed = False
+
+    def describe(self) -> ModelDescription:
+        """Return what the model is; waits for a first worker."""
+        while self.described is None:
+            self.refresh()
+            self.receive(WAKE_SECONDS)
+        return self.described
+
+    def refresh(self) -> list[RemoteWorker]:
+        """Look for workers that came or went, at most every second; return those that went."""
+        if self.closed:
+            raise stopped_error()
+        self.connection.verify()
+        now = time.monotonic()
+        if now - self.refreshed < WAKE_SECONDS:
+            return []
+        self.refreshed = now
+        threads = self.connection.workers()
+        self.excluded = {address: why for address, why in self.excluded.items() if address in threads}
+        gone = [self.workers.pop(address) for address in self.workers.keys() - threads.keys()]
+        self.losses += len(gone)
+        for address in threads.keys() - self.workers.keys() - self.excluded.keys():
+            self.workers[address] = worker = RemoteWorker(address, threads[address])
+            self.prepare(worker)
+        self.verify_populated(now)
+        return gone
+
+    def verify_populated(self, now: float) -> None:
+        """Raise ResonanceError where there are no workers, and probably will be none."""
+        if self.workers:
+            self.populated = now
+            return
+        patience = PATIENCE if self.losses else 0 if self.excluded else START_SECONDS
+        if now - self.populated >= patience:
+            reason = f"The scheduler at {self.connection.settings.address} has no workers; `dask worker` starts one."
+            raise ResonanceError(next(iter(self.excluded.values()), reason))
+
+    def prepare(self, worker: RemoteWorker) -> None:
+        """Bring the model to a worker, which is ready when that is done."""
+        worker.is_ready, worker.process = False, ""
+        self.start(Chain(worker, send_model(self.model, self.timeout, self.backend)))
+
+    def start(self, chain: Chain) -> None:
+        """Begin a chain; raises OSError where a file to be sent cannot be read."""
+        self.submit_next(chain)
+        chain.worker.running.add(chain)
+
+    def submit_next(self, chain: Chain) -> bool:
+        """Send the next request of a chain; return whether there was one."""
+        request = next(chain.requests, None)
+        if request is None:
+            return False
+        header, content = request
+        header = {**header, "session": self.session}
+        chain.future = self.queue.submit(chain.worker.address, header, content, chain)
+        return True
+
+    def receive(self, seconds: float) -> list[Answer]:
+        """Wait for answers; go on with their chains, and return those that ended the chain of another, with the chain.
+
+        An error of reading a file that is being sent is such an answer, too.
+        """
+        ended: list[Answer] = []
+        for tag, outcome in self.queue.receive(seconds):
+            if not isinstance(tag, Chain):
+                ended.append((tag, outcome))
+            elif tag in tag.worker.running:  # else it was dropped
+                ended += self.go_on(tag, outcome)
+        return ended
+
+    def go_on(self, chain: Chain, outcome: Message | BaseException) -> list[Answer]:
+        if isinstance(outcome, CancelledError):  # nobody here did
+            raise self.connection.lost_error()
+        if isinstance(outcome, Message) and not any(name in outcome.header for name in LAST):
+            try:
+                if self.submit_next(chain):
+                    return []
+            except OSError as error:
+                outcome = error
+        chain.worker.running.discard(chain)
+        if type(chain) is Chain:
+            self.accept(chain.worker, outcome)
+            return []
+        return [(chain, outcome)]
+
+    def accept(self, worker: RemoteWorker, outcome: Message | BaseException) -> None:
+        """Take a worker that was prepared, or leave it out."""
+        if isinstance(outcome, OSError):
+            raise ResonanceError(f"The model {self.model} cannot be read: {describe(outcome)}.") from outcome
+        if isinstance(outcome, ImportError):
+            self.exclude(worker, f"has no beets-resonance ({describe(outcome)}); install it there, the same version")
+        elif not isinstance(outcome, Message):
+            self.exclude(worker, f"cannot be used ({describe(outcome)})")
+        elif self.verify_same(worker, outcome):
+            header = outcome.header["description"]
+            names = {name: tuple(header[name]) for name in ("modalities", "tags")}
+            described = ModelDescription(**{**header, **names})
+            if self.described in (None, described):
+                self.described = described
+                worker.is_ready, worker.process = True, outcome.header["process"]
+            else:
+                self.exclude(worker, f"has another model, {described.id}, than {self.described}")
+
+    def verify_same(self, worker: RemoteWorker, answer: Message) -> bool:
+        """Return whether an answer is of the same code and model; leave the worker out where it is not."""
+        header, code = answer.header, fingerprint_code()
+        model = self.described.id if self.described else ""
+        if header["code"] != code:
+            clause = f"has beets-resonance {header['code']}, and this machine {code}; install the same on both"
+        elif "unusable" in header:
+            clause = f"cannot be used: {header['unusable'].removesuffix('.')}"
+        elif model and header["model"] not in ("", model):
+            clause = f"has the model {header['model']}, and this machine {model}"
+        else:
+            return True
+        self.exclude(worker, clause)
+        return False
+
+    def exclude(self, worker: RemoteWorker, clause: str) -> None:
+        """Give a worker nothing to do any more."""
+        sentence = f"The worker at {worker.address} {clause}."
+        worker.is_ready = False
+        if self.workers.get(worker.address) is worker:
+            del self.workers[worker.address]
+        self.excluded[worker.address] = sentence
+        if self.workers:
+            self.warn(sentence.removesuffix(".") + "; it is left out.")
+
+    def ready(self) -> list[RemoteWorker]:
+        """Return the workers that can be given files."""
+        return [worker for worker in self.workers.values() if worker.is_ready]
+
+    def close(self) -> None:
+        self.closed = True
+        self.queue.close()
+        self.connection.release(self.session)
