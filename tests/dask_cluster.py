@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +18,7 @@ from tests.fake_workers import wait_until
 from tests.paths import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
 MISSING = "needs the extra cluster"
 START_SECONDS = 60.0
@@ -42,11 +43,14 @@ class DaskCluster:
         self.scheduler = self.spawn("scheduler", "--host", self.address, "--no-dashboard", "--no-show")
         wait_until(lambda: is_open(self.port), START_SECONDS)
 
-    def start_worker(self, threads: int = 1, code: Path = ROOT, nanny: bool = False) -> subprocess.Popen[bytes]:
-        """Start a worker whose package is that under `code`; it joins when it is ready."""
+    def start_worker(
+        self, threads: int = 1, code: Path = ROOT, nanny: bool = False, preload: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker whose package is that under `code`; it joins when it is ready, and may run a file first."""
         scratch = self.folder / f"worker {len(self.workers)}"
         options = ["--nthreads", str(threads), "--local-directory", str(scratch), "--no-dashboard"]
         options += ["--nanny" if nanny else "--no-nanny", "--host", "127.0.0.1"]
+        options += ["--preload", str(preload)] if preload else []
         worker = self.spawn("worker", self.address, *options, code=code)
         self.workers.append(worker)
         return worker
@@ -67,6 +71,14 @@ class DaskCluster:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        wait_until(condition, START_SECONDS)
+
+    def children(self, worker: subprocess.Popen[bytes]) -> list[int]:
+        """The processes that a worker has started."""
+        threads = Path(f"/proc/{worker.pid}/task").glob("*/children")
+        return [int(pid) for path in threads for pid in path.read_text().split()]
 
     def close(self) -> None:
         for process in (*self.workers, self.scheduler):
@@ -106,3 +118,22 @@ def run_cluster(
         yield cluster
     finally:
         cluster.close()
+
+
+def make_certificates(folder: Path, name: str = "authority") -> dict[str, Path]:
+    """Make an authority and a certificate by it, for servers and clients alike; skips the test without openssl."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl")
+    folder.mkdir()
+    made = {key: folder / f"{key}.pem" for key in ("ca", "certificate", "key")}
+    authority, request = folder / "authority.key", folder / "request.pem"
+    new = [openssl, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    sign = [openssl, "x509", "-req", "-CA", str(made["ca"]), "-CAkey", str(authority), "-CAcreateserial", "-days", "2"]
+    for command in (
+        [*new, "-x509", "-days", "2", "-subj", f"/CN={name}", "-keyout", str(authority), "-out", str(made["ca"])],
+        [*new, "-subj", "/CN=cluster", "-keyout", str(made["key"]), "-out", str(request)],
+        [*sign, "-in", str(request), "-out", str(made["certificate"])],
+    ):
+        subprocess.run(command, check=True, capture_output=True)
+    return made

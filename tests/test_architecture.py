@@ -11,7 +11,7 @@ import pytest
 from tests.import_graph import PROGRAM, imported_names, parse, sources
 from tests.paths import ROOT
 
-HEAVY = ("torch", "librosa", "onnxruntime", "faiss", "sqlalchemy", "numpy", "scipy", "av", "soxr", "mpd")
+HEAVY = ("torch", "librosa", "onnxruntime", "faiss", "sqlalchemy", "numpy", "scipy", "av", "soxr", "mpd", "distributed")
 VIZ = ("openTSNE", "matplotlib", "sklearn", "numba")
 TRAINING = ("torch", "librosa", "onnx", "onnxscript", "optuna", "pydantic", "safetensors")
 
@@ -43,11 +43,13 @@ def engine_modules() -> list[str]:
                 "beetsplug.resonance.commands.draw_map",
                 "beetsplug.resonance.commands.mpd",
                 "beetsplug.resonance.commands.radio",
+                "beetsplug.resonance.commands.analyze",
+                "beetsplug.resonance.commands.cluster",
             ],
-            (*TRAINING, *VIZ, "onnxruntime", "faiss", "mpd"),
+            (*TRAINING, *VIZ, "onnxruntime", "faiss", "mpd", "dask", "distributed"),
             id="the plugin's commands, before they know what to do",
         ),
-        pytest.param(engine_modules(), ("beets", "beetsplug", *TRAINING, *VIZ), id="the engine"),
+        pytest.param(engine_modules(), ("beets", "beetsplug", "dask", *TRAINING, *VIZ), id="the engine"),
         pytest.param(["resonance_engine.cli"], HEAVY, id="the command line, before it knows the command"),
         pytest.param(["resonance_engine.encoder.encoder"], ("onnxruntime", "resonance_engine.network"), id="encoder"),
         pytest.param(

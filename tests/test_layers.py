@@ -29,7 +29,7 @@ ENGINE = (
     ("store", "features", "npz_files"),
     ("index", "audio", "encoder"),
     ("search", "worker", "network", "catalog_files", "exchange"),
-    ("playlist", "ingest", "evaluation", "projection", "ondevice"),
+    ("playlist", "ingest", "evaluation", "projection", "ondevice", "cluster"),
     ("taste", "tagging"),
     ("catalog",),
     ("server",),

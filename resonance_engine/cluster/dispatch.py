@@ -54,8 +54,9 @@ class FileDispatch(Generic[R]):
         self.crew, self.verb, self.is_known, self.make_result = crew, verb, is_known, make_result
         self.options = options
         self.reader = KeyReader(crew.queue, crew.timeout) if sends_files else None
-        self.reading = 0
+        self.reading: set[FileTask] = set()
         self.left: Iterator[Path] = iter(())
+        self.has_left = True
         self.waiting: deque[FileTask] = deque()
         self.suspects: deque[FileTask] = deque()
         self.suspect: FileTask | None = None
@@ -72,7 +73,7 @@ class FileDispatch(Generic[R]):
                 for worker in self.crew.refresh():
                     self.drop(worker, is_dead=True)
                 self.fill()
-                if not (self.active or self.reading or self.waiting or self.suspects or self.results):
+                if self.is_done():
                     return
                 if not self.results:
                     for tag, outcome in self.crew.receive(WAKE_SECONDS):
@@ -87,6 +88,15 @@ class FileDispatch(Generic[R]):
             for chain in self.active:
                 chain.worker.running.discard(chain)
                 cancel(chain)
+
+    def is_done(self) -> bool:
+        return not (self.has_left or self.active or self.reading or self.waiting or self.suspects or self.results)
+
+    def take_path(self) -> Path | None:
+        """Return the next path, None after the last."""
+        path = next(self.left, None)
+        self.has_left = path is not None
+        return path
 
     def fill(self) -> None:
         """Give files to all workers that have room, those with the least to do first."""
@@ -104,12 +114,13 @@ class FileDispatch(Generic[R]):
     def read_ahead(self) -> None:
         """Have keys read here for as many files as the workers take next."""
         room = sum(worker.threads + AHEAD for worker in self.crew.ready())
-        while self.reader is not None and self.reading + len(self.waiting) < room:
-            path = next(self.left, None)
+        while self.reader is not None and len(self.reading) + len(self.waiting) < room:
+            path = self.take_path()
             if path is None:
                 return
-            self.reading += 1
-            self.reader.submit(FileTask(path))
+            task = FileTask(path)
+            self.reading.add(task)
+            self.reader.submit(task)
 
     def next_task(self) -> FileTask | None:
         if self.suspects and self.suspect is None:
@@ -117,7 +128,7 @@ class FileDispatch(Generic[R]):
             return self.suspect
         if self.waiting:
             return self.waiting.popleft()
-        path = next(self.left, None) if self.reader is None else None
+        path = self.take_path() if self.reader is None else None
         return None if path is None else FileTask(path)
 
     def begin(self, task: FileTask, worker: RemoteWorker) -> None:
@@ -143,17 +154,20 @@ class FileDispatch(Generic[R]):
         yield {**header, "name": name}, b""
 
     def handle(self, tag: object, outcome: Message | BaseException) -> None:
-        """Take the answer about a file, of a worker or of the reader."""
-        if isinstance(tag, FileTask):
-            self.reading -= 1
+        """Take the answer about a file, of a worker or of the reader; nothing of what was dropped."""
+        if isinstance(tag, FileTask) and tag in self.reading:
+            self.reading.discard(tag)
             if not isinstance(outcome, Message):
                 raise outcome
             if not self.handle_failure(tag, outcome):
                 self.admit(tag, outcome)
-            return
-        assert isinstance(tag, FileChain)
-        self.active.discard(tag)
-        worker, task = tag.worker, tag.task
+        elif isinstance(tag, FileChain) and tag in self.active:
+            self.active.discard(tag)
+            self.handle_end(tag, outcome)
+
+    def handle_end(self, chain: FileChain, outcome: Message | BaseException) -> None:
+        """Take the last answer of a worker about a file, or why there is none."""
+        worker, task = chain.worker, chain.task
         if isinstance(outcome, OSError) and self.reader is not None:
             self.fail(task, outcome.strerror or str(outcome))
         elif not isinstance(outcome, Message):
@@ -162,7 +176,7 @@ class FileDispatch(Generic[R]):
             self.put_back(task)
             self.drop(worker, is_dead=False)
         else:
-            self.handle_answer(tag, outcome)
+            self.handle_answer(chain, outcome)
 
     def handle_answer(self, chain: FileChain, answer: Message) -> None:
         """Take the answer of a worker that is as it should be."""

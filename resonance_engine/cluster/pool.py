@@ -49,6 +49,7 @@ class ClusterPool:
         self, paths: Iterable[Path], is_known: IsKnown | None = None, passage: tuple[float, float] | None = None
     ) -> Iterator[tuple[Path, FileAnalysis | AudioError] | None]:
         """Yield every path with its result as `WorkerPool.analyse` does; `is_known` is called in this thread."""
+        self.description()
         options: dict[str, Any] = {"passage": make_passage(*passage)} if passage else {}
         yield from FileDispatch(self.crew, "embed", is_known, make_analysis, self.sends_files, options).run(paths)
 
@@ -56,6 +57,7 @@ class ClusterPool:
         self, paths: Iterable[Path], is_known: IsKnown | None = None
     ) -> Iterator[tuple[Path, FilePassages | AudioError] | None]:
         """Yield every path with its dense windows as `WorkerPool.embed_dense` does."""
+        self.description()
         yield from FileDispatch(self.crew, "dense", is_known, make_passages, self.sends_files, {}).run(paths)
 
     def close(self) -> None:

@@ -123,7 +123,9 @@ def handle(request: bytes, content: bytes = b"") -> bytes:
     except ResonanceError as error:
         answer = Message({"unusable": str(error)})
     except OSError as error:
-        answer = Message({"unusable": f"It cannot keep a file in {session.folder} ({error.strerror})."})
+        answer = Message({"unusable": f"it cannot keep a file in {session.folder} ({error.strerror})"})
+    except Exception as error:  # an answer comes of everything: Dask would pickle the error, or fail to
+        answer = Message({"unusable": f"a request failed ({type(error).__name__}: {error})"})
     finally:
         with _lock:
             session.running -= 1
