@@ -44,9 +44,10 @@ def _beets_defaults() -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server with pgvector."""
-    from tests.postgresql_server import run_server
+    from tests.postgresql_server import PostgresServer, require_server
 
-    with run_server() as server:
+    require_server()
+    with PostgresServer.running() as server:
         yield server
 
 

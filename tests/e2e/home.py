@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resonance_engine.store import Store
+from beetsplug.resonance.library.identity import name_library
+from resonance_engine.store.opening import open_store
 from tests.audio_files import tune, write_audio
 from tests.paths import ROOT
 
 if TYPE_CHECKING:
-    from resonance_engine.store import TrackRow
+    from resonance_engine.store import Store, TrackRow
 
 PATIENCE = 600.0  # seconds for a command: what hangs is to be noticed, a busy machine is no failure
 MUSIC_FORMATS = (".flac", ".mp3", ".ogg")
@@ -26,9 +27,13 @@ MUSIC_FORMATS = (".flac", ".mp3", ".ogg")
 
 @dataclass(frozen=True)
 class Home:
-    """`path` holds config.yaml, library.db, resonance.db and, unless configured otherwise, the music."""
+    """`path` holds config.yaml, library.db, resonance.db and, unless configured otherwise, the music.
+
+    With an `address`, the sidecar is in that database instead.
+    """
 
     path: Path
+    address: str = ""
 
     @property
     def sidecar(self) -> Path:
@@ -44,7 +49,7 @@ class Home:
 
     def configure(self, **settings: Any) -> None:
         """Write the configuration; strings are quoted as JSON, which is YAML too."""
-        every = {
+        every: dict[str, Any] = {
             "plugins": ["resonance"],
             "directory": str(self.music),
             "library": str(self.library),
@@ -53,6 +58,8 @@ class Home:
             "resonance": {"threads": 1},
             **settings,
         }
+        if self.address:
+            every["resonance"] = {**every["resonance"], "sidecar": self.address}
         text = "".join(f"{name}: {json.dumps(value)}\n" for name, value in every.items())
         (self.path / "config.yaml").write_text(text, encoding="utf-8")
 
@@ -108,19 +115,30 @@ class Home:
         with closing(sqlite3.connect(self.library)) as connection:
             return dict(connection.execute("SELECT id, title FROM items"))
 
+    def store(self) -> Store:
+        return open_store(self.address or self.sidecar)
+
+    def size(self) -> int:
+        """The bytes that the sidecar takes."""
+        with self.store() as store:
+            return store.database.size
+
+    def library_id(self, store: Store) -> int:
+        return store.libraries.get_or_create(name_library(self.library, bool(self.address)))
+
     def tracks(self) -> dict[int, TrackRow]:
-        with Store(self.sidecar) as store:
-            return store.tracks.all(store.libraries.get_or_create(self.library.name))
+        with self.store() as store:
+            return store.tracks.all(self.library_id(store))
 
     def reasons(self) -> dict[str, str]:
         """Why files failed, by name."""
-        with Store(self.sidecar) as store:
-            failures = store.failures.all(store.libraries.get_or_create(self.library.name))
+        with self.store() as store:
+            failures = store.failures.all(self.library_id(store))
         return {Path(os.fsdecode(path)).name: failure.reason for path, failure in failures.items()}
 
     def recordings(self) -> int:
         """How many the model has embedded in all."""
-        with Store(self.sidecar) as store:
+        with self.store() as store:
             model = store.models.active()
             return store.vectors.count(model.id) if model else 0
 
@@ -145,9 +163,9 @@ class Home:
         return made
 
 
-def new_home(path: Path, **settings: Any) -> Home:
+def new_home(path: Path, address: str = "", **settings: Any) -> Home:
     path.mkdir()
-    made = Home(path)
+    made = Home(path, address)
     made.configure(**settings)
     return made
 

@@ -1,6 +1,6 @@
 """Many `beet` processes on one library at once.
 
-    python -m tests.reliability.concurrency [--rounds 3] [--readers 10] [--keep DIR]
+    python -m tests.reliability.concurrency [--rounds 3] [--readers 10] [--postgresql] [--keep DIR]
 
 Each round has two imports side by side with queries, playlists and status, then two analyses, then readers beside a
 transaction that stays open until the last of them is done. Exits 1 when a row was lost, a process failed, or a user was
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonance_engine.console import positive, print_line
-from resonance_engine.store import Store
 from resonance_engine.store.recovery.check import check_store
 from tests.e2e.home import Home, album, new_home
 from tests.reliability.scenarios import IMPORTING
+from tests.reliability.shared_homes import server_if, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,9 +41,9 @@ QUERIES = (
 )
 
 
-def run_rounds(folder: Path, rounds: int, readers: int) -> list[str]:
+def run_rounds(folder: Path, rounds: int, readers: int, address: str = "") -> list[str]:
     """What went wrong, a line each."""
-    home = new_home(folder / "home", **{"import": {**IMPORTING, "copy": True}})
+    home = new_home(folder / "home", address, **{"import": {**IMPORTING, "copy": True}})
     home.beet("import", str(album(folder / "known", KNOWN)))
     wrong, count = [], KNOWN
     for number in range(rounds):
@@ -79,6 +79,9 @@ def together(home: Home, commands: Iterable[tuple[str, ...]]) -> list[str]:
 
 def beside_a_writer(home: Home, readers: int) -> list[str]:
     """Queries that have to come to their end while a transaction on the sidecar, with rows in it, stays open."""
+    if home.address:
+        with writing(home.address):
+            return together(home, [QUERIES[number % len(QUERIES)] for number in range(readers)])
     with closing(sqlite3.connect(home.sidecar, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("INSERT INTO state (key, value) VALUES ('half', '1')")
@@ -91,10 +94,10 @@ def beside_a_writer(home: Home, readers: int) -> list[str]:
 
 def missing(home: Home, count: int) -> list[str]:
     """Whether every one of the tracks is in the library, linked, embedded and sound."""
-    with Store(home.sidecar) as store:
+    with home.store() as store:
         model = store.models.active()
         assert model is not None, "something is analysed"
-        tracks = store.tracks.all(store.libraries.get_or_create(home.library.name))
+        tracks = store.tracks.all(home.library_id(store))
         heard = store.vectors.embedded({track.content_key for track in tracks.values()}, model.id)
         counts = (len(home.titles()), len(tracks), len(heard))
         problems = check_store(store, model.id)
@@ -107,11 +110,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=positive, default=3)
     parser.add_argument("--readers", type=positive, default=10)
     parser.add_argument("--keep", type=Path, help="an empty folder for the home, which is kept")
+    parser.add_argument("--postgresql", action="store_true", help="with the sidecar in a server started for it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="resonance-concurrency-", ignore_cleanup_errors=True) as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        wrong = run_rounds(folder, options.rounds, options.readers)
+        with server_if(options.postgresql) as server:
+            address = server.create_database() if server else ""
+            wrong = run_rounds(folder, options.rounds, options.readers, address)
     for line in wrong:
         print_line(line)
     processes = options.rounds * (2 + len(QUERIES) + 4 + options.readers)

@@ -15,6 +15,7 @@ from resonance_engine.store import Store
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.store.sqlite_file import VERSION
 from tests.e2e.home import PATIENCE
+from tests.reliability.shared_homes import export
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,9 @@ class HomeState:
 def copied(home: Home, folder: Path) -> tuple[Path, Path]:
     """Copies of the library and the sidecar of a home, with their logs."""
     folder.mkdir(exist_ok=True)
-    for file in (home.library, home.sidecar):
+    if home.address:
+        export(home.address, folder / home.sidecar.name)
+    for file in (home.library,) if home.address else (home.library, home.sidecar):
         for suffix in ("", *LOGS):
             target = folder / f"{file.name}{suffix}"
             target.unlink(missing_ok=True)
@@ -131,9 +134,12 @@ def facts(connection: sqlite3.Connection, table: str) -> frozenset[tuple[Any, ..
     return frozenset(connection.execute(f"SELECT {what} FROM {table}"))  # noqa: S608 - a name from above
 
 
-def visible(path: Path) -> Vectors:
+def visible(home: Home, folder: Path) -> Vectors:
     """The vectors that a second process sees while another one may be writing."""
-    location = f"file:{path}?mode=rw"
+    if home.address:
+        folder.mkdir(exist_ok=True)
+        export(home.address, folder / home.sidecar.name)
+    location = f"file:{folder / home.sidecar.name if home.address else home.sidecar}?mode=rw"
     try:
         with closing(sqlite3.connect(location, uri=True)) as connection:
             return vectors(connection)

@@ -1,6 +1,6 @@
 """Kill real `beet` processes at random moments, and see whether anything is lost.
 
-    python -m tests.reliability.kills --kills 200 [--seed N] [--jobs 2] [--only WORD ...] [--keep DIR]
+    python -m tests.reliability.kills --kills 200 [--seed N] [--jobs 2] [--only WORD ...] [--postgresql] [--keep DIR]
 
 prints a line for each loss and a table; exits 1 when anything was lost. Half of the moments are uniform over the time
 that the undisturbed command takes, half follow a change of a file.
@@ -19,17 +19,21 @@ from typing import TYPE_CHECKING
 
 from resonance_engine.console import positive, print_line
 from tests.reliability.scenarios import scenarios
+from tests.reliability.shared_homes import server_if
 from tests.reliability.trials import PHASES, tried, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.postgresql_server import PostgresServer
     from tests.reliability.trials import Trial
 
 
-def killed(folder: Path, kills: int, seed: int, jobs: int, only: Sequence[str] = ("",)) -> list[Trial]:
+def killed(
+    folder: Path, kills: int, seed: int, jobs: int, only: Sequence[str] = ("",), server: PostgresServer | None = None
+) -> list[Trial]:
     """So many kills, one story after the other in turn; homes are made below the folder."""
-    selected = [story for story in scenarios(folder) if any(word in story.name for word in only)]
+    selected = [story for story in scenarios(folder, server) if any(word in story.name for word in only)]
     trials = []
     # Measured side by side, as the trials run: alone, the commands would be faster.
     with ThreadPoolExecutor(jobs) as pool:
@@ -85,12 +89,14 @@ def main() -> int:
         "--only", nargs="+", default=[""], help="only the commands whose names have one of these in them"
     )
     parser.add_argument("--keep", type=Path, help="an empty folder for the homes, which are kept")
+    parser.add_argument("--postgresql", action="store_true", help="with sidecars in a server that is started for it")
     options = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="resonance-kills-", ignore_cleanup_errors=True) as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        trials = killed(folder, options.kills, options.seed, options.jobs, options.only)
+        with server_if(options.postgresql) as server:
+            trials = killed(folder, options.kills, options.seed, options.jobs, options.only, server)
     for line in table(trials):
         print_line(line)
     print_line(f"{time.monotonic() - started:.0f} s, seed {options.seed}")

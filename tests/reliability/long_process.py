@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -19,10 +18,11 @@ from typing import TYPE_CHECKING
 from beets import config, plugins, ui
 from beets.exceptions import UserError
 
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.console import print_line
 from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.index.files import open_index
-from resonance_engine.store import Store
 from resonance_engine.worker.worker import WorkerPool
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run(commands: list[Subcommand], library: Library, pool: WorkerPool, words: l
     if name == EMBED:
         return embed_folder(pool, Path(rest[0]))
     if name == INDEXED:
-        return open_index_of(Path(os.fsdecode(library.path)).with_name("resonance.db"))
+        return open_index_of(library)
     command = next(each for each in commands if each.name == name)
     try:
         options, arguments = command.parse_args(rest)
@@ -57,11 +57,11 @@ def embed_folder(pool: WorkerPool, folder: Path) -> int:
     return 0 if results else 1
 
 
-def open_index_of(sidecar: Path) -> int:
+def open_index_of(library: Library) -> int:
     """Open the index as a query does."""
-    with Store(sidecar) as store:
-        model = store.models.active()
-        return 1 if model is None or not len(open_index(store, model.id, sidecar.parent)) else 0
+    with closing(Sidecar(library, Settings.of_sidecar(config["resonance"]))) as sidecar:
+        model = sidecar.model
+        return 1 if model is None or not len(open_index(sidecar.store, model.id, sidecar.index_folder)) else 0
 
 
 def main() -> None:

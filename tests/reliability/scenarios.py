@@ -19,11 +19,14 @@ import numpy as np
 from tests.audio_files import tune, write_audio
 from tests.e2e.home import Home, album, new_home
 from tests.paths import ROOT
+from tests.reliability.shared_homes import OF_A_FILE, clone_database, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from tests.postgresql_server import PostgresServer
 
 VERSION_1 = ROOT / "tests" / "data" / "store_v1.db.gz"
 SECOND_MODEL = ROOT / "resonance_engine" / "models" / "default-int8" / "model.onnx"
@@ -61,7 +64,7 @@ class Scenario:
     def clone(self, path: Path) -> Home:
         """A home of its own with the same music, in the state before the command."""
         shutil.copytree(self.home.path, path, ignore=shutil.ignore_patterns("music", "output.txt"))
-        made = Home(path)
+        made = Home(path, clone_database(self.home.address) if self.home.address else "")
         configure(made, self.home.music if self.settings.get("copy") is not True else made.music, **self.settings)
         return made
 
@@ -72,8 +75,8 @@ def configure(home: Home, music: Path, copy: bool = False, **resonance: object) 
     )
 
 
-def scenarios(folder: Path) -> list[Scenario]:
-    """All of them, prepared below a folder."""
+def scenarios(folder: Path, server: PostgresServer | None = None) -> list[Scenario]:
+    """All of them, prepared below a folder; with a server, those over sidecars in it."""
     known = folder / "known"
     for first in range(0, KNOWN, PER_ALBUM):
         album(known / str(first), PER_ALBUM, first, f"Album {first}")
@@ -86,7 +89,8 @@ def scenarios(folder: Path) -> list[Scenario]:
     base.beet("similar", "title:=Song 0")
     makers: list[Callable[[Path, Home, Path], list[Scenario]]] = [imports, analysis, playlist, index, switch]
     made = [story for make in (*makers, migration, repair, passages) for story in make(folder, base, new)]
-    return [*made, *synthetic_scenarios(folder)]
+    made += synthetic_scenarios(folder)
+    return [share(story, server) for story in made if story.name not in OF_A_FILE] if server else made
 
 
 def variant(folder: Path, base: Home, name: str) -> Home:

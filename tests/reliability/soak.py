@@ -1,6 +1,6 @@
 """Hours of use, and whether memory, file descriptors or files grow with them.
 
-    python -m tests.reliability.soak --minutes 120 [--seed N] [--keep DIR]
+    python -m tests.reliability.soak --minutes 120 [--seed N] [--postgresql] [--keep DIR]
 
 A long-lived process has the plugin, a beets library and a pool of workers in it and is driven by commands; real `beet`
 processes import and query beside it. A line a minute; at the end, what grew. Exits 1 when the long-lived processes'
@@ -28,6 +28,7 @@ from tests.reliability.footprint import NOTHING, Footprint, children, footprint,
 from tests.reliability.long_process import EMBED, INDEXED
 from tests.reliability.processes import environment
 from tests.reliability.scenarios import OWN, SECOND_MODEL, configure
+from tests.reliability.shared_homes import server_if
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ class LongProcess:
         workers = sum((footprint(pid) for pid in children(self.process.pid)), NOTHING)
         files = [path for path in self.home.path.iterdir() if path.is_file()]
         minute = (time.monotonic() - started) / 60
-        return Sample(minute, footprint(self.process.pid), workers, self.home.sidecar.stat().st_size, len(files))
+        return Sample(minute, footprint(self.process.pid), workers, self.home.size(), len(files))
 
 
 def actions(household: LongProcess, chance: random.Random) -> dict[Callable[[], None], int]:
@@ -126,9 +127,9 @@ def actions(household: LongProcess, chance: random.Random) -> dict[Callable[[], 
     }
 
 
-def soak(folder: Path, minutes: float, seed: int) -> tuple[LongProcess, list[Sample]]:
+def soak(folder: Path, minutes: float, seed: int, address: str = "") -> tuple[LongProcess, list[Sample]]:
     """Use a home for so long, and what was seen of it."""
-    home = new_home(folder / "home")
+    home = new_home(folder / "home", address)
     configure(home, home.music)
     own = home.path / "resonance-models" / OWN
     own.mkdir(parents=True)
@@ -209,11 +210,14 @@ def main() -> int:
     parser.add_argument("--minutes", type=duration, default=120.0, help="how long")
     parser.add_argument("--seed", type=int, default=0, help="of what is done")
     parser.add_argument("--keep", type=Path, help="an empty folder for the home, which is kept")
+    parser.add_argument("--postgresql", action="store_true", help="with the sidecar in a server started for it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="resonance-soak-", ignore_cleanup_errors=True) as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        household, samples = soak(folder, options.minutes, options.seed)
+        with server_if(options.postgresql) as server:
+            address = server.create_database() if server else ""
+            household, samples = soak(folder, options.minutes, options.seed, address)
     lines, wrong = growth(samples)
     for line in [*lines, *household.broken, f"{household.commands} commands, {household.refused} refused"]:
         print_line(line)

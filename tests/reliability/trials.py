@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from tests.e2e.home import PATIENCE
 from tests.reliability import home_state
 from tests.reliability.processes import OUTPUT, await_change, begun, family, kill, survivors
+from tests.reliability.shared_homes import remove
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +117,7 @@ def tried(story: Scenario, normal: Undisturbed, folder: Path, number: int, seed:
         for _ in range(chance.randint(1, WRITES)):
             await_change(home, process, 3 * normal.seconds)
         time.sleep(chance.uniform(0, MOMENT))
-    committed = home_state.visible(home.sidecar)
+    committed = home_state.visible(home, folder / "inspected")
     relatives = len(family(home))
     late = process.poll() is not None
     kill(process, trial.whole) if not late else process.wait()
@@ -128,7 +128,7 @@ def tried(story: Scenario, normal: Undisturbed, folder: Path, number: int, seed:
     trial.phase = "too late" if late else phase(normal, home, relatives)
     finish(story, normal, home, trial)
     if not trial.losses:
-        shutil.rmtree(folder)
+        remove(home)
     return trial
 
 

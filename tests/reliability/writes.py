@@ -1,6 +1,6 @@
 """Kill processes that do nothing but write, in the middle of it, and see whether anything is lost.
 
-    python -m tests.reliability.writes --kills 2000 [--seed N] [--only WORD] [--keep DIR]
+    python -m tests.reliability.writes --kills 2000 [--seed N] [--only WORD] [--postgresql] [--keep DIR]
 
 prints a line for each loss and a table; exits 1 when anything was lost. `kills` is its complement: there whole commands
 are killed, of whose time little goes into writing.
@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 from resonance_engine.console import positive, print_line
 from resonance_engine.index.backends import load_faiss
 from tests.reliability.crash_harness import PLACES, Series
+from tests.reliability.shared_homes import server_if
 from tests.reliability.writes_files import FILES
-from tests.reliability.writes_ingest import Batches
+from tests.reliability.writes_ingest import Batches, SharedBatches
 from tests.reliability.writes_library import LIBRARY
 from tests.reliability.writes_stages import STAGES
 
@@ -64,6 +65,7 @@ def main(kinds: Sequence[Kind] = KINDS) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--only", default="", help="only the kinds whose names have this in them")
     parser.add_argument("--keep", type=Path, help="an empty folder for what was written, which is kept")
+    parser.add_argument("--postgresql", action="store_true", help="only batches, into a server that is started for it")
     options = parser.parse_args()
     chosen = [kind for kind in kinds if options.only in kind.name]
     if not chosen:
@@ -74,9 +76,12 @@ def main(kinds: Sequence[Kind] = KINDS) -> int:
     results = []
     with (
         tempfile.TemporaryDirectory(prefix="resonance-writes-", ignore_cleanup_errors=True) as temporary,
+        server_if(options.postgresql) as server,
         suppress(KeyboardInterrupt),  # the table tells of what was done until then
     ):
         folder = options.keep or Path(temporary)
+        if server is not None:
+            chosen = [SharedBatches(server)]
         for kill in kills(chosen, folder, options.kills, options.seed, bool(options.keep)):
             results.append(kill)
             for line in kill.findings.losses:

@@ -14,15 +14,18 @@ from resonance_engine.errors import AudioError
 from resonance_engine.index.files import open_index
 from resonance_engine.ingest import BATCH_FILES, Ingest, Job
 from resonance_engine.store import Analysis, Embedding, Store, Windows
+from resonance_engine.store.opening import open_store
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 from tests.embeddings import key, unit_vectors
 from tests.reliability.crash_harness import LATEST, CrashFindings, WriterLog, left_behind
 from tests.reliability.home_state import unsound
+from tests.reliability.shared_homes import export
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from tests.postgresql_server import PostgresServer
     from tests.reliability.crash_harness import Announce
 
 WIDTH = 128
@@ -83,14 +86,21 @@ class Batches:
     kills_per_home = 8  # the file grows
     latest = LATEST
 
-    def prepare(self, home: Path) -> None:
-        with Store(home / FILE) as store:
+    def prepare(self, home: Path) -> Any:
+        with self.open(home, None) as store:
             store.libraries.get_or_create("home")
 
-    def write(self, home: Path, facts: Any, first: int, announce: Announce) -> None:
+    def open(self, home: Path, facts: Any) -> Store:
+        """Open the store of a folder."""
         del facts
+        return Store(home / FILE)
+
+    def copy(self, home: Path, facts: Any) -> None:
+        """Have what is stored as a file in the folder, to be looked at."""
+
+    def write(self, home: Path, facts: Any, first: int, announce: Announce) -> None:
         number = first if first % BATCH_FILES == 0 else first - first % BATCH_FILES + BATCH_FILES
-        with Store(home / FILE) as store:
+        with self.open(home, facts) as store:
             ingest = Ingest(store, store.libraries.get_or_create("home"), StandIn(announce))
             while True:
                 following = number + BATCHES_AT_A_TIME * BATCH_FILES
@@ -102,16 +112,39 @@ class Batches:
                 number = following
 
     def examine(self, home: Path, facts: Any, log: WriterLog) -> CrashFindings:
-        del facts
         path = home / FILE
+        self.copy(home, facts)
         left = left_behind(home)
         losses = unsound(path)
-        with Store(path) as store:
+        with self.open(home, facts) as store:
             losses += check_store(store, MODEL.id)
             if store.generation < log.generation:
                 losses.append(f"generation {log.generation} was acknowledged, and {store.generation} is there")
             losses += disagreements(store, MODEL.id, path)
         return CrashFindings(losses + batch_losses(path, log.done), left, left_behind(home))
+
+
+class SharedBatches(Batches):
+    """The same in the databases of a server."""
+
+    name = "ingest, shared"
+    latest = 3 * LATEST  # a transaction takes longer
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+
+    def prepare(self, home: Path) -> Any:
+        address = self.server.create_database(f"batches_{home.name.rpartition('-')[2]}")
+        with open_store(address) as store:
+            store.libraries.get_or_create("home")
+        return address
+
+    def open(self, home: Path, facts: Any) -> Store:
+        del home
+        return open_store(facts)
+
+    def copy(self, home: Path, facts: Any) -> None:
+        export(facts, home / FILE)
 
 
 def batch_losses(path: Path, done: Iterable[int]) -> list[str]:
