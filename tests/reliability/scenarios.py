@@ -63,7 +63,8 @@ class Scenario:
 
     def clone(self, path: Path) -> Home:
         """A home of its own with the same music, in the state before the command."""
-        shutil.copytree(self.home.path, path, ignore=shutil.ignore_patterns("music", "output.txt"))
+        left_out = ("resonance.db*", "*.index") if self.home.address else ()
+        shutil.copytree(self.home.path, path, ignore=shutil.ignore_patterns("music", "output.txt", *left_out))
         made = Home(path, clone_database(self.home.address) if self.home.address else "")
         configure(made, self.home.music if self.settings.get("copy") is not True else made.music, **self.settings)
         return made

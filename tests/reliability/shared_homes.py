@@ -35,11 +35,8 @@ def server_if(wanted: bool) -> AbstractContextManager[PostgresServer | None]:
 def share(story: Scenario, server: PostgresServer) -> Scenario:
     """The story over a home whose sidecar was copied to a database by the command for that."""
     address = server.create_database()
-    home = replace(story.home, address=address)
     story.home.beet("resonance", "sidecar", "copy", address)
-    for path in [home.sidecar, *home.path.glob("*.index"), *home.path.glob("resonance.db-*")]:
-        path.unlink(missing_ok=True)
-    return replace(story, home=home)
+    return replace(story, home=replace(story.home, address=address))
 
 
 def clone_database(address: str) -> str:

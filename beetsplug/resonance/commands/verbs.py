@@ -79,6 +79,11 @@ VERBS = {
         "postgresql+psycopg://user@host/database",
         noun=("place", "postgresql+psycopg://user@host/database"),
     ),
+    "sidecar index": Verb(
+        "let the server of a shared sidecar search the vectors of the model in use, for other programs",
+        details="Resonance itself searches a copy of the vectors on each machine, which is exact.",
+        is_whole=True,
+    ),
     "prune": Verb(
         "drop what is stored of tracks that are in no library any more, and files left over",
         example="--pretend",

@@ -1,4 +1,4 @@
-"""beet resonance sidecar copy: the collected data into another database, or back into a file."""
+"""beet resonance sidecar: the collected data into another database and back, and searched by its server."""
 
 from __future__ import annotations
 
@@ -49,3 +49,19 @@ def describe_next(sidecar: Sidecar, target: Path | str) -> str:
     if target.absolute() == sidecar.folder / FILE_NAME:
         return "without `sidecar` in the configuration, it is used from now on"
     return f"as {printable(sidecar.folder / FILE_NAME)} and without `sidecar` in the configuration, it is used"
+
+
+def index_sidecar(sidecar: Sidecar) -> None:
+    """Let the server search the embeddings of the model in use by itself, and print so."""
+    if not sidecar.settings.sidecar:
+        raise UserError("resonance: sidecar index is about a server, and resonance.db has none; see `sidecar copy`")
+    model = sidecar.model
+    if model is None:
+        raise UserError("resonance: nothing is analysed yet, so there is nothing to search")
+    from resonance_engine.store.postgresql.database import ServerDatabase
+    from resonance_engine.store.postgresql.search import create_search_index
+
+    database = sidecar.store.database
+    assert isinstance(database, ServerDatabase), "it is at an address"
+    create_search_index(database, model.id)
+    ui.print_(f"the server can search the embeddings by {model.name} {model.version} ({model.id}) now")
