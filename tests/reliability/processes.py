@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,10 +64,18 @@ def read_terminal(descriptor: int, path: Path) -> None:
 
 
 def await_change(home: Home, process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Wait until a file of the home comes, goes or is written to, until the process ends or the time is over."""
-    before, deadline = state(home), time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < deadline and state(home) == before:
-        time.sleep(0.001)
+    """Wait until a file of the home comes, goes or is written to, until the process ends or the time is over.
+
+    Of a shared sidecar, until something is committed.
+    """
+    with home.store() if home.address else nullcontext() as store:
+
+        def now() -> object:
+            return state(home), store and store.database.revision
+
+        before, deadline = now(), time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < deadline and now() == before:
+            time.sleep(0.001)
 
 
 def state(home: Home) -> set[tuple[str, int, int]]:

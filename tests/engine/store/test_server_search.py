@@ -118,7 +118,9 @@ def test_the_documented_statement_works(address: str) -> None:
     """Beside the pages: what a reader copies from there."""
     page = (ROOT / "docs" / "shared-libraries.md").read_text(encoding="utf-8")
     [statement] = re.findall(r"```sql\n(SELECT.*?)```", page, re.DOTALL)
-    rows = run_sql(address, statement.replace("512", "8").replace("WHERE active", "").replace("item_id = 1", "item_id = 2"))
+    rows = run_sql(
+        address, statement.replace("512", "8").replace("WHERE active", "").replace("item_id = 1", "item_id = 2")
+    )
     assert len(rows) == 10
     assert rows[0][0] == 2
     assert rows[0][1] == pytest.approx(1, abs=1e-3)

@@ -1,0 +1,151 @@
+"""A library whose sidecar is in PostgreSQL: its name there, its indexes here, and who notices what others store."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from beetsplug.resonance.background.job_state import ADDRESS, BackgroundTask, start_worker
+from beetsplug.resonance.commands.shared import copy_sidecar, index_sidecar
+from beetsplug.resonance.config.settings import Settings
+from beetsplug.resonance.library.identity import FILE_NAME, name_library, remember_name
+from beetsplug.resonance.library.sidecar import NO_LIBRARY, Sidecar
+from beetsplug.resonance.search.session import open_session
+from tests.plugin.fake_runtime import FakeRuntime
+from tests.plugin.synthetic_library import MODEL, SyntheticLibrary
+from tests.plugin.synthetic_tracks import SOUNDS
+from tests.raw_sql import run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.postgresql_server import PostgresServer
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyntheticLibrary]:
+    library = SyntheticLibrary.create(tmp_path_factory.mktemp("library"))
+    yield library
+    library.close()
+
+
+@pytest.fixture
+def shared(library: SyntheticLibrary, postgres: PostgresServer) -> Iterator[Sidecar]:
+    """The library over a new database that its sidecar was copied to."""
+    address = postgres.create_database()
+    with closing(Sidecar(library.lib, Settings(), library.runtime)) as sidecar:
+        copy_sidecar(sidecar, address)
+    with closing(Sidecar(library.lib, Settings(sidecar=address), library.runtime)) as sidecar:
+        yield sidecar
+    Path(library.folder / FILE_NAME).unlink()
+
+
+class TestNames:
+    def test_a_library_is_known_by_machine_and_path_at_first_and_stays_so(self, tmp_path: Path) -> None:
+        library = tmp_path / "a" / "library.db"
+        library.parent.mkdir()
+        assert name_library(library, shared=False) == "library.db"
+        name = name_library(library, shared=True)
+        assert name.endswith(f":{library}")
+        remember_name(library, name)
+        moved = library.parent.rename(tmp_path / "b") / "library.db"
+        assert name_library(moved, shared=True) == name_library(moved, shared=False) == name
+        assert name_library(moved.with_name("other.db"), shared=True) != name
+
+    @pytest.mark.parametrize("content", ["", "[]", '{"library.db": 7}', "\xff", '{"library.db": ["a"]}'])
+    def test_a_file_of_names_that_cannot_be_read_is_made_anew(self, tmp_path: Path, content: str) -> None:
+        library = tmp_path / "library.db"
+        library.with_name(FILE_NAME).write_bytes(content.encode("latin-1"))
+        name = name_library(library, shared=True)
+        remember_name(library, name)
+        assert json.loads(library.with_name(FILE_NAME).read_text()) == {"library.db": name}
+
+    def test_a_folder_that_cannot_be_written_costs_nothing(self, tmp_path: Path) -> None:
+        library = tmp_path / "nowhere" / "library.db"
+        remember_name(library, "a")
+        assert name_library(library, shared=True).endswith(str(library))
+
+
+def test_lists_and_fields_are_those_of_the_file(library: SyntheticLibrary, shared: Sidecar) -> None:
+    with closing(Sidecar(library.lib, Settings(), library.runtime)) as alone:
+        assert shared.coverage() == alone.coverage()
+        assert shared.store.tracks.all(shared.id) == alone.store.tracks.all(alone.id)
+        with open_session(alone) as one, open_session(shared) as other:
+            assert one.index.ids.tolist() == other.index.ids.tolist()
+            query = one.index.vectors(one.index.ids[:5])
+            for mine, yours in zip(one.index.nearest(query, 10), other.index.nearest(query, 10), strict=True):
+                assert mine.tolist() == yours.tolist()
+
+
+def test_indexes_are_kept_apart_by_the_identity_of_the_sidecar(
+    library: SyntheticLibrary, shared: Sidecar, postgres: PostgresServer
+) -> None:
+    with open_session(shared):
+        pass
+    other = Sidecar(library.lib, Settings(sidecar=postgres.create_database()), library.runtime)
+    with closing(other):
+        folders = {sidecar.index_folder for sidecar in (shared, other)}
+        assert len(folders) == 2
+        assert all(folder.parent == library.folder for folder in folders)
+        assert [path.suffix for path in shared.index_folder.iterdir()] == [".index"]
+        assert list(other.index_folder.iterdir()) == []
+
+
+def test_what_another_machine_stores_changes_the_data_version(
+    library: SyntheticLibrary, shared: Sidecar
+) -> None:
+    before = shared.data_version()
+    assert shared.data_version() == before
+    with closing(Sidecar(library.lib, shared.settings, library.runtime)) as elsewhere:
+        elsewhere.store.state.set("mood", 1)
+    assert shared.data_version() != before
+
+
+def test_who_may_only_read_searches_and_stores_nothing(library: SyntheticLibrary, shared: Sidecar) -> None:
+    address = shared.settings.sidecar
+    for statement in (
+        "DROP ROLE IF EXISTS onlooker",
+        "CREATE ROLE onlooker LOGIN",
+        "GRANT USAGE ON SCHEMA resonance TO onlooker",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA resonance TO onlooker",
+    ):
+        run_sql(address, statement)
+    onlooker = Settings(sidecar=address.replace("postgres@", "onlooker@"))
+    with closing(Sidecar(library.lib, onlooker, library.runtime)) as sidecar:
+        assert sidecar.id == shared.id
+        with open_session(sidecar) as session:
+            assert len(session.index) > SOUNDS / 2
+        remember_name(Path(str(library.folder / "library.db")), "a library that is not there")
+        with closing(Sidecar(library.lib, onlooker, library.runtime)) as stranger:
+            assert stranger.id == NO_LIBRARY
+    run_sql(address, "DROP OWNED BY onlooker")
+    run_sql(address, "DROP ROLE onlooker")
+
+
+def test_the_background_gets_the_address_where_other_users_do_not_see_it(
+    tmp_path: Path, library: SyntheticLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = FakeRuntime(tmp_path)
+    address = "postgresql+psycopg://anna:s3cret@nas/music"
+    sidecar = Sidecar(library.lib, Settings(sidecar=address, threads=3), runtime)
+    start_worker(sidecar)
+    [command], [environment] = runtime.spawned, runtime.environments
+    assert "s3cret" not in " ".join(command)
+    assert environment == {ADDRESS: address}
+    monkeypatch.setenv(ADDRESS, address)
+    task = BackgroundTask.from_json(command[-1])
+    assert (task.settings.sidecar, task.settings.threads) == (address, 3)
+    assert "s3cret" not in repr(task)
+
+
+def test_the_server_indexes_the_model_in_use(shared: Sidecar, capsys: pytest.CaptureFixture[str]) -> None:
+    index_sidecar(shared)
+    index_sidecar(shared)
+    assert f"the embeddings by {MODEL.name}" in capsys.readouterr().out
+    statement = "SELECT indexdef FROM pg_indexes WHERE indexname = %s"
+    [(definition,)] = run_sql(shared.settings.sidecar, statement, (f"vector_nearest_{MODEL.id}",))
+    assert "hnsw" in definition
