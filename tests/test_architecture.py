@@ -13,6 +13,7 @@ from tests.paths import ROOT
 
 HEAVY = ("torch", "librosa", "onnxruntime", "faiss", "sqlalchemy", "numpy", "scipy", "av", "soxr", "mpd", "distributed")
 VIZ = ("openTSNE", "matplotlib", "sklearn", "numba")
+SCALE = ("psycopg", "pgvector")
 TRAINING = ("torch", "librosa", "onnx", "onnxscript", "optuna", "pydantic", "safetensors")
 
 IMPORT = """
@@ -27,9 +28,9 @@ for name in names:
 
 
 def engine_modules() -> list[str]:
-    """All of the engine but what is PyTorch's, and the server, whose packages are an extra."""
-    apart = (["network"], ["training"], ["server"])
-    return [name for name in sources("resonance_engine") if name.split(".")[1:2] not in apart]
+    """All of the engine but what is PyTorch's, the server and shared stores, whose packages are extras."""
+    apart = tuple(f"resonance_engine.{name}" for name in ("network", "training", "server", "store.postgresql."))
+    return [name for name in sources("resonance_engine") if not name.startswith(apart)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def engine_modules() -> list[str]:
             (*TRAINING, *VIZ, "onnxruntime", "faiss", "mpd", "dask", "distributed"),
             id="the plugin's commands, before they know what to do",
         ),
-        pytest.param(engine_modules(), ("beets", "beetsplug", "dask", *TRAINING, *VIZ), id="the engine"),
+        pytest.param(engine_modules(), ("beets", "beetsplug", "dask", *TRAINING, *VIZ, *SCALE), id="the engine"),
         pytest.param(["resonance_engine.cli"], HEAVY, id="the command line, before it knows the command"),
         pytest.param(["resonance_engine.encoder.encoder"], ("onnxruntime", "resonance_engine.network"), id="encoder"),
         pytest.param(

@@ -50,7 +50,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 SEARCHING = DOCUMENTS["docs/searching.md"]
 EXAMPLE = (ROOT / "config" / "example-beets.yaml").read_text(encoding="utf-8")
 ARCHITECTURE = DOCUMENTS["docs/architecture.md"]
-MADE_WHEN_RUN = {"resonance-models/NAME/", "cache/", "runs/", "export/"}
+MADE_WHEN_RUN = {"resonance-shared-ID/", "resonance-models/NAME/", "cache/", "runs/", "export/"}
 CONFIGURATIONS = [EXAMPLE, *re.findall(r"```yaml\n(resonance:\n.*?)```", DOCUMENTS["docs/configuration.md"], re.DOTALL)]
 
 

@@ -95,9 +95,7 @@ def test_indexes_are_kept_apart_by_the_identity_of_the_sidecar(
         assert list(other.index_folder.iterdir()) == []
 
 
-def test_what_another_machine_stores_changes_the_data_version(
-    library: SyntheticLibrary, shared: Sidecar
-) -> None:
+def test_what_another_machine_stores_changes_the_data_version(library: SyntheticLibrary, shared: Sidecar) -> None:
     before = shared.data_version()
     assert shared.data_version() == before
     with closing(Sidecar(library.lib, shared.settings, library.runtime)) as elsewhere:

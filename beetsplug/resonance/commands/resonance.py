@@ -10,8 +10,9 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.cluster import open_cluster, verify_scheduler
 from beetsplug.resonance.commands.common import join_words, user_errors
+from beetsplug.resonance.commands.verb_options import MINUTES, OPTIONS
 from beetsplug.resonance.commands.verb_parser import VerbParser, flag_of_option
-from beetsplug.resonance.commands.verbs import MINUTES, OPTIONS, VERBS, find_verb
+from beetsplug.resonance.commands.verbs import VERBS, find_verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,8 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import align_columns
 from beetsplug.resonance.commands.parser import CommandParser
-from beetsplug.resonance.commands.verbs import GROUPS, OPTIONS, PROGRAM, VERBS, Verb, find_verb
+from beetsplug.resonance.commands.verb_options import OPTIONS
+from beetsplug.resonance.commands.verbs import GROUPS, PROGRAM, VERBS, Verb, find_verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,7 +34,7 @@ EXTENSION = "SELECT default_version, installed_version FROM pg_available_extensi
 LOCK = 0x52534E43  # "RSNC": of those who make the schema at the same time
 # A writer that was suspended in the midst of a transaction keeps the others waiting no longer than this.
 PATIENCE = "60s"
-MADE = (
+EXISTING = (
     "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "  # noqa: S608 - constants
     f"WHERE nspname = '{SCHEMA}' AND relname = 'sidecar'"
 )
@@ -167,7 +167,7 @@ def create_tables(connection: sa.Connection) -> None:
     """Make the tables, unless another process has been faster."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
     # Not by to_regclass: a session remembers the names that there were none of.
-    if connection.exec_driver_sql(MADE).scalar() is not None:
+    if connection.exec_driver_sql(EXISTING).scalar() is not None:
         return
     connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     TABLES.create_all(connection, checkfirst=False)
