@@ -15,7 +15,8 @@ import numpy as np
 
 from resonance_engine.errors import CatalogError, neutralise, printable
 from resonance_engine.files import write_bytes
-from resonance_engine.index.files import VectorIndex, read_catalog_index, write_catalog_index
+from resonance_engine.index.catalog_file import read_catalog_index, write_catalog_index
+from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.records import parse_record
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def read_entries(folder: Path) -> tuple[list[CatalogEntry], str, int | None]:
     try:
         meta = json.loads(path.read_bytes())
         if meta["format"] != FORMAT:
-            raise CatalogError(f"{printable(path)} has format {meta['format']}, this program reads {FORMAT}; {again}.")
+            raise CatalogError(f"{printable(path)} has format {meta['format']!r}, this program reads {FORMAT}; {again}.")
         entries = [parse_entry(track) for track in meta["tracks"]]
         if len({entry.id for entry in entries}) < len(entries):
             raise ValueError("two of its tracks have one id")

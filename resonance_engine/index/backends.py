@@ -1,24 +1,23 @@
-"""Backends of exhaustive search over unit vectors: FAISS where it loads, else numpy, with the same neighbours.
+"""What finds the best of vectors: plain FAISS, as catalogs keep it, or numpy; see also `array_scan`.
 
-Vectors are held as float16, as they are stored, so nothing is lost; see `store.records`. An approximate index
-would not be faster at the size of a private library and would have to be tuned to it.
+Vectors are held as float16, as they are stored, so nothing is lost; see `store.records`.
 """
 
 from __future__ import annotations
 
-import logging
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from resonance_engine.store.records import Ids, Matrix
 
-log = logging.getLogger(__name__)
-
+# Scores that are computed in float32 are within this of the true ones, times the length of the query.
+SCAN_ERROR = 1e-5
 QUERIES_PER_THREAD = 16
 SIZE = 8  # bytes of a size in FAISS's files
 
@@ -30,6 +29,11 @@ class Scan(Protocol):
     """
 
     dimensions: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `best` misses none of the best."""
+        ...
 
     def ids(self) -> Ids: ...
 
@@ -49,6 +53,8 @@ class Scan(Protocol):
 
 class FaissScan:
     """A FAISS flat index of float16 codes."""
+
+    is_exact = True
 
     def __init__(self, dimensions: int, index: Any = None) -> None:
         faiss = self._faiss = load_faiss()
@@ -118,19 +124,15 @@ class FaissScan:
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))
         elif excluded is not None:
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorNot(faiss.IDSelectorBatch(excluded)))
-        threads = faiss.omp_get_max_threads()
-        # FAISS shares out queries, not vectors: for a few, waiting for idle threads costs more than it
-        # brings, thirty times the search itself on a busy machine. The setting is one of the calling thread.
-        faiss.omp_set_num_threads(min(threads, 1 + len(queries) // QUERIES_PER_THREAD))
-        try:
+        with search_threads(faiss, len(queries)):
             scores, ids = self.index.search(queries, count, params=parameters)
-        finally:
-            faiss.omp_set_num_threads(threads)
         return scores, ids
 
 
 class NumpyScan:
     """A matrix with rows in order of id."""
+
+    is_exact = True
 
     def __init__(self, dimensions: int) -> None:
         self.dimensions = dimensions
@@ -187,10 +189,16 @@ def load_faiss() -> Any:
     return faiss
 
 
-def new_scan(dimensions: int) -> Scan:
-    """Return an empty scan of the best backend that this machine can run."""
+@contextmanager
+def search_threads(faiss: Any, queries: int) -> Iterator[None]:
+    """Let FAISS search for so many queries with as many threads as bring something.
+
+    It shares out queries, not vectors: for a few, waiting for idle threads costs more than it brings, thirty times the
+    search itself on a busy machine. The setting is one of the calling thread.
+    """
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(min(threads, 1 + queries // QUERIES_PER_THREAD))
     try:
-        return FaissScan(dimensions)
-    except ImportError as error:
-        log.debug("numpy searches the index: %s", error)
-        return NumpyScan(dimensions)
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)

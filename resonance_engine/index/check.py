@@ -8,6 +8,7 @@ import numpy as np
 
 from resonance_engine.errors import printable
 from resonance_engine.index.files import EMBEDDING, apply_changes, index_path, read_index
+from resonance_engine.index.methods import LEAST_RECALL
 from resonance_engine.index.statistics import VectorMoments, batches
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def index_problem(store: Store, model_id: str, folder: Path, kind: str = EMBEDDI
     """
     path = index_path(folder, model_id, kind)
     try:
-        index, generation = read_index(path, model_id, kind)
+        index, generation = read_index(path, model_id, kind, verified=True)
     except (FileNotFoundError, ImportError):
         return None
     except Exception as error:  # whatever is in the file, and however FAISS fails
@@ -51,7 +52,7 @@ def disagreement(index: VectorIndex, ids: Ids, vectors: Matrix) -> str | None:
     """Return how an index differs from the vectors (n, d) that it should hold under ascending ids, None for not at all.
 
     Ids and sums over all vectors are compared whole; vectors and their nearest neighbours, which are searched one by
-    one, for a sample of ids.
+    one, for a sample of ids. Of an index that is not exact, the recall of the sample counts.
     """
     if not np.array_equal(index.ids, ids):
         odd = np.setxor1d(index.ids, ids)
@@ -69,6 +70,11 @@ def disagreement(index: VectorIndex, ids: Ids, vectors: Matrix) -> str | None:
     best = -np.sort(-expected, axis=1)[:, : scores.shape[1]]
     claimed = np.take_along_axis(expected, np.searchsorted(ids, neighbours), axis=1)
     unequal = (np.abs(best - scores) > SCORE_ERROR) | (np.abs(claimed - scores) > SCORE_ERROR)
+    if not index.scan.is_exact:
+        recall = float((scores >= best[:, -1:] - SCORE_ERROR).mean())
+        if recall < LEAST_RECALL:
+            return f"it finds {recall:.1%} of the nearest vectors"
+        unequal = np.abs(claimed - scores) > SCORE_ERROR
     wrong = int(unequal.any(axis=1).sum())
     return f"it finds other neighbours for {wrong} of {len(rows)} vectors" if wrong else None
 

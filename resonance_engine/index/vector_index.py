@@ -1,4 +1,4 @@
-"""Unit vectors by id, and an exact search for the nearest of them."""
+"""Unit vectors by id, and a search for the nearest of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.index.backends import Scan, new_scan
+from resonance_engine.index.array_scan import new_scan
+from resonance_engine.index.backends import SCAN_ERROR
 from resonance_engine.index.statistics import ROWS_PER_BATCH, VectorMoments
 
 if TYPE_CHECKING:
@@ -15,12 +16,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from resonance_engine.index.backends import Scan
     from resonance_engine.store.records import Ids, Matrix
 
     Array = NDArray[np.float64]
 
-# Scores of unit vectors that a scan computes in float32 are within this of the true ones.
-SCAN_ERROR = 1e-5
 SPARE = 16
 QUERIES_AT_A_TIME = 256
 CANDIDATES_AT_A_TIME = 4096
@@ -37,11 +37,11 @@ def unique(ids: Ids) -> Ids:
 
 
 class VectorIndex:
-    """Unit vectors by id, and the exact nearest of them to a query by inner product.
+    """Unit vectors by id, and the nearest of them to a query by inner product.
 
-    Scores are those of the float16 values that the store holds, rounded to float32; equal scores are in order
-    of id. Results depend neither on the order in which vectors were added nor on the backend, FAISS or numpy. One index
-    can be used from several threads.
+    Scores are those of the float16 values that the store holds, rounded to float32; equal scores are in order of id.
+    Where the scan is exact, results depend neither on the order in which vectors were added nor on the backend or
+    method; else some of the nearest can be missing. One index can be used from several threads.
     """
 
     def __init__(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Vector = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 Ids = npt.NDArray[np.int64]
 
 EMBEDDING = "embedding"
@@ -120,7 +121,7 @@ def decode(data: bytes, width: int) -> Vector:
     return vector
 
 
-def decode_rows(rows: Sequence[bytes], out: Matrix) -> None:
+def decode_rows(rows: Sequence[bytes], out: Matrix | Halves) -> None:
     """Fill `out`, shape (len(rows), width), with stored vectors; ValueError for a row of another width or kind."""
     if set(map(type, rows)) - {bytes}:
         raise ValueError("a stored vector is no bytes")

@@ -49,6 +49,7 @@ def read_with_profiles(section: Any) -> None:
             Settings("background", nice=19, pace=50, hours="22:00-07:00"),
         ),
         ({"hours": None}, Settings()),
+        ({"index": "float16"}, Settings(index="float16")),
         ({"model": "/models/mine.onnx"}, Settings(model="/models/mine.onnx")),
         (
             {"per_artist": 0, "per_album": 1, "spacing": 0, "max_length": 7.5},
@@ -82,6 +83,10 @@ def test_a_section_is_read(section: Any, expected: Settings) -> None:
         ({"pace": 9}, "resonance.pace in the configuration must be 10 to 100, not 9"),
         ({"hours": "22-7"}, "resonance.hours in the configuration must be like 22:00-07:00, several with commas betw"),
         ({"hours": 22}, "resonance.hours: must be a string"),
+        (
+            {"index": "hnsw"},
+            "resonance.index: must be one of ['auto', 'int8', 'float16', 'float32', 'ivf'], not 'hnsw'",
+        ),
         ({"count": 0}, "must be 1 to 100000, not 0"),
         ({"model": 3}, "resonance.model: must be a string"),
         ({"cuont": 3}, "resonance.cuont in the configuration is no setting; did you mean count?"),

@@ -130,7 +130,9 @@ def print_change(sidecar: Sidecar, old: Model, model: Model) -> None:
         with store.read():
             before, after = (store.tracks.linked_embeddings(sidecar.id, owner.id) for owner in (old, model))
         same = {before[key]: after[key] for key in before.keys() & after.keys()}
-        overlap = neighbour_overlap(open_index(store, old.id, folder), open_index(store, model.id, folder), same)
+        setting = sidecar.settings.index
+        one, other = (open_index(store, each.id, folder, setting=setting) for each in (old, model))
+        overlap = neighbour_overlap(one, other, same)
         parts += [f"{overlap.kept:.0f} of {overlap.of} neighbours kept on average"] if overlap else []
     name = models.name_of(old.id) or ""
     if name in models.names():

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from beetsplug.resonance.background.job_state import JobProgress, JobRequests
     from beetsplug.resonance.background.process_lock import Holder
     from beetsplug.resonance.library.sidecar import Sidecar
-    from resonance_engine.store import Failure
+    from resonance_engine.store import Failure, Model
     from resonance_engine.worker.worker import ModelDescription
 
 SHOWN = 20  # files that failed
@@ -80,6 +80,7 @@ def status(sidecar: Sidecar) -> None:
     lines += describe_wanted(sidecar, plan.total)
     lines += [("background", background)] if background else []
     lines += [("database", f"{store.name} ({format_size(store.database.size)})")]
+    lines += describe_index(sidecar, model) if model else []
     last, speed = store.state.get(LAST_RUN_KEY, float), store.state.get(SPEED_KEY, float)
     lines += [("last analysis", format_time(last))] if last else []
     lines += [("time per track", f"{speed:.2f} s")] if speed else []
@@ -132,6 +133,15 @@ def describe_wanted(sidecar: Sidecar, total: int) -> list[tuple[str, str]]:
     share = f"{embedded:,} of {format_tracks(total)} embedded"
     goes_on = "`beet resonance analyze` goes on, the model above serves until then"
     return [("preparing", f"{model.name} {model.version} ({model.id}), {share}; {goes_on}")]
+
+
+def describe_index(sidecar: Sidecar, model: Model) -> list[tuple[str, str]]:
+    """Return a line on how the nearest tracks are searched; none before the first search."""
+    from resonance_engine.index.files import index_path, read_method
+
+    path = index_path(sidecar.index_folder, model.id)
+    method = read_method(path)
+    return [("index", f"{method.describe()} ({format_size(path.stat().st_size)})")] if method else []
 
 
 def load_description(models: Models) -> ModelDescription:

@@ -97,6 +97,9 @@ TABLE = (
             comment='when the background may work, such as "22:00-07:00", several with commas; empty: always'),
     setting("sidecar", str, default="", comment="where the data are: empty, in resonance.db beside the library; or a "
             "PostgreSQL database that several machines share, postgresql+psycopg://user@host/database"),
+    setting("index", str, choices=("auto", "int8", "float16", "float32", "ivf"), default="auto",
+            comment="how the nearest tracks are searched: `auto` by int8, from 200,000 tracks on by ivf; all but `ivf` "
+            "are exact"),
     Option("query", list[str]),
     Option("count", int, "how many tracks", "N", commands=BOTH, flags=("-n", "--count"), range=(1, LARGEST_COUNT),
            rule=f"-n must be 1 to {LARGEST_COUNT:,} tracks", default=20,

@@ -29,6 +29,7 @@ EXCLUDE = "resonance.exclude in the configuration"
 RULE_KEYS = ("query", "except")
 LEAP_YEAR = 2000  # has every day that a year can have
 DAY = r"(\d\d?)(?:-(\d\d?))?"
+INDEX_METHODS = SETTINGS["index"].choices
 AUTO, SHIPPED = SETTINGS["auto"].choices, SETTINGS["model"].default
 SHIPPED_NAMES = (SHIPPED, "default-int8")  # the models that come with the program, by their folders
 
@@ -107,8 +108,8 @@ class Settings:
     """The settings of a user, as the table of options describes them.
 
     `model` is the path of a model, or the name of one that comes with the program; `default` leaves the choice to
-    `beet resonance model use`. `sidecar` is the address of a shared store, or empty. `caps` are the settings
-    `per_artist` and `per_album`.
+    `beet resonance model use`. `sidecar` is the address of a shared store, or empty; `index` the method of search.
+    `caps` are the settings `per_artist` and `per_album`.
     """
 
     auto: str = default("auto")
@@ -119,6 +120,7 @@ class Settings:
     nice: int = default("nice")
     pace: int = default("pace")
     hours: str = default("hours")
+    index: str = default("index")
     count: int = default("count")
     caps: Caps = field(default_factory=default_caps)
     max_length: float = default("max_length")
@@ -152,6 +154,7 @@ class Settings:
             model=model.as_str() if model.as_str() in SHIPPED_NAMES else model.as_filename(),
             sidecar=cls.of_sidecar(section).sidecar,
             hours="" if hours.get() is None else hours.as_str(),
+            index=section["index"].as_choice(INDEX_METHODS),
             caps=Caps(numbers.pop("per_artist"), numbers.pop("per_album")),
             exclude=() if exclude in (None, []) else parse_exclusions(exclude),
             profiles={} if profiles.get() in (None, {}) else read_profiles(profiles),

@@ -66,7 +66,9 @@ class SearchSession:
     def facet(self, name: str) -> VectorIndex:
         """Return the index of a facet, under the ids of the embeddings."""
         if name not in self._indexes:
-            index = open_index(self.store, self.model.id, self.sidecar.index_folder, name)
+            # Of five facets, of which each is searched once, the files together would take too much memory.
+            setting, resident = self.sidecar.settings.index, name == EMBEDDING
+            index = open_index(self.store, self.model.id, self.sidecar.index_folder, name, setting, resident)
             if len(self._unlinked):
                 index.remove(self._unlinked)
             if not np.isfinite(index.moments.total).all():

@@ -13,13 +13,12 @@ import pytest
 
 from resonance_engine.errors import CatalogError, StoreError
 from resonance_engine.index.backends import NumpyScan
+from resonance_engine.index.catalog_file import read_catalog_index, write_catalog_index
 from resonance_engine.index.files import (
     index_path,
     load_index,
     open_index,
-    read_catalog_index,
     save_index,
-    write_catalog_index,
 )
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store
@@ -156,7 +155,7 @@ class TestDamage:
             pytest.param(lambda content: content[:-1], id="cut at the end"),
             pytest.param(lambda content: content + b"x", id="longer"),
             pytest.param(lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:], id="one byte"),
-            pytest.param(lambda content: content.replace(b"index 2", b"index 9", 1), id="newer format"),
+            pytest.param(lambda content: content.replace(b"index 3", b"index 9", 1), id="newer format"),
             pytest.param(lambda content: content.replace(b'"a1b2"', b'"ffff"', 1), id="other model"),
             pytest.param(lambda content: content.replace(b"generation", b"eon", 1), id="other header"),
             pytest.param(lambda content: content.replace(b'tion": ', b'tion": "', 1), id="json"),

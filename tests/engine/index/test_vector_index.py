@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance_engine.index import backends as scan
+from resonance_engine.index.array_scan import ArrayScan, new_scan
 from resonance_engine.index.backends import FaissScan, NumpyScan
 from resonance_engine.index.vector_index import VectorIndex
 from tests.embeddings import stored, unit_vectors
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NONE = np.empty(0, np.int64)
 
 
-@pytest.fixture(params=[FaissScan, NumpyScan])
+@pytest.fixture(params=[ArrayScan, FaissScan, NumpyScan])
 def build(request: pytest.FixtureRequest) -> Callable[[Ids, Matrix], VectorIndex]:
     return lambda ids, vectors: VectorIndex(ids, vectors, request.param(vectors.shape[1]))
 
@@ -82,9 +82,10 @@ def test_finds_what_brute_force_finds(
 def test_faiss_and_numpy_answer_the_same_to_the_last_bit() -> None:
     vectors, queries = unit_vectors(2000, 512), unit_vectors(300, 512, seed=1)
     ids = np.arange(2000)
-    answers = [VectorIndex(ids, vectors, kind(512)).nearest(queries, 10) for kind in (FaissScan, NumpyScan)]
-    for one, other in zip(*answers, strict=True):
-        np.testing.assert_array_equal(one, other)
+    answers = [VectorIndex(ids, vectors, kind(512)).nearest(queries, 10) for kind in (NumpyScan, FaissScan, ArrayScan)]
+    for other in answers[1:]:
+        for one, another in zip(answers[0], other, strict=True):
+            np.testing.assert_array_equal(one, another)
 
 
 def test_float16_holds_what_the_store_holds(build: Callable[[Ids, Matrix], VectorIndex]) -> None:
@@ -172,9 +173,9 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_numpy_searches_where_faiss_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(scan.new_scan(8), FaissScan)
+    assert isinstance(new_scan(8), ArrayScan)
     monkeypatch.setitem(sys.modules, "faiss", None)
-    assert isinstance(scan.new_scan(8), NumpyScan)
+    assert isinstance(new_scan(8), NumpyScan)
 
 
 def test_faiss_and_the_database_are_loaded_when_they_are_needed() -> None:
@@ -214,7 +215,7 @@ STEPS = st.lists(
 )
 
 
-@pytest.mark.parametrize("kind", [FaissScan, NumpyScan])
+@pytest.mark.parametrize("kind", [ArrayScan, FaissScan, NumpyScan])
 @given(steps=STEPS, seed=st.integers(0, 3))
 @settings(max_examples=40)
 def test_any_history_is_as_good_as_none(
