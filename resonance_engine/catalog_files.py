@@ -92,7 +92,9 @@ def read_entries(folder: Path) -> tuple[list[CatalogEntry], str, int | None]:
     try:
         meta = json.loads(path.read_bytes())
         if meta["format"] != FORMAT:
-            raise CatalogError(f"{printable(path)} has format {meta['format']!r}, this program reads {FORMAT}; {again}.")
+            raise CatalogError(
+                f"{printable(path)} has format {meta['format']!r}, this program reads {FORMAT}; {again}."
+            )
         entries = [parse_entry(track) for track in meta["tracks"]]
         if len({entry.id for entry in entries}) < len(entries):
             raise ValueError("two of its tracks have one id")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.index.sections import checksum, map_sections, padded, read_header, write_sections
+from resonance_engine.index.sections import checksum, map_sections, padded, write_sections
 from resonance_engine.index.vector_rows import row_sums
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def change_header(content: bytes, change: Callable[[dict[str, Any]], Any]) -> by
 
 def change_sections(path: Path, change: Callable[[dict[str, bytearray]], None]) -> None:
     """Write the file again with the bytes of its sections changed; checksums are those of the new ones."""
-    header, _ = read_header(path)
-    arrays = dict(map_sections(path).arrays)
+    mapped = map_sections(path)
+    header, arrays = mapped.header, dict(mapped.arrays)
     contents = {name: bytearray(array.tobytes()) for name, array in arrays.items()}
     change(contents)
     arrays = {

@@ -58,23 +58,21 @@ class CodeSearch:
     def _place(self, start: int, end: int) -> None:
         """Let the index be of the rows from `start` to `end`."""
         width = self._bytes.size // max(len(self._codes), 1)
-        part = self._bytes[start * width : end * width]
-        if not attach(self._index, part):
-            self._faiss.copy_array_to_vector(part, self._index.codes)
+        attach(self._faiss, self._index, self._bytes[start * width : end * width])
         self._index.ntotal = end - start
 
 
-def attach(index: Any, codes: NDArray[np.uint8]) -> bool:
-    """Let a flat index of FAISS search an array in its place; return whether this FAISS can, from 1.11 on."""
-    import faiss
-
+def attach(faiss: Any, index: Any, codes: NDArray[np.uint8]) -> None:
+    """Let a flat index of FAISS search an array in its place; ImportError for a FAISS that can't, such as 1.10."""
     view = getattr(faiss, "MaybeOwnedVectorUInt8", None)
-    if view is None:
-        return False
-    vector = view()
-    address = faiss.swig_ptr(codes) if codes.size else None
-    vector.is_owned = False
-    vector.view_data = vector.c_ptr = address
-    vector.view_size = vector.c_size = codes.size
-    index.codes = vector
-    return True
+    if view is not None:
+        vector = view()
+        vector.is_owned = False
+        vector.view_data = vector.c_ptr = faiss.swig_ptr(codes) if codes.size else None
+        vector.view_size = vector.c_size = codes.size
+        index.codes = vector
+    # Where these names mean nothing, FAISS would read beyond its memory.
+    if view is None or index.codes.is_owned or index.codes.size() != codes.size:
+        raise ImportError(
+            f"FAISS {faiss.__version__} can't search an array in its place; install faiss-cpu 1.11 or newer"
+        )

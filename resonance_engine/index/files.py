@@ -157,8 +157,8 @@ def read_index(
 
 def read_method(path: Path) -> IndexMethod | None:
     """Read by which method a file is searched; None where there is none that can be used."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return IndexMethod(**read_header(path)[0]["method"])
+    with suppress(OSError, ValueError, KeyError, TypeError), path.open("rb") as file:
+        return IndexMethod(**read_header(file)["method"])
     return None
 
 

@@ -10,7 +10,7 @@ import json
 import mmap
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -88,22 +88,22 @@ def _parts(head: bytes, arrays: Iterable[Array]) -> Iterator[memoryview | bytes]
         size = array.nbytes
 
 
-def read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """Read the header of a file, and where its sections start; raises OSError, and ValueError for another file."""
-    with path.open("rb") as file:
-        if file.readline(HEADER_LIMIT) != MAGIC + b"\n":
-            raise ValueError("it has another format")
-        text = file.readline(HEADER_LIMIT)[:-1]
-        if file.readline(HEADER_LIMIT) != b"%08x\n" % zlib.crc32(text):
-            raise DamagedIndexError("its header is damaged")
-        header: dict[str, Any] = json.loads(text)
-        return header, padded(file.tell())
+def read_header(file: BinaryIO) -> dict[str, Any]:
+    """Read the header of a file, and leave its position where the header ends; ValueError for another file."""
+    if file.readline(HEADER_LIMIT) != MAGIC + b"\n":
+        raise ValueError("it has another format")
+    text = file.readline(HEADER_LIMIT)[:-1]
+    if file.readline(HEADER_LIMIT) != b"%08x\n" % zlib.crc32(text):
+        raise DamagedIndexError("its header is damaged")
+    header: dict[str, Any] = json.loads(text)
+    return header
 
 
 def map_sections(path: Path) -> MappedFile:
     """Map a file into memory; raises OSError, and ValueError for another file and for one that is damaged."""
-    header, first = read_header(path)
-    with path.open("rb") as file:
+    with path.open("rb") as file:  # once, for another file may take its place meanwhile
+        header = read_header(file)
+        first = padded(file.tell())
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     arrays: dict[str, Array] = {}
     starts: dict[str, int] = {}

@@ -116,7 +116,7 @@ class VectorIndex:
                 self.remove(ids)
             rounded = _round_to_half(np.ascontiguousarray(vectors, np.float32))
             self.scan.add(ids, rounded)
-            self._ids = np.union1d(self._ids, ids)
+            self._ids = unique(np.concatenate([self._ids, ids]))
             if self._moments is not None:
                 self._moments = self._moments.with_vectors(rounded)
 

@@ -66,4 +66,4 @@ def test_lists_are_the_same_by_every_exact_method(home: Path) -> None:
 def test_the_status_shows_what_lists_reached(home: Path) -> None:
     _, status = lists(home, "ivf")
     assert "ivf" in status[0][1]
-    assert "% of the nearest 20" in status[0][1]
+    assert "% of the nearest 100" in status[0][1]

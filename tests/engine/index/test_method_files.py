@@ -184,7 +184,7 @@ def test_the_header_tells_what_is_searched_how(store: Store) -> None:
     opened(store)
     assert path_of(store).read_bytes().startswith(MAGIC + b"\n")
     assert read_method(path_of(store)).describe() == "int8, exact"
-    assert IndexMethod(IVF, IVF, 0.9973, 16, 9).describe() == "ivf, 99.7% of the nearest 20 in a sample of searches"
+    assert IndexMethod(IVF, IVF, 0.9973, 16, 9).describe() == "ivf, 99.7% of the nearest 100 in a sample of searches"
 
 
 def test_memory_that_was_given_back_is_read_again(store: Store) -> None:

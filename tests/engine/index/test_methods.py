@@ -18,7 +18,6 @@ from resonance_engine.index.methods import (
     IVF,
     LEAST_RECALL,
     METHODS,
-    NEIGHBOURS,
     IndexMethod,
     build_requested,
     choose_method,
@@ -59,7 +58,7 @@ def assert_same(index: VectorIndex, other: VectorIndex, queries: Matrix, k: int,
 
 
 def recall(index: VectorIndex, other: VectorIndex, queries: Matrix) -> float:
-    hits, nearest = (each.nearest(queries, NEIGHBOURS)[1] for each in (index, other))
+    hits, nearest = (each.nearest(queries, 20)[1] for each in (index, other))
     return measure_recall(np.full(len(queries), -1), nearest, hits)
 
 
@@ -141,7 +140,7 @@ def test_lists_give_way_where_they_miss_too_many() -> None:
     index, used = laid_out(ids, vectors, IVF)
     assert (used.name, used.requested, used.is_exact) == (INT8, IVF, True)
     assert used.recall < LEAST_RECALL
-    assert used.describe() == f"int8, exact; ivf reached {used.recall:.1%} of the nearest 20"
+    assert used.describe() == f"int8, exact; ivf reached {used.recall:.1%} of the nearest 100"
     assert_same(index, brute_force(ids, vectors), unit_vectors(5, 64, seed=3), 20)
 
 
