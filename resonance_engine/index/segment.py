@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     Places = NDArray[np.int32]
     Rows = NDArray[np.int64]
 
-LEAST_FETCHED = 64  # candidates beside those that are needed, where scores are rough
+# Candidates beside those that are needed, where scores are rough: the denser the vectors lie, the more are in doubt, and
+# to compare one more takes less than the thousandth of a search.
+LEAST_FETCHED, FETCHED_SHARE = 64, 0.001
 SCORED_AT_A_TIME = 4096
 
 
@@ -92,7 +94,7 @@ class Segment:
         count = min(count, available)
         exhaustive = self.gpu or self.exhaustive
         search = exhaustive if allowed is not None or self.search is self.exhaustive else self.search
-        fetch = count + int(search.spare * (count + LEAST_FETCHED))
+        fetch = count + int(search.spare * (count + max(LEAST_FETCHED, FETCHED_SHARE * available)))
         if not count:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         scores = np.empty((len(queries), count), np.float32)
