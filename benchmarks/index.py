@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.measure import run_apart
+from benchmarks.synthetic_vectors import KINDS, MODEL, ROWS_AT_A_TIME, WIDTH, draw_vectors
 from resonance_engine.index.array_scan import ArrayScan
 from resonance_engine.index.backends import load_faiss
 from resonance_engine.index.files import load_index, read_method, save_index
@@ -39,19 +40,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Matrix = npt.NDArray[np.float32]
-    Halves = npt.NDArray[np.float16]
     Ids = npt.NDArray[np.int64]
 
-WIDTH = 512
-KINDS = ("clustered", "hard")
 HNSW = "hnsw"
 HNSW_LINKS, HNSW_BREADTH = 16, 100
-CLUSTERS, CLUSTER_DIMENSIONS, HARD_DIMENSIONS = 300, 40, 96
-ROWS_AT_A_TIME = 20_000
 NEIGHBOURS = 20
 QUERIES = 100
 CHANGED = 100  # vectors that are added, and removed
-MODEL = "benchmark"
 COLUMNS = ("method", "search, ms", f"recall@{NEIGHBOURS}", "build, s", "file, MB", "memory, MB", "load, ms",
            "add, ms", "remove, ms", "as")  # fmt: skip
 
@@ -70,32 +65,11 @@ class Row(NamedTuple):
     used: str
 
 
-def draw_vectors(kind: str, count: int, seed: int = 0) -> Halves:
-    """Draw unit vectors (count, WIDTH) as a store keeps them.
-
-    Clustered ones lie in 300 soft clusters of 40 dimensions, roughly as embeddings of music do; hard ones anywhere in
-    96 dimensions.
-    """
-    rng = np.random.default_rng(seed)
-    dimensions = CLUSTER_DIMENSIONS if kind == "clustered" else HARD_DIMENSIONS
-    basis = rng.standard_normal((dimensions, WIDTH)).astype(np.float32)
-    centres = rng.standard_normal((CLUSTERS, dimensions)).astype(np.float32)
-    halves = np.empty((count, WIDTH), np.float16)
-    for start in range(0, count, ROWS_AT_A_TIME):
-        rows = min(ROWS_AT_A_TIME, count - start)
-        places = rng.standard_normal((rows, dimensions)).astype(np.float32)
-        if kind == "clustered":
-            places = centres[rng.integers(CLUSTERS, size=rows)] + np.float32(0.5) * places
-        vectors = places @ basis
-        halves[start : start + rows] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return halves
-
-
 def query_rows(count: int) -> Ids:
     return np.linspace(0, count - 1, QUERIES).round().astype(np.int64)
 
 
-def brute_force(halves: Halves) -> Ids:
+def brute_force(halves: npt.NDArray[np.float16]) -> Ids:
     """Return the ids of the nearest of each query (q, NEIGHBOURS), by products with all vectors."""
     queries = halves[query_rows(len(halves))].astype(np.float32)
     starts = range(0, len(halves), ROWS_AT_A_TIME)
@@ -116,7 +90,7 @@ def build(folder: Path, method: str) -> float:
     start = time.process_time()
     segment, used = build_requested(np.arange(len(halves)), halves, method)
     index = VectorIndex(np.empty(0, np.int64), np.empty((0, WIDTH), np.float32), ArrayScan(WIDTH, segment, used))
-    save_index(folder / f"{method}.index", index, MODEL, 1)
+    save_index(folder / f"{method}.index", index, MODEL.id, 1)
     return time.process_time() - start
 
 
@@ -125,7 +99,7 @@ def measure_memory(folder: Path, method: str) -> float:
     load_faiss()
     query = np.load(folder / "vectors.npy", mmap_mode="r")[:1].astype(np.float32)
     before = peak_resident()
-    loaded = load_index(folder / f"{method}.index", MODEL)
+    loaded = load_index(folder / f"{method}.index", MODEL.id)
     assert loaded is not None, "it was written a moment ago"
     loaded[0].nearest(query, NEIGHBOURS)
     return peak_resident() - before
@@ -136,8 +110,8 @@ def measure_index(folder: Path, method: str, searches: int) -> Row:
     halves, nearest = np.load(folder / "vectors.npy", mmap_mode="r"), np.load(folder / "nearest.npy")
     queries = halves[query_rows(len(halves))].astype(np.float32)
     path = folder / f"{method}.index"
-    load = statistics.median(milliseconds(lambda: load_index(path, MODEL)) for _ in range(5))
-    loaded, used = load_index(path, MODEL), read_method(path)
+    load = statistics.median(milliseconds(lambda: load_index(path, MODEL.id)) for _ in range(5))
+    loaded, used = load_index(path, MODEL.id), read_method(path)
     assert loaded is not None, "it was written a moment ago"
     assert used is not None, "it was written a moment ago"
     index = loaded[0]

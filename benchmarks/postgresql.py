@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.index import MODEL, NEIGHBOURS, draw_vectors, fill_store
 from benchmarks.measure import median_times
+from benchmarks.synthetic_vectors import CLUSTERED, MODEL, draw_vectors, fill_store
 from resonance_engine.index.files import open_index
+from resonance_engine.index.methods import INT8
 from resonance_engine.store import Store, TrackRow
 from resonance_engine.store.copying import copy_store
 from resonance_engine.store.opening import open_store
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 HOME = "home"
 TEMPO = (100.0, 124.0)  # a fifth of 60 to 180
 QUERIES = 200
+NEIGHBOURS = 20
 
 
 @contextmanager
@@ -66,7 +68,7 @@ def run_server() -> Iterator[str]:
 def fill(store: Store, tracks: int) -> None:
     """Put synthetic recordings into a store: vectors, tempi, and tracks of two libraries."""
     rng = np.random.default_rng(1)
-    fill_store(store, draw_vectors(tracks))
+    fill_store(store, draw_vectors(CLUSTERED, tracks).astype(np.float32))
     store.models.activate(MODEL.id)
     keys = list(store.vectors.content_keys(store.vectors.matrix(MODEL.id)[0]).values())
     libraries = [store.libraries.get_or_create(name) for name in (HOME, "other")]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Places = NDArray[np.int32]
     Rows = NDArray[np.int64]
 
-# Candidates beside those that are needed, where scores are rough: the denser the vectors lie, the more are in doubt, and
-# to compare one more takes less than the thousandth of a search.
+# Candidates beside those that are needed, where scores are rough. The denser vectors lie, the more are in doubt; to
+# compare a thousandth of them takes less than to search a second time.
 LEAST_FETCHED, FETCHED_SHARE = 64, 0.001
 SCORED_AT_A_TIME = 4096
 
