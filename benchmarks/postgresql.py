@@ -89,10 +89,10 @@ def measure(store: Store, repeats: int) -> None:
     assert model is not None, "it was filled"
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        index = open_index(store, model.id, Path(folder))
+        index = open_index(store, model.id, Path(folder), setting=INT8)
         fetched = time.perf_counter() - start
         start = time.perf_counter()
-        open_index(store, model.id, Path(folder))
+        open_index(store, model.id, Path(folder), setting=INT8)
         opened = time.perf_counter() - start
     start = time.perf_counter()
     create_search_index(database, model.id)
