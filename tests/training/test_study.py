@@ -22,6 +22,8 @@ from tests.paths import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.postgresql_server import PostgresServer
+
 WORKER = """
 import sys, time
 from pathlib import Path
@@ -140,6 +142,20 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path, content: byt
 def test_a_database_that_cannot_be_used_is_one_sentence(storage: str) -> None:
     with pytest.raises(ResonanceError, match="cannot be used"):
         opened(storage)
+
+
+def test_messages_do_not_show_a_password() -> None:
+    with pytest.raises(ResonanceError, match=r"postgresql\+missing://me:\*\*\*@host/name cannot be used"):
+        opened("postgresql+missing://me:secret@host/name")
+
+
+@pytest.mark.rest
+def test_processes_share_a_study_on_a_server_from_its_first_moment(postgres: PostgresServer) -> None:
+    storage = postgres.create_database()
+    script = f"from tests.training.test_study import opened; print(opened({storage!r}).study_name)"
+    command = [sys.executable, "-c", script]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(3)]
+    assert [process.communicate()[0] for process in processes] == ["test\n"] * 3
 
 
 def test_a_trial_that_does_worse_than_most_is_given_up(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from resonance_engine.errors import ConfigError, ResonanceError, printable
 from resonance_engine.training.config.config_file import (
@@ -48,6 +49,7 @@ FORM = "{loguniform: [LOW, HIGH]}, {uniform: [LOW, HIGH]} or a list of values"
 Space = dict[str, BaseDistribution]
 REASON, RETRY_OF = "reason", "retry of"  # user attributes of trials
 STARTUP_TRIALS = 8  # drawn at random before the sampler trusts its model
+TABLE_TRIES = 4  # each may meet another process at another table
 HEARTBEAT_SECONDS = 60  # a trial without a sign of life for twice as long is taken for killed
 
 
@@ -147,14 +149,13 @@ def open_study(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=epochs // 3 + 1)  # epochs count from 1
-    shown, url = printable(storage), f"sqlite:///{storage.absolute()}" if isinstance(storage, Path) else storage
+    shown, url = show_storage(storage), f"sqlite:///{storage.absolute()}" if isinstance(storage, Path) else storage
     waiting = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     try:
         with exclusive(storage), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats, since Optuna 2.9
-            database = RDBStorage(url, waiting, heartbeat_interval=heartbeat, heartbeat_stale_trial_callback=retry_once)
             return optuna.create_study(
-                storage=database,
+                storage=open_database(url, waiting, heartbeat),
                 study_name=name,
                 direction="maximize" if mode == "max" else "minimize",
                 sampler=NumberedSampler(seed),
@@ -169,6 +170,24 @@ def open_study(
             f"The database {shown} cannot be used: {reason}. Move it away, or name another with --storage; the trials "
             "so far stay in hpo.json."
         ) from error
+
+
+def open_database(url: str, options: dict[str, Any], heartbeat: int) -> RDBStorage:
+    """Open a database, with Optuna's tables; where another process makes them at the same moment, try again."""
+    for _ in range(TABLE_TRIES - 1):
+        with suppress(IntegrityError, ProgrammingError):
+            return RDBStorage(url, options, heartbeat_interval=heartbeat, heartbeat_stale_trial_callback=retry_once)
+    return RDBStorage(url, options, heartbeat_interval=heartbeat, heartbeat_stale_trial_callback=retry_once)
+
+
+def show_storage(storage: str | Path) -> str:
+    """Return a path or URL for messages, the latter without its password."""
+    if isinstance(storage, Path):
+        return printable(storage)
+    try:
+        return printable(make_url(storage).render_as_string(hide_password=True))
+    except SQLAlchemyError:
+        return printable(storage)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from resonance_engine.worker.worker import WorkerPool
 from tests.audio_files import tune, write_audio
 from tests.dask_cluster import make_certificates, run_cluster
 from tests.paths import ROOT
+from tests.store_contents import store_contents
 from tests.tiny_models import onnx_model
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.rest, pytest.mark.filterwarnings("ignore::ResourceWarning")]  # of sockets of what was killed
 COUNT = 40
+LIBRARY = "library"
 KILLER = """
 import os
 from resonance_engine.cluster import remote
@@ -96,7 +98,7 @@ def store_analyses(
 ) -> int:
     """Analyse files into a store, and return how many the model ran for; `during` gets the number of results so far."""
     with Store(path) as store:
-        library = store.libraries.get_or_create("library")
+        library = store.libraries.get_or_create(LIBRARY)
         ingest, count, embedded = Ingest(store, library, pool), 0, 0
 
         def report(jobs: int) -> None:
@@ -111,22 +113,7 @@ def store_analyses(
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """All that a store has of a library, in bytes where it has numbers."""
-    with Store(path) as store:
-        library = store.libraries.get_or_create("library")
-        model = store.models.active()
-        assert model is not None
-        tracks = store.tracks.all(library)
-        keys = {track.content_key for track in tracks.values()}
-        known: dict[str, Any] = {"tracks": tracks, "gates": store.vectors.gates(keys, model.id)}
-        for kind in model.widths():
-            known[kind] = {key: each.tobytes() for key, each in store.vectors.get(keys, model.id, kind).items()}
-        windows = store.vectors.windows(keys, model.id)
-        known["windows"] = {key: (each.starts, each.vectors.tobytes()) for key, each in windows.items()}
-        known["analyses"] = store.analyses.get(keys)
-        known["failures"] = {path: each.reason for path, each in store.failures.all(library).items()}
-        known["count"] = store.vectors.count(model.id)
-        return known
+    return store_contents(path, LIBRARY)
 
 
 def run_analysis(
