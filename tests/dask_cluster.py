@@ -10,7 +10,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -80,17 +80,18 @@ class DaskCluster:
         threads = Path(f"/proc/{worker.pid}/task").glob("*/children")
         return [int(pid) for path in threads for pid in path.read_text().split()]
 
+    def kill(self, process: subprocess.Popen[Any], with_children: bool = True) -> None:
+        """Kill a process of the cluster or beside it, which leads a group."""
+        if process.poll() is None:
+            if with_children:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+
     def close(self) -> None:
         for process in (*self.workers, self.scheduler):
             if process is not None:
-                with_group(process, signal.SIGKILL)
+                self.kill(process)
                 process.wait()
-
-
-def with_group(process: subprocess.Popen[bytes], number: int) -> None:
-    """Send a signal to a process and its children."""
-    if process.poll() is None:
-        os.killpg(process.pid, number)
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""Short runs of what `python -m tests.reliability.kills`, `conditions`, `concurrency` and `soak` do at length."""
+"""Short runs of what kills, cluster, conditions, concurrency and soak of `tests.reliability` do at length."""
 
 from __future__ import annotations
 
@@ -43,6 +43,11 @@ def test_commands_on_a_bad_disk_say_so() -> None:
 
 def test_many_processes_at_once_lose_nothing() -> None:
     assert passes("concurrency", "--rounds", "1", "--readers", "4").endswith(" 0 wrong\n")
+
+
+def test_nothing_is_lost_or_done_twice_by_kills_in_a_cluster() -> None:
+    pytest.importorskip("distributed", reason="needs the extra cluster")
+    assert " 0\n" in passes("cluster", "--kills", "4")
 
 
 @linux
