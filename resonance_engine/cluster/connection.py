@@ -8,12 +8,13 @@ import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from resonance_engine.cluster.remote import handle, release
-from resonance_engine.errors import CLUSTER_EXTRA, ConfigError, ResonanceError
+from resonance_engine.errors import CLUSTER_EXTRA, ConfigError, ResonanceError, describe_os_error
 from resonance_engine.worker.protocol import Message, decode, encode
 
 if TYPE_CHECKING:
@@ -96,9 +97,12 @@ def make_security(settings: ClusterSettings) -> Security | None:
             "(with --scheduler-key where the key is a file of its own), or Dask's configuration distributed.comm.tls."
         )
     try:
+        for path in filter(None, (security.tls_ca_file, security.tls_client_cert, security.tls_client_key)):
+            Path(path).open("rb").close()  # OpenSSL would not name the file
         security.get_connection_args("client")
     except OSError as error:
-        raise ConfigError(f"The certificates for {settings.address} cannot be used: {error}.") from error
+        reason = describe_os_error(error)
+        raise ConfigError(f"The certificates for {settings.address} cannot be used: {reason}.") from error
     return security
 
 

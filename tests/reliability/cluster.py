@@ -3,9 +3,10 @@
     python -m tests.reliability.cluster --kills 30 [--seed N] [--only WORD ...]
 
 prints a line for each kill and a table; exits 1 when anything was lost. A `beet resonance analyze --scheduler` runs
-over two workers; the moments are uniform over the time that an undisturbed one takes. After each kill the sidecar must
-be whole and hold nothing but what an undisturbed run stores; then what was killed is started again, and a second run
-must complete it, and analyse what is missing and nothing else.
+over two workers; half of the moments are uniform over the time that an undisturbed one takes, half over a quarter of
+that after the first results were stored. After each kill the sidecar must be whole and hold nothing but what an
+undisturbed run stores; then what was killed is started again, and a second run must complete it, and analyse what is
+missing and nothing else.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from tests.store_contents import store_contents
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TRACKS = 24
+TRACKS = 60
 WORKERS = 2
 PATIENCE = 120.0
+POLL_SECONDS = 0.1
 KINDS = ("client", "client and its children", "worker", "scheduler")
 ANALYSED = re.compile(r"^(\d+) tracks? analysed")
 EMPTY = {"count": 0}
@@ -117,11 +119,19 @@ def restore(kind: str, cluster: DaskCluster) -> None:
 
 
 def try_kill(
-    kind: str, moment: float, home: Home, cluster: DaskCluster, reference: dict[str, Any], random: np.random.Generator
+    kind: str,
+    moment: float,
+    after_writing: bool,
+    home: Home,
+    cluster: DaskCluster,
+    reference: dict[str, Any],
+    random: np.random.Generator,
 ) -> ClusterKill:
-    """Kill once, look, and let a second run complete it."""
+    """Kill once, look, and let a second run complete it; `after_writing` the moment counts from the first results."""
     trial = ClusterKill(kind, moment)
     client = start_client(home, cluster)
+    while after_writing and client.poll() is None and not (home.sidecar.exists() and home.recordings()):
+        time.sleep(POLL_SECONDS)
     time.sleep(moment)
     kill(kind, client, cluster, random)
     out, error = client.communicate(timeout=PATIENCE)
@@ -156,8 +166,10 @@ def run_trials(folder: Path, kills: int, seed: int, only: Sequence[str] = ("",))
         reference = contents(undisturbed)
         assert reference["count"] == TRACKS
         for number in range(kills):
-            kind, moment = kinds[number % len(kinds)], float(random.uniform(0.5, seconds))
-            trials.append(try_kill(kind, moment, copy_home(home, folder / f"{number}"), cluster, reference, random))
+            kind, late = kinds[number % len(kinds)], bool(number // len(kinds) % 2)
+            moment = float(random.uniform(0.0, seconds / 4 if late else seconds))
+            copy = copy_home(home, folder / f"{number}")
+            trials.append(try_kill(kind, moment, late, copy, cluster, reference, random))
             report(trials[-1], number)
     return trials
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from resonance_engine.cluster.connection import ClusterSettings, SchedulerConnection, is_loopback, verify_settings
 from resonance_engine.errors import ConfigError
 from tests.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WITHOUT_DASK = """
 import sys
@@ -94,7 +98,14 @@ class TestCertificates:
 
     def test_missing_files_are_a_sentence(self) -> None:
         settings = ClusterSettings("tls://127.0.0.1:8786", ca="none.pem", certificate="none.pem")
-        with pytest.raises(ConfigError, match=r"cannot be used: .*No such file"):
+        with pytest.raises(ConfigError, match=r"cannot be used: none\.pem: No such file or directory\.$"):
+            SchedulerConnection(settings)
+
+    def test_files_that_are_none_are_a_sentence(self, tmp_path: Path) -> None:
+        path = tmp_path / "cluster.pem"
+        path.write_text("no certificate")
+        settings = ClusterSettings("tls://127.0.0.1:8786", ca=str(path), certificate=str(path))
+        with pytest.raises(ConfigError, match=r"^The certificates for tls://127\.0\.0\.1:8786 cannot be used: [^\n]*$"):
             SchedulerConnection(settings)
 
 
