@@ -84,8 +84,11 @@ def make_sections(corpus: Path, kept: Path) -> list[Section]:
         Section(
             "index",
             "The index",
-            "Top 20 of index search alone on one thread, by kind and size.",
-            (("benchmarks.index",),),
+            "The 20 nearest, index search alone on one thread, of vectors in clusters and of hard ones.",
+            (
+                ("benchmarks.index",),
+                ("benchmarks.index", "--tracks", "1000000", "--vectors", "clustered", "--methods", "ivf", "int8"),
+            ),
         ),
         Section(
             "commands",
@@ -98,6 +101,24 @@ def make_sections(corpus: Path, kept: Path) -> list[Section]:
             "The server",
             "Two hundred clients for a minute.",
             (("benchmarks.serving", *library),),
+        ),
+        Section(
+            "postgresql",
+            "A shared sidecar",
+            "The index of one machine, and the search of PostgreSQL with pgvector.",
+            (("benchmarks.postgresql", "--tracks", "12000"),),
+        ),
+        Section(
+            "cluster",
+            "Many machines",
+            "Analysis by a Dask cluster whose workers are on this machine, beside the machine's own workers.",
+            (("benchmarks.cluster", str(corpus / ALBUM), "--tracks", "32"),),
+        ),
+        Section(
+            "ondevice",
+            "On a device",
+            "The module that needs numpy, scipy and onnxruntime alone, beside the engine.",
+            (("benchmarks.ondevice", str(corpus), "--tracks", "24"),),
         ),
     ]
 
