@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECONDS = 0.02  # between two readings
-ANALYZE_LIMIT, QUERY_LIMIT = 700, 600  # MB
+ANALYZE_LIMIT, QUERY_LIMIT = 700, 300  # MB
 QUERIES = (("similar", "id:1"), ("similar", "--weights", "timbre=1,rhythm=2", "id:1"))
 RATE = 44_100
 TEN_HOURS = 600  # minutes
