@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from resonance_engine.errors import StoreError
 from resonance_engine.index.sections import DamagedIndexError
 
 if TYPE_CHECKING:
@@ -47,7 +48,11 @@ class RestoringScan:
         try:
             return action()
         except DamagedIndexError:
-            whole = self._restore()
-            whole.remove(np.setdiff1d(whole.ids(), self.inner.ids()))
+            whole, ids = self._restore(), self.inner.ids()
+            if not np.isin(ids, whole.ids()).all():
+                raise StoreError(
+                    "The database changed while a damaged index was read; run the command again."
+                ) from None
+            whole.remove(np.setdiff1d(whole.ids(), ids))
             self.inner = whole
             return action()

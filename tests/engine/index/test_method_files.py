@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from resonance_engine.errors import StoreError
 from resonance_engine.index import files
 from resonance_engine.index.check import index_problem
 from resonance_engine.index.files import index_path, load_index, open_index, read_method
@@ -15,7 +16,7 @@ from resonance_engine.index.methods import AUTO, FLOAT16, INT8, IVF, METHODS, In
 from resonance_engine.index.sections import MAGIC, checksum, map_sections
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store
-from tests.embeddings import MODEL, WIDTH, key, unit_vectors
+from tests.embeddings import MODEL, WIDTH, key, track, unit_vectors
 from tests.index_files import change_header
 
 if TYPE_CHECKING:
@@ -142,6 +143,20 @@ def test_damage_beside_changes_is_mended_too(store: Store, monkeypatch: pytest.M
     np.testing.assert_array_equal(index.ids, ids[5:])
     np.testing.assert_array_equal(index.vectors(ids[5:]), vectors[5:])
     assert index.nearest(vectors[:1], COUNT + 20)[1].shape == (1, COUNT + 15)
+
+
+def test_damage_is_an_error_where_the_store_no_longer_has_what_the_index_had(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(store)
+    monkeypatch.setattr(files, "VERIFIED_AT_ONCE", 0)
+    content = path_of(store).read_bytes()
+    path_of(store).write_bytes(content[: -COUNT * WIDTH] + bytes(COUNT * WIDTH))
+    index = opened(store)
+    store.tracks.link_many(store.libraries.get_or_create("home"), [track(1, 1)])
+    store.maintenance.prune()
+    with pytest.raises(StoreError, match="run the command again"):
+        index.vectors(index.ids)
 
 
 def test_a_file_of_an_older_format_is_made_again(store: Store) -> None:
