@@ -34,12 +34,18 @@ def key_of(path: Path) -> bytes:
 
 
 class FakeWorker:
-    """A worker; of its `process` and `code` come all its answers, and `sees` is what it has of a file."""
+    """A worker; of its `process` and `code` come all its answers, `sees` is what it has of a file.
 
-    def __init__(self, threads: int, code: str = "", sees: Callable[[Path], int | None] | None = None) -> None:
+    A `defect` is why it cannot use the model.
+    """
+
+    def __init__(
+        self, threads: int, code: str = "", sees: Callable[[Path], int | None] | None = None, defect: str = ""
+    ) -> None:
         self.threads = threads
         self.code = code or fingerprint_code()
         self.sees = sees
+        self.defect = defect
         self.process = os.urandom(4).hex()
         self.is_prepared = False
         self.pool = ThreadPoolExecutor(threads)
@@ -113,6 +119,8 @@ class FakeConnection:
 
     def respond(self, address: str, worker: FakeWorker, header: dict[str, Any]) -> Message:
         verb = header["verb"]
+        if verb == "prepare" and worker.defect:
+            return Message({"unusable": worker.defect})
         if verb == "prepare":
             worker.is_prepared = True
             return Message({"description": asdict(DESCRIPTION)})

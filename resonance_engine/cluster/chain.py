@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from resonance_engine.cluster.remote import digest_file
 from resonance_engine.encoder.model_files import BASE_FILE, find_model_file
+from resonance_engine.errors import AudioError, ModelError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,20 +64,29 @@ class FileChain(Chain):
 
 
 def send_file(name: str, path: Path) -> Requests:
-    """Yield the requests that bring a file to a worker, under a name; raises OSError."""
-    with path.open("rb") as file:
-        position = 0
-        while (content := file.read(PART)) or not position:
-            yield {"verb": "put", "name": name, "position": position}, content
-            position += len(content) or 1
+    """Yield the requests that bring a file to a worker, under a name; raises AudioError where it cannot be read."""
+    position = 0
+    try:
+        with path.open("rb") as file:
+            while (content := file.read(PART)) or not position:
+                yield {"verb": "put", "name": name, "position": position}, content
+                position += len(content) or 1
+    except OSError as error:
+        raise AudioError(path, f"it cannot be read ({error.strerror})") from error
 
 
 def send_model(model: Path, timeout: float, backend: str) -> Requests:
-    """Yield the requests that bring a model to a worker, with the file beside it that it may need, and prepare it."""
+    """Yield the requests that bring a model to a worker, with the file beside it that it may need, and prepare it.
+
+    Raises ModelError where there is no model, or none that can be read.
+    """
     file = find_model_file(model, backend)
     files = [path for path in (file, file.with_name(BASE_FILE)) if path.is_file()]
-    for path in files:
-        yield from send_file(path.name, path)
-    digests = {path.name: digest_file(path) for path in files}
+    try:
+        for path in files:
+            yield from send_file(path.name, path)
+        digests = {path.name: digest_file(path) for path in files}
+    except (AudioError, OSError) as error:
+        raise ModelError(f"The model {printable(file)} cannot be read.") from error
     options = {"name": file.name, "timeout": timeout, "backend": backend}
     yield {"verb": "prepare", "model": options, "digests": digests}, b""

@@ -173,16 +173,26 @@ class RequestQueue:
     """Sends requests to workers, and gets their answers in the order in which they come."""
 
     def __init__(self, connection: SchedulerConnection) -> None:
+        self.connection = connection
         self.client = connection.client
         self.answers: SimpleQueue[Answer] = SimpleQueue()
         self.fetchers = ThreadPoolExecutor(FETCHERS)
 
     def submit(self, address: str, header: dict[str, Any], content: bytes, tag: object) -> TaskFuture:
-        """Send a request to one worker and no other; the answer, or an exception, comes with `tag`."""
-        future = self.client.submit(
-            handle, encode(Message(header)), content, workers=[address], allow_other_workers=False, pure=False
-        )
-        future.add_done_callback(lambda done: self.collect(done, tag))
+        """Send a request to one worker and no other; the answer, or an exception, comes with `tag`.
+
+        Raises ResonanceError where the scheduler has gone away.
+        """
+        request = encode(Message(header))
+        try:
+            future = self.client.submit(
+                handle, request, content, workers=[address], allow_other_workers=False, pure=False
+            )
+            future.add_done_callback(lambda done: self.collect(done, tag))
+        except Exception as error:  # of no kind in particular, where the client closed itself this moment
+            if self.client.status == "running":
+                raise
+            raise self.connection.lost_error() from error
         return future
 
     def collect(self, future: TaskFuture, tag: object) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from resonance_engine.cluster.chain import Chain, RemoteWorker, send_model
 from resonance_engine.cluster.code_fingerprint import fingerprint_code
 from resonance_engine.cluster.connection import RequestQueue, describe
-from resonance_engine.errors import ResonanceError
+from resonance_engine.errors import AudioError, ModelError, ResonanceError
 from resonance_engine.worker.process import stopped_error
 from resonance_engine.worker.protocol import Message
 from resonance_engine.worker.worker import WAKE_SECONDS, ModelDescription
@@ -30,7 +30,7 @@ class Crew:
     """The workers of a cluster that have one model; `description` is that model's, once a worker has told it.
 
     A worker with other code, or that cannot use the model, is left out, with a sentence to `warn`; without any other
-    that sentence is raised as ResonanceError. Only `close` is for other threads.
+    that sentence is raised, as ModelError where none could take the model. Only `close` is for other threads.
     """
 
     def __init__(
@@ -85,9 +85,12 @@ class Crew:
             self.populated = now
             return
         patience = PATIENCE if self.losses else 0 if self.excluded else START_SECONDS
-        if now - self.populated >= patience:
-            reason = f"The scheduler at {self.connection.settings.address} has no workers; `dask worker` starts one."
-            raise ResonanceError(next(iter(self.excluded.values()), reason))
+        if now - self.populated < patience:
+            return
+        if self.excluded:
+            raise (ResonanceError if self.described else ModelError)(next(iter(self.excluded.values())))
+        address = self.connection.settings.address
+        raise ResonanceError(f"The scheduler at {address} has no workers; `dask worker` starts one.")
 
     def prepare(self, worker: RemoteWorker) -> None:
         """Bring the model to a worker, which is ready when that is done."""
@@ -95,7 +98,7 @@ class Crew:
         self.start(Chain(worker, send_model(self.model, self.timeout, self.backend)))
 
     def start(self, chain: Chain) -> None:
-        """Begin a chain; raises OSError where a file to be sent cannot be read."""
+        """Begin a chain; raises AudioError where a file to be sent cannot be read."""
         self.submit_next(chain)
         chain.worker.running.add(chain)
 
@@ -110,9 +113,9 @@ class Crew:
         return True
 
     def receive(self, seconds: float) -> list[Answer]:
-        """Wait for answers; go on with their chains, and return those that ended the chain of another, with the chain.
+        """Wait for answers, and go on with their chains; return what ended the chains that are not this object's own.
 
-        An error of reading a file that is being sent is such an answer, too.
+        That is the last answer, or AudioError where a file cannot be read on, or what else went wrong.
         """
         ended: list[Answer] = []
         for tag, outcome in self.queue.receive(seconds):
@@ -129,7 +132,7 @@ class Crew:
             try:
                 if self.submit_next(chain):
                     return []
-            except OSError as error:
+            except AudioError as error:
                 outcome = error
         chain.worker.running.discard(chain)
         if type(chain) is Chain:
@@ -139,8 +142,6 @@ class Crew:
 
     def accept(self, worker: RemoteWorker, outcome: Message | BaseException) -> None:
         """Take a worker that was prepared, or leave it out."""
-        if isinstance(outcome, OSError):
-            raise ResonanceError(f"The model {self.model} cannot be read: {describe(outcome)}.") from outcome
         if isinstance(outcome, ImportError):
             self.exclude(worker, f"has no beets-resonance ({describe(outcome)}); install it there, the same version")
         elif not isinstance(outcome, Message):
@@ -153,7 +154,7 @@ class Crew:
                 self.described = described
                 worker.is_ready, worker.process = True, outcome.header["process"]
             else:
-                self.exclude(worker, f"has another model, {described.id}, than {self.described}")
+                self.exclude(worker, f"has another model, {described.id}, than the others")
 
     def verify_same(self, worker: RemoteWorker, answer: Message) -> bool:
         """Return whether an answer is of the same code and model; leave the worker out where it is not."""

@@ -138,8 +138,8 @@ class FileDispatch(Generic[R]):
             chain = FileChain(worker, self.requests(verb, task), task=task, verb=verb)
             self.crew.start(chain)
             self.active.add(chain)
-        except OSError as error:
-            self.fail(task, error.strerror or str(error))
+        except AudioError as error:
+            self.fail(task, error.reason)
 
     def requests(self, verb: str, task: FileTask) -> Requests:
         """Yield the requests about a file, those that send it first."""
@@ -168,8 +168,8 @@ class FileDispatch(Generic[R]):
     def handle_end(self, chain: FileChain, outcome: Message | BaseException) -> None:
         """Take the last answer of a worker about a file, or why there is none."""
         worker, task = chain.worker, chain.task
-        if isinstance(outcome, OSError) and self.reader is not None:
-            self.fail(task, outcome.strerror or str(outcome))
+        if isinstance(outcome, AudioError):
+            self.fail(task, outcome.reason)
         elif not isinstance(outcome, Message):
             self.lose(task)
         elif not self.crew.verify_same(worker, outcome):

@@ -21,7 +21,7 @@ from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any
 
 from resonance_engine.cluster.code_fingerprint import fingerprint_code
-from resonance_engine.errors import AudioError, KilledWorkerError, ModelError, ResonanceError
+from resonance_engine.errors import AudioError, KilledWorkerError, ModelError, ResonanceError, describe_os_error
 from resonance_engine.worker.protocol import Message, decode, encode
 from resonance_engine.worker.worker import Worker
 
@@ -115,22 +115,20 @@ class Session:
 def handle(request: bytes, content: bytes = b"") -> bytes:
     """Answer a request; the function of every task."""
     header = decode(request).header
-    session = open_session(header["session"])
+    description: dict[str, Any] = {}
     try:
-        answer = respond(session, header, content)
+        with open_session(header["session"]) as session:
+            answer = respond(session, header, content)
+            description = session.description
     except AudioError as error:
         answer = Message({"reason": error.reason, "killed": isinstance(error, KilledWorkerError)})
     except ResonanceError as error:
         answer = Message({"unusable": str(error)})
     except OSError as error:
-        answer = Message({"unusable": f"it cannot keep a file in {session.folder} ({error.strerror})"})
+        answer = Message({"unusable": f"it cannot keep files ({describe_os_error(error)})"})
     except Exception as error:  # an answer comes of everything: Dask would pickle the error, or fail to
         answer = Message({"unusable": f"a request failed ({type(error).__name__}: {error})"})
-    finally:
-        with _lock:
-            session.running -= 1
-            session.used = time.monotonic()
-    about = {"process": PROCESS, "code": fingerprint_code(), "model": session.description.get("id", "")}
+    about = {"process": PROCESS, "code": fingerprint_code(), "model": description.get("id", "")}
     return encode(Message({**answer.header, **about}, answer.arrays))
 
 
@@ -156,15 +154,21 @@ def respond(session: Session, header: dict[str, Any], content: bytes) -> Message
     return session.analyse(verb, path, header["spent"], header["options"])
 
 
-def open_session(token: str) -> Session:
-    """Return the session of a client, a new one where there is none, and count a task for it."""
+@contextmanager
+def open_session(token: str) -> Iterator[Session]:
+    """Yield the session of a client, a new one where there is none, and count a task for it."""
     with _lock:
         session = _sessions.get(token)
         if session is None:
             session = _sessions[token] = Session(Path(tempfile.mkdtemp(prefix="resonance-", dir=scratch_folder())))
             threading.Thread(target=watch, args=(token, session), daemon=True).start()
         session.running += 1
-    return session
+    try:
+        yield session
+    finally:
+        with _lock:
+            session.running -= 1
+            session.used = time.monotonic()
 
 
 def watch(token: str, session: Session) -> None:

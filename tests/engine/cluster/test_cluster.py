@@ -155,6 +155,20 @@ class TestQuiet:
         assert contents(path) == local
         assert run_analysis(cluster, model, path, music, sends_files=sends_files) == 0
 
+    def test_a_file_that_is_not_there_fails_alone(
+        self, cluster: DaskCluster, model: Path, music: list[Path], tmp_path: Path
+    ) -> None:
+        missing = tmp_path / "missing.flac"
+        for sends_files in (False, True):
+            settings = ClusterSettings(cluster.address, sends_files=sends_files)
+            with (
+                closing(SchedulerConnection(settings)) as connection,
+                closing(ClusterPool(connection, model)) as pool,
+            ):
+                results = dict(filter(None, pool.analyse([missing, *music[:3]])))
+            assert str(results.pop(missing)) == f"{missing}: there is no such file"
+            assert not any(isinstance(result, AudioError) for result in results.values())
+
     def test_nothing_stays_on_the_workers(self, cluster: DaskCluster, model: Path, music: list[Path]) -> None:
         with closing(SchedulerConnection(ClusterSettings(cluster.address, sends_files=True))) as connection:
             with closing(ClusterPool(connection, model)) as pool:

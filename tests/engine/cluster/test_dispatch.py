@@ -13,7 +13,7 @@ import pytest
 
 from resonance_engine.cluster import crew, dispatch
 from resonance_engine.cluster.pool import ClusterPool
-from resonance_engine.errors import AudioError, KilledWorkerError, ResonanceError
+from resonance_engine.errors import AudioError, KilledWorkerError, ModelError, ResonanceError
 from resonance_engine.worker.worker import FileAnalysis
 from tests.fake_cluster import DESCRIPTION, FakeConnection, FakeWorker, key_of
 
@@ -193,6 +193,21 @@ class TestOtherWorkers:
         with (
             closing(open_pool(connection, model)) as pool,
             pytest.raises(ResonanceError, match=r"The worker at tcp://10\.0\.0\.0:1 has beets-resonance 0\.0\.9"),
+        ):
+            pool.description()
+
+    def test_a_model_that_none_can_use_is_a_model_error(self, model: Path) -> None:
+        connection = FakeConnection(FakeWorker(1, defect="The model is damaged."))
+        with (
+            closing(open_pool(connection, model)) as pool,
+            pytest.raises(ModelError, match=r"tcp://10\.0\.0\.0:1 cannot be used: The model is damaged\.$"),
+        ):
+            pool.description()
+
+    def test_a_model_that_is_not_there_is_a_model_error(self, tmp_path: Path) -> None:
+        with (
+            closing(open_pool(FakeConnection(FakeWorker(1)), tmp_path / "none.onnx")) as pool,
+            pytest.raises(ModelError, match="There is no model at"),
         ):
             pool.description()
 

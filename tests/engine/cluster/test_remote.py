@@ -143,7 +143,7 @@ def test_children_are_kept_between_tasks_and_end_with_the_session(model: Path, s
 
 
 def test_a_client_that_vanished_leaves_nothing_for_long(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(remote, "IDLE_SECONDS", 0.1)
     prepared(model)
     place = folder()
     wait_until(lambda: SESSION not in remote._sessions and not place.exists())
