@@ -41,7 +41,7 @@ def open_pool(stack: ExitStack, way: str, workers: int, model: Path) -> Analysis
     if way == LOCAL:
         return stack.enter_context(closing(WorkerPool(model, workers)))
     cluster = stack.enter_context(
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40)
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=40)
     )
     settings = ClusterSettings(cluster.scheduler_address, sends_files=way == CONTENT)
     connection = stack.enter_context(closing(SchedulerConnection(settings)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,11 +15,10 @@ ROOMS = ("audio", "features", "encoder", "network", "worker", "cluster")
 LENGTH = 12  # hexadecimal digits that are compared
 
 
-@cache
 def fingerprint_code() -> str:
     """Return versions of package, front end and extractor with a digest of the sources, as a clause.
 
-    The sources are read when a process first needs this; those that it runs it has loaded, or will, from there.
+    The sources are read anew each time: children that start from now on run them.
     """
     digest = sha256()
     for path in sorted(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py")):

@@ -43,6 +43,7 @@ class Crew:
     ) -> None:
         self.connection, self.model, self.timeout, self.backend = connection, model, timeout, backend
         self.warn = warn
+        self.code = fingerprint_code()
         self.session = uuid.uuid4().hex
         self.queue = RequestQueue(connection)
         self.workers: dict[str, RemoteWorker] = {}
@@ -94,7 +95,7 @@ class Crew:
 
     def prepare(self, worker: RemoteWorker) -> None:
         """Bring the model to a worker, which is ready when that is done."""
-        worker.is_ready, worker.process = False, ""
+        worker.is_ready = False
         self.start(Chain(worker, send_model(self.model, self.timeout, self.backend)))
 
     def start(self, chain: Chain) -> None:
@@ -158,7 +159,7 @@ class Crew:
 
     def verify_same(self, worker: RemoteWorker, answer: Message) -> bool:
         """Return whether an answer is of the same code and model; leave the worker out where it is not."""
-        header, code = answer.header, fingerprint_code()
+        header, code = answer.header, self.code
         model = self.described.id if self.described else ""
         if header["code"] != code:
             clause = f"has beets-resonance {header['code']}, and this machine {code}; install the same on both"

@@ -181,10 +181,11 @@ class FileDispatch(Generic[R]):
     def handle_answer(self, chain: FileChain, answer: Message) -> None:
         """Take the answer of a worker that is as it should be."""
         worker, task = chain.worker, chain.task
-        if "unprepared" in answer.header:  # it took the place of one that died
-            if answer.header["process"] != worker.process and worker.is_ready:
+        if "unprepared" in answer.header:  # it was idle for long, or took the place of one that died
+            is_another = answer.header["process"] != worker.process
+            if worker.is_ready:
                 self.crew.prepare(worker)
-            self.lose(task)
+            (self.lose if is_another else self.put_back)(task)
         elif "other_size" in answer.header:
             self.verify_size(worker, task, answer.header["other_size"])
         elif self.handle_failure(task, answer):
@@ -203,11 +204,10 @@ class FileDispatch(Generic[R]):
 
     def verify_size(self, worker: RemoteWorker, task: FileTask, size: int | None) -> None:
         """Leave out a worker that has no file, or another, under a path; unless the file changed this moment."""
+        self.put_back(task)
         if file_size(task.path) == size:
-            self.put_back(task)
             return
         other = "no file" if size is None else "another file"
-        self.put_back(task)
         self.crew.exclude(
             worker, f"has {other} at {printable(task.path)}; mount the music there, or send files with --send-files"
         )

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 600.0  # after which the children and files of a client that vanished are given up
 BLOCK = 1 << 20
+TRIM = "MALLOC_TRIM_THRESHOLD_"
+"""A variable that Dask's nanny sets so low that a child would give back its memory after each array, and take 40 % more
+CPU time for a track."""
 PROCESS = uuid.uuid4().hex
 """Differs between two processes, also where one took the address of the other."""
 
@@ -42,6 +45,7 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.code = fingerprint_code()
         self.model: dict[str, Any] | None = None
         self.description: dict[str, Any] = {}
         self.idle: LifoQueue[Worker] = LifoQueue()
@@ -115,11 +119,12 @@ class Session:
 def handle(request: bytes, content: bytes = b"") -> bytes:
     """Answer a request; the function of every task."""
     header = decode(request).header
-    description: dict[str, Any] = {}
+    about = {"process": PROCESS, "model": ""}
     try:
         with open_session(header["session"]) as session:
+            about["code"] = session.code
             answer = respond(session, header, content)
-            description = session.description
+            about["model"] = session.description.get("id", "")
     except AudioError as error:
         answer = Message({"reason": error.reason, "killed": isinstance(error, KilledWorkerError)})
     except ResonanceError as error:
@@ -128,7 +133,8 @@ def handle(request: bytes, content: bytes = b"") -> bytes:
         answer = Message({"unusable": f"it cannot keep files ({describe_os_error(error)})"})
     except Exception as error:  # an answer comes of everything: Dask would pickle the error, or fail to
         answer = Message({"unusable": f"a request failed ({type(error).__name__}: {error})"})
-    about = {"process": PROCESS, "code": fingerprint_code(), "model": description.get("id", "")}
+    if "code" not in about:  # no session could be opened
+        about["code"] = fingerprint_code()
     return encode(Message({**answer.header, **about}, answer.arrays))
 
 
@@ -160,6 +166,7 @@ def open_session(token: str) -> Iterator[Session]:
     with _lock:
         session = _sessions.get(token)
         if session is None:
+            os.environ.pop(TRIM, None)  # this process has read it; children inherit what is left
             session = _sessions[token] = Session(Path(tempfile.mkdtemp(prefix="resonance-", dir=scratch_folder())))
             threading.Thread(target=watch, args=(token, session), daemon=True).start()
         session.running += 1

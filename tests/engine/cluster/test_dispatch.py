@@ -148,13 +148,15 @@ class TestDeaths:
         results = analyse(connection, model, files(names))
         assert failures(results) == ["killer 0.mp3", "killer 1.mp3"]
 
-    def test_one_that_takes_the_address_of_another_is_prepared_anew(self, files: Any, model: Path) -> None:
-        worker = FakeWorker(1)
+    @pytest.mark.parametrize("is_another", [False, True], ids=["the same process", "another at its address"])
+    def test_one_without_the_model_gets_it_again(self, files: Any, model: Path, is_another: bool) -> None:
+        """The same process drops what was not used for long."""
+        worker = FakeWorker(3)
         connection = FakeConnection(worker)
         with closing(open_pool(connection, model)) as pool:
             results = filter(None, pool.analyse(files([f"slow {number}.mp3" for number in range(8)]), nothing_known))
             first = next(results)
-            worker.is_prepared, worker.process = False, "another"
+            worker.is_prepared, worker.process = False, "another" if is_another else worker.process
             rest = list(results)
         assert len({path for path, _ in [first, *rest]}) == 8
         assert all(isinstance(result, FileAnalysis) for _, result in rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,6 @@ from tests.tiny_models import onnx_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SESSION = "a session"
 TIMEOUT = 60.0
@@ -140,6 +140,15 @@ def test_children_are_kept_between_tasks_and_end_with_the_session(model: Path, s
     asyncio.run(remote.release(SESSION))
     wait_until(lambda: not is_alive(pid) and not place.exists())
     assert SESSION not in remote._sessions
+
+
+def test_children_do_not_inherit_dasks_allocator(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(remote.TRIM, "65536")
+    prepared(model)
+    (worker,) = remote._sessions[SESSION].workers
+    assert worker.child is not None
+    environment = Path(f"/proc/{worker.child.process.pid}/environ").read_bytes()
+    assert remote.TRIM.encode() not in environment
 
 
 def test_a_client_that_vanished_leaves_nothing_for_long(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
