@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
+from resonance_engine.errors import printable
 from resonance_engine.files import replace_file
 
 if TYPE_CHECKING:
@@ -83,7 +84,12 @@ def verify_checksums(file: BinaryIO) -> None:
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise ValueError("it is damaged") from error
     if damaged:
-        raise ValueError(f"its array {damaged.removesuffix(SUFFIX)} is damaged")
+        raise ValueError(f"its array {shown_name(damaged)} is damaged")
+
+
+def shown_name(name: str) -> str:
+    """Return the name of an array in an archive as text that any terminal takes."""
+    return printable(name.removesuffix(SUFFIX))
 
 
 def _open_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: BinaryIO) -> StoredArray:
@@ -104,15 +110,15 @@ def _open_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: BinaryI
     except zipfile.BadZipFile:
         raise
     except Exception as error:  # numpy raises many kinds for a header that is none
-        raise ValueError(f"its array {name.removesuffix(SUFFIX)} is damaged") from error
+        raise ValueError(f"its array {shown_name(name)} is damaged") from error
     if dtype.hasobject or (by_column and len(shape) > 1):
-        raise ValueError(f"its array {name.removesuffix(SUFFIX)} holds objects, or is stored by columns")
+        raise ValueError(f"its array {shown_name(name)} holds objects, or is stored by columns")
     file.seek(member.header_offset)
     fixed = file.read(LOCAL_HEADER)
     start = member.header_offset + LOCAL_HEADER + sum(int.from_bytes(fixed[at : at + 2], "little") for at in (26, 28))
     size = math.prod(shape) * dtype.itemsize
     if header + size != member.file_size or start + header + size > file.seek(0, os.SEEK_END):
-        raise ValueError(f"its array {name.removesuffix(SUFFIX)} is of another size than it states")
+        raise ValueError(f"its array {shown_name(name)} is of another size than it states")
     return StoredArray(file, start + header, shape, dtype)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from resonance_engine.errors import neutralise
 from resonance_engine.records import parse_record
 from resonance_engine.store.models import Model
 from resonance_engine.store.records import EMBEDDING, FLOAT16
@@ -59,6 +60,14 @@ class VectorManifest:
     model: ExchangedModel
 
 
+@dataclass(frozen=True)
+class AnalysisDocument:
+    """The JSON of an analysis."""
+
+    extractor_version: str
+    attributes: Mapping[str, str | float | bool | None]
+
+
 def columns_of(model: Model, embeddings: np.dtype[Any] = FLOAT16) -> Columns:
     """Return the arrays of a model's recordings, with their types and the shapes of their rows."""
     width, vector = (model.dimensions,), FLOAT16
@@ -98,6 +107,9 @@ def read_manifest(text: str) -> Model:
             f"{VERSION}; update the older of both programs"
         )
     model = parse_record(VectorManifest, document, "its manifest").model
+    names = (model.id, model.name, model.version, *model.modalities, *model.tags)
+    if any(neutralise(name) != name for name in names) or not " ".join(names).isprintable():
+        raise ValueError("its manifest holds names that no terminal takes")
     widths = (model.dimensions, *model.modalities.values())
     if EMBEDDING in model.modalities or min(widths) < 1 or len({*model.tags}) < len(model.tags):
         raise ValueError("its manifest names a model that cannot be: widths are 1 or more, and names differ")

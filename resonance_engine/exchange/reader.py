@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -27,12 +27,14 @@ from resonance_engine.exchange.layout import (
     WINDOW_COUNTS,
     WINDOW_STARTS,
     WINDOWS,
+    AnalysisDocument,
     columns_of,
     facet_column,
     read_manifest,
 )
 from resonance_engine.exchange.records import ExchangedRecording
 from resonance_engine.npz_files import open_arrays, verify_checksums
+from resonance_engine.records import parse_record
 from resonance_engine.store.passages import stored_passage_defect
 from resonance_engine.store.records import FLOAT16, Analysis, DenseWindows, Embedding, Windows
 from resonance_engine.store.vectors import LENGTH_TOLERANCE, verify
@@ -199,18 +201,12 @@ def read_model(arrays: dict[str, StoredArray]) -> Model:
 
 def parse_analysis(text: bytes) -> Analysis:
     """Return an analysis from its JSON; ValueError where it is none."""
-
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no number of JSON")
-
     try:
-        document = json.loads(text, parse_constant=refuse)
-        version, attributes = document["extractor_version"], document["attributes"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"one of its analyses is no JSON object with a version and attributes ({error})") from error
-    if not isinstance(version, str) or not isinstance(attributes, dict):
-        raise ValueError("one of its analyses has no text as its version, or no object of attributes")
-    return Analysis(version, attributes)
+        document = parse_record(AnalysisDocument, json.loads(text), "it", require_all=True)
+        document.extractor_version.encode()
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"one of its analyses is not what an analysis gives ({error})") from error
+    return Analysis(document.extractor_version, document.attributes)
 
 
 def verify_recording(recording: ExchangedRecording, model: Model, shown: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from resonance_engine.exchange.layout import (
     WINDOW_COUNTS,
     WINDOW_STARTS,
     WINDOWS,
+    AnalysisDocument,
     columns_of,
     facet_column,
     write_manifest,
@@ -66,7 +68,7 @@ class VectorWriter:
         arrays.append(WINDOW_STARTS, np.array(windows.starts, np.float64))
         arrays.append(WINDOWS, windows.vectors)
         analysis = recording.analysis
-        document = {"extractor_version": analysis.extractor_version, "attributes": dict(analysis.attributes)}
+        document = asdict(AnalysisDocument(analysis.extractor_version, dict(analysis.attributes)))
         text = np.frombuffer(json.dumps(document, allow_nan=False).encode(), np.uint8)
         arrays.append(ANALYSIS_SIZES, np.array([len(text)]))
         arrays.append(ANALYSES, text)

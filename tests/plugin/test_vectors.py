@@ -150,7 +150,12 @@ class TestRefusals(ExchangeLibrary):
         arrays = load(self.file)
         arrays["manifest"] = np.array(str(arrays["manifest"]).replace('"rain"', '"snow"'))
         save(self.file, arrays)
-        assert "knows other tags for the model id fake" in self.refuses()
+        assert "states other facets, tags or widths for the model fake than that model has" in self.refuses()
+        self.forget_all()
+        self.beet("resonance", "status")
+        assert "states other facets, tags or widths" in self.refused("resonance", "vectors", "import", str(self.file))
+        with closing(Sidecar(self.lib)) as sidecar:
+            assert sidecar.model is None
 
     def test_one_wrong_recording_refuses_all(self) -> None:
         self.export()

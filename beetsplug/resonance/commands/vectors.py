@@ -53,15 +53,16 @@ def export_vectors(sidecar: Sidecar, words: list[str], log: BeetsLogger) -> None
 
 def import_vectors(sidecar: Sidecar, file: str, log: BeetsLogger) -> None:
     """Check a file as a whole, store what it has of the library's recordings, and print what came of that."""
-    with open_vectors(expand_home(file)) as vectors, exclusive_analysis(sidecar, whole=False, log=log):
+    with open_vectors(expand_home(file)) as vectors:
         with progress_bar(vectors.count, VERIFY_SECONDS, leave=False) as bar:
             vectors.verify(bar.update)
-        result = import_recordings(sidecar, vectors, log)
-        for line in describe_import(result):
-            ui.print_(line)
-        active = sidecar.model
-        if active is not None and active.id != vectors.model.id:
-            ui.print_(f"{active.name} {active.version} is searched with until `beet resonance analyze` has run")
+        with exclusive_analysis(sidecar, whole=False, log=log):
+            result = import_recordings(sidecar, vectors, log)
+    for line in describe_import(result):
+        ui.print_(line)
+    active = sidecar.model
+    if active is not None and active.id != vectors.model.id:
+        ui.print_(f"{active.name} {active.version} is searched with until `beet resonance analyze` has run")
 
 
 def describe_import(result: ImportResult) -> list[str]:

@@ -13,7 +13,7 @@ from beetsplug.resonance.library.sidecar import file_state
 from beetsplug.resonance.library.sync import plan_library
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import AudioError, ExchangeError, printable
-from resonance_engine.ingest import Ingest
+from resonance_engine.ingest import BATCH_FILES, Ingest, to_model
 from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 
 if TYPE_CHECKING:
@@ -48,14 +48,15 @@ class ImportResult:
 class ExchangePool:
     """Takes the analyses of files from a file of vectors, where it has their recordings: a pool of `Ingest`.
 
-    `keys` are content keys that need not be read, by path. Paths whose recordings are not in the file are passed over.
+    `model` is the library's own, `keys` are content keys that need not be read, by path. Paths whose recordings are not
+    in the file are passed over.
     """
 
-    def __init__(self, vectors: VectorFile, identifier: Identifier, keys: Mapping[Path, bytes]) -> None:
-        self.vectors, self.identifier, self.keys = vectors, identifier, keys
+    def __init__(self, vectors: VectorFile, model: Model, identifier: Identifier, keys: Mapping[Path, bytes]) -> None:
+        self.vectors, self.model, self.identifier, self.keys = vectors, model, identifier, keys
 
     def description(self) -> ModelDescription:
-        model = self.vectors.model
+        model = self.model
         return ModelDescription(
             model.id, model.name, model.version, model.dimensions, tuple(model.modalities), model.tags
         )
@@ -99,6 +100,21 @@ def choose_model(models: Models, vectors: VectorFile) -> str | None:
     )
 
 
+def load_model(models: Models, name: str | None, vectors: VectorFile) -> Model:
+    """Return the model of a file as the store knows it, or else as it is; ExchangeError where the file has another."""
+    stated = vectors.model
+    model = next((known for known in models.sidecar.store.models.all() if known.id == stated.id), None)
+    if name is not None and (model is None or not model.tags):
+        with closing(models.open_pool(name)) as pool:
+            model = to_model(pool.description())
+    if model is None or (model.id, model.widths(), model.tags) != (stated.id, stated.widths(), stated.tags):
+        raise ExchangeError(
+            f"{printable(vectors.path)} states other facets, tags or widths for the model {stated.id} than that model "
+            "has; nothing was stored."
+        )
+    return model
+
+
 def import_recordings(sidecar: Sidecar, vectors: VectorFile, log: BeetsLogger) -> ImportResult:
     """Store what a verified file has of the library's recordings, and link their tracks; each as a whole.
 
@@ -107,12 +123,13 @@ def import_recordings(sidecar: Sidecar, vectors: VectorFile, log: BeetsLogger) -
     models = Models(sidecar)
     name = choose_model(models, vectors)
     store, settings = sidecar.store, sidecar.settings
-    with closing(ExchangePool(vectors, sidecar.runtime.open_identifier(settings.timeout), {})) as pool:
+    model = load_model(models, name, vectors)
+    identifier = sidecar.runtime.open_identifier(settings.timeout)
+    with closing(ExchangePool(vectors, model, identifier, known_keys(sidecar))) as pool:
         ingest = Ingest(store, sidecar.id, pool)
         if name is not None:
-            models.note(name, ingest.model.id, fingerprint_model(models.path(name)))
-        plan = plan_library(sidecar, ingest.model.id)
-        pool.keys = known_keys(sidecar)
+            models.note(name, model.id, fingerprint_model(models.path(name)))
+        plan = plan_library(sidecar, model.id)
         result = ImportResult(known=plan.analysed, missing=plan.missing, failed=len(plan.failed))
         with progress_bar(len(plan.jobs), SECONDS) as bar:
             for outcome in ingest.run(plan.jobs, report=bar.update):
@@ -125,7 +142,7 @@ def import_recordings(sidecar: Sidecar, vectors: VectorFile, log: BeetsLogger) -
     linked = {track.content_key for track in store.tracks.all(sidecar.id).values()}
     result.absent = plan.total - result.stored - result.known - result.failed - result.missing
     result.strange = len(vectors.rows.keys() - linked)
-    result.passages = import_passages(sidecar, vectors, ingest.model, linked)
+    result.passages = import_passages(sidecar, vectors, model, linked)
     return result
 
 
@@ -134,11 +151,13 @@ def import_passages(sidecar: Sidecar, vectors: VectorFile, model: Model, keys: I
     store = sidecar.store
     pending = [key for key in keys if key in vectors.rows and vectors.has_passages(key)]
     pending = sorted(set(pending) - store.passages.stored(model.id))
-    for key in pending:
-        recording = vectors.get(key)
-        assert recording is not None
-        assert recording.passages is not None
-        store.passages.put(key, model.id, recording.passages)
+    for start in range(0, len(pending), BATCH_FILES):
+        with store.write():
+            for key in pending[start : start + BATCH_FILES]:
+                recording = vectors.get(key)
+                assert recording is not None
+                assert recording.passages is not None
+                store.passages.put(key, model.id, recording.passages)
     return len(pending)
 
 

@@ -132,11 +132,15 @@ def edit_manifest(**values: Any) -> Callable[[Arrays], None]:
     return change
 
 
+def analysis(version: str, attributes: str) -> str:
+    return f'{{"extractor_version": {version}, "attributes": {attributes}}}'
+
+
 def analysis_text(text: str) -> Callable[[Arrays], None]:
     def change(arrays: Arrays) -> None:
         rest = arrays["analyses"][arrays["analysis_sizes"][0] :]
-        arrays["analyses"] = np.concatenate([np.frombuffer(text.encode(), np.uint8), rest])
-        arrays["analysis_sizes"][0] = len(text.encode())
+        arrays["analyses"] = np.concatenate([np.frombuffer(text.encode("latin-1"), np.uint8), rest])
+        arrays["analysis_sizes"][0] = len(text)
 
     return change
 
@@ -176,13 +180,15 @@ def analysis_text(text: str) -> Callable[[Arrays], None]:
         pytest.param(edit_manifest(model={"id": "a"}), "its manifest.model lacks dimensions", id="model without name"),
         pytest.param(replace("manifest", lambda _: np.array("{")), "its manifest is no JSON", id="no JSON"),
         pytest.param(replace("manifest", lambda _: np.array(1.0)), "its manifest is no text", id="no text"),
-        pytest.param(analysis_text("[1]"), "analyses is no JSON object", id="list as an analysis"),
-        pytest.param(analysis_text('{"extractor_version": "2"}'), "analyses is no JSON object", id="no attributes"),
-        pytest.param(analysis_text('{"extractor_version": 2, "attributes": {}}'), "no text as its version", id="1"),
-        pytest.param(
-            analysis_text('{"extractor_version": "2", "attributes": {"tempo": NaN}}'), "NaN is no number", id="JSON NaN"
-        ),
-        pytest.param(analysis_text("\udcff".encode("utf-8", "surrogatepass").decode("latin-1")), "no JSON", id="bytes"),
+        pytest.param(analysis_text("[1]"), "not what an analysis gives (it should be", id="list as an analysis"),
+        pytest.param(analysis_text('{"extractor_version": "2"}'), "(it lacks attributes)", id="no attributes"),
+        pytest.param(analysis_text(analysis("2", "{}")), "it.extractor_version should be a text", id="number"),
+        pytest.param(analysis_text(analysis('"2"', '{"tempo": NaN}')), "it.attributes should be", id="JSON NaN"),
+        pytest.param(analysis_text(analysis('"2"', '{"tempo": 1e999}')), "it.attributes should be", id="1e999"),
+        pytest.param(analysis_text(analysis('"2"', '{"tempo": [[1]]}')), "it.attributes should be", id="lists"),
+        pytest.param(analysis_text(analysis('"\\ud800"', "{}")), "surrogates not allowed", id="surrogate"),
+        pytest.param(analysis_text("[" * 9999), "is not what an analysis gives", id="deep"),
+        pytest.param(analysis_text("\xff\xfe"), "is not what an analysis gives", id="bytes"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_stored_is_one_sentence(tmp_path: Path, change: Callable[[Arrays], None], reason: str) -> None:
