@@ -32,6 +32,7 @@ SUFFIX = ".npy"
 MOST_ARRAYS = 256
 LOCAL_HEADER = 30  # bytes of the fixed part of what precedes a file in a ZIP file
 COPY_BYTES = 1 << 20
+UNREADABLE = (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error)  # what zipfile raises for files that are none
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def open_arrays(file: BinaryIO) -> dict[str, StoredArray]:
             if len(members) > MOST_ARRAYS:
                 raise ValueError(f"it has {len(members):,} arrays, more than {MOST_ARRAYS}")
             arrays = {member.filename: _open_array(archive, member, file) for member in members}
-    except zipfile.BadZipFile as error:
+    except UNREADABLE as error:
         raise ValueError("it is no NumPy archive (.npz), or only a part of one") from error
     if len(arrays) < len(members):
         raise ValueError("two of its arrays have one name")
@@ -81,7 +82,7 @@ def verify_checksums(file: BinaryIO) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except UNREADABLE as error:
         raise ValueError("it is damaged") from error
     if damaged:
         raise ValueError(f"its array {shown_name(damaged)} is damaged")

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from resonance_engine.errors import neutralise
 from resonance_engine.records import parse_record
 from resonance_engine.store.models import Model
 from resonance_engine.store.records import EMBEDDING, FLOAT16
@@ -108,7 +107,7 @@ def read_manifest(text: str) -> Model:
         )
     model = parse_record(VectorManifest, document, "its manifest").model
     names = (model.id, model.name, model.version, *model.modalities, *model.tags)
-    if any(neutralise(name) != name for name in names) or not " ".join(names).isprintable():
+    if not " ".join(names).isprintable():
         raise ValueError("its manifest holds names that no terminal takes")
     widths = (model.dimensions, *model.modalities.values())
     if EMBEDDING in model.modalities or min(widths) < 1 or len({*model.tags}) < len(model.tags):

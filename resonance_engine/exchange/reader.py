@@ -183,7 +183,7 @@ def refusal(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ExchangeError(f"{printable(path)} cannot be read: {error.strerror}.") from error
+        raise ExchangeError(f"{printable(path)} cannot be read: {error.strerror or error}.") from error
     except (ValueError, OverflowError, MemoryError) as error:
         reason = str(error).removesuffix(".") or "it takes more memory than there is"
         raise ExchangeError(f"{printable(path)} cannot be imported, and nothing of it was stored: {reason}.") from error

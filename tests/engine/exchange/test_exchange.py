@@ -132,6 +132,15 @@ def edit_manifest(**values: Any) -> Callable[[Arrays], None]:
     return change
 
 
+def rename_model(name: str) -> Callable[[Arrays], None]:
+    def change(arrays: Arrays) -> None:
+        document = json.loads(str(arrays["manifest"]))
+        document["model"]["name"] = name
+        arrays["manifest"] = np.array(json.dumps(document))
+
+    return change
+
+
 def analysis(version: str, attributes: str) -> str:
     return f'{{"extractor_version": {version}, "attributes": {attributes}}}'
 
@@ -178,6 +187,8 @@ def analysis_text(text: str) -> Callable[[Arrays], None]:
         pytest.param(edit_manifest(version=2), "version 2 of the format, and this program reads 1", id="2"),
         pytest.param(edit_manifest(more=1), "its manifest has the unknown key more", id="unknown key"),
         pytest.param(edit_manifest(model={"id": "a"}), "its manifest.model lacks dimensions", id="model without name"),
+        pytest.param(rename_model("\x1b[2J"), "names that no terminal takes", id="escape"),
+        pytest.param(rename_model("\ud800"), "names that no terminal takes", id="surrogate as a name"),
         pytest.param(replace("manifest", lambda _: np.array("{")), "its manifest is no JSON", id="no JSON"),
         pytest.param(replace("manifest", lambda _: np.array(1.0)), "its manifest is no text", id="no text"),
         pytest.param(analysis_text("[1]"), "not what an analysis gives (it should be", id="list as an analysis"),
