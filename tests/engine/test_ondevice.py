@@ -215,6 +215,15 @@ class TestResampling:
         assert abs(len(resampled) - count * target / rate) <= 1
         assert np.isfinite(resampled).all()
 
+    @given(st.sampled_from([16000, 22050, 44100, 48000]), st.integers(0, 40_000), st.integers(0, 4_000))
+    def test_silence_stays_silent(self, target: int, start: int, length: int) -> None:
+        samples = np.zeros(RATE, np.float32)
+        samples[start : start + length] = 0.5
+        resampled = resample_by_fft(samples, RATE, target)
+        places = np.arange(len(resampled)) * RATE / target
+        reach = 35 * max(1, RATE / target)
+        assert not resampled[(places < start - reach) | (places > start + length + reach)].any()
+
     def test_it_is_near_to_soxr(self) -> None:
         samples = tune(5, RATE, channels=1, seed=3).reshape(-1)
         mine, other = (resample(samples, RATE, 16000) for resample in (resample_by_fft, resample_by_soxr))
