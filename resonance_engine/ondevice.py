@@ -101,14 +101,14 @@ def cut_recording(samples: NDArray[Any], rate: int, decoding: Decoding) -> Recor
         raise ValueError(f"{duration:.2f} s of samples came; at least {SHORTEST:.0f} s are needed.")
     for seconds in (duration, min(duration, max(OPENING, decoding.seconds))):
         short, starts = place_windows(seconds, decoding)
-        spans = (cut_span(samples, rate, start, min(seconds, decoding.seconds)) for start in starts)
+        spans = (slice_span(samples, rate, start, min(seconds, decoding.seconds)) for start in starts)
         recording = collect_windows(spans, decoding, duration, short, resample_by_fft)
         if recording is not None:
             return recording
     raise ValueError(f"The samples are silent: {NOTHING_LOUDER}.")
 
 
-def cut_span(samples: NDArray[Any], rate: int, start: float, seconds: float) -> Span:
+def slice_span(samples: NDArray[Any], rate: int, start: float, seconds: float) -> Span:
     """Return `seconds` of samples from second `start` on, in mono within ±1; ValueError for NaN and infinity."""
     begin, count = round(start * rate), round(seconds * rate)
     part = samples[begin : begin + count]
