@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beetsplug.resonance.background.job_state import ADDRESS, BackgroundTask, start_worker
+from beetsplug.resonance.commands.check import check
 from beetsplug.resonance.commands.shared import copy_sidecar, index_sidecar
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.identity import FILE_NAME, name_library, remember_name
 from beetsplug.resonance.library.sidecar import NO_LIBRARY, Sidecar
 from beetsplug.resonance.search.session import open_session
+from resonance_engine.errors import StoreError
 from tests.plugin.fake_runtime import FakeRuntime
 from tests.plugin.synthetic_library import MODEL, SyntheticLibrary
 from tests.plugin.synthetic_tracks import SOUNDS
@@ -147,3 +149,17 @@ def test_the_server_indexes_the_model_in_use(shared: Sidecar, capsys: pytest.Cap
     statement = "SELECT indexdef FROM pg_indexes WHERE indexname = %s"
     [(definition,)] = run_sql(shared.settings.sidecar, statement, (f"vector_nearest_{MODEL.id}",))
     assert "hnsw" in definition
+
+
+def test_a_damaged_note_is_mended_and_the_file_beside_the_library_stays_as_it_is(
+    library: SyntheticLibrary, shared: Sidecar, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (library.folder / "resonance.db").read_bytes()
+    run_sql(shared.settings.sidecar, "INSERT INTO state VALUES ('model_ids', '{')")
+    with pytest.raises(StoreError, match="makes no sense"):
+        check(shared, repair=False)
+    check(shared, repair=True)
+    assert "1 note was dropped." in capsys.readouterr().out
+    assert shared.store.state.get("model_ids") is None
+    assert (library.folder / "resonance.db").read_bytes() == before
+    assert not list(library.folder.glob("*damaged*"))

@@ -73,7 +73,10 @@ def check(sidecar: Sidecar, repair: bool) -> None:
         if not (repair and is_damage(error)):
             raise
         ui.print_(ADVICE.sub(".", str(error)))
-        salvage_database(sidecar)
+        if sidecar.settings.sidecar:
+            mend_shared(sidecar)
+        else:
+            salvage_database(sidecar)
 
 
 def report(sidecar: Sidecar, findings: CheckFindings, repair: bool) -> None:
@@ -164,6 +167,16 @@ def repair_all(sidecar: Sidecar, findings: CheckFindings) -> None:
     for line in done:
         ui.print_(line)
     print_pending(sidecar, findings.models[-1].id)
+
+
+def mend_shared(sidecar: Sidecar) -> None:
+    """Drop the notes of a shared store that cannot be read, and repair the rest; the server keeps the tables sound."""
+    from resonance_engine.store.recovery.repair import drop_notes
+
+    count = drop_notes(sidecar.store)
+    ui.print_(f"{count:,} note{' was' if count == 1 else 's were'} dropped.")
+    if findings := find_problems(sidecar):
+        report(sidecar, findings, repair=True)
 
 
 def salvage_database(sidecar: Sidecar) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,12 @@ SIZE = (
 )
 
 
+# When a server is tried again that kept this process waiting in vain, and what to raise until then: a list of a
+# thousand tracks, with a field that is stored there, tries as many times.
+UNREACHABLE: dict[str, tuple[float, str]] = {}
+SLOW, RETRY_SECONDS = 1.0, 30.0
+
+
 class ServerDatabase(Database):
     """A sidecar in a PostgreSQL database, made at first use; safe to share between threads, processes and machines.
 
@@ -60,7 +67,10 @@ class ServerDatabase(Database):
         if not self._exists:
             with self._errors(), self._opening:
                 driver, self._exists = self._connect()
-                self._idle.append(driver)
+                if self._exists:
+                    self._idle.append(driver)
+                else:
+                    driver.close()
         return self._exists
 
     @property
@@ -143,9 +153,6 @@ class ServerDatabase(Database):
         with self._opening:
             while self._idle:
                 driver = self._idle.pop()
-                if not self._exists:
-                    driver.close()
-                    continue
                 with suppress(psycopg.OperationalError, psycopg.InterfaceError):
                     return self._enter(driver)
             driver, self._exists = self._connect()
@@ -179,10 +186,17 @@ class ServerDatabase(Database):
             )
 
     def _connect(self) -> tuple[psycopg.Connection[Any], bool]:
+        location, start = self.address.location, time.monotonic()
+        until, message = UNREACHABLE.get(location, (start, ""))
+        if start < until:
+            raise StoreError(message)
         try:
             return connect(self.address, self._patience)
         except psycopg.Error as error:
-            raise connection_error(self.address, error) from error
+            problem, now = connection_error(self.address, error), time.monotonic()
+            if now - start > SLOW:
+                UNREACHABLE[location] = now + RETRY_SECONDS, str(problem)
+            raise problem from error
 
     def _open_writer(self) -> ServerWriter:
         with self._opening:

@@ -31,7 +31,7 @@ def server_error(address: Address, error: Exception) -> StoreError:
         return StoreError(f"{name} is being written by another program; try again when that is done.")
     if isinstance(error, REFUSED):
         return StoreError(
-            f"{name} may not be written by you ({reason}); have the right granted, or use another account."
+            f"{name} does not let you do that ({reason}); have the right granted, or use another account."
         )
     if isinstance(error, FULL):
         return StoreError(f"No room is left on the server of {name} ({reason}); free some and try again.")

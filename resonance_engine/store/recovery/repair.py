@@ -58,6 +58,12 @@ def repair_store(store: Store, model_id: str) -> list[str]:
     return done
 
 
+def drop_notes(store: Store) -> int:
+    """Delete the notes that can't be read, which no other repair gets past; return how many."""
+    with store.write() as transaction:
+        return transaction.delete("state", "key", unreadable_state(transaction.driver))
+
+
 def drop_incomplete(store: Store, model_id: str) -> int:
     """Delete what a model gave for `incomplete_recordings`, so that they are analysed again; return how many."""
     with store.write() as transaction:
