@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
+from tests.postgresql_server import require_server
 from tests.reliability import disks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -53,3 +54,18 @@ def test_nothing_is_lost_or_done_twice_by_kills_in_a_cluster() -> None:
 @linux
 def test_a_few_minutes_of_use_leak_nothing() -> None:
     assert "descriptors of the parent" in passes("soak", "--minutes", "2")
+
+
+@linux
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("kills", ("--kills", "3", "--jobs", "1", "--only", "import", "analyze")),
+        ("writes", ("--kills", "8")),
+        ("concurrency", ("--rounds", "1", "--readers", "4")),
+        ("soak", ("--minutes", "2")),
+    ],
+)
+def test_nothing_is_lost_in_a_shared_sidecar(module: str, arguments: tuple[str, ...]) -> None:
+    require_server()
+    assert "LOST" not in passes(module, *arguments, "--postgresql")
