@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,11 @@ def name_library(library: Path, shared: bool) -> str:
     own = text_of(library.name)
     if own in names:
         return names[own]
-    return f"{socket.gethostname()}:{text_of(str(library.absolute()))}" if shared else own
+    if not shared:
+        return own
+    import socket  # every start of beets loads this module
+
+    return f"{socket.gethostname()}:{text_of(str(library.absolute()))}"
 
 
 def remember_name(library: Path, name: str) -> None:
