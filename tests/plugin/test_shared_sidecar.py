@@ -163,3 +163,11 @@ def test_a_damaged_note_is_mended_and_the_file_beside_the_library_stays_as_it_is
     assert shared.store.state.get("model_ids") is None
     assert (library.folder / "resonance.db").read_bytes() == before
     assert not list(library.folder.glob("*damaged*"))
+
+
+def test_a_copy_that_fails_leaves_no_file(library: SyntheticLibrary, shared: Sidecar) -> None:
+    target = library.folder / "copy.db"
+    run_sql(shared.settings.sidecar, "DROP TABLE removed")
+    with pytest.raises(StoreError, match="lacks a table"):
+        copy_sidecar(shared, str(target))
+    assert not target.exists()

@@ -31,7 +31,13 @@ def copy_sidecar(sidecar: Sidecar, place: str) -> None:
         raise UserError(f"resonance: {printable(target)} is there already; name a file that is not")
     library = Path(sidecar.library.path)
     with block_analysis(sidecar), closing(open_store(target)) as copy:
-        counts = copy_store(sidecar.store, copy)
+        try:
+            counts = copy_store(sidecar.store, copy)
+        except BaseException:
+            if isinstance(target, Path):  # it was made for this, and holds nothing
+                copy.close()
+                target.unlink(missing_ok=True)
+            raise
         if isinstance(target, str):  # there, this library is known by the name that it has here
             remember_name(library, name_library(library, bool(sidecar.settings.sidecar)))
     recordings = sidecar.store.vectors.count(model.id) if (model := sidecar.model) else 0
