@@ -260,9 +260,9 @@ def cut_span(
     samples = np.zeros(round(seconds * rate), np.float32)
     end = begin + len(samples)
     within = (
-        (place, each)
-        for place, each in takewhile(lambda placed: placed[0] < end, chain([(position, frame)], frames))
-        if place + each.samples > begin and each.sample_rate == rate
+        (place, part)
+        for place, part in takewhile(lambda placed: placed[0] < end, chain([(position, frame)], frames))
+        if place + part.samples > begin and part.sample_rate == rate
     )
     filled = sum(_copy_frame(samples, joined, place - begin) for place, joined in join_frames(within))
     if not np.isfinite(samples.sum()):
