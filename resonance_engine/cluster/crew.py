@@ -27,7 +27,7 @@ LAST = ("reason", "unusable", "unprepared", "other_size")  # in an answer, after
 
 
 class Crew:
-    """The workers of a cluster that have one model; `description` is that model's, once a worker has told it.
+    """The workers of a cluster that have one model; `described` is what that is, once a worker has loaded it.
 
     A worker with other code, or that cannot use the model, is left out, with a sentence to `warn`; without any other
     that sentence is raised, as ModelError where none could take the model. Only `close` is for other threads.
@@ -69,6 +69,8 @@ class Crew:
         now = time.monotonic()
         if now - self.refreshed < WAKE_SECONDS:
             return []
+        if now - self.refreshed > START_SECONDS:  # it was not in use: another pool was, or the user
+            self.populated = now
         self.refreshed = now
         threads = self.connection.workers()
         self.excluded = {address: why for address, why in self.excluded.items() if address in threads}

@@ -47,6 +47,7 @@ class Session:
         self.folder = folder
         self.code = fingerprint_code()
         self.model: dict[str, Any] | None = None
+        self.model_files: frozenset[str] = frozenset()
         self.description: dict[str, Any] = {}
         self.idle: LifoQueue[Worker] = LifoQueue()
         self.workers: list[Worker] = []
@@ -61,7 +62,9 @@ class Session:
         return self.folder / name
 
     def put(self, name: str, position: int, content: bytes) -> Message:
-        """Write a part of a file."""
+        """Write a part of a file, unless it is of a model in use, which a client sends again that was away."""
+        if name in self.model_files:
+            return Message({})
         with self.locate(name).open("r+b" if position else "wb") as file:
             file.seek(position)
             file.write(content)
@@ -75,7 +78,7 @@ class Session:
         for name, expected in digests.items():
             if digest_file(self.locate(name)) != expected:
                 raise ModelError("The model arrived damaged.")
-        self.model = model
+        self.model, self.model_files = model, frozenset(digests)
         with self.borrow() as worker:
             self.description = asdict(worker.description())
         return Message({"description": self.description})

@@ -117,6 +117,13 @@ def test_a_damaged_model_is_refused(model: Path) -> None:
     assert answer(last).header["unusable"] == "The model arrived damaged."
 
 
+def test_a_model_in_use_is_not_written_over(model: Path) -> None:
+    prepared(model)
+    answer({"verb": "put", "name": "model.onnx", "position": 0}, b"another")
+    assert (folder() / "model.onnx").read_bytes() == model.read_bytes()
+    assert prepared(model).header["description"]["name"] == "tiny"
+
+
 def test_a_process_without_the_session_says_so(song: Path) -> None:
     assert answer(embed_request(song)).header["unprepared"]
 
