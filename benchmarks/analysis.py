@@ -9,6 +9,12 @@ need `pip install bliss-audio pymusly`. musly gets the windows that are decoded 
 
 from __future__ import annotations
 
+import os
+
+# One thread, as in a worker; the libraries read these when they are loaded.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import argparse
 import random
 import statistics

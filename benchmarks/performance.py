@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OUT = ROOT / "docs" / "performance.md"
 CORPUS = Path.home() / ".cache" / "resonance-corpus"
 KEPT = Path.home() / ".cache" / "resonance-benchmarks"
-ALBUM = "music/supertux-data"
+ALBUM = "music/planetblupi-music-ogg"  # ten tracks
 PACKAGES = ("numpy", "scipy", "onnxruntime", "faiss-cpu", "av", "soxr", "torch", "beets", "bliss-audio", "pymusly")
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "amx_int8")
 LINES = 200  # of output that a section keeps
@@ -178,12 +178,17 @@ def run_section(section: Section) -> tuple[str, bool]:
 
 def format_run(module: str, arguments: Sequence[str], done: subprocess.CompletedProcess[str], seconds: float) -> str:
     """Format a benchmark's output; that of one that failed ends with its error."""
-    shown = " ".join(arg.replace(str(Path.home()), "~") for arg in (module, *arguments))
     lines = done.stdout.rstrip().splitlines()[:LINES]
     if done.returncode:
-        lines += [f"(exit status {done.returncode}) {done.stderr.strip().splitlines()[-1:]}"]
+        lines.append(f"exit status {done.returncode}: {' '.join(done.stderr.strip().splitlines()[-1:])}".rstrip(": "))
     body = "\n".join(line.rstrip() for line in lines)
-    return f"`python -m {shown}` ({seconds:.0f} s, load {os.getloadavg()[0]:.1f}):\n\n```text\n{body}\n```"
+    shown = shorten(" ".join((module, *arguments)))
+    return f"`python -m {shown}` ({seconds:.0f} s, load {os.getloadavg()[0]:.1f}):\n\n```text\n{shorten(body)}\n```"
+
+
+def shorten(text: str) -> str:
+    """Return a text with ~ for the home folder."""
+    return text.replace(str(Path.home()), "~")
 
 
 def main() -> int:
