@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beetsplug.resonance.library.identity import name_library
 from resonance_engine.store.opening import open_store
 from tests.audio_files import tune, write_audio
 from tests.paths import ROOT
@@ -124,6 +123,9 @@ class Home:
             return store.database.size
 
     def library_id(self, store: Store) -> int:
+        # Here, because threads of a harness that has this module share no configuration of beets.
+        from beetsplug.resonance.library.identity import name_library
+
         return store.libraries.get_or_create(name_library(self.library, bool(self.address)))
 
     def tracks(self) -> dict[int, TrackRow]:

@@ -133,7 +133,7 @@ class TestFiles(CircleLibrary):
             self.written(target, "-n", "4", f"title::^{number}$")
         opened: list[str] = []
         open_one = session.open_index
-        monkeypatch.setattr(session, "open_index", lambda *given: opened.append(given[-1]) or open_one(*given))
+        monkeypatch.setattr(session, "open_index", lambda *given: opened.append(given[3]) or open_one(*given))
         lines = self.beet("playlist", "--refresh", *map(str, targets))
         assert lines == [f"{target}: 4 kept, 0 dropped, 0 added" for target in targets]
         assert opened == ["embedding"]

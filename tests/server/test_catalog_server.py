@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from resonance_engine.catalog import read_catalog
+from resonance_engine.catalog_files import read_catalog
 from resonance_engine.cli import main
 from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.server.settings import ServerSettings
