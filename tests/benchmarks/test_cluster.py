@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.rest
 
 
-def test_each_way_has_a_rate(tmp_path: Path) -> None:
+def test_every_pool_has_a_rate(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="needs the extra cluster")
     model, music = tmp_path / "model.onnx", tmp_path / "music"
     model.write_bytes(onnx_model())

@@ -72,7 +72,7 @@ def test_a_library_that_moves_is_the_same_one(home: Home, tmp_path: Path) -> Non
     moved.assert_known(SONGS)
 
 
-def test_a_sidecar_is_copied_there_and_back(postgres: PostgresServer, tmp_path: Path) -> None:
+def test_a_copy_to_postgresql_and_back_is_equal(postgres: PostgresServer, tmp_path: Path) -> None:
     home = new_home(tmp_path / "anna")
     home.beet("import", str(album(tmp_path / "inbox", SONGS)))
     home.beet("resonance", "apart", "title:=Song 0", "--and", "title:=Song 1")

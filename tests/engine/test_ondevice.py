@@ -237,7 +237,7 @@ class TestSmallCatalog:
         write_small_catalog(folder / "small.npz", [f"{n}.wav" for n in range(count)], embeddings, embedder.model)
         return folder / "small.npz"
 
-    def test_each_track_is_nearest_to_itself(self, embedder: BufferEmbedder, tmp_path: Path) -> None:
+    def test_tracks_are_nearest_to_themselves(self, embedder: BufferEmbedder, tmp_path: Path) -> None:
         catalog = read_small_catalog(self.make(tmp_path, embedder))
         for number, vector in enumerate(unit_vectors(4, embedder.model.dimensions)):
             hits = search_catalog(catalog, embedder, embedding_of(vector), count=3)

@@ -59,7 +59,7 @@ class TestNames:
         assert name_library(moved.with_name("other.db"), shared=True) != name
 
     @pytest.mark.parametrize("content", ["", "[]", '{"library.db": 7}', "\xff", '{"library.db": ["a"]}'])
-    def test_a_file_of_names_that_cannot_be_read_is_made_anew(self, tmp_path: Path, content: str) -> None:
+    def test_an_unreadable_names_file_is_rewritten(self, tmp_path: Path, content: str) -> None:
         library = tmp_path / "library.db"
         library.with_name(FILE_NAME).write_bytes(content.encode("latin-1"))
         name = name_library(library, shared=True)

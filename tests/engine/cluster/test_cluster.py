@@ -155,7 +155,7 @@ class TestQuiet:
         assert contents(path) == local
         assert run_analysis(cluster, model, path, music, sends_files=sends_files) == 0
 
-    def test_a_file_that_is_not_there_fails_alone(
+    def test_a_missing_file_fails_alone(
         self, cluster: DaskCluster, model: Path, music: list[Path], tmp_path: Path
     ) -> None:
         missing = tmp_path / "missing.flac"

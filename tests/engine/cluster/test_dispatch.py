@@ -72,7 +72,7 @@ def failures(results: Results) -> list[str]:
 
 
 class TestFiles:
-    def test_each_has_its_own_result(self, files: Any, model: Path) -> None:
+    def test_results_belong_to_their_files(self, files: Any, model: Path) -> None:
         paths = files([f"{number}.mp3" for number in range(30)] + ["bad.mp3"])
         connection = FakeConnection(FakeWorker(2), FakeWorker(1))
         results = analyse(connection, model, paths)
@@ -206,7 +206,7 @@ class TestOtherWorkers:
         ):
             pool.description()
 
-    def test_a_model_that_is_not_there_is_a_model_error(self, tmp_path: Path) -> None:
+    def test_a_missing_model_is_a_model_error(self, tmp_path: Path) -> None:
         with (
             closing(open_pool(FakeConnection(FakeWorker(1)), tmp_path / "none.onnx")) as pool,
             pytest.raises(ModelError, match="There is no model at"),

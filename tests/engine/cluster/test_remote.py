@@ -128,7 +128,7 @@ def test_a_process_without_the_session_says_so(song: Path) -> None:
     assert answer(embed_request(song)).header["unprepared"]
 
 
-def test_another_file_under_the_path_is_told(model: Path, song: Path, tmp_path: Path) -> None:
+def test_a_file_of_another_size_is_reported(model: Path, song: Path, tmp_path: Path) -> None:
     prepared(model)
     assert answer(embed_request(song, size=7)).header["other_size"] == song.stat().st_size
     missing = bytes(tmp_path / "none.flac").hex()

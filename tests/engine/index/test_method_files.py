@@ -81,7 +81,7 @@ def test_another_setting_writes_the_file_anew(store: Store) -> None:
     ]
 
 
-def test_a_method_that_gave_way_is_not_tried_at_each_opening(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rejected_method_is_not_built_again_on_opening(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(store, IVF)
     used = read_method(path_of(store))
     assert used is not None
@@ -159,7 +159,7 @@ def test_damage_is_an_error_where_the_store_no_longer_has_what_the_index_had(
         index.vectors(index.ids)
 
 
-def test_a_file_of_an_older_format_is_made_again(store: Store) -> None:
+def test_an_index_file_of_an_older_format_is_rewritten(store: Store) -> None:
     opened(store)
     sound = path_of(store).read_bytes()
     path_of(store).write_bytes(b"resonance index 2\n{}\n" + sound[-3000:])

@@ -148,7 +148,7 @@ def test_tags_that_cannot_be_read_are_said_to_be_damaged(path: Path | str) -> No
                 read()
 
 
-def test_a_damaged_index_of_the_file_is_made_anew(file: Path) -> None:
+def test_a_damaged_sqlite_index_is_rebuilt(file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
