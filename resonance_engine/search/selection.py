@@ -222,7 +222,7 @@ def fill_list(
         keys = track_keys(track)
         if not reason and not rules.versions and not songs.isdisjoint(keys.matches):
             reason = VERSION
-        reason = reason or exceeded_cap(caps, artists[keys.artist], albums[keys.album])
+        reason = reason or exceeded_cap(caps, artists.get(keys.artist, 0), albums.get(keys.album, 0))
         if not reason and not rules.versions:  # last, for it takes longer than all others
             vector = pool.vectors[position]
             sound = Sound(track, vector, partial(rules.load_windows, int(pool.ids[position])))

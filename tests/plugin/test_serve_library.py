@@ -28,10 +28,9 @@ pytest.importorskip("fastapi", reason="needs FastAPI, of the extra serve")
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.server.library_collection import LibraryCollection
-from beetsplug.resonance.server.library_tracks import search_tracks
+from beetsplug.resonance.server.library_tracks import TrackReader
 from beetsplug.resonance.server.recipes import file_name
 from beetsplug.resonance.server.sent_files import hide_paths
-from beetsplug.resonance.server.text_index import TextIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,19 +155,19 @@ def test_what_cannot_be_done_is_a_sentence(collection: LibraryCollection, name: 
 
 class TestTracks:
     def test_search_has_the_title_itself_first(self, library: SyntheticLibrary) -> None:
-        page = search_tracks(TextIndex(library.lib), "song 3", 0, 50)
+        page = TrackReader(library.lib).search("song 3", 0, 50)
         assert page.tracks[0].title.lower() == "song 3"
         assert page.total == len(page.tracks)
 
     def test_pages_are_parts_of_one_order(self, library: SyntheticLibrary) -> None:
         for text in ("", "song"):
-            whole = search_tracks(TextIndex(library.lib), text, 0, 500)
-            parts = [search_tracks(TextIndex(library.lib), text, start, 7).tracks for start in range(0, whole.total, 7)]
+            whole = TrackReader(library.lib).search(text, 0, 500)
+            parts = [TrackReader(library.lib).search(text, start, 7).tracks for start in range(0, whole.total, 7)]
             assert tuple(track for part in parts for track in part) == whole.tracks
-        assert search_tracks(TextIndex(library.lib), "", 0, 500).total == len(library.lib.items())
+        assert TrackReader(library.lib).search("", 0, 500).total == len(library.lib.items())
 
     def test_a_field(self, library: SyntheticLibrary) -> None:
-        assert [track.id for track in search_tracks(TextIndex(library.lib), "id:5", 0, 5).tracks] == [5]
+        assert [track.id for track in TrackReader(library.lib).search("id:5", 0, 5).tracks] == [5]
 
     @pytest.mark.parametrize(
         "text", ["'", '"', "\\", "%", "_", "a:b:c", "::", "^", ",", "-", "path:/", "\0", "~", "year:x"]

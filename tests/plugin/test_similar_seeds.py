@@ -62,9 +62,9 @@ def test_each_query_is_run_once(
 
     monkeypatch.setattr(library.lib, "items", counted)
     with library.search() as search:
-        make(search, {"query": ("id:36",), "avoid": ("id:41",), "count": 30})
-    assert queries.count(["id:36"]) == 1
-    assert queries.count(["id:41"]) == 1
+        make(search, {"query": ("id:36..36",), "avoid": ("id:41..41",), "count": 30})
+    assert queries.count(["id:36..36"]) == 1
+    assert queries.count(["id:41..41"]) == 1
 
 
 def test_the_default_is_mutual_proximity(library: SyntheticLibrary) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,6 +39,7 @@ UNSORTED = Sort()  # beets takes NullSort for its default order, which costs mor
 NO_TRACKS = "the library has no tracks; import some with `beet import PATH`"
 PLAYED_FIELDS = ("last_played", "lastplayed")  # of other plugins; beets' mpdstats writes the first
 ALTERNATIVE = ","
+BY_ID = re.compile(r"id:([0-9]{1,18})")
 CHUNK = 10_000  # SQLite takes 32,766 values in a statement, some builds more
 VARIOUS_ARTISTS = "89ad4ac3-39f7-470e-963a-56509c546377"  # of MusicBrainz
 SELECT = (
@@ -138,6 +140,23 @@ def select_rows(library: Library, statement: str, ids: Iterable[Any], values: Se
         with library.transaction() as transaction:
             rows = transaction.query(f"{statement} ({', '.join('?' * len(chunk))})", (*values, *chunk))
         yield from rows
+
+
+def find_items(library: Library, query: Sequence[str]) -> Iterator[Item]:
+    """Yield the items that the words of a beets query match, in its order."""
+    ids = ids_of(query)
+    if 0 < len(ids) <= CHUNK:
+        yield from select_items(library, ids)
+    else:
+        yield from library.items(list(query))
+
+
+def ids_of(query: Sequence[str]) -> set[int]:
+    """Return the ids in a query of `id:7`, or of several with commas between them; none for any other query."""
+    ids = [BY_ID.fullmatch(word) for word in query[::2]]
+    if len(query) % 2 == 0 or any(word != ALTERNATIVE for word in query[1::2]):
+        return set()
+    return {int(each[1]) for each in ids if each} if all(ids) else set()
 
 
 def select_items(library: Library, ids: Iterable[int]) -> Iterator[Item]:

@@ -14,13 +14,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import flag_of, split_query
 from beetsplug.resonance.library.field_names import describe_misspelt_fields, describe_numberless_field
-from beetsplug.resonance.library.items import (
-    excluded_ids,
-    matching_ids,
-    no_match,
-    numeric_field,
-    select_items,
-)
+from beetsplug.resonance.library.items import excluded_ids, ids_of, matching_ids, no_match, numeric_field, select_items
 from beetsplug.resonance.search.request import option_errors
 from beetsplug.resonance.search.session import resolve_seeds
 from beetsplug.resonance.search.taste import load_taste, taste_ranker
@@ -128,8 +122,8 @@ class CandidateFilter:
         for item, track in same.items():
             if track.seconds > self.longest:
                 self.excluded.setdefault(item, TOO_LONG)
-        if len(same) == 1:
-            return next(iter(same))
+            if len(same) == 1:
+                return item
         if self.files.get(vector_id) in same:
             return self.files[vector_id]
         allowed = [each for each in same if each not in self.excluded and (self.among is None or each in self.among)]
@@ -245,8 +239,9 @@ class Finder:
         """Clauses on misspelt fields in queries, also of the settings, and on more hits for --prf than there are."""
         request, sidecar = self.request, self.session.sidecar
         excluded = [split_query(rule.query) for rule in sidecar.settings.exclude]
-        fields = describe_misspelt_fields(sidecar.library, [request.query, request.avoid, request.among, *excluded])
-        wanted, others = request.ranking.prf, len(self.session.index.ids) - len(self.seeds.stored)
+        queries = [each for each in (request.query, request.avoid, request.among, *excluded) if not ids_of(each)]
+        fields = describe_misspelt_fields(sidecar.library, queries)
+        wanted, others = request.ranking.prf, len(self.session.index) - len(self.seeds.stored)
         feedback = [f"--prf {wanted:,} takes all of the {others:,} other tracks, for there are no more"]
         return ([fields] if fields else []) + (feedback if wanted > others else [])
 

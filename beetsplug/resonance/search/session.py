@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.items import metadata_of, no_match, select_items, select_rows
+from beetsplug.resonance.library.items import find_items, metadata_of, no_match, select_items, select_rows
 from beetsplug.resonance.library.labels import label_item
 from beetsplug.resonance.library.sidecar import file_state
 from beetsplug.resonance.library.track_rows import current_rows
@@ -173,9 +173,9 @@ class Seeds:
 
     def recordings(self, session: SearchSession) -> SeedRecordings:
         """Return the recordings whose versions are kept out of the list."""
-        item_ids = [item.id for item in self.items if item.id is not None]
-        metadata = metadata_of(session.sidecar.library, item_ids)
-        tracks = [metadata[each] for each in item_ids]
+        metadata = session.metadata(self.ids)
+        pairs = zip(self.items, self.ids, strict=True)
+        tracks = [metadata[each].get(item.id or 0, TrackMetadata()) for item, each in pairs]
         files: Sequence[FileSeed] = () if self.passage else self.files  # a passage is not the sound of a recording
         vectors = np.concatenate([session.index.vectors(self.ids), *(seed.embedding[None, :] for seed in files)])
 
@@ -245,7 +245,7 @@ def items_with_sounds(session: SearchSession, content_keys: Collection[bytes]) -
 
 def resolve_query(session: SearchSession, query: Sequence[str], command: str) -> tuple[list[Item], list[int]]:
     """Return the analysed items that a query matches, with their vector ids; UserError where there are none."""
-    items = list(session.sidecar.library.items(list(query)))
+    items = list(find_items(session.sidecar.library, query))
     if not items:
         raise no_match(session.sidecar.library, command, query)
     vector_ids = session.store.tracks.vector_ids(session.sidecar.id, session.current(items), session.model.id)

@@ -15,7 +15,7 @@ from beets.dbcore.query import ParsingError
 from beets.exceptions import UserError
 
 from beetsplug.resonance.fields.analysis_cache import load_tags
-from beetsplug.resonance.library.sidecar import describe_coverage, version_of
+from beetsplug.resonance.library.sidecar import describe_coverage
 from beetsplug.resonance.playlist.builder import PlaylistBuilder
 from beetsplug.resonance.playlist.request import PlaylistRequest
 from beetsplug.resonance.search.explanations import Reason, explain_hits
@@ -24,11 +24,10 @@ from beetsplug.resonance.search.library_map import POINTS, LibraryMap, array_nam
 from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import read_row
-from beetsplug.resonance.server.library_tracks import find_cover, find_file, read_tracks, search_tracks
+from beetsplug.resonance.server.library_tracks import TrackReader, find_cover, find_file
 from beetsplug.resonance.server.map_points import read_points
 from beetsplug.resonance.server.options import api_options, request_options
 from beetsplug.resonance.server.sent_files import SentFile, analyse_sent, hide_paths, seeds_of
-from beetsplug.resonance.server.text_index import TextIndex
 from resonance_engine.errors import AudioError, ConfigError, PlaylistError, ResonanceError, StoreError
 from resonance_engine.server.collection import (
     CollectionStatus,
@@ -76,8 +75,7 @@ class LibraryCollection:
         self.sidecar = sidecar
         self.recipes = recipes
         self._kept = KeptSession("", None, None)
-        self._texts_turn = threading.Lock()
-        self._texts: tuple[str, TextIndex] | None = None
+        self._tracks = TrackReader(sidecar.library)
         self._map: tuple[str, MapPoints] | None = None
         self._map_turn = threading.Lock()
         self._file = file_number(sidecar.library)
@@ -104,17 +102,17 @@ class LibraryCollection:
 
     def search(self, text: str, offset: int, limit: int) -> TrackPage:
         with self.reading():
-            return search_tracks(self._text_index(), text, offset, limit)
+            return self._tracks.search(text, offset, limit)
 
     def tracks(self, ids: Sequence[int]) -> list[TrackRecord]:
         with self.reading():
-            known = read_tracks(self.sidecar.library, ids)
+            known = self._tracks.read(ids)
             return [known[each] for each in ids if each in known]
 
     def details(self, track_id: int) -> TrackDetails:
         with self.reading():
             file = find_file(self.sidecar.library, track_id)
-            track = read_tracks(self.sidecar.library, [track_id])[track_id]
+            track = self._tracks.read([track_id])[track_id]
             attributes: dict[str, float | str] = {}
             tags: tuple[str, ...] = ()
             row = self.sidecar.store.tracks.get(self.sidecar.id, {track_id}) if self.sidecar.exists else {}
@@ -138,7 +136,7 @@ class LibraryCollection:
             reasons = explain_hits(session, result) if query.explain else {}
             seeds = [item.id for item in result.seeds.items if item.id is not None]
             hits = {hit.item_id: hit for hit in result.hits}
-            tracks = read_tracks(self.sidecar.library, [*hits, *seeds])
+            tracks = self._tracks.read([*hits, *seeds])
             matches = []
             for item_id, hit in hits.items():
                 reason = reasons.get(hit.id, Reason())
@@ -212,7 +210,7 @@ class LibraryCollection:
         with self._session() as session:
             playlist = PlaylistBuilder(session, request, left_out=left_out).build()
             ids = [item.id for item in playlist.items if item.id is not None]
-            tracks = read_tracks(self.sidecar.library, ids)
+            tracks = self._tracks.read(ids)
             return Playlist(tuple(tracks[each] for each in ids if each in tracks), playlist.notes)
 
     def _options(self, query: ListQuery, command: str) -> dict[str, Any]:
@@ -275,13 +273,6 @@ class LibraryCollection:
     def _coverage(self, version: str) -> Coverage:
         kept = self._kept
         return kept.coverage if kept.coverage and kept.version == version else self.sidecar.coverage()
-
-    def _text_index(self) -> TextIndex:
-        with self._texts_turn:
-            version, kept = version_of(os.fsencode(self.sidecar.library.path)), self._texts
-            if kept is None or kept[0] != version:
-                self._texts = kept = version, TextIndex(self.sidecar.library)
-            return kept[1]
 
     def _version(self) -> str:
         """Return a text that differs whenever an answer may."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +13,8 @@ from beets.library import Item
 from beetsplug.resonance.config.options import split_query
 from beetsplug.resonance.library.items import select_rows
 from beetsplug.resonance.library.labels import file_name
+from beetsplug.resonance.library.sidecar import version_of
+from beetsplug.resonance.server.text_index import TextIndex
 from resonance_engine.server.collection import TrackPage, TrackRecord, UnknownTrackError
 from resonance_engine.server.media import image_type
 
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
     from sqlite3 import Row
 
     from beets.library import Library
-
-    from beetsplug.resonance.server.text_index import TextIndex
 
 COLUMNS = "id, title, artist, album, genres, year, length, path"
 SELECT = f"SELECT {COLUMNS} FROM items WHERE id IN"  # noqa: S608 - constants
@@ -56,12 +57,40 @@ def read_tracks(library: Library, ids: Iterable[int]) -> dict[int, TrackRecord]:
     return {row["id"]: to_track(row) for row in select_rows(library, SELECT, dict.fromkeys(ids))}
 
 
-def search_tracks(index: TextIndex, text: str, offset: int, limit: int) -> TrackPage:
-    """Return the tracks that a text matches as a query of beets, best first; all of them, in order, without one."""
-    ids = index.find(split_query(text), text)
-    page = ids[offset : offset + limit]
-    known = read_tracks(index.library, page)
-    return TrackPage(len(ids), offset, tuple(known[each] for each in page if each in known))
+class TrackReader:
+    """The tracks of a library and the texts that they are found by; while it stays as it is, each is read once."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._known: tuple[str, dict[int, TrackRecord]] = "", {}
+        self._texts: tuple[str, TextIndex] | None = None
+        self._texts_turn = threading.Lock()
+
+    def read(self, ids: Iterable[int]) -> dict[int, TrackRecord]:
+        """Return the tracks of ids, those of them that the library has, in their order."""
+        wanted, version, known = [*dict.fromkeys(ids)], self._version(), self._known
+        if known[0] != version:
+            self._known = known = version, {}
+        tracks = known[1]
+        tracks.update(read_tracks(self.library, [each for each in wanted if each not in tracks]))
+        return {each: tracks[each] for each in wanted if each in tracks}
+
+    def search(self, text: str, offset: int, limit: int) -> TrackPage:
+        """Return a page of the tracks that a text matches as a query of beets, best first; of all without one."""
+        ids = self._text_index().find(split_query(text), text)
+        page = ids[offset : offset + limit]
+        return TrackPage(len(ids), offset, tuple(self.read(page).values()))
+
+    def _text_index(self) -> TextIndex:
+        with self._texts_turn:
+            version, texts = self._version(), self._texts
+            if texts is None or texts[0] != version:
+                self._texts = texts = version, TextIndex(self.library)
+            return texts[1]
+
+    def _version(self) -> str:
+        """Return a text that differs whenever the content of the library may."""
+        return version_of(os.fsencode(self.library.path))
 
 
 def find_file(library: Library, item_id: int) -> TrackFile:

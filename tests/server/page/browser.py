@@ -57,7 +57,8 @@ class PageBrowser(Chromium):
         )
 
     def text(self, selector: str) -> str:
-        """The text of the first element that a selector matches."""
+        """The text of the first element that a selector matches, which is waited for."""
+        self.wait(f"document.querySelector({json.dumps(selector)})")
         return str(self.run(f"document.querySelector({json.dumps(selector)}).textContent"))
 
     def texts(self, selector: str) -> list[str]:
@@ -69,8 +70,9 @@ class PageBrowser(Chromium):
         return int(self.run(f"document.querySelectorAll({json.dumps(selector)}).length"))
 
     def middle(self, selector: str) -> tuple[float, float]:
-        """The middle of the first element that a selector matches, which is scrolled to."""
+        """The middle of the first element that a selector matches, which is waited for and scrolled to."""
         quoted = json.dumps(selector)
+        self.wait(f"document.querySelector({quoted})")
         self.run(f"document.querySelector({quoted}).scrollIntoView({{block: 'nearest'}})")
         x, y = self.run(
             f"(({{left, top, width, height}}) => [left + width / 2, top + height / 2])"
