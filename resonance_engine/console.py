@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from unicodedata import combining, east_asian_width
@@ -116,27 +117,39 @@ def progress_bar(total: int | None, expected: float | None = None, unit: str = "
 
     The time left begins from the `expected` seconds for one, and follows what is measured. Of nothing, none shows.
     """
-    from tqdm import tqdm
-
-    class Bar(tqdm):  # type: ignore[misc]  # untyped
-        @property
-        def format_dict(self) -> dict[str, Any]:
-            values = super().format_dict
-            elapsed, done, left = values["elapsed"], values["n"] - values["initial"], "?"
-            if values["total"] is not None and (done or expected is not None):
-                pace = elapsed / done if expected is None else blend_pace(expected, elapsed, done)
-                left = tqdm.format_interval(math.ceil(pace * max(0, values["total"] - values["n"])))
-            return {**values, "left": left, "pace": format_pace(elapsed / done if done else None, unit)}
-
-    return Bar(
+    return bar_class()(
+        expected,
         **{
             "total": total,
+            "unit": unit,
             "disable": None if total != 0 else True,
             "dynamic_ncols": True,
             "bar_format": BAR_FORMAT,
             **options,
-        }
+        },
     )
+
+
+@cache  # for each class, tqdm starts a thread that watches its bars and never ends
+def bar_class() -> Any:
+    """Return the class of all progress bars; it loads tqdm."""
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]  # untyped
+        def __init__(self, expected: float | None, **options: Any) -> None:
+            self.expected = expected
+            super().__init__(**options)
+
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            values = super().format_dict
+            elapsed, done, left = values["elapsed"], values["n"] - values["initial"], "?"
+            if values["total"] is not None and (done or self.expected is not None):
+                pace = elapsed / done if self.expected is None else blend_pace(self.expected, elapsed, done)
+                left = tqdm.format_interval(math.ceil(pace * max(0, values["total"] - values["n"])))
+            return {**values, "left": left, "pace": format_pace(elapsed / done if done else None, values["unit"])}
+
+    return Bar
 
 
 def blend_pace(expected: float, elapsed: float, done: int) -> float:

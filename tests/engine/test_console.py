@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import pytest
 from hypothesis import given
@@ -106,3 +107,12 @@ def test_a_bar_shows_pace_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None
     first, *_ = terminal.getvalue().split("\r")[1:]
     assert "0/12 [00:00<00:06, ? tracks/s]" in first
     assert list(progress_bar(2, iterable=["a", "b"])) == ["a", "b"]
+
+
+def test_a_process_has_one_thread_for_all_its_bars() -> None:
+    with progress_bar(1):
+        threads = {*threading.enumerate()}
+    for total, expected in ((2, 0.5), (0, None), (None, None)):
+        with progress_bar(total, expected):
+            pass
+    assert {*threading.enumerate()} <= threads

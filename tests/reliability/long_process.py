@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
+import time
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ from resonance_engine.console import print_line
 from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.index.files import open_index
 from resonance_engine.worker.worker import WorkerPool
+from tests.reliability.footprint import footprint
 
 if TYPE_CHECKING:
     from beets.library import Library
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 # What is no command of beets: the workers hear a folder, the index is opened as a query does.
 EMBED, INDEXED = "heard", "index"
+ENDING = 10.0  # seconds for a thread without work to end
 
 
 def run(commands: list[Subcommand], library: Library, pool: WorkerPool, words: list[str]) -> int:
@@ -52,9 +56,21 @@ def run(commands: list[Subcommand], library: Library, pool: WorkerPool, words: l
 
 
 def embed_folder(pool: WorkerPool, folder: Path) -> int:
-    """Let the workers that stay hear all files below a folder."""
+    """Let the workers that stay hear all files below a folder, and wait until the threads for that have ended.
+
+    They end by themselves; one that the system has yet to remove is none that was left.
+    """
+    threads = count_threads()
     results = list(pool.analyse(sorted(path for path in folder.rglob("*.*") if path.is_file())))
+    deadline = time.monotonic() + ENDING
+    while count_threads() > threads and time.monotonic() < deadline:
+        time.sleep(0.01)
     return 0 if results else 1
+
+
+def count_threads() -> int:
+    """How many threads the system counts for this process."""
+    return footprint(os.getpid()).threads
 
 
 def open_index_of(library: Library) -> int:

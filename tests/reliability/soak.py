@@ -144,6 +144,9 @@ def soak(folder: Path, minutes: float, seed: int, address: str = "") -> tuple[Lo
         household = LongProcess(home, shelf, process, list(range(LEAST)))
         chance = random.Random(seed)  # noqa: S311 - no secret
         weighted = actions(household, chance)
+        # With the first analysis comes the thread that all progress bars share.
+        for model in (OWN, "default"):
+            household.send("resonance", "model", "use", model)
         started, samples = time.monotonic(), []
         for each in weighted:
             each()
