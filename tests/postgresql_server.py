@@ -7,11 +7,13 @@ import os
 import shutil
 import tempfile
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+
+from tests.raw_sql import run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +50,14 @@ class PostgresServer:
 
     def address(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
+
+    def grant(self, address: str, role: str, *rights: str) -> str:
+        """The address of a database for a role with these rights alone."""
+        with suppress(Exception):
+            self.server.psql(f"CREATE ROLE {role} LOGIN;")
+        for right in rights:
+            run_sql(address, f"GRANT {right} TO {role}")
+        return address.replace("postgres@", f"{role}@")
 
     def close(self) -> None:
         self.server.cleanup()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from resonance_engine.store.snapshot import Snapshot
-    from resonance_engine.store.writer import WriteTransaction
+    from resonance_engine.store.writer import Writer, WriteTransaction
 
 
 class _OpenTransactions(threading.local):
@@ -33,6 +33,10 @@ class Database(ABC):
 
     def __init__(self) -> None:
         self._open = _OpenTransactions()
+        self._opening = threading.RLock()
+        self._turn_to_write = threading.Lock()
+        self._idle: list[Any] = []  # connections of the driver, between two snapshots
+        self._writer: Writer | None = None
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
@@ -64,6 +68,15 @@ class Database(ABC):
                 yield transaction
             finally:
                 self._open.writing = None
+
+    def close(self) -> None:
+        """Close the connections; using the database again opens it again."""
+        with self._opening:
+            while self._idle:
+                self._idle.pop().close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
 
     @property
     def identity(self) -> str:
@@ -106,5 +119,11 @@ class Database(ABC):
         """Give back room that nothing takes any more; return how many bytes."""
 
     @abstractmethod
-    def close(self) -> None:
-        """Close the connections; using the database again opens it again."""
+    def _make_writer(self) -> Writer:
+        """Make the connections that write, and the tables where they are missing or older; loads SQLAlchemy."""
+
+    def _open_writer(self) -> Writer:
+        with self._opening:
+            if self._writer is None:
+                self._writer = self._make_writer()
+            return self._writer

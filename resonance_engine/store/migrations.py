@@ -1,4 +1,4 @@
-"""The steps that bring an older sidecar file to the schema of this version."""
+"""The steps that bring an older sidecar to the schema of this version."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def add_passages(connection: Connection) -> None:
 
 
 MIGRATIONS: tuple[Migration, ...] = (add_tags, add_passages)
-"""`MIGRATIONS[n - 1]` changes schema n into schema n + 1; a new file starts at the last."""
+"""`MIGRATIONS[n - 1]` changes schema n into schema n + 1; a new file starts at the last.
+
+Those from schema 3 on are for PostgreSQL, too: in words that both databases take, or by `connection.dialect.name`.
+"""
 
 
 def copy_database(path: Path, target: Path) -> None:

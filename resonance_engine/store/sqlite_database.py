@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -43,16 +42,14 @@ class SqliteDatabase(Database):
     the first write, or where the file has to be made or migrated.
     """
 
+    _idle: list[sqlite3.Connection]
+
     def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS, patience: float = PATIENCE) -> None:
         super().__init__()
         self.path = path
         self.name = printable(path)
         self._migrations = migrations
         self._patience = patience
-        self._opening = threading.RLock()
-        self._turn_to_write = threading.Lock()
-        self._idle: list[sqlite3.Connection] = []
-        self._writer: Writer | None = None
         self._file = identify_file(path)
 
     @property
@@ -62,15 +59,6 @@ class SqliteDatabase(Database):
     @property
     def size(self) -> int:
         return self.path.stat().st_size
-
-    def close(self) -> None:
-        """Close the file; using it again opens it again."""
-        with self._opening:
-            while self._idle:
-                self._idle.pop().close()
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -101,7 +89,7 @@ class SqliteDatabase(Database):
     def transaction(self) -> Iterator[WriteTransaction]:
         try:
             self._close_replaced()
-            writer = self._writer or self._open_writer()
+            writer = self._open_writer()
             with self._turn_to_write, writer.transaction() as transaction:
                 yield transaction
         except (sqlite3.Error, *UNREADABLE) as error:
@@ -176,13 +164,10 @@ class SqliteDatabase(Database):
             ) from error
         return connect_to_read(self.path, self._patience)
 
-    def _open_writer(self) -> Writer:
-        with self._opening:
-            if self._writer is None:
-                from resonance_engine.store.writer import Writer
+    def _make_writer(self) -> Writer:
+        from resonance_engine.store.writer import SqliteWriter
 
-                self._writer = Writer(self.path, self._migrations, self._patience)
-            return self._writer
+        return SqliteWriter(self.path, self._migrations, self._patience)
 
 
 def identify_file(path: Path) -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from abc import ABC, abstractmethod
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -28,6 +29,7 @@ from resonance_engine.store.tables import LARGE, METADATA, REMOVED, VECTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from resonance_engine.store.migrations import Migration
@@ -118,8 +120,32 @@ class WriteTransaction:
         return self.connection.execute(sa.delete(METADATA.tables[table])).rowcount
 
 
-class Writer:
-    """The connections that write to a file, which is made or migrated when they are opened."""
+class Writer(ABC):
+    """The connections that write to a database, in which the tables are made or migrated when they are opened."""
+
+    _engine: sa.Engine
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[WriteTransaction]:
+        """Begin a transaction that holds the write lock; errors come as the driver's."""
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        """Begin a transaction; errors come as the driver's, not as SQLAlchemy wraps them."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            if error.orig is not None:
+                raise error.orig from error
+            raise
+
+
+class SqliteWriter(Writer):
+    """The connections that write to a file."""
 
     def __init__(self, path: Path, migrations: Sequence[Migration], patience: float) -> None:
         self._path = path
@@ -145,24 +171,15 @@ class Writer:
                 self.close()
                 raise
 
-    def close(self) -> None:
-        self._engine.dispose()
-
     @contextmanager
     def transaction(self) -> Iterator[WriteTransaction]:
-        """Begin a transaction; errors of SQLite come as those, not as SQLAlchemy wraps them."""
-        try:
-            with self._engine.begin() as connection:
-                # One that reads first and requests the write lock later fails at once when another one wrote in
-                # between, whatever the time-out.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                driver = connection.connection.driver_connection
-                assert isinstance(driver, sqlite3.Connection), "it was made by sqlite3.connect"
-                yield WriteTransaction(connection, driver)
-        except DBAPIError as error:
-            if isinstance(error.orig, sqlite3.Error):
-                raise error.orig from error
-            raise
+        with self._begin() as connection:
+            # One that reads first and requests the write lock later fails at once when another one wrote in between,
+            # whatever the time-out.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection), "it was made by sqlite3.connect"
+            yield WriteTransaction(connection, driver)
 
     def _migrate(self, transaction: WriteTransaction, migrations: Sequence[Migration]) -> None:
         """Create the tables, or migrate older ones after copying their file to `<name>.v<schema>.bak`."""

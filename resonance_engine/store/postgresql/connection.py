@@ -36,6 +36,8 @@ SELECT set_config('search_path', '{SCHEMA}, ' || coalesce((SELECT quote_ident(ns
     JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'vector'), 'public'), false),
     to_regclass('{SCHEMA}.sidecar') IS NOT NULL
 """  # noqa: S608 - constants
+# One row, which all writers update first: they take turns by its lock, and readers see by it that something changed.
+TAKE_TURN = b"UPDATE sidecar SET revision = revision + 1 RETURNING version"
 NUMBERS = itertools.count()  # in the names of cursors
 # Statements that are otherwise in PostgreSQL; what the first two look for, a server keeps right by itself.
 REPLACED = {
@@ -108,3 +110,9 @@ def connect(address: Address, patience: float) -> tuple[psycopg.Connection[Any],
         raise
     assert row is not None, "a query without a table has a row"
     return driver, bool(row[1])
+
+
+def take_turn(driver: psycopg.Connection[Any]) -> int:
+    """Wait for the other writers, and raise the revision; return the version of the schema, 0 where no row has it."""
+    row = driver.execute(TAKE_TURN).fetchone()
+    return int(row[0]) if row else 0

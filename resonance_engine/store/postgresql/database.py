@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -12,25 +11,29 @@ import psycopg
 from resonance_engine.errors import StoreError
 from resonance_engine.store.database import Database
 from resonance_engine.store.errors import UNREADABLE
+from resonance_engine.store.migrations import MIGRATIONS
 from resonance_engine.store.postgresql.address import require_packages
-from resonance_engine.store.postgresql.connection import SCHEMA, ServerSnapshot, connect
-from resonance_engine.store.postgresql.errors import connection_error, server_error
-from resonance_engine.store.sqlite_file import PATIENCE, VERSION
+from resonance_engine.store.postgresql.connection import SCHEMA, ServerSnapshot, connect, take_turn
+from resonance_engine.store.postgresql.errors import (
+    OlderSchemaError,
+    connection_error,
+    server_error,
+    verify_version,
+)
+from resonance_engine.store.sqlite_file import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
+    from resonance_engine.store.migrations import Migration
     from resonance_engine.store.postgresql.address import Address
-    from resonance_engine.store.postgresql.writer import ServerWriter
     from resonance_engine.store.snapshot import Snapshot
-    from resonance_engine.store.writer import WriteTransaction
+    from resonance_engine.store.writer import Writer, WriteTransaction
 
 BEGIN = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 STATE = "SELECT version, identity, revision FROM sidecar"
 SET_STATE = "INSERT INTO state (key, value) VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-# One row, which all writers update first: they take turns by its lock, and readers see by it that something changed.
-TAKE_TURN = b"UPDATE sidecar SET revision = revision + 1 RETURNING version"
 SIZE = (
     "SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0)::bigint FROM pg_class "  # noqa: S608 - a constant
     f"JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = '{SCHEMA}' AND relkind = 'r'"
@@ -44,22 +47,23 @@ SLOW, RETRY_SECONDS = 1.0, 30.0
 
 
 class ServerDatabase(Database):
-    """A sidecar in a PostgreSQL database, made at first use; safe to share between threads, processes and machines.
+    """A sidecar in a PostgreSQL database, made or migrated at first use; threads, processes and machines may share it.
 
     A writer waits `patience` seconds for another one, and raises StoreError then. Connections that a server closed
     while they were idle are made again; in the midst of a transaction that raises StoreError, and nothing of it is
     kept.
     """
 
-    def __init__(self, address: Address, patience: float = PATIENCE) -> None:
+    _idle: list[psycopg.Connection[Any]]
+
+    def __init__(
+        self, address: Address, patience: float = PATIENCE, migrations: Sequence[Migration] = MIGRATIONS
+    ) -> None:
         super().__init__()
         self.address = address
         self.name = address.name
         self._patience = patience
-        self._opening = threading.RLock()
-        self._turn_to_write = threading.Lock()
-        self._idle: list[psycopg.Connection[Any]] = []
-        self._writer: ServerWriter | None = None
+        self._migrations = migrations
         self._exists = False
 
     @property
@@ -92,15 +96,6 @@ class ServerDatabase(Database):
             version, identity, revision = snapshot.execute(STATE).fetchone()
             return version, identity, revision
 
-    def close(self) -> None:
-        """Close the connections; using the database again opens them again."""
-        with self._opening:
-            while self._idle:
-                self._idle.pop().close()
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-
     @contextmanager
     def snapshot(self) -> Iterator[ServerSnapshot]:
         with self._errors():
@@ -125,14 +120,16 @@ class ServerDatabase(Database):
 
     def write_state(self, key: str, text: str) -> None:
         """Write one row of `state`; without SQLAlchemy where it isn't loaded yet."""
-        if self._writer is not None or self._open.reading is not None or not self.exists:
+        if self._writer is not None or self._open.reading is not None:
             with self.write() as transaction:
                 transaction.upsert("state", [{"key": key, "value": text}])
             return
+        with self.read():
+            pass  # the tables are there and of this version now
         with self._errors():
             driver, _ = self._connect()
             with driver, driver.transaction():
-                self.take_turn(driver)
+                self._verify_version(take_turn(driver))
                 driver.execute(SET_STATE, (key, text))
 
     def last_ids(self, snapshot: Snapshot) -> dict[str, int]:
@@ -143,11 +140,6 @@ class ServerDatabase(Database):
         """Return 0: a server gives room back by itself."""
         return 0
 
-    def take_turn(self, driver: psycopg.Connection[Any]) -> None:
-        """Wait for the other writers, and raise the revision; StoreError where the schema is of another version."""
-        row = driver.execute(TAKE_TURN).fetchone()
-        self._verify_version(row[0] if row else 0)
-
     def _begin_reading(self) -> psycopg.Connection[Any]:
         """Return a connection in a new snapshot; one that was lost while it was idle is replaced."""
         with self._opening:
@@ -156,11 +148,12 @@ class ServerDatabase(Database):
                 with suppress(psycopg.OperationalError, psycopg.InterfaceError):
                     return self._enter(driver)
             driver, self._exists = self._connect()
-            if not self._exists:
-                driver.close()
-                self._open_writer()
-                driver, self._exists = self._connect()
-            return self._enter(driver)
+            if self._exists:
+                with suppress(OlderSchemaError):
+                    return self._enter(driver)
+            driver.close()
+            self._open_writer()
+            return self._enter(self._connect()[0])
 
     def _enter(self, driver: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
         """Begin a snapshot; the connection is closed where that fails."""
@@ -174,16 +167,7 @@ class ServerDatabase(Database):
         return driver
 
     def _verify_version(self, version: int) -> None:
-        if version > VERSION:
-            raise StoreError(
-                f"{self.name} was written by a newer Resonance (schema {version}, this one knows up to {VERSION}); "
-                "nothing was changed. Update Resonance here, too."
-            )
-        if version < VERSION:
-            raise StoreError(
-                f"{self.name} is of an older schema ({version}, this Resonance has {VERSION}), or its row in "
-                f"{SCHEMA}.sidecar is gone; restore it from the server's backup."
-            )
+        verify_version(self.name, version, 1 + len(self._migrations))
 
     def _connect(self) -> tuple[psycopg.Connection[Any], bool]:
         location, start = self.address.location, time.monotonic()
@@ -198,15 +182,13 @@ class ServerDatabase(Database):
                 UNREACHABLE[location] = now + RETRY_SECONDS, str(problem)
             raise problem from error
 
-    def _open_writer(self) -> ServerWriter:
-        with self._opening:
-            if self._writer is None:
-                with require_packages():
-                    from resonance_engine.store.postgresql.writer import ServerWriter
+    def _make_writer(self) -> Writer:
+        with require_packages():
+            from resonance_engine.store.postgresql.writer import ServerWriter
 
-                self._writer = ServerWriter(self.address, self._connect, self.take_turn)
-                self._exists = True
-            return self._writer
+        writer = ServerWriter(self.address, self._connect, self._migrations)
+        self._exists = True
+        return writer
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -14,10 +14,34 @@ if TYPE_CHECKING:
     from resonance_engine.store.postgresql.address import Address
 
 KEPT = "what was stored stays"
+FIRST_VERSION = 3  # of the schemas that a server can have
 # Of the connection: it was closed by the server, or broke.
 LOST = (errors.AdminShutdown, errors.CrashShutdown, errors.IdleInTransactionSessionTimeout)
 REFUSED = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
 FULL = (errors.DiskFull, errors.OutOfMemory, errors.ConfigurationLimitExceeded)
+
+
+class OlderSchemaError(StoreError):
+    """The tables are of an older schema, and can be brought up to date."""
+
+
+def verify_version(name: str, version: int, newest: int) -> None:
+    """Raise StoreError unless the tables, of schema `version`, are of the `newest`; OlderSchemaError for older ones."""
+    if version > newest:
+        raise StoreError(
+            f"{name} was written by a newer Resonance (schema {version}, this one knows up to {newest}); "
+            "nothing was changed. Update Resonance here, too."
+        )
+    if version < FIRST_VERSION:
+        raise StoreError(
+            f"{name} is damaged: its row in resonance.sidecar is gone, or names a schema that no server has had "
+            f"({version}); restore it from the server's backup."
+        )
+    if version < newest:
+        raise OlderSchemaError(
+            f"{name} was written by an earlier Resonance (schema {version}, this one reads {newest}); "
+            "the next command brings it up to date."
+        )
 
 
 def server_error(address: Address, error: Exception) -> StoreError:

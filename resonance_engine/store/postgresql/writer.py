@@ -6,7 +6,7 @@ Beside the bytes of each embedding, which are the truth and the same as in SQLit
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,18 +15,18 @@ import psycopg
 import sqlalchemy as sa
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DBAPIError
 
 from resonance_engine.errors import StoreError
-from resonance_engine.store.postgresql.connection import SCHEMA, ServerSnapshot
+from resonance_engine.store.postgresql.connection import SCHEMA, ServerSnapshot, take_turn
+from resonance_engine.store.postgresql.errors import REFUSED, OlderSchemaError, verify_version
 from resonance_engine.store.records import EMBEDDING, FLOAT16
-from resonance_engine.store.sqlite_file import VERSION
 from resonance_engine.store.tables import METADATA
-from resonance_engine.store.writer import WriteTransaction
+from resonance_engine.store.writer import Writer, WriteTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from resonance_engine.store.migrations import Migration
     from resonance_engine.store.postgresql.address import Address
 
 LOWEST_PGVECTOR = (0, 7)  # the first with halfvec
@@ -81,20 +81,21 @@ def _searchable(row: Mapping[str, Any]) -> np.ndarray[Any, Any] | None:
     return np.frombuffer(row["data"], FLOAT16) if row["kind"] == EMBEDDING else None
 
 
-class ServerWriter:
-    """The connections that write to a database, in which the tables are made when they are missing."""
+class ServerWriter(Writer):
+    """The connections that write to a database."""
 
     def __init__(
         self,
         address: Address,
         connect: Callable[[], tuple[psycopg.Connection[Any], bool]],
-        take_turn: Callable[[psycopg.Connection[Any]], None],
+        migrations: Sequence[Migration],
     ) -> None:
-        self._take_turn = take_turn
+        self._name, self._newest = address.name, 1 + len(migrations)
         driver, exists = connect()
         with driver:
             if not exists:
                 prepare_schema(address, driver)
+            version = read_version(driver) if exists else 0
         self._engine = sa.create_engine(
             "postgresql+psycopg://",
             creator=lambda: begin_by_itself(connect()[0]),
@@ -104,42 +105,63 @@ class ServerWriter:
             use_native_hstore=False,
             execution_options={"preserve_rowcount": True},
         )
-        if not exists:
-            try:
+        try:
+            if not exists:
                 with self._begin() as connection:
-                    create_tables(connection)
-            except BaseException:
-                self.close()
-                raise
-
-    def close(self) -> None:
-        self._engine.dispose()
+                    create_tables(connection, self._newest)
+            elif version < self._newest:
+                self._migrate(version, migrations)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[WriteTransaction]:
-        """Begin a transaction, when it is this one's turn; errors come as psycopg's, not as SQLAlchemy wraps them."""
         with self._begin() as connection:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, psycopg.Connection), "it was made by psycopg.connect"
-            self._take_turn(driver)
+            driver = driver_of(connection)
+            verify_version(self._name, take_turn(driver), self._newest)
             yield ServerTransaction(connection, ServerSnapshot(driver))
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
+        with super()._begin() as connection:
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENCE}'")
+            yield connection
+
+    def _migrate(self, version: int, migrations: Sequence[Migration]) -> None:
+        """Bring the tables up to date in one transaction, unless another process has been faster."""
         try:
-            with self._engine.begin() as connection:
-                connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENCE}'")
-                yield connection
-        except DBAPIError as error:
-            if isinstance(error.orig, psycopg.Error):
-                raise error.orig from error
-            raise
+            with self._begin() as connection:
+                version = take_turn(driver_of(connection))
+                with suppress(OlderSchemaError):
+                    verify_version(self._name, version, self._newest)
+                for step in migrations[version - 1 :]:
+                    step(connection)
+                connection.exec_driver_sql(f"UPDATE sidecar SET version = {self._newest}")  # noqa: S608 - a number
+        except REFUSED as error:
+            raise StoreError(
+                f"{self._name} was written by an earlier Resonance (schema {version}, this one reads {self._newest}), "
+                "and you may not change its tables. A command such as `beet resonance status` by their owner brings "
+                "it up to date."
+            ) from error
 
 
 def begin_by_itself(driver: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """Return the connection, which begins a transaction with the first statement, as SQLAlchemy relies on."""
     driver.autocommit = False
     return driver
+
+
+def driver_of(connection: sa.Connection) -> psycopg.Connection[Any]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection), "it was made by psycopg.connect"
+    return driver
+
+
+def read_version(driver: psycopg.Connection[Any]) -> int:
+    """Return the version of the schema, 0 where no row has it."""
+    row = driver.execute("SELECT version FROM sidecar").fetchone()
+    return int(row[0]) if row else 0
 
 
 def prepare_schema(address: Address, driver: psycopg.Connection[Any]) -> None:
@@ -163,7 +185,7 @@ def prepare_schema(address: Address, driver: psycopg.Connection[Any]) -> None:
         pass  # another process was faster
 
 
-def create_tables(connection: sa.Connection) -> None:
+def create_tables(connection: sa.Connection, version: int) -> None:
     """Make the tables, unless another process has been faster."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
     # Not by to_regclass: a session remembers the names that there were none of.
@@ -172,5 +194,5 @@ def create_tables(connection: sa.Connection) -> None:
     connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     TABLES.create_all(connection, checkfirst=False)
     connection.exec_driver_sql(SIDECAR)
-    values = f"({VERSION}, '{uuid4()}', 0)"
+    values = f"({version}, '{uuid4()}', 0)"
     connection.exec_driver_sql(f"INSERT INTO sidecar (version, identity, revision) VALUES {values}")  # noqa: S608 - ours

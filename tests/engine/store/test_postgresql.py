@@ -17,7 +17,6 @@ from resonance_engine.store import Embedding, Store
 from resonance_engine.store.errors import is_damage, is_unwritable
 from resonance_engine.store.opening import open_store
 from resonance_engine.store.recovery.check import check_store
-from resonance_engine.store.sqlite_file import VERSION
 from tests.embeddings import MODEL, key, track, unit_vectors
 from tests.paths import ROOT
 from tests.raw_sql import change_rows, run_sql
@@ -49,15 +48,6 @@ def database_of(address: str) -> str:
 def end_connections(address: str) -> None:
     """Let the server close our connections, as when it is restarted."""
     run_sql(address, END, (database_of(address),))
-
-
-def as_role(server: PostgresServer, address: str, role: str, *rights: str) -> str:
-    """The address for a role with these rights alone."""
-    with suppress(Exception):
-        server.server.psql(f"CREATE ROLE {role} LOGIN;")
-    for right in rights:
-        run_sql(address, f"GRANT {right} TO {role}")
-    return address.replace("postgres@", f"{role}@")
 
 
 class TestServersThatAreNotThere:
@@ -114,7 +104,7 @@ class TestServersThatAreNotThere:
 
     def test_a_role_that_may_not_enable_pgvector_or_make_tables(self, postgres: PostgresServer) -> None:
         address = postgres.create_database()
-        with open_store(as_role(postgres, address, "guest")) as store:
+        with open_store(postgres.grant(address, "guest")) as store:
             with pytest.raises(StoreError, match="have its owner run `CREATE EXTENSION vector`"):
                 store.models.all()
             run_sql(address, "CREATE EXTENSION vector")
@@ -124,21 +114,6 @@ class TestServersThatAreNotThere:
 
 
 class TestSchemas:
-    @pytest.mark.parametrize(("version", "reason"), [(VERSION + 1, "newer Resonance"), (VERSION - 1, "older schema")])
-    def test_one_of_another_version_is_left_as_it_is(self, address: str, version: int, reason: str) -> None:
-        with open_store(address) as open_before:
-            assert open_before.vectors.count(MODEL.id) == 1
-            run_sql(address, "UPDATE sidecar SET version = %s", (version,))
-            for store in (open_before, open_store(address)):
-                for act in (store.models.all, lambda store=store: store.state.set("mood", 1)):
-                    with pytest.raises(StoreError, match=reason):
-                        act()
-                store.close()
-        assert run_sql(address, "SELECT count(*) FROM state WHERE key = 'mood'") == [(0,)]
-        run_sql(address, "UPDATE sidecar SET version = %s", (VERSION,))
-        with open_store(address) as store:
-            assert store.vectors.count(MODEL.id) == 1
-
     def test_tables_of_other_programs_stay_beside_ours(self, postgres: PostgresServer) -> None:
         address = postgres.create_database()
         for table in ("track", "state", "sidecar"):
@@ -264,7 +239,7 @@ class TestConnections:
 
     def test_a_role_that_may_only_read_reads(self, postgres: PostgresServer, address: str) -> None:
         rights = ("USAGE ON SCHEMA resonance", "SELECT ON ALL TABLES IN SCHEMA resonance")
-        with open_store(as_role(postgres, address, "reader", *rights)) as store:
+        with open_store(postgres.grant(address, "reader", *rights)) as store:
             assert store.vectors.count(MODEL.id) == 1
             for act in (lambda: store.state.set("mood", 1), lambda: store.libraries.get_or_create("new")):
                 with pytest.raises(StoreError, match="does not let you do that") as caught:
