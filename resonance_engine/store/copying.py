@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import StatementError
 
 from resonance_engine.errors import StoreError
-from resonance_engine.store.snapshot import read_batches
+from resonance_engine.store.snapshot import ROWS_AT_A_TIME, read_batches
 from resonance_engine.store.tables import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from resonance_engine.store.snapshot import Snapshot
     from resonance_engine.store.store import Store
 
-ROWS_AT_A_TIME = 1_000
 # A row of some tables can take a megabyte.
 LARGE_ROWS = {"array": 4, "passage": 16}
 
@@ -26,33 +25,39 @@ def copy_store(source: Store, target: Store, report: Callable[[str, int], None] 
     """Copy all rows of a store into another, in one transaction; return how many rows by table.
 
     Ids, generations and the numbers that ids go on from stay the same, so that nothing that refers to them is lost.
-    `report` gets the name of a table and how many of its rows are copied. Raises StoreError where the target holds
-    anything, and for a value that it does not take; nothing is copied then.
+    `report` gets the name of a table and how many of its rows are copied. Memory does not grow with their number.
+    Raises StoreError where the target holds anything, and for a value that it does not take. Nothing is copied then,
+    nor where the copy is interrupted, and it can be repeated.
     """
     with source.read() as snapshot, target.write() as transaction:
         if used := [name for name in METADATA.tables if holds_rows(transaction.driver, name)]:
             raise StoreError(f"{target.name} is not empty (it has rows of {used[0]}); nothing was copied.")
         counts = {}
         for table in METADATA.sorted_tables:
-            columns = [column.name for column in table.columns]
-            flags = [column.name for column in table.columns if isinstance(column.type, sa.Boolean)]
             counts[table.name] = 0
-            size = LARGE_ROWS.get(table.name, ROWS_AT_A_TIME)
-            for rows in read_batches(snapshot, select_all(table), size=size):
-                records = [dict(zip(columns, row, strict=True)) for row in rows]
-                for record in records:
-                    record |= {name: bool(record[name]) for name in flags}
+            for rows in read_batches(snapshot, select_all(table), size=LARGE_ROWS.get(table.name, ROWS_AT_A_TIME)):
                 try:
-                    transaction.upsert(table.name, records)
-                except (TypeError, StatementError) as error:
+                    transaction.append(table.name, convert_rows(table, rows))
+                except ValueError as error:
                     raise StoreError(
-                        f"A row of {table.name} in {source.name} holds a value of another type; "
+                        f"A row of {table.name} in {source.name} can't be stored in {target.name} ({error}); "
                         "run `beet resonance check --repair` and copy again."
                     ) from error
                 counts[table.name] += len(rows)
                 report(table.name, counts[table.name])
         transaction.set_last_ids(source.database.last_ids(snapshot))
     return counts
+
+
+def convert_rows(table: sa.Table, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    """Return rows whose values have the types of their columns; ValueError for a value of another type."""
+    for place, column in enumerate(table.columns):
+        if isinstance(column.type, sa.Boolean):  # SQLite has numbers for them
+            rows = [(*row[:place], bool(row[place]), *row[place + 1 :]) for row in rows]
+        types = (column.type.python_type, NoneType) if column.nullable else column.type.python_type
+        if not all(isinstance(row[place], types) for row in rows):
+            raise ValueError(f"{column.name} holds a value of another type")
+    return rows
 
 
 def select_all(table: sa.Table) -> str:

@@ -100,6 +100,12 @@ def use_write_ahead_log(driver: sqlite3.Connection, patience: float = PATIENCE) 
             time.sleep(0.01)
 
 
+def remove_database(path: Path) -> None:
+    """Delete a database file, if it is there, and what SQLite keeps beside it."""
+    for suffix in ("-wal", "-shm", "-journal", ""):  # a log must never meet another file
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
 def schema_version(driver: sqlite3.Connection, path: Path, newest: int) -> int:
     """Return the schema version of the file, 0 when it is empty.
 

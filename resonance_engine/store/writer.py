@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from resonance_engine.store.migrations import copy_database
 from resonance_engine.store.records import EMBEDDING
@@ -70,6 +70,18 @@ class WriteTransaction:
         for table, last in ids.items():
             self.driver.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
             self.driver.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
+
+    def append(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows, each the values of all columns in their order, into a table that has none of their keys.
+
+        Raises ValueError with the reason where the database does not take one; nothing more can be written then.
+        """
+        target = METADATA.tables[table]
+        names = target.columns.keys()
+        try:
+            self.connection.execute(sa.insert(target), [dict(zip(names, row, strict=True)) for row in rows])
+        except IntegrityError as error:
+            raise ValueError(str(error.orig)) from error
 
     def upsert(
         self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str] = (), compare: Sequence[str] = ()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from beets.exceptions import UserError
 
 from beetsplug.resonance.background.job_state import ADDRESS, BackgroundTask, start_worker
 from beetsplug.resonance.commands.check import check
@@ -17,6 +18,7 @@ from beetsplug.resonance.library.identity import FILE_NAME, name_library, rememb
 from beetsplug.resonance.library.sidecar import NO_LIBRARY, Sidecar
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import StoreError
+from resonance_engine.store import Store
 from tests.plugin.fake_runtime import FakeRuntime
 from tests.plugin.synthetic_library import MODEL, SyntheticLibrary
 from tests.plugin.synthetic_tracks import SOUNDS
@@ -170,4 +172,21 @@ def test_a_copy_that_fails_leaves_no_file(library: SyntheticLibrary, shared: Sid
     run_sql(shared.settings.sidecar, "DROP TABLE removed")
     with pytest.raises(StoreError, match="lacks a table"):
         copy_sidecar(shared, str(target))
-    assert not target.exists()
+    assert not list(library.folder.glob("copy.db*"))
+
+
+def test_a_copy_replaces_what_a_killed_one_left_and_no_other_file(library: SyntheticLibrary, shared: Sidecar) -> None:
+    target = library.folder / "copy.db"
+    with Store(library.folder / "copy.db.part") as left:
+        left.state.set("mood", 1)
+    (library.folder / "copy.db.part-wal").write_bytes(b"of the killed one")
+    copy_sidecar(shared, str(target))
+    assert [path.name for path in library.folder.glob("copy.db*")] == ["copy.db"]
+    with Store(target) as copy:
+        assert copy.state.get("mood") is None
+        assert copy.tracks.all(1) == shared.store.tracks.all(1)
+    before = target.read_bytes()
+    with pytest.raises(UserError, match="is there already; name a file that is not"):
+        copy_sidecar(shared, str(target))
+    assert target.read_bytes() == before
+    target.unlink()

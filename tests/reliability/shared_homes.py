@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from resonance_engine.store import Store
 from resonance_engine.store.copying import copy_store
 from resonance_engine.store.opening import open_store
+from resonance_engine.store.sqlite_file import remove_database
 from tests.postgresql_server import PostgresServer
 from tests.raw_sql import run_sql
 
@@ -57,8 +58,7 @@ def drop_database(address: str) -> None:
 
 def export(address: str, target: Path) -> None:
     """Write the state of a shared sidecar into a new file."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        target.with_name(f"{target.name}{suffix}").unlink(missing_ok=True)
+    remove_database(target)
     with open_store(address) as source, Store(target) as copy:
         if source.database.exists:
             copy_store(source, copy)

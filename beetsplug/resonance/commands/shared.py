@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from beetsplug.resonance.library.sidecar import FILE_NAME, format_tracks
 from resonance_engine.errors import printable
 from resonance_engine.files import expand_home
 from resonance_engine.store.opening import is_address, open_store
+from resonance_engine.store.sqlite_file import remove_database
 
 if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -22,30 +22,55 @@ if TYPE_CHECKING:
 
 def copy_sidecar(sidecar: Sidecar, place: str) -> None:
     """Copy the store of a library to the address of a database or the path of a file, and print what to do next."""
-    from resonance_engine.store.copying import copy_store
-
     if not sidecar.exists:
         raise UserError("resonance: nothing is analysed yet, so there is nothing to copy")
     target = place if is_address(place) else expand_home(place)
-    if isinstance(target, Path) and target.exists():
-        raise UserError(f"resonance: {printable(target)} is there already; name a file that is not")
-    library = Path(sidecar.library.path)
-    with block_analysis(sidecar), closing(open_store(target)) as copy:
-        try:
-            counts = copy_store(sidecar.store, copy)
-        except BaseException:
-            if isinstance(target, Path):  # it was made for this, and holds nothing
-                copy.close()
-                target.unlink(missing_ok=True)
-            raise
-        if isinstance(target, str):  # there, this library is known by the name that it has here
-            remember_name(library, name_library(library, bool(sidecar.settings.sidecar)))
+    with block_analysis(sidecar):
+        if isinstance(target, Path):
+            counts, name = copy_to_file(sidecar, target), printable(target)
+        else:
+            counts, name = copy_to_server(sidecar, target)
     recordings = sidecar.store.vectors.count(model.id) if (model := sidecar.model) else 0
     ui.print_(
         f"{recordings:,} recordings, {format_tracks(counts['track'])} and {sum(counts.values()):,} rows in all were "
-        f"copied to {copy.name}"
+        f"copied to {name}"
     )
     ui.print_(describe_next(sidecar, target))
+
+
+def copy_to_server(sidecar: Sidecar, address: str) -> tuple[dict[str, int], str]:
+    """Copy the store into an empty database; return how many rows by table, and what messages name it by."""
+    from resonance_engine.store.copying import copy_store
+
+    library = Path(sidecar.library.path)
+    with open_store(address) as copy:
+        counts = copy_store(sidecar.store, copy)
+    # There, this library is known by the name that it has here.
+    remember_name(library, name_library(library, bool(sidecar.settings.sidecar)))
+    return counts, copy.name
+
+
+def copy_to_file(sidecar: Sidecar, target: Path) -> dict[str, int]:
+    """Copy the store into a new file, which appears when it is complete; return how many rows by table."""
+    from resonance_engine.store.copying import copy_store
+
+    require_absent(target)
+    partial = target.with_name(f"{target.name}.part")
+    remove_database(partial)  # of a copy that was killed
+    try:
+        with open_store(partial) as copy:
+            counts = copy_store(sidecar.store, copy)
+        require_absent(target)
+    except BaseException:
+        remove_database(partial)
+        raise
+    partial.replace(target)
+    return counts
+
+
+def require_absent(path: Path) -> None:
+    if path.exists():
+        raise UserError(f"resonance: {printable(path)} is there already; name a file that is not")
 
 
 def describe_next(sidecar: Sidecar, target: Path | str) -> str:

@@ -13,7 +13,9 @@ from uuid import uuid4
 import numpy as np
 import psycopg
 import sqlalchemy as sa
+from pgvector import HalfVector
 from pgvector.sqlalchemy import HALFVEC
+from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
 from resonance_engine.errors import StoreError
@@ -24,7 +26,7 @@ from resonance_engine.store.tables import METADATA
 from resonance_engine.store.writer import Writer, WriteTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from resonance_engine.store.migrations import Migration
     from resonance_engine.store.postgresql.address import Address
@@ -54,10 +56,16 @@ def server_tables() -> sa.MetaData:
 
 
 TABLES = server_tables()
+COPY = "COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)"
+# By which psycopg writes values as PostgreSQL has them; of vectors, `HalfVector` does.
+TYPES = {bool: "bool", int: "int4", float: "float8", str: "text", bytes: "bytea", object: "bytea"}
+LIMIT = 2**31  # of an int4
 
 
 class ServerTransaction(WriteTransaction):
     """An open transaction that holds the writers' lock."""
+
+    driver: ServerSnapshot
 
     def insert(self, table: str) -> postgresql.Insert:
         return postgresql.insert(TABLES.tables[table])
@@ -68,17 +76,51 @@ class ServerTransaction(WriteTransaction):
             if last:
                 self.driver.execute(f"SELECT setval('{table}_id_seq', ?)", (last,))
 
+    def append(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        columns = TABLES.tables[table].columns
+        verify_range(columns, rows)
+        if table == "vector":
+            kind, data = (columns.keys().index(name) for name in ("kind", "data"))
+            rows = [(*row, encode_searchable(row[kind], row[data])) for row in rows]
+        names = sql.SQL(", ").join(map(sql.Identifier, columns.keys()))
+        statement = sql.SQL(COPY).format(table=sql.Identifier(table), columns=names)
+        try:
+            with self.driver.driver.cursor() as cursor, cursor.copy(statement) as copy:
+                copy.set_types([column_type(column) for column in columns])
+                for row in rows:
+                    copy.write_row(row)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise ValueError(error.diag.message_primary) from error
+
     def upsert(
         self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str] = (), compare: Sequence[str] = ()
     ) -> int:
         if table == "vector":
-            rows = [{**row, "half": _searchable(row)} for row in rows]
+            rows = [{**row, "half": searchable(row["kind"], row["data"])} for row in rows]
         return super().upsert(table, rows, key, compare)
 
 
-def _searchable(row: Mapping[str, Any]) -> np.ndarray[Any, Any] | None:
+def searchable(kind: str, data: bytes) -> np.ndarray[Any, Any] | None:
     """Return the embedding in a row as pgvector takes it; facets are searched by the index of each machine alone."""
-    return np.frombuffer(row["data"], FLOAT16) if row["kind"] == EMBEDDING else None
+    return np.frombuffer(data, FLOAT16) if kind == EMBEDDING else None
+
+
+def encode_searchable(kind: str, data: bytes) -> bytes | None:
+    """Return `searchable` as the server has it in binary."""
+    vector = searchable(kind, data)
+    return None if vector is None else HalfVector(vector).to_binary()
+
+
+def column_type(column: sa.Column[Any]) -> str:
+    """Return the name of the type of a column's values on the wire."""
+    return "int8" if isinstance(column.type, sa.BigInteger) else TYPES[column.type.python_type]
+
+
+def verify_range(columns: Iterable[sa.Column[Any]], rows: Sequence[Sequence[Any]]) -> None:
+    """Raise ValueError for a number that its column has no room for: psycopg would write its lowest bits alone."""
+    for place, column in enumerate(columns):
+        if column_type(column) == "int4" and any(not -LIMIT <= row[place] < LIMIT for row in rows):
+            raise ValueError(f"a number in {column.name} is too large")
 
 
 class ServerWriter(Writer):

@@ -18,7 +18,7 @@ from resonance_engine.store.records import EMBEDDING
 from resonance_engine.store.recovery.check import is_readable_state
 from resonance_engine.store.recovery.pages import open_pages
 from resonance_engine.store.recovery.repair import drop_incomplete, repair_store
-from resonance_engine.store.sqlite_file import GENERATION, read_json
+from resonance_engine.store.sqlite_file import GENERATION, read_json, remove_database
 from resonance_engine.store.store import Store
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def salvage(path: Path) -> Salvaged:
     partial = path.with_name(f"{path.name}.part")
     try:
         kept = _set_aside(path)
-        partial.unlink(missing_ok=True)
+        remove_database(partial)
         with closing(Store(partial)) as store:
             store.models.all()  # creates the file
             _fill(kept, partial)
@@ -85,8 +85,7 @@ def salvage(path: Path) -> Salvaged:
             tracks = sum(len(store.tracks.all(library)) for library in store.libraries.ids())
         _swap(path, partial)
     except (OSError, sqlite3.Error, StoreError) as error:
-        for suffix in ("", "-wal", "-shm"):  # they may be what fills the disk
-            _beside(partial, suffix).unlink(missing_ok=True)
+        remove_database(partial)  # it may be what fills the disk
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"{printable(path)} is damaged, and nothing could be saved from it: {error}.") from error
