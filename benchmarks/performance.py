@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import ROOT, beets_environment
+from resonance_engine.errors import TargetError
+from resonance_engine.files import verify_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,19 +193,34 @@ def shorten(text: str) -> str:
     return text.replace(str(Path.home()), "~")
 
 
+def build_parser() -> argparse.ArgumentParser:
+    names = ", ".join(section.name for section in make_sections(CORPUS, KEPT))
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/run.sh",
+        description="Run the benchmarks of speed, one after another: about an hour and a half. Where .venv is missing, "
+        "`make .venv/ready` makes it first: about 2.2 GB, with PyTorch and all that the tests take.",
+    )
+    parser.add_argument("--corpus", type=Path, default=CORPUS, metavar="FOLDER", help="what `make corpus` filled")
+    parser.add_argument(
+        "--kept", type=Path, default=KEPT, metavar="FOLDER", help="libraries and files for the next run"
+    )
+    parser.add_argument("--out", type=Path, default=OUT, metavar="FILE.md", help="the page (docs/performance.md)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=f"sections to run: {names}")
+    return parser
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks/run.sh", description="Run the benchmarks of speed.")
-    parser.add_argument("--corpus", type=Path, default=CORPUS, metavar="FOLDER")
-    parser.add_argument("--kept", type=Path, default=KEPT, metavar="FOLDER")
-    parser.add_argument("--out", type=Path, default=OUT, metavar="FILE")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="sections to run: analysis, index, serving, ...")
-    options = parser.parse_args()
+    options = build_parser().parse_args()
+    try:
+        verify_target(options.out, "--out", (".md",))
+    except TargetError as error:
+        build_parser().error(str(error).removesuffix("."))
     for folder in ("libraries", "files"):
         (options.kept / folder).mkdir(parents=True, exist_ok=True)
     sections = make_sections(options.corpus, options.kept)
     names = [section.name for section in sections]
     if unknown := set(options.only or ()) - set(names):
-        parser.error(f"there is no section {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+        build_parser().error(f"there is no section {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     parts, succeeded = [HEAD.rstrip(), describe_machine()], True
     for section in sections:
         if not options.only or section.name in options.only:

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.audio.windows import read_tags
-from resonance_engine.catalog_files import META, CatalogEntry, read_entries, write_catalog
+from resonance_engine.catalog_files import (
+    EMBEDDINGS,
+    INDEX,
+    META,
+    CatalogEntry,
+    is_catalog,
+    read_entries,
+    write_catalog,
+)
 from resonance_engine.errors import AudioError, CatalogError, StoreError, printable
 from resonance_engine.features.attributes import NEAR_SILENCE_DB
 from resonance_engine.ingest import Ingest, Job
@@ -35,12 +43,23 @@ LIBRARY = "catalog"
 IDS_KEY = "catalog_ids"  # of the state of the store
 
 
+def verify_catalog_folder(folder: Path) -> None:
+    """Raise CatalogError for a folder where a catalog would replace files that are none of a catalog."""
+    if (folder / STORE).exists():  # `open_catalog_store` looks into it
+        return
+    taken = [name for name in (META, INDEX, EMBEDDINGS) if (folder / name).exists()]
+    if taken and not is_catalog(folder):
+        raise CatalogError(
+            f"{printable(folder / taken[0])} is there already and is of no catalog; name another folder with --out."
+        )
+
+
 @contextmanager
 def open_catalog_store(folder: Path) -> Iterator[Store]:
     """Open the store of a catalog for one run that writes it, and close it after the `with`.
 
-    Raises CatalogError while another run does, and for a damaged store. The kernel holds the lock, on the folder: it
-    ends with the process. A file system without locks does without it.
+    Raises CatalogError while another run does, for a damaged store, and for the sidecar of a library of beets. The
+    kernel holds the lock, on the folder: it ends with the process. A file system without locks does without it.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -51,6 +70,10 @@ def open_catalog_store(folder: Path) -> Iterator[Store]:
         except OSError:
             pass
         with Store(folder / STORE) as store:
+            if {*store.libraries.ids()} - {store.libraries.find(LIBRARY)}:
+                raise CatalogError(
+                    f"{printable(folder / STORE)} is the data of a library of beets; name another folder with --out."
+                )
             yield store
     except StoreError as error:
         if is_damage(error) or isinstance(error.__cause__, ValueError):

@@ -85,6 +85,15 @@ def vector_checksum(index: VectorIndex, ids: NDArray[np.int64]) -> int:
     return checksum
 
 
+def is_catalog(folder: Path) -> bool:
+    """Return whether the meta.json of a folder, if there is one, is that of a catalog, of whatever format."""
+    try:
+        meta = json.loads((folder / META).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(meta, dict) and {"format", "model", "tracks"} <= meta.keys()
+
+
 def read_entries(folder: Path) -> tuple[list[CatalogEntry], str, int | None]:
     """Return the tracks of a catalog's meta.json, the id of its model and its vectors' checksum, if it has one."""
     path = folder / META

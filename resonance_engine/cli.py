@@ -65,8 +65,11 @@ def add_embed(verbs: Verbs, name: str) -> None:
         "`beet resonance vectors import` takes.",
         epilog="resonance embed *.mp3 --out e.npz",
     )
-    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="music file")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.npz",
+        help="the archive; an existing one is replaced, any other file is not",
+    )  # fmt: skip
     parser.add_argument("--passages", action="store_true", help="windows over all of each file, too, for passages")
     configure_model(parser)
     parser.set_defaults(run=run_embed)

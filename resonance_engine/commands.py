@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonance_engine.console import complain, positive, print_line, progress_bar
-from resonance_engine.errors import AudioError, CatalogError, ModelError, ResonanceError, printable
+from resonance_engine.errors import AudioError, CatalogError, ModelError, ResonanceError, format_count, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +24,7 @@ BEST = Path("runs") / "best"
 
 
 def configure_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--load", type=Path, metavar="MODEL", help="model file or folder (the shipped model)")
+    parser.add_argument("--load", type=Path, metavar="MODEL", help="model file or folder, or default-int8 (default)")
     parser.add_argument("--backend", choices=("auto", "onnx", "torch"), default="auto", help="what runs the model")
 
 
@@ -81,7 +81,7 @@ def check_trained(load: Path) -> None:
 
 def run_index(options: argparse.Namespace) -> None:
     from resonance_engine.audio.music_files import find_music
-    from resonance_engine.catalog import LIBRARY, CatalogUpdate, open_catalog_store
+    from resonance_engine.catalog import LIBRARY, CatalogUpdate, open_catalog_store, verify_catalog_folder
     from resonance_engine.ingest import USUAL_SECONDS, Ingest
     from resonance_engine.worker.worker import WorkerPool
 
@@ -93,6 +93,7 @@ def run_index(options: argparse.Namespace) -> None:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CatalogError(f"{printable(options.out)} cannot be made: {error.strerror}.") from error
+    verify_catalog_folder(options.out)
     with (
         open_catalog_store(options.out) as store,
         closing(WorkerPool(model_of(options), options.threads, backend=options.backend)) as pool,
@@ -107,11 +108,13 @@ def run_index(options: argparse.Namespace) -> None:
                     bar.clear()
                     complain(outcome.error)
         count = update.export()
-    print_line(
-        f"{count:,} tracks in {printable(options.out)}, {len(update.jobs) - failed:,} of them new, {failed:,} failed"
-    )
+    new = len(update.jobs) - failed
+    print_line(f"{format_count(count)} in {printable(options.out)}, {new:,} of them new, {failed:,} failed")
     if update.dropped:
-        print_line(f"{update.dropped:,} that it had are not in {printable(options.folder)}, and were dropped from it")
+        are, were = ("is", "was") if update.dropped == 1 else ("are", "were")
+        print_line(
+            f"{update.dropped:,} that it had {are} not in {printable(options.folder)}, and {were} dropped from it"
+        )
     if left_out:
         print_line(left_out)
     if not count:
@@ -183,11 +186,14 @@ def analyse_file(worker: Worker, path: Path) -> FileAnalysis:
 def run_embed(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from resonance_engine.exchange.layout import FLOAT32, PATHS
+    from resonance_engine.exchange.layout import FLOAT32, PATHS, SUFFIX
+    from resonance_engine.exchange.reader import VECTOR_FILE, is_vector_file
     from resonance_engine.exchange.writer import collect_vectors
+    from resonance_engine.files import verify_target
     from resonance_engine.ingest import to_model
     from resonance_engine.worker.worker import Worker
 
+    verify_target(options.out, "embed --out", (SUFFIX,), is_vector_file, VECTOR_FILE)
     paths = []
     with closing(Worker(model_of(options), backend=options.backend)) as worker:
         model = to_model(worker.description())
@@ -202,7 +208,8 @@ def run_embed(options: argparse.Namespace) -> None:
             if not paths:
                 raise ResonanceError("Nothing could be embedded; see the lines above.")
             writer.write(options.out, {PATHS: np.array(paths, dtype=np.str_)})
-    print_line(f"{len(paths):,} embeddings in {printable(options.out)}, {len(options.paths) - len(paths):,} failed")
+    failed = len(options.paths) - len(paths)
+    print_line(f"{format_count(len(paths), 'embedding')} in {printable(options.out)}, {failed:,} failed")
 
 
 def embed_file(worker: Worker, path: Path, passages: bool) -> ExchangedRecording:

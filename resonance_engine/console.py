@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from unicodedata import combining, east_asian_width
 
-from resonance_engine.errors import ResonanceError, describe_os_error, neutralise
+from resonance_engine.errors import ResonanceError, describe_missing_package, describe_os_error, neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -210,6 +210,12 @@ def report_errors(run: Callable[[argparse.Namespace], None], options: argparse.N
         return 1
     except OSError as error:  # a full disk, a folder that may not be written, a name that is too long
         complain(ResonanceError(f"{describe_os_error(error)}."))
+        return 1
+    except ModuleNotFoundError as error:
+        sentence = describe_missing_package(error)
+        if not sentence:
+            raise
+        complain(ResonanceError(sentence))
         return 1
     except KeyboardInterrupt:
         write_error("stopped; what was done is kept, run the command again to go on")

@@ -16,6 +16,8 @@ SERVE_EXTRA = "`pip install '.[serve]'` in a checkout of Resonance"
 """Likewise those that the server and players need."""
 CLUSTER_EXTRA = "`pip install '.[cluster]'` in a checkout of Resonance"
 """Likewise those that spread an analysis over machines."""
+PACKAGES = ("av", "faiss", "numpy", "onnxruntime", "scipy", "soxr", "sqlalchemy", "tqdm")
+"""The packages that every installation has, by the names under which they are imported."""
 ACTIVE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Control characters, ends of lines and paragraphs, and what turns the direction of writing (Unicode's UAX 9)."""
 
@@ -52,6 +54,10 @@ class StoreError(ResonanceError):
     """The sidecar database cannot be opened or is newer than this program."""
 
 
+class TargetError(ResonanceError):
+    """A file that the user names cannot be written, or must not be replaced."""
+
+
 class CatalogError(ResonanceError):
     """A catalog folder cannot be read or written."""
 
@@ -82,6 +88,18 @@ def describe_os_error(error: OSError) -> str:
     return f"{printable(error.filename)}: {error.strerror or error}" if known else str(error.strerror or error)
 
 
+def describe_missing_package(error: ModuleNotFoundError) -> str:
+    """Return a sentence on one of `PACKAGES` that is not installed; "" for any other module."""
+    package = (error.name or "").partition(".")[0]
+    if package not in PACKAGES:
+        return ""
+    return (
+        f"This needs the package {package}, which is not installed: `pip install .` in a checkout of Resonance brings "
+        "it; with numpy, scipy and onnxruntime alone, `python -m resonance_engine.ondevice` embeds and searches WAV "
+        "files."
+    )
+
+
 def printable(path: Path | bytes | str) -> str:
     """Return a path as text that any terminal takes.
 
@@ -90,6 +108,11 @@ def printable(path: Path | bytes | str) -> str:
     raw = path if isinstance(path, bytes) else str(path).encode("utf-8", "surrogateescape")
     text = raw.decode("utf-8", "backslashreplace")
     return ACTIVE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def format_count(count: int, noun: str = "track") -> str:
+    """Return a number with its noun: "1 track", "1,200 tracks"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def neutralise(text: str, kept: str = "") -> str:

@@ -10,8 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from resonance_engine.errors import TargetError, printable
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 LEFT_BEHIND = 3600.0  # seconds after which a file that was never put in its place is that of a writer that was killed
 
@@ -61,6 +63,35 @@ def _sweep(folder: Path, beginning: str) -> None:
     for entry in left:
         if entry.stat(follow_symlinks=False).st_mtime < old:
             folder.joinpath(entry.name).unlink()
+
+
+def verify_target(
+    path: Path,
+    option: str,
+    suffixes: Sequence[str],
+    is_replaceable: Callable[[Path], bool] = lambda _: True,
+    kind: str = "",
+) -> None:
+    """Raise TargetError for a file that a command must not write; to be called before anything is computed for it.
+
+    `option` is where the user named it. Its name has to end in one of `suffixes`: a shell that has no file name to pass
+    on passes the first song. An existing file has to be a regular one and, by its content, `is_replaceable`: one of the
+    `kind` that the command writes. Raises OSError where that cannot be read.
+    """
+    if path.suffix.lower() not in suffixes:
+        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}" if len(suffixes) > 1 else suffixes[0]
+        raise TargetError(f"{option} takes the name of a file that ends in {known}, not {str(path)!r}.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise TargetError(f"{option}: there is no folder {printable(folder)}.")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise TargetError(f"{option}: {printable(path)} is there already and is no file; name another one.")
+    if not is_replaceable(path):
+        raise TargetError(
+            f"{option}: {printable(path)} is there already and is no {kind}; name another file, or delete it first."
+        )
 
 
 def expand_home(path: Path | str) -> Path:

@@ -59,6 +59,13 @@ class StoredArray:
         return np.frombuffer(content, self.dtype).reshape(shape)
 
 
+def open_archive(path: Path) -> BinaryIO:
+    """Open an archive to read it at any place; OSError where it cannot be read, ValueError for a pipe or a device."""
+    if not (path.is_file() or path.is_dir()) and path.exists():
+        raise ValueError("it is a pipe or a device, and a file is needed; put what comes out of it into one first")
+    return path.open("rb")
+
+
 def open_arrays(file: BinaryIO) -> dict[str, StoredArray]:
     """Return the arrays of an archive by name; ValueError, a clause about the file, for anything else.
 

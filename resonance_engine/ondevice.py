@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,13 +29,13 @@ from resonance_engine.catalog_files import LARGEST, Catalog, CatalogEntry, read_
 from resonance_engine.console import SentenceParser, complain, guard_output, positive, print_line, report_errors
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.encoder.model_files import SHIPPED
-from resonance_engine.errors import AudioError, CatalogError, ModelError, ResonanceError, printable
-from resonance_engine.exchange.layout import EMBEDDINGS, MANIFEST, PATHS, VECTOR_TYPES, write_manifest
-from resonance_engine.exchange.reader import read_model
+from resonance_engine.errors import AudioError, CatalogError, ModelError, ResonanceError, format_count, printable
+from resonance_engine.exchange.layout import EMBEDDINGS, KEYS, MANIFEST, PATHS, SUFFIX, VECTOR_TYPES, write_manifest
+from resonance_engine.exchange.reader import is_vector_file, read_model
 from resonance_engine.features.resampling import resample_by_fft
-from resonance_engine.files import write_bytes
+from resonance_engine.files import verify_target, write_bytes
 from resonance_engine.index.vector_index import VectorIndex
-from resonance_engine.npz_files import open_arrays, verify_checksums
+from resonance_engine.npz_files import open_archive, open_arrays, verify_checksums
 from resonance_engine.search.ranking import Ranking
 from resonance_engine.search.selection import find_neighbours
 from resonance_engine.store.models import Model
@@ -54,6 +55,7 @@ FULL_SCALE = {np.dtype(np.float32): 1.0, np.dtype(np.int16): 32768.0}
 """The types of samples that are taken, with the number that stands for full scale."""
 
 MOST_CHANNELS = 8
+SMALL_CATALOG = "catalog that this command wrote"  # in messages
 USUAL_COUNT = 5
 
 
@@ -88,12 +90,12 @@ class SearchHit(NamedTuple):
 
 def cut_recording(samples: NDArray[Any], rate: int, decoding: Decoding) -> Recording:
     """Return the windows of a buffer that `audio.windows.read_windows` cuts of a file; ValueError as in `embed`."""
+    expected = f"a NumPy array of float32 or int16, (n,) or (n, channels) with up to {MOST_CHANNELS} channels"
+    if not isinstance(samples, np.ndarray):
+        raise ValueError(f"Samples should be {expected}, and are of the type {type(samples).__name__}.")
     channels = samples.shape[1] if samples.ndim == 2 else 1
     if samples.dtype not in FULL_SCALE or samples.ndim not in (1, 2) or not 1 <= channels <= MOST_CHANNELS:
-        raise ValueError(
-            f"Samples should be float32 or int16, (n,) or (n, channels) with up to {MOST_CHANNELS} channels, "
-            f"and are {samples.dtype} {samples.shape}."
-        )
+        raise ValueError(f"Samples should be {expected}, and are {samples.dtype} {samples.shape}.")
     if rate not in RATES:
         raise ValueError(f"The rate should be {RATES[0]:,} to {RATES[-1]:,} Hz and is {rate}.")
     duration = len(samples) / rate
@@ -141,10 +143,15 @@ def read_small_catalog(path: Path) -> Catalog:
     if path.is_dir():
         return read_catalog(path)
     try:
-        with path.open("rb") as file:
+        with open_archive(path) as file:
             arrays = open_arrays(file)
             verify_checksums(file)
             model = read_model(arrays)
+            if KEYS in arrays and PATHS not in arrays:
+                raise ValueError(
+                    "it is a file of vectors without paths, as `beet resonance vectors export` writes; `resonance "
+                    "embed` and `python -m resonance_engine.ondevice embed` write catalogs"
+                )
             if missing := {PATHS, EMBEDDINGS} - arrays.keys():
                 raise ValueError(f"it lacks the array {min(missing)}")
             paths, vectors = arrays[PATHS], arrays[EMBEDDINGS]
@@ -201,6 +208,7 @@ def embed_wav(embedder: BufferEmbedder, path: Path) -> Embedding:
 
 
 def run_embed(options: argparse.Namespace) -> None:
+    verify_target(options.out, "embed --out", (SUFFIX,), partial(is_vector_file, with_keys=False), SMALL_CATALOG)
     embedder = BufferEmbedder(options.model)
     labels, embeddings = [], []
     for path in options.files:
@@ -213,7 +221,8 @@ def run_embed(options: argparse.Namespace) -> None:
     if not labels:
         raise ResonanceError("Nothing could be embedded; see the lines above.")
     write_small_catalog(options.out, labels, embeddings, embedder.model)
-    print_line(f"{len(labels):,} tracks in {printable(options.out)}, {len(options.files) - len(labels):,} failed")
+    failed = len(options.files) - len(labels)
+    print_line(f"{format_count(len(labels))} in {printable(options.out)}, {failed:,} failed")
 
 
 def run_query(options: argparse.Namespace) -> None:
@@ -227,14 +236,17 @@ def build_parser() -> argparse.ArgumentParser:
     parser = SentenceParser(prog="python -m resonance_engine.ondevice", description="Embed and search WAV files.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     embed = verbs.add_parser("embed", help="write a catalog of WAV files as one file")
-    embed.add_argument("files", type=Path, nargs="+", metavar="FILE.wav")
-    embed.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    embed.add_argument("files", type=Path, nargs="+", metavar="FILE.wav", help="16 bits or float32")
+    embed.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.npz",
+        help="the catalog; an existing one is replaced, any other file is not",
+    )  # fmt: skip
     query = verbs.add_parser("query", help="list the tracks of a catalog that a WAV file sounds like")
-    query.add_argument("file", type=Path, metavar="FILE.wav")
+    query.add_argument("file", type=Path, metavar="FILE.wav", help="16 bits or float32")
     query.add_argument("--catalog", type=Path, required=True, help="folder of `resonance index`, or .npz of embed")
     query.add_argument("--topk", type=positive, default=USUAL_COUNT, metavar="K", help=f"how many ({USUAL_COUNT})")
     for verb, run in ((embed, run_embed), (query, run_query)):
-        verb.add_argument("--model", type=Path, default=SHIPPED, help="another model file or its folder")
+        verb.add_argument("--model", type=Path, default=SHIPPED, help="model file or folder, or default-int8 (default)")
         verb.set_defaults(run=run)
     return parser
 

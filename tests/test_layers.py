@@ -45,8 +45,9 @@ FOLDERS_UP = (("resonance_engine",), ("beetsplug",), ("training",), ("demo", "be
 # PyTorch's backend is loaded where a checkpoint is named in the place of an ONNX file, and only then.
 ALLOWED_UP = {("resonance_engine.encoder.encoder", "resonance_engine.network.files")}
 
-# Modules that import nothing themselves but `errors`.
+# Modules that import nothing themselves but others of these.
 CONFIG_MAY_IMPORT = {
+    "resonance_engine.encoder.model_files",
     "resonance_engine.errors",
     "resonance_engine.files",
     "resonance_engine.records",

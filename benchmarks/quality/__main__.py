@@ -36,7 +36,7 @@ from benchmarks.quality.scores import CorpusLabels
 from benchmarks.quality.systems import ResonanceSystem
 from resonance_engine.errors import ResonanceError
 from resonance_engine.evaluation.tasks import FOLDS, assign_folds
-from resonance_engine.files import write_bytes
+from resonance_engine.files import verify_target, write_bytes
 from training.default_model.corpus import read_manifest
 from training.default_model.laundering import read_copies
 
@@ -67,7 +67,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="only so many tracks, spread over the soundtracks")
     parser.add_argument("--timed", type=int, default=24, help="tracks that all systems are timed on, in turns")
     parser.add_argument("--robust", type=int, default=0, help="tracks that are altered, spread over the soundtracks")
-    parser.add_argument("--json", type=Path, help="file for all numbers")
+    parser.add_argument("--json", type=Path, metavar="FILE.json", help="file for all numbers")
     return parser.parse_args()
 
 
@@ -212,6 +212,8 @@ def format_report(labels: CorpusLabels, sections: Sections) -> str:
 def main() -> int:
     options = parse_options()
     try:
+        if options.json is not None:
+            verify_target(options.json, "--json", (".json",))
         labels = load_labels(options.corpus, options.limit, options.laundered)
         with tempfile.TemporaryDirectory() as temporary:
             sections = compare(options, labels, options.cache or Path(temporary))

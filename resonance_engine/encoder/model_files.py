@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from resonance_engine.errors import ModelError, printable
+from resonance_engine.suggestions import suggest
 
 SHIPPED = Path(__file__).parents[1] / "models" / "default" / "model.onnx"
+SHIPPED_NAMES = ("default", "default-int8")  # the models that come with the program, by their folders
 BACKENDS = ("auto", "onnx", "torch")
 SUFFIXES = {".onnx": "onnx", ".safetensors": "torch", ".pt": "torch"}
 CHECKPOINT = "ckpt.pt"  # of a training run: safetensors under the name that it always had
@@ -19,9 +21,12 @@ def locate_model(path: Path, backend: str = "auto") -> tuple[str, Path]:
 
     A directory holds one model under a known suffix (.onnx, .safetensors, .pt); where it has one of each, `auto` takes
     the exported one, and `torch` the weights. Of an exported model alone, `torch` reads the weights in it. In a
-    training run's folder, `ckpt.pt` holds the weights. A file of another suffix is taken for what `backend` says.
+    training run's folder, `ckpt.pt` holds the weights. A file of another suffix is taken for what `backend` says. The
+    name of a shipped model stands for its directory where there is nothing at that path.
     Raises ModelError where that is not clear.
     """
+    if str(path) in SHIPPED_NAMES and not path.exists():
+        path = SHIPPED.parents[1] / path
     if backend not in BACKENDS:
         raise ModelError(f"The backend must be one of {', '.join(BACKENDS)}, not {backend!r}.")
     shown = printable(path)
@@ -58,9 +63,8 @@ def list_model_files(path: Path) -> list[Path]:
     """List the model files at a path, known by their suffixes."""
     try:
         if not path.exists():
-            raise ModelError(
-                f"There is no model at {printable(path)}; give the path of a model file or of its directory."
-            )
+            hint = suggest(str(path), SHIPPED_NAMES, "give the path of a model file or of its directory.")
+            raise ModelError(f"There is no model at {printable(path)}; {hint}")
         entries = sorted(path.iterdir()) if path.is_dir() else [path]
     except OSError as error:
         raise ModelError(f"The model {printable(path)} cannot be read: {error.strerror}.") from error

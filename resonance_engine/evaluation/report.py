@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from resonance_engine.errors import format_count
 from resonance_engine.evaluation.tasks import UNFILTERED
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ def format_report(report: EvaluationReport) -> str:
 def describe_material(report: EvaluationReport) -> str:
     """Return a line on the model and what it was evaluated on."""
     return (
-        f"{report.model} ({report.model_id}) on {report.songs:,} {report.noun} of {report.albums:,} albums, "
-        f"{report.windows:,} windows"
+        f"{report.model} ({report.model_id}) on {format_count(report.songs, report.noun.removesuffix('s'))} of "
+        f"{format_count(report.albums, 'album')}, {format_count(report.windows, 'window')}"
     )
 
 

@@ -26,6 +26,7 @@ WINDOW_COUNTS, WINDOW_STARTS, WINDOWS = "window_counts", "window_starts", "windo
 ANALYSIS_SIZES, ANALYSES = "analysis_sizes", "analyses"
 PASSAGE_COUNTS, PASSAGE_TIMES, PASSAGES = "passage_counts", "passage_times", "passages"
 PATHS = "paths"  # beside the others in what `resonance embed` writes, for people
+SUFFIX = ".npz"
 KEY_BYTES = 16
 LONGEST_MANIFEST = 1 << 20  # characters
 

@@ -33,7 +33,7 @@ from resonance_engine.exchange.layout import (
     read_manifest,
 )
 from resonance_engine.exchange.records import ExchangedRecording
-from resonance_engine.npz_files import open_arrays, verify_checksums
+from resonance_engine.npz_files import open_archive, open_arrays, verify_checksums
 from resonance_engine.records import parse_record
 from resonance_engine.store.passages import stored_passage_defect
 from resonance_engine.store.records import FLOAT16, Analysis, DenseWindows, Embedding, Windows
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from resonance_engine.store import Model
 
 BLOCK = 256  # recordings that are checked together
+VECTOR_FILE = "file of vectors that `resonance embed` or `beet resonance vectors export` wrote"  # in messages
 LARGEST = 65504.0  # number that float16 holds
 FLAT = {ANALYSES: ANALYSIS_SIZES, WINDOW_STARTS: WINDOW_COUNTS, WINDOWS: WINDOW_COUNTS, PASSAGES: PASSAGE_COUNTS}
 """Arrays with several rows a recording, each with the array that counts them."""
@@ -167,14 +168,23 @@ def open_vectors(path: Path) -> Iterator[VectorFile]:
 
     What is read of it is sound only after `VectorFile.verify`.
     """
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise ExchangeError(f"{printable(path)} cannot be read: {error.strerror}.") from error
+    with refusal(path):
+        file = open_archive(path)
     with file:
         with refusal(path):
             vectors = VectorFile(path, file)
         yield vectors
+
+
+def is_vector_file(path: Path, with_keys: bool = True) -> bool:
+    """Return whether a file is one of vectors, with content keys or as a catalog without; OSError if it is not read."""
+    try:
+        with open_archive(path) as file:
+            arrays = open_arrays(file)
+            read_model(arrays)
+    except (ValueError, OverflowError, MemoryError):
+        return False
+    return (KEYS in arrays) is with_keys
 
 
 @contextmanager

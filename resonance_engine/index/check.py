@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.errors import printable
+from resonance_engine.errors import format_count, printable
 from resonance_engine.index.files import EMBEDDING, apply_changes, index_path, read_index
 from resonance_engine.index.methods import LEAST_RECALL
 from resonance_engine.index.statistics import VectorMoments, batches
@@ -55,8 +55,8 @@ def disagreement(index: VectorIndex, ids: Ids, vectors: Matrix) -> str | None:
     one, for a sample of ids. Of an index that is not exact, the recall of the sample counts.
     """
     if not np.array_equal(index.ids, ids):
-        odd = np.setxor1d(index.ids, ids)
-        return f"{len(odd):,} vectors are in one of them only"
+        odd = len(np.setxor1d(index.ids, ids))
+        return f"{format_count(odd, 'vector')} {'is' if odd == 1 else 'are'} in one of them only"
     if not len(ids) or not np.isfinite(vectors).all():
         return None  # the check of the database reports what is not finite
     rows = sample_rows(len(ids))

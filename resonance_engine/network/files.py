@@ -11,6 +11,7 @@ from safetensors.torch import save
 
 from resonance_engine.encoder.manifest import METADATA_KEY, Manifest, read_manifest
 from resonance_engine.encoder.model_files import backend_of
+from resonance_engine.encoder.onnx_metadata import strip_metadata
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.features.spec import FRONT_END_VERSION
 from resonance_engine.files import write_bytes
@@ -82,6 +83,17 @@ def read_weights_file(path: Path) -> tuple[Manifest, dict[str, Tensor]]:
         raise ModelError(
             f"{printable(path)} is not a readable weights file ({error}); train or install the model again."
         ) from error
+
+
+def is_model_file(path: Path) -> bool:
+    """Return whether a file is a model of this project, exported or weights, of whatever version."""
+    try:
+        if backend_of(path) == "onnx":
+            return len(strip_metadata(path.read_bytes(), METADATA_KEY)) > 1
+        with safe_open(str(path), framework="pt") as file:
+            return METADATA_KEY in (file.metadata() or {})
+    except (ValueError, SafetensorError):
+        return False
 
 
 def is_pickle(path: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resonance_engine.errors import PlaylistError
+from resonance_engine.errors import PlaylistError, format_count
 from resonance_engine.playlist.lattice import (
     Attempt,
     Lattice,
@@ -26,7 +26,6 @@ from resonance_engine.playlist.rules import (
     Track,
     TrackPool,
     durations,
-    format_count,
     jitter,
 )
 from resonance_engine.suggestions import nearest_names

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from resonance_engine.playlist.rules import Length, Track, durations, format_count
+from resonance_engine.errors import format_count
+from resonance_engine.playlist.rules import Length, Track, durations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-SUFFIXES = (".m3u", ".m3u8")
+SUFFIXES = (".m3u8", ".m3u")
 UNKNOWN = -1  # the format's length of a track of unknown length
 HEADER = b"#EXTM3U\n"
 RECIPE = b"#RESONANCE:"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resonance_engine.errors import format_count
 from resonance_engine.playlist.rules import (
     VARIATION,
     Clashes,
@@ -17,7 +18,6 @@ from resonance_engine.playlist.rules import (
     TrackPool,
     durations,
     encode_names,
-    format_count,
     jitter,
 )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonance_engine.errors import PlaylistError
+from resonance_engine.errors import PlaylistError, format_count
 from resonance_engine.playlist.lattice import (
     Attempt,
     Lattice,
@@ -24,7 +24,6 @@ from resonance_engine.playlist.rules import (
     SequenceRules,
     Track,
     durations,
-    format_count,
     jitter,
 )
 

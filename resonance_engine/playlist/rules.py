@@ -95,11 +95,6 @@ def durations(tracks: Sequence[Track]) -> list[float]:
     return [track.seconds if track.seconds > 0 else usual for track in tracks]
 
 
-def format_count(count: int, noun: str = "track") -> str:
-    """Return a number with its noun: "1 track", "1,200 tracks"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 @dataclass(frozen=True)
 class SequenceRules:
     """The rules of a sequence.

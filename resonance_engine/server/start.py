@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from resonance_engine.errors import SERVE_EXTRA, ConfigError, printable
+from resonance_engine.errors import SERVE_EXTRA, ConfigError, format_count, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def require_packages() -> None:
 
 def describe_start(count: int, address: str, settings: ServerSettings, token: Path) -> list[str]:
     """Return the lines that a server begins with: how much it serves and where, and who needs the token."""
-    lines = [f"serving {count:,} tracks at {address} (Ctrl-C ends it)"]
+    lines = [f"serving {format_count(count)} at {address} (Ctrl-C ends it)"]
     if settings.is_shared:
         lines.append(f"other machines need the token in {printable(token)}")
     return lines

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from resonance_engine.errors import AudioError, ModelError, ResonanceError
+from resonance_engine.errors import AudioError, ModelError, ResonanceError, describe_missing_package
 from resonance_engine.worker.protocol import WINDOWS, Message, analysis_message, receive, send
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def serve(load: Load, requests: IO[bytes], answers: IO[bytes], memory: int | Non
         send(answers, Message({"unusable": str(error)}))
         return
     except ImportError as error:
-        send(answers, Message({"unusable": f"A library does not load ({error}); install beets-resonance again."}))
+        missing = describe_missing_package(error) if isinstance(error, ModuleNotFoundError) else ""
+        sentence = missing or f"A library does not load ({error}); install beets-resonance again."
+        send(answers, Message({"unusable": sentence}))
         return
     send(answers, description)
     limit_memory(memory)

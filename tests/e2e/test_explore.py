@@ -90,7 +90,7 @@ def test_tracks_are_added_to_a_file(explorer: Home, tmp_path: Path) -> None:
         for places, name, expected in (
             ("1", str(target), f"1 track added to {target}"),
             ("all", "", f"2 tracks added to {target}, 1 track not: in it already"),
-            ("1", str(tmp_path / "evening.txt"), "a playlist file ends in .m3u8 or .m3u, not "),
+            ("1", str(tmp_path / "evening.txt"), "takes the name of a file that ends in .m3u8 or .m3u, not "),
         ):
             shown.type("a")
             shown.read_until(PLACES)

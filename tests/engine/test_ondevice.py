@@ -294,7 +294,7 @@ class TestCommands:
         target = tmp_path / "small.npz"
         assert main(["embed", *map(str, wrong), str(songs[0]), "--out", str(target)]) == 0
         out, err = capsys.readouterr()
-        assert out == f"1 tracks in {target}, 4 failed\n"
+        assert out == f"1 track in {target}, 4 failed\n"
         assert [line.split(": ", 2)[2][:30] for line in err.splitlines()] == [
             "it is no WAV file of 16 bits o",
             "1.00 s of samples came; at lea",

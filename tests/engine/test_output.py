@@ -98,7 +98,7 @@ def test_what_comes_out_of_a_command_is_a_file(folder: Path) -> None:
         done = shell(folder, f"{COMMAND} query --audio {audio} --index-dir catalog --topk 1")
         assert done.stdout.splitlines()[1] == "1. 1  score=1.000", done.stderr
     done = shell(folder, f"{COMMAND} embed <(cat music/0.wav) <(true) --out piped.npz")
-    assert done.stdout.startswith("1 embeddings in piped.npz, 1 failed")
+    assert done.stdout.startswith("1 embedding in piped.npz, 1 failed")
     assert done.stderr.startswith("resonance: /dev/fd/")
 
 

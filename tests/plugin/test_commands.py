@@ -19,7 +19,7 @@ from beetsplug.resonance.commands.analyze import summary
 from beetsplug.resonance.commands.common import format_error, format_size, join_words, user_errors
 from beetsplug.resonance.commands.resonance import parse_verb
 from beetsplug.resonance.commands.verb_parser import VerbParser, flag_of_option
-from beetsplug.resonance.commands.verbs import NAMES, VERBS
+from beetsplug.resonance.commands.verbs import GROUPS, NAMES, VERBS
 from beetsplug.resonance.library.analysis import AnalysisResult
 from beetsplug.resonance.library.sidecar import Sidecar, format_duration, format_estimate
 from beetsplug.resonance.library.sync import Plan
@@ -131,7 +131,7 @@ class TestArguments(CommandLibrary):
             ("playlist -n 2 -m 2 x", "playlist: give either -n or --minutes, not both"),
             ("playlist -m 0 x", "playlist: --minutes must be above 0 and at most 10,000, not 0"),
             ("playlist -m nan x", "playlist: --minutes must be above 0 and at most 10,000, not nan"),
-            ("playlist -o x.mp3 x", "playlist: -o names a file that ends in .m3u8 or .m3u, not 'x.mp3'"),
+            ("playlist -o x.mp3 x", "playlist -o takes the name of a file that ends in .m3u8 or .m3u, not 'x.mp3'"),
             (
                 "resonance",
                 f"resonance: say {join_words(NAMES, 'or')}, for example `beet resonance status`",
@@ -162,6 +162,10 @@ class TestArguments(CommandLibrary):
             (
                 "resonance model",
                 "resonance: model takes list, add, use or remove, for example `beet resonance model list`",
+            ),
+            (
+                "resonance sidecar",
+                "resonance: sidecar takes copy or index, for example `beet resonance sidecar copy copy.db`",
             ),
             ("resonance model rm x", "resonance: there is no verb of model 'rm'; model takes list, add, use or remove"),
             (
@@ -226,11 +230,17 @@ class TestArguments(CommandLibrary):
     def test_help_lists_the_verbs(self) -> None:
         for words, expected in (
             (["resonance", "--help"], list(VERBS)),
-            (["resonance", "model", "--help"], [verb for verb in VERBS if verb.startswith("model ")]),
+            *(
+                (["resonance", group, "--help"], [verb for verb in VERBS if verb.startswith(f"{group} ")])
+                for group in GROUPS
+            ),
         ):
             lines = self.help_of(*words).splitlines()
             assert re.findall(r"^  (\S+(?: \S+)?)  ", "\n".join(lines), re.MULTILINE) == expected
             assert f"`beet {' '.join(words[:-1])} VERB --help` shows" in "\n".join(lines)
+            [example] = [line for line in lines if line.startswith("Example: ")]
+            options, arguments = VerbParser().parse_args(shlex.split(example.removeprefix("Example: beet resonance ")))
+            parse_verb(options, arguments)
         assert self.beet("help", "resonance")[0] == "Usage: beet resonance VERB [options]"
         assert self.refused("resonance", "statsu", "--help").endswith("did you mean status?")
 

@@ -23,7 +23,7 @@ class TestReport(ModelsLibrary):
     def test_it_says_what_was_evaluated_and_how_well(self) -> None:
         lines = self.beet("resonance", "eval")
         assert lines[0] == "5 of 5 tracks analysed"
-        assert lines[1].startswith("fake 1 (fake) on 5 tracks of 1 albums, ")
+        assert lines[1].startswith("fake 1 (fake) on 5 tracks of 1 album, ")
         assert any(line.startswith("Same album, the query's artist left out (5 queries") for line in lines)
         assert "Same genre, the query's artist and album left out: no two tracks share one" in lines
         assert {"Facets, each by itself", "Ways to rank, lists of 20; alike: mean cosine within a list"} <= {*lines}
@@ -68,7 +68,7 @@ class TestReport(ModelsLibrary):
             f"resonance: eval -o: there is no folder {target.parent}"
         )
         assert self.refused("resonance", "eval", "-o", "report.txt") == (
-            "resonance: eval -o names a file that ends in .md, .html, .json, not 'report.txt'"
+            "resonance: eval -o takes the name of a file that ends in .md, .html or .json, not 'report.txt'"
         )
 
     def test_one_track_has_no_neighbour(self) -> None:

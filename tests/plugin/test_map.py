@@ -268,7 +268,7 @@ class TestMistakes(MapLibrary):
         ("arguments", "sentence"),
         [
             ([], "map takes -o with a file that ends in .html or .png"),
-            (["-o", "map.svg"], "map takes -o with a file that ends in .html or .png, not 'map.svg'"),
+            (["-o", "map.svg"], "map -o takes the name of a file that ends in .html or .png, not 'map.svg'"),
             (["--clusters", "-o", "map.png"], "map --clusters lists the clusters and takes no -o"),
             (["--clusters", "--playlist", "a.m3u"], "map --clusters lists the clusters and takes no --playlist"),
             (["-o", "/no/folder/map.html"], "map -o: there is no folder /no/folder"),

@@ -90,7 +90,9 @@ class TestCompare(PassageLibrary):
         assert self.refused("resonance", *words, str(tmp_path / "a.png")) == (
             "resonance: --plot draws with matplotlib: `pip install '.[viz]'` in a checkout of Resonance"
         )
-        assert "PNG file" in self.refused("resonance", *words, "matrix.pdf")
+        assert self.refused("resonance", *words, "matrix.pdf") == (
+            "resonance: compare --plot takes the name of a file that ends in .png, not 'matrix.pdf'"
+        )
         assert "there is no folder" in self.refused("resonance", *words, "/nowhere/at/all/matrix.png")
         assert self.runtime.starts == 0
 

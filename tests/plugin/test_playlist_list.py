@@ -29,7 +29,7 @@ MISTAKES = {
     "--per-artist -1 0": "--per-artist is a number of tracks",
     "title:nothing": "no track matches title:nothing",
     "--profile dinner": "resonance.profiles in the configuration has no 'dinner'; it has none",
-    "-o list.txt 0": "-o names a file that ends in .m3u8 or .m3u, not 'list.txt'",
+    "-o list.txt 0": "-o takes the name of a file that ends in .m3u8 or .m3u, not 'list.txt'",
     "--paths --json 0": "give one of --paths and --json",
     "--refresh": "--refresh needs a file",
     "--refresh -n 3 list.m3u8": "--refresh makes a list by the recipe in its file; leave --count out",

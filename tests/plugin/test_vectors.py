@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +15,6 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from tests.engine.exchange.exchanged import load, save, stored_rows
 from tests.plugin.models_library import ModelsLibrary
 from tests.plugin.test_passages import PassageLibrary
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class ExchangeLibrary(PassageLibrary, ModelsLibrary):
@@ -101,8 +101,25 @@ class TestRoundTrip(ExchangeLibrary):
         second.filepath.write_bytes(b"broken")
         assert self.bring_in() == [
             "3 tracks imported, 1 failed, 1 without a file, dense windows of 1 track",
-            "2 recordings of the file are of none of these tracks, and were not stored",
+            "2 recordings of the file are of none of these tracks that could be read, and were not stored",
         ]
+
+    def test_of_files_that_are_away_nothing_is_claimed(self) -> None:
+        self.export()
+        self.forget_all()
+        for item in self.lib.items():
+            item.filepath.unlink()
+        assert self.bring_in() == [
+            "0 tracks imported, 5 without a file",
+            "5 recordings of the file are of none of these tracks that could be read, and were not stored",
+        ]
+
+    def test_one_recording_is_counted_as_one(self) -> None:
+        assert self.export("title:song 0")[0].startswith("1 recording by fake 1 in ")
+        self.forget_all()
+        for item in self.lib.items("title:song 0"):
+            item.remove()
+        assert self.bring_in()[1] == "1 recording of the file is of none of these tracks, and was not stored"
 
     def test_the_speed_of_this_machine_is_not_that_of_another(self) -> None:
         self.export()
@@ -126,6 +143,63 @@ class TestRoundTrip(ExchangeLibrary):
         assert self.runtime.embedded == []
 
 
+class TestTargets(ExchangeLibrary):
+    """Only a file of vectors takes the place of a file."""
+
+    def refuses(self, target: Path | str, *query: str) -> str:
+        """The sentence with which an export ends, having changed no file of the library's folders."""
+        folders = (Path(os.fsdecode(self.lib.directory)), self.database.parent, self.file.parent)
+
+        def contents() -> dict[Path, bytes]:
+            return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+        before = contents()
+        sentence = self.refused("resonance", "vectors", "export", str(target), *query)
+        assert contents() == before
+        return sentence
+
+    @pytest.mark.parametrize(
+        "forgotten", ["id:2", "title:song 0", "{song}", "{folder}/library.db", "{sidecar}", "v.db"]
+    )
+    def test_another_name_is_refused(self, forgotten: str) -> None:
+        song = next(iter(self.lib.items())).filepath
+        words = forgotten.format(song=song, folder=self.database.parent, sidecar=self.database)
+        assert self.refuses(words) == (
+            f"resonance: vectors export takes the name of a file that ends in .npz, not {words!r}"
+        )
+
+    @pytest.mark.parametrize("kind", ["song", "link", "text", "empty", "catalog"])
+    def test_a_file_of_another_kind_stays(self, kind: str) -> None:
+        song = next(iter(self.lib.items())).filepath
+        if kind == "song":
+            shutil.copy(song, self.file)
+        elif kind == "link":
+            self.file.symlink_to(song)
+        elif kind == "catalog":
+            self.export()
+            arrays = load(self.file)
+            save(self.file, {name: arrays[name] for name in ("manifest", "embeddings")})
+        else:
+            self.file.write_bytes(b"text" if kind == "text" else b"")
+        assert self.refuses(self.file, "artist:artist 1") == (
+            f"resonance: vectors export: {self.file} is there already and is no file of vectors that `resonance embed` "
+            "or `beet resonance vectors export` wrote; name another file, or delete it first"
+        )
+
+    def test_what_is_no_file_is_refused(self) -> None:
+        self.file.mkdir()
+        assert self.refuses(self.file).endswith("is there already and is no file; name another one")
+
+    def test_an_earlier_export_is_replaced(self) -> None:
+        self.export()
+        assert self.export("artist:artist 1")[0].startswith("2 recordings by fake 1 in ")
+        link = self.file.with_name("link.NPZ")
+        link.symlink_to(self.file)
+        self.beet("resonance", "vectors", "export", str(link))
+        assert link.is_symlink()
+        assert len(load(self.file)["keys"]) == 5
+
+
 class TestRefusals(ExchangeLibrary):
     def refuses(self, *words: str) -> str:
         """The sentence with which an import ends, having stored nothing."""
@@ -141,9 +215,28 @@ class TestRefusals(ExchangeLibrary):
         self.forget_all()
         self.beet("resonance", "analyze")
         assert self.refuses() == (
-            f"resonance: {self.file} holds vectors of fake 1 (fake), and this library uses fake 1 (other); nothing was "
-            "stored. Compute them with that model, or choose the file's by `beet resonance model use`."
+            f"resonance: {self.file} holds vectors of fake 1 (fake), and this library uses fake 1 (default, other); "
+            "nothing was stored. Compute them with that model, or name the file's by `model:` in the configuration."
         )
+
+    @pytest.mark.parametrize("configured", [False, True])
+    def test_another_model_of_the_library_is_named_with_the_command(self, configured: bool) -> None:
+        self.add_trained_model("own")
+        self.export()
+        arrays = load(self.file)
+        arrays["manifest"] = np.array(str(arrays["manifest"]).replace('"fake", "name": "fake"', '"own", "name": "own"'))
+        save(self.file, arrays)
+        if configured:
+            self.configure(str(self.runtime.shipped))
+        leave = "take `model:` out of the configuration and " * configured
+        assert self.refuses() == (
+            f"resonance: {self.file} holds vectors of own 1 (own, own), and this library uses fake 1 (default, "
+            f"fake); nothing was stored. Compute them with that model, or {leave}choose the file's by `beet resonance "
+            "model use own`, which Ctrl-C may stop, and import again."
+        )
+        if not configured:
+            self.interrupt_use(0)
+            assert self.bring_in()[0].startswith("5 tracks imported")
 
     def test_another_model_of_one_id_is_refused(self) -> None:
         self.export()
@@ -174,6 +267,19 @@ class TestRefusals(ExchangeLibrary):
             "or only a part of one"
         )
 
+    def test_a_pipe_is_refused(self) -> None:
+        self.export()
+        before = self.rows()
+        reader, writer = os.pipe()
+        with open(reader, "rb"), open(writer, "wb") as pipe:
+            pipe.write(self.file.read_bytes()[:1000])
+            path = f"/dev/fd/{reader}"
+            assert self.refused("resonance", "vectors", "import", path) == (
+                f"resonance: {path} cannot be imported, and nothing of it was stored: it is a pipe or a device, and a "
+                "file is needed; put what comes out of it into one first"
+            )
+        assert self.rows() == before
+
     @pytest.mark.parametrize(
         ("words", "reason"),
         [
@@ -183,7 +289,7 @@ class TestRefusals(ExchangeLibrary):
             (("export",), "vectors export takes a file to write, for example"),
             (("export", "/no/such/folder.npz"), "vectors export: there is no folder /no/such"),
             (("export", "a.npz", "title:nothing"), "no track matches title:nothing"),
-            ((), "vectors takes export or import, for example `beet resonance vectors export`"),
+            ((), "vectors takes export or import, for example `beet resonance vectors export library.npz`"),
             (("exprot",), "there is no verb of vectors 'exprot'; did you mean export?"),
         ],
     )

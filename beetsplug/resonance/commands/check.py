@@ -16,7 +16,7 @@ from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.removal import can_forget, explain_missing, forget, is_music_present
 from beetsplug.resonance.library.sidecar import Sidecar, format_tracks
 from beetsplug.resonance.library.sync import Plan, plan_library, recognise
-from resonance_engine.errors import StoreError, printable
+from resonance_engine.errors import StoreError, format_count, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,7 +187,7 @@ def salvage_database(sidecar: Sidecar) -> None:
         sidecar.close()
         saved = salvage(sidecar.path)
     ui.print_(f"It was kept as {printable(saved.kept)}.")
-    ui.print_(f"{saved.recordings:,} recordings and {format_tracks(saved.tracks)} were saved.")
+    ui.print_(f"{format_count(saved.recordings, 'recording')} and {format_tracks(saved.tracks)} were saved.")
     fresh = Sidecar(sidecar.library, sidecar.settings, sidecar.runtime)
     try:
         findings = find_problems(fresh)

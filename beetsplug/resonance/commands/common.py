@@ -16,12 +16,10 @@ from beets.exceptions import UserError
 from beets.util.color import colorize
 
 from beetsplug.resonance.errors import describe_error
-from resonance_engine.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from optparse import Values
-    from pathlib import Path
 
     from beets.library import Library
     from beets.logging import BeetsLogger
@@ -85,13 +83,6 @@ def require_searchable(sidecar: Sidecar, log: BeetsLogger) -> None:
     require_coverage(sidecar, log, is_analysing(sidecar))
     if missing := describe_missing_model(sidecar):
         log.warning("{}", missing)
-
-
-def require_folder(target: Path, option: str) -> None:
-    """Raise UserError where the folder of a file to write is not there, before anything is computed for it."""
-    folder = target.absolute().parent
-    if not folder.is_dir():
-        raise UserError(f"resonance: {option}: there is no folder {printable(folder)}")
 
 
 def is_interactive() -> bool:

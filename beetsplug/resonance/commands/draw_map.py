@@ -12,14 +12,14 @@ import numpy as np
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import align_columns, format_size, require_folder, require_searchable
+from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable
 from beetsplug.resonance.library.items import items_at, matching_ids, no_match
 from beetsplug.resonance.library.labels import file_name
 from beetsplug.resonance.library.sidecar import describe_copies, format_tracks
 from beetsplug.resonance.search.library_map import CENTROIDS, POINTS, LibraryMap
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import VIZ_EXTRA, neutralise, printable
-from resonance_engine.files import expand_home, write_bytes
+from resonance_engine.files import expand_home, verify_target, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,18 +66,17 @@ def draw_map(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
 def check_output(name: str | None, clusters: bool, playlists: Sequence[str] | None) -> Path | None:
     """Return the file to write, None where the clusters are listed.
 
-    UserError where options make no sense, and where the file's folder is not there.
+    UserError where options make no sense, TargetError for a file that cannot be it.
     """
     if clusters:
         given = "-o" if name is not None else "--playlist" if playlists else ""
         if given:
             raise UserError(f"resonance: map --clusters lists the clusters and takes no {given}")
         return None
-    path = expand_home(name or "")
-    if path.suffix.lower() not in (PAGE, PICTURE):
-        given = f", not {name!r}" if name is not None else ""
-        raise UserError(f"resonance: map takes -o with a file that ends in {PAGE} or {PICTURE}{given}")
-    require_folder(path, "map -o")
+    if name is None:
+        raise UserError(f"resonance: map takes -o with a file that ends in {PAGE} or {PICTURE}")
+    path = expand_home(name)
+    verify_target(path, "map -o", (PAGE, PICTURE))
     return path
 
 

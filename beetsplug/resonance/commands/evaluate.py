@@ -9,14 +9,14 @@ import numpy as np
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import require_folder, require_searchable
+from beetsplug.resonance.commands.common import require_searchable
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import describe_copies, format_tracks
 from beetsplug.resonance.library.training_source import song_of
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import printable
-from resonance_engine.files import expand_home
+from resonance_engine.files import expand_home, verify_target
 from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def evaluate(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
     from resonance_engine.console import progress_bar
     from resonance_engine.evaluation.evaluate import count_rankings, evaluate_model
 
-    target = check_output(opts.output) if opts.output is not None else None
+    target = expand_home(opts.output) if opts.output is not None else None
+    if target is not None:
+        verify_target(target, "eval -o", SUFFIXES)
     items = list(sidecar.library.items(query))
     if query and not items:
         raise no_match(sidecar.library, "resonance", query)
@@ -102,15 +104,6 @@ def compare(library: EvaluatedLibrary, vectors: Vectors, names: tuple[str, str])
     from resonance_engine.evaluation.page import comparison_table
 
     return comparison_table(compare_tracks(library.output.tracks, vectors, library.songs), names)
-
-
-def check_output(name: str) -> Path:
-    """Return the file to write; UserError for one whose suffix names no format, or whose folder is not there."""
-    path = expand_home(name)
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"resonance: eval -o names a file that ends in {', '.join(SUFFIXES)}, not {name!r}")
-    require_folder(path, "eval -o")
-    return path
 
 
 def find_model(sidecar: Sidecar, name: str) -> Model:

@@ -19,7 +19,7 @@ from beetsplug.resonance.search.exploration import ALL, Exploration, parse_place
 from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import ResonanceError, printable
-from resonance_engine.files import expand_home
+from resonance_engine.files import expand_home, verify_target
 from resonance_engine.playlist import m3u
 
 if TYPE_CHECKING:
@@ -139,8 +139,7 @@ class Explorer:
         if not name:
             return
         path = expand_home(name)
-        if path.suffix.lower() not in m3u.SUFFIXES:
-            raise UserError(f"{NAME}: a playlist file ends in .m3u8 or .m3u, not {name!r}")
+        verify_target(path, f"{NAME} -i", m3u.SUFFIXES)
         entries = [m3u.M3uEntry(item.path, item.length or 0.0, item.artist, item.title) for item in items]
         try:
             added = m3u.append_entries(path, entries)

@@ -11,12 +11,11 @@ from beets.exceptions import UserError
 from beetsplug.resonance.background.process_lock import exclusive_analysis
 from beetsplug.resonance.commands.analyze import run_update
 from beetsplug.resonance.commands.common import align_columns, confirm, format_size
-from beetsplug.resonance.config.settings import SHIPPED_NAMES
 from beetsplug.resonance.library.analysis import open_ingest
 from beetsplug.resonance.library.model_folder import remove_folder
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import format_tracks
-from resonance_engine.encoder.model_files import find_model_file
+from resonance_engine.encoder.model_files import SHIPPED_NAMES, find_model_file
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.suggestions import suggest
 

@@ -8,7 +8,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import exclusive_analysis
-from beetsplug.resonance.commands.common import align_columns, format_size, require_folder, require_searchable
+from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable
 from beetsplug.resonance.library.dense import analyse_dense, estimate_dense, plan_dense, read_decoding
 from beetsplug.resonance.library.items import matching_ids, no_match
 from beetsplug.resonance.library.labels import label_item
@@ -17,8 +17,8 @@ from beetsplug.resonance.library.sidecar import format_estimate, format_tracks
 from beetsplug.resonance.search.passages import find_side, find_track, load_dense, search_passages
 from resonance_engine.audio.passage import format_time
 from resonance_engine.console import progress_bar
-from resonance_engine.errors import VIZ_EXTRA, ModelError
-from resonance_engine.files import expand_home, write_bytes
+from resonance_engine.errors import VIZ_EXTRA, ModelError, format_count
+from resonance_engine.files import expand_home, verify_target, write_bytes
 from resonance_engine.search.passages import find_passages
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def compare(sidecar: Sidecar, words: list[str], plot: str | None) -> None:
     """Print the similar passages of two files or tracks, and draw the matrix of their windows."""
     if len(words) != 2:
         raise UserError(f"resonance: compare takes two files or queries, each one argument, not {len(words)}")
-    target = expand_home(plot) if plot else None
+    target = expand_home(plot) if plot is not None else None
     if target is not None:
         require_drawing(target)
     sides = [find_side(sidecar, word) for word in words]
@@ -60,12 +60,10 @@ def compare(sidecar: Sidecar, words: list[str], plot: str | None) -> None:
 
 
 def require_drawing(target: Path) -> None:
-    """Raise UserError where no picture can be drawn into a file, before anything is computed for it."""
+    """Raise TargetError or UserError where no picture can be drawn into a file."""
     from resonance_engine.search.passage_plot import has_matplotlib
 
-    if target.suffix.lower() != ".png":
-        raise UserError(f"resonance: --plot takes the name of a PNG file, such as matrix.png, not {str(target)!r}")
-    require_folder(target, "--plot")
+    verify_target(target, "compare --plot", (".png",))
     if not has_matplotlib():
         raise UserError(f"resonance: --plot draws with matplotlib: {VIZ_EXTRA}")
 
@@ -97,7 +95,7 @@ def passages(sidecar: Sidecar, query: list[str], log: BeetsLogger) -> None:
     for line in align_columns(rows) if rows else [f"no passage of {searched.label} is similar to one of another track"]:
         ui.print_(line)
     parts = [f"{format_tracks(count)} searched"]
-    parts += [f"{len(hits) - MOST_HITS:,} weaker passages not shown"] if len(hits) > MOST_HITS else []
+    parts += [f"{format_count(len(hits) - MOST_HITS, 'weaker passage')} not shown"] if len(hits) > MOST_HITS else []
     parts += [f"{pending:,} not, without dense windows (`beet resonance analyze --passages`)"] if pending else []
     parts += [f"{short:,} too short"] if short else []
     ui.print_(", ".join(parts))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from beets import config, ui, util
 from beets.exceptions import UserError
 
+from resonance_engine.errors import format_count
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,7 +24,7 @@ def play(paths: Sequence[bytes]) -> None:
     """Play files, as the settings of beets' plugin `play` say; raises UserError where the player cannot be started."""
     limit = read_setting("warning_threshold", USUAL_LIMIT)
     if limit and len(paths) > limit:
-        ui.print_(f"You are about to queue {len(paths):,} tracks.")
+        ui.print_(f"You are about to queue {format_count(len(paths))}.")
         if ui.input_options(("Continue", "Abort")) == "a":
             return
     folder = read_setting("relative_to")

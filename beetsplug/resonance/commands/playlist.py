@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -18,11 +17,12 @@ from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.config.options import add_options, command_options, flag_of, given_options
 from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.library.sidecar import format_tracks
-from resonance_engine.files import expand_home
+from resonance_engine.files import expand_home, verify_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from optparse import Values
+    from pathlib import Path
 
     from beets.library import Item, Library
     from beets.logging import BeetsLogger
@@ -97,9 +97,8 @@ def parse_request(opts: Values, args: list[str], settings: Settings) -> Playlist
     outputs = [flag_of(name) for name in ("output", "paths", "json", "mpd") if getattr(opts, name)]
     if len(outputs) > 1:
         raise UserError(f"playlist: give one of {' and '.join(outputs)}")
-    # Anything else would sooner or later be somebody's song.
-    if opts.output is not None and Path(opts.output).suffix.lower() not in m3u.SUFFIXES:
-        raise UserError(f"playlist: -o names a file that ends in .m3u8 or .m3u, not {opts.output!r}")
+    if opts.output is not None:
+        verify_target(expand_home(opts.output), "playlist -o", m3u.SUFFIXES)
     return request
 
 

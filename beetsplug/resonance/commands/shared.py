@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.background.process_lock import block_analysis
 from beetsplug.resonance.library.identity import name_library, remember_name
 from beetsplug.resonance.library.sidecar import FILE_NAME, format_tracks
-from resonance_engine.errors import printable
+from resonance_engine.errors import format_count, printable
 from resonance_engine.files import expand_home
 from resonance_engine.store.opening import is_address, open_store
 from resonance_engine.store.sqlite_file import remove_database
@@ -32,8 +32,8 @@ def copy_sidecar(sidecar: Sidecar, place: str) -> None:
             counts, name = copy_to_server(sidecar, target)
     recordings = sidecar.store.vectors.count(model.id) if (model := sidecar.model) else 0
     ui.print_(
-        f"{recordings:,} recordings, {format_tracks(counts['track'])} and {sum(counts.values()):,} rows in all were "
-        f"copied to {name}"
+        f"{format_count(recordings, 'recording')}, {format_tracks(counts['track'])} and "
+        f"{format_count(sum(counts.values()), 'row')} in all were copied to {name}"
     )
     ui.print_(describe_next(sidecar, target))
 

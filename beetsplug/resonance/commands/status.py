@@ -234,7 +234,7 @@ def describe_background(
 
 
 def describe_running(requests: JobRequests, progress: JobProgress, time_left: str) -> str:
-    done = f"{progress.done:,} of {progress.total:,} tracks" if progress.total else ""
+    done = f"{progress.done:,} of {format_tracks(progress.total)}" if progress.total else ""
     if requests.paused or progress.activity == "paused":
         return f"paused{done and f' at {done}'} (pid {progress.pid}); `beet resonance resume` goes on"
     left = f", about {time_left} left" if time_left and done and progress.activity == WORKING else ""
@@ -247,6 +247,6 @@ def describe_last(requests: JobRequests, progress: JobProgress | None) -> str:
     if progress is None or (progress.ended is not None and requests.open and not is_answered(progress, requests)):
         return paused or (f"did not start; {GOES_ON}" if requests.open else "")
     if progress.ended is None:
-        return f"ended before it was done, at {progress.done:,} of {progress.total:,} tracks; {GOES_ON}"
-    last = f"ended {format_time(progress.ended)}, {progress.message or f'{progress.done:,} tracks done'}"
+        return f"ended before it was done, at {progress.done:,} of {format_tracks(progress.total)}; {GOES_ON}"
+    last = f"ended {format_time(progress.ended)}, {progress.message or f'{format_tracks(progress.done)} done'}"
     return f"{paused}; {last}" if paused else last

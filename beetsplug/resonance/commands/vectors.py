@@ -8,16 +8,17 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import exclusive_analysis
-from beetsplug.resonance.commands.common import format_size, require_folder, require_searchable
+from beetsplug.resonance.commands.common import format_size, require_searchable
 from beetsplug.resonance.library.exchange import import_recordings
 from beetsplug.resonance.library.items import matching_ids, no_match
 from beetsplug.resonance.library.sidecar import format_tracks
 from beetsplug.resonance.library.track_rows import current_rows
 from resonance_engine.console import progress_bar
-from resonance_engine.errors import printable
-from resonance_engine.exchange.reader import open_vectors
+from resonance_engine.errors import format_count, printable
+from resonance_engine.exchange.layout import SUFFIX
+from resonance_engine.exchange.reader import VECTOR_FILE, is_vector_file, open_vectors
 from resonance_engine.exchange.writer import export_store
-from resonance_engine.files import expand_home
+from resonance_engine.files import expand_home, verify_target
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
@@ -35,7 +36,7 @@ def export_vectors(sidecar: Sidecar, words: list[str], log: BeetsLogger) -> None
             "resonance: vectors export takes a file to write, for example `beet resonance vectors export library.npz`"
         )
     path, query = expand_home(words[0]), words[1:]
-    require_folder(path, "vectors export")
+    verify_target(path, "vectors export", (SUFFIX,), is_vector_file, VECTOR_FILE)
     item_ids = matching_ids(sidecar.library, query)
     if not item_ids:
         raise no_match(sidecar.library, "resonance", query)
@@ -48,7 +49,7 @@ def export_vectors(sidecar: Sidecar, words: list[str], log: BeetsLogger) -> None
         raise UserError("resonance: none of these tracks is analysed completely; run `beet resonance analyze`")
     left = f", {len(keys) - count:,} not analysed completely were left out" if count < len(keys) else ""
     size = format_size(path.stat().st_size)
-    ui.print_(f"{count:,} recordings by {model.name} {model.version} in {printable(path)}, {size}{left}")
+    ui.print_(f"{format_count(count, 'recording')} by {model.name} {model.version} in {printable(path)}, {size}{left}")
 
 
 def import_vectors(sidecar: Sidecar, file: str, log: BeetsLogger) -> None:
@@ -74,5 +75,11 @@ def describe_import(result: ImportResult) -> list[str]:
     parts += [f"{result.absent:,} not in the file: `beet resonance analyze` analyses them"] if result.absent else []
     lines = [", ".join(parts)]
     if result.strange:
-        lines.append(f"{result.strange:,} recordings of the file are of none of these tracks, and were not stored")
+        are, were = ("is", "was") if result.strange == 1 else ("are", "were")
+        # Of what could not be read now or earlier, nobody knows whether the file has it.
+        unread = " that could be read" if result.missing or result.failed else ""
+        lines.append(
+            f"{format_count(result.strange, 'recording')} of the file {are} of none of these tracks{unread}, and "
+            f"{were} not stored"
+        )
     return lines

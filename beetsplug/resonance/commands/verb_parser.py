@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.commands.common import align_columns
 from beetsplug.resonance.commands.parser import CommandParser
 from beetsplug.resonance.commands.verb_options import OPTIONS
-from beetsplug.resonance.commands.verbs import GROUPS, PROGRAM, VERBS, Verb, find_verb
+from beetsplug.resonance.commands.verbs import GROUPS, PROGRAM, VERBS, Verb, example_of, find_verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ class VerbParser(CommandParser):
         verb = VERBS[name]
         usage = " ".join(filter(None, (PROGRAM, name, verb.arguments, "[options]" if verb.options else "")))
         parts = [usage, f"{verb.summary[0].upper()}{verb.summary[1:]}.", verb.details]
-        parts += [f"Example: {' '.join(filter(None, (PROGRAM, name, verb.example)))}"]
+        parts += [f"Example: {PROGRAM} {example_of(name)}"]
         options = [make_option(option) for option in verb.options]
         return CommandParser("\n\n".join(filter(None, parts)), options).format_help(formatter)
 
@@ -70,7 +70,7 @@ def format_overview(verbs: dict[str, Verb], first: str = "") -> str:
     """Return the help on several verbs, a line each; `first` is the word that they begin with."""
     program = f"{PROGRAM} {first}".rstrip()
     rows = align_columns([(f"  {name}", verb.summary) for name, verb in verbs.items()])
-    example = next(iter(verbs)) if first else "status"
+    example = example_of(next(iter(verbs))) if first else "status"
     return "\n".join((
         f"Usage: {program} VERB [options]", "", *rows, "",
         f"`{program} VERB --help` shows the options of one, and an example.", "", f"Example: {PROGRAM} {example}", "",

@@ -73,10 +73,11 @@ VERBS = {
     "sidecar copy": Verb(
         "copy the collected data into another database, or back into a file",
         "ADDRESS | FILE",
-        "Every row is the same in the copy, which has to be empty before. The data stay where they are, too, and are\n"
-        "used until `sidecar` in the configuration names the copy.",
-        "postgresql+psycopg://user@host/database",
-        noun=("place", "postgresql+psycopg://user@host/database"),
+        "An ADDRESS is one such as postgresql+psycopg://user@host/database. Every row is the same in the copy, which\n"
+        "has to be empty before; a FILE must not be there. The data stay where they are, too, and are used until\n"
+        "`sidecar` in the configuration names the copy.",
+        "copy.db",
+        noun=("place", "copy.db"),
     ),
     "sidecar index": Verb(
         "let the server of a shared sidecar search the vectors of the model in use, for other programs",
@@ -152,7 +153,8 @@ VERBS = {
     "vectors export": Verb(
         "write what is analysed to a file, for another machine or program",
         "FILE [QUERY]",
-        "The file is a numpy archive, without pickle: embeddings, windows, facets, tags and attributes by content key.",
+        "The file is a numpy archive, without pickle: embeddings, windows, facets, tags and attributes by content\n"
+        "key. One of an earlier export is replaced, any other file is not.",
         "library.npz",
     ),
     "vectors import": Verb(
@@ -237,7 +239,13 @@ def find_verb(words: Sequence[str]) -> str:
     if verb not in GROUPS:
         return verb
     seconds = tuple(each.split()[1] for each in VERBS if each.startswith(f"{verb} "))
-    return f"{verb} {choose_word(words[1:2], seconds, f'verb of {verb}', f'{verb} takes', f'{verb} {seconds[0]}')}"
+    example = example_of(f"{verb} {seconds[0]}")
+    return f"{verb} {choose_word(words[1:2], seconds, f'verb of {verb}', f'{verb} takes', example)}"
+
+
+def example_of(verb: str) -> str:
+    """Return a verb with what its example has behind it."""
+    return f"{verb} {VERBS[verb].example}".rstrip()
 
 
 def choose_word(words: Sequence[str], known: Sequence[str], kind: str, leading: str, example: str) -> str:

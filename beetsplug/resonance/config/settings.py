@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.options import LARGEST_COUNT, SETTINGS, split_query
+from resonance_engine.encoder.model_files import SHIPPED_NAMES
 from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ LEAP_YEAR = 2000  # has every day that a year can have
 DAY = r"(\d\d?)(?:-(\d\d?))?"
 INDEX_METHODS = SETTINGS["index"].choices
 AUTO, SHIPPED = SETTINGS["auto"].choices, SETTINGS["model"].default
-SHIPPED_NAMES = (SHIPPED, "default-int8")  # the models that come with the program, by their folders
 
 
 def default(name: str) -> Any:

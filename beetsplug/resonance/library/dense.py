@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beetsplug.resonance.library.items import select_rows
-from beetsplug.resonance.library.sidecar import file_state
+from beetsplug.resonance.library.sidecar import file_state, format_tracks
 from beetsplug.resonance.library.track_rows import current_rows
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import AudioError, StoreError
@@ -133,7 +133,7 @@ def analyse_dense(
                 bar.update()
         except KeyboardInterrupt:
             bar.clear()
-            log.warning("stopped; the dense windows of {} are kept, run it again to go on", f"{done:,} tracks")
+            log.warning("stopped; the dense windows of {} are kept, run it again to go on", format_tracks(done))
             raise
     return done, failed
 

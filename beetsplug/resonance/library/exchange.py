@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beetsplug.resonance.library.models import Models, fingerprint_model
+from beetsplug.resonance.library.models import NAME, Models, fingerprint_model
 from beetsplug.resonance.library.sidecar import file_state
 from beetsplug.resonance.library.sync import plan_library
 from resonance_engine.console import progress_bar
@@ -93,10 +93,28 @@ def choose_model(models: Models, vectors: VectorFile) -> str | None:
         return models.wanted
     if active is not None and active.id == model.id:
         return models.name_of(active.id)
-    used = f"{models.label(active)} ({active.id})" if active else printable(models.wanted)
+    name = models.find_name(model.id)
+    used = describe_model(active, models.name_of(active.id)) if active else printable(models.wanted)
     raise ExchangeError(
-        f"{printable(vectors.path)} holds vectors of {model.name} {model.version} ({model.id}), and this library uses "
-        f"{used}; nothing was stored. Compute them with that model, or choose the file's by `beet resonance model use`."
+        f"{printable(vectors.path)} holds vectors of {describe_model(model, name)}, and this library uses {used}; "
+        f"nothing was stored. Compute them with that model, or {describe_choice(models, name)}."
+    )
+
+
+def describe_model(model: Model, name: str | None) -> str:
+    """Return a model with what tells it from others of its name: the name to choose it by, if any, and its id."""
+    chosen = f"{name}, " if name and NAME.fullmatch(name) else ""
+    return f"{model.name} {model.version} ({chosen}{model.id})"
+
+
+def describe_choice(models: Models, name: str | None) -> str:
+    """Return a clause on how to choose the model of a name, or one that is not among those of the library."""
+    if name is None:
+        return "name the file's by `model:` in the configuration"
+    leave = "take `model:` out of the configuration and " if models.configured else ""
+    return (
+        f"{leave}choose the file's by `beet resonance model use {printable(name)}`, which Ctrl-C may stop, and import "
+        "again"
     )
 
 

@@ -24,6 +24,8 @@ from beets.exceptions import UserError
 from beets.library import Item
 from beets.library.queries import parse_query_parts
 
+from resonance_engine.files import expand_home
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from resonance_engine.search.names import TrackMetadata
 
 UNSORTED = Sort()  # beets takes NullSort for its default order, which costs more than the query
+WITH_FILES = ("similar", "playlist")  # commands with the option --file
 NO_TRACKS = "the library has no tracks; import some with `beet import PATH`"
 PLAYED_FIELDS = ("last_played", "lastplayed")  # of other plugins; beets' mpdstats writes the first
 ALTERNATIVE = ","
@@ -95,7 +98,7 @@ def select_ids(library: Library, query: Query) -> set[int]:
 def no_match(library: Library, command: str, query: Sequence[str], noun: str = "track") -> UserError:
     """Return the error of a command whose query matches no item, or none of another `noun`; without a query, NO_TRACKS.
 
-    It names the fields of the query that nothing in the library has.
+    It names the fields of the query that nothing in the library has, and --file for the paths of files.
     """
     from beetsplug.resonance.library.field_names import describe_unknown_fields
 
@@ -104,7 +107,19 @@ def no_match(library: Library, command: str, query: Sequence[str], noun: str = "
     words = shlex.join(query)
     unknown = describe_unknown_fields(library, query)
     hint = f": {unknown}" if unknown else f"; try `beet ls {'-a ' * (noun == 'album')}{words}`"
+    if command in WITH_FILES and noun == "track" and all(map(is_file, query)):
+        hint = (
+            f"; `beet {command} {shlex.join(part for word in query for part in ('--file', word))}` starts from a file"
+        )
     return UserError(f"{command}: no {noun} matches {words}{hint}")
+
+
+def is_file(word: str) -> bool:
+    """Return whether a word of a query is the path of a file."""
+    try:
+        return expand_home(word).is_file()
+    except (OSError, ValueError):  # too long for a path, or with a zero byte
+        return False
 
 
 def excluded_ids(library: Library, rules: Iterable[Exclusion], today: date) -> set[int]:

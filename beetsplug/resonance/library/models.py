@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beets.exceptions import UserError
 
-from beetsplug.resonance.config.settings import SHIPPED, SHIPPED_NAMES
-from resonance_engine.encoder.model_files import find_model_file
+from beetsplug.resonance.config.settings import SHIPPED
+from resonance_engine.encoder.model_files import SHIPPED_NAMES, find_model_file
 from resonance_engine.errors import ModelError, printable
 from resonance_engine.suggestions import suggest
 
@@ -122,6 +122,14 @@ class Models:
             return known
         with closing(self.open_pool(name)) as pool:
             return pool.description().id
+
+    def find_name(self, model_id: str) -> str | None:
+        """Return the name of the model with an id among those that can be chosen; each is loaded that is not known."""
+        for name in self.names():
+            with suppress(ModelError):
+                if self.identify(name) == model_id:
+                    return name
+        return None
 
     def note(self, name: str, model_id: str, fingerprint: list[int]) -> None:
         """Note which model a name means, and the fingerprint of its file before it was loaded."""

@@ -18,7 +18,7 @@ from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.identity import name_library, remember_name
 from beetsplug.resonance.library.items import NO_TRACKS
 from beetsplug.resonance.library.runtime import Runtime
-from resonance_engine.errors import StoreError
+from resonance_engine.errors import StoreError, format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -266,4 +266,4 @@ def format_duration(seconds: float) -> str:
 
 
 def format_tracks(count: int) -> str:
-    return "1 track" if count == 1 else f"{count:,} tracks"
+    return format_count(count)

@@ -19,6 +19,7 @@ from beetsplug.resonance.search.finder import MULTI_LINE, Finder
 from beetsplug.resonance.search.library_map import items_of_cluster
 from beetsplug.resonance.search.request import SearchRequest
 from beetsplug.resonance.search.session import resolve_query
+from resonance_engine.errors import format_count
 from resonance_engine.playlist.arc import order_by_arc
 from resonance_engine.playlist.order import order_tracks
 from resonance_engine.playlist.path import find_path
@@ -28,7 +29,6 @@ from resonance_engine.playlist.rules import (
     OrderedTracks,
     TrackPool,
     durations,
-    format_count,
 )
 from resonance_engine.search.constraints import Caps
 from resonance_engine.search.selection import relax_caps

@@ -19,6 +19,7 @@ from beetsplug.resonance.search.request import option_errors
 from beetsplug.resonance.search.session import resolve_seeds
 from beetsplug.resonance.search.taste import load_taste, taste_ranker
 from beetsplug.resonance.search.voices import voice_filter
+from resonance_engine.errors import format_count
 from resonance_engine.search.constraints import Constraints, keys_of, tempi_of
 from resonance_engine.search.ranking import query, rank_by_similarity, refine
 from resonance_engine.search.same_sound import measure_spread
@@ -230,7 +231,7 @@ class Finder:
         if len(hits) < ranking.count:
             among = " among the matches of --from" if request.among else " in the cluster" * bool(self.filter.among)
             why = f"turned down: {reasons}" if reasons else "there are no others"
-            shortage = f"{len(hits):,} of {ranking.count:,} tracks found{among}; {why}"
+            shortage = f"{len(hits):,} of {format_count(ranking.count)} found{among}; {why}"
             notes.append(shortage)
         return SearchResult(hits, self.seeds, self.weights, scores, reasons, tuple(notes), shortage)
 

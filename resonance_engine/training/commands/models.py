@@ -129,6 +129,7 @@ def run_export(options: argparse.Namespace) -> None:
     network, manifest = load_network(weights)
     folder = options.outdir
     make_folder(folder)
+    verify_export(folder)
     try:
         parity = export_onnx(network, manifest, folder / MODEL, options.batch)
         save_network(network, manifest, folder / WEIGHTS)
@@ -141,6 +142,16 @@ def run_export(options: argparse.Namespace) -> None:
         f"{printable(folder / MODEL)}: {manifest.name} {manifest.version} ({manifest.id}); against PyTorch mean error "
         f"{parity.mae:.1e}, largest {parity.maximum:.1e}, lowest cosine {parity.cosine:.7f}"
     )
+
+
+def verify_export(folder: Path) -> None:
+    """Raise TargetError for a folder in which an export would replace a file that no export wrote."""
+    from resonance_engine.files import verify_target
+    from resonance_engine.network.files import is_model_file
+    from resonance_engine.training.results.parity import is_card
+
+    for name, is_own in ((MODEL, is_model_file), (WEIGHTS, is_model_file), (CARD, is_card)):
+        verify_target(folder / name, "export --outdir", (Path(name).suffix,), is_own, "file that an export wrote")
 
 
 def configure_onnx_eval(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonance_engine.console import duration, positive, print_line
-from resonance_engine.errors import ConfigError, printable
+from resonance_engine.errors import ConfigError, format_count, printable
 from resonance_engine.training.commands.common import (
     FeatureProgress,
     add_options,
@@ -49,8 +49,8 @@ def run_precompute(options: argparse.Namespace) -> None:
         cache.close()
     same = len(songs) - progress.failed - len(computed)
     print_line(
-        f"{len(computed):,} songs in {printable(options.cache_dir)}, {new:,} of them new"
-        + (f", {same:,} files were the same sound as another" if same else "")
+        f"{format_count(len(computed), 'song')} in {printable(options.cache_dir)}, {new:,} of them new"
+        + (f", {format_count(same, 'file')} the same sound as another" if same else "")
         + (f", {progress.failed:,} failed" if progress.failed else "")
     )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from resonance_engine.encoder.backends import Backend
     from resonance_engine.encoder.manifest import Manifest
 
+CARD_TITLE = "# Model card: "
 UNKNOWN = "-"
 Inputs = Mapping[str, NDArray[np.float32]]
 SONGS = 16  # of the cache, whose windows are compared
@@ -29,11 +30,17 @@ WINDOWS = 64  # random ones, where there is no cache
 WARM_UP = 3
 
 
+def is_card(path: Path) -> bool:
+    """Return whether a file is a card of a model, as `format_card` begins it."""
+    with path.open("rb") as file:
+        return file.read(len(CARD_TITLE)) == CARD_TITLE.encode()
+
+
 def format_card(manifest: Manifest, parity: Parity, evaluation: Mapping[str, Any] | None = None) -> str:
     """Format the card in Markdown; `evaluation` is the content of `evaluate`'s JSON file about this model."""
     decoding = manifest.spec.decoding
     lines = [
-        f"# Model card: {manifest.name} {manifest.version}",
+        f"{CARD_TITLE}{manifest.name} {manifest.version}",
         "",
         f"Model id `{manifest.id}`. Licence: {manifest.licence}.",
         "",
