@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resonance_engine.files import write_bytes
+from resonance_engine.errors import TargetError
+from resonance_engine.files import verify_target, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,3 +161,47 @@ def test_what_a_killed_writer_left_goes_with_time(tmp_path: Path) -> None:
         os.utime(each, (1e9, 1e9))
     write_bytes(path, b"new")
     assert {*tmp_path.iterdir()} == {path, young, *others}
+
+
+class TestTarget:
+    def verify(self, path: Path) -> str:
+        """The sentence on a target of two suffixes, of which files with b"own" are replaced; empty for none."""
+        try:
+            verify_target(path, "--out", (".a", ".b"), lambda each: each.read_bytes() == b"own", "list")
+        except TargetError as error:
+            return str(error)
+        return ""
+
+    @pytest.mark.parametrize("name", ["new.a", "NEW.B", "own.a", "link.b", "nowhere.a"])
+    def test_a_new_file_and_one_of_its_kind_are_targets(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "own.a").write_bytes(b"own")
+        (tmp_path / "link.b").symlink_to("own.a")
+        (tmp_path / "nowhere.a").symlink_to("nothing")
+        assert self.verify(tmp_path / name) == ""
+
+    @pytest.mark.parametrize("name", ["song.ogg", "a", ".a", "x.a.ogg"])
+    def test_another_suffix_is_refused(self, tmp_path: Path, name: str) -> None:
+        path = tmp_path / name
+        assert self.verify(path) == f"--out takes the name of a file that ends in .a or .b, not {str(path)!r}."
+
+    @pytest.mark.parametrize("name", ["other.a", "link.a"])
+    def test_another_kind_is_refused(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "other.a").write_bytes(b"other")
+        (tmp_path / "link.a").symlink_to("other.a")
+        path = tmp_path / name
+        assert self.verify(path) == (
+            f"--out: {path} is there already and is no list; name another file, or delete it first."
+        )
+
+    def test_what_is_no_regular_file_is_refused_and_not_opened(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.a")  # to open it would take until another program does
+        (tmp_path / "folder.a").mkdir()
+        for path in (tmp_path / "pipe.a", tmp_path / "folder.a"):
+            assert self.verify(path) == f"--out: {path} is there already and is no file; name another one."
+
+    def test_a_folder_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        assert self.verify(tmp_path / "no" / "x.a") == f"--out: there is no folder {tmp_path / 'no'}."
+
+    def test_without_a_kind_any_file_is_replaced(self, tmp_path: Path) -> None:
+        (tmp_path / "other.a").write_bytes(b"other")
+        verify_target(tmp_path / "other.a", "--out", (".a",))

@@ -23,7 +23,6 @@ from resonance_engine.features.resampling import resample_by_fft, resample_by_so
 from resonance_engine.ondevice import (
     BufferEmbedder,
     cut_recording,
-    main,
     read_small_catalog,
     search_catalog,
     write_small_catalog,
@@ -168,8 +167,8 @@ class TestWindows:
     @pytest.mark.parametrize(
         ("samples", "rate", "reason"),
         [
-            (np.zeros(RATE * 5, np.float64), RATE, "should be float32 or int16"),
-            (np.zeros((2, 2, RATE), np.float32), RATE, "should be float32 or int16"),
+            (np.zeros(RATE * 5, np.float64), RATE, "should be a NumPy array of float32 or int16"),
+            (np.zeros((2, 2, RATE), np.float32), RATE, "should be a NumPy array of float32 or int16"),
             (
                 np.zeros((2, RATE * 5), np.float32),
                 RATE,
@@ -181,6 +180,8 @@ class TestWindows:
             (np.zeros(RATE * 5, np.float32), RATE, "The samples are silent"),
             (np.full(RATE * 5, np.nan, np.float32), RATE, "hold NaN or infinity within 5 s from second 0.0 on"),
             (np.full((RATE * 5, 2), np.inf, np.float32), RATE, "hold NaN or infinity"),
+            ([0.1, 0.2], RATE, "should be a NumPy array of float32 or int16, .* and are of the type list"),
+            (None, RATE, "and are of the type NoneType"),
             (np.zeros(RATE * 5, np.float32), 0, "The rate should be 1,000 to 3,000,000 Hz and is 0"),
         ],
     )
@@ -280,29 +281,6 @@ class TestSmallCatalog:
 
 def embedding_of(vector: NDArray[np.float32]) -> Embedding:
     return Embedding(vector)
-
-
-class TestCommands:
-    def test_files_that_are_no_music_cost_a_line_each(
-        self, songs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        text, short, deep = (tmp_path / name for name in ("text.wav", "short.wav", "deep.wav"))
-        text.write_text("no music")
-        write_audio(short, tune(1, RATE, channels=1, seed=1), RATE)
-        write_audio(deep, tune(5, RATE, channels=1, seed=1), RATE, kind="wav24")
-        wrong = [text, short, deep, tmp_path / "none.wav"]
-        target = tmp_path / "small.npz"
-        assert main(["embed", *map(str, wrong), str(songs[0]), "--out", str(target)]) == 0
-        out, err = capsys.readouterr()
-        assert out == f"1 track in {target}, 4 failed\n"
-        assert [line.split(": ", 2)[2][:30] for line in err.splitlines()] == [
-            "it is no WAV file of 16 bits o",
-            "1.00 s of samples came; at lea",
-            "it is no WAV file of 16 bits o",
-            "it cannot be opened (No such f",
-        ]
-        assert main(["embed", *map(str, wrong), "--out", str(tmp_path / "other.npz")]) == 1
-        assert not (tmp_path / "other.npz").exists()
 
 
 @pytest.mark.slow

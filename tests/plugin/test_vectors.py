@@ -271,7 +271,7 @@ class TestRefusals(ExchangeLibrary):
         self.export()
         before = self.rows()
         reader, writer = os.pipe()
-        with open(reader, "rb"), open(writer, "wb") as pipe:
+        with os.fdopen(reader, "rb"), os.fdopen(writer, "wb") as pipe:
             pipe.write(self.file.read_bytes()[:1000])
             path = f"/dev/fd/{reader}"
             assert self.refused("resonance", "vectors", "import", path) == (

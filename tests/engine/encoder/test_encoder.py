@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from resonance_engine.encoder.backends import OnnxBackend
 from resonance_engine.encoder.encoder import BATCH, Encoder
 from resonance_engine.encoder.manifest import METADATA_KEY
-from resonance_engine.encoder.model_files import find_model_file, locate_model
+from resonance_engine.encoder.model_files import SHIPPED, SHIPPED_NAMES, find_model_file, locate_model
 from resonance_engine.errors import ModelError
 from resonance_engine.features.spec import FRONT_END_VERSION
 from tests import golden_vectors
@@ -21,7 +22,6 @@ from tests.tiny_models import MANIFEST, SPEC, TAGGED, features, onnx_model, othe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -97,6 +97,20 @@ class TestDetection:
         with pytest.raises(ModelError, match=r"\\xff\.onnx") as caught:
             locate_model(tmp_path / os.fsdecode(b"\xff.onnx"))
         str(caught.value).encode()
+
+    def test_the_name_of_a_shipped_model_is_found_where_no_path_is(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in SHIPPED_NAMES:
+            assert locate_model(Path(name)) == ("onnx", SHIPPED.parents[1] / name / "model.onnx")
+        (tmp_path / "default-int8").mkdir()
+        (tmp_path / "default-int8" / "own.onnx").touch()
+        assert locate_model(Path("default-int8")) == ("onnx", Path("default-int8/own.onnx"))
+
+    def test_a_misspelt_name_of_a_shipped_model_is_recognised(self) -> None:
+        with pytest.raises(ModelError, match=r"^There is no model at default-int; did you mean default-int8\?$"):
+            locate_model(Path("default-int"))
 
     def test_a_model_is_used_from_its_folder(self, model: Path) -> None:
         (model.parent / "README.md").touch()
