@@ -115,7 +115,7 @@ def test_what_cannot_be_done_leaves_the_list(explorer: Home) -> None:
             shown.type("")
             assert shown.read_until(PROMPT).startswith("\n➜")
         missing = explorer.path / "no such folder" / "evening.m3u8"
-        for name, expected in (("", "➜"), (str(missing), f"similar: {missing} cannot be written: No such file")):
+        for name, expected in (("", "➜"), (str(missing), f"similar -i: there is no folder {missing.parent}")):
             shown.type("a")
             shown.read_until(PLACES)
             shown.type("1")

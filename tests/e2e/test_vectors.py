@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -30,3 +32,32 @@ def test_files_embedded_without_beets_are_not_analysed_again(songs: Home, tmp_pa
     again = tmp_path / "again.npz"
     [line] = copy.beet("resonance", "vectors", "export", str(again))
     assert line.startswith("6 recordings by resonance 3 in ")
+
+
+def test_vectors_of_the_other_shipped_model_are_refused_with_the_command_that_chooses_it(
+    songs: Home, tmp_path: Path
+) -> None:
+    target, file = tmp_path / "int8.npz", next(iter(sorted(songs.music.rglob("*.*"))))
+    command = [sys.executable, "-m", "resonance_engine.cli", "embed", str(file), "--load", "default-int8"]
+    subprocess.run([*command, "--out", str(target)], cwd=ROOT, check=True, capture_output=True)
+    copy = songs.clone(tmp_path / "copy")
+    sentence = copy.fails("resonance", "vectors", "import", str(target))
+    assert re.search(
+        r"holds vectors of resonance 3 \(default-int8, [0-9a-f]{16}\), and this library uses resonance 3 "
+        r"\(default, [0-9a-f]{16}\); nothing was stored",
+        sentence,
+    )
+    assert "choose the file's by `beet resonance model use default-int8`" in sentence
+
+
+def test_an_export_without_its_file_name_costs_no_song(songs: Home, tmp_path: Path) -> None:
+    copy = songs.clone(tmp_path / "copy")
+    folder = tmp_path / "music"
+    shutil.copytree(songs.music, folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
+    for program in ("beet resonance vectors export", f"{sys.executable} -m resonance_engine.cli embed --out"):
+        status, out, err = copy.shell(f"{program} {folder}/*/*/*")
+        assert (status, out) == (1, "")
+        assert err.count("\n") == 1
+        assert "takes the name of a file that ends in .npz, not " in err
+    assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before

@@ -51,6 +51,33 @@ class TestUnknownHome(AnalysedLibrary):
                 explorer.add_to_file(list(self.lib.items()))
 
 
+class TestFileAsAQuery(AnalysedLibrary):
+    @pytest.mark.parametrize("command", ["similar", "playlist"])
+    def test_the_path_of_a_file_beside_the_library_names_the_option(self, command: str, tmp_path: Path) -> None:
+        first, second = tmp_path / "a song.mp3", tmp_path / "b.mp3"
+        first.touch()
+        assert self.refused(command, str(second)) == (
+            f"{command}: no track matches {second}; try `beet ls {second}`"
+        ), "it is not there"
+        assert self.refused(command, str(first)) == (
+            f"{command}: no track matches '{first}'; `beet {command} --file '{first}'` starts from a file"
+        )
+        second.touch()
+        options = f"--file '{first}' --file {second}"
+        assert f"`beet {command} {options}` starts from a file" in self.refused(command, str(first), str(second))
+
+    @pytest.mark.parametrize("words", [("similar", "--album"), ("similar", "--from"), ("resonance", "analyze")])
+    def test_other_queries_do_not(self, words: tuple[str, ...], tmp_path: Path) -> None:
+        file = tmp_path / "a.mp3"
+        file.touch()
+        sentence = self.refused(*words, str(file), *(["title:song 0"] if "--from" in words else []))
+        assert "--file" not in sentence
+        assert f"matches {file}; try `beet ls " in sentence
+
+    def test_a_word_that_is_no_path_is_a_query(self) -> None:
+        assert "; try `beet ls x" in self.refused("similar", "x" * 5000)
+
+
 class TestOutput(MapLibrary):
     def test_missing_output_folder_is_refused_before_the_computation(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

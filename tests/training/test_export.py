@@ -13,7 +13,9 @@ pytest.importorskip("torch")
 
 import onnx
 import torch
+from safetensors.torch import save
 
+from resonance_engine.cli import main
 from resonance_engine.encoder.encoder import Encoder
 from resonance_engine.encoder.manifest import METADATA_KEY
 from resonance_engine.errors import ModelError
@@ -23,7 +25,7 @@ from resonance_engine.network.export import Parity, compare, example_inputs, exp
 from resonance_engine.network.files import load_network, save_network
 from resonance_engine.network.pretrained import SemanticBackbone
 from resonance_engine.training.results.parity import compare_outputs
-from tests.tiny_models import MANIFEST, TAGGED, features
+from tests.tiny_models import MANIFEST, TAGGED, features, onnx_model
 from tests.tiny_networks import Exported, export, tiny_network
 
 if TYPE_CHECKING:
@@ -258,3 +260,45 @@ def test_a_broken_pytorch_is_a_sentence(exported: dict[str, Exported], monkeypat
 def test_the_opset_is_the_one_asked_for(exported: dict[str, Exported]) -> None:
     (main,) = (each for each in onnx.load(exported["gated_add"].onnx).opset_import if not each.domain)
     assert main.version == export_module.OPSET
+
+
+class TestTarget:
+    """What the command `export` replaces in its folder."""
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("model.onnx", onnx_model(metadata={})),
+            ("model.onnx", b"no model"),
+            ("model.safetensors", save({"x": torch.ones(1)})),
+            ("model.safetensors", b"no model"),
+            ("CARD.md", b"# Of another model"),
+            ("CARD.md", b""),
+        ],
+    )
+    def test_files_of_other_programs_stay(
+        self,
+        tmp_path: Path,
+        exported: dict[str, Exported],
+        capsys: pytest.CaptureFixture[str],
+        name: str,
+        content: bytes,
+    ) -> None:
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert main(["export", "--load", str(exported["gated_add"].weights), "--outdir", str(tmp_path)]) == 1
+        assert capsys.readouterr().err == (
+            f"resonance: export --outdir: {path} is there already and is no file that an export wrote; name another "
+            "file, or delete it first.\n"
+        )
+        assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [(name, content)]
+
+    def test_an_earlier_export_is_replaced(self, tmp_path: Path, exported: dict[str, Exported]) -> None:
+        files = exported["gated_add"], exported["cross_attention"]
+        (tmp_path / "model.onnx").write_bytes(files[1].onnx.read_bytes())
+        (tmp_path / "model.safetensors").write_bytes(files[1].weights.read_bytes())
+        (tmp_path / "CARD.md").write_text("# Model card: of before")
+        assert main(["export", "--load", str(files[0].weights), "--outdir", str(tmp_path)]) == 0
+        for name in ("model.onnx", "model.safetensors"):
+            assert load_network(tmp_path / name)[1] == files[0].manifest
+        assert "of before" not in (tmp_path / "CARD.md").read_text()
