@@ -190,7 +190,7 @@ def other_moments(index: VectorIndex) -> VectorIndex:
     [
         (other_vector, "it holds other vectors"),
         (other_ids, "2 vectors are in one of them only"),
-        (one_less, "1 vectors are in one of them only"),
+        (one_less, "1 vector is in one of them only"),
         (other_moments, "sums over all vectors"),
     ],
 )

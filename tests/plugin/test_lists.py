@@ -170,7 +170,10 @@ class TestLists(AnalysedLibrary):
     def test_a_playlist_that_cannot_be_written(self, tmp_path: Path) -> None:
         target = tmp_path / "nowhere" / "list.m3u8"
         assert self.refused("playlist", "-o", str(target), "song") == (
-            f"playlist: {target} cannot be written: No such file or directory"
+            f"playlist -o: there is no folder {target.parent}"
+        )
+        assert self.refused("playlist", "-o", "/proc/list.m3u8", "song").startswith(
+            "playlist: /proc/list.m3u8 cannot be written: "
         )
 
     def test_a_playlist_is_written_through_a_link(self, tmp_path: Path) -> None:
