@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 METADATA_KEY = "resonance"  # of the ONNX metadata and of the safetensors header
 FUSION_MODES = ("gated_add", "gated_concat", "cross_attention")
-BACKBONE_KINDS = ("plain", "residual", "envelope", "levelled")
+BACKBONE_KINDS = ("plain", "residual", "envelope", "levelled", "sparse")
 TAGGING = ("semantic", "instrumentation")  # modalities whose networks give tags, in the order of the tags
 WIDEST = 4096
 

@@ -187,8 +187,8 @@ def timbre(width: int, bands: int, kind: str) -> nn.Module:
     return EnvelopeBackbone(width, bands) if kind == "envelope" else TimbreBackbone(width, bands, kind)
 
 
-# Width of the facet, the feature's length along its first axis, and the kind: plain, residual, timbre's envelope or
-# semantic's levelled.
+# Width of the facet, the feature's length along its first axis, and the kind: plain, residual, timbre's envelope,
+# semantic's levelled, or sparse of the two that take patches.
 BACKBONES: dict[str, Callable[[int, int, str], nn.Module]] = {
     "timbre": timbre,
     "harmony": HarmonyBackbone,

@@ -29,8 +29,15 @@ class Levelling(NamedTuple):
     quietest: float
 
 
-SEMANTIC_LEVELS = {"plain": Levelling(0.3, 0.6, 1e-9), "levelled": Levelling(0.3, 1.0, 1e-7)}
+SEMANTIC_LEVELS = {
+    "plain": Levelling(0.3, 0.6, 1e-9),
+    "levelled": Levelling(0.3, 1.0, 1e-7),
+    "sparse": Levelling(0.3, 1.0, 1e-7),
+}
 INSTRUMENTATION_LEVEL = Levelling(5.0, 1.0, 1e-4)  # music of -20 dBFS
+
+
+PATCH_STEPS = {"plain": 1, "levelled": 1, "sparse": 2}  # of every how many patches one is computed
 
 
 def bring_near(power: Tensor, levelling: Levelling) -> Tensor:
@@ -66,22 +73,23 @@ class TaggingBackbone(nn.Module):
         return self.facet(self.pool_and_tag(x)[0])
 
 
-def cut_patches(x: Tensor, frames: int) -> tuple[Tensor, int]:
+def cut_patches(x: Tensor, frames: int, step: int = 1) -> tuple[Tensor, int]:
     """Cut (windows, bands, frames) into patches side by side, (windows * count, frames, bands), and count them.
 
-    A window that is shorter than a patch is one.
+    Of every `step` patches of a window the first is taken. A window that is shorter than a patch is one.
     """
     bands, length = x.shape[1], min(frames, x.shape[2])
-    count = x.shape[2] // length
-    patches = x[:, :, : count * length].reshape(-1, bands, count, length)
-    return patches.permute(0, 2, 3, 1).flatten(0, 1), count
+    whole = x.shape[2] // length
+    patches = x[:, :, : whole * length].reshape(-1, bands, whole, length)[:, :, ::step]
+    return patches.permute(0, 2, 3, 1).flatten(0, 1), -(-whole // step)
 
 
 class SemanticBackbone(TaggingBackbone):
     """Semantics, with tags: patches of 3 s through `MusiCNN`, averaged over the window.
 
     96 bands, 62.5 frames a second. In the kind "plain" loudness counts little: a window 6 dB louder than another
-    enters 2.4 dB louder. In the kind "levelled" it does not count, down to noise of -78 dBFS.
+    enters 2.4 dB louder. In the kind "levelled" it does not count, down to noise of -78 dBFS, nor in the kind "sparse",
+    which takes every other patch.
     """
 
     tags = musicnn.TAGS
@@ -90,9 +98,9 @@ class SemanticBackbone(TaggingBackbone):
         if bands != musicnn.BANDS:
             raise ValueError(f"the semantic network takes {musicnn.BANDS} mel bands, not {bands}")
         if kind not in SEMANTIC_LEVELS:
-            raise ValueError(f"the semantic network is {' or '.join(SEMANTIC_LEVELS)}, not {kind}")
+            raise ValueError(f"the semantic network is {', '.join(SEMANTIC_LEVELS)}, not {kind}")
         super().__init__(musicnn.MusiCNN(), musicnn.POOLED, width)
-        self.levelling = SEMANTIC_LEVELS[kind]
+        self.levelling, self.step = SEMANTIC_LEVELS[kind], PATCH_STEPS[kind]
 
     def prepare(self, x: Tensor) -> Tensor:
         """Convert decibels to log10(10000 p + 1) of the power p, musicnn's input, at nearly the same level."""
@@ -100,7 +108,7 @@ class SemanticBackbone(TaggingBackbone):
 
     def pool_and_tag(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Average pooled activations (windows, 1506) and tag probabilities (windows, 50) over a window's patches."""
-        patches, count = cut_patches(self.prepare(x), musicnn.FRAMES)
+        patches, count = cut_patches(self.prepare(x), musicnn.FRAMES, self.step)
         _, pooled, tags = self.trunk(patches)
         parts = (pooled, torch.sigmoid(tags))
         pooled, tags = (each.reshape(-1, count, each.shape[1]).mean(dim=1) for each in parts)
@@ -110,7 +118,8 @@ class SemanticBackbone(TaggingBackbone):
 class InstrumentationBackbone(TaggingBackbone):
     """Instruments, voices and other sources of sound, with tags: patches of 0.96 s through `YAMNet`.
 
-    64 bands, 100 frames a second. Loudness does not count, down to music of -67 dBFS.
+    64 bands, 100 frames a second. Loudness does not count, down to music of -67 dBFS. The kind "sparse" takes every
+    other patch.
     """
 
     tags = yamnet.CLASSES
@@ -118,9 +127,10 @@ class InstrumentationBackbone(TaggingBackbone):
     def __init__(self, width: int, bands: int, kind: str = "plain") -> None:
         if bands != yamnet.BANDS:
             raise ValueError(f"the instrumentation network takes {yamnet.BANDS} mel bands, not {bands}")
-        if kind != "plain":
-            raise ValueError(f"the instrumentation network is plain, not {kind}")
+        if kind not in ("plain", "sparse"):
+            raise ValueError(f"the instrumentation network is plain or sparse, not {kind}")
         super().__init__(yamnet.YAMNet(), yamnet.POOLED + yamnet.VARYING, width)
+        self.step = PATCH_STEPS[kind]
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
@@ -133,7 +143,7 @@ class InstrumentationBackbone(TaggingBackbone):
         The moments are the means of all activations, then the deviations of the lower three layers'. Those of the upper
         two bring nothing.
         """
-        patches, count = cut_patches(self.prepare(x), yamnet.FRAMES)
+        patches, count = cut_patches(self.prepare(x), yamnet.FRAMES, self.step)
         pooled, classes = self.trunk(patches)
         pooled = pooled.reshape(-1, count, pooled.shape[1])
         mean = pooled.mean(dim=1)

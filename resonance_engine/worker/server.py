@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 STATM = Path("/proc/self/statm")
 DATA = 5  # the field of `statm` that counts what RLIMIT_DATA limits, in pages
-REFUSED = ("bad_alloc", "bad allocation", "Failed to allocate memory", "can't start new thread")
+REFUSED = (
+    "bad_alloc",
+    "bad allocation",
+    "Failed to allocate memory",
+    "Could not allocate AVAudioFifo",
+    "can't start new thread",
+)
 """Messages of libraries that were refused memory, where they raise another error than MemoryError."""
 LOADING, LOADING_FACTOR = 1_000_000_000, 4
 """Bytes that loading a model file may take, and how often its own size comes to them."""

@@ -82,6 +82,17 @@ def test_a_window_is_mean_and_deviation_of_its_patches(backbone: Instrumentation
 
 
 @torch.inference_mode()
+def test_of_a_sparse_window_every_other_patch_counts(backbone: InstrumentationBackbone) -> None:
+    sparse, window = InstrumentationBackbone(8, 64, "sparse"), sound(1, 5 * FRAMES + 50)
+    sparse.load_state_dict(backbone.state_dict())
+    frames = backbone.prepare(window).transpose(1, 2)
+    pooled, classes = backbone.trunk(torch.cat([frames[:, at * FRAMES : (at + 1) * FRAMES] for at in (0, 2, 4)]))
+    result, tags = sparse.pool_and_tag(window)
+    torch.testing.assert_close(result[0, :POOLED], pooled.mean(dim=0), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(tags[0], torch.sigmoid(classes).mean(dim=0), atol=1e-5, rtol=1e-4)
+
+
+@torch.inference_mode()
 def test_a_window_is_embedded_alike_alone_and_among_others(backbone: InstrumentationBackbone) -> None:
     windows = sound(3, 2 * FRAMES)
     windows[1] += 30
@@ -103,7 +114,7 @@ def test_a_single_patch_has_a_gradient() -> None:
 
 @pytest.mark.parametrize(
     ("bands", "kind", "sentence"),
-    [(96, "plain", "takes 64 mel bands, not 96"), (64, "levelled", "is plain, not levelled")],
+    [(96, "plain", "takes 64 mel bands, not 96"), (64, "levelled", "is plain or sparse, not levelled")],
 )
 def test_unsupported_bands_and_kinds_raise(bands: int, kind: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):

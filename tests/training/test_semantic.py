@@ -81,6 +81,19 @@ def test_a_window_is_the_mean_of_its_patches(backbone: SemanticBackbone) -> None
     assert (pooled[0] - pooled[1]).abs().max() > 1e-2
 
 
+@pytest.mark.parametrize("patches", [1, 2, 5, 6])
+def test_of_a_sparse_window_every_other_patch_counts(patches: int) -> None:
+    sparse, window = SemanticBackbone(8, 96, "sparse"), sound(1, patches * FRAMES + 20)
+    sparse.load_state_dict(LEVELLED.state_dict())
+    with torch.inference_mode():
+        prepared = LEVELLED.prepare(window).transpose(1, 2)
+        parts = [prepared[:, at * FRAMES : (at + 1) * FRAMES] for at in range(0, patches, 2)]
+        _, pooled, tags = LEVELLED.trunk(torch.cat(parts))
+        result = sparse.pool_and_tag(window)
+    expected = pooled.mean(dim=0, keepdim=True), torch.sigmoid(tags).mean(dim=0, keepdim=True)
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_what_does_not_fill_a_patch_is_left_out(backbone: SemanticBackbone) -> None:
     """But for its level: the rest of a window has a part in that."""
     window = sound(1, 2 * FRAMES + 100)
@@ -112,7 +125,7 @@ def test_a_window_is_heard_alike_alone_and_among_others(backbone: SemanticBackbo
 
 @pytest.mark.parametrize(
     ("bands", "kind", "sentence"),
-    [(64, "plain", "takes 96 mel bands, not 64"), (96, "residual", "is plain or levelled, not residual")],
+    [(64, "plain", "takes 96 mel bands, not 64"), (96, "residual", "is plain, levelled, sparse, not residual")],
 )
 def test_unsupported_bands_and_kinds_raise(bands: int, kind: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):

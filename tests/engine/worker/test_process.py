@@ -145,8 +145,10 @@ class TestRealChild:
     def test_a_file_that_needs_too_much_memory_costs_itself(self, model: Path, music: Path, tmp_path: Path) -> None:
         tone = np.sin(np.arange(12_000_000, dtype=np.float32) / 1000)
         large = write_audio(tmp_path / "large.wav", tone, 3_000_000)
+        # FFmpeg, refused memory, names no limit; which library is refused first depends on how memory is cut up.
+        reason = r"it needs more memory than (a worker .* \(0\.04 GB\)|it may have)"
         with closing(Worker(model, memory=40_000_000)) as worker:
-            with pytest.raises(AudioError, match=r"large\.wav: it needs more memory than a worker .* \(0\.04 GB\)"):
+            with pytest.raises(AudioError, match=rf"large\.wav: {reason}"):
                 worker.analyse(large)
             assert worker.child is None
             assert worker.analyse(music).embedding is not None
