@@ -14,6 +14,7 @@ from resonance_engine.store.records import (
     DenseWindows,
     Embedding,
     Failure,
+    LibraryRow,
     TrackRow,
     Windows,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "DenseWindows",
     "Embedding",
     "Failure",
+    "LibraryRow",
     "Model",
     "Store",
     "TrackRow",

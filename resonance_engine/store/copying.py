@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from resonance_engine.errors import StoreError
 from resonance_engine.store.snapshot import ROWS_AT_A_TIME, read_batches
-from resonance_engine.store.tables import METADATA
+from resonance_engine.store.tables import LIBRARY, METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from resonance_engine.store.records import LibraryRow
     from resonance_engine.store.snapshot import Snapshot
     from resonance_engine.store.store import Store
 
@@ -21,21 +22,31 @@ if TYPE_CHECKING:
 LARGE_ROWS = {"array": 4, "passage": 16}
 
 
-def copy_store(source: Store, target: Store, report: Callable[[str, int], None] = lambda *_: None) -> dict[str, int]:
+def copy_store(
+    source: Store,
+    target: Store,
+    report: Callable[[str, int], None] = lambda *_: None,
+    libraries: Iterable[LibraryRow] = (),
+) -> dict[str, int]:
     """Copy all rows of a store into another, in one transaction; return how many rows by table.
 
     Ids, generations and the numbers that ids go on from stay the same, so that nothing that refers to them is lost.
-    `report` gets the name of a table and how many of its rows are copied. Memory does not grow with their number.
-    Raises StoreError where the target holds anything, and for a value that it does not take. Nothing is copied then,
-    nor where the copy is interrupted, and it can be repeated.
+    Only `libraries` take the place of those with their ids. `report` gets the name of a table and how many of its rows
+    are copied. Memory does not grow with their number. Raises StoreError where the target holds anything, and for a
+    value that it does not take. Nothing is copied then, nor where the copy is interrupted, and it can be repeated.
     """
     with source.read() as snapshot, target.write() as transaction:
         if used := [name for name in METADATA.tables if holds_rows(transaction.driver, name)]:
-            raise StoreError(f"{target.name} is not empty (it has rows of {used[0]}); nothing was copied.")
-        counts = {}
+            raise StoreError(
+                f"{target.name} is not empty (it has rows of {used[0]}), so nothing was copied; to let it have this "
+                "library, too, name it as `sidecar` in the configuration and run `beet resonance analyze`."
+            )
+        counts, renamed = {}, {row.id: row for row in libraries}
         for table in METADATA.sorted_tables:
             counts[table.name] = 0
             for rows in read_batches(snapshot, select_all(table), size=LARGE_ROWS.get(table.name, ROWS_AT_A_TIME)):
+                if table is LIBRARY:
+                    rows = [renamed.get(row[0], row) for row in rows]
                 try:
                     transaction.append(table.name, convert_rows(table, rows))
                 except ValueError as error:

@@ -8,7 +8,7 @@ about 1e-4, so that its product with itself still reads 1.000.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,17 @@ class DenseWindows:
     hop: float
     length: float
     vectors: Matrix
+
+
+class LibraryRow(NamedTuple):
+    """A library of a store: the id that its rows have there, and what tells it from the others, to programs and people.
+
+    The columns of its table, in their order.
+    """
+
+    id: int
+    uuid: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from resonance_engine.store.records import EMBEDDING, Counts, Failure, TrackRow
+from resonance_engine.store.records import EMBEDDING, Counts, Failure, LibraryRow, TrackRow
 from resonance_engine.store.sqlite_file import select_in
 
 if TYPE_CHECKING:
@@ -31,9 +31,14 @@ FEW_ITEMS = 10_000
 
 @dataclass(frozen=True)
 class LibraryTable:
-    """Libraries, each a collection of items with ids of its own, by name; a sidecar may serve several."""
+    """Libraries, each a collection of items with ids of its own, by name or UUID; a sidecar may serve several."""
 
     database: Database
+
+    def all(self) -> list[LibraryRow]:
+        """Return all libraries, in order of id."""
+        with self.database.read() as snapshot:
+            return [LibraryRow(*row) for row in snapshot.execute("SELECT id, uuid, name FROM library ORDER BY id")]
 
     def ids(self) -> list[int]:
         """Return the ids of all libraries."""
@@ -52,12 +57,20 @@ class LibraryTable:
         if library is None:
             from uuid import uuid4  # a query, which creates no library, need not load it
 
-            with self.database.write() as transaction:
-                # Another process may have been faster: a row of that name stays as it is.
-                transaction.upsert("library", [{"uuid": str(uuid4()), "name": name}], key=["name"], compare=["name"])
-                library = self.find(name)
-        assert library is not None, "it was created"
+            library = self.add(name, str(uuid4())).id
         return library
+
+    def add(self, name: str, uuid: str) -> LibraryRow:
+        """Create a library; return it, or the one of that name or UUID where there is one."""
+        with self.database.write() as transaction:
+            if not any(name == row.name or uuid == row.uuid for row in self.all()):
+                transaction.upsert("library", [{"uuid": uuid, "name": name}], key=["name"])
+            return next(row for row in self.all() if name == row.name or uuid == row.uuid)
+
+    def rename(self, row: LibraryRow) -> None:
+        """Give the library with the id of a row its name and UUID."""
+        with self.database.write() as transaction:
+            transaction.update("library", {"uuid": row.uuid, "name": row.name}, id=row.id)
 
 
 @dataclass(frozen=True)

@@ -124,9 +124,9 @@ class Home:
 
     def library_id(self, store: Store) -> int:
         # Here, because threads of a harness that has this module share no configuration of beets.
-        from beetsplug.resonance.library.identity import name_library
+        from beetsplug.resonance.library.identity import find_library
 
-        return store.libraries.get_or_create(name_library(self.library, bool(self.address)))
+        return find_library(store, self.library) or 0
 
     def tracks(self) -> dict[int, TrackRow]:
         with self.store() as store:

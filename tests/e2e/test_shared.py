@@ -95,6 +95,26 @@ def test_a_copy_to_postgresql_and_back_is_equal(postgres: PostgresServer, tmp_pa
     assert "'title:=Song 0'  never with  'title:=Song 1'" in home.beet("resonance", "apart")[0]
 
 
+def test_two_libraries_that_were_copied_share_a_database_and_stay_two(postgres: PostgresServer, tmp_path: Path) -> None:
+    counts = {"anna": SONGS, "bert": 2}
+    homes = []
+    for name, count in counts.items():
+        alone = new_home(tmp_path / name)
+        alone.beet("import", str(album(tmp_path / f"inbox of {name}", count, len(name) * len(homes))))
+        homes.append(replace(alone, address=postgres.create_database()))
+        alone.beet("resonance", "sidecar", "copy", homes[-1].address)
+    anna, bert = homes[0], replace(homes[1], address=homes[0].address)
+    refused = bert.fails("resonance", "sidecar", "copy", anna.address)
+    assert "name it as `sidecar` in the configuration and run `beet resonance analyze`" in refused
+    for home in (anna, bert):
+        home.configure()
+    bert.beet("resonance", "analyze")
+    for home, count in zip((anna, bert), counts.values(), strict=True):
+        home.assert_known(count)
+    with anna.store() as store:
+        assert [row.name.partition(":")[2] for row in store.libraries.all()] == [str(anna.library), str(bert.library)]
+
+
 def test_a_server_that_goes_away_costs_a_sentence(home: Home, tmp_path: Path) -> None:
     away = replace(home, address="postgresql+psycopg://anna:s3cret@127.0.0.1:1/music")
     away.configure()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from beetsplug.resonance.background.job_state import ADDRESS, BackgroundTask, st
 from beetsplug.resonance.commands.check import check
 from beetsplug.resonance.commands.shared import copy_sidecar, index_sidecar
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.library.identity import FILE_NAME, name_library, remember_name
+from beetsplug.resonance.library.identity import FILE_NAME, Identity, remember_identity
 from beetsplug.resonance.library.sidecar import NO_LIBRARY, Sidecar
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import StoreError
@@ -46,32 +45,6 @@ def shared(library: SyntheticLibrary, postgres: PostgresServer) -> Iterator[Side
     with closing(Sidecar(library.lib, Settings(sidecar=address), library.runtime)) as sidecar:
         yield sidecar
     Path(library.folder / FILE_NAME).unlink()
-
-
-class TestNames:
-    def test_a_library_is_known_by_machine_and_path_at_first_and_stays_so(self, tmp_path: Path) -> None:
-        library = tmp_path / "a" / "library.db"
-        library.parent.mkdir()
-        assert name_library(library, shared=False) == "library.db"
-        name = name_library(library, shared=True)
-        assert name.endswith(f":{library}")
-        remember_name(library, name)
-        moved = library.parent.rename(tmp_path / "b") / "library.db"
-        assert name_library(moved, shared=True) == name_library(moved, shared=False) == name
-        assert name_library(moved.with_name("other.db"), shared=True) != name
-
-    @pytest.mark.parametrize("content", ["", "[]", '{"library.db": 7}', "\xff", '{"library.db": ["a"]}'])
-    def test_an_unreadable_names_file_is_rewritten(self, tmp_path: Path, content: str) -> None:
-        library = tmp_path / "library.db"
-        library.with_name(FILE_NAME).write_bytes(content.encode("latin-1"))
-        name = name_library(library, shared=True)
-        remember_name(library, name)
-        assert json.loads(library.with_name(FILE_NAME).read_text()) == {"library.db": name}
-
-    def test_a_folder_that_cannot_be_written_costs_nothing(self, tmp_path: Path) -> None:
-        library = tmp_path / "nowhere" / "library.db"
-        remember_name(library, "a")
-        assert name_library(library, shared=True).endswith(str(library))
 
 
 def test_lists_and_fields_are_those_of_the_file(library: SyntheticLibrary, shared: Sidecar) -> None:
@@ -121,7 +94,7 @@ def test_who_may_only_read_searches_and_stores_nothing(library: SyntheticLibrary
         assert sidecar.id == shared.id
         with open_session(sidecar) as session:
             assert len(session.index) > SOUNDS / 2
-        remember_name(Path(str(library.folder / "library.db")), "a library that is not there")
+        remember_identity(library.folder / "library.db", Identity("a library that is not there"))
         with closing(Sidecar(library.lib, onlooker, library.runtime)) as stranger:
             assert stranger.id == NO_LIBRARY
     run_sql(address, "DROP OWNED BY onlooker")

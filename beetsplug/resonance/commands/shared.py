@@ -9,7 +9,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import block_analysis
-from beetsplug.resonance.library.identity import name_library, remember_name
+from beetsplug.resonance.library.identity import Identity, name_copies, remember_identity, text_of
 from beetsplug.resonance.library.sidecar import FILE_NAME, format_tracks
 from resonance_engine.errors import format_count, printable
 from resonance_engine.files import expand_home
@@ -43,10 +43,12 @@ def copy_to_server(sidecar: Sidecar, address: str) -> tuple[dict[str, int], str]
     from resonance_engine.store.copying import copy_store
 
     library = Path(sidecar.library.path)
+    libraries = {} if sidecar.settings.sidecar else name_copies(sidecar.store, library, sidecar.id)
     with open_store(address) as copy:
-        counts = copy_store(sidecar.store, copy)
-    # There, this library is known by the name that it has here.
-    remember_name(library, name_library(library, bool(sidecar.settings.sidecar)))
+        counts = copy_store(sidecar.store, copy, libraries=libraries.values())
+    for path, row in libraries.items():
+        if path.exists():
+            remember_identity(path, Identity(row.name, row.uuid))
     return counts, copy.name
 
 
@@ -55,11 +57,14 @@ def copy_to_file(sidecar: Sidecar, target: Path) -> dict[str, int]:
     from resonance_engine.store.copying import copy_store
 
     require_absent(target)
+    name = text_of(Path(sidecar.library.path).name)  # by which the file beside a library knows it
+    rows = sidecar.store.libraries.all()
+    own = [row._replace(name=name) for row in rows if row.id == sidecar.id and name not in {row.name for row in rows}]
     partial = target.with_name(f"{target.name}.part")
     remove_database(partial)  # of a copy that was killed
     try:
         with open_store(partial) as copy:
-            counts = copy_store(sidecar.store, copy)
+            counts = copy_store(sidecar.store, copy, libraries=own)
         require_absent(target)
     except BaseException:
         remove_database(partial)

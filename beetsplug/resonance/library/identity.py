@@ -1,8 +1,8 @@
-"""The name of a library in its store, by which it is told from the others there.
+"""What a library is told by in its store: the name of its file beside it; in a shared one, a UUID and a name.
 
-A store beside the library knows it by its file's name. In a shared store that name would be everybody's, so a library
-gets the names of its machine and folder when it first comes into one, and keeps them in a small file beside it: neither
-a move nor a renamed machine makes another library of it.
+The file's name would be everybody's in a shared store. So a library gets a name of its machine and path when it first
+comes into one, by an analysis or a copy, and a UUID, which decides. Both are kept in a small file beside it: neither a
+move nor a renamed machine makes another library of it, and machines that share its folder have one.
 """
 
 from __future__ import annotations
@@ -10,45 +10,155 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from resonance_engine.errors import StoreError, printable
 from resonance_engine.files import write_bytes
 from resonance_engine.records import has_type
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable
     from pathlib import Path
+
+    from beetsplug.resonance.library.sidecar import ItemRow
+    from resonance_engine.store import LibraryRow, Store
 
 FILE_NAME = "resonance-library.json"
 
 
-def name_library(library: Path, shared: bool) -> str:
-    """Return the name of the library in a file: the one that it was given earlier, if any."""
-    names = read_names(library.parent)
-    own = text_of(library.name)
-    if own in names:
-        return names[own]
-    if not shared:
-        return own
-    import socket  # every start of beets loads this module
+class Identity(NamedTuple):
+    """The name and the UUID of a library in shared stores; earlier versions kept the name alone."""
+
+    name: str
+    uuid: str = ""
+
+
+def find_library(store: Store, library: Path) -> int | None:
+    """Return the id of a library in a store, None where it has none yet; for the store beside it, or a copy of that."""
+    own, rows = text_of(library.name), store.libraries.all()
+    known = read_identities(library.parent).get(own, Identity(own))
+    ids = {row.uuid: row.id for row in rows} | {row.name: row.id for row in rows}
+    return next((ids[each] for each in (known.uuid, known.name, own) if each in ids), None)
+
+
+def find_or_register(store: Store, library: Path, read_items: Callable[[], Iterable[ItemRow]]) -> int:
+    """Return the id of a library in a shared store, where it gets one if it has none yet.
+
+    A row of its name without its UUID is its own if at least half of the tracks there are its items: then it was
+    registered by an earlier version, or its file of names was lost. Raises StoreError where that is another library.
+    """
+    own, rows = text_of(library.name), store.libraries.all()
+    # Read after the rows, and written before them, so that no row of another process is without its UUID here.
+    known = read_identities(library.parent).get(own, Identity(own))
+    name = default_name(library) if known.name == own else known.name
+    uuid = known.uuid or default_uuid(library)
+    for row in rows:
+        if row.uuid == uuid:
+            return row.id
+    named = {row.name: row for row in rows}
+    for row in filter(None, map(named.get, (name, own))):  # earlier versions copied it under its file's name
+        if holds_items(store, row, read_items, row.name == name and known == (name, "")):
+            name = name if row.name == name else free_name(name, row.uuid, named)
+            adopt(store, library, row._replace(name=name, uuid=known.uuid or row.uuid))
+            return row.id
+    if name in named and name == known.name:
+        raise StoreError(
+            f"{store.name} has a library called {name} that is another one, by its tracks; nothing was changed. Name "
+            f"another database as `sidecar`, or delete {printable(library.with_name(FILE_NAME))}, and this library "
+            "gets a name of its own there."
+        )
+    return register(store, library, named, known._replace(name=name))
+
+
+def holds_items(store: Store, row: LibraryRow, read_items: Callable[[], Iterable[ItemRow]], if_none: bool) -> bool:
+    """Whether at least half of the tracks under a row are items, by id and date of addition; `if_none` without any."""
+    tracks = store.tracks.all(row.id).values()
+    if not tracks:
+        return if_none
+    added = {item.id: item.added for item in read_items()}
+    return 2 * sum(added.get(track.item_id) == track.added for track in tracks) >= len(tracks)
+
+
+def adopt(store: Store, library: Path, row: LibraryRow) -> None:
+    """Keep name and UUID of a row that is this library's, and give them to the row; who may only read finds it so."""
+    remember_identity(library, Identity(row.name, row.uuid))
+    with suppress(StoreError):
+        store.libraries.rename(row)
+
+
+def register(store: Store, library: Path, taken: Container[str], wanted: Identity) -> int:
+    """Return the id of a library that is new in a store, under a name that is none of those `taken`."""
+    from uuid import uuid4  # every start of beets loads this module
+
+    uuid = wanted.uuid or str(uuid4())
+    identity = Identity(free_name(wanted.name, uuid, taken), uuid)
+    if not remember_identity(library, identity):
+        identity = identity._replace(uuid=wanted.uuid or default_uuid(library))
+    row = store.libraries.add(*identity)
+    remember_identity(library, Identity(row.name, row.uuid))  # of another process, where that was faster
+    return row.id
+
+
+def name_copies(store: Store, library: Path, library_id: int) -> dict[Path, LibraryRow]:
+    """Return the rows of the libraries in a folder as a shared store has them, by the files of the libraries."""
+    from uuid import uuid4
+
+    identities, copies, rows = read_identities(library.parent), {}, store.libraries.all()
+    taken = {row.name for row in rows}
+    for row in rows:
+        if row.id != library_id and ("/" in row.name or row.name == text_of(library.name)):
+            continue  # a library elsewhere, which came from a shared store
+        path = library if row.id == library_id else library.with_name(row.name)
+        own = text_of(path.name)
+        known = identities.get(own, Identity(own))
+        uuid = known.uuid or str(uuid4())
+        name = default_name(path) if known.name == own else known.name
+        copies[path] = row._replace(uuid=uuid, name=name if name == row.name else free_name(name, uuid, taken))
+        taken.add(copies[path].name)
+    return copies
+
+
+def free_name(name: str, uuid: str, taken: Container[str]) -> str:
+    return f"{name} {uuid[:8]}" if name in taken else name
+
+
+def default_name(library: Path) -> str:
+    """Return the name of a library that has none yet, of its machine and path."""
+    import socket
 
     return f"{socket.gethostname()}:{text_of(str(library.absolute()))}"
 
 
-def remember_name(library: Path, name: str) -> None:
-    """Keep the name of a library beside it; where nothing can be written, it is made up anew each time."""
-    names, own = read_names(library.parent), text_of(library.name)
-    if names.get(own) != name:
-        with suppress(OSError):
-            write_bytes(library.with_name(FILE_NAME), json.dumps({**names, own: name}, indent=1).encode())
+def default_uuid(library: Path) -> str:
+    """Return the UUID of a library beside which none can be kept."""
+    from uuid import NAMESPACE_URL, uuid5
+
+    return str(uuid5(NAMESPACE_URL, default_name(library)))
 
 
-def read_names(folder: Path) -> dict[str, str]:
-    """Return the names of the libraries in a folder by the names of their files; none where they cannot be read."""
+def remember_identity(library: Path, identity: Identity) -> bool:
+    """Keep what a library is told by beside it; return whether that could be written."""
+    identities, own = read_identities(library.parent), text_of(library.name)
+    if identities.get(own) == identity:
+        return True
+    kept = {file: each._asdict() for file, each in {**identities, own: identity}.items()}
     try:
-        names = json.loads((folder / FILE_NAME).read_bytes())
+        write_bytes(library.with_name(FILE_NAME), json.dumps(kept, indent=1).encode())
+    except OSError:
+        return False
+    return True
+
+
+def read_identities(folder: Path) -> dict[str, Identity]:
+    """Return what the libraries in a folder are told by, by the names of their files; none where it can't be read."""
+    try:
+        entries = json.loads((folder / FILE_NAME).read_bytes())
     except (OSError, ValueError):
         return {}
-    return names if has_type(names, dict[str, str]) else {}
+    if not has_type(entries, dict[str, str | dict[str, str]]):
+        return {}
+    kept = {file: {"name": entry} if isinstance(entry, str) else entry for file, entry in entries.items()}
+    return {file: Identity(entry["name"], entry.get("uuid", "")) for file, entry in kept.items() if entry.get("name")}
 
 
 def text_of(name: str) -> str:

@@ -15,7 +15,7 @@ from beets.dbcore.pathutils import expand_path_from_db
 from beets.exceptions import UserError
 
 from beetsplug.resonance.config.settings import Settings
-from beetsplug.resonance.library.identity import name_library, remember_name
+from beetsplug.resonance.library.identity import find_library, find_or_register, text_of
 from beetsplug.resonance.library.items import NO_TRACKS
 from beetsplug.resonance.library.runtime import Runtime
 from resonance_engine.errors import StoreError, format_count
@@ -143,18 +143,18 @@ class Sidecar:
 
         Where it has none and none can be written, one that nothing is stored under.
         """
-        name = name_library(Path(self.library.path), bool(self.settings.sidecar))
+        library = Path(self.library.path)
         try:
-            number = self.store.libraries.get_or_create(name)
+            if self.settings.sidecar:
+                return find_or_register(self.store, library, self.rows_by_id)
+            number = find_library(self.store, library)
+            return self.store.libraries.get_or_create(text_of(library.name)) if number is None else number
         except StoreError as error:
             from resonance_engine.store.errors import is_unwritable
 
             if not (self.exists and is_unwritable(error)):
                 raise
             return NO_LIBRARY
-        if self.settings.sidecar:
-            remember_name(Path(self.library.path), name)
-        return number
 
     def data_version(self) -> str:
         """Return a text that differs whenever the content of the library or the store may."""

@@ -103,7 +103,7 @@ def test_a_copy_goes_into_an_empty_store_alone(place: Path | str, tmp_path: Path
     with Store(tmp_path / "first.db") as first, open_store(place) as copy:
         fill(first)
         copy.state.set("mood", "good")
-        with pytest.raises(StoreError, match=r"is not empty \(it has rows of state\); nothing was copied"):
+        with pytest.raises(StoreError, match=r"is not empty \(it has rows of state\), so nothing was copied"):
             copy_store(first, copy)
         assert copy.models.all() == []
 
