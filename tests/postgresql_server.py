@@ -59,6 +59,11 @@ class PostgresServer:
             run_sql(address, f"GRANT {right} TO {role}")
         return address.replace("postgres@", f"{role}@")
 
+    def program(self, name: str) -> str:
+        """The path of a program of PostgreSQL, such as pg_dump."""
+        [(folder,)] = run_sql(self.address("postgres"), "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
+        return f"{folder}/{name}"
+
     def close(self) -> None:
         self.server.cleanup()
 

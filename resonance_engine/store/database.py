@@ -94,6 +94,11 @@ class Database(ABC):
         """Whether anything was ever stored."""
 
     @property
+    def obstacle(self) -> str:
+        """Why nothing can be stored where nothing is yet, a sentence; empty where that is not known to be so."""
+        return ""
+
+    @property
     @abstractmethod
     def size(self) -> int:
         """The bytes that the database takes."""

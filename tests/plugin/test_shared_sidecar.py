@@ -12,6 +12,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.background.job_state import ADDRESS, BackgroundTask, start_worker
 from beetsplug.resonance.commands.check import check
 from beetsplug.resonance.commands.shared import copy_sidecar, index_sidecar
+from beetsplug.resonance.commands.status import status
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.identity import FILE_NAME, Identity, remember_identity
 from beetsplug.resonance.library.sidecar import NO_LIBRARY, Sidecar
@@ -20,7 +21,7 @@ from resonance_engine.errors import StoreError
 from resonance_engine.store import Store
 from tests.plugin.fake_runtime import FakeRuntime
 from tests.plugin.synthetic_library import MODEL, SyntheticLibrary
-from tests.plugin.synthetic_tracks import SOUNDS
+from tests.plugin.synthetic_tracks import SOUNDS, STALE
 from tests.raw_sql import run_sql
 
 if TYPE_CHECKING:
@@ -99,6 +100,22 @@ def test_who_may_only_read_searches_and_stores_nothing(library: SyntheticLibrary
             assert stranger.id == NO_LIBRARY
     run_sql(address, "DROP OWNED BY onlooker")
     run_sql(address, "DROP ROLE onlooker")
+
+
+def test_status_tells_why_nothing_can_be_stored(
+    library: SyntheticLibrary, postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = postgres.create_database()
+    for place, last in (
+        (postgres.grant(address, "guest"), "You may not make the tables of Resonance in"),
+        (address, f"none of {STALE} tracks is analysed yet; run `beet resonance analyze`"),
+    ):
+        with closing(Sidecar(library.lib, Settings(sidecar=place), library.runtime)) as sidecar:
+            status(sidecar)
+        *_, database, advice = capsys.readouterr().out.splitlines()
+        assert database.endswith("(not made yet)")
+        assert last in advice
+    assert run_sql(address, "SELECT count(*) FROM pg_namespace WHERE nspname = 'resonance'") == [(0,)]
 
 
 def test_the_background_gets_the_address_where_other_users_do_not_see_it(

@@ -56,7 +56,8 @@ def status(sidecar: Sidecar) -> None:
         total = coverage.total
         lines = [("tracks", f"{total:,}"), ("analysed", "0"), ("database", f"{sidecar.store.name} (not made yet)")]
         print_table([*lines, *describe_wanted(sidecar, total)])
-        ui.print_(describe_coverage(sidecar, coverage) if total else "import some music with `beet import PATH`")
+        advice = describe_coverage(sidecar, coverage) if total else "import some music with `beet import PATH`"
+        ui.print_(sidecar.store.database.obstacle or advice)
         return
     model, store = sidecar.model, sidecar.store
     plan = recognise(sidecar, plan_library(sidecar, model.id if model else ""))

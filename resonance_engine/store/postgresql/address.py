@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from resonance_engine.errors import StoreError, neutralise
 
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
 
 SCHEME = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
 EXAMPLE = "postgresql+psycopg://user@host/database"
-HIDDEN = "***"
-SECRETS = ("password", "sslpassword")  # parameters of libpq that messages never show
+# In `user:PASSWORD@`, `password=PASSWORD` and `sslpassword='PASSWORD'`.
+QUOTED = re.compile(r"""(?<=\w:)[^\s@/]+(?=@)|(?<=password=)(?:'(?:\\.|[^'\\])*'|[^\s&'"]+)""")
 
 
 @dataclass(frozen=True, repr=False)
 class Address:
-    """The address of a database: `location` as libpq takes it, `name` as messages have it, the `secrets` left out."""
+    """The address of a database: `location` as libpq takes it, `name` as messages have it, without a password."""
 
     location: str
     name: str
-    secrets: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -46,21 +45,21 @@ class Address:
                 f"The address of the shared sidecar cannot be read; write it as {EXAMPLE}, with %40 for an @ in a "
                 "password, %2F for a slash and %3A for a colon."
             ) from None
-        password = parts.password
-        secrets = [text for key in SECRETS for text in query.get(key, ())] + [unquote(password or "")]
         user = f"{parts.username}@" if parts.username else ""
         place = parts.netloc.rpartition("@")[2] or next(iter(query.get("host", ())), "")
         name = f"postgresql://{user}{place}{parts.path}"
-        return cls(f"postgresql://{rest}", neutralise(name), tuple(filter(None, {*secrets, password})))
+        return cls(f"postgresql://{rest}", neutralise(name))
 
     def __repr__(self) -> str:
         return f"Address({self.name})"
 
-    def hide(self, message: str) -> str:
-        """Return a message of libpq in one line, without what is secret in the address."""
-        for secret in self.secrets:
-            message = message.replace(secret, HIDDEN)
-        return neutralise(" ".join(message.split()))
+
+def hide_passwords(message: str) -> str:
+    """Return a message of libpq in one line, without the passwords in addresses that it may quote.
+
+    No server puts one anywhere else, and other words than those would give away that they are one.
+    """
+    return neutralise(" ".join(QUOTED.sub("***", message).split()))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from resonance_engine.errors import StoreError
+from resonance_engine.store.postgresql.errors import RESTORE
 from resonance_engine.store.sqlite_statements import FILE_CHECK, INVALID_ANALYSES, QUIET, REFERENCE_CHECK
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ PATIENCE: dict[str, str | int] = {
 ENTER = f"""
 SELECT set_config('search_path', '{SCHEMA}, ' || coalesce((SELECT quote_ident(nspname) FROM pg_extension
     JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'vector'), 'public'), false),
-    to_regclass('{SCHEMA}.sidecar') IS NOT NULL
+    to_regclass('{SCHEMA}.sidecar') IS NOT NULL, EXISTS (SELECT FROM pg_extension WHERE extname = 'vector')
 """  # noqa: S608 - constants
 # One row, which all writers update first: they take turns by its lock, and readers see by it that something changed.
 TAKE_TURN = b"UPDATE sidecar SET revision = revision + 1 RETURNING version"
@@ -95,7 +96,8 @@ def translate(statement: str) -> bytes:
 def connect(address: Address, patience: float) -> tuple[psycopg.Connection[Any], bool]:
     """Return a connection in autocommit mode, and whether the database holds a sidecar; raises psycopg.Error.
 
-    It waits `patience` seconds for another writer. Raises StoreError for a server that is too old.
+    It waits `patience` seconds for another writer. Raises StoreError for a server that is too old, and for a sidecar
+    without pgvector.
     """
     parameters = {**PATIENCE, **conninfo_to_dict(address.location)}
     driver = psycopg.connect(**parameters, autocommit=True)  # type: ignore[arg-type]  # its parameters are of all types
@@ -105,11 +107,14 @@ def connect(address: Address, patience: float) -> tuple[psycopg.Connection[Any],
             raise StoreError(f"{address.name} is in a PostgreSQL {version}, and Resonance needs 16 or later.")
         driver.execute(f"SET lock_timeout = {round(1000 * patience)}".encode())
         row = driver.execute(ENTER).fetchone()
+        assert row is not None, "a query without a table has a row"
+        _, exists, has_pgvector = row
+        if exists and not has_pgvector:
+            raise StoreError(f"{address.name} has tables of Resonance, but no pgvector, which they need; {RESTORE}.")
     except BaseException:
         driver.close()
         raise
-    assert row is not None, "a query without a table has a row"
-    return driver, bool(row[1])
+    return driver, bool(exists)
 
 
 def take_turn(driver: psycopg.Connection[Any]) -> int:

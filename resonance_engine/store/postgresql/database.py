@@ -20,6 +20,7 @@ from resonance_engine.store.postgresql.errors import (
     server_error,
     verify_version,
 )
+from resonance_engine.store.postgresql.prerequisites import verify_prerequisites
 from resonance_engine.store.sqlite_file import PATIENCE
 
 if TYPE_CHECKING:
@@ -76,6 +77,18 @@ class ServerDatabase(Database):
                 else:
                     driver.close()
         return self._exists
+
+    @property
+    def obstacle(self) -> str:
+        if self.exists:
+            return ""
+        with self._errors():
+            driver, _ = self._connect()
+            with driver:
+                try:
+                    return verify_prerequisites(self.name, driver)[1]
+                except StoreError as error:
+                    return str(error)
 
     @property
     def size(self) -> int:

@@ -27,6 +27,7 @@ CREATE = """
 CREATE INDEX IF NOT EXISTS {name} ON vector USING hnsw ((half::halfvec({width})) halfvec_ip_ops)
 WHERE model_id = {model} AND kind = {kind}
 """
+OWNER = "SELECT pg_get_userbyid(relowner), pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'vector'::regclass"
 NEAREST = """
 SELECT vector.id, -(half::halfvec({width}) <#> {query}::halfvec({width})) FROM vector
 WHERE model_id = {model} AND kind = {kind} {conditions}
@@ -42,10 +43,19 @@ AND EXISTS (SELECT 1 FROM analysis WHERE analysis.content_key = vector.content_k
 
 
 def create_search_index(database: ServerDatabase, model_id: str) -> None:
-    """Let the server search a model's embeddings approximately, by an HNSW graph; needs the owner of the tables."""
+    """Let the server search a model's embeddings approximately, by an HNSW graph.
+
+    Raises StoreError for a role that is not the owner of the tables.
+    """
     with database.write() as transaction:
         width = select_model(transaction.driver, model_id).dimensions
         driver = _driver(transaction.driver)
+        [(owner, is_own)] = driver.execute(OWNER).fetchall()
+        if not is_own:
+            raise StoreError(
+                f"Only {owner}, whose the tables in {database.name} are, may make an index of them; run `beet "
+                "resonance sidecar index` with that user in the address."
+            )
         name = sql.Identifier(f"vector_nearest_{model_id}")
         driver.execute(sql.SQL(CREATE).format(name=name, width=width, model=model_id, kind=EMBEDDING))
 

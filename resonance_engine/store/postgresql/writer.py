@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql
 from resonance_engine.errors import StoreError
 from resonance_engine.store.postgresql.connection import SCHEMA, ServerSnapshot, take_turn
 from resonance_engine.store.postgresql.errors import REFUSED, OlderSchemaError, verify_version
+from resonance_engine.store.postgresql.prerequisites import enable_pgvector
 from resonance_engine.store.records import EMBEDDING, FLOAT16
 from resonance_engine.store.tables import METADATA
 from resonance_engine.store.writer import Writer, WriteTransaction
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from resonance_engine.store.migrations import Migration
     from resonance_engine.store.postgresql.address import Address
 
-LOWEST_PGVECTOR = (0, 7)  # the first with halfvec
-EXTENSION = "SELECT default_version, installed_version FROM pg_available_extensions WHERE name = 'vector'"
 LOCK = 0x52534E43  # "RSNC": of those who make the schema at the same time
 # A writer that was suspended in the midst of a transaction keeps the others waiting no longer than this.
 PATIENCE = "60s"
@@ -136,7 +135,7 @@ class ServerWriter(Writer):
         driver, exists = connect()
         with driver:
             if not exists:
-                prepare_schema(address, driver)
+                enable_pgvector(address.name, driver)
             version = read_version(driver) if exists else 0
         self._engine = sa.create_engine(
             "postgresql+psycopg://",
@@ -204,27 +203,6 @@ def read_version(driver: psycopg.Connection[Any]) -> int:
     """Return the version of the schema, 0 where no row has it."""
     row = driver.execute("SELECT version FROM sidecar").fetchone()
     return int(row[0]) if row else 0
-
-
-def prepare_schema(address: Address, driver: psycopg.Connection[Any]) -> None:
-    """Make pgvector and the schema available in a database; StoreError where the server lacks it."""
-    available, installed = driver.execute(EXTENSION).fetchone() or (None, None)
-    if available is None:
-        raise StoreError(
-            f"The server of {address.name} lacks pgvector; install it there (the package postgresql-VERSION-pgvector)."
-        )
-    version = installed or available
-    if tuple(map(int, version.split(".")[:2])) < LOWEST_PGVECTOR:
-        raise StoreError(f"{address.name} has pgvector {version}, and Resonance needs 0.7 or later; update it there.")
-    try:
-        if installed is None:
-            driver.execute("CREATE EXTENSION IF NOT EXISTS vector")
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise StoreError(
-            f"You may not enable pgvector in {address.name}; have its owner run `CREATE EXTENSION vector` there."
-        ) from error
-    except psycopg.errors.UniqueViolation:
-        pass  # another process was faster
 
 
 def create_tables(connection: sa.Connection, version: int) -> None:

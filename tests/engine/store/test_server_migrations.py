@@ -127,8 +127,8 @@ def test_a_role_that_may_not_change_tables_is_told_whose_turn_it_is(
     ("version", "reason"),
     [
         (VERSION + 1, rf"newer Resonance \(schema {VERSION + 1}, .*up to {VERSION}\).*Update Resonance here, too"),
-        (FIRST_VERSION - 1, "is damaged.*restore it from the server's backup"),
-        (None, "is damaged.*restore it from the server's backup"),
+        (FIRST_VERSION - 1, "is damaged.*restore a backup of it"),
+        (None, "is damaged.*restore a backup of it"),
     ],
 )
 def test_another_one_is_left_as_it_is(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from resonance_engine.errors import StoreError
 from resonance_engine.index.vector_index import VectorIndex
 from resonance_engine.store import Embedding, Store
 from resonance_engine.store.opening import open_store
@@ -124,6 +125,22 @@ def test_the_documented_statement_works(address: str) -> None:
     assert len(rows) == 10
     assert rows[0][0] == 2
     assert rows[0][1] == pytest.approx(1, abs=1e-3)
+
+
+def test_only_the_owner_of_the_tables_makes_an_index(postgres: PostgresServer, address: str) -> None:
+    rights = ("USAGE ON SCHEMA resonance", "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA resonance")
+    guest = postgres.grant(address, "guest", *rights)
+    reason = (
+        "^Only postgres, whose the tables in .* are, may make an index of them; run .*with that user in the address"
+    )
+    with open_store(guest) as store, pytest.raises(StoreError, match=reason):
+        create_search_index(server_of(store), MODEL.id)
+    postgres.server.psql("GRANT postgres TO guest;")
+    try:
+        with open_store(guest) as store:
+            create_search_index(server_of(store), MODEL.id)
+    finally:
+        postgres.server.psql("REVOKE postgres FROM guest;")
 
 
 def test_queries_of_another_width_are_refused(store: Store) -> None:
