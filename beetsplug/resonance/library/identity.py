@@ -17,10 +17,9 @@ from resonance_engine.files import write_bytes
 from resonance_engine.records import has_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Container, Mapping
     from pathlib import Path
 
-    from beetsplug.resonance.library.sidecar import ItemRow
     from resonance_engine.store import LibraryRow, Store
 
 FILE_NAME = "resonance-library.json"
@@ -41,11 +40,12 @@ def find_library(store: Store, library: Path) -> int | None:
     return next((ids[each] for each in (known.uuid, known.name, own) if each in ids), None)
 
 
-def find_or_register(store: Store, library: Path, read_items: Callable[[], Iterable[ItemRow]]) -> int:
+def find_or_register(store: Store, library: Path, read_dates: Callable[[], Mapping[int, float]]) -> int:
     """Return the id of a library in a shared store, where it gets one if it has none yet.
 
-    A row of its name without its UUID is its own if at least half of the tracks there are its items: then it was
-    registered by an earlier version, or its file of names was lost. Raises StoreError where that is another library.
+    `read_dates` gives the dates of addition of its items, by id. A row of its name without its UUID is its own if at
+    least half of the tracks there are its items: an earlier version has registered it, or its file of names was lost.
+    Raises StoreError where that is another library.
     """
     own, rows = text_of(library.name), store.libraries.all()
     # Read after the rows, and written before them, so that no row of another process is without its UUID here.
@@ -57,7 +57,7 @@ def find_or_register(store: Store, library: Path, read_items: Callable[[], Itera
             return row.id
     named = {row.name: row for row in rows}
     for row in filter(None, map(named.get, (name, own))):  # earlier versions copied it under its file's name
-        if holds_items(store, row, read_items, row.name == name and known == (name, "")):
+        if holds_items(store, row, read_dates, row.name == name and known == (name, "")):
             name = name if row.name == name else free_name(name, row.uuid, named)
             adopt(store, library, row._replace(name=name, uuid=known.uuid or row.uuid))
             return row.id
@@ -70,12 +70,12 @@ def find_or_register(store: Store, library: Path, read_items: Callable[[], Itera
     return register(store, library, named, known._replace(name=name))
 
 
-def holds_items(store: Store, row: LibraryRow, read_items: Callable[[], Iterable[ItemRow]], if_none: bool) -> bool:
+def holds_items(store: Store, row: LibraryRow, read_dates: Callable[[], Mapping[int, float]], if_none: bool) -> bool:
     """Whether at least half of the tracks under a row are items, by id and date of addition; `if_none` without any."""
     tracks = store.tracks.all(row.id).values()
     if not tracks:
         return if_none
-    added = {item.id: item.added for item in read_items()}
+    added = read_dates()
     return 2 * sum(added.get(track.item_id) == track.added for track in tracks) >= len(tracks)
 
 

@@ -146,7 +146,7 @@ class Sidecar:
         library = Path(self.library.path)
         try:
             if self.settings.sidecar:
-                return find_or_register(self.store, library, self.rows_by_id)
+                return find_or_register(self.store, library, lambda: {row.id: row.added for row in self.rows_by_id()})
             number = find_library(self.store, library)
             return self.store.libraries.get_or_create(text_of(library.name)) if number is None else number
         except StoreError as error:
