@@ -4,7 +4,7 @@
 
 CORPUS is the folder that training.default_model.corpus filled; the tracks are spread over it. Each is decoded as a
 whole into a buffer, as a program on a device holds it, and embedded by `resonance_engine.ondevice`; the engine decodes
-four windows of the file, resampled by soxr. CPU times are of one thread, by turns, without decoding. Retrieval is by
+the windows of the file, resampled by soxr. CPU times are of one thread, by turns, without decoding. Retrieval is by
 the soundtrack, among these tracks, which the shipped models know from their training: it compares the two models, and
 is no measure of either. Needs Linux.
 """

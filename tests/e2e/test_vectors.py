@@ -31,7 +31,7 @@ def test_files_embedded_without_beets_are_not_analysed_again(songs: Home, tmp_pa
     assert copy.beet("resonance", "analyze") == ["nothing to do: all 6 tracks are analysed"]
     again = tmp_path / "again.npz"
     [line] = copy.beet("resonance", "vectors", "export", str(again))
-    assert line.startswith("6 recordings by resonance 3 in ")
+    assert line.startswith("6 recordings by resonance 4 in ")
 
 
 def test_vectors_of_the_other_shipped_model_are_refused_with_the_command_that_chooses_it(
@@ -43,7 +43,7 @@ def test_vectors_of_the_other_shipped_model_are_refused_with_the_command_that_ch
     copy = songs.clone(tmp_path / "copy")
     sentence = copy.fails("resonance", "vectors", "import", str(target))
     assert re.search(
-        r"holds vectors of resonance 3 \(default-int8, [0-9a-f]{16}\), and this library uses resonance 3 "
+        r"holds vectors of resonance 4 \(default-int8, [0-9a-f]{16}\), and this library uses resonance 4 "
         r"\(default, [0-9a-f]{16}\); nothing was stored",
         sentence,
     )
