@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 from distributed import LocalCluster
 
 from resonance_engine.audio.music_files import find_music
-from resonance_engine.cluster.connection import ClusterSettings, SchedulerConnection
+from resonance_engine.cluster.connection import SchedulerConnection
 from resonance_engine.cluster.pool import ClusterPool
+from resonance_engine.cluster.settings import ClusterSettings
 from resonance_engine.console import positive
 from resonance_engine.encoder.model_files import SHIPPED
 from resonance_engine.worker.worker import WorkerPool

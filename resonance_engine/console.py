@@ -6,7 +6,7 @@ import argparse
 import math
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -15,7 +15,7 @@ from unicodedata import combining, east_asian_width
 from resonance_engine.errors import ResonanceError, describe_missing_package, describe_os_error, neutralise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 COLUMNS = 80  # of a terminal that does not tell its width
@@ -150,6 +150,13 @@ def bar_class() -> Any:
             return {**values, "left": left, "pace": format_pace(elapsed / done if done else None, values["unit"])}
 
     return Bar
+
+
+@contextmanager
+def above_bars() -> Iterator[None]:
+    """Take all progress bars off the terminal while a `with` lasts, for other lines."""
+    with bar_class().external_write_mode():
+        yield
 
 
 def blend_pace(expected: float, elapsed: float, done: int) -> float:

@@ -50,6 +50,10 @@ class WorkerStartError(ModelError):
     """The process that runs a model does not start, or not now; the model may be sound."""
 
 
+class ClusterError(ResonanceError):
+    """The scheduler of a cluster or its workers cannot be used, or do not answer any more."""
+
+
 class StoreError(ResonanceError):
     """The sidecar database cannot be opened or is newer than this program."""
 

@@ -27,7 +27,7 @@ START_SECONDS = 60.0
 class DaskCluster:
     """Processes of `dask scheduler` and `dask worker`; each worker is one process without a nanny, with one thread."""
 
-    def __init__(self, folder: Path, certificates: Mapping[str, Path] | None = None) -> None:
+    def __init__(self, folder: Path, certificates: Mapping[str, Path | str] | None = None) -> None:
         self.folder = folder
         self.certificates = certificates or {}
         self.scheme = "tls" if certificates else "tcp"
@@ -39,8 +39,8 @@ class DaskCluster:
     def address(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}"
 
-    def start_scheduler(self) -> None:
-        self.scheduler = self.spawn("scheduler", "--host", self.address, "--no-dashboard", "--no-show")
+    def start_scheduler(self, code: Path = ROOT) -> None:
+        self.scheduler = self.spawn("scheduler", "--host", self.address, "--no-dashboard", "--no-show", code=code)
         wait_until(lambda: is_open(self.port), START_SECONDS)
 
     def start_worker(
@@ -107,18 +107,32 @@ def is_open(port: int) -> bool:
 
 @contextmanager
 def run_cluster(
-    folder: Path, workers: int = 2, certificates: Mapping[str, Path] | None = None
+    folder: Path, workers: int = 2, certificates: Mapping[str, Path | str] | None = None, code: Path = ROOT
 ) -> Iterator[DaskCluster]:
-    """Run a cluster as long as the `with` lasts; skips the test without the extra."""
+    """Run a cluster as long as the `with` lasts, its scheduler with the package under `code`.
+
+    Skips the test without the extra.
+    """
     pytest.importorskip("distributed", reason=MISSING)
     cluster = DaskCluster(folder, certificates)
     try:
-        cluster.start_scheduler()
+        cluster.start_scheduler(code)
         for _ in range(workers):
             cluster.start_worker()
         yield cluster
     finally:
         cluster.close()
+
+
+def write_bare_package(folder: Path) -> Path:
+    """Make a folder in which this package is missing, whatever is installed, and in which one of Dask's is another."""
+    package = folder / "resonance_engine"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'resonance_engine'\")\n")
+    metadata = folder / "toolz-0.0.1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toolz\nVersion: 0.0.1\n")
+    return folder
 
 
 def make_certificates(folder: Path, name: str = "authority") -> dict[str, Path]:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonance_engine.cluster.code_fingerprint import fingerprint_code
-from resonance_engine.cluster.connection import ClusterSettings
-from resonance_engine.errors import ResonanceError
+from resonance_engine.cluster.settings import ClusterSettings
+from resonance_engine.errors import ClusterError
 from resonance_engine.store.records import Analysis, Embedding, Windows
 from resonance_engine.worker.protocol import Message, analysis_message, decode, encode
 from resonance_engine.worker.worker import ModelDescription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 DESCRIPTION = ModelDescription("an id", "fake", "1", 4, ("timbre",))
 
@@ -36,16 +36,22 @@ def key_of(path: Path) -> bytes:
 class FakeWorker:
     """A worker; of its `process` and `code` come all its answers, `sees` is what it has of a file.
 
-    A `defect` is why it cannot use the model.
+    A `defect` is why it cannot use the model; one that `lacks_package` must get no request at all.
     """
 
     def __init__(
-        self, threads: int, code: str = "", sees: Callable[[Path], int | None] | None = None, defect: str = ""
+        self,
+        threads: int,
+        code: str = "",
+        sees: Callable[[Path], int | None] | None = None,
+        defect: str = "",
+        lacks_package: bool = False,
     ) -> None:
         self.threads = threads
         self.code = code or fingerprint_code()
         self.sees = sees
         self.defect = defect
+        self.lacks_package = lacks_package
         self.process = os.urandom(4).hex()
         self.is_prepared = False
         self.pool = ThreadPoolExecutor(threads)
@@ -69,9 +75,9 @@ class FakeConnection:
         self.most: Counter[str] = Counter()
         self.embedding: set[str] = set()
         self.side_by_side: set[frozenset[str]] = set()
-        self.released: list[str] = []
+        self.released: list[tuple[str, frozenset[str]]] = []
         self.cancelled = 0
-        self.is_lost = False
+        self.is_lost = self.is_hanging = self.is_silent = False
         self.lock = threading.Lock()
         for worker in workers:
             self.join(worker)
@@ -81,19 +87,28 @@ class FakeConnection:
         self.alive[address] = worker
         return address
 
-    def workers(self) -> dict[str, int]:
+    def request_workers(self) -> Future[dict[str, int]]:
         self.verify()
-        return {address: worker.threads for address, worker in self.alive.items()}
+        answer: Future[dict[str, int]] = Future()
+        if not self.is_hanging:
+            answer.set_result({address: worker.threads for address, worker in self.alive.items()})
+        return answer
+
+    def fingerprint(self, address: str) -> str:
+        worker = self.alive[address]
+        if worker.lacks_package:
+            raise ModuleNotFoundError("No module named 'resonance_engine'")
+        return worker.code
 
     def verify(self) -> None:
         if self.is_lost:
             raise self.lost_error()
 
-    def lost_error(self) -> ResonanceError:
-        return ResonanceError("The scheduler went away.")
+    def lost_error(self) -> ClusterError:
+        return ClusterError("The scheduler went away.")
 
-    def release(self, session: str) -> None:
-        self.released.append(session)
+    def release(self, session: str, workers: Iterable[str]) -> None:
+        self.released.append((session, frozenset(workers)))
 
     def submit(self, function: object, request: bytes, content: bytes, *, workers: list[str], **_: Any) -> FakeFuture:
         del function, content
@@ -109,6 +124,9 @@ class FakeConnection:
 
     def work(self, address: str, worker: FakeWorker, header: dict[str, Any], future: FakeFuture) -> None:
         if self.alive.get(address) is not worker:
+            return
+        if worker.lacks_package:
+            del self.alive[address]  # as Dask does
             return
         answer = self.respond(address, worker, header)
         with self.lock:

@@ -7,10 +7,13 @@ import uuid
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
+from resonance_engine.cluster.call import describe
 from resonance_engine.cluster.chain import Chain, RemoteWorker, send_model
 from resonance_engine.cluster.code_fingerprint import fingerprint_code
-from resonance_engine.cluster.connection import RequestQueue, describe
-from resonance_engine.errors import AudioError, ModelError, ResonanceError
+from resonance_engine.cluster.connection import lacks_package
+from resonance_engine.cluster.request_queue import RequestQueue
+from resonance_engine.cluster.worker_poll import SILENCE_SECONDS, WorkerPoll
+from resonance_engine.errors import AudioError, ClusterError, ModelError
 from resonance_engine.worker.process import stopped_error
 from resonance_engine.worker.protocol import Message
 from resonance_engine.worker.worker import WAKE_SECONDS, ModelDescription
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from resonance_engine.cluster.connection import Answer, SchedulerConnection
+    from resonance_engine.cluster.connection import SchedulerConnection
+    from resonance_engine.cluster.request_queue import Answer
 
 START_SECONDS = 15.0  # for a first worker to come
 PATIENCE = 60.0  # for another to come when all went: one that was killed is started again within seconds
@@ -29,8 +33,9 @@ LAST = ("reason", "unusable", "unprepared", "other_size")  # in an answer, after
 class Crew:
     """The workers of a cluster that have one model; `described` is what that is, once a worker has loaded it.
 
-    A worker with other code, or that cannot use the model, is left out, with a sentence to `warn`; without any other
-    that sentence is raised, as ModelError where none could take the model. Only `close` is for other threads.
+    A worker without this package, with other code, or that cannot use the model, is left out, with a sentence to
+    `warn`; without any other that sentence is raised, as ModelError where none could take the model. Only `close` is
+    for other threads.
     """
 
     def __init__(
@@ -46,12 +51,17 @@ class Crew:
         self.code = fingerprint_code()
         self.session = uuid.uuid4().hex
         self.queue = RequestQueue(connection)
+        self.poll = WorkerPoll(connection, warn)
         self.workers: dict[str, RemoteWorker] = {}
-        self.excluded: dict[str, str] = {}
+        self.inspections: dict[RemoteWorker, float] = {}  # with the times when they began
+        self.excluded: set[str] = set()
+        self.untold: list[str] = []  # why workers are left out
+        self.visited: set[str] = set()  # addresses that were sent a request
         self.described: ModelDescription | None = None
         self.refreshed = self.populated = time.monotonic()
         self.refreshed -= WAKE_SECONDS
         self.losses = 0
+        self.is_waiting = False
         self.closed = False
 
     def describe(self) -> ModelDescription:
@@ -72,33 +82,61 @@ class Crew:
         if now - self.refreshed > START_SECONDS:  # it was not in use: another pool was, or the user
             self.populated = now
         self.refreshed = now
-        threads = self.connection.workers()
-        self.excluded = {address: why for address, why in self.excluded.items() if address in threads}
+        threads = self.poll.read()
+        if threads is None:
+            return []
+        self.excluded &= threads.keys()
+        self.visited &= threads.keys()
         gone = [self.workers.pop(address) for address in self.workers.keys() - threads.keys()]
         self.losses += len(gone)
-        for address in threads.keys() - self.workers.keys() - self.excluded.keys():
+        for worker in gone:
+            self.inspections.pop(worker, None)
+        for address in threads.keys() - self.workers.keys() - self.excluded:
             self.workers[address] = worker = RemoteWorker(address, threads[address])
             self.prepare(worker)
+        for worker in [each for each, since in self.inspections.items() if now - since > SILENCE_SECONDS]:
+            self.exclude(worker, "does not answer")
         self.verify_populated(now)
         return gone
 
     def verify_populated(self, now: float) -> None:
-        """Raise ResonanceError where there are no workers, and probably will be none."""
+        """Raise ClusterError where there are no workers, and probably will be none."""
         if self.workers:
-            self.populated = now
+            self.populated, self.is_waiting = now, False
             return
+        address = self.connection.settings.address
         patience = PATIENCE if self.losses else 0 if self.excluded else START_SECONDS
         if now - self.populated < patience:
+            self.tell()
+            if not self.is_waiting:
+                self.is_waiting = True
+                left = "has no workers left" if self.losses else "has no workers yet"
+                self.warn(f"The scheduler at {address} {left}; one that comes within {patience:g} s is given the work.")
             return
-        if self.excluded:
-            raise (ResonanceError if self.described else ModelError)(next(iter(self.excluded.values())))
-        address = self.connection.settings.address
-        raise ResonanceError(f"The scheduler at {address} has no workers; `dask worker` starts one.")
+        if self.untold:
+            raise (ClusterError if self.described else ModelError)(" ".join(self.untold))
+        usable = "workers that can be used" if self.excluded else "workers"
+        raise ClusterError(f"The scheduler at {address} has no {usable}; `dask worker` starts one.")
 
     def prepare(self, worker: RemoteWorker) -> None:
-        """Bring the model to a worker, which is ready when that is done."""
+        """Compare a worker's code, then bring it the model; it is ready when that is done.
+
+        A task would end a worker that lacks this package.
+        """
         worker.is_ready = False
-        self.start(Chain(worker, send_model(self.model, self.timeout, self.backend)))
+        self.inspections[worker] = time.monotonic()
+        self.queue.inspect(worker.address, worker)
+
+    def take_inspection(self, worker: RemoteWorker, outcome: Message | BaseException) -> None:
+        if self.inspections.pop(worker, None) is None:  # it went, or was given up
+            return
+        if isinstance(outcome, Message):
+            if self.verify_code(worker, outcome.header["code"]):
+                self.start(Chain(worker, send_model(self.model, self.timeout, self.backend)))
+        elif lacks_package(outcome):
+            self.exclude(worker, "lacks beets-resonance; install it there, the same version")
+        else:
+            self.exclude(worker, f"cannot be used ({describe(outcome)})")
 
     def start(self, chain: Chain) -> None:
         """Begin a chain; raises AudioError where a file to be sent cannot be read."""
@@ -112,6 +150,7 @@ class Crew:
             return False
         header, content = request
         header = {**header, "session": self.session}
+        self.visited.add(chain.worker.address)
         chain.future = self.queue.submit(chain.worker.address, header, content, chain)
         return True
 
@@ -122,7 +161,9 @@ class Crew:
         """
         ended: list[Answer] = []
         for tag, outcome in self.queue.receive(seconds):
-            if not isinstance(tag, Chain):
+            if isinstance(tag, RemoteWorker):
+                self.take_inspection(tag, outcome)
+            elif not isinstance(tag, Chain):
                 ended.append((tag, outcome))
             elif tag in tag.worker.running:  # else it was dropped
                 ended += self.go_on(tag, outcome)
@@ -145,9 +186,7 @@ class Crew:
 
     def accept(self, worker: RemoteWorker, outcome: Message | BaseException) -> None:
         """Take a worker that was prepared, or leave it out."""
-        if isinstance(outcome, ImportError):
-            self.exclude(worker, f"has no beets-resonance ({describe(outcome)}); install it there, the same version")
-        elif not isinstance(outcome, Message):
+        if not isinstance(outcome, Message):
             self.exclude(worker, f"cannot be used ({describe(outcome)})")
         elif self.verify_same(worker, outcome):
             header = outcome.header["description"]
@@ -161,11 +200,11 @@ class Crew:
 
     def verify_same(self, worker: RemoteWorker, answer: Message) -> bool:
         """Return whether an answer is of the same code and model; leave the worker out where it is not."""
-        header, code = answer.header, self.code
+        header = answer.header
         model = self.described.id if self.described else ""
-        if header["code"] != code:
-            clause = f"has beets-resonance {header['code']}, and this machine {code}; install the same on both"
-        elif "unusable" in header:
+        if not self.verify_code(worker, header["code"]):
+            return False
+        if "unusable" in header:
             clause = f"cannot be used: {header['unusable'].removesuffix('.')}"
         elif model and header["model"] not in ("", model):
             clause = f"has the model {header['model']}, and this machine {model}"
@@ -174,15 +213,28 @@ class Crew:
         self.exclude(worker, clause)
         return False
 
+    def verify_code(self, worker: RemoteWorker, code: str) -> bool:
+        """Return whether a worker has the code of this machine; leave it out where it has not."""
+        if code != self.code:
+            self.exclude(worker, f"has beets-resonance {code}, and this machine {self.code}; install the same on both")
+        return code == self.code
+
     def exclude(self, worker: RemoteWorker, clause: str) -> None:
         """Give a worker nothing to do any more."""
-        sentence = f"The worker at {worker.address} {clause}."
         worker.is_ready = False
+        self.inspections.pop(worker, None)
         if self.workers.get(worker.address) is worker:
             del self.workers[worker.address]
-        self.excluded[worker.address] = sentence
+        self.excluded.add(worker.address)
+        self.untold.append(f"The worker at {worker.address} {clause}.")
         if self.workers:
+            self.tell()
+
+    def tell(self) -> None:
+        """Warn of the workers that are left out while the work goes on, each once."""
+        for sentence in self.untold:
             self.warn(sentence.removesuffix(".") + "; it is left out.")
+        self.untold.clear()
 
     def ready(self) -> list[RemoteWorker]:
         """Return the workers that can be given files."""
@@ -190,5 +242,4 @@ class Crew:
 
     def close(self) -> None:
         self.closed = True
-        self.queue.close()
-        self.connection.release(self.session)
+        self.connection.release(self.session, self.visited)

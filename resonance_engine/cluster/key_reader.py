@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from resonance_engine.cluster.chain import FileTask
-    from resonance_engine.cluster.connection import RequestQueue
+    from resonance_engine.cluster.request_queue import RequestQueue
 
 READERS = 2  # processes
 

@@ -9,6 +9,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.verb_parser import flag_of_option
 from beetsplug.resonance.library.cluster_runtime import ClusterRuntime
+from resonance_engine.console import above_bars
 from resonance_engine.files import expand_home
 
 if TYPE_CHECKING:
@@ -39,18 +40,24 @@ def verify_scheduler(opts: Values) -> None:
 def open_cluster(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> Iterator[int | None]:
     """Analyse with the workers of --scheduler while the `with` lasts, and yield their number; without it, --threads.
 
-    Raises ConfigError for a scheduler that may not be used, ResonanceError for one that does not answer.
+    Raises ConfigError for a scheduler that may not be used, ClusterError for one that does not answer.
     """
     if not opts.scheduler:
         yield opts.threads
         return
-    from resonance_engine.cluster.connection import ClusterSettings, SchedulerConnection
+    from resonance_engine.cluster.connection import SchedulerConnection
+    from resonance_engine.cluster.settings import ClusterSettings
 
     ca, certificate, key = (str(expand_home(path)) if (path := getattr(opts, name)) else "" for name in FILES)
     settings = ClusterSettings(opts.scheduler, ca, certificate, key, opts.insecure_scheduler, opts.send_files)
     local = sidecar.runtime
+
+    def warn(sentence: str) -> None:
+        with above_bars():
+            log.warning("{}", sentence)
+
     with closing(SchedulerConnection(settings)) as connection:
-        sidecar.runtime = ClusterRuntime(local, connection, lambda sentence: log.warning("{}", sentence))
+        sidecar.runtime = ClusterRuntime(local, connection, warn)
         try:
             yield sum(connection.workers().values()) or 1
         finally:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from beets.exceptions import UserError
 
+from beetsplug.resonance.library.cluster_runtime import counting_kept
 from beetsplug.resonance.library.models import Models, fingerprint_model
 from beetsplug.resonance.library.removal import MASS_REMOVAL, can_forget, explain_missing, forget, has_folders
 from beetsplug.resonance.library.sidecar import estimate_pace, file_state, format_tracks
@@ -147,10 +148,12 @@ def analyse(
 ) -> None:
     """Do the jobs and add them up in `result`, with a line for each file that fails.
 
-    A failed file's item is unlinked, unless the model in use has its embedding.
+    A failed file's item is unlinked, unless the model in use has its embedding. Raises ClusterError, with what is kept,
+    where a cluster does not go on.
     """
     tracks = sidecar.store.tracks.all(sidecar.id)
-    with progress_bar(len(jobs), estimate_pace(sidecar, threads)) as bar:
+    bar = progress_bar(len(jobs), estimate_pace(sidecar, threads))
+    with counting_kept(lambda: result.embedded + result.known), bar:
         for outcome in ingest.run(jobs, report=bar.update):
             if outcome.error is not None:
                 result.failed.add(outcome.job)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beetsplug.resonance.library.cluster_runtime import counting_kept
 from beetsplug.resonance.library.items import select_rows
 from beetsplug.resonance.library.sidecar import file_state, format_tracks
 from beetsplug.resonance.library.track_rows import current_rows
@@ -105,7 +106,7 @@ def analyse_dense(
     """Compute and store the dense windows of a plan, each recording as soon as it is done; return done and failed.
 
     `pace` are the seconds to expect for a recording. What is stored stays when it is interrupted. Raises StoreError
-    where the pool has another model.
+    where the pool has another model, ClusterError, with what is kept, where a cluster does not go on.
     """
     if pool.description().id != model.id:
         raise StoreError("The model's file was replaced; run `beet resonance analyze` first.")
@@ -114,7 +115,7 @@ def analyse_dense(
     def is_known(key: bytes) -> bool:
         return key in store.passages.get([key], model.id)
 
-    with progress_bar(len(plan.paths), pace) as bar:
+    with counting_kept(lambda: done), progress_bar(len(plan.paths), pace) as bar:
         try:
             for result in pool.embed_dense(plan.paths, is_known):
                 if result is None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resonance_engine.cluster.connection import ClusterSettings, SchedulerConnection
+from resonance_engine.cluster.connection import SchedulerConnection
 from resonance_engine.cluster.pool import ClusterPool
+from resonance_engine.cluster.settings import ClusterSettings
 from resonance_engine.errors import AudioError, KilledWorkerError, ResonanceError
 from resonance_engine.ingest import Ingest, Job
 from resonance_engine.store import Store

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resonance_engine.cluster.connection import ClusterSettings, SchedulerConnection, is_loopback, verify_settings
+from resonance_engine.cluster.connection import SchedulerConnection
+from resonance_engine.cluster.settings import ClusterSettings, is_loopback, verify_settings
 from resonance_engine.errors import ConfigError
 from tests.paths import ROOT
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 WITHOUT_DASK = """
 import sys
 sys.modules["distributed"] = None
-from resonance_engine.cluster.connection import ClusterSettings, SchedulerConnection
+from resonance_engine.cluster.connection import SchedulerConnection
+from resonance_engine.cluster.settings import ClusterSettings
 from resonance_engine.errors import ConfigError
 try:
     SchedulerConnection(ClusterSettings("tcp://127.0.0.1:8786"))

@@ -127,7 +127,7 @@ class TestFiles:
             next(filter(None, results))
             results.close()  # type: ignore[attr-defined]
             assert connection.cancelled
-        assert connection.released == [pool.crew.session]
+        assert connection.released == [(pool.crew.session, frozenset(connection.alive))]
 
 
 class TestDeaths:
