@@ -9,21 +9,28 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from resonance_engine.cluster.code_fingerprint import fingerprint_code
+from resonance_engine.cluster.pool import ClusterPool
 from resonance_engine.cluster.settings import ClusterSettings
-from resonance_engine.errors import ClusterError
+from resonance_engine.errors import AudioError, ClusterError
 from resonance_engine.store.records import Analysis, Embedding, Windows
 from resonance_engine.worker.protocol import Message, analysis_message, decode, encode
-from resonance_engine.worker.worker import ModelDescription
+from resonance_engine.worker.worker import FileAnalysis, ModelDescription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from resonance_engine.cluster.connection import SchedulerConnection
+    from resonance_engine.worker.worker import IsKnown
+
+Results = dict[Path, FileAnalysis | AudioError]
 
 DESCRIPTION = ModelDescription("an id", "fake", "1", 4, ("timbre",))
 
@@ -77,6 +84,7 @@ class FakeConnection:
         self.side_by_side: set[frozenset[str]] = set()
         self.released: list[tuple[str, frozenset[str]]] = []
         self.cancelled = 0
+        self.unanswered: list[Future[dict[str, int]]] = []
         self.is_lost = self.is_hanging = self.is_silent = False
         self.lock = threading.Lock()
         for worker in workers:
@@ -90,9 +98,16 @@ class FakeConnection:
     def request_workers(self) -> Future[dict[str, int]]:
         self.verify()
         answer: Future[dict[str, int]] = Future()
+        self.unanswered.append(answer)
         if not self.is_hanging:
-            answer.set_result({address: worker.threads for address, worker in self.alive.items()})
+            self.answer()
         return answer
+
+    def answer(self) -> None:
+        """Answer what was requested while it hung."""
+        self.is_hanging = False
+        while self.unanswered:
+            self.unanswered.pop().set_result({address: worker.threads for address, worker in self.alive.items()})
 
     def fingerprint(self, address: str) -> str:
         worker = self.alive[address]
@@ -186,3 +201,30 @@ class FakeFuture(Future[bytes]):
     def cancel(self) -> bool:
         self.connection.cancelled += 1
         return super().cancel()
+
+
+def nothing_known(_: bytes) -> bool:
+    return False
+
+
+def open_pool(connection: FakeConnection, model: Path, warn: Callable[[str], object] = lambda _: None) -> ClusterPool:
+    return ClusterPool(cast("SchedulerConnection", connection), model, warn=warn)
+
+
+def analyse(
+    connection: FakeConnection,
+    model: Path,
+    paths: list[Path],
+    warn: Callable[[str], object] = lambda _: None,
+    is_known: IsKnown | None = nothing_known,
+) -> Results:
+    """The results of all paths, each of which has one."""
+    with closing(open_pool(connection, model, warn)) as pool:
+        results = list(filter(None, pool.analyse(paths, is_known)))
+    assert Counter(path for path, _ in results) == Counter(paths)
+    return dict(results)
+
+
+def failures(results: Results) -> list[str]:
+    """The names of the files that failed."""
+    return sorted(path.name for path, result in results.items() if isinstance(result, AudioError))

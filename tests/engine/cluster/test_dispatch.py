@@ -2,73 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
 
-from resonance_engine.cluster import crew, dispatch
-from resonance_engine.cluster.pool import ClusterPool
-from resonance_engine.errors import AudioError, KilledWorkerError, ModelError, ResonanceError
+from resonance_engine.errors import AudioError, ClusterError, KilledWorkerError, ResonanceError
 from resonance_engine.worker.worker import FileAnalysis
-from tests.fake_cluster import DESCRIPTION, FakeConnection, FakeWorker, key_of
+from tests.fake_cluster import (
+    DESCRIPTION,
+    FakeConnection,
+    FakeWorker,
+    analyse,
+    failures,
+    key_of,
+    nothing_known,
+    open_pool,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
-    from resonance_engine.cluster.connection import SchedulerConnection
-
-Results = dict[Path, FileAnalysis | AudioError]
-
-
-def nothing_known(_: bytes) -> bool:
-    return False
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (crew, dispatch):
-        monkeypatch.setattr(module, "WAKE_SECONDS", 0.01)
-    monkeypatch.setattr(crew, "START_SECONDS", 0.3)
-    monkeypatch.setattr(crew, "PATIENCE", 0.3)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Any:
-    def write(names: Iterable[str]) -> list[Path]:
-        paths = [tmp_path / name for name in names]
-        for path in paths:
-            path.write_bytes(b"sound")
-        return paths
-
-    return write
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(b"weights")
-    return path
-
-
-def open_pool(connection: FakeConnection, model: Path, warnings: list[str] | None = None) -> ClusterPool:
-    warn = (lambda _: None) if warnings is None else warnings.append
-    return ClusterPool(cast("SchedulerConnection", connection), model, warn=warn)
-
-
-def analyse(connection: FakeConnection, model: Path, paths: list[Path], **options: Any) -> Results:
-    with closing(open_pool(connection, model, options.pop("warnings", None))) as pool:
-        results = list(filter(None, pool.analyse(paths, options.get("is_known", nothing_known))))
-    assert Counter(path for path, _ in results) == Counter(paths)
-    return dict(results)
-
-
-def failures(results: Results) -> list[str]:
-    return sorted(path.name for path, result in results.items() if isinstance(result, AudioError))
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 class TestFiles:
@@ -105,7 +62,7 @@ class TestFiles:
 
     def test_copies_of_one_that_fails_are_tried_by_themselves(self, files: Any, model: Path) -> None:
         paths = files(["slow-bad.mp3", "slow-1.mp3", "slow-2.mp3"])
-        connection = FakeConnection(FakeWorker(4))
+        connection = FakeConnection(FakeWorker(1))
         assert failures(analyse(connection, model, paths)) == ["slow-bad.mp3"]
         assert len(connection.names()) == 2
 
@@ -161,14 +118,30 @@ class TestDeaths:
         assert len({path for path, _ in [first, *rest]}) == 8
         assert all(isinstance(result, FileAnalysis) for _, result in rest)
 
-    def test_without_workers_it_ends_with_a_sentence(self, files: Any, model: Path) -> None:
-        connection = FakeConnection(FakeWorker(1))
-        with closing(open_pool(connection, model)) as pool:
+    def test_without_workers_it_tells_that_it_waits_and_ends_with_a_sentence(self, files: Any, model: Path) -> None:
+        connection, warnings = FakeConnection(FakeWorker(1)), []
+        with closing(open_pool(connection, model, warnings.append)) as pool:
             results = filter(None, pool.analyse(files([f"{number}.mp3" for number in range(9)]), nothing_known))
             next(results)
             connection.alive.clear()
-            with pytest.raises(ResonanceError, match="has no workers; `dask worker` starts one"):
+            with pytest.raises(ClusterError, match="has no workers; `dask worker` starts one"):
                 list(results)
+        assert warnings == [
+            "The scheduler at tcp://127.0.0.1:1 has no workers left; one that comes within 0.3 s is given the work."
+        ]
+
+    def test_a_worker_that_comes_after_all_went_is_given_the_rest(self, files: Any, model: Path) -> None:
+        connection = FakeConnection(FakeWorker(1))
+
+        def take(sentence: str) -> None:
+            assert "has no workers left" in sentence
+            connection.join(FakeWorker(1))
+
+        with closing(open_pool(connection, model, take)) as pool:
+            results = filter(None, pool.analyse(files([f"{number}.mp3" for number in range(9)]), nothing_known))
+            first = next(results)
+            connection.alive.clear()
+            assert len([first, *results]) == 9
 
     def test_a_scheduler_that_goes_away_ends_it_with_a_sentence(self, files: Any, model: Path) -> None:
         connection = FakeConnection(FakeWorker(1))
@@ -178,89 +151,6 @@ class TestDeaths:
             connection.is_lost = True
             with pytest.raises(ResonanceError, match="scheduler went away"):
                 list(results)
-
-
-class TestOtherWorkers:
-    def test_other_code_is_left_out_and_named(self, files: Any, model: Path) -> None:
-        connection = FakeConnection(FakeWorker(1), FakeWorker(1, code="0.0.9"))
-        warnings: list[str] = []
-        analyse(connection, model, files([f"slow {number}.mp3" for number in range(6)]), warnings=warnings)
-        assert {address for address, *_ in connection.log} == {"tcp://10.0.0.0:1"}
-        (warning,) = warnings
-        assert warning.startswith("The worker at tcp://10.0.0.1:1 has beets-resonance 0.0.9, and this machine ")
-        assert warning.endswith("; install the same on both; it is left out.")
-
-    def test_none_that_can_be_used_is_an_error_that_names_the_last(self, model: Path) -> None:
-        connection = FakeConnection(FakeWorker(1, code="0.0.9"))
-        with (
-            closing(open_pool(connection, model)) as pool,
-            pytest.raises(ResonanceError, match=r"The worker at tcp://10\.0\.0\.0:1 has beets-resonance 0\.0\.9"),
-        ):
-            pool.description()
-
-    def test_a_model_that_none_can_use_is_a_model_error(self, model: Path) -> None:
-        connection = FakeConnection(FakeWorker(1, defect="The model is damaged."))
-        with (
-            closing(open_pool(connection, model)) as pool,
-            pytest.raises(ModelError, match=r"tcp://10\.0\.0\.0:1 cannot be used: The model is damaged\.$"),
-        ):
-            pool.description()
-
-    def test_a_missing_model_is_a_model_error(self, tmp_path: Path) -> None:
-        with (
-            closing(open_pool(FakeConnection(FakeWorker(1)), tmp_path / "none.onnx")) as pool,
-            pytest.raises(ModelError, match="There is no model at"),
-        ):
-            pool.description()
-
-    def test_one_that_joins_later_is_compared_before_its_first_file(self, files: Any, model: Path) -> None:
-        connection, warnings = FakeConnection(FakeWorker(1)), []
-        with closing(open_pool(connection, model, warnings)) as pool:
-            results = pool.analyse(files([f"slow {number}.mp3" for number in range(20)]), nothing_known)
-            first = list(itertools.islice(filter(None, results), 3))
-            connection.join(FakeWorker(1, code="0.0.9"))
-            good = connection.join(FakeWorker(1))
-            rest = list(filter(None, results))
-        assert len(first + rest) == 20
-        assert {address for address, *_ in connection.log} == {"tcp://10.0.0.0:1", good}
-        assert [warning.split()[3] for warning in warnings] == ["tcp://10.0.0.1:1"]
-
-    def test_results_of_one_that_changed_meanwhile_are_not_taken(self, files: Any, model: Path) -> None:
-        changing = FakeWorker(1)
-        connection = FakeConnection(FakeWorker(1), changing)
-        with closing(open_pool(connection, model)) as pool:
-            pool.description()
-            results = pool.analyse(files([f"slow {number}.mp3" for number in range(12)]), nothing_known)
-            first = list(itertools.islice(filter(None, results), 2))
-            changing.code = "0.0.9"
-            rest = list(filter(None, results))
-        assert len({path for path, _ in first + rest}) == 12
-        assert not any(isinstance(result, AudioError) for _, result in first + rest)
-
-    def test_one_without_the_music_is_left_out_with_the_remedy(self, files: Any, model: Path) -> None:
-        blind = FakeWorker(1, sees=lambda _: None)
-        other = FakeWorker(1, sees=lambda _: 1)
-        connection, warnings = FakeConnection(FakeWorker(1), blind, other), []
-        results = analyse(connection, model, files([f"slow {number}.mp3" for number in range(9)]), warnings=warnings)
-        assert failures(results) == []
-        assert {address for address, *_ in connection.log} == {"tcp://10.0.0.0:1"}
-        assert len(warnings) == 2
-        assert all("mount the music there, or send files with --send-files" in warning for warning in warnings)
-        assert {"has no file" in warning for warning in warnings} == {True, False}
-
-    def test_where_none_has_the_music_the_remedy_is_the_error(self, files: Any, model: Path) -> None:
-        connection = FakeConnection(FakeWorker(1, sees=lambda _: None))
-        with (
-            closing(open_pool(connection, model)) as pool,
-            pytest.raises(ResonanceError, match=r"has no file at .*/a\.mp3; mount .* --send-files\.$"),
-        ):
-            list(pool.analyse(files(["a.mp3"]), nothing_known))
-
-    def test_a_file_that_is_nowhere_is_its_own_failure(self, model: Path, tmp_path: Path) -> None:
-        connection = FakeConnection(FakeWorker(1, sees=lambda _: None))
-        with closing(open_pool(connection, model)) as pool:
-            (result,) = filter(None, pool.analyse([tmp_path / "bad.mp3"], nothing_known))
-        assert isinstance(result[1], AudioError)
 
 
 def test_the_description_is_the_workers(model: Path) -> None:
