@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dask_cluster import run_cluster
+from resonance_engine.cluster.connection import SchedulerConnection
+from resonance_engine.cluster.settings import ClusterSettings
+from tests.dask_cluster import run_cluster, write_bare_package
 from tests.e2e.home import Home, album, new_home
 from tests.paths import ROOT
 
@@ -71,6 +76,52 @@ def test_ctrl_c_keeps_what_is_done_and_frees_the_workers(home: Home, cluster: Da
     assert home.recordings() == COUNT or "stopped; what was analysed is kept" in error
     home.beet("resonance", "analyze", "--scheduler", cluster.address)
     home.assert_known(COUNT)
+
+
+def test_a_scheduler_that_is_killed_ends_it_with_what_is_kept(home: Home, tmp_path: Path) -> None:
+    with (
+        run_cluster(tmp_path, workers=1) as cluster,
+        home.process("resonance", "analyze", "--scheduler", cluster.address) as process,
+    ):
+        assert cluster.scheduler is not None
+        cluster.wait_until(lambda: home.sidecar.exists() and home.recordings())
+        process.send_signal(signal.SIGSTOP)  # or a fast machine would be done
+        cluster.scheduler.kill()
+        process.send_signal(signal.SIGCONT)
+        out, error = process.communicate(timeout=60)
+    if home.recordings() < COUNT:
+        kept = "1 track" if home.recordings() == 1 else f"{home.recordings()} tracks"
+        assert error == (
+            f"error: resonance: The scheduler at {cluster.address} went away; what was analysed is kept ({kept}), run "
+            "it again to go on\n"
+        )
+        assert (process.returncode, out) == (1, "")
+
+
+def test_a_worker_without_resonance_is_left_out_in_a_sentence(home: Home, tmp_path: Path) -> None:
+    with run_cluster(tmp_path, workers=1) as cluster:
+        bare = cluster.start_worker(code=write_bare_package(tmp_path / "bare"))
+        with closing(SchedulerConnection(ClusterSettings(cluster.address))) as connection:
+            cluster.wait_until(lambda: len(connection.workers()) == 2)
+        status, out, error = home.run("resonance", "analyze", "--scheduler", cluster.address)
+        assert bare.poll() is None
+    assert status == 0
+    assert out.startswith(f"{COUNT} tracks analysed in ")
+    assert re.fullmatch(
+        r"resonance: The worker at tcp://\S+ lacks beets-resonance; install it there, the same version; it is left out"
+        r"\.\n",
+        error,
+    )
+
+
+def test_what_is_silent_is_no_scheduler(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        error = home.fails("resonance", "analyze", "--scheduler", address)
+    assert error == (
+        f"error: resonance: What listens at {address} is no Dask scheduler, or one that hangs: it did not answer "
+        "within 10 s\n"
+    )
 
 
 def test_without_the_option_nothing_of_dask_is_imported(home: Home, tmp_path: Path) -> None:
