@@ -73,10 +73,13 @@ def plan_dense(sidecar: Sidecar, model: Model, item_ids: Iterable[int], decoding
         track = tracks.get(row.id)
         windows = count_windows(lengths.get(row.id, USUAL_LENGTH), decoding)
         if track is None or track.content_key not in embedded:
-            failure = failures.get(row.path)
-            is_same = failure is not None and (failure.size, failure.mtime_ns) == file_state(row.path)
-            failed += is_same
-            unanalysed += not is_same
+            failure, state = failures.get(row.path), file_state(row.path)
+            if state is None:
+                missing += 1
+            elif failure is not None and (failure.size, failure.mtime_ns) == state:
+                failed += 1
+            else:
+                unanalysed += 1
         elif track.content_key in stored:
             known += 1
         elif windows == 0:

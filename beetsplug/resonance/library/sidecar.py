@@ -17,6 +17,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.identity import find_library, find_or_register, text_of
 from beetsplug.resonance.library.items import NO_TRACKS
+from beetsplug.resonance.library.missing_files import count_missing
 from beetsplug.resonance.library.runtime import Runtime
 from resonance_engine.errors import StoreError, format_count
 
@@ -80,18 +81,21 @@ def version_of(*databases: bytes) -> str:
 
 
 class Coverage(NamedTuple):
-    """How much of a library can be searched: its tracks, the embedded and the failed ones.
+    """How much of a library can be searched: its tracks, the embedded and the failed ones, others without a file.
 
-    Events keep the last two; what changed while the plugin was off is counted after the next analysis only.
+    Events keep the second and third; the last is what the last analysis found, and what changed while the plugin was
+    off is counted after the next one only.
     """
 
     total: int
     embedded: int
     failed: int
+    fileless: int = 0
 
     @property
     def missing(self) -> int:
-        return max(0, self.total - self.embedded - self.failed)
+        """The number of tracks that an analysis would be for."""
+        return max(0, self.total - self.embedded - self.failed - self.fileless)
 
 
 class Sidecar:
@@ -176,7 +180,8 @@ class Sidecar:
         if model is None:
             return Coverage(total, 0, len(self.store.failures.all(self.id)) if self.exists else 0)
         counts = self.store.tracks.counts(self.id, model.id)
-        return Coverage(total, min(counts.embedded, total), counts.failed)
+        coverage = Coverage(total, min(counts.embedded, total), counts.failed)
+        return coverage._replace(fileless=count_missing(self)) if coverage.missing else coverage
 
     def rows(self, query: list[str] | None = None) -> list[ItemRow]:
         """Return the items that a query matches, or all, in order of id."""

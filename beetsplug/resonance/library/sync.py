@@ -146,7 +146,8 @@ class Plan:
     Skipped are files that `failed` before and have not changed, and items whose file is `missing`; of those, `away`
     are otherwise unchanged. `stale` are the paths of failures that no item has any more, `outdated` the ids of items
     whose file changed and failed since, so that their rows are of no use. `changed` are the rows that suspect items,
-    among the jobs, would have if their content was the same, `recognised` those of items whose content is.
+    among the jobs, would have if their content was the same, `recognised` those of items whose content is. `lost` are
+    the ids and dates of the other items without a file.
     """
 
     total: int
@@ -159,6 +160,7 @@ class Plan:
     outdated: tuple[int, ...] = ()
     changed: tuple[TrackRow, ...] = ()
     recognised: tuple[TrackRow, ...] = ()
+    lost: tuple[tuple[int, float], ...] = ()
 
     @property
     def analysed(self) -> int:
@@ -180,14 +182,17 @@ def make_plan(
     is analysed again when its id stands for another addition, its file changed or its content key has no vector.
     """
     jobs, failed, missing, away, changed = [], [], 0, 0, []
-    ids, paths, outdated = set(), set(), []
+    ids, paths, outdated, lost = set(), set(), [], []
     for item in items:
         ids.add(item.id)
         paths.add(item.path)
         state, track = stat(item.path), tracks.get(item.id)
         if state is None:
             missing += 1
-            away += track is not None and track.added == item.added and track.content_key in embedded
+            if track is not None and track.added == item.added and track.content_key in embedded:
+                away += 1
+            else:
+                lost.append((item.id, item.added))
             continue
         known = track is not None and (track.added, track.size, track.mtime_ns) == (item.added, *state)
         if known and track is not None and track.content_key in embedded:
@@ -202,7 +207,8 @@ def make_plan(
             size, mtime_ns = state
             changed.append(replace(track, added=item.added, size=size, mtime_ns=mtime_ns))
     gone, stale = sorted(tracks.keys() - ids), sorted(failures.keys() - paths)
-    return Plan(len(ids), jobs, gone, failed, missing, stale, away, tuple(outdated), tuple(changed))
+    parts = (tuple(outdated), tuple(changed), (), tuple(lost))
+    return Plan(len(ids), jobs, gone, failed, missing, stale, away, *parts)
 
 
 def recognise(
