@@ -13,6 +13,7 @@ from beetsplug.resonance.background.job_state import BackgroundTask, job_state_o
 from beetsplug.resonance.background.process_lock import BACKGROUND, FOREGROUND, exclusive_analysis
 from beetsplug.resonance.library.runtime import Runtime
 from beetsplug.resonance.library.sidecar import Sidecar
+from tests.audio_files import tune, write_audio
 from tests.plugin.background_fixtures import LOG, BackgroundFixtures
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 from tests.plugin.test_importer import Imports
@@ -134,6 +135,52 @@ class TestForeground(BackgroundFixtures, AnalysedLibrary):
         self.beet("similar", "title:song 1")
         assert "5 of 6 tracks analysed; the rest is being analysed now (about 2 s)" in caplog.text
 
+    def test_resume_starts_what_status_counts(self) -> None:
+        """Files that changed are linked still."""
+        for item in self.lib.items(["title:song 1", ",", "title:song 2"]):
+            write_audio(item.filepath, tune(2, 8000, channels=1, seed=item.id + 50), 8000, kind="flac")
+        assert "not yet:        2" in self.beet("resonance", "status")
+        assert self.beet("resonance", "resume") == [
+            "analysing in the background; `beet resonance status` says how far it is"
+        ]
+        self.work()
+        assert "not yet:        0" in self.beet("resonance", "status")
+        assert len(self.runtime.embedded) == 7
+
+    def test_what_is_without_a_file_is_nothing_to_resume(self) -> None:
+        self.song("lost").filepath.unlink()
+        self.beet("resonance", "analyze")
+        assert self.beet("resonance", "resume") == [
+            "the background analysis was not paused, and has nothing to do: every track is analysed, failed or without "
+            "a file"
+        ]
+        assert self.runtime.spawned == []
+
+    def test_the_background_is_not_started_for_nothing(self) -> None:
+        assert self.beet("resonance", "analyze", "--background") == ["nothing to do: all 5 tracks are analysed"]
+        self.song("lost").filepath.unlink()
+        self.beet("resonance", "analyze")
+        assert self.beet("resonance", "analyze", "--background") == ["nothing new to analyse, 1 without a file"]
+        assert self.runtime.spawned == []
+        assert not self.requests().open
+
+    def test_a_request_during_an_analysis_is_told_when_it_counts(self) -> None:
+        self.song("new")
+        with self.locked(FOREGROUND):
+            assert self.beet("resonance", "analyze", "--background") == [
+                f"`beet resonance` itself is analysing (pid {os.getpid()}); the background does what is left after it"
+            ]
+            assert self.requests().open
+
+    def test_a_request_while_it_is_paused_is_kept(self) -> None:
+        self.song("new")
+        self.beet("resonance", "pause")
+        assert self.beet("resonance", "analyze", "--background") == [
+            "the background analysis is paused; `beet resonance resume` starts it"
+        ]
+        assert self.runtime.spawned == []
+        assert self.requests().open
+
     def test_nothing_to_resume_or_stop(self) -> None:
         assert self.beet("resonance", "resume") == [
             "the background analysis was not paused, and has nothing to do: every track is analysed or failed"
@@ -143,6 +190,11 @@ class TestForeground(BackgroundFixtures, AnalysedLibrary):
 
 
 class TestArguments(CommandLibrary):
+    def test_an_empty_library_needs_no_background(self) -> None:
+        said = self.refused("resonance", "analyze", "--background")
+        assert said == self.refused("resonance", "analyze")
+        assert self.runtime.spawned == []
+
     @pytest.mark.parametrize(
         ("words", "said"),
         [

@@ -21,7 +21,7 @@ from beetsplug.resonance.config.settings import Hours
 from beetsplug.resonance.library.sidecar import Sidecar
 from resonance_engine.errors import ResonanceError
 from resonance_engine.store.store import Store
-from tests.plugin.background_fixtures import BackgroundFixtures, ScriptedTime
+from tests.plugin.background_fixtures import BackgroundFixtures, Noon, ScriptedTime
 from tests.plugin.command_library import CommandLibrary
 from tests.plugin.fake_runtime import FakePool
 
@@ -35,15 +35,17 @@ class Pending(BackgroundFixtures, CommandLibrary):
     """Five songs that nobody has listened to, of which a runner does two at a time."""
 
     settings: ClassVar[dict[str, Any]] = {}
+    begins: ClassVar[str] = "analysing in the background"
 
     @pytest.fixture(autouse=True)
     def _requested(self, setup: None, io: object, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - in this order
         monkeypatch.setattr("beetsplug.resonance.background.monitor.TURN", 2)
+        monkeypatch.setattr("beetsplug.resonance.background.job_state.datetime", Noon)
         self.config["resonance"].set(self.settings)
         for number in range(5):
             self.song(f"song {number}")
         assert self.beet("resonance", "analyze", "--background") == [
-            "analysing in the background; `beet resonance status` says how far it is"
+            f"{self.begins}; `beet resonance status` says how far it is"
         ]
 
     def background(self) -> str:
@@ -255,6 +257,7 @@ class TestPaced(Pending):
 
 class TestHours(Pending):
     settings: ClassVar[dict[str, Any]] = {"hours": "22:00-23:00"}
+    begins: ClassVar[str] = "the background analysis begins at 22:00"
 
     def test_it_waits_for_its_hours_without_workers(self) -> None:
         script = ScriptedTime()

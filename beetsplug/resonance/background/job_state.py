@@ -229,9 +229,14 @@ def hand_over(sidecar: Sidecar, tracks: int, done: int = 0, seconds: float = 0.0
         return f"{subject} left until `beet resonance resume`: the background is paused"
     pace = blend_pace(estimate_pace(sidecar), seconds, done)
     estimate = format_estimate((LOADING_SECONDS + tracks * pace) * 100 / sidecar.settings.pace)
-    hours, now = Hours.parse(sidecar.settings.hours), datetime.now().time()
-    begin = "" if now in hours else f"from {hours.next_start(now)} on, "
+    begin = f"from {hour} on, " if (hour := next_hour(sidecar.settings)) else ""
     return f"{subject} left to the background ({begin}about {estimate})"
+
+
+def next_hour(settings: Settings) -> str:
+    """Return when the background may work, such as "22:00", empty where it may now."""
+    hours, now = Hours.parse(settings.hours), datetime.now().time()
+    return "" if now in hours else hours.next_start(now)
 
 
 def start_worker(sidecar: Sidecar) -> None:

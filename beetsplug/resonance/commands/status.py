@@ -14,13 +14,16 @@ from beetsplug.resonance.background.job_state import (
     is_answered,
     is_starting,
     job_state_of,
+    next_hour,
     request_work,
     start_worker,
 )
 from beetsplug.resonance.background.process_lock import BACKGROUND, is_analysing, lock_of
+from beetsplug.resonance.commands.analyze import summary
 from beetsplug.resonance.commands.common import format_size, format_time
 from beetsplug.resonance.config.settings import SHIPPED
-from beetsplug.resonance.library.analysis import LAST_RUN_KEY
+from beetsplug.resonance.library.analysis import LAST_RUN_KEY, AnalysisResult, find_settled
+from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.removal import explain_missing
 from beetsplug.resonance.library.sidecar import (
@@ -157,11 +160,23 @@ def print_table(lines: list[tuple[str, str]]) -> None:
 
 
 def start(sidecar: Sidecar) -> None:
-    """Analyse what is pending in the background."""
-    if request_work(sidecar):
-        ui.print_("analysing in the background; `beet resonance status` says how far it is")
-    else:
-        ui.print_("the background analysis is paused; `beet resonance resume` starts it")
+    """Analyse what is pending in the background, if anything is."""
+    if not sidecar.coverage().total:
+        raise no_match(sidecar.library, "resonance", [])
+    plan = find_settled(sidecar, [])
+    ui.print_(request_analysis(sidecar) if plan is None else summary(AnalysisResult(plan)))
+
+
+def request_analysis(sidecar: Sidecar) -> str:
+    """Request the background analysis, and return when it begins."""
+    holder = lock_of(sidecar).holder()
+    if not request_work(sidecar):
+        return "the background analysis is paused; `beet resonance resume` starts it"
+    if holder is not None and holder.kind != BACKGROUND:
+        return f"`beet resonance` itself is analysing{holder}; the background does what is left after it"
+    begin = next_hour(sidecar.settings)
+    begins = f"the background analysis begins at {begin}" if begin else "analysing in the background"
+    return f"{begins}; `beet resonance status` says how far it is"
 
 
 def pause(sidecar: Sidecar) -> None:
@@ -181,11 +196,12 @@ def resume(sidecar: Sidecar) -> None:
     elif job_state.requests.open:
         start_worker(sidecar)
         ui.print_("the background analysis goes on")
-    elif sidecar.coverage().missing:
-        start(sidecar)
+    elif (plan := find_settled(sidecar, [])) is None and sidecar.coverage().total:
+        ui.print_(request_analysis(sidecar))
     else:
         state = "is no longer paused" if was_paused else "was not paused"
-        ui.print_(f"the background analysis {state}, and has nothing to do: every track is analysed or failed")
+        left = ", failed or without a file" if plan is not None and plan.missing else " or failed"
+        ui.print_(f"the background analysis {state}, and has nothing to do: every track is analysed{left}")
 
 
 def stop(sidecar: Sidecar) -> None:
