@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from beets.exceptions import UserError
+from beets.util.units import human_seconds_short
 
 from beetsplug.resonance.config.options import LARGEST_COUNT
 from beetsplug.resonance.library.field_names import describe_misspelt_fields
@@ -110,16 +111,25 @@ class PlaylistBuilder:
         item_ids = [self.candidates.items[track.id] for track in listing.tracks]
         items = {item.id: item for item in select_items(self.session.sidecar.library, set(item_ids))}
         fields = describe_misspelt_fields(self.session.sidecar.library, self.request.waypoints)
-        notes = dict.fromkeys(
-            filter(None, [*self.finder.request_notes, fields, *listing.notes, *self._describe_unlistable()])
-        )
-        return BuiltPlaylist([items[item_id] for item_id in item_ids if item_id in items], tuple(notes))
+        listed = [items[item_id] for item_id in item_ids if item_id in items]
+        every = [*self.finder.request_notes, fields, *listing.notes, *self._describe_unlistable()]
+        notes = dict.fromkeys(filter(None, [*every, self._describe_excess(listed)]))
+        return BuiltPlaylist(listed, tuple(notes))
 
     def _describe_unlistable(self) -> list[str]:
         """Return a sentence about the candidates whose paths have line breaks, if there are any."""
         met = len(self.unlistable & {*self.candidates.items.values()})
         count = max(met, self.finder.filter.rejected[MULTI_LINE])
         return [UNLISTABLE.format(format_count(count))] if count else []
+
+    def _describe_excess(self, items: Sequence[Item]) -> str:
+        """Return a sentence where the tracks that a list must have take longer than it should; empty otherwise."""
+        wanted, least = self.request.length.seconds, len(self.request.waypoints) + 1
+        total = sum(item.length or 0.0 for item in items)
+        if wanted is None or len(items) > least or total <= wanted:
+            return ""
+        which = "the tracks that its path leads through take" if least > 1 else "its first track alone takes"
+        return f"The list is longer than {wanted / 60:g} min: {which} {human_seconds_short(total)}."
 
     def _is_short(self, tracks: Sequence[Track]) -> bool:
         """Whether a list is shorter than requested."""
