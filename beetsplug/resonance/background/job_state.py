@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_type_hints
 
+from beetsplug.resonance.background.local_requests import local_requests_of
 from beetsplug.resonance.config.settings import Hours, Settings
 from beetsplug.resonance.library.sidecar import LOADING_SECONDS, estimate_pace, format_estimate, format_tracks
 from resonance_engine.console import blend_pace
@@ -22,6 +23,7 @@ from resonance_engine.records import has_type
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from beetsplug.resonance.background.local_requests import LocalRequests
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.store import Store
 
@@ -75,14 +77,22 @@ class JobProgress:
 
 
 class JobState:
-    """Requests and progress for one library of a store; nothing is written before the first of either."""
+    """Requests and progress for one library of a store; nothing is written before the first of either.
 
-    def __init__(self, store: Store, library: int) -> None:
+    `local` are requests that the store of a server has not got yet.
+    """
+
+    def __init__(self, store: Store, library: int, local: LocalRequests | None = None) -> None:
         self.store = store
         self.library = library
+        self.local = local
 
     @property
     def requests(self) -> JobRequests:
+        stored = self.read_stored()
+        return stored if self.local is None else self.local.apply(stored)
+
+    def read_stored(self) -> JobRequests:
         return JobRequests(**parse_row(JobRequests, self.store.state.get(f"{REQUESTS_KEY}:{self.library}")))
 
     @property
@@ -115,11 +125,13 @@ class JobState:
 
     def change(self, change: Callable[[JobRequests], JobRequests]) -> JobRequests:
         """Change the requests in one transaction: other processes may want to at the same time."""
-        if change(self.requests) == self.requests:
-            return self.requests  # loading what writes takes longer than an analysis with nothing to do
-        with self.store.write():
-            requests = change(self.requests)
-            self.store.state.set(f"{REQUESTS_KEY}:{self.library}", to_row(requests))
+        requests = change(self.requests)
+        if requests != self.read_stored():  # loading what writes takes longer than an analysis with nothing to do
+            with self.store.write():
+                requests = change(self.requests)
+                self.store.state.set(f"{REQUESTS_KEY}:{self.library}", to_row(requests))
+        if self.local is not None:
+            self.local.clear()
         return requests
 
     def set_progress(self, progress: JobProgress) -> None:
@@ -141,7 +153,7 @@ def parse_row(kind: type[JobRequests | JobProgress], row: Any) -> dict[str, Any]
 
 
 def job_state_of(sidecar: Sidecar) -> JobState:
-    return JobState(sidecar.store, sidecar.id)
+    return JobState(sidecar.store, sidecar.id, local_requests_of(sidecar))
 
 
 class ProgressReporter:

@@ -9,6 +9,7 @@ import fcntl
 import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from beets.exceptions import UserError
@@ -18,7 +19,6 @@ from resonance_engine.errors import StoreError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from beets.logging import BeetsLogger
 
@@ -124,8 +124,12 @@ def lock_file(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def lock_of(sidecar: Sidecar) -> ProcessLock:
-    """Return the lock on the analysis of a library; of one sidecar's libraries, each has its own."""
-    return ProcessLock(sidecar.folder / f"{LOCK_NAME}{sidecar.id}.lock")
+    """Return the lock on the analysis of a library; of one sidecar's libraries, each has its own.
+
+    Where the sidecar is shared, its server need not answer for it.
+    """
+    library = Path(sidecar.library.path).name if sidecar.settings.sidecar else sidecar.id
+    return ProcessLock(sidecar.folder / f"{LOCK_NAME}{library}.lock")
 
 
 def is_analysing(sidecar: Sidecar) -> bool:

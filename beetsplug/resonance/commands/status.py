@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -18,6 +18,7 @@ from beetsplug.resonance.background.job_state import (
     request_work,
     start_worker,
 )
+from beetsplug.resonance.background.local_requests import LocalRequests, local_requests_of
 from beetsplug.resonance.background.process_lock import BACKGROUND, is_analysing, lock_of
 from beetsplug.resonance.commands.analyze import summary
 from beetsplug.resonance.commands.common import format_size, format_time
@@ -35,11 +36,12 @@ from beetsplug.resonance.library.sidecar import (
 )
 from beetsplug.resonance.library.sync import Plan, plan_library, recognise
 from resonance_engine.encoder.model_files import find_model_file
-from resonance_engine.errors import ModelError, printable
+from resonance_engine.errors import ModelError, StoreError, printable
 from resonance_engine.ingest import SPEED_KEY
+from resonance_engine.store.errors import is_damage, is_unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from beetsplug.resonance.background.job_state import JobProgress, JobRequests
     from beetsplug.resonance.background.process_lock import Holder
@@ -181,8 +183,22 @@ def request_analysis(sidecar: Sidecar) -> str:
 
 def pause(sidecar: Sidecar) -> None:
     """Suspend the background analysis until it is resumed, also for imports to come."""
-    job_state_of(sidecar).pause(True)
+    with noting_locally(sidecar, LocalRequests.pause):
+        job_state_of(sidecar).pause(True)
     ui.print_("the background analysis is paused; `beet resonance resume` goes on")
+
+
+@contextmanager
+def noting_locally(sidecar: Sidecar, note: Callable[[LocalRequests], None]) -> Iterator[None]:
+    """Note beside the library what cannot be stored while the server of a shared sidecar does not answer."""
+    try:
+        yield
+    except StoreError as error:
+        local = local_requests_of(sidecar)
+        if local is None or is_unwritable(error) or is_damage(error):
+            raise
+        note(local)
+        ui.print_(f"noted in {printable(local.path)} until the database answers: {error}")
 
 
 def resume(sidecar: Sidecar) -> None:
@@ -206,9 +222,12 @@ def resume(sidecar: Sidecar) -> None:
 
 def stop(sidecar: Sidecar) -> None:
     """End the background analysis; its results so far are kept."""
-    job_state, lock = job_state_of(sidecar), lock_of(sidecar)
-    was_requested, was_running = job_state.requests.open, False
-    job_state.stop()
+    lock = lock_of(sidecar)
+    was_requested = was_running = False
+    with noting_locally(sidecar, LocalRequests.stop):
+        job_state = job_state_of(sidecar)
+        was_requested = job_state.requests.open
+        job_state.stop()
     deadline = time.monotonic() + STOP_SECONDS
     while (holder := lock.holder()) is not None and holder.kind == BACKGROUND:
         was_running = True
