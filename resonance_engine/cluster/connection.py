@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from resonance_engine.cluster.call import describe, start_call
 from resonance_engine.cluster.certificates import make_security
 from resonance_engine.cluster.code_fingerprint import fingerprint_code
-from resonance_engine.cluster.handshake import silent_error, verify_listener
+from resonance_engine.cluster.handshake import silent_error, verify_endpoint
 from resonance_engine.cluster.remote import release
 from resonance_engine.cluster.settings import verify_settings
-from resonance_engine.cluster.worker_poll import WorkerPoll
 from resonance_engine.errors import CLUSTER_EXTRA, ClusterError, ConfigError
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class SchedulerConnection:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         # Of all packages of the whole cluster; those that matter are compared worker by worker.
         warnings.filterwarnings("ignore", category=VersionMismatchWarning)
-        verify_listener(settings, security, CONNECT_SECONDS)
+        verify_endpoint(settings, security, CONNECT_SECONDS)
         connecting = start_call(lambda: open_client(settings.address, security))
         wait([connecting], OPEN_SECONDS)
         if not connecting.done():
@@ -60,15 +59,23 @@ class SchedulerConnection:
 
     def workers(self) -> dict[str, int]:
         """Return the number of threads of each worker by its address; raises ClusterError without a scheduler."""
-        poll = WorkerPoll(self, lambda _: None)
-        while (threads := poll.read()) is None:
-            pass
-        return threads
+        request = self.request_workers()
+        wait([request], OPEN_SECONDS)
+        if not request.done():
+            raise silent_error(self.settings.address, OPEN_SECONDS)
+        return request.result()
 
     def request_workers(self) -> Future[dict[str, int]]:
-        """Request what `workers` returns; raises ClusterError where the scheduler has gone away."""
+        """Request what `workers` returns; it and the result raise ClusterError where the scheduler has gone away."""
+
+        def read() -> dict[str, int]:
+            try:
+                return dict(self.client.nthreads())
+            except Exception as error:  # of no kind in particular, where the client closed itself meanwhile
+                raise self.lost_error() from error
+
         self.verify()
-        return start_call(lambda: dict(self.client.nthreads()))
+        return start_call(read)
 
     def fingerprint(self, address: str) -> str:
         """Return the fingerprint of a worker's code, whatever it is doing; raises what goes wrong there."""

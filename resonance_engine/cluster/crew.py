@@ -55,7 +55,7 @@ class Crew:
         self.workers: dict[str, RemoteWorker] = {}
         self.inspections: dict[RemoteWorker, float] = {}  # with the times when they began
         self.excluded: set[str] = set()
-        self.untold: list[str] = []  # why workers are left out
+        self.unreported: list[str] = []  # why workers are left out
         self.visited: set[str] = set()  # addresses that were sent a request
         self.described: ModelDescription | None = None
         self.refreshed = self.populated = time.monotonic()
@@ -107,14 +107,14 @@ class Crew:
         address = self.connection.settings.address
         patience = PATIENCE if self.losses else 0 if self.excluded else START_SECONDS
         if now - self.populated < patience:
-            self.tell()
+            self.report_excluded()
             if not self.is_waiting:
                 self.is_waiting = True
                 left = "has no workers left" if self.losses else "has no workers yet"
                 self.warn(f"The scheduler at {address} {left}; one that comes within {patience:g} s is given the work.")
             return
-        if self.untold:
-            raise (ClusterError if self.described else ModelError)(" ".join(self.untold))
+        if self.unreported:
+            raise (ClusterError if self.described else ModelError)(" ".join(self.unreported))
         usable = "workers that can be used" if self.excluded else "workers"
         raise ClusterError(f"The scheduler at {address} has no {usable}; `dask worker` starts one.")
 
@@ -226,15 +226,15 @@ class Crew:
         if self.workers.get(worker.address) is worker:
             del self.workers[worker.address]
         self.excluded.add(worker.address)
-        self.untold.append(f"The worker at {worker.address} {clause}.")
+        self.unreported.append(f"The worker at {worker.address} {clause}.")
         if self.workers:
-            self.tell()
+            self.report_excluded()
 
-    def tell(self) -> None:
+    def report_excluded(self) -> None:
         """Warn of the workers that are left out while the work goes on, each once."""
-        for sentence in self.untold:
+        for sentence in self.unreported:
             self.warn(sentence.removesuffix(".") + "; it is left out.")
-        self.untold.clear()
+        self.unreported.clear()
 
     def ready(self) -> list[RemoteWorker]:
         """Return the workers that can be given files."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PLAIN_SECONDS = 1.0  # for a scheduler without TLS to begin; what is silent that long is tried with it
 
 
-def verify_listener(settings: ClusterSettings, security: Security | None, seconds: float) -> None:
+def verify_endpoint(settings: ClusterSettings, security: Security | None, seconds: float) -> None:
     """Raise ClusterError, with the remedy, unless something at the address sends first, as a scheduler does.
 
     It may take so many seconds.

@@ -42,10 +42,7 @@ class WorkerPoll:
             self.count_silence()
             return None
         request, self.request = self.request, None
-        try:
-            return request.result()
-        except Exception as error:  # of no kind in particular, where the client closed itself meanwhile
-            raise self.connection.lost_error() from error
+        return request.result()
 
     def count_silence(self) -> None:
         now = time.monotonic()

@@ -11,7 +11,7 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.library.models import fingerprint_model
 from beetsplug.resonance.library.sidecar import Sidecar
-from resonance_engine.errors import ModelError
+from resonance_engine.errors import ClusterError, ModelError
 from resonance_engine.store.sqlite_database import SqliteDatabase
 from tests.plugin.command_library import AnalysedLibrary
 
@@ -140,6 +140,23 @@ class TestAnalyze(AnalysedLibrary):
         with pytest.raises(SystemExit):
             self.run_command("resonance", "analyze")
         assert "stopped; what was analysed is kept, run it again to go on" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("count", "kept"),
+        [
+            (0, "nothing was analysed yet"),
+            (1, "what was analysed is kept (1 track)"),
+            (2, "what was analysed is kept (2 tracks)"),
+        ],
+    )
+    def test_a_cluster_that_does_not_go_on_is_told_with_what_is_kept(self, count: int, kept: str) -> None:
+        for number in range(3):
+            self.song(f"new {number}")
+        self.runtime.surprise = ClusterError("The scheduler at tcp://127.0.0.1:1 went away.")
+        self.runtime.patience = 5 + count
+        said = self.refused("resonance", "analyze")
+        assert said == f"resonance: The scheduler at tcp://127.0.0.1:1 went away; {kept}, run it again to go on"
+        assert f"analysed:       {5 + count}" in self.beet("resonance", "status")
 
     def test_a_file_that_changed_into_a_broken_one_is_no_longer_found(self) -> None:
         self.lib.items("title:song 1")[0].filepath.write_bytes(b"no music at all")

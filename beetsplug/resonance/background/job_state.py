@@ -23,7 +23,7 @@ from resonance_engine.records import has_type
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from beetsplug.resonance.background.local_requests import LocalRequests
+    from beetsplug.resonance.background.local_requests import LocalRequest, LocalRequests
     from beetsplug.resonance.library.sidecar import Sidecar
     from resonance_engine.store import Store
 
@@ -90,7 +90,7 @@ class JobState:
     @property
     def requests(self) -> JobRequests:
         stored = self.read_stored()
-        return stored if self.local is None else self.local.apply(stored)
+        return stored if self.local is None else add_local(stored, self.local.read())
 
     def read_stored(self) -> JobRequests:
         return JobRequests(**parse_row(JobRequests, self.store.state.get(f"{REQUESTS_KEY}:{self.library}")))
@@ -137,6 +137,15 @@ class JobState:
     def set_progress(self, progress: JobProgress) -> None:
         """Replace the progress of the worker."""
         self.store.state.set(f"{PROGRESS_KEY}:{self.library}", to_row(progress))
+
+
+def add_local(requests: JobRequests, local: LocalRequest) -> JobRequests:
+    """Return stored requests as they are with those that could not be stored."""
+    if local.paused:
+        requests = replace(requests, paused=True)
+    if local.stopped and local.stopped >= requests.requested_at:
+        requests = replace(requests, leaves=requests.leaves + 1, served=requests.requested)
+    return requests
 
 
 def to_row(record: JobRequests | JobProgress) -> dict[str, Any]:

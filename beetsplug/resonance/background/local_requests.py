@@ -16,7 +16,6 @@ from resonance_engine.files import write_bytes
 from resonance_engine.records import parse_record
 
 if TYPE_CHECKING:
-    from beetsplug.resonance.background.job_state import JobRequests
     from beetsplug.resonance.library.sidecar import Sidecar
 
 FILE_NAME = "resonance-requests-"
@@ -42,15 +41,6 @@ class LocalRequests:
             return parse_record(LocalRequest, json.loads(self.path.read_bytes()), "requests", ignore_unknown=True)
         except (OSError, ValueError):
             return LocalRequest()
-
-    def apply(self, requests: JobRequests) -> JobRequests:
-        """Return stored requests as they are with those of the file."""
-        local = self.read()
-        if local.paused:
-            requests = replace(requests, paused=True)
-        if local.stopped and local.stopped >= requests.requested_at:
-            requests = replace(requests, leaves=requests.leaves + 1, served=requests.requested)
-        return requests
 
     def pause(self) -> None:
         self._write(replace(self.read(), paused=True))

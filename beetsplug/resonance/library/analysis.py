@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from beets.exceptions import UserError
 
 from beetsplug.resonance.library.cluster_runtime import counting_kept
-from beetsplug.resonance.library.missing_files import note_missing
+from beetsplug.resonance.library.missing_files import MissingFiles
 from beetsplug.resonance.library.models import Models, fingerprint_model
 from beetsplug.resonance.library.removal import MASS_REMOVAL, can_forget, explain_missing, forget, has_folders
 from beetsplug.resonance.library.sidecar import estimate_pace, file_state, format_tracks
@@ -94,7 +94,7 @@ def update(sidecar: Sidecar, ingest: Ingest, query: list[str], threads: int | No
     plan = plan_library(sidecar, ingest.model.id, query)
     if plan.total and plan.missing == plan.total:
         raise UserError(f"resonance: no track has its file; {explain_missing(sidecar)} Nothing was forgotten.")
-    note_missing(sidecar, plan, not query)
+    MissingFiles(sidecar.store, sidecar.id).note(dict(plan.lost), is_whole=not query)
     vanished = plan.gone or plan.stale
     if vanished and can_forget(sidecar, plan):
         forget(sidecar, plan)

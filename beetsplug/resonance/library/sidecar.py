@@ -17,7 +17,7 @@ from beets.exceptions import UserError
 from beetsplug.resonance.config.settings import Settings
 from beetsplug.resonance.library.identity import find_library, find_or_register, text_of
 from beetsplug.resonance.library.items import NO_TRACKS
-from beetsplug.resonance.library.missing_files import count_missing
+from beetsplug.resonance.library.missing_files import MissingFiles
 from beetsplug.resonance.library.runtime import Runtime
 from resonance_engine.errors import StoreError, format_count
 
@@ -181,7 +181,10 @@ class Sidecar:
             return Coverage(total, 0, len(self.store.failures.all(self.id)) if self.exists else 0)
         counts = self.store.tracks.counts(self.id, model.id)
         coverage = Coverage(total, min(counts.embedded, total), counts.failed)
-        return coverage._replace(fileless=count_missing(self)) if coverage.missing else coverage
+        noted = MissingFiles(self.store, self.id)
+        if coverage.missing and (known := noted.read()):
+            return coverage._replace(fileless=noted.count(self.rows_by_id(known)))
+        return coverage
 
     def rows(self, query: list[str] | None = None) -> list[ItemRow]:
         """Return the items that a query matches, or all, in order of id."""

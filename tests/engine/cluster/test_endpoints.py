@@ -80,7 +80,7 @@ def refusal(address: str, **settings: str) -> str:
 
 
 @contextmanager
-def listener(act: Callable[[socket.socket], object] = lambda _: None) -> Iterator[int]:
+def open_endpoint(act: Callable[[socket.socket], object] = lambda _: None) -> Iterator[int]:
     """The port of a socket that accepts, does something with each connection, and keeps it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         accepted: list[socket.socket] = []
@@ -126,7 +126,7 @@ class TestOthers:
     @pytest.mark.usefixtures("short")
     @pytest.mark.parametrize("scheme", ["tcp", "tls"])
     def test_a_silent_one_is_told_after_the_limit(self, scheme: str, certificates: dict[str, str]) -> None:
-        with listener() as port:
+        with open_endpoint() as port:
             began = time.monotonic()
             sentence = refusal(f"{scheme}://127.0.0.1:{port}", **(certificates if scheme == "tls" else {}))
             assert time.monotonic() - began >= SHORT_SECONDS
@@ -137,7 +137,7 @@ class TestOthers:
 
     @pytest.mark.usefixtures("short")
     def test_one_that_begins_and_is_silent_then(self) -> None:
-        with listener(lambda each: each.sendall(b"\x09" + b"\x00" * 7)) as port:
+        with open_endpoint(lambda each: each.sendall(b"\x09" + b"\x00" * 7)) as port:
             assert "or one that hangs: it did not answer within 2 s." in refusal(f"tcp://127.0.0.1:{port}")
 
     @pytest.mark.usefixtures("short")
@@ -146,11 +146,11 @@ class TestOthers:
             assert "is no Dask scheduler, or one that hangs" in refusal(f"tcp://127.0.0.1:{port}")
 
     def test_one_that_closes_the_connection(self) -> None:
-        with listener(lambda each: each.close()) as port:
+        with open_endpoint(lambda each: each.close()) as port:
             assert "closed the connection: it is no Dask scheduler" in refusal(f"tcp://127.0.0.1:{port}")
 
     def test_one_that_speaks_otherwise(self) -> None:
-        with listener(lambda each: each.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")) as port:
+        with open_endpoint(lambda each: each.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")) as port:
             sentence = refusal(f"tcp://127.0.0.1:{port}")
         assert sentence.endswith("cannot be used as a scheduler (its answer is none of Dask's).")
 
