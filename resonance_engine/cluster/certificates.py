@@ -85,7 +85,7 @@ def explain_tls_error(settings: ClusterSettings, security: Security, error: ssl.
         return f"The scheduler at {address} ends the handshake of TLS ({describe_tls_error(error)})."
     if reason in NO_TLS:
         netloc = urlsplit(address).netloc
-        return f"What listens at {address} speaks no TLS; a scheduler without certificates is tcp://{netloc}."
+        return f"What listens at {address} does not use TLS; a scheduler without certificates is tcp://{netloc}."
     return f"No encrypted connection to {address} comes about ({describe_tls_error(error)})."
 
 

@@ -57,7 +57,7 @@ def connect(settings: ClusterSettings, seconds: float) -> socket.socket:
 
 
 def receive_plain(settings: ClusterSettings, connection: socket.socket, deadline: float) -> bytes:
-    """Return the first byte; raises TimeoutError at the deadline, ClusterError where the other side speaks TLS.
+    """Return the first byte; raises TimeoutError at the deadline, ClusterError where the other side uses TLS.
 
     A scheduler with certificates is silent here, for it waits for this side to begin.
     """
@@ -65,10 +65,10 @@ def receive_plain(settings: ClusterSettings, connection: socket.socket, deadline
     try:
         return connection.recv(1)
     except TimeoutError:
-        if speaks_tls(settings, seconds_until(deadline)):
+        if uses_tls(settings, seconds_until(deadline)):
             netloc = urlsplit(settings.address).netloc
             raise ClusterError(
-                f"What listens at {settings.address} speaks TLS; a scheduler with certificates is tls://{netloc}, with "
+                f"What listens at {settings.address} uses TLS; a scheduler with certificates is tls://{netloc}, with "
                 "--scheduler-ca and --scheduler-cert."
             ) from None
     connection.settimeout(seconds_until(deadline))
@@ -82,7 +82,7 @@ def receive_encrypted(connection: socket.socket, security: Security) -> bytes:
         return encrypted.recv(1)
 
 
-def speaks_tls(settings: ClusterSettings, seconds: float) -> bool:
+def uses_tls(settings: ClusterSettings, seconds: float) -> bool:
     """Return whether what listens at an address takes part in a handshake of TLS, with whatever certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent

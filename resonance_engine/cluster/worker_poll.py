@@ -1,4 +1,4 @@
-"""The workers that a scheduler has, asked for again and again, and how long it has not answered."""
+"""The workers of a scheduler, requested again and again, and the time without an answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from resonance_engine.cluster.connection import SchedulerConnection
 
-NOTICE_SECONDS = 10.0  # without an answer, before that is told
+NOTICE_SECONDS = 10.0  # without an answer, before a warning of it
 SILENCE_SECONDS = 60.0  # after which a scheduler is given up
 LONGEST_GAP = 5.0  # between two looks that counts: this process may have been suspended itself
 

@@ -149,7 +149,7 @@ class TestAnalyze(AnalysedLibrary):
             (2, "what was analysed is kept (2 tracks)"),
         ],
     )
-    def test_a_cluster_that_does_not_go_on_is_told_with_what_is_kept(self, count: int, kept: str) -> None:
+    def test_a_cluster_that_does_not_go_on_ends_it_with_what_is_kept(self, count: int, kept: str) -> None:
         for number in range(3):
             self.song(f"new {number}")
         self.runtime.surprise = ClusterError("The scheduler at tcp://127.0.0.1:1 went away.")

@@ -125,7 +125,7 @@ class TestForeground(BackgroundFixtures, AnalysedLibrary):
         ]
         assert not self.requests().paused
 
-    def test_nobody_is_told_to_analyse_what_is_about_to_be(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_nobody_is_reported_to_analyse_what_is_about_to_be(self, caplog: pytest.LogCaptureFixture) -> None:
         self.song("new")
         self.beet("resonance", "analyze", "--background")
         status = self.beet("resonance", "status")
@@ -164,7 +164,7 @@ class TestForeground(BackgroundFixtures, AnalysedLibrary):
         assert self.runtime.spawned == []
         assert not self.requests().open
 
-    def test_a_request_during_an_analysis_is_told_when_it_counts(self) -> None:
+    def test_a_request_during_an_analysis_is_reported_when_it_counts(self) -> None:
         self.song("new")
         with self.locked(FOREGROUND):
             assert self.beet("resonance", "analyze", "--background") == [

@@ -54,7 +54,7 @@ class TestMissingFiles(AnalysedLibrary):
         assert "not analysed yet" not in line
         assert "run `beet resonance analyze`" not in caplog.text
 
-    def test_what_is_new_beside_it_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_what_is_new_beside_it_is_reported(self, caplog: pytest.LogCaptureFixture) -> None:
         self.beet("resonance", "analyze")
         self.song("new")
         assert NOTICE.format(5, 7) in self.notices(caplog, "similar", "id:1")

@@ -91,7 +91,7 @@ class TestList(CircleLibrary):
         rows = self.playlist_rows("-m", "20", "title::^0$")
         assert abs(sum(row["length"] for row in rows) - 1200) <= max(row["length"] for row in rows) / 2
 
-    def test_a_first_track_longer_than_the_list_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_first_track_longer_than_the_list_is_noted(self, caplog: pytest.LogCaptureFixture) -> None:
         assert self.playlist_titles("-m", "1", "title::^0$") == ["0"]
         assert "The list is longer than 1 min: its first track alone takes 1:47." in self.take_notes(caplog)
         assert self.playlist_titles("-m", "2", "title::^0$") == ["0"]

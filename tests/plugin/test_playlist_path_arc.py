@@ -48,7 +48,7 @@ class TestCourse(CircleLibrary):
         assert found.index("2") < found.index("14")
         assert len(set(found)) == len(found) == 7
 
-    def test_a_path_whose_corners_are_longer_than_the_list_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_path_whose_corners_are_longer_than_the_list_is_noted(self, caplog: pytest.LogCaptureFixture) -> None:
         assert self.playlist_titles("-m", "2.5", "title::^0$", "--to", "title::^12$") == ["0", "12"]
         assert "The list is longer than 2.5 min: the tracks that its path leads through take 4:58." in self.take_notes(
             caplog

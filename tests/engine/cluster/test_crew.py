@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 class TestSilence:
     """A scheduler that answers no more, and has not gone away."""
 
-    def test_it_is_told_and_ends_it_with_a_sentence(self, files: Any, model: Path) -> None:
+    def test_a_warning_comes_before_the_sentence_that_ends_it(self, files: Any, model: Path) -> None:
         connection, warnings = FakeConnection(FakeWorker(1)), []
         with closing(open_pool(connection, model, warnings.append)) as pool:
             results = filter(None, pool.analyse(itertools.repeat(files(["a.mp3"])[0])))

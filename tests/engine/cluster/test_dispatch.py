@@ -118,7 +118,7 @@ class TestDeaths:
         assert len({path for path, _ in [first, *rest]}) == 8
         assert all(isinstance(result, FileAnalysis) for _, result in rest)
 
-    def test_without_workers_it_tells_that_it_waits_and_ends_with_a_sentence(self, files: Any, model: Path) -> None:
+    def test_without_workers_a_warning_comes_before_the_sentence_that_ends_it(self, files: Any, model: Path) -> None:
         connection, warnings = FakeConnection(FakeWorker(1)), []
         with closing(open_pool(connection, model, warnings.append)) as pool:
             results = filter(None, pool.analyse(files([f"{number}.mp3" for number in range(9)]), nothing_known))

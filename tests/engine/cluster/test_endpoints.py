@@ -1,4 +1,4 @@
-"""What listens where a scheduler should: sockets that are silent, close or speak otherwise, and real schedulers."""
+"""What listens where a scheduler should: sockets that are silent, close or use another protocol, and real schedulers."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def web_server() -> Iterator[int]:
 
 
 class TestOthers:
-    def test_nothing_there_is_told_with_what_starts_one(self) -> None:
+    def test_where_nothing_is_the_remedy_starts_one(self) -> None:
         address = f"tcp://127.0.0.1:{free_port()}"
         assert refusal(address) == (
             f"No scheduler answers at {address} (Connection refused); `dask scheduler` starts one."
@@ -125,7 +125,7 @@ class TestOthers:
 
     @pytest.mark.usefixtures("short")
     @pytest.mark.parametrize("scheme", ["tcp", "tls"])
-    def test_a_silent_one_is_told_after_the_limit(self, scheme: str, certificates: dict[str, str]) -> None:
+    def test_a_silent_one_ends_it_after_the_limit(self, scheme: str, certificates: dict[str, str]) -> None:
         with open_endpoint() as port:
             began = time.monotonic()
             sentence = refusal(f"{scheme}://127.0.0.1:{port}", **(certificates if scheme == "tls" else {}))
@@ -149,7 +149,7 @@ class TestOthers:
         with open_endpoint(lambda each: each.close()) as port:
             assert "closed the connection: it is no Dask scheduler" in refusal(f"tcp://127.0.0.1:{port}")
 
-    def test_one_that_speaks_otherwise(self) -> None:
+    def test_one_with_another_protocol(self) -> None:
         with open_endpoint(lambda each: each.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")) as port:
             sentence = refusal(f"tcp://127.0.0.1:{port}")
         assert sentence.endswith("cannot be used as a scheduler (its answer is none of Dask's).")
@@ -169,7 +169,7 @@ class TestKinds:
             (worker,) = connected.workers()
         assert refusal(worker) == f"What listens at {worker} is a Dask worker, not a scheduler."
 
-    def test_a_scheduler_without_this_package_is_told(self, tmp_path: Path) -> None:
+    def test_a_scheduler_without_this_package(self, tmp_path: Path) -> None:
         with run_cluster(tmp_path, workers=0, code=write_bare_package(tmp_path / "bare")) as cluster:
             assert refusal(cluster.address) == (
                 f"The scheduler at {cluster.address} lacks beets-resonance; install it there, too."
@@ -197,7 +197,7 @@ class TestCertificates:
     def test_an_open_connection_to_an_encrypted_scheduler(self, encrypted: DaskCluster) -> None:
         address = f"tcp://127.0.0.1:{encrypted.port}"
         assert refusal(address) == (
-            f"What listens at {address} speaks TLS; a scheduler with certificates is {encrypted.address}, with "
+            f"What listens at {address} uses TLS; a scheduler with certificates is {encrypted.address}, with "
             "--scheduler-ca and --scheduler-cert."
         )
 
@@ -206,7 +206,7 @@ class TestCertificates:
     ) -> None:
         address = f"tls://127.0.0.1:{plain.port}"
         assert refusal(address, **certificates) == (
-            f"What listens at {address} speaks no TLS; a scheduler without certificates is {plain.address}."
+            f"What listens at {address} does not use TLS; a scheduler without certificates is {plain.address}."
         )
 
     def test_the_key_is_forgotten(self, certificates: dict[str, str]) -> None:

@@ -63,7 +63,7 @@ def test_a_suspended_scheduler_ends_it_and_the_rest_is_done_when_it_goes_on(
     assert contents(path)["count"] == COUNT
 
 
-def test_without_any_worker_left_it_is_told_that_one_is_waited_for(
+def test_without_any_worker_left_a_warning_names_the_wait(
     model: Path, music: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, warnings = tmp_path / "resonance.db", []
