@@ -1,4 +1,4 @@
-"""What listens where a scheduler should: sockets that are silent, close or use another protocol, and real schedulers."""
+"""What listens where a scheduler should: sockets that are silent, close or use another protocol; schedulers."""
 
 from __future__ import annotations
 
