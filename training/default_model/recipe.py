@@ -32,8 +32,8 @@ SPEC = FeatureSpec(
     semantic=SemanticSpec(),
     instrumentation=InstrumentationSpec(),
 )
-# Every other patch, and three windows, find neighbours as well as all of them and four, in 0.6 of the time.
-BACKBONES = MappingProxyType({"timbre": "envelope", "semantic": "sparse", "instrumentation": "sparse"})
+# Three windows, and of YAMNet every other patch, find neighbours as well as four and all of them.
+BACKBONES = MappingProxyType({"timbre": "envelope", "semantic": "levelled", "instrumentation": "sparse"})
 
 
 @dataclass(frozen=True)
