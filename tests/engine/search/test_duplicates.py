@@ -144,9 +144,14 @@ class TestSound:
     @pytest.mark.parametrize(
         ("cosine", "seconds", "agreement"),
         [
-            (0.98, 5.0, 0.6), (0.98, 0.2, 0.6), (0.96, 5.0, 0.75), (0.94, 0.2, 0.8), (0.94, 5.0, None),
-            (0.98, 6.0, None), (0.89, 0.0, None),
-        ],  # fmt: skip
+            (0.98, 5.0, 0.6),
+            (0.98, 0.2, 0.6),
+            (0.96, 5.0, 0.75),
+            (0.94, 0.2, 0.8),
+            (0.94, 5.0, None),
+            (0.98, 6.0, None),
+            (0.89, 0.0, None),
+        ],
     )
     def test_the_farther_a_sound_the_more_of_its_windows_and_length_must_agree(
         self, cosine: float, seconds: float, agreement: float | None
