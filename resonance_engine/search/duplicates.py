@@ -45,7 +45,7 @@ class SoundRule(NamedTuple):
 # Cosines are those of a library whose tracks are at 0 on average; `docs/duplicates.md` says how all were chosen. A
 # copy without a few seconds is nearly as near as it was, but its windows lie elsewhere, and agree less. One of lower
 # quality is farther, but all of its windows moved alike, and lie where they were.
-SOUND_RULES = (SoundRule(0.97, 0.6, 5.5), SoundRule(0.95, 0.75, 5.5), SoundRule(0.9, 0.8, 0.5))
+SOUND_RULES = (SoundRule(0.97, 0.65, 5.5), SoundRule(0.95, 0.75, 5.5), SoundRule(0.9, 0.8, 0.5))
 NOT_CONTRADICTING = 0.8  # least cosine where ids or fingerprints agree
 FEWEST_WINDOWS = 3  # by which agreement shows anything
 SECONDS = 5.5  # by which lengths of copies differ
