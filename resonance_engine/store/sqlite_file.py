@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from resonance_engine.store.snapshot import Snapshot
 
 APPLICATION_ID = int.from_bytes(b"RSNC", "big")
+LOGS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database, by the end of its name
 VERSION = 3
 """The schema of a new file; `migrations.MIGRATIONS` leads to it."""
 TABLES = {"library", "model", "track", "vector", "window", "analysis", "failure", "state"}
@@ -100,9 +101,16 @@ def use_write_ahead_log(driver: sqlite3.Connection, patience: float = PATIENCE) 
             time.sleep(0.01)
 
 
+def is_own_database(path: Path) -> bool:
+    """Return whether a file is a database of ours, or an empty one, as SQLite makes it first; OSError as reading it."""
+    with path.open("rb") as file:
+        header = file.read(72)
+    return not header or (header.startswith(b"SQLite format 3\0") and header[68:] == APPLICATION_ID.to_bytes(4, "big"))
+
+
 def remove_database(path: Path) -> None:
     """Delete a database file, if it is there, and what SQLite keeps beside it."""
-    for suffix in ("-wal", "-shm", "-journal", ""):  # a log must never meet another file
+    for suffix in (*LOGS, ""):  # a log must never meet another file
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 

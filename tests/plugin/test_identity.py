@@ -148,7 +148,8 @@ class TestCopies:
         kept = holds(homes.analyse(path))
         shared = homes.open(path, homes.copy(path))
         beside = homes.open(path).path
-        beside.rename(beside.with_name("away.db"))
+        for file in beside.parent.glob(f"{beside.name}*"):
+            file.rename(file.with_name(file.name.replace(beside.name, "away.db")))
         copy_sidecar(shared, str(beside))
         assert [row.name for row in homes.open(path).store.libraries.all()] == ["library.db"]
         assert holds(homes.open(path)) == kept

@@ -180,3 +180,33 @@ def test_a_copy_replaces_what_a_killed_one_left_and_no_other_file(library: Synth
         copy_sidecar(shared, str(target))
     assert target.read_bytes() == before
     target.unlink()
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_copy_does_not_meet_the_log_of_another_database(
+    library: SyntheticLibrary, shared: Sidecar, suffix: str
+) -> None:
+    log = library.folder / f"copy.db{suffix}"
+    log.write_bytes(b"of a database that was deleted")
+    with pytest.raises(UserError, match="what is left of another database"):
+        copy_sidecar(shared, str(library.folder / "copy.db"))
+    assert [path.name for path in library.folder.glob("copy.db*")] == [log.name]
+    log.unlink()
+
+
+def test_a_file_that_is_no_unfinished_copy_stays(library: SyntheticLibrary, shared: Sidecar) -> None:
+    download = library.folder / "copy.db.part"
+    download.write_bytes(b"half of a download")
+    with pytest.raises(UserError, match=r"copy\.db\.part is there already and no unfinished copy"):
+        copy_sidecar(shared, str(library.folder / "copy.db"))
+    assert download.read_bytes() == b"half of a download"
+    download.unlink()
+
+
+def test_a_link_that_leads_nowhere_stays(library: SyntheticLibrary, shared: Sidecar) -> None:
+    link = library.folder / "copy.db"
+    link.symlink_to(library.folder / "nowhere")
+    with pytest.raises(UserError, match="is there already"):
+        copy_sidecar(shared, str(link))
+    assert link.is_symlink()
+    link.unlink()

@@ -125,12 +125,13 @@ class JobState:
 
     def change(self, change: Callable[[JobRequests], JobRequests]) -> JobRequests:
         """Change the requests in one transaction: other processes may want to at the same time."""
+        noted = self.local.read() if self.local is not None else None
         requests = change(self.requests)
         if requests != self.read_stored():  # loading what writes takes longer than an analysis with nothing to do
             with self.store.write():
                 requests = change(self.requests)
                 self.store.state.set(f"{REQUESTS_KEY}:{self.library}", to_row(requests))
-        if self.local is not None:
+        if self.local is not None and self.local.read() == noted:  # a later one is stored with the next change
             self.local.clear()
         return requests
 

@@ -1,6 +1,6 @@
 """Requests to pause or stop the background while its database does not answer, in a file beside the library.
 
-They count from the moment on at which they are made, and are stored with the next change of the requests.
+They count as soon as the database answers again, and are stored with the next change of the requests.
 """
 
 from __future__ import annotations

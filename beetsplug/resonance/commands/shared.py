@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from beetsplug.resonance.library.sidecar import FILE_NAME, format_tracks
 from resonance_engine.errors import format_count, printable
 from resonance_engine.files import expand_home
 from resonance_engine.store.opening import is_address, open_store
-from resonance_engine.store.sqlite_file import remove_database
+from resonance_engine.store.sqlite_file import LOGS, is_own_database, remove_database
 
 if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
@@ -61,21 +62,48 @@ def copy_to_file(sidecar: Sidecar, target: Path) -> dict[str, int]:
     rows = sidecar.store.libraries.all()
     own = [row._replace(name=name) for row in rows if row.id == sidecar.id and name not in {row.name for row in rows}]
     partial = target.with_name(f"{target.name}.part")
-    remove_database(partial)  # of a copy that was killed
+    remove_unfinished(partial)
     try:
         with open_store(partial) as copy:
             counts = copy_store(sidecar.store, copy, libraries=own)
-        require_absent(target)
+        put_in_place(partial, target)
     except BaseException:
         remove_database(partial)
         raise
-    partial.replace(target)
     return counts
 
 
 def require_absent(path: Path) -> None:
-    if path.exists():
+    """Raise UserError for a file that is there, or the log of one: SQLite would write its pages into another file."""
+    if os.path.lexists(path):
         raise UserError(f"resonance: {printable(path)} is there already; name a file that is not")
+    for log in map(path.with_name, (f"{path.name}{suffix}" for suffix in LOGS)):
+        if os.path.lexists(log):
+            raise UserError(
+                f"resonance: {printable(log)} is there, what is left of another database; name another file, or move it"
+            )
+
+
+def remove_unfinished(partial: Path) -> None:
+    """Delete what a copy that was killed has left; UserError for a file of another origin."""
+    if partial.exists() and not is_own_database(partial):
+        raise UserError(f"resonance: {printable(partial)} is there already and no unfinished copy; move it elsewhere")
+    remove_database(partial)
+
+
+def put_in_place(partial: Path, target: Path) -> None:
+    """Give a finished file its name, unless another file has it meanwhile."""
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    require_absent(target)
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        require_absent(target)
+    except OSError:  # a file system without links
+        partial.replace(target)
+        return
+    partial.unlink()
 
 
 def describe_next(sidecar: Sidecar, target: Path | str) -> str:
