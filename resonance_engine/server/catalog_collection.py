@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -33,7 +34,7 @@ from resonance_engine.server.kept_uploads import GONE
 from resonance_engine.worker.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -74,7 +75,8 @@ class CatalogCollection:
     def search(self, text: str, offset: int, limit: int) -> TrackPage:
         words = text.casefold().split()
         entries = sorted(self._catalog().entries.values(), key=lambda entry: (entry.label.casefold(), entry.id))
-        matches = [entry for entry in entries if all(word in searched_text(entry) for word in words)]
+        folder = common_folder(entries)
+        matches = [entry for entry in entries if all(word in searched_text(entry, folder) for word in words)]
         return TrackPage(len(matches), offset, tuple(map(to_track, matches[offset : offset + limit])))
 
     def tracks(self, ids: Sequence[int]) -> list[TrackRecord]:
@@ -170,9 +172,17 @@ class CatalogCollection:
         return analysed.embedding.vector, analysed.analysis.attributes if analysed.analysis else {}
 
 
-def searched_text(entry: CatalogEntry) -> str:
-    """Return what a search for words looks at: artist, title and path, in one case."""
-    return f"{entry.artist} {entry.title} {entry.path}".casefold()
+def common_folder(entries: Iterable[CatalogEntry]) -> str:
+    """Return the folder that all tracks are below, whose name tells none from another; empty where there is none."""
+    try:
+        return os.path.commonpath([os.path.dirname(entry.path) for entry in entries])  # noqa: PTH120 - texts
+    except ValueError:
+        return ""
+
+
+def searched_text(entry: CatalogEntry, folder: str) -> str:
+    """Return what a search for words looks at: artist, title and the path below a folder, in one case."""
+    return f"{entry.artist} {entry.title} {entry.path.removeprefix(folder)}".casefold()
 
 
 def to_track(entry: CatalogEntry) -> TrackRecord:

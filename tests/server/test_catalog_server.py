@@ -76,6 +76,11 @@ def test_words_in_any_case(catalog_client: TestClient) -> None:
     assert catalog_client.get("/api/tracks", params={"text": "nothing of the kind"}).json()["total"] == 0
 
 
+def test_the_folder_of_all_tracks_is_not_searched(catalog_client: TestClient, music: Path) -> None:
+    assert catalog_client.get("/api/tracks", params={"text": music.name}).json()["total"] == 0
+    assert catalog_client.get("/api/tracks", params={"text": "3.flac"}).json()["total"] == 1
+
+
 def test_similar_tracks_are_those_of_brute_force(catalog_client: TestClient, folder: Path) -> None:
     index = read_catalog(folder).index
     ids = sorted(read_catalog(folder).entries)

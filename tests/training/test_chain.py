@@ -99,7 +99,7 @@ def test_a_library_is_listened_to_searched_and_trained_on(tmp_path: Path, capsys
     assert main(place.precompute()) == 0
     shown = capsys.readouterr()
     assert "24 songs" in shown.out
-    assert "24 of them new, 1 files were the same sound as another, 1 failed" in shown.out
+    assert "24 of them new, 1 file of the same sound as another, 1 failed" in shown.out
     assert re.search(r"^resonance: .*broken\.flac: ", shown.err, re.MULTILINE)
 
     searched = ran(place.search(3), capsys)

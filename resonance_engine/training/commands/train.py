@@ -50,7 +50,7 @@ def run_precompute(options: argparse.Namespace) -> None:
     same = len(songs) - progress.failed - len(computed)
     print_line(
         f"{format_count(len(computed), 'song')} in {printable(options.cache_dir)}, {new:,} of them new"
-        + (f", {format_count(same, 'file')} the same sound as another" if same else "")
+        + (f", {format_count(same, 'file')} of the same sound as another" if same else "")
         + (f", {progress.failed:,} failed" if progress.failed else "")
     )
 
