@@ -118,7 +118,7 @@ class TestIndex:
             f"resonance: {folder / STORE} is the data of a library of beets; name another folder with --out."
         )
 
-    def test_a_catalog_without_its_store_is_made_again(
+    def test_a_missing_store_of_a_catalog_is_rebuilt(
         self, music: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         folder = tmp_path / "catalog"

@@ -199,7 +199,7 @@ class TestTarget:
         for path in (tmp_path / "pipe.a", tmp_path / "folder.a"):
             assert self.verify(path) == f"--out: {path} is there already and is no file; name another one."
 
-    def test_a_folder_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+    def test_the_error_names_a_missing_folder(self, tmp_path: Path) -> None:
         assert self.verify(tmp_path / "no" / "x.a") == f"--out: there is no folder {tmp_path / 'no'}."
 
     def test_without_a_kind_any_file_is_replaced(self, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ class TestForeground(BackgroundFixtures, AnalysedLibrary):
         ]
         assert not self.requests().paused
 
-    def test_nobody_is_reported_to_analyse_what_is_about_to_be(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_no_running_analysis_is_reported_before_one_starts(self, caplog: pytest.LogCaptureFixture) -> None:
         self.song("new")
         self.beet("resonance", "analyze", "--background")
         status = self.beet("resonance", "status")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from beets.library import Item, Library
 
-from beetsplug.resonance.library.items import find_items, ids_of
+from beetsplug.resonance.library.items import ids_of, query_items
 
 pytest.importorskip("fastapi", reason="needs FastAPI, of the extra serve")
 
@@ -54,7 +54,7 @@ def test_a_change_of_the_library_is_seen_at_once(library: Library) -> None:
 )
 def test_items_by_id_are_those_of_the_query(library: Library, query: list[str]) -> None:
     assert ids_of(query)
-    assert [item.id for item in find_items(library, query)] == [item.id for item in library.items(query)]
+    assert [item.id for item in query_items(library, query)] == [item.id for item in library.items(query)]
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_items_by_id_are_those_of_the_query(library: Library, query: list[str]) 
 )
 def test_other_queries_are_left_to_beets(library: Library, query: list[str]) -> None:
     assert not ids_of(query)
-    assert [item.id for item in find_items(library, query)] == [item.id for item in library.items(query)]
+    assert [item.id for item in query_items(library, query)] == [item.id for item in library.items(query)]

@@ -106,10 +106,8 @@ def name_copies(store: Store, library: Path, library_id: int) -> dict[Path, Libr
     identities, copies, rows = read_identities(library.parent), {}, store.libraries.all()
     taken = {row.name for row in rows}
     for row in rows:
-        if row.id != library_id and ("/" in row.name or row.name == text_of(library.name)):
+        if row.id != library_id and ("/" in row.name or row.name in ("", ".", "..", text_of(library.name))):
             continue  # a library elsewhere, which came from a shared store
-        if row.name in ("", ".", ".."):
-            raise StoreError(f"A library in {store.name} has no name; run `beet resonance check --repair`.")
         path = library if row.id == library_id else library.with_name(row.name)
         own = text_of(path.name)
         known = identities.get(own, Identity(own))

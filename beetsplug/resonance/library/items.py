@@ -157,7 +157,7 @@ def select_rows(library: Library, statement: str, ids: Iterable[Any], values: Se
         yield from rows
 
 
-def find_items(library: Library, query: Sequence[str]) -> Iterator[Item]:
+def query_items(library: Library, query: Sequence[str]) -> Iterator[Item]:
     """Yield the items that the words of a beets query match, in its order."""
     ids = ids_of(query)
     if 0 < len(ids) <= CHUNK:

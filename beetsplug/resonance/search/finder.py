@@ -123,8 +123,8 @@ class CandidateFilter:
         for item, track in same.items():
             if track.seconds > self.longest:
                 self.excluded.setdefault(item, TOO_LONG)
-            if len(same) == 1:
-                return item
+        if len(same) == 1:
+            return next(iter(same))
         if self.files.get(vector_id) in same:
             return self.files[vector_id]
         allowed = [each for each in same if each not in self.excluded and (self.among is None or each in self.among)]

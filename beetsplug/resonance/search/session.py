@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from beets.exceptions import UserError
 
-from beetsplug.resonance.library.items import find_items, metadata_of, no_match, select_items, select_rows
+from beetsplug.resonance.library.items import metadata_of, no_match, query_items, select_items, select_rows
 from beetsplug.resonance.library.labels import label_item
 from beetsplug.resonance.library.sidecar import file_state
 from beetsplug.resonance.library.track_rows import current_rows
@@ -245,7 +245,7 @@ def items_with_sounds(session: SearchSession, content_keys: Collection[bytes]) -
 
 def resolve_query(session: SearchSession, query: Sequence[str], command: str) -> tuple[list[Item], list[int]]:
     """Return the analysed items that a query matches, with their vector ids; UserError where there are none."""
-    items = list(find_items(session.sidecar.library, query))
+    items = list(query_items(session.sidecar.library, query))
     if not items:
         raise no_match(session.sidecar.library, command, query)
     vector_ids = session.store.tracks.vector_ids(session.sidecar.id, session.current(items), session.model.id)

@@ -228,9 +228,7 @@ class TestCertificates:
             ("key", "certificate", "(--scheduler-key) holds no private key"),
         ],
     )
-    def test_files_that_are_taken_for_each_other(
-        self, certificates: dict[str, str], name: str, other: str, clause: str
-    ) -> None:
+    def test_swapped_certificate_files(self, certificates: dict[str, str], name: str, other: str, clause: str) -> None:
         assert clause in refusal("tls://127.0.0.1:1", **{**certificates, name: certificates[other]})
 
     @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ class TestDetection:
             locate_model(tmp_path / os.fsdecode(b"\xff.onnx"))
         str(caught.value).encode()
 
-    def test_the_name_of_a_shipped_model_is_found_where_no_path_is(
+    def test_a_shipped_name_is_resolved_unless_a_path_has_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)

@@ -83,7 +83,7 @@ def test_an_older_one_is_brought_up_to_date_by_whatever_comes_first(
     assert run_sql(address, COLUMNS) == [("analysis", "mood")]
 
 
-def test_only_the_missing_steps_are_taken_and_once_whoever_comes(address: str) -> None:
+def test_concurrent_processes_run_each_missing_migration_once(address: str) -> None:
     steps: list[int] = []
     later = [lambda _, step=step: steps.append(step) for step in range(3)]
     with open_newer(address, *later[:1]) as store:
@@ -108,7 +108,7 @@ def test_an_interrupted_migration_leaves_the_database_as_it_was(address: str) ->
 
 
 @pytest.mark.parametrize("act", ACTS, ids=["read", "write state", "write"])
-def test_a_role_that_may_not_change_tables_is_told_whose_turn_it_is(
+def test_the_error_of_a_role_that_cannot_migrate_names_the_owner(
     postgres: PostgresServer, address: str, act: Callable[[Store], object]
 ) -> None:
     rights = ("USAGE ON SCHEMA resonance", "SELECT, UPDATE, INSERT ON ALL TABLES IN SCHEMA resonance")
@@ -152,7 +152,7 @@ def test_another_one_is_left_as_it_is(
         assert store.vectors.count(MODEL.id) == 1
 
 
-def test_a_program_that_was_there_before_refuses_what_it_became(address: str) -> None:
+def test_an_older_version_refuses_a_migrated_schema(address: str) -> None:
     with open_store(address) as earlier, open_newer(address, add_mood) as later:
         assert earlier.vectors.count(MODEL.id) == 1
         later.models.all()
