@@ -35,7 +35,8 @@ LISTENERS: dict[str, dict[str, float]] = {
     "no pattern": {},
 }
 LISTS, LENGTH = (5, 10, 20), 8
-ANSWERS = (10, 20, 30)
+ANSWERS = (10, 20, 30, 60)
+MORE = 6  # times as many listeners without a pattern, of whom few may get a verdict
 EVERY = 8  # track is a query for the agreement of two tastes
 TOP = 10
 
@@ -84,6 +85,10 @@ def draw_answers(features: PairFeatures, taste: Weights, count: int, seed: int) 
     return answers
 
 
+def seeds_of(taste: Mapping[str, float], draws: int) -> range:
+    return range(draws if taste else draws * MORE)
+
+
 def agreement(features: PairFeatures, wanted: Weights, learned: Weights) -> float:
     """Return the share of the first ten by one taste among the first ten by another."""
     shares = []
@@ -101,16 +106,16 @@ def agreement(features: PairFeatures, wanted: Weights, learned: Weights) -> floa
 def main() -> None:
     parser = argparse.ArgumentParser(description="What simulated listeners teach.")
     parser.add_argument("sidecar", type=Path, metavar="resonance.db")
-    parser.add_argument("--draws", type=int, default=5, metavar="N", help="listeners of each kind")
+    parser.add_argument("--draws", type=int, default=5, metavar="N", help="listeners of each kind with a taste")
     options = parser.parse_args()
     features = load_features(options.sidecar)
-    print(f"{len(features.years):,} recordings, {options.draws} listeners of each kind; means")
+    print(f"{len(features.years):,} recordings, {options.draws} listeners of each kind with a taste; means")
     print("\nlists of 8       lists  mAP before  after  better, worse, cannot be told")
     for name, taste in LISTENERS.items():
         for count in LISTS:
             learned = [
                 learn_from_lists(features, draw_lists(features, weigh(features, taste), count, seed))
-                for seed in range(options.draws)
+                for seed in seeds_of(taste, options.draws)
             ]
             verdicts = [each.verdict for each in learned]
             before, after = (np.mean([each.precision[place].value for each in learned]) for place in (0, 1))
@@ -119,7 +124,7 @@ def main() -> None:
     print("\nquestions        answers  first ten that agree, before  after  better, worse, cannot be told")
     for name, taste in LISTENERS.items():
         wanted = weigh(features, taste)
-        answers = [draw_answers(features, wanted, max(ANSWERS), seed) for seed in range(options.draws)]
+        answers = [draw_answers(features, wanted, max(ANSWERS), seed) for seed in seeds_of(taste, options.draws)]
         for count in ANSWERS:
             taught = [learn_from_answers(features, each[:count]) for each in answers]
             verdicts = [each.verdict for each in taught]

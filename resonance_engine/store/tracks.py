@@ -52,20 +52,25 @@ class LibraryTable:
         return row[0] if row else None
 
     def get_or_create(self, name: str) -> int:
-        """Return the id of a library, which gets one if it has none yet."""
+        """Return the id of the library of a name, which gets one if it has none yet."""
         library = self.find(name)
         if library is None:
             from uuid import uuid4  # a query, which creates no library, need not load it
 
-            library = self.add(name, str(uuid4())).id
+            with self.database.write():
+                library = self.find(name)  # another process may have been faster
+                if library is None:
+                    library = self.add(name, str(uuid4())).id
         return library
 
     def add(self, name: str, uuid: str) -> LibraryRow:
-        """Create a library; return it, or the one of that name or UUID where there is one."""
+        """Create a library; return it, or the one of that UUID. A name that is taken gets the start of the UUID."""
         with self.database.write() as transaction:
-            if not any(name == row.name or uuid == row.uuid for row in self.all()):
-                transaction.upsert("library", [{"uuid": uuid, "name": name}], key=["name"])
-            return next(row for row in self.all() if name == row.name or uuid == row.uuid)
+            rows = self.all()
+            if all(row.uuid != uuid for row in rows):
+                free = f"{name} {uuid[:8]}" if any(row.name == name for row in rows) else name
+                transaction.upsert("library", [{"uuid": uuid, "name": free}], key=["name"])
+            return next(row for row in self.all() if row.uuid == uuid)
 
     def rename(self, row: LibraryRow) -> None:
         """Give the library with the id of a row its name and UUID."""

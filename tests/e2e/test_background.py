@@ -41,11 +41,11 @@ class Background:
         self.inbox = folder / "inbox"
 
     def songs(self, count: int, first: int = 0) -> Path:
-        """A new folder with noise in it, which is quickly made and takes a while to listen to."""
+        """A new folder of noise with three windows a file, so that a turn takes about a second."""
         folder = self.inbox / str(first)
         folder.mkdir(parents=True)
         for number in range(first, first + count):
-            noise = np.random.default_rng(number).uniform(-0.3, 0.3, 10 * 8000).astype(np.float32)
+            noise = np.random.default_rng(number).uniform(-0.3, 0.3, 30 * 8000).astype(np.float32)
             tags = {"title": f"Song {number}", "artist": "Somebody", "album": f"Album {first}"}
             write_audio(folder / f"{number}.flac", noise, 8000, metadata=tags)
         return folder
@@ -99,8 +99,8 @@ def background(tmp_path: Path) -> Iterator[Background]:
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Background]:
-    """One that rests several times as long as it works."""
-    made = Background(tmp_path, pace=20)
+    """One that rests longer after a turn than the 2 s after which results are stored."""
+    made = Background(tmp_path, pace=10)
     yield made
     made.end()
 
@@ -137,7 +137,7 @@ def test_pause_resume_and_stop(slow: Background) -> None:
     assert slow.line().startswith(f"working; {TURN} of {TURN + 4} tracks since ")
     assert home.beet("resonance", "pause") == ["the background analysis is paused; `beet resonance resume` goes on"]
     until(lambda: slow.doing == "paused")
-    assert slow.line().startswith("paused, ")
+    assert slow.line().startswith(f"paused at {TURN} of {TURN + 4} tracks ")
     assert children(runner.pid) == [], "the workers hold their memory"
     home.beet("import", str(slow.songs(1, first=50)))
     assert (slow.holder, slow.known()) == (runner, TURN)
@@ -159,7 +159,7 @@ def test_pause_resume_and_stop(slow: Background) -> None:
 
 @pytest.mark.slow
 def test_a_killed_runner_loses_nothing(background: Background) -> None:
-    home, total = background.home, 30
+    home, total = background.home, 60
     home.beet("import", str(background.songs(total)))
     until(lambda: home.recordings() > 0)
     holder = background.holder
@@ -179,7 +179,7 @@ def test_a_killed_runner_loses_nothing(background: Background) -> None:
 
 @pytest.mark.slow
 def test_a_terminated_runner_keeps_its_batch(background: Background) -> None:
-    home, total = background.home, 30
+    home, total = background.home, 60
     home.beet("import", str(background.songs(total)))
     until(lambda: home.recordings() > 0)
     holder = background.holder
@@ -227,7 +227,7 @@ def test_a_foreground_analysis_of_some_hands_the_rest_back(slow: Background) -> 
 
 @pytest.mark.slow
 def test_two_analyses_in_the_foreground(background: Background) -> None:
-    home, total = background.home, 20
+    home, total = background.home, 40
     home.configure(resonance={"auto": "no", "threads": 1})
     home.beet("import", str(background.songs(total)))
     with home.process("resonance", "analyze") as process:

@@ -10,7 +10,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import block_analysis
-from beetsplug.resonance.library.identity import Identity, name_copies, remember_identity, text_of
+from beetsplug.resonance.library.identity import Identity, exclude_processes, name_copies, remember_identity, text_of
 from beetsplug.resonance.library.sidecar import FILE_NAME, format_tracks
 from resonance_engine.errors import format_count, printable
 from resonance_engine.files import expand_home
@@ -47,9 +47,10 @@ def copy_to_server(sidecar: Sidecar, address: str) -> tuple[dict[str, int], str]
     libraries = {} if sidecar.settings.sidecar else name_copies(sidecar.store, library, sidecar.id)
     with open_store(address) as copy:
         counts = copy_store(sidecar.store, copy, libraries=libraries.values())
-    for path, row in libraries.items():
-        if path.exists():
-            remember_identity(path, Identity(row.name, row.uuid))
+    with exclude_processes(library.parent):
+        for path, row in libraries.items():
+            if path.exists():
+                remember_identity(path, Identity(row.name, row.uuid))
     return counts, copy.name
 
 

@@ -7,9 +7,10 @@ move nor a renamed machine makes another library of it, and machines that share 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from resonance_engine.errors import StoreError, printable
@@ -17,7 +18,7 @@ from resonance_engine.files import write_bytes
 from resonance_engine.records import has_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
     from pathlib import Path
 
     from resonance_engine.store import LibraryRow, Store
@@ -47,27 +48,39 @@ def find_or_register(store: Store, library: Path, read_dates: Callable[[], Mappi
     least half of the tracks there are its items: an earlier version has registered it, or its file of names was lost.
     Raises StoreError where that is another library.
     """
-    own, rows = text_of(library.name), store.libraries.all()
-    # Read after the rows, and written before them, so that no row of another process is without its UUID here.
-    known = read_identities(library.parent).get(own, Identity(own))
-    name = default_name(library) if known.name == own else known.name
-    uuid = known.uuid or default_uuid(library)
-    for row in rows:
-        if row.uuid == uuid:
-            return row.id
-    named = {row.name: row for row in rows}
-    for row in filter(None, map(named.get, (name, own))):  # earlier versions copied it under its file's name
-        if holds_items(store, row, read_dates, row.name == name and known == (name, "")):
-            name = name if row.name == name else free_name(name, row.uuid, named)
-            adopt(store, library, row._replace(name=name, uuid=known.uuid or row.uuid))
-            return row.id
-    if name in named and name == known.name:
-        raise StoreError(
-            f"{store.name} has a library called {name} that is another one, by its tracks; nothing was changed. Name "
-            f"another database as `sidecar`, or delete {printable(library.with_name(FILE_NAME))}, and this library "
-            "gets a name of its own there."
-        )
-    return register(store, library, named, known._replace(name=name))
+    with exclude_processes(library.parent):
+        own, rows = text_of(library.name), store.libraries.all()
+        # Read after the rows, and written before them, so that no row of another process is without its UUID here.
+        known = read_identities(library.parent).get(own, Identity(own))
+        name = default_name(library) if known.name == own else known.name
+        uuid = known.uuid or default_uuid(library)
+        for row in rows:
+            if row.uuid == uuid:
+                return row.id
+        named = {row.name: row for row in rows}
+        for row in filter(None, map(named.get, (name, own))):  # earlier versions copied it under its file's name
+            if holds_items(store, row, read_dates, row.name == name and known == (name, "")):
+                name = name if row.name == name else free_name(name, row.uuid, named)
+                adopt(store, library, row._replace(name=name, uuid=known.uuid or row.uuid))
+                return row.id
+        if name in named and name == known.name:
+            raise StoreError(
+                f"{store.name} has a library called {name} that is another one, by its tracks; nothing was changed. "
+                f"Name another database as `sidecar`, or delete {printable(library.with_name(FILE_NAME))}, and this "
+                "library gets a name of its own there."
+            )
+        return register(store, library, named, known._replace(name=name))
+
+
+@contextmanager
+def exclude_processes(folder: Path) -> Iterator[None]:
+    """Let one process at a time keep what the libraries of a folder are told by; all, where the folder has no locks."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def holds_items(store: Store, row: LibraryRow, read_dates: Callable[[], Mapping[int, float]], if_none: bool) -> bool:
@@ -95,7 +108,7 @@ def register(store: Store, library: Path, taken: Container[str], wanted: Identit
     if not remember_identity(library, identity):
         identity = identity._replace(uuid=wanted.uuid or default_uuid(library))
     row = store.libraries.add(*identity)
-    remember_identity(library, Identity(row.name, row.uuid))  # of another process, where that was faster
+    remember_identity(library, Identity(row.name, row.uuid))  # another's name may have come meanwhile
     return row.id
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 SCHEME = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
 EXAMPLE = "postgresql+psycopg://user@host/database"
-# In `user:PASSWORD@`, `password=PASSWORD` and `sslpassword='PASSWORD'`.
-QUOTED = re.compile(r"""(?<=\w:)[^\s@/]+(?=@)|(?<=password=)(?:'(?:\\.|[^'\\])*'|[^\s&'"]+)""")
+# In `user:PASSWORD@`, `//:PASSWORD@`, `password=PASSWORD` and `sslpassword = 'PASSWORD'`.
+QUOTED = re.compile(r"""((?:\w|//):)[^\s@/]+(?=@)|(password\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s&'"]+)""")
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,7 +59,7 @@ def hide_passwords(message: str) -> str:
 
     No server puts one anywhere else, and other words than those would give away that they are one.
     """
-    return neutralise(" ".join(QUOTED.sub("***", message).split()))
+    return neutralise(" ".join(QUOTED.sub(r"\1\2***", message).split()))
 
 
 @contextmanager

@@ -73,7 +73,9 @@ class TestAddresses:
     [
         ("postgresql://user:user@host", "postgresql://user:***@host"),
         ("as a:%2F[1]:b@host or user@host:5432", "as a:***@host or user@host:5432"),
+        ("postgresql://:a@host", "postgresql://:***@host"),
         ("password=s sslmode=s", "password=*** sslmode=s"),
+        ("password = s sslpassword\t= 'a b'", "password = *** sslpassword = ***"),
         ("?password=pass&sslpassword=word&x=y", "?password=***&sslpassword=***&x=y"),
         ("password='it\\'s a b'\n\thost='a b'", "password=*** host='a b'"),
         ('"password=a"', '"password=***"'),

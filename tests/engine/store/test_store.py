@@ -183,6 +183,16 @@ class TestGeneration:
         assert store.vectors.embedded([key(1)], MODEL.id)
 
 
+class TestLibraries:
+    def test_the_uuid_decides_and_a_name_that_is_taken_gets_the_start_of_it(self, store: Store) -> None:
+        one = store.libraries.add("nas:/music.db", "11111111-aaaa")
+        other = store.libraries.add("nas:/music.db", "22222222-bbbb")
+        assert (one.name, other.name) == ("nas:/music.db", "nas:/music.db 22222222")
+        assert store.libraries.all() == [one, other]
+        assert store.libraries.add("renamed", one.uuid) == one
+        assert store.libraries.get_or_create("nas:/music.db") == one.id
+
+
 class TestTracks:
     def test_links_are_kept_by_library_and_replaced(self, store: Store) -> None:
         home, car = store.libraries.get_or_create("home"), store.libraries.get_or_create("car")
