@@ -1,6 +1,6 @@
 """Simulated listeners: what lists and answers teach of a known taste, and that none is learned where there is none.
 
-    python -m benchmarks.taste resonance.db [--draws 5]
+    python -m benchmarks.taste resonance.db [--draws 10]
 
 The facets are those of real music; years are drawn at random where the recordings have none here. A listener draws by
 the softmax of weighted, standardised similarities, so each also errs.
@@ -18,7 +18,7 @@ from resonance_engine.search.facets import gate_shares
 from resonance_engine.store import Store
 from resonance_engine.taste.features import PairFeatures, PrincipalAxes
 from resonance_engine.taste.lists import TrackList, learn_from_lists
-from resonance_engine.taste.questions import Answer, fit_answers, learn_from_answers, next_question
+from resonance_engine.taste.questions import Answer, learn_from_answers, next_question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,8 @@ LISTENERS: dict[str, dict[str, float]] = {
 }
 LISTS, LENGTH = (5, 10, 20), 8
 ANSWERS = (10, 20, 30, 60)
-MORE = 6  # times as many listeners without a pattern, of whom few may get a verdict
+MORE = 4  # times as many listeners without a pattern, of whom few may get a verdict
+FIRST_SEED = 1000  # smaller ones are listeners on whom settings were chosen
 EVERY = 8  # track is a query for the agreement of two tastes
 TOP = 10
 
@@ -77,16 +78,16 @@ def draw_answers(features: PairFeatures, taste: Weights, count: int, seed: int) 
     rng, answers = np.random.default_rng(seed), list[Answer]()
     groups = [str(place) for place in range(len(features.years))]
     for _ in range(count):
-        question = next_question(features, fit_answers(features, answers), answers, groups)
+        question = next_question(features, answers, groups)
         assert question is not None
         one, other = features.to_all(question.anchor)[[question.chosen, question.other]] @ taste
         is_first = rng.random() < 1 / (1 + np.exp(other - one))
-        answers.append(question if is_first else Answer(question.anchor, question.other, question.chosen))
+        answers.append(question if is_first else question._replace(chosen=question.other, other=question.chosen))
     return answers
 
 
 def seeds_of(taste: Mapping[str, float], draws: int) -> range:
-    return range(draws if taste else draws * MORE)
+    return range(FIRST_SEED, FIRST_SEED + (draws if taste else draws * MORE))
 
 
 def agreement(features: PairFeatures, wanted: Weights, learned: Weights) -> float:
@@ -106,7 +107,7 @@ def agreement(features: PairFeatures, wanted: Weights, learned: Weights) -> floa
 def main() -> None:
     parser = argparse.ArgumentParser(description="What simulated listeners teach.")
     parser.add_argument("sidecar", type=Path, metavar="resonance.db")
-    parser.add_argument("--draws", type=int, default=5, metavar="N", help="listeners of each kind with a taste")
+    parser.add_argument("--draws", type=int, default=10, metavar="N", help="listeners of each kind with a taste")
     options = parser.parse_args()
     features = load_features(options.sidecar)
     print(f"{len(features.years):,} recordings, {options.draws} listeners of each kind with a taste; means")

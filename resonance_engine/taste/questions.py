@@ -1,14 +1,18 @@
-"""Questions on a track and two others, "which of these is more like this?": the next one, and what answers teach."""
+"""Questions on a track and two others, "which of these is more like this?": the next one, and what answers teach.
+
+Most are those whose answer tells most. Which these are depends on the answers before, and so even the tracks of later
+questions give away what earlier ones were answered: answers of a coin are foretold from the others in 60 % of the
+cases. So some are control questions, drawn at random, and what the other answers taught is judged by these alone.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from resonance_engine.taste.fit import FittedWeights, choice_losses, fit_weights
+from resonance_engine.taste.fit import FittedWeights, fit_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +28,10 @@ RIDGE = 10.0  # of the fit to answers; chosen on simulated listeners
 ANCHORS = 48  # tracks that a question may be about, of which the best is taken
 CANDIDATES = 16  # tracks beside each
 NEAREST = 200  # of which these are: two that are far away are hard to compare
-FOLDS = 10
-FEWEST_ANSWERS = 10
-DOUBT = 0.02  # the chance that an unchanged taste would do as well
+INFORMATIVE = 6  # questions at first, before every second one is a control; chosen on simulated listeners
+DOUBT = 0.02  # the chance that an unchanged taste, or a coin, would do as well
+DRAWS = 4095  # of signs
+LARGEST_MARGIN = 3.0  # of a control answer in the test against a coin: none may decide alone
 
 
 class Answer(NamedTuple):
@@ -35,17 +40,20 @@ class Answer(NamedTuple):
     anchor: int
     chosen: int
     other: int
+    is_control: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class TaughtTaste:
-    """Weights (p,) by answers, and how many of them the weights of the other answers foretell, `before` the unchanged.
+    """Weights (p,) by all answers, and how many of the `controls` the weights of the others foretell.
 
-    `verdict` is "better" where more are foretold than by chance, by a sign test of the answers that differ.
+    `before` is how many the unchanged weights do. `verdict` is "better" where more of them are foretold, and with more
+    certainty, than by the unchanged weights and by a coin, "worse" where fewer are than by either.
     """
 
     weights: Array
     answers: int
+    controls: int
     before: int
     after: int
     verdict: Verdict
@@ -62,60 +70,106 @@ def answer_choices(features: PairFeatures, answers: Sequence[Answer]) -> Array:
     """Return answers as choices (n, 2, p), the chosen track first."""
     if not answers:
         return np.zeros((0, 2, len(features.base)))
-    anchor, chosen, other = np.array(answers, np.intp).T
+    anchor, chosen, other = np.array([each[:3] for each in answers], np.intp).T
     return np.stack([features.of_pairs(anchor, chosen), features.of_pairs(anchor, other)], axis=1)
 
 
 def learn_from_answers(features: PairFeatures, answers: Sequence[Answer], base: Array | None = None) -> TaughtTaste:
-    """Learn from answers, and judge it by how many of them are foretold from the others, ten parts in turn."""
+    """Learn from answers, and judge it by the control answers and what the others taught."""
     base = features.base if base is None else base
-    choices = answer_choices(features, answers)
-    weights = fit_weights(choices, base, RIDGE * features.ridge).weights
-    fold = np.random.default_rng(0).permutation(len(answers)) % FOLDS
-    before = choice_losses(choices, base) < np.log(2)
-    after = np.zeros(len(answers), bool)
-    for part in range(min(FOLDS, len(answers))):
-        test = fold == part
-        after[test] = choice_losses(
-            choices[test], fit_weights(choices[~test], base, RIDGE * features.ridge).weights
-        ) < np.log(2)
-    return TaughtTaste(weights, len(answers), int(before.sum()), int(after.sum()), judge_answers(before, after))
+    controls = [each for each in answers if each.is_control]
+    choices = answer_choices(features, controls)
+    others = fit_answers(features, [each for each in answers if not each.is_control], base).weights
+    before, after = (choice_margins(choices, weights) for weights in (base, others))
+    return TaughtTaste(
+        fit_answers(features, answers, base).weights,
+        len(answers),
+        len(controls),
+        int((before > 0).sum()),
+        int((after > 0).sum()),
+        judge_controls(before, after),
+    )
 
 
-def judge_answers(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Verdict:
-    """Return the verdict of a sign test on answers that only one of two foretells, and of chance itself."""
-    won, lost = int((after & ~before).sum()), int((before & ~after).sum())
-    right = int(after.sum())
-    if len(after) >= FEWEST_ANSWERS:
-        if tail(won, won + lost) <= DOUBT and tail(right, len(after)) <= DOUBT:
-            return "better"
-        if tail(lost, won + lost) <= DOUBT:
-            return "worse"
+def choice_margins(choices: Array, weights: Array) -> Array:
+    """Return the logits (n,) by which the chosen tracks of choices (n, 2, p) are the likelier ones."""
+    return np.asarray((choices[:, 0] - choices[:, 1]) @ weights)
+
+
+def judge_controls(before: Array, after: Array) -> Verdict:
+    """Return the verdict on weights by margins (n,) of control answers before and after; fewer than 6 never suffice."""
+    gain = np.logaddexp(0, -before) - np.logaddexp(0, -after)  # of the log-likelihood
+    clipped = np.clip(after, -LARGEST_MARGIN, LARGEST_MARGIN)
+    if flip_signs(gain) <= DOUBT and flip_signs(clipped) <= DOUBT:
+        return "better"
+    if flip_signs(-gain) <= DOUBT and flip_signs(-clipped) <= DOUBT:
+        return "worse"
     return "cannot be told"
 
 
-def tail(successes: int, trials: int) -> float:
-    """Return the chance of so many successes or more among fair trials."""
-    return float(sum(comb(trials, each) for each in range(successes, trials + 1)) / 2**trials)
+def flip_signs(values: Array) -> float:
+    """Return the chance that the sum of values (n,) is as large with random signs (Fisher's randomisation test)."""
+    signs = np.random.default_rng(0).choice((-1.0, 1.0), (DRAWS, len(values)))
+    return float((1 + (signs @ values >= values.sum() - 1e-9).sum()) / (1 + DRAWS))
 
 
 def next_question(
-    features: PairFeatures, fitted: FittedWeights, known: Sequence[Answer], groups: Sequence[str]
+    features: PairFeatures,
+    answers: Sequence[Answer],
+    groups: Sequence[str],
+    base: Array | None = None,
+    skipped: Sequence[Answer] = (),
 ) -> Answer | None:
-    """Return the question whose answer tells most, the likelier answer first; None where no three tracks are apart.
+    """Return the next question, the likelier answer first; None where no three tracks are apart.
+
+    Tracks of one question are of different `groups`, such as albums; it is the same each time for the same answers.
+    """
+    base = features.base if base is None else base
+    rng = np.random.default_rng(len(answers) + len(skipped))
+    used = {frozenset(each[:3]) for each in (*answers, *skipped)}
+    if len(answers) >= INFORMATIVE and len(answers) % 2:
+        return draw_control(features, base, groups, used, rng)
+    # Of the controls nothing, not even by what is put next, may enter what is tested on them.
+    fitted = fit_answers(features, [each for each in answers if not each.is_control], base)
+    return choose_informative(features, fitted, groups, used, rng)
+
+
+def draw_control(
+    features: PairFeatures, base: Array, groups: Sequence[str], used: set[frozenset[int]], rng: np.random.Generator
+) -> Answer | None:
+    """Draw a question at random, on two of the nearest by the base weights: what answers taught has no part in it."""
+    for anchor in rng.permutation(len(features.years)).tolist():
+        others = draw_others(features, anchor, base, groups, rng)
+        for other in others[1:]:
+            if groups[others[0]] != groups[other] and frozenset((anchor, others[0], other)) not in used:
+                return Answer(anchor, others[0], other, is_control=True)
+    return None
+
+
+def draw_others(
+    features: PairFeatures, anchor: int, weights: Array, groups: Sequence[str], rng: np.random.Generator
+) -> list[int]:
+    """Draw tracks from those nearest to one by weights, of other groups."""
+    scores = features.to_all(anchor) @ weights
+    ranked = np.argsort(-scores, kind="stable")[:NEAREST]
+    return [each for each in rng.permutation(ranked).tolist() if groups[each] != groups[anchor]][:CANDIDATES]
+
+
+def choose_informative(
+    features: PairFeatures,
+    fitted: FittedWeights,
+    groups: Sequence[str],
+    used: set[frozenset[int]],
+    rng: np.random.Generator,
+) -> Answer | None:
+    """Choose the question whose answer tells most.
 
     Expected information of an answer under the posterior, p (1 - p) times the variance of the difference of both
-    scores (Houlsby et al. 2011, to second order). Tracks of one question are of different `groups`, such as albums; it
-    is the same each time for the same answers.
+    scores (Houlsby et al. 2011, to second order).
     """
-    rng = np.random.default_rng(len(known))
-    count = len(features.years)
     best, most = None, 0.0
-    used = {frozenset(each) for each in known}
-    for anchor in rng.permutation(count)[:ANCHORS].tolist():
-        values = features.to_all(anchor)
-        ranked = np.argsort(-(values @ fitted.weights), kind="stable")[: min(NEAREST, count)]
-        others = [each for each in rng.permutation(ranked).tolist() if groups[each] != groups[anchor]][:CANDIDATES]
+    for anchor in rng.permutation(len(features.years))[:ANCHORS].tolist():
+        others = draw_others(features, anchor, fitted.weights, groups, rng)
         pairs = [
             (one, other)
             for place, one in enumerate(others)
@@ -125,6 +179,7 @@ def next_question(
         if not pairs:
             continue
         one, other = np.array(pairs).T
+        values = features.to_all(anchor)
         difference = values[one] - values[other]
         chances = 1 / (1 + np.exp(-np.clip(difference @ fitted.weights, -30, 30)))
         variance = np.einsum("mp,pq,mq->m", difference, fitted.covariance, difference)

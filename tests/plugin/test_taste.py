@@ -181,8 +181,8 @@ class TestTeach(AnalysedLibrary):
             teach.save_answers(
                 sidecar,
                 [
-                    (material.keys[0], material.keys[1], material.keys[2]),
-                    (material.keys[3], material.keys[0], material.keys[4]),
+                    teach.KeyAnswer(material.keys[0], material.keys[1], material.keys[2], is_control=True),
+                    teach.KeyAnswer(material.keys[3], material.keys[0], material.keys[4]),
                 ],
             )
         assert self.beet("resonance", "teach", "--list") == [
@@ -192,6 +192,8 @@ class TestTeach(AnalysedLibrary):
         lines = self.beet("resonance", "teach", "--undo")
         assert lines[0].startswith("taken back: artist 1 - Album - song 3: like ")
         assert lines[1].startswith("1 answer: ")
+        assert lines[2].startswith("of 1 control answer ")
+        assert lines[2].endswith(" without them; whether that is more than chance cannot be told yet")
         assert lines[-1].startswith("kept; ")
         with closing(Sidecar(self.lib)) as sidecar:
             assert sidecar.model is not None
@@ -206,7 +208,7 @@ class TestTeach(AnalysedLibrary):
             weights = np.zeros(len(material.taste.features.names))
             weights[:2] = 1.0, 2.0
             save_taste(sidecar, material.model, material.taste, weights, is_of_lists=True)
-            teach.save_answers(sidecar, [(material.keys[0], material.keys[1], material.keys[2])] * 2)
+            teach.save_answers(sidecar, [teach.KeyAnswer(*material.keys[:3])] * 2)
         before = self.beet("similar", "--taste", "id:1")
         lines = self.beet("resonance", "teach", "--undo")
         assert lines[-1] == "the answers are kept; the taste of your lists stays"
@@ -218,7 +220,7 @@ class TestTeach(AnalysedLibrary):
     def test_tracks_that_left_while_the_plugin_was_off_are_no_items(self) -> None:
         sidecar, material = self.material()
         with closing(sidecar):
-            teach.save_answers(sidecar, [(material.keys[0], material.keys[1], material.keys[2])])
+            teach.save_answers(sidecar, [teach.KeyAnswer(*material.keys[:3])])
         with self.lib.transaction() as transaction:
             transaction.mutate("DELETE FROM items WHERE id = 2")
         assert self.beet("resonance", "teach", "--list") == ["1 about tracks that are not there now"]
@@ -227,7 +229,7 @@ class TestTeach(AnalysedLibrary):
     def test_answers_about_tracks_that_left_are_counted_and_kept(self) -> None:
         sidecar, material = self.material()
         with closing(sidecar):
-            teach.save_answers(sidecar, [("00" * 16, material.keys[1], material.keys[2])])
+            teach.save_answers(sidecar, [teach.KeyAnswer("00" * 16, *material.keys[1:3])])
         assert self.beet("resonance", "teach", "--list") == ["1 about tracks that are not there now"]
 
     def test_it_lists_or_takes_back(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from beets.library import Library
 
-from beetsplug.resonance.commands.teach import save_answers
+from beetsplug.resonance.commands.teach import KeyAnswer, save_answers
 from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.library.tag_changes import GENRES, undo_tags, write_tags
 from benchmarks.synthetic_library import fill_library, fill_sidecar
@@ -73,7 +73,7 @@ def with_sidecar(work: Callable[[Sidecar], object]) -> Step:
 
 def answer(count: int) -> Step:
     """The step that keeps one answer more, so that there are so many."""
-    answers = [(key(each).hex(), key(each + 1).hex(), key(each + 2).hex()) for each in range(count)]
+    answers = [KeyAnswer(*(key(each + place).hex() for place in range(3))) for each in range(count)]
     return with_sidecar(lambda sidecar: save_answers(sidecar, answers))
 
 

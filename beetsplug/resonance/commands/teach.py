@@ -14,6 +14,7 @@ from beetsplug.resonance.library.items import select_items, select_rows
 from beetsplug.resonance.library.labels import describe_entry
 from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import load_material, restore_taste, save_taste, weights_of_lists
+from resonance_engine.errors import format_count
 from resonance_engine.records import has_type
 
 if TYPE_CHECKING:
@@ -34,7 +35,20 @@ CHOICES = ("Play", "Skip", "Quit")
 SKIP, QUIT = 0, -1
 NO_ANSWERS = "no question was answered yet; `beet resonance teach` has some"
 
-KeyAnswer = tuple[str, str, str]  # content keys, hexadecimal: the track in question, the chosen one, the other
+CONTROL = "control"  # behind the keys of an answer to a control question
+
+
+class KeyAnswer(NamedTuple):
+    """An answer by content keys, hexadecimal: the track in question, the chosen one, the other."""
+
+    anchor: str
+    chosen: str
+    other: str
+    is_control: bool = False
+
+    @property
+    def keys(self) -> tuple[str, str, str]:
+        return self[:3]
 
 
 class QuestionMaterial(NamedTuple):
@@ -69,7 +83,7 @@ def teach(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> None:
 def load_questions(sidecar: Sidecar) -> QuestionMaterial:
     """Load what questions are made from."""
     with open_session(sidecar) as session:
-        known = {key for each in load_answers(sidecar) for key in each}
+        known = {key for each in load_answers(sidecar) for key in each.keys}
         keys = session.store.vectors.content_keys(session.index.ids.tolist())
         taste = load_material(session, {each for each, key in keys.items() if key.hex() in known})
         content_keys = session.store.vectors.content_keys(taste.ids)
@@ -89,11 +103,12 @@ def load_answers(sidecar: Sidecar) -> list[KeyAnswer]:
     stored = sidecar.store.state.get(f"{STATE_KEY}:{sidecar.id}")
     if not has_type(stored, list[list[str]]):
         return []
-    return [(each[0], each[1], each[2]) for each in stored if len(each) == 3]
+    return [KeyAnswer(each[0], each[1], each[2], each[3:] == [CONTROL]) for each in stored if len(each) in (3, 4)]
 
 
 def save_answers(sidecar: Sidecar, answers: list[KeyAnswer]) -> None:
-    sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", [list(each) for each in answers])
+    stored = [[*each.keys, *([CONTROL] if each.is_control else [])] for each in answers]
+    sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", stored)
 
 
 def to_places(material: QuestionMaterial, answers: list[KeyAnswer]) -> list[Answer]:
@@ -101,20 +116,24 @@ def to_places(material: QuestionMaterial, answers: list[KeyAnswer]) -> list[Answ
     from resonance_engine.taste.questions import Answer
 
     place_of = {key: place for place, key in enumerate(material.keys)}
-    return [Answer(*(place_of[key] for key in each)) for each in answers if all(key in place_of for key in each)]
+    return [
+        Answer(place_of[answer.anchor], place_of[answer.chosen], place_of[answer.other], answer.is_control)
+        for answer in answers
+        if all(key in place_of for key in answer.keys)
+    ]
 
 
 def put_questions(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]) -> None:
-    """Ask ten questions, each where the answer tells most; every answer is kept at once."""
-    from resonance_engine.taste.questions import fit_answers, next_question
+    """Put ten questions; every answer is kept at once."""
+    from resonance_engine.taste.questions import next_question
 
     features = material.taste.features
     base = weights_of_lists(sidecar, material.model, features)
     skipped: list[Answer] = []
     for number in range(1, QUESTIONS + 1):
         given = to_places(material, answers)
-        question = next_question(features, fit_answers(features, given, base), [*given, *skipped], material.groups)
-        if question is None or any(place not in material.items for place in question):
+        question = next_question(features, given, material.groups, base, skipped)
+        if question is None or any(place not in material.items for place in question[:3]):
             ui.print_("there are no tracks of three albums to compare")
             return
         anchor, one, other = find_items(sidecar, material, question)
@@ -128,8 +147,8 @@ def put_questions(sidecar: Sidecar, material: QuestionMaterial, answers: list[Ke
         if choice == SKIP:
             skipped.append(question)
             continue
-        keys = [material.keys[place] for place in question]
-        answers.append((keys[0], keys[choice], keys[3 - choice]))
+        keys = [material.keys[place] for place in question[:3]]
+        answers.append(KeyAnswer(keys[0], keys[choice], keys[3 - choice], question.is_control))
         save_answers(sidecar, answers)
 
 
@@ -151,7 +170,7 @@ def choose(items: list[Item]) -> int:
 
 def find_items(sidecar: Sidecar, material: QuestionMaterial, question: Answer) -> list[Item]:
     """Return the items of a question, in its order."""
-    ids = [material.items[place] for place in question]
+    ids = [material.items[place] for place in question[:3]]
     by_id = {item.id: item for item in select_items(sidecar.library, ids)}
     return [by_id[each] for each in ids]
 
@@ -171,10 +190,16 @@ def learn(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]
     ui.print_(f"{count}: {describe_weights(taste.weights, material.taste)}")
     verdict = {
         "better": "more than chance would",
-        "worse": "fewer than before",
+        "worse": "fewer than chance would",
         "cannot be told": "whether that is more than chance cannot be told yet",
     }[taste.verdict]
-    ui.print_(f"each answer foretold from the others: {taste.after:,}, {taste.before:,} without them; {verdict}")
+    if taste.controls:
+        ui.print_(
+            f"of {format_count(taste.controls, 'control answer')} {taste.after:,} foretold from the others, "
+            f"{taste.before:,} without them; {verdict}"
+        )
+    else:
+        ui.print_("control questions, which tell whether that is more than chance, come after the first few")
     if taste.verdict == "better" or (taste.verdict == "cannot be told" and base is None):
         save_taste(sidecar, material.model, material.taste, taste.weights)
         ui.print_("kept; `beet similar --taste` and `beet playlist --taste` search by it")
@@ -187,7 +212,7 @@ def learn(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]
 
 def list_answers(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]) -> None:
     """Print an answer a line."""
-    given = [each for each in to_places(material, answers) if material.items.keys() >= {*each}]
+    given = [each for each in to_places(material, answers) if material.items.keys() >= {*each[:3]}]
     for answer in given:
         ui.print_(describe(sidecar, material, answer))
     gone = len(answers) - len(given)
@@ -207,5 +232,5 @@ def undo(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer])
     if not answers:
         raise UserError(f"resonance: {NO_ANSWERS}")
     save_answers(sidecar, answers[:-1])
-    last = [each for each in to_places(material, answers[-1:]) if material.items.keys() >= {*each}]
+    last = [each for each in to_places(material, answers[-1:]) if material.items.keys() >= {*each[:3]}]
     ui.print_(f"taken back: {describe(sidecar, material, last[0])}" if last else "the last answer was taken back")

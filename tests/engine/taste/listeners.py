@@ -8,11 +8,12 @@ import numpy as np
 
 from resonance_engine.taste.features import PairFeatures, PrincipalAxes
 from resonance_engine.taste.lists import TrackList
-from resonance_engine.taste.questions import Answer
 from tests.embeddings import unit_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from resonance_engine.taste.questions import Answer
 
     Weights = NDArray[np.float64]
 
@@ -53,4 +54,4 @@ def answer(features: PairFeatures, taste: Weights, question: Answer, rng: np.ran
     scores = features.to_all(question.anchor)[[question.chosen, question.other]] @ taste
     if rng.random() < 1 / (1 + np.exp(scores[1] - scores[0])):
         return question
-    return Answer(question.anchor, question.other, question.chosen)
+    return question._replace(chosen=question.other, other=question.chosen)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from math import comb
+from itertools import product
 
 import numpy as np
 import pytest
 
 from resonance_engine.taste.questions import (
+    INFORMATIVE,
     Answer,
-    fit_answers,
-    judge_answers,
+    flip_signs,
+    judge_controls,
     learn_from_answers,
     next_question,
-    tail,
 )
 from tests.engine.taste.listeners import TRACKS, answer, make_features, taste_for
 
@@ -21,13 +21,13 @@ FEATURES = make_features()
 GROUPS = [f"album {place // 5}" for place in range(TRACKS)]
 
 
-def taught(taste: np.ndarray, count: int) -> list[Answer]:
-    rng, answers = np.random.default_rng(0), list[Answer]()
+def taught(taste: np.ndarray, count: int, seed: int = 0) -> list[Answer]:
+    rng, answers = np.random.default_rng(seed), list[Answer]()
     for _ in range(count):
-        question = next_question(FEATURES, fit_answers(FEATURES, answers), answers, GROUPS)
+        question = next_question(FEATURES, answers, GROUPS)
         assert question is not None
-        assert len({GROUPS[place] for place in question}) == 3
-        assert set(question) not in [set(each) for each in answers]
+        assert len({GROUPS[place] for place in question[:3]}) == 3
+        assert set(question[:3]) not in [set(each[:3]) for each in answers]
         answers.append(answer(FEATURES, taste, question, rng))
     return answers
 
@@ -52,19 +52,42 @@ def test_forty_answers_of_one_criterion_are_more_than_chance() -> None:
     assert learn_from_answers(FEATURES, taught(taste_for(FEATURES, era=6.0), 40)).verdict == "better"
 
 
-def test_random_answers_give_no_verdict() -> None:
-    assert learn_from_answers(FEATURES, taught(taste_for(FEATURES), 30)).verdict == "cannot be told"
+def test_random_answers_are_foretold_no_better_than_by_a_coin() -> None:
+    taught_tastes = [learn_from_answers(FEATURES, taught(taste_for(FEATURES), 30, seed)) for seed in range(8)]
+    assert [each.verdict for each in taught_tastes].count("cannot be told") >= 7
+    controls = sum(each.controls for each in taught_tastes)
+    assert abs(sum(each.after for each in taught_tastes) / controls - 0.5) < 2 * 0.5 / np.sqrt(controls)
 
 
-def test_the_same_answers_lead_to_the_same_question() -> None:
-    answers = taught(taste_for(FEATURES, era=1.0), 3)
-    fitted = fit_answers(FEATURES, answers)
-    assert next_question(FEATURES, fitted, answers, GROUPS) == next_question(FEATURES, fitted, answers, GROUPS)
+def test_every_second_question_after_the_first_is_a_control() -> None:
+    kinds = [each.is_control for each in taught(taste_for(FEATURES, era=1.0), 12)]
+    assert kinds == [False] * INFORMATIVE + [False, True] * 3
 
 
-def test_there_is_no_question_on_fewer_than_three_albums() -> None:
+def test_control_answers_change_no_other_question() -> None:
+    answers = taught(taste_for(FEATURES, era=1.0), 12)
+    assert answers[-1].is_control
+    turned = [each._replace(chosen=each.other, other=each.chosen) if each.is_control else each for each in answers]
+    assert next_question(FEATURES, answers, GROUPS) == next_question(FEATURES, turned, GROUPS)
+    # Nor do other answers change which control is put.
+    turned = [each._replace(chosen=each.other, other=each.chosen) for each in answers[:7]]
+    assert next_question(FEATURES, answers[:7], GROUPS) == next_question(FEATURES, turned, GROUPS)
+
+
+def test_the_same_answers_lead_to_the_same_question_and_a_skipped_one_to_another() -> None:
+    for count in (3, 7):
+        answers = taught(taste_for(FEATURES, era=1.0), count)
+        question = next_question(FEATURES, answers, GROUPS)
+        assert question == next_question(FEATURES, answers, GROUPS)
+        assert question is not None
+        assert question.is_control == (count == 7)
+        assert next_question(FEATURES, answers, GROUPS, skipped=[question]) != question
+
+
+@pytest.mark.parametrize("count", [0, 7])
+def test_there_is_no_question_on_fewer_than_three_albums(count: int) -> None:
     groups = [f"album {place % 2}" for place in range(TRACKS)]
-    assert next_question(FEATURES, fit_answers(FEATURES, []), [], groups) is None
+    assert next_question(FEATURES, taught(taste_for(FEATURES), count), groups) is None
 
 
 def test_lists_are_what_answers_begin_from() -> None:
@@ -72,18 +95,18 @@ def test_lists_are_what_answers_begin_from() -> None:
     np.testing.assert_allclose(learn_from_answers(FEATURES, [], base).weights, base, atol=1e-6)
 
 
-@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (0, 5), (3, 5), (5, 5), (15, 20)])
-def test_the_tail_is_that_of_fair_coins(successes: int, trials: int) -> None:
-    outcomes = [bin(number).count("1") for number in range(2**trials)] if trials < 12 else None
-    expected = (
-        np.mean([heads >= successes for heads in outcomes])
-        if outcomes
-        else 1 - sum(comb(trials, each) for each in range(successes)) / 2**trials
-    )
-    assert tail(successes, trials) == pytest.approx(expected)
+@pytest.mark.parametrize("values", [[], [1.0], [3.0, -1.0, 2.0], [1.0] * 6, [2.0, 1.0, -0.5, 4.0, 0.3, 1.0, -2.0]])
+def test_the_chance_of_a_sum_is_that_of_all_signs(values: list[float]) -> None:
+    signs = np.array([*product((-1, 1), repeat=len(values))]).reshape(2 ** len(values), -1)
+    expected = np.mean(signs @ values >= np.sum(values) - 1e-9)
+    assert flip_signs(np.array(values)) == pytest.approx(expected, abs=0.025)
 
 
-def test_fewer_foretold_answers_are_worse() -> None:
-    before, after = np.ones(20, bool), np.arange(20) < 8
-    assert judge_answers(before, after) == "worse"
-    assert judge_answers(before[:9], after[:9]) == "cannot be told"
+def test_controls_that_are_foretold_less_are_worse_and_few_say_nothing() -> None:
+    right = np.array([2.0, 1.5, 3.0, 0.8, 2.2, 1.0, 1.7])
+    assert judge_controls(-right, right) == "better"
+    assert judge_controls(right, -right) == "worse"
+    assert judge_controls(right, 1.01 * right) == "better"
+    assert judge_controls(right, right) == "cannot be told"
+    assert judge_controls(-right[:5], right[:5]) == "cannot be told"
+    assert judge_controls(right[:0], right[:0]) == "cannot be told"
