@@ -33,7 +33,7 @@ BATCH = 2_000
 STARTS = (30.0, 90.0, 150.0)  # of the windows of a track, in seconds
 NOISE_OF_WINDOWS = 0.48
 LONG = 0.01  # share of the tracks that play over twenty minutes
-FINISHED = "finished"
+FINISHED = "finished-2"  # with the version of what is written
 
 
 def create_library(folder: Path, tracks: int) -> Path:

@@ -68,7 +68,8 @@ class LibraryTable:
         with self.database.write() as transaction:
             rows = self.all()
             if all(row.uuid != uuid for row in rows):
-                free = f"{name} {uuid[:8]}" if any(row.name == name for row in rows) else name
+                taken = {row.name for row in rows}
+                free = next(each for each in (name, f"{name} {uuid[:8]}", f"{name} {uuid}") if each not in taken)
                 transaction.upsert("library", [{"uuid": uuid, "name": free}], key=["name"])
             return next(row for row in self.all() if row.uuid == uuid)
 

@@ -47,8 +47,8 @@ class Answer(NamedTuple):
 class TaughtTaste:
     """Weights (p,) by all answers, and how many of the `controls` the weights of the others foretell.
 
-    `before` is how many the unchanged weights do. `verdict` is "better" where more of them are foretold, and with more
-    certainty, than by the unchanged weights and by a coin, "worse" where fewer are than by either.
+    `before` is how many the unchanged weights do. `verdict` is "better" where the controls are likelier by what the
+    others taught than by the unchanged weights and by a coin, and as many are foretold; "worse" where fewer are.
     """
 
     weights: Array
@@ -77,10 +77,12 @@ def answer_choices(features: PairFeatures, answers: Sequence[Answer]) -> Array:
 def learn_from_answers(features: PairFeatures, answers: Sequence[Answer], base: Array | None = None) -> TaughtTaste:
     """Learn from answers, and judge it by the control answers and what the others taught."""
     base = features.base if base is None else base
-    controls = [each for each in answers if each.is_control]
+    controls, others = ([each for each in answers if each.is_control == kind] for kind in (True, False))
     choices = answer_choices(features, controls)
-    others = fit_answers(features, [each for each in answers if not each.is_control], base).weights
-    before, after = (choice_margins(choices, weights) for weights in (base, others))
+    # The scale of the base, of which no ranking depends, is fitted to the same answers: else it would decide.
+    unchanged = fit_weights(answer_choices(features, others), base, np.inf).weights
+    learned = fit_answers(features, others, base).weights
+    before, after = (choice_margins(choices, weights) for weights in (unchanged, learned))
     return TaughtTaste(
         fit_answers(features, answers, base).weights,
         len(answers),
@@ -100,11 +102,10 @@ def judge_controls(before: Array, after: Array) -> Verdict:
     """Return the verdict on weights by margins (n,) of control answers before and after; fewer than 6 never suffice."""
     gain = np.logaddexp(0, -before) - np.logaddexp(0, -after)  # of the log-likelihood
     clipped = np.clip(after, -LARGEST_MARGIN, LARGEST_MARGIN)
-    if flip_signs(gain) <= DOUBT and flip_signs(clipped) <= DOUBT:
+    more = (after > 0).astype(float) - (before > 0)
+    if more.sum() >= 0 and flip_signs(gain) <= DOUBT and flip_signs(clipped) <= DOUBT:
         return "better"
-    if flip_signs(-gain) <= DOUBT and flip_signs(-clipped) <= DOUBT:
-        return "worse"
-    return "cannot be told"
+    return "worse" if flip_signs(-more) <= DOUBT else "cannot be told"
 
 
 def flip_signs(values: Array) -> float:
@@ -116,13 +117,14 @@ def flip_signs(values: Array) -> float:
 def next_question(
     features: PairFeatures,
     answers: Sequence[Answer],
-    groups: Sequence[str],
+    groups: Sequence[str | None],
     base: Array | None = None,
     skipped: Sequence[Answer] = (),
 ) -> Answer | None:
-    """Return the next question, the likelier answer first; None where no three tracks are apart.
+    """Return the next question; None where no three tracks are apart, or all such were compared.
 
-    Tracks of one question are of different `groups`, such as albums; it is the same each time for the same answers.
+    Tracks of one question are of different `groups`, such as albums; one whose group is None is in no question. It is
+    the same each time for the same answers.
     """
     base = features.base if base is None else base
     rng = np.random.default_rng(len(answers) + len(skipped))
@@ -135,30 +137,38 @@ def next_question(
 
 
 def draw_control(
-    features: PairFeatures, base: Array, groups: Sequence[str], used: set[frozenset[int]], rng: np.random.Generator
+    features: PairFeatures,
+    base: Array,
+    groups: Sequence[str | None],
+    used: set[frozenset[int]],
+    rng: np.random.Generator,
 ) -> Answer | None:
     """Draw a question at random, on two of the nearest by the base weights: what answers taught has no part in it."""
-    for anchor in rng.permutation(len(features.years)).tolist():
-        others = draw_others(features, anchor, base, groups, rng)
+    for anchor in draw_anchors(groups, rng):
+        others = draw_others(features.to_all(anchor) @ base, anchor, groups, rng)
         for other in others[1:]:
             if groups[others[0]] != groups[other] and frozenset((anchor, others[0], other)) not in used:
                 return Answer(anchor, others[0], other, is_control=True)
     return None
 
 
-def draw_others(
-    features: PairFeatures, anchor: int, weights: Array, groups: Sequence[str], rng: np.random.Generator
-) -> list[int]:
-    """Draw tracks from those nearest to one by weights, of other groups."""
-    scores = features.to_all(anchor) @ weights
+def draw_anchors(groups: Sequence[str | None], rng: np.random.Generator) -> list[int]:
+    """Draw an order of the tracks that questions may be about."""
+    anchors = np.array([place for place, group in enumerate(groups) if group is not None], np.intp)
+    return [int(each) for each in rng.permutation(anchors)]
+
+
+def draw_others(scores: Array, anchor: int, groups: Sequence[str | None], rng: np.random.Generator) -> list[int]:
+    """Draw tracks of other groups from those nearest to one by the scores (n,) of all."""
     ranked = np.argsort(-scores, kind="stable")[:NEAREST]
-    return [each for each in rng.permutation(ranked).tolist() if groups[each] != groups[anchor]][:CANDIDATES]
+    excluded = (None, groups[anchor])
+    return [each for each in rng.permutation(ranked).tolist() if groups[each] not in excluded][:CANDIDATES]
 
 
 def choose_informative(
     features: PairFeatures,
     fitted: FittedWeights,
-    groups: Sequence[str],
+    groups: Sequence[str | None],
     used: set[frozenset[int]],
     rng: np.random.Generator,
 ) -> Answer | None:
@@ -168,8 +178,9 @@ def choose_informative(
     scores (Houlsby et al. 2011, to second order).
     """
     best, most = None, 0.0
-    for anchor in rng.permutation(len(features.years))[:ANCHORS].tolist():
-        others = draw_others(features, anchor, fitted.weights, groups, rng)
+    for anchor in draw_anchors(groups, rng)[:ANCHORS]:
+        values = features.to_all(anchor)
+        others = draw_others(values @ fitted.weights, anchor, groups, rng)
         pairs = [
             (one, other)
             for place, one in enumerate(others)
@@ -179,7 +190,6 @@ def choose_informative(
         if not pairs:
             continue
         one, other = np.array(pairs).T
-        values = features.to_all(anchor)
         difference = values[one] - values[other]
         chances = 1 / (1 + np.exp(-np.clip(difference @ fitted.weights, -30, 30)))
         variance = np.einsum("mp,pq,mq->m", difference, fitted.covariance, difference)

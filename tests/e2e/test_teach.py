@@ -32,7 +32,10 @@ def test_questions_are_answered_skipped_and_left(songs: Home, tmp_path: Path) ->
         shown.type("q")
         assert shown.finish() == 0
     assert "2 answers: " in shown.output
-    assert "control questions, which tell whether that is more than chance, come after the first few" in shown.output
+    assert (
+        "control questions, which tell whether that is better than without them, come after the first few"
+        in shown.output
+    )
     assert len(home.beet("resonance", "teach", "--list")) == 2
     assert len(home.beet("similar", "--taste", "-n", "2", "title:song 0")) == 2
 

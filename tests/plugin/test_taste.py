@@ -15,6 +15,7 @@ from beetsplug.resonance.library.sidecar import Sidecar
 from beetsplug.resonance.playlist.history import drop_low_rated, read_playlists, read_sessions, to_places
 from beetsplug.resonance.search.session import open_session
 from beetsplug.resonance.search.taste import load_material, load_taste, save_taste
+from resonance_engine.taste.questions import next_question
 from tests.plugin.command_library import AnalysedLibrary, CommandLibrary
 from tests.plugin.models_library import ModelsLibrary
 
@@ -193,7 +194,7 @@ class TestTeach(AnalysedLibrary):
         assert lines[0].startswith("taken back: artist 1 - Album - song 3: like ")
         assert lines[1].startswith("1 answer: ")
         assert lines[2].startswith("of 1 control answer ")
-        assert lines[2].endswith(" without them; whether that is more than chance cannot be told yet")
+        assert lines[2].endswith(" without them; whether that is better cannot be told yet")
         assert lines[-1].startswith("kept; ")
         with closing(Sidecar(self.lib)) as sidecar:
             assert sidecar.model is not None
@@ -225,6 +226,15 @@ class TestTeach(AnalysedLibrary):
             transaction.mutate("DELETE FROM items WHERE id = 2")
         assert self.beet("resonance", "teach", "--list") == ["1 about tracks that are not there now"]
         assert self.beet("resonance", "teach", "--undo")[0] == "the last answer was taken back"
+
+    def test_no_question_is_about_a_track_that_left_while_the_plugin_was_off(self) -> None:
+        with self.lib.transaction() as transaction:
+            transaction.mutate("DELETE FROM items WHERE id = 2")
+        sidecar, material = self.material()
+        with closing(sidecar):
+            assert [place for place, group in enumerate(material.groups) if group is None] == [1]
+            question = next_question(material.taste.features, [], material.groups)
+            assert question is None or material.items.keys() >= {*question[:3]}
 
     def test_answers_about_tracks_that_left_are_counted_and_kept(self) -> None:
         sidecar, material = self.material()

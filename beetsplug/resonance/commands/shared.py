@@ -44,10 +44,11 @@ def copy_to_server(sidecar: Sidecar, address: str) -> tuple[dict[str, int], str]
     from resonance_engine.store.copying import copy_store
 
     library = Path(sidecar.library.path)
-    libraries = {} if sidecar.settings.sidecar else name_copies(sidecar.store, library, sidecar.id)
-    with open_store(address) as copy:
-        counts = copy_store(sidecar.store, copy, libraries=libraries.values())
-    with exclude_processes(library.parent):
+    library_id = sidecar.id
+    with exclude_processes(library.parent):  # another one might give them other UUIDs meanwhile
+        libraries = {} if sidecar.settings.sidecar else name_copies(sidecar.store, library, library_id)
+        with open_store(address) as copy:
+            counts = copy_store(sidecar.store, copy, libraries=libraries.values())
         for path, row in libraries.items():
             if path.exists():
                 remember_identity(path, Identity(row.name, row.uuid))

@@ -52,13 +52,13 @@ class KeyAnswer(NamedTuple):
 
 
 class QuestionMaterial(NamedTuple):
-    """What questions are made from: features, the items and content keys by position, albums as groups."""
+    """What questions are made from: features; by position items, content keys, and albums as groups, None for no item."""
 
     taste: TasteMaterial
     model: Model
     items: Mapping[int, int]
     keys: list[str]
-    groups: list[str]
+    groups: list[str | None]
 
 
 def teach(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> None:
@@ -94,7 +94,10 @@ def load_questions(sidecar: Sidecar) -> QuestionMaterial:
         items.setdefault(places[item_id], item_id)
     rows = select_rows(sidecar.library, "SELECT id, album_id FROM items WHERE id IN", items.values())
     albums = {row["id"]: row["album_id"] for row in rows}
-    groups = [f"album {albums.get(items.get(place, 0)) or f'of track {place}'}" for place in range(len(taste.ids))]
+    groups = [
+        f"album {albums.get(items[place]) or f'of track {place}'}" if place in items else None
+        for place in range(len(taste.ids))
+    ]
     return QuestionMaterial(taste, model, items, [content_keys[each].hex() for each in taste.ids], groups)
 
 
@@ -133,8 +136,8 @@ def put_questions(sidecar: Sidecar, material: QuestionMaterial, answers: list[Ke
     for number in range(1, QUESTIONS + 1):
         given = to_places(material, answers)
         question = next_question(features, given, material.groups, base, skipped)
-        if question is None or any(place not in material.items for place in question[:3]):
-            ui.print_("there are no tracks of three albums to compare")
+        if question is None:
+            ui.print_("there are no tracks of three albums that were not compared yet")
             return
         anchor, one, other = find_items(sidecar, material, question)
         ui.print_(
@@ -189,9 +192,9 @@ def learn(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]
     count = "1 answer" if taste.answers == 1 else f"{taste.answers:,} answers"
     ui.print_(f"{count}: {describe_weights(taste.weights, material.taste)}")
     verdict = {
-        "better": "more than chance would",
-        "worse": "fewer than chance would",
-        "cannot be told": "whether that is more than chance cannot be told yet",
+        "better": "that is better than without them, and than a coin",
+        "worse": "that is worse than without them",
+        "cannot be told": "whether that is better cannot be told yet",
     }[taste.verdict]
     if taste.controls:
         ui.print_(
@@ -199,7 +202,7 @@ def learn(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]
             f"{taste.before:,} without them; {verdict}"
         )
     else:
-        ui.print_("control questions, which tell whether that is more than chance, come after the first few")
+        ui.print_("control questions, which tell whether that is better than without them, come after the first few")
     if taste.verdict == "better" or (taste.verdict == "cannot be told" and base is None):
         save_taste(sidecar, material.model, material.taste, taste.weights)
         ui.print_("kept; `beet similar --taste` and `beet playlist --taste` search by it")

@@ -10,8 +10,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from resonance_engine.errors import StoreError, printable
 from resonance_engine.files import write_bytes
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from resonance_engine.store import LibraryRow, Store
 
 FILE_NAME = "resonance-library.json"
+LOCK_NAME = f"{FILE_NAME}.lock"
+LOCK_SECONDS = 10.0
+RETRY_SECONDS = 0.05
 
 
 class Identity(NamedTuple):
@@ -36,7 +40,7 @@ class Identity(NamedTuple):
 def find_library(store: Store, library: Path) -> int | None:
     """Return the id of a library in a store, None where it has none yet; for the store beside it, or a copy of that."""
     own, rows = text_of(library.name), store.libraries.all()
-    known = read_identities(library.parent).get(own, Identity(own))
+    known = read_identity(library) or Identity(own)
     ids = {row.uuid: row.id for row in rows} | {row.name: row.id for row in rows}
     return next((ids[each] for each in (known.uuid, known.name, own) if each in ids), None)
 
@@ -48,39 +52,60 @@ def find_or_register(store: Store, library: Path, read_dates: Callable[[], Mappi
     least half of the tracks there are its items: an earlier version has registered it, or its file of names was lost.
     Raises StoreError where that is another library.
     """
+    uuid = (read_identity(library) or Identity("")).uuid or default_uuid(library)
+    number = next((row.id for row in store.libraries.all() if row.uuid == uuid), None)
+    if number is not None:
+        return number
     with exclude_processes(library.parent):
-        own, rows = text_of(library.name), store.libraries.all()
-        # Read after the rows, and written before them, so that no row of another process is without its UUID here.
-        known = read_identities(library.parent).get(own, Identity(own))
-        name = default_name(library) if known.name == own else known.name
-        uuid = known.uuid or default_uuid(library)
-        for row in rows:
-            if row.uuid == uuid:
-                return row.id
-        named = {row.name: row for row in rows}
-        for row in filter(None, map(named.get, (name, own))):  # earlier versions copied it under its file's name
-            if holds_items(store, row, read_dates, row.name == name and known == (name, "")):
-                name = name if row.name == name else free_name(name, row.uuid, named)
-                adopt(store, library, row._replace(name=name, uuid=known.uuid or row.uuid))
-                return row.id
-        if name in named and name == known.name:
-            raise StoreError(
-                f"{store.name} has a library called {name} that is another one, by its tracks; nothing was changed. "
-                f"Name another database as `sidecar`, or delete {printable(library.with_name(FILE_NAME))}, and this "
-                "library gets a name of its own there."
-            )
-        return register(store, library, named, known._replace(name=name))
+        return register(store, library, read_dates)
 
 
 @contextmanager
 def exclude_processes(folder: Path) -> Iterator[None]:
-    """Let one process at a time keep what the libraries of a folder are told by; all, where the folder has no locks."""
+    """Let one process at a time keep what the libraries of a folder are told by.
+
+    After LOCK_SECONDS, and where the folder has no locks or may not be written, others are not excluded.
+    """
     with ExitStack() as stack:
         with suppress(OSError):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-            stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            file = stack.enter_context((folder / LOCK_NAME).open("ab"))
+            deadline = time.monotonic() + LOCK_SECONDS
+            while not try_lock(file) and time.monotonic() < deadline:
+                time.sleep(RETRY_SECONDS)
         yield
+
+
+def try_lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def register(store: Store, library: Path, read_dates: Callable[[], Mapping[int, float]]) -> int:
+    """Return the id of a library, of a row that it adopts or of a new one; raises as `find_or_register`."""
+    own, rows = text_of(library.name), store.libraries.all()
+    # Read after the rows, and written before them, so that no row of another process is without its UUID here.
+    known = read_identity(library) or Identity(own)
+    name = default_name(library) if known.name == own else known.name
+    uuid = known.uuid or default_uuid(library)
+    for row in rows:
+        if row.uuid == uuid:
+            return row.id
+    named = {row.name: row for row in rows}
+    for row in filter(None, map(named.get, (name, own))):  # earlier versions copied it under its file's name
+        if holds_items(store, row, read_dates, row.name == name and known == (name, "")):
+            name = name if row.name == name else free_name(name, row.uuid, named)
+            adopt(store, library, row._replace(name=name, uuid=known.uuid or row.uuid))
+            return row.id
+    if name in named and name == known.name:
+        raise StoreError(
+            f"{store.name} has a library called {name} that is another one, by its tracks; nothing was changed. Name "
+            f"another database as `sidecar`, or delete {printable(library.with_name(FILE_NAME))}, and this library "
+            "gets a name of its own there."
+        )
+    return create(store, library, named, known._replace(name=name))
 
 
 def holds_items(store: Store, row: LibraryRow, read_dates: Callable[[], Mapping[int, float]], if_none: bool) -> bool:
@@ -99,7 +124,7 @@ def adopt(store: Store, library: Path, row: LibraryRow) -> None:
         store.libraries.rename(row)
 
 
-def register(store: Store, library: Path, taken: Container[str], wanted: Identity) -> int:
+def create(store: Store, library: Path, taken: Container[str], wanted: Identity) -> int:
     """Return the id of a library that is new in a store, under a name that is none of those `taken`."""
     from uuid import uuid4  # every start of beets loads this module
 
@@ -160,6 +185,11 @@ def remember_identity(library: Path, identity: Identity) -> bool:
     except OSError:
         return False
     return True
+
+
+def read_identity(library: Path) -> Identity | None:
+    """Return what a library is told by, None where nothing is kept yet."""
+    return read_identities(library.parent).get(text_of(library.name))
 
 
 def read_identities(folder: Path) -> dict[str, Identity]:

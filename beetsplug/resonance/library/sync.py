@@ -94,17 +94,18 @@ class LibraryEvents:
         store, present = sidecar.store, {row.id: row.added for row in sidecar.rows_by_id(self.removed)}
         # A file may be another item's now: an import puts it where that of an item is which it removes.
         paths = items_at(sidecar.library, self.removed.values())
+        library = sidecar.id  # which may be registered: not by who has the turn to write already
         with store.write():
-            known = store.tracks.get(sidecar.id, self.removed)
+            known = store.tracks.get(library, self.removed)
             # An import gives the id of a row that it replaces to another.
             gone = {
                 item_id: path
                 for item_id, path in self.removed.items()
                 if item_id not in present or (item_id in known and known[item_id].added != present[item_id])
             }
-            store.tracks.unlink(sidecar.id, gone)
-            store.failures.clear(sidecar.id, *(path for path in gone.values() if path not in paths))
-            update_states(store, sidecar.id, self.changes)
+            store.tracks.unlink(library, gone)
+            store.failures.clear(library, *(path for path in gone.values() if path not in paths))
+            update_states(store, library, self.changes)
 
 
 def relink_stored(sidecar: Sidecar, item_ids: Set[int]) -> None:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 SCHEME = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
 EXAMPLE = "postgresql+psycopg://user@host/database"
 # In `user:PASSWORD@`, `//:PASSWORD@`, `password=PASSWORD` and `sslpassword = 'PASSWORD'`.
-QUOTED = re.compile(r"""((?:\w|//):)[^\s@/]+(?=@)|(password\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s&'"]+)""")
+QUOTED = re.compile(
+    r"""((?:[^\s:/@]|//):)[^\s@/]+(?=@)"""
+    r"""|(password\s*=\s*)(?:'(?:\\.|[^'\\])*'?|(?:\\.|[^\s&"'\\])(?:\\.|[^\s&"\\])*)""",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, repr=False)

@@ -73,7 +73,8 @@ class TestAddresses:
     [
         ("postgresql://user:user@host", "postgresql://user:***@host"),
         ("as a:%2F[1]:b@host or user@host:5432", "as a:***@host or user@host:5432"),
-        ("postgresql://:a@host", "postgresql://:***@host"),
+        ("postgresql://:a@host and ://u-:a@host", "postgresql://:***@host and ://u-:***@host"),
+        ("PASSWORD=a'b c password=a\\ b sslpassword='a", "PASSWORD=*** c password=*** sslpassword=***"),
         ("password=s sslmode=s", "password=*** sslmode=s"),
         ("password = s sslpassword\t= 'a b'", "password = *** sslpassword = ***"),
         ("?password=pass&sslpassword=word&x=y", "?password=***&sslpassword=***&x=y"),
