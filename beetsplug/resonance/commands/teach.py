@@ -52,7 +52,7 @@ class KeyAnswer(NamedTuple):
 
 
 class QuestionMaterial(NamedTuple):
-    """What questions are made from: features; by position items, content keys, and albums as groups, None for no item."""
+    """What questions are made from: features; by position items, content keys, albums as groups, None for no item."""
 
     taste: TasteMaterial
     model: Model
