@@ -25,12 +25,14 @@ class Alignment:
     """What decides on a passage: cosines, and `margin`, a share of a window's length.
 
     `level` is the cosine that adds nothing to a path's score, or what is usual for the two windows and `contrast` more,
-    where that is higher; `step` is lost for each step beside the diagonal. A path counts from a score of `least` on.
+    where that is higher and the cosine below `same`; `step` is lost for each step beside the diagonal. A path counts
+    from a score of `least` on.
     A passage begins and ends by `margin` inside of where the cosine falls below `edge` times that of its middle.
     """
 
     level: float = 0.5
     contrast: float = 0.1
+    same: float = 0.98
     step: float = 0.1
     least: float = 0.4
     edge: float = 0.9
@@ -109,11 +111,12 @@ def weigh(cosines: Matrix, alignment: Alignment) -> Matrix:
     """Return the excess of cosines (n, m) over `level`, and over what is usual for the two windows by `contrast`.
 
     That is the lower of the medians of row and column. Two recordings of one kind are similar everywhere, and a passage
-    is where they are more so; one that goes on alike is similar all along to a window of a passage from it.
+    is where they are more so; one that goes on alike is similar all along to a window of a passage from it. From `same`
+    on, what is usual plays no part: a recording that goes on alike is similar to its copy.
     """
     usual = np.minimum(np.median(cosines, axis=1)[:, np.newaxis], np.median(cosines, axis=0)[np.newaxis])
-    weights: Matrix = cosines - np.maximum(alignment.level, usual + alignment.contrast)
-    return weights
+    threshold = np.maximum(alignment.level, usual + alignment.contrast)
+    return np.asarray(cosines - np.where(cosines < alignment.same, threshold, alignment.level))
 
 
 def align(weights: Matrix, step: float) -> tuple[float, list[Cell]]:

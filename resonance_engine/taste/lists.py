@@ -70,6 +70,7 @@ class LearnedTaste:
     precision: tuple[Estimate, Estimate]
     difference: Estimate
     verdict: Verdict
+    is_of_few: bool  # lists, those that are one counted once, or queries, for a verdict
 
 
 def learn_from_lists(
@@ -98,7 +99,7 @@ def learn_from_lists(
     everything = np.ones(len(lists), bool)
     ridge = choose_ridge(choices, everything, features)
     difference = estimate_mean(values[:, 1, 1] - values[:, 0, 1], groups)
-    answerable = len({*groups})
+    is_of_few = len(scores) < FEWEST_QUERIES or len({*groups}) < FEWEST_LISTS
     return LearnedTaste(
         fit_weights(choices.of(everything), features.base, features.ridge * ridge).weights,
         ridge,
@@ -107,15 +108,9 @@ def learn_from_lists(
         (estimate_mean(values[:, 0, 0], groups), estimate_mean(values[:, 1, 0], groups)),
         (estimate_mean(values[:, 0, 1], groups), estimate_mean(values[:, 1, 1], groups)),
         difference,
-        decide(difference, len(scores), answerable),
+        "cannot be told" if is_of_few else judge_interval(difference),
+        is_of_few,
     )
-
-
-def decide(difference: Estimate, queries: int, lists: int) -> Verdict:
-    """Return the verdict on held-out lists: none of few, else by the 95 % interval of the paired difference."""
-    if queries < FEWEST_QUERIES or lists < FEWEST_LISTS:
-        return "cannot be told"
-    return judge_interval(difference)
 
 
 def group_lists(lists: Sequence[TrackList]) -> Places:

@@ -107,7 +107,7 @@ class TestTrain(AnalysedLibrary):
         lines = self.beet("resonance", "train", "--from-playlists", f"{tmp_path}/*.m3u8")
         assert lines[1].split() == ["held", "out,", "of", "1", "list", "before", "after"]
         assert lines[-2].startswith("whether it continues your lists better cannot be told (")
-        assert lines[-1] == "nothing was changed"
+        assert lines[-1] == "nothing was changed; it takes 8 lists and 30 queries to tell"
         assert self.refused("similar", "--taste", "id:1").startswith("similar: --taste takes what ")
 
     @pytest.mark.parametrize(
@@ -202,6 +202,14 @@ class TestTeach(AnalysedLibrary):
         assert self.beet("resonance", "teach", "--undo")[-1].startswith("no question was answered yet")
         assert self.refused("similar", "--taste", "id:1").startswith("similar: --taste takes what ")
         assert self.refused("resonance", "teach", "--undo").startswith("resonance: no question was answered yet")
+
+    def test_answers_of_two_processes_are_all_kept(self) -> None:
+        sidecar, material = self.material()
+        with closing(sidecar), closing(Sidecar(self.lib)) as other:
+            one, two = (teach.KeyAnswer(*material.keys[place : place + 3]) for place in (0, 1))
+            assert teach.add_answer(sidecar, one) == [one]
+            assert teach.add_answer(other, two) == [one, two]
+            assert teach.add_answer(sidecar, one) == [one, two, one]
 
     def test_answers_replace_what_lists_taught_only_where_that_is_better(self) -> None:
         sidecar, material = self.material()

@@ -16,10 +16,12 @@ from beets.exceptions import UserError
 from beets.util.color import colorize
 
 from beetsplug.resonance.errors import describe_error
+from resonance_engine.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from optparse import Values
+    from pathlib import Path
 
     from beets.library import Library
     from beets.logging import BeetsLogger
@@ -107,6 +109,16 @@ def confirm(question: str) -> bool:
         raise UserError(f"{question} Nobody is there to answer; --yes does")
     ui.print_(f"{question} (y/N)")
     return answer.strip().lower() in ("y", "yes")
+
+
+def write_output(target: Path, content: bytes) -> None:
+    """Write the file that a command was given; UserError where that is impossible."""
+    from resonance_engine.files import write_bytes
+
+    try:
+        write_bytes(target, content)
+    except OSError as error:
+        raise UserError(f"resonance: {printable(target)} cannot be written: {error.strerror}") from error
 
 
 def join_words(words: Sequence[str], last: str) -> str:

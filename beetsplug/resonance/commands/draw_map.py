@@ -12,14 +12,14 @@ import numpy as np
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable
+from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable, write_output
 from beetsplug.resonance.library.items import items_at, matching_ids, no_match
 from beetsplug.resonance.library.labels import file_name
 from beetsplug.resonance.library.sidecar import describe_copies, format_tracks
 from beetsplug.resonance.search.library_map import CENTROIDS, POINTS, LibraryMap
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import VIZ_EXTRA, neutralise, printable
-from resonance_engine.files import expand_home, verify_target, write_bytes
+from resonance_engine.files import expand_home, verify_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,7 +58,7 @@ def draw_map(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
             content, lines = make_map(library_map, among, opts, target)
     library_map.save()  # first, for it takes long to compute
     if target is not None:
-        write_map(target, content)
+        write_output(target, content)
     for line in lines:
         ui.print_(line)
 
@@ -138,14 +138,6 @@ def make_map(library_map: LibraryMap, among: set[int] | None, opts: Values, targ
     written = f"the map of {format_tracks(len(tracks))} was written to {printable(target)} ({size})"
     placed = f"{format_tracks(library_map.placed)} placed among the earlier ones; --anew computes the whole map again"
     return content, [written, *([placed] if library_map.placed else []), *describe_growth(library_map, POINTS, "map")]
-
-
-def write_map(target: Path, content: bytes) -> None:
-    """Write the file of a map; UserError where that is impossible."""
-    try:
-        write_bytes(target, content)
-    except OSError as error:
-        raise UserError(f"resonance: {printable(target)} cannot be written: {error.strerror}") from error
 
 
 def compute_points(library_map: LibraryMap, anew: bool) -> Numbers:

@@ -9,7 +9,7 @@ import numpy as np
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import require_searchable
+from beetsplug.resonance.commands.common import require_searchable, write_output
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import describe_copies, format_tracks
@@ -203,14 +203,10 @@ def print_report(report: EvaluationReport, notes: Sequence[str], tables: Sequenc
 def write_report(path: Path, report: EvaluationReport, notes: Sequence[str], tables: Sequence[Table]) -> None:
     """Write the report in the format that the suffix names."""
     from resonance_engine.evaluation.page import format_markdown, format_page
-    from resonance_engine.files import write_bytes
 
     suffix = path.suffix.lower()
     if suffix == ".json":
         text = report.to_json({"notes": list(notes), "tables": [table._asdict() for table in tables]})
     else:
         text = (format_markdown if suffix == ".md" else format_page)(TITLE, report, notes, tables)
-    try:
-        write_bytes(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise UserError(f"resonance: {printable(path)} cannot be written: {error.strerror}") from error
+    write_output(path, text.encode("utf-8", "backslashreplace"))

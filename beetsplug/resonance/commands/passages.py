@@ -8,7 +8,7 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import exclusive_analysis
-from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable
+from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable, write_output
 from beetsplug.resonance.library.dense import analyse_dense, estimate_dense, plan_dense, read_decoding
 from beetsplug.resonance.library.items import matching_ids, no_match
 from beetsplug.resonance.library.labels import label_item
@@ -17,8 +17,8 @@ from beetsplug.resonance.library.sidecar import format_estimate, format_tracks
 from beetsplug.resonance.search.passages import find_side, find_track, load_dense, search_passages
 from resonance_engine.audio.passage import format_time
 from resonance_engine.console import progress_bar
-from resonance_engine.errors import VIZ_EXTRA, ModelError, format_count
-from resonance_engine.files import expand_home, verify_target, write_bytes
+from resonance_engine.errors import VIZ_EXTRA, ModelError, format_count, printable
+from resonance_engine.files import expand_home, verify_target
 from resonance_engine.search.passages import find_passages
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def compare(sidecar: Sidecar, words: list[str], plot: str | None) -> None:
     if target is not None:
         from resonance_engine.search.passage_plot import draw_matrix
 
-        write_bytes(target, draw_matrix(first, second, matches, (labels[0], labels[1])))
+        write_output(target, draw_matrix(first, second, matches, (labels[0], labels[1])))
+        ui.print_(f"the matrix was written to {printable(target)}")
 
 
 def require_drawing(target: Path) -> None:

@@ -39,7 +39,8 @@ SHOWN = 6  # similarities
 def train_taste(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger) -> None:
     """Learn from lists and plays, print how held-out ones are continued, and keep the taste where that is better."""
     from resonance_engine.console import progress_bar
-    from resonance_engine.taste.lists import FOLDS, TrackList, learn_from_lists
+    from resonance_engine.evaluation.comparison import FEWEST_QUERIES
+    from resonance_engine.taste.lists import FEWEST_LISTS, FOLDS, TrackList, learn_from_lists
 
     check_arguments(query, opts)
     require_searchable(sidecar, log)
@@ -65,7 +66,8 @@ def train_taste(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogg
     for line in report(taste, material):
         ui.print_(line)
     if taste.verdict != "better":
-        ui.print_("nothing was changed")
+        few = f"; it takes {FEWEST_LISTS} lists and {FEWEST_QUERIES} queries to tell" if taste.is_of_few else ""
+        ui.print_(f"nothing was changed{few}")
     elif opts.yes or not is_interactive() or confirm("Keep it as your taste?"):
         save_taste(sidecar, model, material, taste.weights, is_of_lists=True)
         ui.print_("kept; `beet similar --taste` and `beet playlist --taste` search by it")

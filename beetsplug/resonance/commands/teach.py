@@ -74,7 +74,7 @@ def teach(sidecar: Sidecar, opts: Values, log: BeetsLogger) -> None:
         list_answers(sidecar, material, answers)
         return
     if opts.undo:
-        undo(sidecar, material, answers)
+        undo(sidecar, material)
     else:
         put_questions(sidecar, material, answers)
     learn(sidecar, material, load_answers(sidecar))
@@ -114,6 +114,14 @@ def save_answers(sidecar: Sidecar, answers: list[KeyAnswer]) -> None:
     sidecar.store.state.set(f"{STATE_KEY}:{sidecar.id}", stored)
 
 
+def add_answer(sidecar: Sidecar, answer: KeyAnswer) -> list[KeyAnswer]:
+    """Store an answer beside those that are there, some of which another process may just have stored; return all."""
+    with sidecar.store.write():
+        answers = [*load_answers(sidecar), answer]
+        save_answers(sidecar, answers)
+    return answers
+
+
 def to_places(material: QuestionMaterial, answers: list[KeyAnswer]) -> list[Answer]:
     """Return the answers about tracks that are still there, by position."""
     from resonance_engine.taste.questions import Answer
@@ -151,8 +159,7 @@ def put_questions(sidecar: Sidecar, material: QuestionMaterial, answers: list[Ke
             skipped.append(question)
             continue
         keys = [material.keys[place] for place in question[:3]]
-        answers.append(KeyAnswer(keys[0], keys[choice], keys[3 - choice], question.is_control))
-        save_answers(sidecar, answers)
+        answers = add_answer(sidecar, KeyAnswer(keys[0], keys[choice], keys[3 - choice], question.is_control))
 
 
 def choose(items: list[Item]) -> int:
@@ -230,10 +237,12 @@ def describe(sidecar: Sidecar, material: QuestionMaterial, answer: Answer) -> st
     return f"{anchor}: like {one}, rather than {other}"
 
 
-def undo(sidecar: Sidecar, material: QuestionMaterial, answers: list[KeyAnswer]) -> None:
+def undo(sidecar: Sidecar, material: QuestionMaterial) -> None:
     """Take the last answer back."""
-    if not answers:
-        raise UserError(f"resonance: {NO_ANSWERS}")
-    save_answers(sidecar, answers[:-1])
+    with sidecar.store.write():
+        answers = load_answers(sidecar)
+        if not answers:
+            raise UserError(f"resonance: {NO_ANSWERS}")
+        save_answers(sidecar, answers[:-1])
     last = [each for each in to_places(material, answers[-1:]) if material.items.keys() >= {*each[:3]}]
     ui.print_(f"taken back: {describe(sidecar, material, last[0])}" if last else "the last answer was taken back")

@@ -127,8 +127,18 @@ def test_unrelated_recordings_and_silence_have_nothing_in_common() -> None:
 
 
 def test_what_is_similar_everywhere_has_no_passage() -> None:
+    one, other = unit_vectors(2, WIDTH)
+    near = one + 0.3 * (other - (other @ one) * one)
+    drone, second = (np.repeat((each / np.linalg.norm(each))[np.newaxis], 30, axis=0) for each in (one, near))
+    assert 0.9 < drone[0] @ second[0] < 0.98
+    assert find_passages(dense(drone), dense(second)) == []
+
+
+def test_a_recording_that_goes_on_alike_is_similar_to_its_copy_as_a_whole() -> None:
     drone = np.repeat(unit_vectors(1, WIDTH), 30, axis=0)
-    assert find_passages(dense(drone), dense(drone)) == []
+    whole = 4.0 * 29 + 18.0
+    [passage, *_] = find_passages(dense(drone), dense(drone))
+    assert (passage.first, passage.second, passage.similarity) == ((0.0, whole), (0.0, whole), pytest.approx(1.0))
 
 
 def test_compare_two_recordings_of_one_window() -> None:
