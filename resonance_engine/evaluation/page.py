@@ -80,7 +80,7 @@ def format_page(title: str, report: EvaluationReport, notes: Sequence[str], tabl
     body = [f"<h1>{escape(title)}</h1><p>{lines}</p>", *map(format_html_table, tables), draw_tasks(report)]
     body += [*map(format_html_table, report_tables(report)), f"<h2>Beside the tasks</h2><ul>{facts}</ul>"]
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="generator" content="Resonance">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )

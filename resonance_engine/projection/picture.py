@@ -58,7 +58,7 @@ def draw_picture(tracks: MappedTracks, title: str, colour: str) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+")  # of a script that the font lacks; a box stands for it
-        figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.2, metadata={"Software": None})
+        figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.2, metadata={"Software": "Resonance"})
     return file.getvalue()
 
 

@@ -55,7 +55,7 @@ def draw_matrix(
         axis.set_label_text(shorten_name(name))
     figure.colorbar(image, ax=axes, label="similarity of windows (cosine)")
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DPI)
+    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": "Resonance"})
     return content.getvalue()
 
 

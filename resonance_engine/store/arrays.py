@@ -1,9 +1,13 @@
-"""Named arrays of libraries, such as the coordinates of a map, in NumPy's .npy format: table `array`."""
+"""Named arrays of libraries, such as the coordinates of a map: table `array`.
+
+In NumPy's .npy format, with a BLAKE2b digest of it behind, by which damage shows. Earlier versions wrote none.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from hashlib import blake2b
 from io import BytesIO
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from resonance_engine.store.database import Database
 
 Array = npt.NDArray[Any]
+
+DIGEST_BYTES = 16
 
 MAX_BYTES = 2**25  # a larger row could not be salvaged from a damaged file, see `recovery.pages.LONGEST_ROW`
 
@@ -56,7 +62,8 @@ class ArrayTable:
 
         Raises ValueError for Python objects and for more than 32 MiB in one array.
         """
-        rows = [{"library_id": library, "name": name, "data": to_npy(array)} for name, array in arrays.items()]
+        contents = {name: to_npy(array) for name, array in arrays.items()}
+        rows = [{"library_id": library, "name": name, "data": data + digest(data)} for name, data in contents.items()]
         with self.database.write() as transaction:
             transaction.upsert("array", rows)
 
@@ -76,6 +83,10 @@ def to_npy(array: npt.ArrayLike) -> bytes:
     return data
 
 
+def digest(data: bytes | memoryview) -> bytes:
+    return blake2b(data, digest_size=DIGEST_BYTES).digest()
+
+
 def array_defect(data: object) -> str | None:
     """Return what is wrong with a stored array, as the end of a sentence; None if nothing is."""
     if not isinstance(data, bytes):
@@ -91,6 +102,8 @@ def array_defect(data: object) -> str | None:
         return "holds Python objects, which are not read"
     # Before anything is allocated for it: a damaged header may promise any size.
     expected, actual = math.prod(shape) * dtype.itemsize, len(data) - file.tell()
-    if min(shape, default=0) < 0 or expected != actual:
+    if min(shape, default=0) < 0 or actual not in (expected, expected + DIGEST_BYTES):
         return f"should hold {expected} bytes of numbers and holds {actual}"
+    if actual > expected and digest(memoryview(data)[:-DIGEST_BYTES]) != data[-DIGEST_BYTES:]:
+        return "is not what was stored, by its digest"
     return None

@@ -8,6 +8,7 @@ cases. So some are control questions, drawn at random, and what the other answer
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ NEAREST = 200  # of which these are: two that are far away are hard to compare
 INFORMATIVE = 6  # questions at first, before every second one is a control; chosen on simulated listeners
 DOUBT = 0.02  # the chance that an unchanged taste, or a coin, would do as well
 DRAWS = 4095  # of signs
+COPY = 0.95  # mean cosine of the facets, from which on two tracks are taken for one recording
 LARGEST_MARGIN = 3.0  # of a control answer in the test against a coin: none may decide alone
 
 
@@ -129,11 +131,25 @@ def next_question(
     base = features.base if base is None else base
     rng = np.random.default_rng(len(answers) + len(skipped))
     used = {frozenset(each[:3]) for each in (*answers, *skipped)}
-    if len(answers) >= INFORMATIVE and len(answers) % 2:
-        return draw_control(features, base, groups, used, rng)
+    is_control = len(answers) >= INFORMATIVE and bool(len(answers) % 2)
     # Of the controls nothing, not even by what is put next, may enter what is tested on them.
-    fitted = fit_answers(features, [each for each in answers if not each.is_control], base)
-    return choose_informative(features, fitted, groups, used, rng)
+    fitted = None if is_control else fit_answers(features, [each for each in answers if not each.is_control], base)
+    while True:
+        question = (
+            choose_informative(features, fitted, groups, used, rng)
+            if fitted
+            else draw_control(features, base, groups, used, rng)
+        )
+        if question is None or not has_copies(features, question):
+            return question
+        used.add(frozenset(question[:3]))
+
+
+def has_copies(features: PairFeatures, question: Answer) -> bool:
+    """Return whether two tracks of a question are one recording, by all their facets: the answer would say nothing."""
+    one, other = np.array([*combinations(question[:3], 2)], np.intp).T
+    cosines = features.measure(one, other)[:, : len(features.facets)]
+    return bool((cosines.mean(axis=1) >= COPY).any())
 
 
 def draw_control(

@@ -61,6 +61,12 @@ class TestReport(ModelsLibrary):
         else:
             assert text.startswith("# Evaluation" if suffix == ".md" else "<!doctype html>")
             assert "5 of 5 tracks analysed" in text
+        self.beet("resonance", "eval", "-o", str(target))
+        target.write_text("of the user", encoding="utf-8")
+        assert "is there already and is no picture, page or report of Resonance" in self.refused(
+            "resonance", "eval", "-o", str(target)
+        )
+        assert target.read_text(encoding="utf-8") == "of the user"
 
     def test_a_file_that_cannot_be_written(self, tmp_path: Path) -> None:
         target = tmp_path / "missing" / "report.md"

@@ -118,6 +118,14 @@ class TestPage(MapLibrary):
         self.beet("resonance", "map", "-o", str(target))
         assert target.read_bytes() == content
 
+    @pytest.mark.parametrize("suffix", [".png", ".html"])
+    def test_a_file_of_the_user_is_not_replaced(self, suffix: str) -> None:
+        self.circle(12)
+        target = self.target.with_suffix(suffix)
+        target.write_bytes(b"\x89PNG of a cover")
+        assert "is there already and is no picture" in self.refused("resonance", "map", "-o", str(target))
+        assert target.read_bytes() == b"\x89PNG of a cover"
+
 
 @needs_viz
 class TestPoints(MapLibrary):

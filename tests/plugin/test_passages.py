@@ -80,6 +80,13 @@ class TestCompare(PassageLibrary):
         path = tmp_path / "matrix.png"
         self.beet("resonance", "compare", "title:song 0", "title:song 1", "--plot", str(path))
         assert path.read_bytes().startswith(b"\x89PNG")
+        self.beet("resonance", "compare", "title:song 0", "title:song 1", "--plot", str(path))
+        path.write_bytes(b"\x89PNG of a cover")
+        assert self.refused("resonance", "compare", "title:song 0", "title:song 1", "--plot", str(path)) == (
+            f"resonance: compare --plot: {path} is there already and is no picture, page or report of Resonance; name "
+            "another file, or delete it first"
+        )
+        assert path.read_bytes() == b"\x89PNG of a cover"
 
     def test_without_matplotlib_a_sentence_names_the_extra(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -217,7 +217,8 @@ class TestFiles(CircleLibrary):
             if refused:
                 assert self.refused("playlist", "--refresh", str(other)) == (
                     f"playlist: 5 of the 9 files in {other} are not recognised as ones of the library, such as "
-                    "/else/0.mp3; nothing was changed. Make the list anew with `beet playlist -o`, or import the files"
+                    "/else/0.mp3; nothing was changed. If they were moved, make the list anew with `beet playlist -o`; "
+                    "else import them"
                 )
                 assert other.read_bytes() == content
             else:

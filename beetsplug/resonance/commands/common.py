@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from beetsplug.resonance.library.sidecar import Sidecar
 
 SENTENCE_END = re.compile(r"[.?!] [A-Z]|\.\.$")  # before another sentence, or of an open range, such as year:1990..
+OWN_MARKS = {
+    ".png": b"Software\0Resonance",
+    ".html": b'<meta name="generator" content="Resonance">',
+    ".md": b"# Evaluation of the library",
+    ".json": b'"model_id":',
+}
+OWN_OUTPUT = "picture, page or report of Resonance"
+MARKED_BYTES = 4096  # at the beginning, which hold the mark
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended
 Command = Callable[["Library", Any, list[str]], None]
 OpenSidecar = Callable[["Library"], "Sidecar"]
@@ -109,6 +117,12 @@ def confirm(question: str) -> bool:
         raise UserError(f"{question} Nobody is there to answer; --yes does")
     ui.print_(f"{question} (y/N)")
     return answer.strip().lower() in ("y", "yes")
+
+
+def is_own_output(path: Path) -> bool:
+    """Whether a picture, page or report, of a suffix with a mark, has that of Resonance."""
+    with path.open("rb") as file:
+        return OWN_MARKS[path.suffix.lower()] in file.read(MARKED_BYTES)
 
 
 def write_output(target: Path, content: bytes) -> None:

@@ -12,7 +12,14 @@ import numpy as np
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable, write_output
+from beetsplug.resonance.commands.common import (
+    OWN_OUTPUT,
+    align_columns,
+    format_size,
+    is_own_output,
+    require_searchable,
+    write_output,
+)
 from beetsplug.resonance.library.items import items_at, matching_ids, no_match
 from beetsplug.resonance.library.labels import file_name
 from beetsplug.resonance.library.sidecar import describe_copies, format_tracks
@@ -76,7 +83,7 @@ def check_output(name: str | None, clusters: bool, playlists: Sequence[str] | No
     if name is None:
         raise UserError(f"resonance: map takes -o with a file that ends in {PAGE} or {PICTURE}")
     path = expand_home(name)
-    verify_target(path, "map -o", (PAGE, PICTURE))
+    verify_target(path, "map -o", (PAGE, PICTURE), is_own_output, OWN_OUTPUT)
     return path
 
 

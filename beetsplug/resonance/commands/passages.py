@@ -8,7 +8,14 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import exclusive_analysis
-from beetsplug.resonance.commands.common import align_columns, format_size, require_searchable, write_output
+from beetsplug.resonance.commands.common import (
+    OWN_OUTPUT,
+    align_columns,
+    format_size,
+    is_own_output,
+    require_searchable,
+    write_output,
+)
 from beetsplug.resonance.library.dense import analyse_dense, estimate_dense, plan_dense, read_decoding
 from beetsplug.resonance.library.items import matching_ids, no_match
 from beetsplug.resonance.library.labels import label_item
@@ -64,7 +71,7 @@ def require_drawing(target: Path) -> None:
     """Raise TargetError or UserError where no picture can be drawn into a file."""
     from resonance_engine.search.passage_plot import has_matplotlib
 
-    verify_target(target, "compare --plot", (".png",))
+    verify_target(target, "compare --plot", (".png",), is_own_output, OWN_OUTPUT)
     if not has_matplotlib():
         raise UserError(f"resonance: --plot draws with matplotlib: {VIZ_EXTRA}")
 

@@ -177,8 +177,8 @@ def match_entries(sidecar: Sidecar, path: Path, entries: Sequence[m3u.M3uEntry])
     if 2 * len(unknown) > len(entries):
         raise UserError(
             f"{COMMAND}: {len(unknown):,} of the {len(entries):,} files in {printable(path)} are not recognised as "
-            f"ones of the library, such as {printable(unknown[0].line)}; nothing was changed. Make the list anew with "
-            "`beet playlist -o`, or import the files"
+            f"ones of the library, such as {printable(unknown[0].line)}; nothing was changed. If they were moved, "
+            "make the list anew with `beet playlist -o`; else import them"
         )
     return list(entries)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from resonance_engine.errors import StoreError
-from resonance_engine.store.arrays import MAX_BYTES, array_defect, to_npy
+from resonance_engine.store.arrays import MAX_BYTES, array_defect, digest, to_npy
 from resonance_engine.store.opening import open_store
 from resonance_engine.store.recovery.check import check_store
 from resonance_engine.store.recovery.repair import repair_store
@@ -79,6 +79,7 @@ def test_objects_and_giants_are_refused_and_nothing_of_their_call_is_stored(path
         (to_npy(MAP)[:-1], "hold 48 bytes of numbers and holds 47"),
         (to_npy(MAP).replace(b"(6, 2), }      ", b"(6, 2000000), }"), "holds 48"),
         (to_npy(MAP).replace(b"'<f4'", b"'|O' "), "Python objects"),
+        (to_npy(MAP + 1) + digest(to_npy(MAP)), "is not what was stored"),
         ("text", "be bytes and is str"),
     ],
 )
@@ -95,6 +96,13 @@ def test_damaged_arrays_are_named_never_read_and_dropped(path: Path | str, data:
         assert repair_store(store, MODEL.id) == ["1 damaged array was dropped."]
         assert check_store(store, MODEL.id) == []
         assert (store.arrays.names(1), store.arrays.names(2)) == (["map.ids"], ["map", "map.ids"])
+
+
+def test_an_array_of_an_earlier_version_has_no_digest_and_is_read(path: Path | str) -> None:
+    change_rows(path, "UPDATE array SET data = ? WHERE library_id = 1 AND name = 'map'", to_npy(MAP + 1))
+    with open_store(path) as store:
+        assert check_store(store, MODEL.id) == []
+        np.testing.assert_array_equal(store.arrays.get(1, ["map"])["map"], MAP + 1)
 
 
 @in_a_file

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from resonance_engine.taste.features import PairFeatures
 from resonance_engine.taste.questions import (
     INFORMATIVE,
     Answer,
@@ -15,7 +16,7 @@ from resonance_engine.taste.questions import (
     learn_from_answers,
     next_question,
 )
-from tests.engine.taste.listeners import TRACKS, answer, make_features, taste_for
+from tests.engine.taste.listeners import SHARES, TRACKS, answer, make_features, taste_for
 
 FEATURES = make_features()
 GROUPS = [f"album {place // 5}" for place in range(TRACKS)]
@@ -116,6 +117,25 @@ def test_a_taste_that_the_weights_have_already_is_not_better_for_its_scale() -> 
         wanted = 6 * (FEATURES.base if base is None else base)
         verdicts = [learn_from_answers(FEATURES, taught(wanted, 30, seed, base), base).verdict for seed in range(8)]
         assert verdicts.count("better") <= 1
+
+
+def test_no_question_is_about_a_track_and_its_copy() -> None:
+    half = make_features(40)
+    doubled = PairFeatures.create(
+        {name: np.concatenate([each, each]) for name, each in half.facets.items()},
+        SHARES,
+        np.tile(half.years, 2),
+        np.concatenate([half.axes, half.axes]),
+    )
+    groups = [f"album {place}" for place in range(80)]
+    for count in (0, 7):
+        answers = [Answer(place, place + 1, place + 2) for place in range(count)]
+        skipped: list[Answer] = []
+        for _ in range(20):
+            question = next_question(doubled, answers, groups, skipped=skipped)
+            assert question is not None
+            assert len({place % 40 for place in question[:3]}) == 3
+            skipped.append(question)
 
 
 def test_tracks_without_a_group_are_in_no_question() -> None:
