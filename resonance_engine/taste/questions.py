@@ -81,7 +81,7 @@ def learn_from_answers(features: PairFeatures, answers: Sequence[Answer], base: 
     base = features.base if base is None else base
     controls, others = ([each for each in answers if each.is_control == kind] for kind in (True, False))
     choices = answer_choices(features, controls)
-    # The scale of the base, of which no ranking depends, is fitted to the same answers: else it would decide.
+    # The scale of the base, on which no ranking depends, is fitted to the same answers: else it would decide.
     unchanged = fit_weights(answer_choices(features, others), base, np.inf).weights
     learned = fit_answers(features, others, base).weights
     before, after = (choice_margins(choices, weights) for weights in (unchanged, learned))

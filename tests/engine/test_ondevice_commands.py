@@ -52,7 +52,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "python"
 
 
-def test_files_without_audio_are_reported_one_line_each(
+def test_files_without_audio_are_listed_in_lines(
     song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text, short, deep = (tmp_path / name for name in ("text.wav", "short.wav", "deep.wav"))

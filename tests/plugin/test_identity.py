@@ -161,7 +161,7 @@ class TestCopies:
         assert libraries(again) == libraries(shared.settings.sidecar)
         assert holds(homes.open(path, again)) == kept
 
-    def test_each_library_of_a_shared_database_is_copied_back_to_its_own_file(self, homes: Homes) -> None:
+    def test_copies_of_a_shared_database_to_files(self, homes: Homes) -> None:
         first, second = homes.create("a", 100), homes.create("b", 200, 2)
         kept = holds(homes.analyse(first))
         address = homes.copy(first)

@@ -36,7 +36,6 @@ OWN_MARKS = {
     ".md": b"# Evaluation of the library",
     ".json": b'"model_id":',
 }
-OWN_OUTPUT = "picture, page or report of Resonance"
 MARKED_BYTES = 4096  # at the beginning, which hold the mark
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended
 Command = Callable[["Library", Any, list[str]], None]
@@ -119,8 +118,15 @@ def confirm(question: str) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
+def verify_output(path: Path, option: str, suffixes: Sequence[str]) -> None:
+    """Raise as `verify_target`, also for a picture, page or report that Resonance did not write."""
+    from resonance_engine.files import verify_target
+
+    verify_target(path, option, suffixes, is_own_output, "picture, page or report of Resonance")
+
+
 def is_own_output(path: Path) -> bool:
-    """Whether a picture, page or report, of a suffix with a mark, has that of Resonance."""
+    """Whether a picture, page or report has the mark of Resonance."""
     with path.open("rb") as file:
         return OWN_MARKS[path.suffix.lower()] in file.read(MARKED_BYTES)
 

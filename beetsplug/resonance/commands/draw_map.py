@@ -13,11 +13,10 @@ from beets import ui
 from beets.exceptions import UserError
 
 from beetsplug.resonance.commands.common import (
-    OWN_OUTPUT,
     align_columns,
     format_size,
-    is_own_output,
     require_searchable,
+    verify_output,
     write_output,
 )
 from beetsplug.resonance.library.items import items_at, matching_ids, no_match
@@ -26,7 +25,7 @@ from beetsplug.resonance.library.sidecar import describe_copies, format_tracks
 from beetsplug.resonance.search.library_map import CENTROIDS, POINTS, LibraryMap
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import VIZ_EXTRA, neutralise, printable
-from resonance_engine.files import expand_home, verify_target
+from resonance_engine.files import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,7 +82,7 @@ def check_output(name: str | None, clusters: bool, playlists: Sequence[str] | No
     if name is None:
         raise UserError(f"resonance: map takes -o with a file that ends in {PAGE} or {PICTURE}")
     path = expand_home(name)
-    verify_target(path, "map -o", (PAGE, PICTURE), is_own_output, OWN_OUTPUT)
+    verify_output(path, "map -o", (PAGE, PICTURE))
     return path
 
 

@@ -9,14 +9,14 @@ import numpy as np
 from beets import ui
 from beets.exceptions import UserError
 
-from beetsplug.resonance.commands.common import OWN_OUTPUT, is_own_output, require_searchable, write_output
+from beetsplug.resonance.commands.common import require_searchable, verify_output, write_output
 from beetsplug.resonance.library.items import no_match
 from beetsplug.resonance.library.models import Models
 from beetsplug.resonance.library.sidecar import describe_copies, format_tracks
 from beetsplug.resonance.library.training_source import song_of
 from beetsplug.resonance.search.session import open_session
 from resonance_engine.errors import printable
-from resonance_engine.files import expand_home, verify_target
+from resonance_engine.files import expand_home
 from resonance_engine.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def evaluate(sidecar: Sidecar, query: list[str], opts: Values, log: BeetsLogger)
 
     target = expand_home(opts.output) if opts.output is not None else None
     if target is not None:
-        verify_target(target, "eval -o", SUFFIXES, is_own_output, OWN_OUTPUT)
+        verify_output(target, "eval -o", SUFFIXES)
     items = list(sidecar.library.items(query))
     if query and not items:
         raise no_match(sidecar.library, "resonance", query)

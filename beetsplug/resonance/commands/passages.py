@@ -9,11 +9,10 @@ from beets.exceptions import UserError
 
 from beetsplug.resonance.background.process_lock import exclusive_analysis
 from beetsplug.resonance.commands.common import (
-    OWN_OUTPUT,
     align_columns,
     format_size,
-    is_own_output,
     require_searchable,
+    verify_output,
     write_output,
 )
 from beetsplug.resonance.library.dense import analyse_dense, estimate_dense, plan_dense, read_decoding
@@ -25,7 +24,7 @@ from beetsplug.resonance.search.passages import find_side, find_track, load_dens
 from resonance_engine.audio.passage import format_time
 from resonance_engine.console import progress_bar
 from resonance_engine.errors import VIZ_EXTRA, ModelError, format_count, printable
-from resonance_engine.files import expand_home, verify_target
+from resonance_engine.files import expand_home
 from resonance_engine.search.passages import find_passages
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def require_drawing(target: Path) -> None:
     """Raise TargetError or UserError where no picture can be drawn into a file."""
     from resonance_engine.search.passage_plot import has_matplotlib
 
-    verify_target(target, "compare --plot", (".png",), is_own_output, OWN_OUTPUT)
+    verify_output(target, "compare --plot", (".png",))
     if not has_matplotlib():
         raise UserError(f"resonance: --plot draws with matplotlib: {VIZ_EXTRA}")
 

@@ -173,7 +173,7 @@ class TestOtherWorkers:
         assert all("mount the music there, or send files with --send-files" in warning for warning in warnings)
         assert {"has no file" in warning for warning in warnings} == {True, False}
 
-    def test_each_worker_without_the_music_is_named_once(self, files: Any, model: Path) -> None:
+    def test_workers_without_the_music_are_listed_once(self, files: Any, model: Path) -> None:
         connection = FakeConnection(*(FakeWorker(1, sees=lambda _: None) for _ in range(3)))
         warnings: list[str] = []
         with closing(open_pool(connection, model, warnings.append)) as pool, pytest.raises(ClusterError) as caught:

@@ -76,7 +76,7 @@ class TestServersThatAreNotThere:
         with open_store(postgres.address("nowhere")) as store, pytest.raises(StoreError, match=reason):
             store.models.all()
 
-    def test_a_connection_error_lists_each_reason_once(self) -> None:
+    def test_connection_errors_have_no_reason_twice(self) -> None:
         """Of hosts with several addresses; libpq asks a question after each."""
         refused = 'connection to server at "127.0.0.1", port {} failed: Connection refused'
         with (

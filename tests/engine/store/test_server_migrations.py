@@ -83,7 +83,7 @@ def test_an_older_one_is_brought_up_to_date_by_whatever_comes_first(
     assert run_sql(address, COLUMNS) == [("analysis", "mood")]
 
 
-def test_concurrent_processes_run_each_missing_migration_once(address: str) -> None:
+def test_concurrent_migrations_run_once(address: str) -> None:
     steps: list[int] = []
     later = [lambda _, step=step: steps.append(step) for step in range(3)]
     with open_newer(address, *later[:1]) as store:

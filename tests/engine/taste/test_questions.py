@@ -86,7 +86,7 @@ def test_the_same_answers_lead_to_the_same_question_and_a_skipped_one_to_another
 
 
 @pytest.mark.parametrize("count", [0, 7])
-def test_there_is_no_question_on_fewer_than_three_albums(count: int) -> None:
+def test_next_question_is_none_below_three_albums(count: int) -> None:
     groups = [f"album {place % 2}" for place in range(TRACKS)]
     assert next_question(FEATURES, taught(taste_for(FEATURES), count), groups) is None
 
@@ -103,7 +103,7 @@ def test_the_chance_of_a_sum_is_that_of_all_signs(values: list[float]) -> None:
     assert flip_signs(np.array(values)) == pytest.approx(expected, abs=0.025)
 
 
-def test_controls_that_are_foretold_less_are_worse_and_few_say_nothing() -> None:
+def test_verdicts_of_control_answers_by_margins() -> None:
     right = np.array([2.0, 1.5, 3.0, 0.8, 2.2, 1.0, 1.7])
     assert judge_controls(-right, right) == "better"
     assert judge_controls(right, -right) == "worse"
